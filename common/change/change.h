@@ -1,0 +1,85 @@
+/*
+ * change: what an operator writes: reason, reference, targets, operations, extra checks; and the
+ * fleet that it is compiled against.
+ */
+#ifndef COMMON_CHANGE_CHANGE_H
+#define COMMON_CHANGE_CHANGE_H
+
+#include "common/change/manifest.h"
+#include "common/change/proof.h"
+#include "common/net/protect.h"
+
+enum change_step_kind { STEP_OPERATION, STEP_PROTECT };
+
+struct change_step {
+    enum change_step_kind kind;
+    unsigned protect;          /* bits of enum protect_what */
+    struct operation operation; /* exit node still by name: exit_node_name */
+};
+
+struct change {
+    char name[NAME_SIZE];
+    char reason[TEXT_SIZE];
+    char reference[REASON_SIZE];
+    char justification[TEXT_SIZE];
+    uint32_t fixes_count;
+    char fixes[CHECKS_MAX][NAME_SIZE];
+    uint32_t targets_count;
+    char targets[NODES_MAX][NAME_SIZE];
+    uint32_t steps_count;
+    struct change_step steps[64];
+    uint32_t checks_count;
+    struct check checks[CHECKS_MAX];
+    unsigned soak_s, lease_s; /* 0: the fleet's policy */
+    bool waived[WAIVE_COUNT];
+    char waiver_reasons[WAIVE_COUNT][REASON_SIZE];
+    uint32_t quarantines_count; /* receipts named by the operator: hash in hex, with the reason */
+    struct lift quarantines[LIFTS_MAX];
+};
+
+struct fleet_node {
+    char name[NAME_SIZE];
+    bool witness_only, first, is_protected, exit_node, api_server;
+    struct ssh_target ssh; /* port 22 unless said */
+    char console[NAME_SIZE]; /* "physical", a provider's name, "" for none declared */
+    char console_id[NAME_SIZE];
+};
+
+struct fleet_check {
+    struct check check;
+    uint32_t nodes_count; /* `for`; 0: all */
+    char nodes[NODES_MAX][NAME_SIZE];
+};
+
+struct policy {
+    unsigned soak_s, lease_s, approvals;
+    enum pause_after pause_after;
+    unsigned soak_min_s;
+};
+
+/* fleet.yaml, decoded. */
+struct fleet_file {
+    uint32_t nodes_count;
+    struct fleet_node nodes[NODES_MAX];
+    uint32_t checks_count;
+    struct fleet_check checks[CHECKS_MAX];
+    struct protect_cluster cluster; /* pods, services, api-server, controllers */
+    struct policy policy;
+};
+
+const struct fleet_node *fleet_file_find(const struct fleet_file *fleet, const char *name);
+
+/* Each target's snapshot, in the order of change->targets. */
+struct change_inputs {
+    const struct fleet_file *fleet;
+    const struct hash *fleet_hash;
+    const struct roster *roster;
+    const struct snapshot *snapshots;
+};
+
+/* Compiles to literal operations per node, stages (one node each, `first` first, protected last),
+ * checks, witnesses, quorum and times. ret_manifest is the caller's to end with manifest_done. */
+bool change_compile(const struct change *change, const struct change_inputs *inputs,
+                    struct manifest *ret_manifest, struct err *err);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * roster: the operator-signed list of nodes and witnesses with their public keys.
+ */
+#ifndef COMMON_CHANGE_ROSTER_H
+#define COMMON_CHANGE_ROSTER_H
+
+#include "common/core/bytes.h"
+#include "common/core/err.h"
+#include "common/core/limits.h"
+
+struct roster_entry {
+    char name[NAME_SIZE];
+    bool witness_only; /* an agent without a guard */
+    struct public_key agent_key;
+    struct public_key guard_key; /* zero for a witness */
+};
+
+struct roster {
+    uint64_t version; /* one more at each signing */
+    uint32_t entries_count;
+    struct roster_entry entries[NODES_MAX];
+};
+
+/* NULL: not there. */
+const struct roster_entry *roster_find(const struct roster *roster, const char *name);
+
+/* Puts or replaces the entry of that name; refuses a key that stands under another name. */
+bool roster_put(struct roster *roster, const struct roster_entry *entry, struct err *err);
+
+/* Roles of the trust root's keys. */
+enum trust_role { TRUST_APPROVER = 1, TRUST_OPERATOR = 2 }; /* bits */
+
+struct trust_key {
+    char name[NAME_SIZE];
+    unsigned roles;
+    struct public_key key;
+};
+
+/* What root installed on a node: who may sign, and the bounds that no manifest may leave. */
+struct trust {
+    uint32_t keys_count;
+    struct trust_key keys[KEYS_MAX];
+    unsigned threshold; /* approvals needed */
+    unsigned soak_min_s;
+    unsigned lease_max_s;
+};
+
+const struct trust_key *trust_find(const struct trust *trust, const struct public_key *key);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * text: building a line of text in storage of fixed size, cut at its end instead of overflowing.
+ */
+#ifndef COMMON_CORE_TEXT_H
+#define COMMON_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text {
+    char *data; /* borrowed; always ends in NUL */
+    size_t len;
+    size_t size;
+};
+
+/* Starts empty in the caller's array. */
+#define TEXT_IN(array) ((struct text){(array), 0, sizeof(array)})
+void text_init(struct text *text, char *data, size_t size);
+
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Copies and always ends in NUL; false if it had to cut. */
+bool text_copy(char *to, size_t size, const char *from);
+
+/* A bound, whole-string decimal number; false for anything else. */
+bool text_parse_u64(const char *from, unsigned long long max, unsigned long long *ret_value);
+
+/* "90s", "5m", "2h", "45" (seconds) -> seconds. False for anything else. */
+bool text_parse_duration(const char *from, unsigned *ret_seconds);
+
+bool text_equal(const char *a, const char *b);
+bool text_starts(const char *text, const char *start);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * config: the YAML files that people write: agent.yaml, guard.yaml, controller.yaml, fleet.yaml,
+ * trust.yaml and changes. Unknown key, wrong type, out-of-range value: file, line, value, what is
+ * accepted.
+ */
+#ifndef COMMON_IO_CONFIG_H
+#define COMMON_IO_CONFIG_H
+
+#include "common/change/change.h"
+
+enum { PATH_SIZE = 256, CONTROLLERS_MAX = 8 };
+
+struct agent_config {
+    uint32_t controllers_count;
+    char controllers[CONTROLLERS_MAX][PATH_SIZE];
+    char state[PATH_SIZE], guard_socket[PATH_SIZE], tailscale_socket[PATH_SIZE];
+    char log[NAME_SIZE];
+};
+struct guard_config {
+    char state[PATH_SIZE], socket[PATH_SIZE], trust[PATH_SIZE], tailscale_socket[PATH_SIZE];
+    char agent_user[NAME_SIZE];
+    char log[NAME_SIZE];
+};
+struct config_role {
+    char user[NAME_SIZE]; /* name or number */
+    char role[NAME_SIZE];
+};
+struct controller_config {
+    char state[PATH_SIZE], fleet[PATH_SIZE], socket[PATH_SIZE];
+    char agents[PATH_SIZE], https[PATH_SIZE];
+    uint32_t roles_count;
+    struct config_role roles[32];
+    char log[NAME_SIZE];
+};
+
+/* A missing guard.yaml gives the defaults; the others are required. */
+bool config_read_agent(const char *path, struct agent_config *ret_config, struct err *err);
+bool config_read_guard(const char *path, struct guard_config *ret_config, struct err *err);
+bool config_read_controller(const char *path, struct controller_config *ret_config,
+                            struct err *err);
+
+/* The same from memory, for tests and for what travels; path is only for messages. */
+bool config_parse_fleet(const char *path, struct bytes text, struct fleet_file *ret_fleet,
+                        struct err *err);
+bool config_parse_change(const char *path, struct bytes text, struct change *ret_change,
+                         struct err *err);
+bool config_parse_trust(const char *path, struct bytes text, struct trust *ret_trust,
+                        struct err *err);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * localapi: Tailscale's LocalAPI over its unix socket, by libcurl; protocol and socket pinned.
+ *
+ * Every call has a time-out. An absent, hanging or babbling daemon is an answer, not an error:
+ * tailscale.presence and .why say it (facts: shared ground is docs/tailscale.md).
+ */
+#ifndef COMMON_IO_LOCALAPI_H
+#define COMMON_IO_LOCALAPI_H
+
+#include "common/core/err.h"
+#include "common/net/operation.h"
+
+/* status and prefs. Always fills ret_tailscale (peers are heap: the snapshot's). */
+void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *ret_tailscale);
+
+/* PATCH prefs, then reads the returned prefs back: false if they are not as asked. */
+bool localapi_patch(const char *socket_path, int timeout_ms,
+                    const struct operation_tailscale *change, struct err *err);
+
+/* Disco ping: false unless NodeIP is the address that was pinged. */
+bool localapi_ping(const char *socket_path, int timeout_ms, const struct address *address,
+                   struct err *err);
+
+/* Follows the bus until it ends; line_fn is a wake-up. Runs in a thread of the caller's. */
+typedef bool (*localapi_line_fn)(void *context);
+void localapi_watch(const char *socket_path, localapi_line_fn line_fn, void *context);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * operation: one typed step of a change that has an undo. One row a kind: validate, apply to a
+ * snapshot (for prediction), print.
+ *
+ * Operations in a manifest are literal: addresses, tables, priorities, StableIDs. `protect` of a
+ * change is compiled to rules and rescue routes that are marked as shields.
+ */
+#ifndef COMMON_NET_OPERATION_H
+#define COMMON_NET_OPERATION_H
+
+#include "common/core/err.h"
+#include "common/core/text.h"
+#include "common/net/snapshot.h"
+
+enum operation_kind {
+    OPERATION_ROUTE,
+    OPERATION_RULE,
+    OPERATION_SYSCTL,
+    OPERATION_TAILSCALE,
+    OPERATION_KIND_COUNT,
+};
+
+enum {
+    OCEANID_PROTOCOL = 153,      /* our rtm_protocol and FRA_PROTOCOL */
+    RESCUE_TABLE = 5100,
+    SHIELD_PRIORITY_FROM = 5140, /* from an uplink address: replies */
+    SHIELD_PRIORITY_TO = 5141,   /* to controller, API server, pods, services */
+    SHIELD_PRIORITY_RESCUE = 5145, /* the same selectors again, looking up RESCUE_TABLE */
+    RULE_PRIORITY_FIRST = 1,     /* what a change may use: 1..5199 and 5300..32765 */
+    TAILSCALE_RULE_FIRST = 5200, /* tailscaled's own: refused */
+    TAILSCALE_RULE_LAST = 5299,
+    TAILSCALE_TABLE = 52,
+};
+
+struct operation_route {
+    bool absent; /* remove instead of put */
+    char device[DEVICE_SIZE]; /* resolved to hop.link on the node; "" for throw and the like */
+    struct route route;       /* hop.link and raw unused; at most one hop in this version */
+};
+
+struct operation_rule {
+    bool absent;
+    struct rule rule;
+};
+
+struct operation_sysctl {
+    struct sysctl setting;
+};
+
+/* Only fields whose set_* is true are written (MaskedPrefs). */
+struct operation_tailscale {
+    bool set_exit_node;
+    char exit_node_id[TAILSCALE_ID_SIZE]; /* "" clears */
+    char exit_node_name[NAME_SIZE];       /* for people */
+    bool set_allow_lan_access, allow_lan_access;
+    bool set_accept_routes, accept_routes;
+    bool set_advertise_routes;
+    struct prefix advertise_routes[TAILSCALE_ROUTES_MAX];
+    uint32_t advertise_routes_count;
+};
+
+struct operation {
+    enum operation_kind kind;
+    bool shield; /* keeps a protected flow; removed last, re-asserted */
+    union {
+        struct operation_route route;
+        struct operation_rule rule;
+        struct operation_sysctl sysctl;
+        struct operation_tailscale tailscale;
+    };
+};
+
+const char *operation_kind_name(enum operation_kind kind);
+
+/* The parts that need no node: ranges, tables, priorities, the sysctl allow-list, combinations. */
+bool operation_validate(const struct operation *operation, struct err *err);
+
+/* Whether it can be done on this snapshot: device and gateway there, key not someone else's
+ * (ERR_CONFLICT), exit node among the peers and offered. */
+bool operation_check(const struct operation *operation, const struct snapshot *snapshot,
+                     struct err *err);
+
+/* Already so on this snapshot? (idempotence) */
+bool operation_holds(const struct operation *operation, const struct snapshot *snapshot);
+
+/* Does to the snapshot what kernel and tailscaled would do. Tailscale prefs expand into table 52
+ * as router_linux.go does: default routes, throws or captures by exit_node_allow_lan_access. */
+void operation_predict(const struct operation *operation, struct snapshot *snapshot);
+
+/* "rule 5140: from 203.0.113.10 lookup main", "tailscale: exit node srv712429-oceanid". */
+void operation_render(const struct operation *operation, struct text *out);
+
+/* The object that it touches, for quarantine per node and object: "rule 5140", "route default
+ * table main metric 50", "sysctl net.ipv4.ip_forward", "tailscale exit-node". */
+void operation_object(const struct operation *operation, struct text *out);
+
+/* Whether it writes something that a reboot does not undo (Tailscale prefs). */
+bool operation_persists(const struct operation *operation);
+
+#endif

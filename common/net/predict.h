@@ -1,0 +1,32 @@
+/*
+ * predict: snapshot + operations -> model -> protected flows.
+ */
+#ifndef COMMON_NET_PREDICT_H
+#define COMMON_NET_PREDICT_H
+
+#include "common/net/fib.h"
+#include "common/net/operation.h"
+
+struct prediction {
+    unsigned violations_count;
+    char reason[ERR_TEXT_SIZE]; /* the first one: "replies from 203.0.113.10 to 0.0.0.0/0 would
+                                   leave by tailscale0 (rule 5270, table 52, default), expected
+                                   eth0" */
+};
+
+/* Applies the operations in order to a copy of the snapshot. ret_after is initialised here and the
+ * caller's to end with snapshot_done. False, with the reason, if one cannot be done there. */
+bool predict_apply(const struct snapshot *before, const struct operation *operations, size_t count,
+                   struct snapshot *ret_after, struct err *err);
+
+/* Whether all flows are as demanded on this snapshot. */
+bool predict_flows(const struct snapshot *after, const struct protected_flow *flows, size_t count,
+                   struct prediction *ret_prediction);
+
+/* Replies from each global uplink address to anywhere by its own interface: the built-in
+ * protected flow that an exit node breaks first. An uplink is a device with a default route in
+ * main; tailnet addresses and loopback are left out. Returns how many were written (at most max). */
+size_t predict_reply_flows(const struct snapshot *snapshot, struct protected_flow *ret_flows,
+                           size_t max);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * snapshot: everything that decides where a host's packets go, at one moment, as plain values.
+ *
+ * Filled by agent/io/netlink from the kernel, by wire from a report, by tests by hand. Constants
+ * (table, type, protocol, scope, action) are the kernel's own numbers from <linux/rtnetlink.h> and
+ * <linux/fib_rules.h>. Order is state: addresses of a link, rules of one priority and routes of one
+ * key stay in the order in which the kernel listed them.
+ */
+#ifndef COMMON_NET_SNAPSHOT_H
+#define COMMON_NET_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/limits.h"
+#include "common/core/text.h"
+#include "common/net/address.h"
+
+struct link {
+    uint32_t index;
+    char name[DEVICE_SIZE];
+    char kind[DEVICE_SIZE]; /* IFLA_INFO_KIND, "" for hardware */
+    uint32_t mtu;
+    uint32_t master; /* index, 0 for none */
+    bool up;         /* IFF_UP */
+    bool carrier;    /* IFF_LOWER_UP */
+    bool loopback;
+};
+
+struct link_address {
+    uint32_t link; /* index */
+    struct address address;
+    uint8_t prefix_len;
+    uint8_t scope;
+    uint8_t protocol; /* IFA_PROTO, 0 if unknown */
+    bool secondary;
+    bool tentative; /* also dadfailed; not compared */
+    bool temporary;
+    bool deprecated;
+    bool permanent; /* no valid_lft: not from DHCP or RA */
+};
+
+struct hop {
+    uint32_t link;
+    struct address gateway; /* of either family (RTA_VIA) */
+    uint8_t weight;         /* rtnh_hops + 1 */
+    bool onlink;
+    bool dead;     /* RTNH_F_DEAD or LINKDOWN; not compared */
+};
+
+struct route {
+    struct prefix destination;
+    struct prefix source; /* IPv6 source routing; len 0 otherwise */
+    uint32_t table;
+    uint32_t metric; /* RTA_PRIORITY */
+    uint8_t tos;
+    uint8_t protocol;
+    uint8_t scope;
+    uint8_t type; /* RTN_UNICAST, RTN_THROW, ... */
+    bool clone;   /* RTM_F_CLONED, or an exception: never compared, never restored */
+    bool expires; /* an RA route with a lifetime: reported only */
+    struct address prefsrc;
+    uint32_t nexthop_id;     /* RTA_NH_ID, 0 for none */
+    uint32_t mtu;            /* RTAX_MTU, 0 for none */
+    uint32_t hops_count;
+    struct hop hop;          /* the only one, when hops_count is 1 */
+    struct hop *hops;        /* all of them when hops_count > 1; owned by the snapshot */
+    uint8_t *raw;            /* the message's rtmsg and attributes; owned by the snapshot; may be NULL */
+    uint32_t raw_len;
+};
+
+struct rule {
+    uint8_t family;
+    uint8_t action; /* FR_ACT_TO_TBL, FR_ACT_GOTO, ... */
+    uint8_t tos;
+    uint8_t protocol; /* FRA_PROTOCOL */
+    uint8_t ip_proto;
+    bool invert;             /* FIB_RULE_INVERT: "not" */
+    uint32_t priority;       /* always written back, also when 0 */
+    uint32_t table;
+    uint32_t goto_priority;
+    uint32_t mark, mask;
+    uint32_t uid_first, uid_last; /* 0 and UINT32_MAX: any */
+    uint16_t sport_first, sport_last, dport_first, dport_last; /* 0: any */
+    int32_t suppress_prefixlength; /* -1: none */
+    int32_t suppress_ifgroup;      /* -1: none */
+    char iif[DEVICE_SIZE], oif[DEVICE_SIZE];
+    struct prefix source, destination; /* len 0: any */
+    uint8_t *raw;                      /* fib_rule_hdr and attributes; owned by the snapshot */
+    uint32_t raw_len;
+};
+
+struct nexthop {
+    uint32_t id;
+    uint8_t family;
+    uint8_t protocol;
+    bool blackhole;
+    bool group;
+    struct hop hop;
+    uint32_t members_count;
+    struct { uint32_t id; uint8_t weight; } members[16];
+    uint8_t *raw;
+    uint32_t raw_len;
+};
+
+enum { SYSCTL_NAME_SIZE = 96, SYSCTL_VALUE_SIZE = 64, SYSCTLS_MAX = 256 };
+struct sysctl {
+    char name[SYSCTL_NAME_SIZE]; /* net.ipv4.conf.eth0.rp_filter, "/" inside a device as sysctl(8) */
+    char value[SYSCTL_VALUE_SIZE];
+};
+
+enum tailscale_presence { TAILSCALE_ABSENT, TAILSCALE_SILENT, TAILSCALE_ANSWERS };
+enum { TAILSCALE_ID_SIZE = 64, TAILSCALE_ROUTES_MAX = 64, TAILSCALE_ADDRESSES_MAX = 4 };
+
+struct tailscale_peer {
+    char id[TAILSCALE_ID_SIZE]; /* StableNodeID */
+    char host_name[NAME_SIZE];
+    char dns_name[HOST_SIZE];
+    struct address addresses[TAILSCALE_ADDRESSES_MAX];
+    uint32_t addresses_count;
+    bool online, exit_node_option, direct; /* direct: CurAddr is set */
+};
+
+struct tailscale {
+    enum tailscale_presence presence;
+    char why[REASON_SIZE]; /* when it does not answer: what was observed */
+    char backend_state[24];
+    char version[48];
+    char exit_node_id[TAILSCALE_ID_SIZE]; /* "" for none */
+    struct address exit_node_ip;
+    char auto_exit_node[24];
+    bool exit_node_allow_lan_access, accept_routes, want_running;
+    bool self_exit_node_option;
+    struct prefix advertise_routes[TAILSCALE_ROUTES_MAX];
+    uint32_t advertise_routes_count;
+    struct address addresses[TAILSCALE_ADDRESSES_MAX]; /* own */
+    uint32_t addresses_count;
+    struct tailscale_peer *peers; /* owned by the snapshot */
+    uint32_t peers_count;
+};
+
+/* Caller's storage; the arrays are the snapshot's. *_capacity is for the one who fills it. */
+struct snapshot {
+    struct link *links;             size_t links_count, links_capacity;
+    struct link_address *addresses; size_t addresses_count, addresses_capacity;
+    struct route *routes;           size_t routes_count, routes_capacity;
+    struct rule *rules;             size_t rules_count, rules_capacity;
+    struct nexthop *nexthops;       size_t nexthops_count, nexthops_capacity;
+    struct sysctl *sysctls;         size_t sysctls_count, sysctls_capacity;
+    struct tailscale tailscale;
+};
+
+void snapshot_init(struct snapshot *snapshot);
+void snapshot_done(struct snapshot *snapshot);
+void snapshot_copy(struct snapshot *to, const struct snapshot *from); /* to is initialised here */
+
+/* Append a zeroed item and return it; valid until the next append. */
+struct link *snapshot_add_link(struct snapshot *snapshot);
+struct link_address *snapshot_add_address(struct snapshot *snapshot);
+struct route *snapshot_add_route(struct snapshot *snapshot);
+struct rule *snapshot_add_rule(struct snapshot *snapshot);
+struct nexthop *snapshot_add_nexthop(struct snapshot *snapshot);
+struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
+
+/* Brings into normal form: links by index, routes by (table, family, destination, metric, tos),
+ * stable for what is equal; rules stay in kernel order (priority, then as listed). */
+void snapshot_sort(struct snapshot *snapshot);
+
+/* NULL: not there. */
+const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t index);
+const struct link *snapshot_find_device(const struct snapshot *snapshot, const char *name);
+const struct sysctl *snapshot_find_sysctl(const struct snapshot *snapshot, const char *name);
+const struct nexthop *snapshot_find_nexthop(const struct snapshot *snapshot, uint32_t id);
+
+#endif
