@@ -1,0 +1,185 @@
+"""tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
+
+usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
+
+  unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
+  sim     both state machines under faults; --long: many more seeds
+  lab     the real programs on hosts made of network namespaces (root)
+  booted  the installed units under a real systemd (root)
+  fuzz    every parser of foreign bytes; seconds each, --long: minutes
+  bench   figures beside their floor
+  fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
+
+No tier: unit sim lab booted fuzz bench, each in its short form.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "bench"]
+
+
+class Tally:
+    """What came of the tests so far; reasons holds a line for each that did not pass."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, 0, 0
+        self.reasons = []
+
+    def add_junit(self, path, tier):
+        for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+            name = f"{tier}: {case.get('classname', '')} {case.get('name')}"
+            skip = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                self.failed += 1
+                self.reasons.append(f"FAILED  {name}")
+            elif skip is not None or case.get("status") in ("notrun", "disabled"):
+                self.skipped += 1
+                why = skip.get("message", "") if skip is not None else ""
+                self.reasons.append(f"skipped {name}: {why or 'see its output above'}")
+            else:
+                self.passed += 1
+
+    def add_failure(self, what):
+        self.failed += 1
+        self.reasons.append(f"FAILED  {what}")
+
+    def add_skip(self, what):
+        self.skipped += 1
+        self.reasons.append(f"skipped {what}")
+
+
+def call(argv, **kwargs):
+    print("+", " ".join(str(word) for word in argv), flush=True)
+    return subprocess.run([str(word) for word in argv], cwd=ROOT, check=False, **kwargs).returncode
+
+
+def build(preset, targets=()):
+    """Configures and builds; False when that failed (the output says why)."""
+    if call(["cmake", "--preset", preset, "-Wno-dev"], stdout=subprocess.DEVNULL) != 0:
+        return False
+    return call(["ninja", "-C", BUILD / preset, "--quiet", *targets]) == 0
+
+
+def ctest(tally, tier, label):
+    if not build("dev"):
+        tally.add_failure(f"{tier}: the dev build")
+        return
+    report = BUILD / f"{tier}.xml"
+    call(["ctest", "--test-dir", BUILD / "dev", "-L", label, "--output-on-failure", "-j2",
+          "--output-junit", report], stdout=None)
+    tally.add_junit(report, tier)
+
+
+def pytest(tally, tier, *arguments, preset="dev"):
+    if os.geteuid() != 0:
+        tally.add_skip(f"{tier}: expected root (network namespaces), observed uid {os.geteuid()};"
+                       " run tests/run as root")
+        return
+    if not build(preset):
+        tally.add_failure(f"{tier}: the {preset} build")
+        return
+    report = BUILD / f"{tier}.xml"
+    environment = dict(os.environ, OCEANID_BIN=str(BUILD / preset / "bin"))
+    code = call(["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+                 f"tests/{tier}", f"--junitxml={report}", *arguments], env=environment)
+    if report.exists():
+        tally.add_junit(report, tier)
+    elif code not in (0, 5):
+        tally.add_failure(f"{tier}: pytest itself, exit {code}")
+
+
+def run_unit(tally, _long):
+    ctest(tally, "unit", "unit|house")
+
+
+def run_sim(tally, long):
+    ctest(tally, "sim", "sim")
+    if long and call([BUILD / "dev/bin/sim", "--seeds", "1..20000"]) != 0:
+        tally.add_failure("sim: the long run; its output names the seed that replays it")
+
+
+def run_lab(tally, long):
+    pytest(tally, "lab", *(["--long"] if long else []))
+
+
+def run_booted(tally, _long):
+    pytest(tally, "booted", preset="release")
+
+
+def run_fuzz(tally, long):
+    if not build("fuzz", ["fuzz"]):
+        tally.add_failure("fuzz: the fuzz build")
+        return
+    seconds = 300 if long else 5
+    for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
+        corpus = ROOT / "tests/fuzz/corpus" / target.name
+        grown = BUILD / "fuzz/corpus" / target.name
+        grown.mkdir(parents=True, exist_ok=True)
+        corpora = [grown] + ([corpus] if corpus.is_dir() else [])
+        code = call([target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
+                     "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", *corpora])
+        if code == 0:
+            tally.passed += 1
+        else:
+            tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
+
+
+def run_bench(tally, long):
+    if os.geteuid() != 0:
+        tally.add_skip("bench: expected root (network namespaces); run tests/run bench as root")
+        return
+    if not build("release"):
+        tally.add_failure("bench: the release build")
+        return
+    environment = dict(os.environ, OCEANID_BIN=str(BUILD / "release/bin"))
+    code = call(["/usr/bin/python3", "tests/bench/bench.py", *(["--long"] if long else [])],
+                env=environment)
+    if code == 0:
+        tally.passed += 1
+    else:
+        tally.add_failure("bench: a figure could not be measured; see above")
+
+
+def run_fresh(tally, long):
+    if not long:
+        tally.add_skip("fresh: takes most of an hour; tests/run --long fresh runs it")
+        return
+    if call(["tests/fresh"]) == 0:
+        tally.passed += 1
+    else:
+        tally.add_failure("fresh: a README command failed on a bare Debian; see above")
+
+
+RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
+           "fuzz": run_fuzz, "bench": run_bench, "fresh": run_fresh}
+
+
+def main():
+    arguments = sys.argv[1:]
+    if "--help" in arguments or "-h" in arguments:
+        print(__doc__)
+        return 0
+    long = "--long" in arguments
+    tiers = [word for word in arguments if word != "--long"]
+    for tier in tiers:
+        if tier not in RUNNERS:
+            print(f"tests/run: tier '{tier}': accepted are {' '.join(RUNNERS)}", file=sys.stderr)
+            return 2
+    tally = Tally()
+    for tier in tiers or NORMAL:
+        print(f"== {tier}", flush=True)
+        RUNNERS[tier](tally, long)
+    for reason in tally.reasons:
+        print(re.sub(r"\s+", " ", reason))
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
