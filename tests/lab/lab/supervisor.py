@@ -1,0 +1,223 @@
+"""supervisor: plays systemd for one unit of one host.
+
+It starts ExecStart, waits for READY=1 where the unit says notify, and when the main process is
+gone, however it went, runs ExecStopPost and then does what Restart= says. It does nothing else:
+whatever comes back, the programs under test bring back. WATCHDOG=1 is taken and ignored (a hung
+service is tested under a real systemd, in tests/booted).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+from lab.units import seconds
+from lab.wait import wait_until
+
+START_LIMIT_S = 30
+RESTARTS = {"always": lambda clean: True, "on-failure": lambda clean: not clean,
+            "on-abnormal": lambda clean: not clean, "no": lambda clean: False}
+
+
+class NotifySocket:
+    """Where a Type=notify service says that it is ready; lives in the host's /run."""
+
+    def __init__(self, host, unit_name):
+        self.inside = f"/run/systemd/notify.{unit_name}"
+        outside = host.path(self.inside)
+        outside.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(outside))
+        outside.chmod(0o777)
+        self._socket.setblocking(False)
+
+    def ready(self):
+        """True once READY=1 has come; everything else is read and dropped."""
+        while True:
+            try:
+                if b"READY=1" in self._socket.recv(4096).split(b"\n"):
+                    return True
+            except BlockingIOError:
+                return False
+
+    def drain(self):
+        self.ready()
+
+    def close(self):
+        self._socket.close()
+
+
+class Unit:
+    """States: inactive, activating, active, deactivating, failed, off (the host lost its power)."""
+
+    def __init__(self, host, file):
+        self.host = host
+        self.file = file
+        self.state = "inactive"
+        self.process = None
+        self.starts = 0
+        self.stop_posts = 0
+        self._stopping = threading.Event()
+        self._watcher = None
+
+    # -- what a test calls --------------------------------------------------------------------
+
+    def start(self):
+        """Returns when it is active; raises with its log when it does not become so."""
+        if self.state == "active":
+            return
+        self._stopping = threading.Event()
+        if self.file.one("Type") == "oneshot":
+            self._run_oneshot()
+            return
+        try:
+            self._start_main()
+        except AssertionError:
+            self._after_main(self._stopping)
+            raise
+        self._watcher = threading.Thread(target=self._watch, args=(self._stopping,), daemon=True)
+        self._watcher.start()
+
+    def stop(self):
+        """SIGTERM (KillSignal), SIGKILL after TimeoutStopSec, then ExecStopPost."""
+        if self._watcher is None:
+            return
+        self._stopping.set()
+        if self.process.alive():
+            number = getattr(signal, self.file.one("KillSignal", "SIGTERM"))
+            self.process.stop(number, seconds(self.file.one("TimeoutStopSec"), 10.0))
+        self._watcher.join(60)
+        self._watcher = None
+
+    def kill(self, number=signal.SIGKILL):
+        """Ends the main process from outside; the unit then does what its file says."""
+        self.host.kill(self.process, number)
+
+    def power_lost(self):
+        """Nothing more runs for this unit until start(); no ExecStopPost, no restart."""
+        self.state = "off"
+        self._stopping.set()
+        self._watcher = None
+
+    def active(self):
+        return self.state == "active"
+
+    def wait_active(self, deadline_s=15):
+        wait_until(self.active, deadline_s,
+                   f"{self.file.name} on {self.host.name} to be active (it is {self.state})")
+
+    # -- the main process ---------------------------------------------------------------------
+
+    def _environment(self, more=None):
+        return {**self.file.environment(), **(more or {})}
+
+    def _make_directories(self):
+        uid, gid = self.host.user_ids(self.file.one("User", "root"))
+        for path, mode, _ in self.file.directories():
+            outside = self.host.path(path)
+            fresh = not outside.exists()
+            outside.mkdir(parents=True, exist_ok=True)
+            outside.chmod(mode)
+            if fresh or outside.stat().st_uid != uid:
+                os.chown(outside, uid, gid)
+
+    def _popen(self, argv, name, env):
+        return self.host.popen(argv, name=name, user=self.file.one("User"), env=env,
+                               privileges=self.file.privileges())
+
+    def _start_main(self):
+        self.state = "activating"
+        self._make_directories()
+        self._run_all("ExecStartPre", {})
+        notify = None
+        env = self._environment()
+        if self.file.one("Type") in ("notify", "notify-reload"):
+            notify = NotifySocket(self.host, self.file.name)
+            env["NOTIFY_SOCKET"] = notify.inside
+        (argv, _), = self.file.commands("ExecStart")
+        self.process = self._popen(argv, self.file.name, env)
+        self.starts += 1
+        if notify:
+            self._wait_ready(notify)
+        self.state = "active"
+
+    def _wait_ready(self, notify):
+        process = self.process
+        wait_until(lambda: notify.ready() or not process.alive(), START_LIMIT_S,
+                   f"READY=1 from {self.file.name} on {self.host.name} (log {process.log})")
+        if not process.alive():
+            raise AssertionError(f"{self.file.name} on {self.host.name} ended with "
+                                 f"{process.exit_code} before it was ready:\n{process.output()}")
+        threading.Thread(target=self._drain, args=(notify, process), daemon=True).start()
+
+    @staticmethod
+    def _drain(notify, process):
+        """Keeps the notify socket from filling up for as long as the process lives."""
+        while process.alive():
+            notify.drain()
+            threading.Event().wait(0.2)
+        notify.close()
+
+    # -- after the main process ---------------------------------------------------------------
+
+    def _watch(self, stopping):
+        """The thread of one start: waits for the end, then stop-post, then restart, and again."""
+        while True:
+            self.process._entry.wait()
+            if self.state == "off":
+                return
+            clean = self.process.exit_code == 0
+            if not self._after_main(stopping) or stopping.is_set():
+                return
+            again = RESTARTS[self.file.one("Restart", "no")](clean)
+            if not again or stopping.wait(seconds(self.file.one("RestartSec"), 0.1)):
+                self.state = "inactive" if clean else "failed"
+                return
+            try:
+                self._start_main()
+            except AssertionError as error:
+                self._note(f"start failed: {error}")
+
+    def _after_main(self, stopping):
+        """Runs ExecStopPost; False when the power went meanwhile."""
+        self.state = "deactivating"
+        code = self.process.exit_code if self.process else 0
+        killed = code is not None and code < 0
+        self._run_all("ExecStopPost", {
+            "SERVICE_RESULT": "success" if code == 0 else "signal" if killed else "exit-code",
+            "EXIT_CODE": "killed" if killed else "exited",
+            "EXIT_STATUS": signal.Signals(-code).name[3:] if killed else str(code)})
+        self.stop_posts += 1
+        if self.state == "off":
+            return False
+        self.state = "inactive"
+        return not stopping.is_set()
+
+    def _run_all(self, key, env):
+        for argv, may_fail in self.file.commands(key):
+            try:
+                process = self._popen(argv, f"{self.file.name}.{key}", self._environment(env))
+                code = process.wait(60)
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                code = self._note(f"{key} {' '.join(argv)}: {error}")
+            if code and not may_fail:
+                self._note(f"{key} {' '.join(argv)} ended with {code}")
+
+    def _run_oneshot(self):
+        self.state = "activating"
+        self._make_directories()
+        for argv, may_fail in self.file.commands("ExecStart"):
+            self.process = self._popen(argv, self.file.name, self._environment())
+            self.starts += 1
+            code = self.process.wait(60)
+            if code and not may_fail:
+                self.state = "failed"
+                self._note(f"ended with {code}")
+                return
+        self.state = "active" if self.file.one("RemainAfterExit") == "yes" else "inactive"
+
+    def _note(self, text):
+        with open(self.host.logs / f"{self.file.name}.log", "a", encoding="utf-8") as log:
+            log.write(f"[lab] {self.file.name} on {self.host.name}: {text}\n")
+        return 1
