@@ -69,6 +69,16 @@ struct fleet_file {
 
 const struct fleet_node *fleet_file_find(const struct fleet_file *fleet, const char *name);
 
+/* Where connections to this address come from: the peers for a tailnet one, the connected network
+ * for a private one, everywhere otherwise. */
+enum audience fleet_file_audience(const struct address *address);
+
+/* What is checked on a node or witness: built in (on nodes ssh-reply-path, api-server-path,
+ * controller) and declared for it, with defaults filled in. Writes at most max, returns how many
+ * there are. */
+size_t fleet_file_checks(const struct fleet_file *fleet, const char *node, struct check *ret_checks,
+                         size_t max);
+
 /* Each target's snapshot, in the order of change->targets. */
 struct change_inputs {
     const struct fleet_file *fleet;
@@ -81,5 +91,10 @@ struct change_inputs {
  * checks, witnesses, quorum and times. ret_manifest is the caller's to end with manifest_done. */
 bool change_compile(const struct change *change, const struct change_inputs *inputs,
                     struct manifest *ret_manifest, struct err *err);
+
+/* The index in change->targets of the node that goes first, and why; false when there is none that
+ * may: no targets, one that the fleet does not know, or only protected ones without a waiver. */
+bool change_choose_first(const struct change *change, const struct fleet_file *fleet,
+                         uint32_t *ret_index, struct text *ret_reason, struct err *err);
 
 #endif
