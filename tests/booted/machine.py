@@ -1,0 +1,154 @@
+"""machine: a real systemd as PID 1, in namespaces, on an overlay of this machine's own files.
+
+The installed programs and units lie on top; what a "disk" keeps over a reboot is the overlay's
+upper folder. It has no way out: its network namespace is its own.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+
+REPO = pathlib.Path(__file__).resolve().parent.parent.parent
+MASKED = ("getty.target", "systemd-logind.service", "ssh.service", "cron.service",
+          "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
+          "systemd-udev-trigger.service", "systemd-networkd-wait-online.service",
+          "prometheus-node-exporter.service", "docker.service", "docker.socket",
+          "containerd.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer",
+          "fstrim.timer", "systemd-resolved.service", "systemd-timesyncd.service",
+          "nftables.service", "postgresql.service", "man-db.timer", "dpkg-db-backup.timer",
+          "logrotate.timer", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount")
+
+BOOT = r"""
+set -e
+mount --make-rprivate /
+mkdir -p "$DISK/upper" "$DISK/work" "$DISK/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$DISK/upper,workdir=$DISK/work" "$DISK/root"
+cd "$DISK/root"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs tmpfs run
+mount -t tmpfs tmpfs tmp
+mount --rbind /dev dev
+echo "$BOOT_ID" > "$DISK/boot_id"
+mount --bind "$DISK/boot_id" proc/sys/kernel/random/boot_id
+exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    chroot "$DISK/root" /lib/systemd/systemd --system --unit=multi-user.target
+"""
+
+
+def wait_until(predicate, seconds, what):
+    """Polls observable state; says what it waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = predicate()
+        if found:
+            return found
+        select_a_moment()
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def select_a_moment():
+    """A short pause between two looks at the state."""
+    signal.sigtimedwait([], 0.05)
+
+
+class Machine:
+    """folder is the machine's own; stage is a DESTDIR tree of `cmake --install`."""
+
+    def __init__(self, folder, stage):
+        self.disk = pathlib.Path(folder)
+        self.stage = pathlib.Path(stage)
+        self.process = None
+        self.pid = None
+        self._mount()
+        shutil.copytree(self.stage, self.disk / "upper", symlinks=True)
+        (self.disk / "upper").chmod(0o755)  # it is "/" inside, for every user
+        upper = self.disk / "upper/etc/systemd/system"
+        upper.mkdir(parents=True, exist_ok=True)
+        for unit in MASKED:
+            (upper / unit).symlink_to("/dev/null")
+        (self.disk / "upper/etc/machine-id").write_text(uuid.uuid4().hex + "\n")
+        (self.disk / "upper/etc/fstab").write_text("")
+
+    def _mount(self):
+        """The disk is a tmpfs: an overlay cannot lie on every file system."""
+        self.disk.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(self.disk)], check=True)
+
+    # -- power --------------------------------------------------------------------------------
+
+    def boot(self):
+        environment = dict(os.environ, DISK=str(self.disk), BOOT_ID=str(uuid.uuid4()))
+        log = open(self.disk / "console.log", "ab")
+        self.process = subprocess.Popen(["unshare", "-mpfnuiC", "bash", "-c", BOOT],
+                                        env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+        log.close()
+        self.pid = int(wait_until(self._child, 10, "PID 1 to be started"))
+        wait_until(self._is_up, 60, "systemd to reach multi-user.target; see "
+                   f"{self.disk / 'console.log'}")
+
+    def _child(self):
+        path = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        if self.process.poll() is not None:
+            raise AssertionError(f"ended with {self.process.returncode}: "
+                                 f"{(self.disk / 'console.log').read_text()[-2000:]}")
+        return path.read_text().strip() if path.exists() else None
+
+    def _is_up(self):
+        state = self.run(["systemctl", "is-system-running"], check=False).stdout.strip()
+        return state in ("running", "degraded")
+
+    def power_off(self):
+        """Power loss: PID 1 and all below it end at once; the disk stays."""
+        if self.pid is None:
+            return
+        os.kill(self.pid, signal.SIGKILL)
+        self.process.wait(20)
+        self.pid = None
+
+    def reboot(self):
+        self.power_off()
+        self.boot()
+
+    def remove(self):
+        self.power_off()
+        subprocess.run(["umount", "-l", str(self.disk)], check=False)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def run(self, argv, check=True, timeout=60, input=None):
+        argv = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
+                *map(str, argv)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=input,
+                              check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def ip(self, *words):
+        return self.run(["ip", *words]).stdout
+
+    def systemctl(self, *words, check=True):
+        return self.run(["systemctl", *words], check=check).stdout.strip()
+
+    def property(self, unit, name):
+        return self.systemctl("show", "-p", name, "--value", unit)
+
+    def main_pid(self, unit):
+        """The main process's pid as seen inside."""
+        return int(self.property(unit, "MainPID"))
+
+    def kill(self, unit, number=signal.SIGKILL):
+        self.run(["kill", f"-{int(number)}", str(self.main_pid(unit))])
+
+    def journal(self, unit):
+        return self.run(["journalctl", "--no-pager", "-o", "cat", "-u", unit]).stdout
+
+    def path(self, inside):
+        return pathlib.Path(f"/proc/{self.pid}/root{inside}")

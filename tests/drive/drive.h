@@ -1,0 +1,36 @@
+/*
+ * drive: plays operator, agent and witnesses towards one guard, over its local socket.
+ *
+ * Tests of the guard alone (a booted host, the benchmark) need a trial without a fleet around it.
+ */
+#ifndef TESTS_DRIVE_DRIVE_H
+#define TESTS_DRIVE_DRIVE_H
+
+#include "common/io/sign.h"
+#include "common/io/wire_guard.h"
+
+enum { DRIVE_WITNESSES = 2 };
+
+struct drive_keys {
+    struct sign_key *approver;
+    struct sign_key *agent;
+    struct sign_key *witness[DRIVE_WITNESSES];
+    struct public_key guard;
+};
+
+struct drive_options {
+    const char *socket;
+    const char *device;
+    unsigned routes_count;
+    unsigned soak_s;
+    unsigned lease_s;
+    unsigned sequence;
+    unsigned answers_max; /* nonces that are answered; then silence */
+    bool failing;         /* after answers_max the witnesses say fail instead of nothing */
+};
+
+/* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.
+ * Exit code: 0 confirmed, 1 reverted, 2 refused or broken. */
+int drive_trial(const struct drive_keys *keys, const struct drive_options *options);
+
+#endif

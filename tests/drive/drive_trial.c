@@ -1,0 +1,281 @@
+/*
+ * drive_trial: one trial of one guard, from prepare to its receipt.
+ */
+#include "tests/drive/drive.h"
+
+#include <arpa/inet.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/packet.h"
+
+static const char *const witness_names[DRIVE_WITNESSES] = {"office", "other"};
+
+struct drive {
+    const struct drive_keys *keys;
+    const struct drive_options *options;
+    int fd;
+    struct hash body;
+    struct wire_bytes manifest;
+    unsigned answered;
+};
+
+static void say(const char *what, const char *text)
+{
+    printf("%lld %s %s\n", (long long)clock_unix_us(), what, text);
+}
+
+/* A host route in the benchmark range (RFC 2544) a number. */
+static void fill_route(struct operation *operation, const char *device, unsigned number)
+{
+    struct route *route = &operation->route.route;
+    uint32_t address = htonl(0xc6120000u + number);
+
+    operation->kind = OPERATION_ROUTE;
+    text_copy(operation->route.device, sizeof(operation->route.device), device);
+    route->destination.address =
+        address_from_bytes(FAMILY_IPV4, (const uint8_t *)&address);
+    route->destination.len = 32;
+    route->table = RT_TABLE_MAIN;
+    route->protocol = OCEANID_PROTOCOL;
+    route->scope = RT_SCOPE_LINK;
+    route->type = RTN_UNICAST;
+    route->hops_count = 1;
+}
+
+static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
+{
+    text_copy(plan->node, sizeof(plan->node), "subject");
+    plan->operations_count = options->routes_count;
+    plan->operations = mem_alloc(options->routes_count, sizeof(*plan->operations));
+    for (unsigned i = 0; i < options->routes_count; i++)
+        fill_route(&plan->operations[i], options->device, i);
+    plan->witnesses_count = DRIVE_WITNESSES;
+    for (int i = 0; i < DRIVE_WITNESSES; i++)
+        text_copy(plan->witnesses[i], sizeof(plan->witnesses[i]), witness_names[i]);
+    plan->quorum = DRIVE_WITNESSES;
+    address_parse("192.0.2.1", &plan->ssh.address);
+    plan->ssh.port = 22;
+}
+
+static void fill_roster(struct manifest *manifest, const struct drive_keys *keys)
+{
+    struct roster_entry *entry = mem_alloc(1 + DRIVE_WITNESSES, sizeof(*entry));
+
+    manifest->roster = entry;
+    manifest->roster_count = 1 + DRIVE_WITNESSES;
+    text_copy(entry[0].name, sizeof(entry[0].name), "subject");
+    entry[0].guard_key = keys->guard;
+    sign_key_public(keys->agent, &entry[0].agent_key);
+    for (int i = 0; i < DRIVE_WITNESSES; i++) {
+        text_copy(entry[1 + i].name, sizeof(entry[1 + i].name), witness_names[i]);
+        entry[1 + i].witness_only = true;
+        sign_key_public(keys->witness[i], &entry[1 + i].agent_key);
+    }
+}
+
+static void make_manifest(struct drive *drive)
+{
+    const struct drive_options *options = drive->options;
+    struct manifest manifest = {
+        .soak_s = options->soak_s, .lease_s = options->lease_s, .period_s = 1, .path_s = 1,
+        .dial_s = 1, .apply_s = 5, .settle_s = 1, .grace_s = 1, .revert_budget_s = 30,
+        .pause_after = PAUSE_FIRST, .stages_count = 1, .plans_count = 1};
+
+    snprintf(manifest.change, sizeof(manifest.change), "drive-%u", options->sequence);
+    text_copy(manifest.reason, sizeof(manifest.reason), "a test of the guard alone");
+    text_copy(manifest.reference, sizeof(manifest.reference), "test");
+    manifest.stages = mem_alloc(1, sizeof(*manifest.stages));
+    manifest.stages[0].nodes_count = 1;
+    text_copy(manifest.stages[0].nodes[0], NAME_SIZE, "subject");
+    manifest.plans = mem_alloc(1, sizeof(*manifest.plans));
+    fill_plan(&manifest.plans[0], options);
+    fill_roster(&manifest, drive->keys);
+    drive->manifest = wire_encode_manifest(&manifest);
+    sign_hash(drive->manifest.data, drive->manifest.len, &drive->body);
+    manifest_done(&manifest);
+}
+
+static bool send_request(struct drive *drive, const struct guard_request *request, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes encoded = wire_encode_guard_request(request);
+
+    return packet_send(drive->fd, wire_lend(&encoded), err);
+}
+
+static bool send_prepare(struct drive *drive, struct err *err)
+{
+    struct approval approval = {.attempt = {drive->body, drive->options->sequence},
+                                .not_after = clock_unix() + 3600};
+    struct guard_request request = {.kind = GUARD_PREPARE};
+    AUTO_WIRE struct wire_bytes unsigned_approval = wire_encode_approval(&approval);
+    bool sent;
+
+    request.body = drive->manifest; /* lent */
+    request.envelope = wire_sign_approval(wire_lend(&unsigned_approval), drive->keys->approver);
+    sent = send_request(drive, &request, err);
+    wire_bytes_done(&request.envelope);
+    return sent;
+}
+
+static struct wire_bytes make_statement(const struct drive *drive, int witness,
+                                        const struct nonce *nonce, enum phase phase)
+{
+    bool failing = drive->options->failing && drive->answered > drive->options->answers_max;
+    struct statement statement = {.body = drive->body, .nonce = *nonce, .phase = phase};
+    const struct sign_key *key =
+        witness < 0 ? drive->keys->agent : drive->keys->witness[witness];
+
+    text_copy(statement.subject, sizeof(statement.subject), "subject");
+    text_copy(statement.signer, sizeof(statement.signer),
+              witness < 0 ? "subject" : witness_names[witness]);
+    if (witness >= 0) {
+        statement.verdicts_count = 1;
+        text_copy(statement.verdicts[0].check, NAME_SIZE, "ssh");
+        verdict_set(&statement.verdicts[0], failing ? VERDICT_FAIL : VERDICT_PASS, "a banner",
+                    failing ? "no answer in 5 s" : "a banner");
+    }
+    return wire_encode_statement(&statement, key);
+}
+
+static bool answer_prepared(struct drive *drive, const struct guard_report *report,
+                            struct err *err)
+{
+    struct wire_bytes statements[1 + DRIVE_WITNESSES];
+    struct guard_request request = {.kind = GUARD_START, .id = report->id,
+                                    .statements_count = 1 + DRIVE_WITNESSES,
+                                    .statements = statements};
+    bool sent;
+
+    for (int i = -1; i < DRIVE_WITNESSES; i++)
+        statements[i + 1] = make_statement(drive, i, &report->id.start, PHASE_BASELINE);
+    sent = send_request(drive, &request, err);
+    for (int i = 0; i < 1 + DRIVE_WITNESSES; i++)
+        wire_bytes_done(&statements[i]);
+    return sent;
+}
+
+static bool tell_source(struct drive *drive, int witness, const struct nonce *nonce,
+                        struct err *err)
+{
+    struct guard_request request = {.kind = GUARD_SOURCE_SEEN, .nonce = *nonce, .counts = true};
+
+    text_copy(request.name, sizeof(request.name), witness_names[witness]);
+    text_copy(request.reason, sizeof(request.reason), "seen from 198.18.0.10");
+    return send_request(drive, &request, err);
+}
+
+static bool answer_nonce(struct drive *drive, const struct guard_report *report, struct err *err)
+{
+    if (++drive->answered > drive->options->answers_max && !drive->options->failing)
+        return true;
+    for (int i = -1; i < DRIVE_WITNESSES; i++) {
+        struct guard_request request = {.kind = GUARD_STATEMENT};
+        bool sent = i < 0 || tell_source(drive, i, &report->nonce, err);
+
+        request.envelope = make_statement(drive, i, &report->nonce, PHASE_RENEWAL);
+        sent = sent && send_request(drive, &request, err);
+        wire_bytes_done(&request.envelope);
+        if (!sent)
+            return false;
+    }
+    return true;
+}
+
+/* -1: go on; else the exit code. */
+static int take_receipt(const struct guard_report *report, struct err *err)
+{
+    struct receipt receipt;
+
+    if (!wire_decode_receipt(wire_lend(&report->envelope), &receipt, err))
+        return 2;
+    printf("%lld receipt %s: %s (%s)\n", (long long)clock_unix_us(),
+           receipt_kind_name(receipt.kind), receipt.reason, end_cause_name(receipt.cause));
+    if (receipt.kind == RECEIPT_INCOMPLETE)
+        return -1;
+    return receipt.kind == RECEIPT_CONFIRMED ? 0 : 1;
+}
+
+static int take_report(struct drive *drive, const struct guard_report *report, struct err *err)
+{
+    bool went_well = true;
+
+    switch (report->kind) {
+    case REPORT_PREPARED:
+        say("prepared", "");
+        went_well = answer_prepared(drive, report, err);
+        break;
+    case REPORT_NONCE:
+        say("nonce", report->last ? "last" : report->fresh_connection ? "first" : "");
+        went_well = answer_nonce(drive, report, err);
+        break;
+    case REPORT_RECEIPT:
+        return take_receipt(report, err);
+    case REPORT_REFUSED:
+        say("refused", report->reason);
+        return 2;
+    case REPORT_PROGRESS:
+        printf("%lld state %s: %s\n", (long long)clock_unix_us(), report->state, report->sentence);
+        break;
+    case REPORT_STACK:
+    case REPORT_STATEMENT:
+    case GUARD_REPORT_COUNT:
+        break;
+    }
+    return went_well ? -1 : 2;
+}
+
+static bool dial(struct drive *drive, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    text_copy(address.sun_path, sizeof(address.sun_path), drive->options->socket);
+    drive->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (connect(drive->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return true;
+    return err_set(err, ERR_SYSTEM, "connect %s: %m", drive->options->socket);
+}
+
+static int take_next(struct drive *drive, struct err *err)
+{
+    struct guard_report report;
+    AUTO_FREE uint8_t *data = NULL;
+    size_t len = 0;
+    int code;
+
+    if (!packet_receive(drive->fd, &data, &len, err))
+        return 2;
+    if (!wire_decode_guard_report((struct bytes){data, len}, &report, err))
+        return 2;
+    code = take_report(drive, &report, err);
+    guard_report_done(&report);
+    return code;
+}
+
+int drive_trial(const struct drive_keys *keys, const struct drive_options *options)
+{
+    struct drive drive = {.keys = keys, .options = options, .fd = -1};
+    struct err err = ERR_INIT;
+    int code = 2;
+
+    make_manifest(&drive);
+    if (dial(&drive, &err) && send_prepare(&drive, &err)) {
+        do
+            code = take_next(&drive, &err);
+        while (code == -1);
+    }
+    if (err.kind != ERR_NONE)
+        fprintf(stderr, "drive: %s\n", err.text);
+    if (drive.fd >= 0)
+        close(drive.fd);
+    wire_bytes_done(&drive.manifest);
+    return code;
+}

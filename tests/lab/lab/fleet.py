@@ -1,0 +1,212 @@
+"""fleet: Oceanid on a lab, installed the way the README says: keys, controller, join, trust.
+
+The operator sits at `office`, outside, and speaks HTTPS to the controller. `office` is the extra
+witness too. Files that a person would copy by scp are copied here.
+"""
+
+import json
+
+from lab import topology
+from lab.wait import wait_until
+
+AGENT = """\
+controllers: [tls+tcp://{controller}:7430]
+state: /var/lib/oceanid/agent
+guard-socket: "{guard_socket}"
+tailscale-socket: /run/tailscale/tailscaled.sock
+log: {log}
+"""
+CONTROLLER = """\
+state: /var/lib/oceanid/controller
+fleet: /etc/oceanid/fleet.yaml
+agents: tls+tcp://0.0.0.0:7430
+https: 0.0.0.0:7431
+socket: /run/oceanid/controller.sock
+roles:
+  unix: { root: operator }
+log: info
+"""
+FLEET = """\
+nodes:
+  srv712695: { first: true, ssh: 203.0.113.10, console: { provider: hostinger, id: "712695" } }
+  calypso:   { ssh: 100.64.0.3, console: physical }
+  srv712429: { protected: true, ssh: 198.51.100.10, exit-node: true, api-server: true,
+               console: { provider: hostinger, id: "712429" } }
+witnesses:
+  office: { }
+cluster:
+  pods: 10.42.0.0/16
+  services: 10.43.0.0/16
+  api-server: [198.51.100.10:6443, 10.43.0.1:443]
+  controllers: [CONTROLLER:7430]
+checks:
+  - { name: exit-node, kind: exit-node, for: [srv712695, calypso], use: srv712429-oceanid,
+      severity: warning, interval: 5s }
+  - { name: egress-address, kind: egress-address, for: [srv712695, calypso],
+      url: "http://198.19.0.10/", expect: 198.51.100.10, severity: warning, interval: 5s }
+  - { name: database, kind: tcp, for: [srv712695, calypso], to: "198.19.0.10:5432",
+      severity: warning, interval: 5s }
+policy: { soak: SOAK, lease: LEASE, approvals: 1, pause_after: first, soak-min: 1s }
+"""
+PKI = "/root/oceanid"
+
+
+class Fleet:
+    """controller: the host it runs on ("srv712429" or "control"). soak and lease: durations."""
+
+    def __init__(self, lab, controller="srv712429", soak="6s", lease="12s", log="info"):
+        self.lab = lab
+        self.log = log
+        self.controller = lab[controller]
+        self.operator = lab["office"]
+        self.soak, self.lease = soak, lease
+        self.url = f"https://{self.controller.address}:7431"
+
+    # -- installing ---------------------------------------------------------------------------
+
+    def install(self):
+        """Everything up to a fleet that answers `oceanidctl status`."""
+        self.make_keys()
+        self.start_controller()
+        for node in self.lab.nodes:
+            self.join(node)
+        self.join(self.operator, witness=True)
+        wait_until(self.settled, 40, "every node and witness to be connected and healthy")
+        return self
+
+    def make_keys(self):
+        self.operator.run(["mkdir", "-p", PKI])
+        self.ctl("pki", "init", "--name", "operator", "--controller", self.controller.address)
+        self.allow_quick_trials()
+
+    def allow_quick_trials(self):
+        """The lab's soaks last seconds; a real trust root demands minutes."""
+        trust = self.operator.path(f"{PKI}/trust.yaml")
+        lines = [line for line in trust.read_text().splitlines()
+                 if not line.startswith("soak-min")]
+        trust.write_text("\n".join(["soak-min: 1s", *lines]) + "\n")
+        self.operator.run(["cp", f"{PKI}/trust.yaml", f"{PKI}/controller/trust.yaml"])
+
+    def start_controller(self):
+        host = self.controller
+        host.run(["mkdir", "-p", "/var/lib/oceanid/controller", "/etc/oceanid"])
+        self.copy_folder(self.operator, f"{PKI}/controller", host, "/var/lib/oceanid/controller")
+        host.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
+        self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER)
+        self.write_fleet(FLEET)
+        host.start_unit("oceanid-controller")
+
+    def write_fleet(self, text):
+        text = (text.replace("SOAK", self.soak).replace("LEASE", self.lease)
+                .replace("CONTROLLER", self.controller.address))
+        self.write(self.controller, "/etc/oceanid/fleet.yaml", text)
+
+    def join(self, host, witness=False, trust=True):
+        """request on the node, admit by the operator, install on the node; then trust, by root."""
+        name = host.name
+        kind = ["--witness"] if witness else []
+        self.write(host, "/etc/oceanid/agent.yaml", AGENT.format(
+            controller=self.controller.address, log=self.log,
+            guard_socket="" if witness else "/run/oceanid/guard.sock"))
+        request = host.run(["/usr/sbin/oceanid-agent", "request", "--name", name, *kind]).stdout
+        self.write(self.operator, f"{PKI}/{name}.req", request)
+        self.ctl("node", "admit", f"{PKI}/{name}.req", "--yes", *kind)
+        self.copy(self.operator, f"{PKI}/{name}.bundle", host, f"/root/{name}.bundle")
+        host.run(["/usr/sbin/oceanid-agent", "install", f"/root/{name}.bundle"])
+        if not witness:
+            if trust:
+                self.trust(host)
+            host.enable_unit("oceanid-rollback-boot")
+            host.start_unit("oceanid-guard")
+        host.start_unit("oceanid-agent")
+
+    def trust(self, host):
+        """What root does on the node's own console; joining never does."""
+        self.copy(self.operator, f"{PKI}/trust.yaml", host, "/root/trust.yaml")
+        host.run(["/usr/sbin/oceanid-agent", "trust", "/root/trust.yaml"])
+
+    # -- files that travel by hand -------------------------------------------------------------
+
+    @staticmethod
+    def write(host, inside, text):
+        path = host.path(inside)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+
+    @staticmethod
+    def copy(source, path, target, inside):
+        to = target.path(inside)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(source.path(path).read_bytes())
+
+    def copy_folder(self, source, path, target, inside):
+        for file in source.path(path).iterdir():
+            self.copy(source, f"{path}/{file.name}", target, f"{inside}/{file.name}")
+            target.path(f"{inside}/{file.name}").chmod(0o600)
+
+    # -- what an operator does -----------------------------------------------------------------
+
+    def ctl(self, *words, check=True, timeout=120, input=None):
+        """oceanidctl at the operator's desk."""
+        return self.operator.run(
+            ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", self.url, *words], check=check,
+            timeout=timeout, input=input)
+
+    def json(self, *words):
+        return json.loads(self.ctl(*words, "-o", "json").stdout)
+
+    def nodes(self):
+        return {node["name"]: node for node in self.json("nodes")["nodes"]}
+
+    def settled(self):
+        """True when all are connected and no critical check fails or is unknown."""
+        done = self.ctl("nodes", "-o", "json", check=False)
+        if done.returncode != 0:
+            return False
+        nodes = json.loads(done.stdout)["nodes"]
+        names = {node["name"] for node in nodes if node["connected"] and node["health"] == "pass"}
+        return names >= {*topology.NODES, "office"}
+
+    def write_change(self, name, text):
+        """Puts change NAME on the operator's desk; returns its path."""
+        path = f"{PKI}/{name}.yaml"
+        self.write(self.operator, path, f"change: {name}\n{text}")
+        return path
+
+    def start(self, name, text, check=True):
+        """rollout start, with the change's name typed; does not wait for its end."""
+        path = self.write_change(name, text)
+        return self.ctl("rollout", "start", path, "--approve", name, "--no-watch", check=check)
+
+    def rollout(self):
+        """The newest rollout, whole; None while there is none."""
+        rollouts = self.json("rollout", "list")["rollouts"]
+        return self.json("rollout", "show", str(rollouts[0]["id"])) if rollouts else None
+
+    def node_state(self, name):
+        rollout = self.rollout()
+        found = [node for node in (rollout or {}).get("nodes", []) if node["name"] == name]
+        return found[0]["state"] if found else None
+
+    def wait_rollout(self, predicate, deadline_s, what):
+        """Waits until predicate(rollout) is true; returns the rollout."""
+        def look():
+            rollout = self.rollout()
+            return rollout if rollout and predicate(rollout) else None
+        return wait_until(look, deadline_s, what, every_s=0.2)
+
+    def wait_state(self, name, states, deadline_s=60):
+        """Waits until the newest rollout has the node in one of the states."""
+        states = (states,) if isinstance(states, str) else states
+        return wait_until(lambda: self.node_state(name) in states, deadline_s,
+                          f"{name} to be {' or '.join(states)}", every_s=0.2)
+
+    def wait_outcome(self, outcomes, deadline_s=90):
+        outcomes = (outcomes,) if isinstance(outcomes, str) else outcomes
+        return self.wait_rollout(lambda rollout: rollout["outcome"] in outcomes, deadline_s,
+                                 f"the rollout to end {' or '.join(outcomes)}")
+
+    def audit(self):
+        """All audit lines, oldest first, as `oceanidctl audit show` prints them."""
+        return self.ctl("audit", "show").stdout.splitlines()

@@ -1,0 +1,107 @@
+"""crash: whoever dies in a trial, the node is back where it was, by itself."""
+
+import signal
+
+import pytest
+
+from lab import changes
+from lab.wait import wait_until
+
+ROUTE = "198.18.255.0/24"
+ENDED = ("complete", "reverted", "halted", "aborted", "incomplete")
+
+
+def has_change(host):
+    return ROUTE in host.ip("route")
+
+
+def start_trial(fleet, name):
+    """A harmless change on trial on srv712695; returns the node."""
+    node = fleet.lab["srv712695"]
+    fleet.start(name, changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")
+    assert has_change(node)
+    return node
+
+
+@pytest.fixture(autouse=True)
+def fresh(fleet):
+    yield
+    fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+    wait_until(fleet.settled, 60, "the fleet to be healthy again")
+
+
+def test_guard_killed(fleet):
+    node = start_trial(fleet, "guard-killed")
+    node.unit("oceanid-guard").kill()
+    wait_until(lambda: not has_change(node), 5, "ExecStopPost or the restart to revert")
+    node.unit("oceanid-guard").wait_active()
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_agent_killed_for_good(fleet):
+    node = start_trial(fleet, "agent-killed")
+    node.unit("oceanid-agent").kill(signal.SIGSTOP)
+    wait_until(lambda: not has_change(node), 40, "the lease to run out")
+    node.unit("oceanid-agent").kill(signal.SIGCONT)
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_agent_killed_comes_back(fleet):
+    """A short death is bridged: the agent restarts, and either outcome is whole."""
+    node = start_trial(fleet, "agent-restarts")
+    node.unit("oceanid-agent").kill()
+    outcome = fleet.wait_outcome(ENDED)["outcome"]
+    assert has_change(node) == (outcome == "complete")
+
+
+def test_controller_killed(fleet):
+    node = start_trial(fleet, "controller-killed")
+    controller = fleet.controller.unit("oceanid-controller")
+    controller.kill(signal.SIGSTOP)
+    wait_until(lambda: not has_change(node), 40, "the lease to run out")
+    controller.kill(signal.SIGKILL)
+    controller.wait_active()
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_reboot_in_trial(fleet):
+    node = start_trial(fleet, "reboot")
+    node.reboot()
+    assert not has_change(node)
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_confirmed_survives_a_reboot(fleet):
+    node = start_trial(fleet, "survives")
+    assert fleet.wait_outcome(ENDED)["outcome"] == "complete"
+    node.reboot()
+    wait_until(lambda: has_change(node), 15, "the confirmed route to come back")
+
+
+def test_reboot_in_trial_of_the_exit_node(fleet):
+    """The pref persists by itself: tailscaled brings it back before anybody can unset it."""
+    lab = fleet.lab
+    node = lab["srv712695"]
+    fleet.start("exit-node", changes.ONE_NODE)
+    fleet.wait_state("srv712695", "on trial")
+    node.reboot()
+    wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 20, "the pref to be undone")
+    wait_until(lambda: lab["office"].ssh_banner("203.0.113.10"), 10, "SSH from outside")
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_pref_undo_failing_keeps_the_shields(fleet):
+    """Rule 15: removing the reply rule while the exit node cannot be unset is the lock-out."""
+    lab = fleet.lab
+    node = lab["srv712695"]
+    fleet.start("exit-node-stuck", changes.ONE_NODE)
+    fleet.wait_state("srv712695", "on trial")
+    lab.tailnet.freeze(node)
+    fleet.ctl("rollout", "abort", "--reason", "a drill", check=False)
+    wait_until(lambda: fleet.node_state("srv712695") == "incomplete", 30, "revert incomplete")
+    assert "5140:" in node.ip("rule", "show")
+    assert lab["office"].ssh_banner("203.0.113.10")
+    lab.tailnet.thaw(node)
+    wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 30, "the pref to follow")
+    wait_until(lambda: "5140:" not in node.ip("rule", "show"), 15, "the shields to go last")

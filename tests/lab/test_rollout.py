@@ -1,0 +1,129 @@
+"""rollout: one change travels over the fleet, is proven, confirmed, or comes back by itself."""
+
+import re
+
+import pytest
+
+from lab import changes
+from lab.wait import stays, wait_until
+
+ENDED_BADLY = ("reverted", "halted", "aborted", "incomplete")
+
+
+def exit_node_of(lab, name):
+    """The pref as tailscaled has it: "" for none."""
+    return lab.tailnet.prefs(lab[name])["ExitNodeID"]
+
+
+def ssh_from_office(lab):
+    return lab["office"].ssh_banner("203.0.113.10")
+
+
+def quarantines(fleet):
+    return [hold["receipt"] for hold in fleet.json("hold", "list")["holds"]
+            if hold["kind"] == "quarantine"]
+
+
+def lift_all(text, fleet):
+    return changes.with_quarantines(text, quarantines(fleet))
+
+
+def roll_back_all(fleet):
+    fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+
+
+@pytest.fixture(autouse=True)
+def fresh(fleet):
+    """Each test begins and ends with a fleet on which nothing of ours stands."""
+    yield
+    for host in fleet.lab.hosts.values():
+        host.undrop()
+    roll_back_all(fleet)
+    wait_until(fleet.settled, 60, "the fleet to be healthy again")
+
+
+def test_status_shows_a_healthy_fleet(fleet):
+    nodes = fleet.nodes()
+    assert {name for name, node in nodes.items() if node["health"] == "pass"} >= {
+        "srv712695", "srv712429", "calypso"}
+    text = fleet.ctl("status").stdout
+    for name in ("srv712695", "srv712429", "calypso", "office"):
+        assert name in text
+
+
+def test_incident_is_refused_with_its_reason(fleet):
+    before = fleet.lab["srv712695"].ip("rule", "show")
+    done = fleet.start("incident", changes.INCIDENT, check=False)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert re.search(r"replies from 203\.0\.113\.10 to .* would leave by tailscale0", said)
+    assert fleet.lab["srv712695"].ip("rule", "show") == before
+    assert exit_node_of(fleet.lab, "srv712695") == ""
+    assert ssh_from_office(fleet.lab)
+
+
+def test_lost_way_reverts_by_itself_and_is_quarantined(fleet):
+    lab = fleet.lab
+    fleet.start("second-gateway", changes.BLACK_HOLE)
+    wait_until(lambda: "203.0.113.254" in lab["srv712695"].ip("route"), 30, "the change to be on")
+    wait_until(lambda: "203.0.113.254" not in lab["srv712695"].ip("route"), 40, "the revert")
+    rollout = fleet.wait_outcome(ENDED_BADLY)
+    assert rollout["outcome"] == "reverted"
+    wait_until(lambda: ssh_from_office(lab), 10, "SSH from outside")
+    holds = fleet.json("hold", "list")["holds"]
+    assert [hold["scope"] for hold in holds if hold["kind"] == "quarantine"].count("srv712695") > 0
+    again = fleet.start("second-gateway-again", changes.BLACK_HOLE, check=False)
+    assert again.returncode in (1, 4)
+    assert "quarantine" in again.stdout + again.stderr
+
+
+def test_special_witness_does_not_count(fleet):
+    """Step 4 of the story: the controller's host sees SSH, the outside witness does not."""
+    lab = fleet.lab
+    fleet.start("subtle", changes.SUBTLE)
+    rollout = fleet.wait_outcome(ENDED_BADLY)
+    assert rollout["outcome"] == "reverted"
+    audit = "\n".join(fleet.audit())
+    assert "srv712429: pass, not counted" in audit
+    assert "office: fail" in audit
+    wait_until(lambda: exit_node_of(lab, "srv712695") == "", 10, "the pref to be back")
+    wait_until(lambda: ssh_from_office(lab), 10, "SSH from outside")
+
+
+def test_good_change_goes_one_node_after_the_other(fleet):
+    lab = fleet.lab
+    fleet.start("workers-use-exit-node", lift_all(changes.GOOD, fleet))
+    fleet.wait_state("srv712695", "on trial")
+    assert exit_node_of(lab, "calypso") == ""
+    fleet.wait_state("srv712695", "confirmed")
+    rollout = fleet.wait_rollout(lambda r: r["waiting_for"] == "next", 20, "it to wait for next")
+    assert [node["state"] for node in rollout["nodes"]] == ["confirmed", "waiting"]
+    assert lab["srv712695"].egress_address() == "198.51.100.10"
+    assert ssh_from_office(lab)
+    stays(lambda: exit_node_of(lab, "calypso") == "", 2, "calypso untouched before `next`")
+    fleet.ctl("rollout", "next")
+    assert fleet.wait_outcome(("complete", *ENDED_BADLY))["outcome"] == "complete"
+    assert lab["calypso"].egress_address() == "198.51.100.10"
+    assert lab["srv712429"].ssh_banner("100.64.0.3")
+    fleet.ctl("emergency-rollback", "--all", "--yes")
+    wait_until(lambda: lab["srv712695"].egress_address() == "203.0.113.10", 20, "old egress")
+    wait_until(lambda: exit_node_of(lab, "calypso") == "", 20, "calypso's pref to be back")
+    assert ssh_from_office(lab)
+
+
+def test_fixes_that_still_fail_do_not_confirm(fleet):
+    fleet.start("mends-nothing", changes.MENDS_NOTHING)
+    rollout = fleet.wait_outcome(ENDED_BADLY, 120)
+    assert rollout["outcome"] == "reverted"
+    assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
+
+
+def test_ghost_confirmation_reverts(fleet):
+    """Rule 8: new connections to the controller are dropped, the old one lives."""
+    node = fleet.lab["srv712695"]
+    node.drop_port("tcp", 7430, "out", new_only=True)
+    fleet.start("ghost", changes.HARMLESS)
+    wait_until(lambda: "198.18.255.0/24" in node.ip("route"), 30, "the change to be on")
+    wait_until(lambda: "198.18.255.0/24" not in node.ip("route"), 40, "the lease to run out")
+    node.undrop()
+    assert fleet.wait_outcome(ENDED_BADLY)["outcome"] == "reverted"
