@@ -84,6 +84,14 @@ class Machine:
                 return int(uid), int(gid)
         raise KeyError(f"{self.name} has no user {user}")
 
+    def group_id(self, group):
+        """The gid of a group of this host; group is a name or a number."""
+        for line in (self.disk / "etc/group").read_text().splitlines():
+            name, _, gid = line.split(":")[:3]
+            if str(group) in (name, gid):
+                return int(gid)
+        raise KeyError(f"{self.name} has no group {group}")
+
     # -- power --------------------------------------------------------------------------------
 
     def power_on(self):
@@ -130,7 +138,8 @@ class Machine:
         options = list(privileges or [])
         if user not in (None, "root", 0):
             uid, gid = self.user_ids(user)
-            options = [f"--reuid={uid}", f"--regid={gid}", "--init-groups"] + options
+            groups = [] if "--clear-groups" in options else [f"--regid={gid}", "--init-groups"]
+            options = [f"--reuid={uid}", *groups, *options]
         if options:
             enter += ["setpriv", *options, "--"]
         return enter + [str(word) for word in argv]

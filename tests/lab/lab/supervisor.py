@@ -68,6 +68,11 @@ class Unit:
         if self.state == "active":
             return
         self._stopping = threading.Event()
+        unmet = self.file.unmet_conditions(self.host.path)
+        if unmet:
+            self.state = "inactive"
+            self._note(f"not started, condition not met: {', '.join(unmet)}")
+            return
         if self.file.one("Type") == "oneshot":
             self._run_oneshot()
             return
@@ -114,17 +119,28 @@ class Unit:
 
     def _make_directories(self):
         uid, gid = self.host.user_ids(self.file.one("User", "root"))
+        gid = self._group() or gid
         for path, mode, _ in self.file.directories():
             outside = self.host.path(path)
             fresh = not outside.exists()
             outside.mkdir(parents=True, exist_ok=True)
             outside.chmod(mode)
-            if fresh or outside.stat().st_uid != uid:
+            there = outside.stat()
+            if fresh or (there.st_uid, there.st_gid) != (uid, gid):
                 os.chown(outside, uid, gid)
 
+    def _group(self):
+        group = self.file.one("Group")
+        return self.host.group_id(group) if group else None
+
     def _popen(self, argv, name, env):
+        privileges = self.file.privileges()
+        if self._group():
+            privileges = [f"--regid={self._group()}", "--clear-groups", *privileges]
+        if self.file.one("UMask"):
+            argv = ["sh", "-c", f'umask {self.file.one("UMask")}; exec "$0" "$@"', *argv]
         return self.host.popen(argv, name=name, user=self.file.one("User"), env=env,
-                               privileges=self.file.privileges())
+                               privileges=privileges)
 
     def _start_main(self):
         self.state = "activating"

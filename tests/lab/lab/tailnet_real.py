@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 
 from lab import topology
 from lab.tailnet import Tailnet
@@ -66,6 +67,12 @@ def find_program(name):
         return found
     built = tailnet_folder() / name
     return str(built) if os.access(built, os.X_OK) else None
+
+
+def build_missing():
+    """Builds both where Go is there and they are not (minutes, the first time); see missing()."""
+    if missing() and shutil.which("go"):
+        subprocess.run([REPOSITORY / "tests/lab/tailnet/build"], check=False)
 
 
 def missing():

@@ -1,8 +1,9 @@
 """units: reads the shipped systemd units, as far as the lab plays systemd.
 
-Understood: Exec*, Type, User, Group, SupplementaryGroups, Environment, Restart, RestartSec,
-TimeoutStopSec, KillSignal, *Directory, *DirectoryMode, CapabilityBoundingSet,
-AmbientCapabilities, NoNewPrivileges, After, Before. Sandboxing is for tests/booted.
+Understood: Exec*, Type, User, Group, UMask, Environment, Restart, RestartSec, TimeoutStopSec,
+KillSignal, RuntimeDirectory and its like, CapabilityBoundingSet, AmbientCapabilities,
+NoNewPrivileges, ConditionPathExists, ConditionDirectoryNotEmpty. Sandboxing, watchdogs and
+socket units are for tests/booted.
 """
 
 import pathlib
@@ -57,6 +58,16 @@ class UnitFile:
             mode = int(self.one(f"{key}Mode", "0755"), 8)
             for name in self.words(key):
                 yield f"{base}/{name.partition(':')[0]}", mode, key == "RuntimeDirectory"
+
+    def unmet_conditions(self, path_of):
+        """The conditions that do not hold; path_of(path) is where the host's path is from here."""
+        unmet = [f"ConditionPathExists={path}" for path in self.words("ConditionPathExists")
+                 if path_of(path.lstrip("!")).exists() == path.startswith("!")]
+        for path in self.words("ConditionDirectoryNotEmpty"):
+            folder = path_of(path)
+            if not folder.is_dir() or not any(folder.iterdir()):
+                unmet.append(f"ConditionDirectoryNotEmpty={path}")
+        return unmet
 
     def privileges(self):
         """Options of setpriv that give the process what the unit leaves it."""

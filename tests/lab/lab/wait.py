@@ -23,7 +23,7 @@ def wait_until(fn, deadline_s, what, every_s=0.05):
 
 
 def stays(fn, duration_s, what, every_s=0.1):
-    """Watches that fn() stays true for duration_s; raises Timeout with the moment it did not."""
+    """Returns True when fn() stays true for duration_s; raises Timeout with the moment it did not."""
     start = time.monotonic()
     while time.monotonic() - start < duration_s:
         answer = fn()
@@ -31,3 +31,4 @@ def stays(fn, duration_s, what, every_s=0.1):
             seen_s = time.monotonic() - start
             raise Timeout(f"{what} held for {seen_s:.1f} s of {duration_s} s; then: {answer!r}")
         time.sleep(every_s)
+    return True

@@ -1,0 +1,79 @@
+"""prefs: tailscaled's preferences: MaskedPrefs semantics, kept on disk."""
+
+import json
+import os
+import pathlib
+import secrets
+
+from standin import documents
+
+EXIT_ROUTES = ("0.0.0.0/0", "::/0")
+BOTH = "Cannot advertise an exit node and use an exit node at the same time."
+INTERNAL = "can't set Internal fields"
+
+
+class Refused(Exception):
+    """An edit that is answered 400 with {"Error": ...}; nothing was changed."""
+
+
+class State:
+    """The state directory: the node's key and its prefs."""
+
+    def __init__(self, folder):
+        self._path = pathlib.Path(folder) / "standin.json"
+        if self._path.exists():
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            self.key, self.prefs = document["key"], document["prefs"]
+        else:
+            self.key, self.prefs = "nodekey:" + secrets.token_hex(32), documents.new_prefs()
+
+    def save(self, prefs):
+        """Makes prefs durable, then current."""
+        new = self._path.with_suffix(".new")
+        with open(new, "w", encoding="utf-8") as text:
+            json.dump({"key": self.key, "prefs": prefs}, text, indent=1)
+            text.flush()
+            os.fsync(text.fileno())
+        os.replace(new, self._path)
+        self.prefs = prefs
+
+
+def apply_edit(prefs, masked, peers):
+    """The prefs after a MaskedPrefs edit. Raises Refused; unknown fields are ignored."""
+    if masked.get("InternalExitNodePriorSet"):
+        raise Refused(INTERNAL)
+    wanted = dict(prefs)
+    for field in prefs:
+        if masked.get(f"{field}Set") is True and field != "Config":
+            wanted[field] = masked.get(field, zero_of(prefs[field]))
+    sets_exit = masked.get("ExitNodeIDSet") or masked.get("ExitNodeIPSet")
+    if sets_exit and masked.get("ExitNodeIPSet") and masked.get("ExitNodeIP"):
+        wanted["ExitNodeID"] = ""
+    elif masked.get("ExitNodeIDSet") and masked.get("ExitNodeID"):
+        wanted["ExitNodeIP"] = ""
+    if sets_exit:
+        wanted["AutoExitNode"] = ""
+    wanted = resolve_exit_node(wanted, peers)
+    uses = wanted["ExitNodeID"] or wanted["ExitNodeIP"]
+    if uses and any(route in (wanted["AdvertiseRoutes"] or []) for route in EXIT_ROUTES):
+        raise Refused(BOTH)
+    if not wanted.get("AutoExitNode"):
+        wanted.pop("AutoExitNode", None)
+    return wanted
+
+
+def resolve_exit_node(prefs, peers):
+    """ExitNodeIP becomes ExitNodeID as soon as a peer has that address."""
+    for peer in peers:
+        if prefs["ExitNodeIP"] and prefs["ExitNodeIP"] in peer["Addresses"]:
+            return {**prefs, "ExitNodeID": peer["StableID"], "ExitNodeIP": ""}
+    return prefs
+
+
+def zero_of(value):
+    """What Go takes for a field that the body leaves out."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, (int, float)):
+        return 0
+    return "" if isinstance(value, str) else None
