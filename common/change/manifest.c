@@ -263,7 +263,7 @@ static bool validate_fixes(const struct manifest *manifest, struct err *err)
                 found |= text_equal(manifest->plans[p].checks[c].name, manifest->fixes[f]);
         }
         if (!found)
-            return err_set(err, ERR_INPUT, "fixes '%s', which is a check of no target",
+            return err_set(err, ERR_INPUT, "fixes '%s': no target has a check of that name",
                            manifest->fixes[f]);
     }
     return true;
