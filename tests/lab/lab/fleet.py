@@ -60,6 +60,7 @@ class Fleet:
         self.controller = lab[controller]
         self.operator = lab["office"]
         self.soak, self.lease = soak, lease
+        self.text = FLEET
         self.url = f"https://{self.controller.address}:7431"
 
     # -- installing ---------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class Fleet:
         self.copy_folder(self.operator, f"{PKI}/controller", host, "/var/lib/oceanid/controller")
         host.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
         self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER)
-        self.write_fleet(FLEET)
+        self.write_fleet(self.text)
         host.start_unit("oceanid-controller")
 
     def write_fleet(self, text):
@@ -167,6 +168,15 @@ class Fleet:
         nodes = json.loads(done.stdout)["nodes"]
         names = {node["name"] for node in nodes if node["connected"] and node["health"] == "pass"}
         return names >= {*topology.NODES, "office"}
+
+    def verdict(self, node, check):
+        """pass, fail or unknown, as the controller has it now; asked on its own host's socket."""
+        done = self.controller.run(
+            ["curl", "-s", "--unix-socket", "/run/oceanid/controller.sock",
+             f"http://controller/v1/nodes/{node}"])
+        found = [one["value"] for one in json.loads(done.stdout)["verdicts"]
+                 if one["check"] == check]
+        return found[0] if found else None
 
     def write_change(self, name, text):
         """Puts change NAME on the operator's desk; returns its path."""

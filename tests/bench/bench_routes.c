@@ -1,0 +1,110 @@
+/*
+ * bench_routes: the floor under a revert: deletes N host routes with raw netlink, 256 messages a
+ * send, an ACK for each. Usage: bench_routes N IFINDEX. Adds them first; prints the milliseconds
+ * that deleting took.
+ */
+#include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { BATCH = 256, FIRST_ADDRESS = 0x0a000000 };
+
+struct message {
+    struct nlmsghdr header;
+    struct rtmsg route;
+    struct rtattr destination_header;
+    uint32_t destination;
+    struct rtattr device_header;
+    uint32_t device;
+};
+
+static double now_ms(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
+}
+
+static struct message make(int type, unsigned number, unsigned device)
+{
+    struct message message = {
+        .header = {.nlmsg_len = sizeof(message),
+                   .nlmsg_type = (unsigned short)type,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                   .nlmsg_seq = number},
+        .route = {.rtm_family = 2,
+                  .rtm_dst_len = 32,
+                  .rtm_table = RT_TABLE_MAIN,
+                  .rtm_protocol = 99,
+                  .rtm_scope = RT_SCOPE_LINK,
+                  .rtm_type = RTN_UNICAST},
+        .destination_header = {.rta_len = RTA_LENGTH(4), .rta_type = RTA_DST},
+        .destination = htonl(FIRST_ADDRESS + number),
+        .device_header = {.rta_len = RTA_LENGTH(4), .rta_type = RTA_OIF},
+        .device = device,
+    };
+
+    if (type == RTM_NEWROUTE)
+        message.header.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+    return message;
+}
+
+/* Reads the ACKs of one batch; ends the program at the first error. */
+static void read_acks(int fd, unsigned wanted)
+{
+    static char buffer[65536] __attribute__((aligned(8)));
+
+    while (wanted > 0) {
+        int len = (int)recv(fd, buffer, sizeof(buffer), 0);
+
+        for (struct nlmsghdr *answer = (struct nlmsghdr *)(void *)buffer; NLMSG_OK(answer, len);
+             answer = NLMSG_NEXT(answer, len)) {
+            const struct nlmsgerr *error = NLMSG_DATA(answer);
+
+            if (answer->nlmsg_type != NLMSG_ERROR || error->error != 0) {
+                fprintf(stderr, "bench_routes: netlink says %d\n", error->error);
+                exit(1);
+            }
+            wanted--;
+        }
+    }
+}
+
+static void change_all(int fd, int type, unsigned count, unsigned device)
+{
+    static struct message batch[BATCH];
+
+    for (unsigned first = 0; first < count; first += BATCH) {
+        unsigned size = count - first < BATCH ? count - first : BATCH;
+
+        for (unsigned i = 0; i < size; i++)
+            batch[i] = make(type, first + i, device);
+        if (send(fd, batch, size * sizeof(batch[0]), 0) < 0)
+            exit(1);
+        read_acks(fd, size);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int size = 1 << 20;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    double start;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench_routes N IFINDEX\n");
+        return 2;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+    change_all(fd, RTM_NEWROUTE, (unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]));
+    start = now_ms();
+    change_all(fd, RTM_DELROUTE, (unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]));
+    printf("%.3f\n", now_ms() - start);
+    return 0;
+}
