@@ -1,0 +1,18 @@
+/*
+ * rescue: what to do by hand when the controller does not answer: each node's ssh and console
+ * lines, from what the controller last said of them.
+ */
+#ifndef CONTROLLER_CTL_RESCUE_H
+#define CONTROLLER_CTL_RESCUE_H
+
+#include <jansson.h>
+
+#include "controller/ctl/ctl.h"
+
+/* Remembers how to reach the nodes of a `GET /v1/nodes`; a disk that refuses is passed over. */
+void rescue_remember(const struct ctl *ctl, const json_t *nodes);
+
+/* To stderr. */
+void rescue_print(const struct ctl *ctl);
+
+#endif
