@@ -8,6 +8,8 @@
 #include "common/core/limits.h"
 #include "controller/ctl/arguments.h"
 
+#include <stddef.h>
+
 /* Exit codes (design 14). */
 enum outcome {
     OUTCOME_DONE,        /* done and verified */

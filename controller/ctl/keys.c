@@ -1,0 +1,84 @@
+/*
+ * keys: what lies in the operator's directory.
+ */
+#include "controller/ctl/keys.h"
+
+#include <stdlib.h>
+
+#include "common/core/mem.h"
+#include "common/io/config.h"
+#include "common/io/file.h"
+
+bool keys_read_file(const struct ctl *ctl, const char *name, struct wire_bytes *ret_bytes,
+                    struct err *err)
+{
+    char path[CTL_PATH_SIZE];
+
+    *ret_bytes = (struct wire_bytes){NULL, 0};
+    if (!ctl_path(ctl, name, path, sizeof(path), err))
+        return false;
+    if (file_read(path, YAML_SIZE_MAX, &ret_bytes->data, &ret_bytes->len, err))
+        return true;
+    if (err->kind == ERR_MISSING)
+        err_wrap(err, "`oceanidctl pki init` makes it, --pki DIR names where");
+    return false;
+}
+
+struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *err)
+{
+    char path[CTL_PATH_SIZE];
+
+    return ctl_path(ctl, name, path, sizeof(path), err) ? sign_key_load(path, err) : NULL;
+}
+
+bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes text = {NULL, 0};
+
+    return keys_read_file(ctl, "trust.yaml", &text, err) &&
+           config_parse_trust("trust.yaml", wire_lend(&text), ret_trust, err);
+}
+
+static bool verify_roster(const struct ctl *ctl, struct bytes envelope, struct err *err)
+{
+    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
+
+    if (!keys_read_trust(ctl, trust, err))
+        return false;
+    for (uint32_t i = 0; i < trust->keys_count; i++) {
+        if ((trust->keys[i].roles & TRUST_APPROVER) != 0 &&
+            wire_verify(envelope, SIGN_ROSTER, &trust->keys[i].key, err))
+            return true;
+    }
+    return err_set(err, ERR_DENIED, "%s/roster is not signed by an approver of trust.yaml",
+                   ctl->pki);
+}
+
+bool keys_read_roster_bytes(const struct ctl *ctl, struct wire_bytes *ret_bytes, struct err *err)
+{
+    return keys_read_file(ctl, "roster", ret_bytes, err) &&
+           verify_roster(ctl, wire_lend(ret_bytes), err);
+}
+
+bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+
+    return keys_read_roster_bytes(ctl, &bytes, err) &&
+           wire_decode_roster(wire_lend(&bytes), ret_roster, err);
+}
+
+bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
+                       struct wire_bytes *ret_bytes, struct err *err)
+{
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    char path[CTL_PATH_SIZE];
+
+    *ret_bytes = (struct wire_bytes){NULL, 0};
+    if (key == NULL)
+        return false;
+    *ret_bytes = wire_encode_roster(roster, key);
+    sign_key_free(key);
+    return ctl_path(ctl, "roster", path, sizeof(path), err) &&
+           file_write(path, ret_bytes->data, ret_bytes->len, 0600, err);
+}

@@ -1,0 +1,28 @@
+/*
+ * keys: what lies in the operator's directory: private keys, the trust root, the signed roster.
+ */
+#ifndef CONTROLLER_CTL_KEYS_H
+#define CONTROLLER_CTL_KEYS_H
+
+#include "common/change/roster.h"
+#include "common/io/wire.h"
+#include "controller/ctl/ctl.h"
+
+/* NULL with err, which says what `pki init` would have to do. */
+struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *err);
+
+bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err);
+
+/* The roster file's bytes, whose signature by an approver of trust.yaml was verified. */
+bool keys_read_roster_bytes(const struct ctl *ctl, struct wire_bytes *ret_bytes, struct err *err);
+bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err);
+
+/* Signs with approver.key and replaces the file. */
+bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
+                       struct wire_bytes *ret_bytes, struct err *err);
+
+/* A whole file of the operator's directory as text, with a NUL behind it; the caller's to free. */
+bool keys_read_file(const struct ctl *ctl, const char *name, struct wire_bytes *ret_bytes,
+                    struct err *err);
+
+#endif

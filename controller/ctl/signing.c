@@ -1,0 +1,163 @@
+/*
+ * signing: fetching receipts, writing the ledger, and the signature itself.
+ */
+#include "controller/ctl/signing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/ctl/api.h"
+#include "controller/ctl/keys.h"
+
+enum { VALID_MIN_S = 3600 };
+
+static bool add_receipt(struct ledger *ledger, const struct roster *roster, const json_t *line,
+                        struct err *err)
+{
+    const char *text = field_text(line, "signed");
+    size_t len = strlen(text) / 2;
+    AUTO_FREE uint8_t *data = mem_alloc(len, 1);
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    struct bytes envelope = {data, len};
+    const struct roster_entry *entry;
+
+    if (!bytes_parse_hex(text, data, len) || !wire_decode_receipt(envelope, receipt, err))
+        return err_set(err, ERR_PEER, "the controller sent a receipt that cannot be read");
+    entry = roster_find(roster, receipt->node);
+    if (entry == NULL || !wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, err)) {
+        fprintf(stderr,
+                "oceanidctl: a receipt of %s is not signed by the guard in the roster, "
+                "passing over it\n",
+                receipt->node);
+        return true;
+    }
+    return ledger_add_receipt(ledger, envelope, err);
+}
+
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_JSON json_t *document = NULL;
+    const json_t *list;
+    struct api *api = ctl_api(ctl, err);
+
+    if (api == NULL || !keys_read_roster(ctl, roster, err) ||
+        !api_get(api, "/v1/receipts", &document, err))
+        return false;
+    list = field_array(document, "receipts");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (!add_receipt(ledger, roster, json_array_get(list, i), err))
+            return false;
+    }
+    return true;
+}
+
+/* Without the controller the ledger alone decides: fewer receipts refuse more, never less. */
+static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
+{
+    struct err reason = ERR_INIT;
+
+    if (signing_fetch_receipts(ctl, ledger, &reason))
+        return true;
+    if (reason.kind != ERR_TIMEOUT) {
+        *err = reason;
+        return false;
+    }
+    fprintf(stderr, "oceanidctl: %s; signing by the ledger alone\n", reason.text);
+    return true;
+}
+
+static void describe(const struct manifest *manifest, const struct approval *approval,
+                     struct ledger_signed *entry)
+{
+    entry->attempt = approval->attempt;
+    entry->not_after = approval->not_after;
+    entry->signed_at = clock_unix();
+    entry->trial_max_s = manifest_trial_max_s(manifest);
+    text_copy(entry->change, sizeof(entry->change), manifest->change);
+    for (uint32_t i = 0; i < manifest->plans_count; i++)
+        text_copy(entry->targets[entry->targets_count++], NAME_SIZE, manifest->plans[i].node);
+    for (uint32_t i = 0; i < approval->lifts_count; i++)
+        entry->lifts[entry->lifts_count++] = approval->lifts[i].receipt;
+}
+
+static bool record(struct ledger *ledger, const struct manifest *manifest,
+                   const struct approval *approval, struct err *err)
+{
+    AUTO_FREE struct ledger_signed *entry = mem_alloc(1, sizeof(*entry));
+
+    describe(manifest, approval, entry);
+    return ledger_add_signed(ledger, entry, err);
+}
+
+static bool fill(struct ctl *ctl, struct ledger *ledger, const struct signing_request *request,
+                 const struct manifest *manifest, struct approval *approval, struct err *err)
+{
+    unsigned long long all = 2ULL * manifest_trial_max_s(manifest) * manifest->stages_count;
+    unsigned valid_s = request->valid_s;
+
+    if (valid_s == 0)
+        valid_s = all > VALID_MIN_S ? (unsigned)all : VALID_MIN_S;
+    if (!signing_check_budget(manifest, valid_s, err) || !refresh(ctl, ledger, err) ||
+        !signing_check_ended(ledger, clock_unix(), err) ||
+        !signing_choose_lifts(ledger, manifest, request->named, request->named_count, approval,
+                              err))
+        return false;
+    sign_hash(request->body.data, request->body.len, &approval->attempt.body);
+    approval->attempt.sequence = ledger_next_sequence(ledger);
+    approval->not_after = clock_unix() + valid_s;
+    return record(ledger, manifest, approval, err); /* before the signature exists */
+}
+
+static bool sign_with(struct ctl *ctl, struct bytes body, struct bytes approval,
+                      struct wire_bytes *ret_signed, struct err *err)
+{
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    AUTO_WIRE struct wire_bytes signature = {NULL, 0};
+
+    if (key == NULL)
+        return false;
+    signature = wire_sign_approval(approval, key);
+    sign_key_free(key);
+    *ret_signed = wire_encode_signed_manifest(body, wire_lend(&signature));
+    return true;
+}
+
+bool signing_sign(struct ctl *ctl, const struct signing_request *request,
+                  struct wire_bytes *ret_signed, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
+    struct manifest manifest = {0};
+    struct ledger ledger;
+    char path[CTL_PATH_SIZE];
+    bool good;
+
+    if (!ctl_path(ctl, "ledger", path, sizeof(path), err) || !ledger_open(&ledger, path, err))
+        return false;
+    good = wire_decode_manifest(request->body, &manifest, err) &&
+           manifest_validate(&manifest, err) &&
+           fill(ctl, &ledger, request, &manifest, approval, err);
+    manifest_done(&manifest);
+    ledger_close(&ledger);
+    if (!good)
+        return false;
+    unsigned_approval = wire_encode_approval(approval);
+    return sign_with(ctl, request->body, wire_lend(&unsigned_approval), ret_signed, err);
+}
+
+bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
+                 struct err *err)
+{
+    struct signed_manifest manifest = {0};
+    bool good =
+        wire_decode_signed_manifest(signed_manifest, &manifest, err) &&
+        sign_with(ctl, wire_lend(&manifest.body), wire_lend(&manifest.approval), ret_signed, err);
+
+    signed_manifest_done(&manifest);
+    return good;
+}

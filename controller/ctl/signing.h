@@ -1,0 +1,44 @@
+/*
+ * signing: what has to be so before an approval is signed, and signing it
+ * (docs/protocol.md rules 18 to 21).
+ *
+ * The first three decide from the ledger alone; signing_sign acts.
+ */
+#ifndef CONTROLLER_CTL_SIGNING_H
+#define CONTROLLER_CTL_SIGNING_H
+
+#include "controller/ctl/ctl.h"
+#include "controller/ctl/ledger.h"
+
+/* Rule 20: every earlier signed manifest is ended by receipts of all its targets, or can no longer
+ * begin. Refuses with the nodes whose receipts are missing and when it lapses. */
+bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err);
+
+/* Rules 18 and 19: the ends of the targets that this approval lifts. Quarantines come from named,
+ * each with its reason; refuses one that the manifest touches and nobody named. */
+bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,
+                          const struct lift *named, uint32_t named_count, struct approval *approval,
+                          struct err *err);
+
+/* Whether the validity covers all stages, one after the other; an expiry is judged at prepare. */
+bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, struct err *err);
+
+struct signing_request {
+    struct bytes body;
+    const struct lift *named;
+    uint32_t named_count;
+    unsigned valid_s; /* 0: long enough */
+};
+
+/* Checks, writes the ledger, signs with approver.key. ret_signed: an encoded SignedManifest. */
+bool signing_sign(struct ctl *ctl, const struct signing_request *request,
+                  struct wire_bytes *ret_signed, struct err *err);
+
+/* Adds this approver's signature to one that needs several. */
+bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
+                 struct err *err);
+
+/* Fetches new receipts, keeps those whose guard's signature the roster proves. */
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err);
+
+#endif
