@@ -1,0 +1,109 @@
+/*
+ * render: verdicts, gates and times for people.
+ */
+#include "controller/ctl/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/ctl/field.h"
+
+void render_document_take(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+    putchar('\n');
+    json_decref(document);
+}
+
+static const char *colour_of(const char *value)
+{
+    if (!isatty(STDOUT_FILENO) || getenv("NO_COLOR") != NULL)
+        return "";
+    if (text_equal(value, "pass"))
+        return "\033[32m";
+    if (text_equal(value, "fail"))
+        return "\033[31m";
+    return text_equal(value, "unknown") ? "\033[33m" : "";
+}
+
+void render_value(const char *value, int width)
+{
+    const char *colour = colour_of(value);
+
+    printf("%s%-*s%s", colour, width, field_plain(value), colour[0] != '\0' ? "\033[0m" : "");
+}
+
+const char *render_age(long long at, char *to, size_t size)
+{
+    long long age = clock_unix() - at;
+
+    if (at == 0)
+        snprintf(to, size, "never");
+    else if (age < 120)
+        snprintf(to, size, "%lld s ago", age < 0 ? 0 : age);
+    else if (age < 7200)
+        snprintf(to, size, "%lld min ago", age / 60);
+    else
+        snprintf(to, size, "%lld h ago", age / 3600);
+    return to;
+}
+
+const char *render_time(long long at, char *to, size_t size)
+{
+    time_t when = (time_t)at;
+    struct tm parts;
+
+    if (at == 0 || localtime_r(&when, &parts) == NULL ||
+        strftime(to, size, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        snprintf(to, size, "-");
+    return to;
+}
+
+void render_verdict(const json_t *verdict, const char *node)
+{
+    printf("  ");
+    render_value(field_text(verdict, "value"), 8);
+    if (node[0] != '\0')
+        printf("%-14s ", field_plain(node));
+    printf("%-18s %s", field_plain(field_text(verdict, "check")),
+           field_plain(field_text(verdict, "observed")));
+    if (!text_equal(field_text(verdict, "value"), "pass") &&
+        field_text(verdict, "expected")[0] != '\0')
+        printf(" (expected %s)", field_plain(field_text(verdict, "expected")));
+    putchar('\n');
+}
+
+static void render_gate(const json_t *gate)
+{
+    const char *value = field_text(gate, "value");
+    const char *waived = field_text(gate, "waived");
+    const json_t *evidence = field_array(gate, "evidence");
+
+    render_value(value, 8);
+    printf("%-13s %s\n", field_plain(field_text(gate, "gate")),
+           field_plain(field_text(gate, "question")));
+    if (field_text(gate, "observed")[0] != '\0')
+        printf("        %-13s %s\n", "", field_plain(field_text(gate, "observed")));
+    if (waived[0] != '\0')
+        printf("        %-13s waived: %s\n", "", field_plain(waived));
+    if (text_equal(value, "pass"))
+        return;
+    if (field_text(gate, "expected")[0] != '\0')
+        printf("        %-13s expected: %s\n", "", field_plain(field_text(gate, "expected")));
+    for (size_t i = 0; i < json_array_size(evidence); i++) {
+        const json_t *item = json_array_get(evidence, i);
+
+        printf("        %-13s", "");
+        render_verdict(item, field_text(item, "node"));
+    }
+}
+
+void render_gates(const json_t *gates)
+{
+    for (size_t i = 0; i < json_array_size(gates); i++)
+        render_gate(json_array_get(gates, i));
+}
