@@ -86,10 +86,10 @@ class Backend:
 
     # -- kernel -------------------------------------------------------------------------------
 
-    def reconfigure(self):
-        """Makes wire and kernel be what prefs and netmap say."""
+    def reconfigure(self, states=("Running",)):
+        """Makes wire and kernel be what prefs and netmap say; in other states nothing is left."""
         with self.lock:
-            if self.state != "Running":
+            if self.state not in states or self.netmap is None:
                 self.allowed = None
                 self.wire.set_peers(None)
                 self.router.apply([], [], [])
@@ -134,9 +134,13 @@ class Backend:
                 + self._exit_routes("::/0", "::1/128", prefixes))
 
     def links_changed(self):
-        """An address came or went: connected networks are looked at again, if they stay out."""
+        """An address came or went: connected networks are looked at again, if they stay out.
+
+        As with the real one (1.102.3, seen) this goes for NeedsLogin too: when the key expires,
+        table 52 is emptied, the addresses go, and because they went the routes come back.
+        """
         if self.prefs["ExitNodeAllowLANAccess"]:
-            self.reconfigure()
+            self.reconfigure(states=("Running", "NeedsLogin"))
 
     # -- bus ----------------------------------------------------------------------------------
 

@@ -68,10 +68,10 @@ class Router:
         return fd
 
     def add_rules(self):
-        """Puts each of the four rules there exactly once, for both families."""
+        """Puts those of the four rules there that are missing, for both families."""
         for family in self._routes:
-            batch(family, [f"rule del {rule}" for rule in self._present(family)])
-            batch(family, [f"rule add {rule}" for rule in RULES])
+            present = self._present(family)
+            batch(family, [f"rule add {rule}" for rule in RULES if rule not in present])
 
     @staticmethod
     def _present(family):

@@ -3,6 +3,7 @@
 The real tailscaled does the same: 250 ms after an RTM_DELRULE with a priority in 5200-5299.
 """
 
+import select
 import socket
 import struct
 import threading
@@ -12,6 +13,8 @@ RTM_NEWADDR, RTM_DELADDR, RTM_DELRULE = 20, 21, 33
 GROUPS = (1 << 4) | (1 << 8) | (1 << 7) | (1 << 18)    # addresses and rules, IPv4 and IPv6
 FRA_PRIORITY = 6
 REPAIR_AFTER_S = 0.25
+LINKS_SETTLE_S = 1.0
+NEVER = float("inf")
 
 
 def attributes(content):
@@ -48,26 +51,21 @@ def watch(backend):
 
 
 def _run(netlink, backend):
+    """Each deadline is set by the first event of its kind and cleared when it has been served."""
+    repair_at = links_at = NEVER
     while True:
-        repair = links = False
-        for kind, content in messages(netlink.recv(65536)):
-            repair = repair or (kind == RTM_DELRULE and is_ours(content))
-            links = links or kind in (RTM_NEWADDR, RTM_DELADDR)
-        if repair:
-            time.sleep(REPAIR_AFTER_S)
+        left_s = min(repair_at, links_at) - time.monotonic()
+        timeout_s = None if left_s == NEVER else max(left_s, 0.0)
+        if select.select([netlink], [], [], timeout_s)[0]:
+            for kind, content in messages(netlink.recv(65536)):
+                if kind == RTM_DELRULE and is_ours(content):
+                    repair_at = min(repair_at, time.monotonic() + REPAIR_AFTER_S)
+                if kind in (RTM_NEWADDR, RTM_DELADDR):
+                    links_at = min(links_at, time.monotonic() + LINKS_SETTLE_S)
+        if time.monotonic() >= repair_at:
+            repair_at = NEVER
             with backend.lock:
                 backend.router.add_rules()
-            _drain(netlink)
-        if links:
+        if time.monotonic() >= links_at:
+            links_at = NEVER
             backend.links_changed()
-
-
-def _drain(netlink):
-    """Drops what our own repair caused, or it would be repaired for ever."""
-    netlink.setblocking(False)
-    try:
-        while netlink.recv(65536):
-            pass
-    except BlockingIOError:
-        pass
-    netlink.setblocking(True)
