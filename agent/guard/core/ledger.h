@@ -1,0 +1,87 @@
+/*
+ * ledger: the guard's memory: its stack of generations, what is open, every end with its receipt,
+ * and the highest sequence. The sum of the journal's records, and nothing else.
+ *
+ * Large (about 1 MB): keep it on the heap or static.
+ */
+#ifndef AGENT_GUARD_CORE_LEDGER_H
+#define AGENT_GUARD_CORE_LEDGER_H
+
+#include "agent/guard/core/record.h"
+#include "agent/guard/core/revert.h"
+#include "common/core/err.h"
+
+/* A generation on the stack, or the one that is open. */
+struct ledger_generation {
+    struct generation_id id;
+    struct record_begin begin;
+    unsigned soak_s;
+    bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone */
+    bool restored[OPERATIONS_MAX];
+    enum mark mark; /* the last one; MARK_EXPIRED before any */
+    bool marked;
+    enum end_cause cause; /* why it reverts or pops */
+    char reason[REASON_SIZE];
+};
+
+/* How an attempt ended here. Bars what was signed before it (docs/protocol.md rule 18). */
+struct ledger_end {
+    struct receipt receipt;
+    struct hash receipt_hash; /* its name in an approval's lifts */
+    bool answered; /* an approval that contains it was begun: it bars nothing signed before */
+    bool lifted;   /* its quarantine, if it was one, was named with a reason */
+};
+
+struct ledger {
+    uint64_t sequence; /* highest that was begun or tombstoned */
+    struct hash sequence_body;
+    int64_t time_floor;
+    uint64_t receipt_index;
+    uint32_t generations_count;
+    struct ledger_generation generations[GENERATIONS_MAX]; /* bottom first; confirmed */
+    bool is_open;                                          /* a trial was begun and has no end */
+    struct ledger_generation open;
+    bool owes; /* an end is durable and its receipt is not */
+    struct receipt owed;
+    bool incomplete_told; /* what reverts now had its receipt `incomplete` */
+    uint32_t ends_count;
+    struct ledger_end ends[ENDS_MAX]; /* oldest first; of confirmed generations too */
+};
+
+void ledger_init(struct ledger *ledger);
+
+/* Takes one durable record: as it is written, or replayed in order after a restart. Records that
+ * cannot follow what was taken are passed over (a journal is foreign input). */
+void ledger_take(struct ledger *ledger, const struct guard_record *record);
+
+/* The top of the stack, or NULL. */
+const struct ledger_generation *ledger_top(const struct ledger *ledger);
+const struct ledger_generation *ledger_find(const struct ledger *ledger,
+                                            const struct generation_id *id);
+const struct ledger_generation *ledger_find_attempt(const struct ledger *ledger,
+                                                    const struct attempt *attempt);
+
+/* The newest receipt of that attempt, or NULL. A confirmed generation's is found too. */
+const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
+                                             const struct attempt *attempt);
+
+/* A generation of this body that stands confirmed and does not pop; NULL if there is none. */
+const struct ledger_generation *ledger_standing(const struct ledger *ledger,
+                                                const struct hash *body);
+
+/* May this approval be prepared here? At most once, in sequence, room for one more, and every end
+ * that bars it is contained (a quarantine of one of these objects: with a reason); rules 1, 18. */
+bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
+                   const char (*objects)[96], uint32_t objects_count, struct err *err);
+
+/* The undo order's facts for what is open, or for a generation. */
+void ledger_fill_revert(const struct ledger_generation *generation, struct revert *ret_revert);
+
+/* The stack as signed in a hello; nonce, challenge and trial_state are the caller's. */
+void ledger_fill_stack(const struct ledger *ledger, struct stack *ret_stack);
+
+/* When compacting: are records of this generation or attempt still needed? Receipts are needed
+ * while ledger_find_receipt can give them. */
+bool ledger_needs(const struct ledger *ledger, const struct generation_id *id);
+
+#endif

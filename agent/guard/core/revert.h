@@ -1,0 +1,52 @@
+/*
+ * revert: in which order what was touched is undone, and what a failed step holds up.
+ *
+ * Newest first. After the first step that fails, only what was removed is put back; nothing that
+ * the change added is removed until that step has succeeded (docs/protocol.md rule 15). Shields are
+ * applied first, so newest first takes them last.
+ */
+#ifndef AGENT_GUARD_CORE_REVERT_H
+#define AGENT_GUARD_CORE_REVERT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/core/limits.h"
+#include "common/core/mono.h"
+
+enum revert_outcome {
+    REVERT_WAITING,
+    REVERT_RUNNING,
+    REVERT_DONE,
+    REVERT_LEFT,  /* changed by others meanwhile: left as it is, and said */
+    REVERT_RETRY, /* failed, or not answered: tried again later */
+    REVERT_OUTCOME_COUNT,
+};
+
+struct revert_step {
+    bool touched; /* false: never applied, nothing to do */
+    bool removes; /* removes what the change added; false: puts back */
+    enum revert_outcome outcome;
+    mono_t retry_at;
+};
+
+struct revert {
+    uint32_t steps_count; /* in the order of application */
+    struct revert_step steps[OPERATIONS_MAX];
+};
+
+enum { REVERT_RETRY_MS = 2000 };
+
+/* The step to run now, or -1: one runs, all are done, or what is left waits. */
+int revert_next(const struct revert *revert, mono_t now);
+
+/* Takes the outcome of a step. */
+void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now);
+
+bool revert_is_done(const struct revert *revert);
+/* Some step has failed and not yet succeeded. */
+bool revert_is_held_up(const struct revert *revert);
+/* When revert_next may have something again; MONO_NEVER if no step waits for time. */
+mono_t revert_deadline(const struct revert *revert);
+
+#endif

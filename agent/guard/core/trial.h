@@ -1,0 +1,86 @@
+/*
+ * trial: the machine that alone decides whether this node keeps a change.
+ *
+ * Pure: no I/O, no clock, no allocation. The caller reports what happened with trial_step() and
+ * carries out the effects that it appends, in order. docs/protocol.md has the rules by number,
+ * docs/trial.md the states.
+ */
+#ifndef AGENT_GUARD_CORE_TRIAL_H
+#define AGENT_GUARD_CORE_TRIAL_H
+
+#include "agent/guard/core/effect.h"
+#include "agent/guard/core/event.h"
+#include "agent/guard/core/lease.h"
+#include "agent/guard/core/ledger.h"
+#include "agent/guard/core/revert.h"
+
+enum trial_state {
+    TRIAL_IDLE,
+    TRIAL_PREPARING, /* snapshot, undo, prediction are being made */
+    TRIAL_PREPARED,  /* its nonce is out; 30 s for a start */
+    TRIAL_STARTING,  /* the journal is being written; nothing is touched */
+    TRIAL_APPLYING,
+    TRIAL_SETTLING,
+    TRIAL_FIRST, /* the first nonce is not answered yet: no other renews */
+    TRIAL_SOAKING,
+    TRIAL_LAST,       /* soaked; the last nonce is not answered yet */
+    TRIAL_CONFIRMING, /* `confirming` is being written */
+    TRIAL_CONFIRMED,  /* `confirmed` is being written: the disk decides now, nobody else */
+    TRIAL_REVERTING,
+    TRIAL_VERIFYING,
+    TRIAL_CLOSING, /* undone and verified; the record of it is being written */
+    TRIAL_POPPING, /* `popping` is being written, 2 s at most; then it reverts like a trial */
+    TRIAL_FENCED,  /* rescue has the journal: nothing is done any more */
+    TRIAL_STATE_COUNT,
+};
+
+/* Lives in the caller's storage (about 100 KB). Callers read; only trial*.c write. */
+struct trial {
+    enum trial_state state;
+    struct ledger *ledger; /* borrowed */
+    char node[NAME_SIZE];
+    struct nonce stack_nonce; /* of the latest hello; zero: none yet */
+    struct generation_id id;  /* of what is open; start is the prepare nonce */
+    struct trial_terms terms;
+    struct lease lease;
+    mono_t now; /* of the last event */
+    mono_t nonce_at, started_at, state_since;
+    mono_t soak_from; /* first nonce answered */
+    mono_t next_nonce_at;
+    uint32_t operation;     /* being applied */
+    uint64_t record_number; /* last asked for */
+    uint64_t record_awaited;
+    mono_t record_retry_at; /* the disk refused an end's record: asked for again */
+    struct revert revert;
+    bool pops; /* what reverts is a generation, not a trial */
+    bool popping_down;
+    struct generation_id down_to;
+    enum end_cause cause;
+    char reason[REASON_SIZE];
+    bool incomplete_recorded, over_budget, disk_failed;
+    mono_t verify_again_at;
+};
+
+/* Starts idle. ledger has taken the journal's records; ON_BOOT must be the first event. */
+void trial_init(struct trial *trial, struct ledger *ledger, const char *node);
+
+/* Takes one event; ev->now never goes back. Appends to effects. */
+void trial_step(struct trial *trial, const struct guard_event *ev, struct guard_effects *effects);
+
+/* When to give ON_TIMEOUT next; MONO_NEVER if nothing is pending. At most 250 ms late. */
+mono_t trial_deadline(const struct trial *trial);
+
+const char *trial_state_name(enum trial_state state);
+bool trial_is_open(const struct trial *trial); /* something was or may have been touched */
+/* 0 before the soak begins counting down from soak_s. */
+unsigned trial_soak_left_s(const struct trial *trial);
+
+/* The table, for diagrams and tests: row i, or false behind the last. */
+struct trial_row {
+    enum trial_state from, to;
+    enum guard_event_kind on;
+    const char *if_name, *do_name, *because;
+};
+bool trial_table_row(uint32_t i, struct trial_row *ret_row);
+
+#endif
