@@ -1,0 +1,91 @@
+/*
+ * rollout: moves a signed change through its stages, one proof at a time, or back.
+ *
+ * Pure: no I/O, no clock, no allocation. The caller reports what happened with rollout_step() and
+ * carries out the effects that it appends, in order; docs/rollout.md has the states. Its word is
+ * never a proof: it selects and delays, the guards decide.
+ */
+#ifndef CONTROLLER_CORE_ROLLOUT_H
+#define CONTROLLER_CORE_ROLLOUT_H
+
+#include "common/change/manifest.h"
+#include "controller/core/effect.h"
+#include "controller/core/event.h"
+#include "controller/core/target.h"
+
+enum rollout_state {
+    ROLLOUT_DRAFTED,
+    ROLLOUT_LEARNING, /* collects every target's stack before it leads or advances */
+    ROLLOUT_GATES,    /* the questions before the stage are being answered */
+    ROLLOUT_STAGE,    /* the stage's nodes are prepared, started, proven */
+    ROLLOUT_PAUSED,   /* waits for `next` */
+    ROLLOUT_HALTED,   /* waits for a person: next tries again, abort takes it back */
+    ROLLOUT_REVERTING,
+    ROLLOUT_COMPLETE,
+    ROLLOUT_REVERTED,
+    ROLLOUT_ABORTED,    /* taken back because a person said so */
+    ROLLOUT_INCOMPLETE, /* taken back but for those listed, which follow when they return */
+    ROLLOUT_STATE_COUNT,
+};
+
+/* The durable half: what EFFECT_STORE writes, and what a restart begins with. */
+struct rollout_record {
+    uint64_t id;
+    struct attempt attempt;
+    int64_t not_after;
+    enum rollout_state state;
+    char sentence[SENTENCE_SIZE + REASON_SIZE]; /* why it is in this state */
+    uint32_t stage;                             /* index */
+    bool aborted;                               /* a person took it back */
+    bool emergency;                             /* all at once */
+    bool advanced;                              /* a person said next for this stage */
+    uint32_t targets_count;
+    struct target_record targets[NODES_MAX]; /* in rollout order */
+};
+
+/* Lives in the caller's storage. Callers read; only rollout*.c write. */
+struct rollout {
+    struct rollout_record record;
+    const struct manifest *manifest; /* borrowed */
+    struct target targets[NODES_MAX];
+    mono_t now; /* of the last event */
+    int64_t unix_now;
+    mono_t ask_gates_at;
+};
+
+/* A new one in ROLLOUT_DRAFTED. manifest must outlive it and be valid (manifest_validate). */
+void rollout_init(struct rollout *rollout, uint64_t id, const struct manifest *manifest,
+                  const struct approval *approval);
+
+/* One read back from the store; EVENT_RESUMED must be the first event. */
+void rollout_load(struct rollout *rollout, const struct rollout_record *record,
+                  const struct manifest *manifest);
+
+/* Takes one event; ev->now never goes back. Appends to effects. */
+void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
+                  struct rollout_effects *effects);
+
+/* When to give EVENT_TIMEOUT next; MONO_NEVER if nothing is pending. */
+mono_t rollout_deadline(const struct rollout *rollout);
+
+const char *rollout_state_name(enum rollout_state state);
+bool rollout_state_parse(const char *text, enum rollout_state *ret_state);
+/* complete, reverted, aborted: it gives way to the next one. Incomplete ones still follow up. */
+bool rollout_is_ended(const struct rollout *rollout);
+/* docs/api.md: "" while it goes on, else complete, reverted, aborted, halted, incomplete. */
+const char *rollout_outcome(const struct rollout *rollout);
+/* docs/api.md: "next" when that is what it waits for, else "". */
+const char *rollout_waiting_for(const struct rollout *rollout);
+
+/* Some target is on trial, being started, or in doubt. */
+bool rollout_has_open_trial(const struct rollout *rollout);
+
+/* The table, for diagrams and tests: row i, or false behind the last. */
+struct rollout_row {
+    enum rollout_state from, to;
+    enum rollout_event_kind on;
+    const char *if_name, *do_name, *because;
+};
+bool rollout_table_row(uint32_t i, struct rollout_row *ret_row);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * target: what the controller knows of one node of a rollout, and what it wants of it.
+ *
+ * Who knows what (docs/protocol.md): what the guard says, crossed with what the controller wants,
+ * gives the one thing to do next. Asking again is harmless, so it is done until the answer is
+ * there.
+ */
+#ifndef CONTROLLER_CORE_TARGET_H
+#define CONTROLLER_CORE_TARGET_H
+
+#include "common/change/proof.h"
+#include "common/core/mono.h"
+
+enum target_says {
+    SAYS_NOTHING, /* not heard of since this controller leads */
+    SAYS_NEVER,   /* never applied */
+    SAYS_PREPARED,
+    SAYS_REFUSED,
+    SAYS_ON_TRIAL,
+    SAYS_CONFIRMED,
+    SAYS_REVERTING,
+    SAYS_ENDED, /* reverted, popped, tombstone */
+    SAYS_COUNT,
+};
+
+enum target_wants { WANTS_NOTHING, WANTS_CHANGE, WANTS_REVERT, WANTS_COUNT };
+
+enum target_action {
+    ACTION_NONE,
+    ACTION_LEARN, /* ask for its stack */
+    ACTION_OFFER,
+    ACTION_GO_ON,
+    ACTION_RECORD,
+    ACTION_FAIL,      /* the rollout has failed */
+    ACTION_TOMBSTONE, /* abort before start */
+    ACTION_END,       /* abort on trial */
+    ACTION_POP,
+    ACTION_ASK_PERSON,
+    ACTION_COUNT,
+};
+
+/* What survives a restart; stored with the rollout. */
+struct target_record {
+    char name[NAME_SIZE];
+    uint32_t stage;
+    enum target_wants wants;
+    enum target_says says;
+    bool in_doubt;      /* from sending start until its signed receipt */
+    bool listed;        /* not back yet: unreachable, or its revert is incomplete */
+    struct nonce start; /* of its generation; zero: not known */
+    enum end_cause cause;
+    char reason[REASON_SIZE]; /* its receipt's, or its last refusal's */
+};
+
+struct target {
+    struct target_record *record; /* in rollout.record */
+    bool connected;
+    bool heard; /* its stack has come since this controller leads, or since it last collected */
+    struct nonce stack_nonce; /* of its latest hello; zero: none */
+    struct nonce prepared;    /* prepare nonce that statements are being gathered over */
+    mono_t prepared_at;
+    bool started;                  /* start was sent over `prepared` */
+    uint64_t baselines, standings; /* who answered: bits by index in plan and in targets */
+    uint32_t refusals;             /* equal ones in a row */
+    mono_t retry_at;               /* MONO_NEVER: nothing is owed */
+    mono_t asked_at;               /* of the first request that it has not answered */
+};
+
+/* The table. */
+enum target_action target_choose(enum target_says says, enum target_wants wants);
+
+const char *target_says_name(enum target_says says);
+const char *target_wants_name(enum target_wants wants);
+const char *target_action_name(enum target_action action);
+
+/* What a signed stack says of that attempt. ret_start: of its generation or trial, zero if none. */
+enum target_says target_read_stack(const struct stack *stack, const struct attempt *attempt,
+                                   struct nonce *ret_start);
+
+/* In words of docs/api.md: "waiting", "prepared", "on trial", "in doubt", "unreachable", ... */
+const char *target_state_name(const struct target *target);
+
+#endif
