@@ -67,9 +67,9 @@ static bool find_controller(struct ctl *ctl, const struct arguments *arguments, 
     return true;
 }
 
-bool ctl_init(struct ctl *ctl, const struct arguments *arguments, struct err *err)
+bool ctl_init(struct ctl *ctl, const struct arguments *arguments, bool writes_file, struct err *err)
 {
-    const char *output = arguments_get(arguments, "-o");
+    const char *output = writes_file ? NULL : arguments_get(arguments, "-o");
 
     *ctl = (struct ctl){0};
     if (output != NULL && !text_equal(output, "json") && !text_equal(output, "text"))

@@ -42,8 +42,9 @@ struct command {
     command_fn run;
 };
 
-/* Fills pki and controller from options, environment and defaults. */
-bool ctl_init(struct ctl *ctl, const struct arguments *arguments, struct err *err);
+/* Fills pki and controller from options, environment and defaults. writes_file: -o names a file. */
+bool ctl_init(struct ctl *ctl, const struct arguments *arguments, bool writes_file,
+              struct err *err);
 void ctl_done(struct ctl *ctl);
 
 /* The connection; NULL with err when its keys cannot be used. */

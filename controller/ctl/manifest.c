@@ -109,7 +109,7 @@ static enum outcome write_output(const struct ctl *ctl, const char *path,
 
 enum outcome manifest_build_run(struct ctl *ctl, const struct arguments *arguments)
 {
-    const char *given = arguments_get(arguments, "--output");
+    const char *given = arguments_get(arguments, "-o");
     struct err err = ERR_INIT;
     struct inputs *inputs =
         inputs_compile(ctl, arguments->words[0], arguments_get(arguments, "--fleet"), &err);
@@ -202,7 +202,7 @@ enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *argument
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     AUTO_WIRE struct wire_bytes result = {NULL, 0};
     AUTO_FREE struct lift *named = mem_alloc(ARGUMENT_OPTIONS_MAX, sizeof(*named));
-    const char *given = arguments_get(arguments, "--output");
+    const char *given = arguments_get(arguments, "-o");
     struct signing_request request = {0};
     enum manifest_file_kind kind;
     struct err err = ERR_INIT;

@@ -1,0 +1,91 @@
+/*
+ * explain: the model's decision on a node's snapshot, as the chain that led to it.
+ */
+#include "controller/ctl/explain.h"
+
+#include <stdio.h>
+
+#include "common/core/text.h"
+#include "common/net/fib.h"
+#include "controller/ctl/inputs.h"
+#include "controller/ctl/render.h"
+
+static const char *const outcomes[] = {
+    [FIB_FORWARD] = "forward",   [FIB_LOCAL] = "local",         [FIB_UNREACHABLE] = "unreachable",
+    [FIB_PROHIBIT] = "prohibit", [FIB_BLACKHOLE] = "blackhole",
+};
+_Static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == FIB_OUTCOME_COUNT, "name every outcome");
+
+static bool read_flow(const struct arguments *arguments, struct flow *flow, struct err *err)
+{
+    const char *from = arguments_get(arguments, "--from");
+    const char *iif = arguments_get(arguments, "--iif");
+    const char *mark = arguments_get(arguments, "--mark");
+    unsigned long long number = 0;
+
+    if (!address_parse(arguments->words[1], &flow->destination))
+        return err_set(err, ERR_INPUT, "destination '%.80s': accepted is an IPv4 or IPv6 address",
+                       arguments->words[1]);
+    if (from != NULL &&
+        (!address_parse(from, &flow->source) || flow->source.family != flow->destination.family))
+        return err_set(err, ERR_INPUT,
+                       "--from '%.80s': accepted is an address of the destination's family", from);
+    if (iif != NULL && !text_copy(flow->iif, sizeof(flow->iif), iif))
+        return err_set(err, ERR_INPUT, "--iif '%.80s': accepted is a device's name", iif);
+    if (mark != NULL && !text_parse_u64(mark, UINT32_MAX, &number))
+        return err_set(err, ERR_INPUT, "--mark '%.80s': accepted are 0 to %u", mark, UINT32_MAX);
+    flow->mark = (uint32_t)number;
+    return true;
+}
+
+static void print_decision(const struct ctl *ctl, const char *chain,
+                           const struct snapshot *snapshot, const struct fib_decision *decision)
+{
+    const struct link *link =
+        decision->hop != NULL ? snapshot_find_link(snapshot, decision->hop->link) : NULL;
+    const char *device = link != NULL ? link->name : "";
+    char gateway[ADDRESS_TEXT_SIZE] = "";
+    char source[ADDRESS_TEXT_SIZE] = "";
+
+    if (decision->hop != NULL && address_is_set(&decision->hop->gateway))
+        address_format(&decision->hop->gateway, gateway);
+    if (address_is_set(&decision->source))
+        address_format(&decision->source, source);
+    if (ctl->json) {
+        render_document_take(json_pack("{s:s, s:s, s:s, s:s, s:s}", "outcome",
+                                       outcomes[decision->outcome], "chain", chain, "device",
+                                       device, "gateway", gateway, "source", source));
+        return;
+    }
+    printf("%s", outcomes[decision->outcome]);
+    if (device[0] != '\0')
+        printf(" by %s", device);
+    if (gateway[0] != '\0')
+        printf(" via %s", gateway);
+    if (source[0] != '\0')
+        printf(" from %s", source);
+    printf("\n%s\n", chain);
+}
+
+enum outcome explain_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    struct flow flow = {0};
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+    struct fib_decision decision;
+    struct fib *fib;
+    char chain[1024];
+    struct text text = TEXT_IN(chain);
+
+    if (!read_flow(arguments, &flow, &err) ||
+        !inputs_fetch_snapshot(ctl, arguments->words[0], &snapshot, &err))
+        return ctl_fail(ctl, &err);
+    fib = fib_new(&snapshot);
+    fib_lookup(fib, &flow, &decision);
+    chain[0] = '\0';
+    fib_explain(fib, &decision, &text);
+    print_decision(ctl, chain, &snapshot, &decision);
+    fib_free(fib);
+    snapshot_done(&snapshot);
+    return OUTCOME_DONE;
+}
