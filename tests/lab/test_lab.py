@@ -272,19 +272,20 @@ def test_deleted_exit_node_is_a_black_hole(fresh_lab):
     assert not seen_from(fresh_lab, "office")
 
 
-def test_expired_key_fails_open_while_the_lan_is_captured(fresh_lab):
-    """With LAN access it is open for seconds at most: the address that goes away is a link change,
-    upon which tailscaled puts table 52 back although it needs a login (1.102.3, seen)."""
+def test_expired_key_ends_in_a_black_hole(fresh_lab):
+    """Table 52 is emptied, but its addresses go with it, and upon that link change tailscaled puts
+    both back although it needs a login (1.102.3, seen): open for seconds at most, then closed."""
     styx = fresh_lab["srv712695"]
-    fresh_lab.tailnet.use_exit_node(styx, allow_lan=False)
+    fresh_lab.tailnet.use_exit_node(styx)
     leaves_through(styx, TETHYS)
 
     fresh_lab.tailnet.expire_node(styx)
 
     wait_until(lambda: localapi.status(styx)["BackendState"] == "NeedsLogin", 15,
                "the node to need a login")
-    leaves_through(styx, STYX)
-    assert seen_from(fresh_lab, "office")
+    wait_until(lambda: styx.leaves_by(topology.ADDRESSES["internet"]) == "tailscale0"
+               and styx.egress_address() is None, 20, "the internet to be out of reach")
+    assert not seen_from(fresh_lab, "office")
 
 
 @pytest.mark.tailnet("standin")

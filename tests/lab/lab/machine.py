@@ -169,6 +169,13 @@ class Machine:
                 stderr=subprocess.STDOUT, start_new_session=True)
         return Process(name, entry, log)
 
+    @staticmethod
+    def inside_pid(process):
+        """A Process's pid as the host itself sees it."""
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+        return int(line.split()[-1])
+
     def kill(self, process, number=signal.SIGKILL):
         """Sends a signal to a Process of this host; after SIGKILL it waits until it is gone."""
         process.send(number)

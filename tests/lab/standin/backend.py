@@ -136,10 +136,10 @@ class Backend:
     def links_changed(self):
         """An address came or went: connected networks are looked at again, if they stay out.
 
-        As with the real one (1.102.3, seen) this goes for NeedsLogin too: when the key expires,
-        table 52 is emptied, the addresses go, and because they went the routes come back.
+        In NeedsLogin, as with the real one (1.102.3, seen), everything is put back: when the key
+        expires, table 52 is emptied, the addresses go, and because they went all returns.
         """
-        if self.prefs["ExitNodeAllowLANAccess"]:
+        if self.state == "NeedsLogin" or self.prefs["ExitNodeAllowLANAccess"]:
             self.reconfigure(states=("Running", "NeedsLogin"))
 
     # -- bus ----------------------------------------------------------------------------------
