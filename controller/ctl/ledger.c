@@ -56,27 +56,34 @@ static void read_names(const json_t *array, struct ledger_signed *entry)
     }
 }
 
+static bool read_lifts(const json_t *array, struct ledger_signed *entry, struct err *err)
+{
+    for (size_t i = 0; i < json_array_size(array) && i < LIFTS_MAX; i++) {
+        const json_t *item = json_array_get(array, i);
+
+        if (!field_hash(item, "receipt", &entry->lifts[i].receipt))
+            return err_set(err, ERR_INPUT, "a lift is not as oceanidctl writes it");
+        entry->lifts[i].named = field_is_true(item, "named");
+        entry->lifts_count++;
+    }
+    return true;
+}
+
 static bool read_signed(struct ledger *ledger, const json_t *line, struct err *err)
 {
-    struct ledger_signed entry = {0};
-    const json_t *lifts = field_array(line, "lifts");
+    AUTO_FREE struct ledger_signed *entry = mem_alloc(1, sizeof(*entry));
 
-    if (!field_hash(line, "body", &entry.attempt.body) || field_number(line, "sequence") <= 0)
+    if (!field_hash(line, "body", &entry->attempt.body) || field_number(line, "sequence") <= 0)
         return err_set(err, ERR_INPUT, "body or sequence is not as oceanidctl writes it");
-    entry.attempt.sequence = (uint64_t)field_number(line, "sequence");
-    text_copy(entry.change, sizeof(entry.change), field_text(line, "change"));
-    entry.signed_at = field_number(line, "at");
-    entry.not_after = field_number(line, "not_after");
-    entry.trial_max_s = (unsigned)field_number(line, "trial_max_s");
-    read_names(field_array(line, "targets"), &entry);
-    for (size_t i = 0; i < json_array_size(lifts) && i < LIFTS_MAX; i++) {
-        const char *text = json_string_value(json_array_get(lifts, i));
-
-        if (text == NULL || !bytes_parse_hex(text, entry.lifts[i].bytes, HASH_SIZE))
-            return err_set(err, ERR_INPUT, "a lift is not as oceanidctl writes it");
-        entry.lifts_count++;
-    }
-    keep_signed(ledger, &entry);
+    entry->attempt.sequence = (uint64_t)field_number(line, "sequence");
+    text_copy(entry->change, sizeof(entry->change), field_text(line, "change"));
+    entry->signed_at = field_number(line, "at");
+    entry->not_after = field_number(line, "not_after");
+    entry->trial_max_s = (unsigned)field_number(line, "trial_max_s");
+    read_names(field_array(line, "targets"), entry);
+    if (!read_lifts(field_array(line, "lifts"), entry, err))
+        return false;
+    keep_signed(ledger, entry);
     return true;
 }
 
@@ -217,7 +224,9 @@ bool ledger_add_signed(struct ledger *ledger, const struct ledger_signed *entry,
     for (uint32_t i = 0; i < entry->targets_count; i++)
         json_array_append_new(targets, json_string(entry->targets[i]));
     for (uint32_t i = 0; i < entry->lifts_count; i++)
-        json_array_append_new(lifts, hex(entry->lifts[i].bytes, HASH_SIZE));
+        json_array_append_new(lifts, json_pack("{s:o, s:b}", "receipt",
+                                               hex(entry->lifts[i].receipt.bytes, HASH_SIZE),
+                                               "named", entry->lifts[i].named));
     json_object_set_new(line, "body", hex(entry->attempt.body.bytes, HASH_SIZE));
     json_object_set_new(line, "targets", targets);
     json_object_set_new(line, "lifts", lifts);

@@ -19,7 +19,10 @@ struct ledger_signed {
     uint32_t targets_count;
     char targets[NODES_MAX][NAME_SIZE];
     uint32_t lifts_count;
-    struct hash lifts[LIFTS_MAX]; /* receipts */
+    struct ledger_lift {
+        struct hash receipt;
+        bool named; /* with a reason: lifts a quarantine; otherwise it only says "I know of it" */
+    } lifts[LIFTS_MAX];
 };
 
 struct ledger_receipt {

@@ -81,8 +81,11 @@ static void describe(const struct manifest *manifest, const struct approval *app
     text_copy(entry->change, sizeof(entry->change), manifest->change);
     for (uint32_t i = 0; i < manifest->plans_count; i++)
         text_copy(entry->targets[entry->targets_count++], NAME_SIZE, manifest->plans[i].node);
-    for (uint32_t i = 0; i < approval->lifts_count; i++)
-        entry->lifts[entry->lifts_count++] = approval->lifts[i].receipt;
+    for (uint32_t i = 0; i < approval->lifts_count; i++) {
+        entry->lifts[i].receipt = approval->lifts[i].receipt;
+        entry->lifts[i].named = approval->lifts[i].reason[0] != '\0';
+    }
+    entry->lifts_count = approval->lifts_count;
 }
 
 static bool record(struct ledger *ledger, const struct manifest *manifest,

@@ -67,29 +67,37 @@ bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, str
                    valid_s, manifest->stages_count, trial, all, all);
 }
 
-static bool names_lift(const struct ledger_signed *entry, const struct hash *receipt)
+static bool contains(const struct ledger_signed *entry, const struct hash *receipt, bool named)
 {
     for (uint32_t i = 0; i < entry->lifts_count; i++) {
-        if (hash_equal(&entry->lifts[i], receipt))
+        if (hash_equal(&entry->lifts[i].receipt, receipt) && (entry->lifts[i].named || !named))
             return true;
     }
     return false;
 }
 
-/* The node took an approval that lifts it: the attempt was begun there. */
-static bool is_lifted(const struct ledger *ledger, const struct ledger_receipt *end)
+static bool was_begun(const struct ledger *ledger, const struct attempt *attempt, const char *node)
+{
+    for (size_t i = 0; i < ledger->receipts_count; i++) {
+        const struct receipt *receipt = &ledger->receipts[i].receipt;
+
+        if (text_equal(receipt->node, node) &&
+            attempt_equal(&receipt->generation.attempt, attempt) &&
+            !nonce_is_zero(&receipt->generation.start))
+            return true;
+    }
+    return false;
+}
+
+/* The node began an approval that contains this end (named: with a reason), so it knows already. */
+static bool is_answered(const struct ledger *ledger, const struct ledger_receipt *end, bool named)
 {
     for (size_t s = 0; s < ledger->signed_count; s++) {
-        if (!names_lift(&ledger->entries[s], &end->hash))
-            continue;
-        for (size_t r = 0; r < ledger->receipts_count; r++) {
-            const struct receipt *receipt = &ledger->receipts[r].receipt;
+        const struct ledger_signed *entry = &ledger->entries[s];
 
-            if (text_equal(receipt->node, end->receipt.node) &&
-                attempt_equal(&receipt->generation.attempt, &ledger->entries[s].attempt) &&
-                !nonce_is_zero(&receipt->generation.start))
-                return true;
-        }
+        if (contains(entry, &end->hash, named) &&
+            was_begun(ledger, &entry->attempt, end->receipt.node))
+            return true;
     }
     return false;
 }
@@ -171,28 +179,33 @@ static bool refuse_quarantine(const struct ledger_receipt *end, const char *obje
         object, end->receipt.node, end->receipt.reason, text);
 }
 
+/* One end of a target. Contained without a reason unless the node knows it already; a quarantine
+ * that the manifest touches stops here until somebody names it. */
+static bool take_end(const struct ledger *ledger, const struct manifest_plan *plan,
+                     const struct ledger_receipt *end, struct approval *approval, struct err *err)
+{
+    if (receipt_quarantines(&end->receipt) && !is_answered(ledger, end, true)) {
+        const char *object = shared_object(plan, &end->receipt);
+
+        if (object != NULL)
+            return refuse_quarantine(end, object, err);
+    }
+    return is_answered(ledger, end, false) || add_lift(approval, &end->hash, "", err);
+}
+
 bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,
                           const struct lift *named, uint32_t named_count, struct approval *approval,
                           struct err *err)
 {
     if (!add_named(ledger, named, named_count, approval, err))
         return false;
-    for (size_t i = ledger->receipts_count; i > 0; i--) { /* newest first */
-        const struct ledger_receipt *end = &ledger->receipts[i - 1];
+    for (size_t i = 0; i < ledger->receipts_count; i++) {
+        const struct ledger_receipt *end = &ledger->receipts[i];
         const struct manifest_plan *plan = manifest_find_plan(manifest, end->receipt.node);
-        const char *object;
 
-        if (plan == NULL || !receipt_is_end(&end->receipt) || is_named(approval, &end->hash) ||
-            is_lifted(ledger, end))
-            continue;
-        if (!receipt_quarantines(&end->receipt)) {
-            if (!add_lift(approval, &end->hash, "", err))
-                return false;
-            continue;
-        }
-        object = shared_object(plan, &end->receipt);
-        if (object != NULL)
-            return refuse_quarantine(end, object, err);
+        if (plan != NULL && receipt_is_end(&end->receipt) && !is_named(approval, &end->hash) &&
+            !take_end(ledger, plan, end, approval, err))
+            return false;
     }
     return true;
 }

@@ -1,0 +1,123 @@
+/*
+ * hold: listing, adding and lifting holds. Quarantines come by themselves and are lifted by an
+ * approval that names them, never here.
+ */
+#include "controller/ctl/hold.h"
+
+#include <stdio.h>
+
+#include "common/core/name.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/ctl/api.h"
+#include "controller/ctl/render.h"
+
+static void print_hold(const json_t *hold)
+{
+    char since[32];
+    char until[32];
+
+    printf("%4lld  %-10s %-16s since %s, until %s, by %s\n      %s%s%s\n", field_number(hold, "id"),
+           field_plain(field_text(hold, "kind")), field_plain(field_text(hold, "scope")),
+           render_time(field_number(hold, "since"), since, sizeof(since)),
+           field_number(hold, "until") == 0
+               ? "lifted"
+               : render_time(field_number(hold, "until"), until, sizeof(until)),
+           field_plain(field_text(hold, "by")), field_plain(field_text(hold, "object")),
+           field_text(hold, "object")[0] != '\0' ? ": " : "",
+           field_plain(field_text(hold, "reason")));
+    if (field_text(hold, "receipt")[0] != '\0')
+        printf("      receipt %s\n", field_plain(field_text(hold, "receipt")));
+}
+
+enum outcome hold_list_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_JSON json_t *document = NULL;
+    struct err err = ERR_INIT;
+    const json_t *holds;
+
+    (void)arguments;
+    if (ctl_api(ctl, &err) == NULL || !api_get(ctl->api, "/v1/holds", &document, &err))
+        return ctl_fail(ctl, &err);
+    holds = field_array(document, "holds");
+    if (ctl->json) {
+        render_document_take(json_incref(document));
+        return OUTCOME_DONE;
+    }
+    for (size_t i = 0; i < json_array_size(holds); i++)
+        print_hold(json_array_get(holds, i));
+    if (json_array_size(holds) == 0)
+        printf("Nothing is on hold.\n");
+    return OUTCOME_DONE;
+}
+
+static json_t *read_hold(const struct arguments *arguments, struct err *err)
+{
+    const char *scope = arguments_get(arguments, "--node");
+    const char *reason = arguments_get(arguments, "--reason");
+    const char *length = arguments_get(arguments, "--for");
+    unsigned seconds = 0;
+
+    if (scope != NULL && !name_check("--node", scope, err))
+        return NULL;
+    if (reason == NULL || reason[0] == '\0') {
+        err_set(err, ERR_INPUT, "--reason is needed: who finds the hold must know why it is there");
+        return NULL;
+    }
+    if (length != NULL && (!text_parse_duration(length, &seconds) || seconds == 0)) {
+        err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
+        return NULL;
+    }
+    return json_pack("{s:s, s:s, s:s, s:I}", "kind", "freeze", "scope",
+                     scope != NULL ? scope : "fleet", "reason", reason, "until",
+                     (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
+}
+
+enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_JSON json_t *hold = NULL;
+    struct err err = ERR_INIT;
+    json_t *wanted;
+
+    if (arguments->words_count > 0 && !text_equal(arguments->words[0], "freeze")) {
+        err_set(&err, ERR_INPUT, "hold '%.40s': accepted is freeze", arguments->words[0]);
+        return ctl_fail(ctl, &err);
+    }
+    wanted = read_hold(arguments, &err);
+    if (wanted == NULL)
+        return ctl_fail(ctl, &err);
+    if (ctl_api(ctl, &err) == NULL) {
+        json_decref(wanted);
+        return ctl_fail(ctl, &err);
+    }
+    if (!api_send_take(ctl->api, "POST", "/v1/holds", wanted, &hold, &err))
+        return ctl_fail(ctl, &err);
+    if (ctl->json)
+        render_document_take(json_incref(hold));
+    else
+        print_hold(hold);
+    return OUTCOME_DONE;
+}
+
+enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    const char *reason = arguments_get(arguments, "--reason");
+    struct err err = ERR_INIT;
+    unsigned long long id;
+    char path[64];
+
+    if (!text_parse_u64(arguments->words[0], INT64_MAX, &id)) {
+        err_set(&err, ERR_INPUT,
+                "hold '%.40s': accepted is a number, as `oceanidctl hold list` "
+                "prints them",
+                arguments->words[0]);
+        return ctl_fail(ctl, &err);
+    }
+    snprintf(path, sizeof(path), "/v1/holds/%llu", id);
+    if (ctl_api(ctl, &err) == NULL ||
+        !api_send_take(ctl->api, "DELETE", path,
+                       json_pack("{s:s}", "reason", reason != NULL ? reason : ""), NULL, &err))
+        return ctl_fail(ctl, &err);
+    fprintf(stderr, "oceanidctl: hold %llu is lifted\n", id);
+    return OUTCOME_DONE;
+}
