@@ -1,0 +1,220 @@
+/*
+ * fleet: what is known of each node and witness.
+ */
+#include "controller/core/fleet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+static const char reach_prefix[] = "ssh:";
+
+void fleet_init(struct fleet *fleet)
+{
+    fleet->members_count = 0;
+    fleet->members = mem_alloc(NODES_MAX, sizeof(*fleet->members));
+}
+
+void fleet_done(struct fleet *fleet)
+{
+    for (uint32_t i = 0; i < fleet->members_count; i++)
+        snapshot_done(&fleet->members[i].snapshot);
+    free(fleet->members);
+    *fleet = (struct fleet){0};
+}
+
+struct fleet_member *fleet_find(const struct fleet *fleet, const char *name)
+{
+    for (uint32_t i = 0; i < fleet->members_count; i++) {
+        if (text_equal(fleet->members[i].name, name))
+            return &fleet->members[i];
+    }
+    return NULL;
+}
+
+struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witness_only)
+{
+    struct fleet_member *member = fleet_find(fleet, name);
+
+    if (member == NULL) {
+        if (fleet->members_count == NODES_MAX)
+            return NULL;
+        member = &fleet->members[fleet->members_count++];
+        memset(member, 0, sizeof(*member));
+        text_copy(member->name, sizeof(member->name), name);
+        member->heard_at = MONO_NEVER;
+        snapshot_init(&member->snapshot);
+    }
+    member->witness_only = witness_only;
+    return member;
+}
+
+void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < fleet->members_count; i++) {
+        struct fleet_member *member = &fleet->members[i];
+
+        if (roster_find(roster, member->name) == NULL) {
+            snapshot_done(&member->snapshot);
+            continue;
+        }
+        if (kept != i)
+            fleet->members[kept] = *member;
+        kept++;
+    }
+    fleet->members_count = kept;
+}
+
+void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix)
+{
+    member->heard_at = now;
+    member->heard_unix = now_unix;
+}
+
+static struct fleet_verdict *find_verdict(struct fleet_member *member, const char *check)
+{
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        if (text_equal(member->verdicts[i].verdict.check, check))
+            return &member->verdicts[i];
+    }
+    return NULL;
+}
+
+bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
+                        unsigned interval_s, int64_t now_unix)
+{
+    struct fleet_verdict *known = find_verdict(member, verdict->check);
+    bool news = known == NULL || known->verdict.value != verdict->value;
+
+    if (known == NULL) {
+        if (member->verdicts_count == FLEET_VERDICTS_MAX)
+            return false;
+        known = &member->verdicts[member->verdicts_count++];
+    }
+    *known = (struct fleet_verdict){*verdict, now_unix, interval_s};
+    return news;
+}
+
+void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        bool named = false;
+
+        for (size_t j = 0; j < count && !named; j++)
+            named = text_equal(member->verdicts[i].verdict.check, verdicts[j].check);
+        if (named)
+            member->verdicts[kept++] = member->verdicts[i];
+    }
+    member->verdicts_count = kept;
+}
+
+static bool silent_for(const struct fleet_member *member, unsigned interval_s, mono_t now)
+{
+    int64_t allowed_ms = (int64_t)interval_s * 1000 + 2 * FLEET_HEARTBEAT_MS;
+
+    return member->heard_at == MONO_NEVER || now > mono_add(member->heard_at, allowed_ms);
+}
+
+void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+               struct verdict *ret_verdict)
+{
+    *ret_verdict = known->verdict;
+    if (!silent_for(member, known->interval_s, now))
+        return;
+    ret_verdict->value = VERDICT_UNKNOWN;
+    if (member->heard_at == MONO_NEVER)
+        snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
+                 "%s was not heard since the controller started; it said %s before", member->name,
+                 verdict_format(known->verdict.value));
+    else
+        snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
+                 "%s is silent for %lld s; it said %s before", member->name,
+                 (long long)(now - member->heard_at) / 1000, verdict_format(known->verdict.value));
+}
+
+void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
+                       struct verdict *ret_verdict)
+{
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        if (text_equal(member->verdicts[i].verdict.check, check)) {
+            fleet_age(member, &member->verdicts[i], now, ret_verdict);
+            return;
+        }
+    }
+    memset(ret_verdict, 0, sizeof(*ret_verdict));
+    text_copy(ret_verdict->check, sizeof(ret_verdict->check), check);
+    verdict_set(ret_verdict, VERDICT_UNKNOWN, "a verdict",
+                "none came yet; is its agent running, and the check declared in fleet.yaml?");
+}
+
+enum verdict_value fleet_health(const struct fleet_member *member, mono_t now)
+{
+    enum verdict_value worst = VERDICT_PASS;
+    uint32_t counted = 0;
+
+    if (!member->connected)
+        return VERDICT_UNKNOWN;
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        struct verdict verdict;
+
+        fleet_age(member, &member->verdicts[i], now, &verdict);
+        if (verdict.severity != SEVERITY_CRITICAL || fleet_reach_target(verdict.check) != NULL)
+            continue;
+        worst = verdict_worst(worst, verdict.value);
+        counted++;
+    }
+    /* A witness has no checks of its own to fail. */
+    return counted > 0 || member->witness_only ? worst : VERDICT_UNKNOWN;
+}
+
+unsigned fleet_count_failing(const struct fleet_member *member, mono_t now)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        struct verdict verdict;
+
+        fleet_age(member, &member->verdicts[i], now, &verdict);
+        count += verdict.value != VERDICT_PASS && fleet_reach_target(verdict.check) == NULL;
+    }
+    return count;
+}
+
+const char *fleet_reach_target(const char *check)
+{
+    return text_starts(check, reach_prefix) ? check + sizeof(reach_prefix) - 1 : NULL;
+}
+
+void fleet_reach(const struct fleet *fleet, const char *witness, const char *node, mono_t now,
+                 struct verdict *ret_verdict)
+{
+    const struct fleet_member *member = fleet_find(fleet, witness);
+    char check[NAME_SIZE];
+
+    snprintf(check, sizeof(check), "%s%.*s", reach_prefix, (int)(NAME_SIZE - sizeof(reach_prefix)),
+             node);
+    memset(ret_verdict, 0, sizeof(*ret_verdict));
+    text_copy(ret_verdict->check, sizeof(ret_verdict->check), check);
+    if (member == NULL)
+        verdict_set(ret_verdict, VERDICT_UNKNOWN, "its agent has joined", "it never connected");
+    else if (!member->connected)
+        verdict_set(ret_verdict, VERDICT_UNKNOWN, "its agent is connected", "it is not connected");
+    else
+        fleet_verdict_now(member, check, now, ret_verdict);
+}
+
+/* Whoever has an address of the tailnet is in its audience; the connected network of a private
+ * address is known to the witness's own snapshot only, and the guard judges it in the trial. */
+bool fleet_in_audience(const struct fleet_member *witness, enum audience audience)
+{
+    if (audience != AUDIENCE_TAILNET)
+        return true;
+    return witness->has_snapshot && witness->snapshot.tailscale.addresses_count > 0;
+}

@@ -1,0 +1,97 @@
+/*
+ * fleet: what is known of each node and witness: session, last word, verdicts, snapshot, signed
+ * stack, who reaches whom by SSH.
+ *
+ * Pure: times come in with what is told. A report carries changes only, so a verdict stays good as
+ * long as the session that vouches for it is heard; once the node was silent for longer than the
+ * check's interval and two heartbeats, it is unknown.
+ */
+#ifndef CONTROLLER_CORE_FLEET_H
+#define CONTROLLER_CORE_FLEET_H
+
+#include "common/change/change.h"
+#include "common/change/proof.h"
+#include "common/core/mono.h"
+#include "common/net/snapshot.h"
+
+enum {
+    FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
+    FLEET_VERDICTS_MAX = CHECKS_MAX + NODES_MAX,
+    FLEET_DRIFT_MAX = 32,
+};
+
+struct fleet_verdict {
+    struct verdict verdict;
+    int64_t at; /* unix seconds: when it last changed or was said again */
+    unsigned interval_s;
+};
+
+struct fleet_member {
+    char name[NAME_SIZE];
+    bool witness_only;
+    bool connected;  /* at least one bound connection */
+    mono_t heard_at; /* any request on a bound connection; MONO_NEVER: not in this life */
+    int64_t heard_unix;
+    char version[48], boot_id[48];
+    uint32_t verdicts_count;
+    struct fleet_verdict verdicts[FLEET_VERDICTS_MAX];
+    uint32_t drift_count;
+    char drift[FLEET_DRIFT_MAX][SENTENCE_SIZE];
+    bool has_snapshot;
+    struct snapshot snapshot;
+    mono_t snapshot_at;
+    bool has_stack; /* of this session: verified with the guard's key */
+    struct stack stack;
+    unsigned soak_left_s; /* of the open trial, as its guard said last */
+};
+
+struct fleet {
+    uint32_t members_count;
+    struct fleet_member *members; /* NODES_MAX, heap */
+};
+
+void fleet_init(struct fleet *fleet);
+void fleet_done(struct fleet *fleet);
+
+/* NULL: not there. */
+struct fleet_member *fleet_find(const struct fleet *fleet, const char *name);
+
+/* Finds or adds. NULL when NODES_MAX are there already. */
+struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witness_only);
+
+/* Takes out whoever is not in the roster any more. */
+void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
+
+void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
+
+/* Puts or replaces by name. Further ones than FLEET_VERDICTS_MAX are passed over. True if the
+ * value differs from what was known. */
+bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
+                        unsigned interval_s, int64_t now_unix);
+
+/* Takes out verdicts whose name is not among them: of a full report. */
+void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
+
+/* The verdict of that name as it stands now: unknown, with the reason, when it is too old, or
+ * was never said. */
+void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
+                       struct verdict *ret_verdict);
+void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+               struct verdict *ret_verdict);
+
+/* Worst of the critical verdicts; unknown when not connected or nothing was said. */
+enum verdict_value fleet_health(const struct fleet_member *member, mono_t now);
+unsigned fleet_count_failing(const struct fleet_member *member, mono_t now);
+
+/* SSH reachability at rest travels as verdicts of this name. NULL if it is none. */
+const char *fleet_reach_target(const char *check);
+
+/* What `witness` says of reaching `node` by SSH. */
+void fleet_reach(const struct fleet *fleet, const char *witness, const char *node, mono_t now,
+                 struct verdict *ret_verdict);
+
+/* Whether the SSH address's audience includes this witness, as far as the fleet file tells: rule
+ * of the source is the guard's to judge in the trial. */
+bool fleet_in_audience(const struct fleet_member *witness, enum audience audience);
+
+#endif

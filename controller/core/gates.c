@@ -1,0 +1,427 @@
+/*
+ * gates: the eight questions and `hold`, answered with evidence.
+ */
+#include "controller/core/gates.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+enum { REASON_LEN_MIN = 10, CHECKS_ROOM = 2 * CHECKS_MAX + NODES_MAX };
+
+struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char *node,
+                                         const char *check, enum verdict_value value)
+{
+    struct gate_evidence *evidence;
+
+    answer->evidence = mem_grow(answer->evidence, answer->evidence_count,
+                                &answer->evidence_capacity, sizeof(*answer->evidence));
+    evidence = &answer->evidence[answer->evidence_count++];
+    memset(evidence, 0, sizeof(*evidence));
+    text_copy(evidence->node, sizeof(evidence->node), node);
+    text_copy(evidence->verdict.check, sizeof(evidence->verdict.check), check);
+    evidence->verdict.value = value;
+    evidence->waivable = WAIVE_COUNT;
+    return evidence;
+}
+
+static void add_verdict(struct gate_answer *answer, const char *node, const struct verdict *verdict)
+{
+    gates_add_evidence(answer, node, verdict->check, verdict->value)->verdict = *verdict;
+}
+
+static void add_text(struct gate_answer *answer, const char *check, enum verdict_value value,
+                     const char *expected, const char *observed)
+{
+    verdict_set(&gates_add_evidence(answer, "", check, value)->verdict, value, expected, observed);
+}
+
+static bool is_fixed(const struct manifest *manifest, const char *check)
+{
+    for (uint32_t i = 0; i < manifest->fixes_count; i++) {
+        if (text_equal(manifest->fixes[i], check))
+            return true;
+    }
+    return false;
+}
+
+static bool is_remaining(const struct gates_inputs *inputs, const char *node)
+{
+    return manifest_stage_of(inputs->manifest, node) >= (int)inputs->stage;
+}
+
+/* What is to be fixed may fail before the change, and only then: it is no reason to block it. */
+static void judge_critical(const struct gates_inputs *inputs, const struct fleet_member *member,
+                           const struct check *check, struct gate_answer *answer)
+{
+    struct verdict verdict;
+
+    fleet_verdict_now(member, check->name, inputs->now, &verdict);
+    if (verdict.value == VERDICT_FAIL && is_remaining(inputs, member->name) &&
+        is_fixed(inputs->manifest, check->name)) {
+        char observed[REASON_SIZE];
+
+        text_copy(observed, sizeof(observed), verdict.observed);
+        verdict.value = VERDICT_PASS;
+        snprintf(verdict.observed, sizeof(verdict.observed),
+                 "fails, and is what this change fixes: %.200s", observed);
+    }
+    add_verdict(answer, member->name, &verdict);
+}
+
+static void judge_node_working(const struct gates_inputs *inputs, const char *node,
+                               struct gate_answer *answer)
+{
+    const struct fleet_member *member = fleet_find(inputs->fleet, node);
+    AUTO_FREE struct check *checks = NULL;
+    size_t count;
+
+    if (member == NULL || !member->connected) {
+        verdict_set(&gates_add_evidence(answer, node, "connected", VERDICT_UNKNOWN)->verdict,
+                    VERDICT_UNKNOWN, "its agent is connected",
+                    member == NULL ? "it never connected" : "it is not connected");
+        return;
+    }
+    checks = mem_alloc(CHECKS_ROOM, sizeof(*checks));
+    count = fleet_file_checks(inputs->file, node, checks, CHECKS_ROOM);
+    if (count == 0)
+        verdict_set(&gates_add_evidence(answer, node, "fleet", VERDICT_UNKNOWN)->verdict,
+                    VERDICT_UNKNOWN, "a node of fleet.yaml", "it is not declared there");
+    for (size_t i = 0; i < count && i < CHECKS_ROOM; i++) {
+        if (checks[i].severity == SEVERITY_CRITICAL)
+            judge_critical(inputs, member, &checks[i], answer);
+    }
+}
+
+static void judge_working(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    for (uint32_t i = 0; i < inputs->manifest->plans_count; i++)
+        judge_node_working(inputs, inputs->manifest->plans[i].node, answer);
+}
+
+/* A waiver of `needed` counts with the justification only that the approver types again. */
+static void make_needed_waivable(const struct manifest *manifest, struct gate_evidence *evidence)
+{
+    if (manifest->justification[0] != '\0')
+        evidence->waivable = WAIVE_NEEDED;
+}
+
+static bool has_check(const struct manifest_plan *plan, const char *check)
+{
+    for (uint32_t i = 0; i < plan->checks_count; i++) {
+        if (text_equal(plan->checks[i].name, check))
+            return true;
+    }
+    return false;
+}
+
+/* A node is changed when something that the change fixes fails on it. The other fixes are shown. */
+static void judge_node_needed(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                              struct gate_answer *answer)
+{
+    const struct manifest *manifest = inputs->manifest;
+    const struct fleet_member *member = fleet_find(inputs->fleet, plan->node);
+    struct gate_evidence *evidence;
+    enum verdict_value value = VERDICT_FAIL;
+    char observed[REASON_SIZE] = "";
+    struct text text = TEXT_IN(observed);
+
+    for (uint32_t i = 0; i < manifest->fixes_count; i++) {
+        struct verdict verdict = {.value = VERDICT_UNKNOWN};
+
+        if (!has_check(plan, manifest->fixes[i]))
+            continue;
+        if (member != NULL)
+            fleet_verdict_now(member, manifest->fixes[i], inputs->now, &verdict);
+        text_add(&text, "%s%s: %s", text.len > 0 ? ", " : "", manifest->fixes[i],
+                 verdict_format(verdict.value));
+        if (verdict.value == VERDICT_FAIL)
+            value = VERDICT_PASS;
+        else if (verdict.value == VERDICT_UNKNOWN && value != VERDICT_PASS)
+            value = VERDICT_UNKNOWN;
+    }
+    if (manifest->fixes_count == 0)
+        text_add(&text, "the change names nothing in `fixes`");
+    else if (text.len == 0)
+        text_add(&text, "no check that the change fixes is declared for it");
+    evidence = gates_add_evidence(answer, plan->node, "fixes", value);
+    verdict_set(&evidence->verdict, value, "something that the change fixes fails now", observed);
+    make_needed_waivable(manifest, evidence);
+}
+
+static void judge_needed(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
+        if (is_remaining(inputs, inputs->manifest->plans[i].node))
+            judge_node_needed(inputs, &inputs->manifest->plans[i], answer);
+    }
+}
+
+static void judge_signatures(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    char expected[REASON_SIZE];
+    char observed[REASON_SIZE];
+    enum verdict_value value = inputs->approvals_count >= inputs->threshold && inputs->threshold > 0
+                                   ? VERDICT_PASS
+                                   : VERDICT_FAIL;
+
+    snprintf(expected, sizeof(expected), "signatures of %u or more approvers of trust.yaml",
+             inputs->threshold);
+    snprintf(observed, sizeof(observed), "%u", inputs->approvals_count);
+    add_text(answer, "signatures", value, expected, observed);
+}
+
+/* Expiry is judged by each guard at its prepare: the last stage's must come before it. */
+static void judge_time(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    const struct manifest *manifest = inputs->manifest;
+    int64_t left = inputs->approval->not_after - inputs->now_unix;
+    uint32_t stages = manifest->stages_count - inputs->stage;
+    int64_t needed = (int64_t)(stages - 1) * manifest_trial_max_s(manifest);
+    char expected[REASON_SIZE];
+    char observed[REASON_SIZE];
+
+    snprintf(expected, sizeof(expected),
+             "valid for more than %lld s (%u stages before the last, at most %u s each)",
+             (long long)needed, stages - 1, manifest_trial_max_s(manifest));
+    if (left > 0)
+        snprintf(observed, sizeof(observed), "valid for %lld s", (long long)left);
+    else
+        snprintf(observed, sizeof(observed), "expired %lld s ago", (long long)-left);
+    add_text(answer, "not-after", left > needed ? VERDICT_PASS : VERDICT_FAIL, expected, observed);
+}
+
+static void judge_approved(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    if (!inputs->is_signed) {
+        add_text(answer, "signatures", VERDICT_UNKNOWN, "an approval", "it is not signed yet");
+        return;
+    }
+    judge_signatures(inputs, answer);
+    judge_time(inputs, answer);
+}
+
+static bool is_protected(const struct gates_inputs *inputs, const char *node)
+{
+    const struct fleet_node *found = fleet_file_find(inputs->file, node);
+
+    return found != NULL && found->is_protected;
+}
+
+/* In that stage or a later one. */
+static bool unprotected_follows(const struct gates_inputs *inputs, uint32_t stage)
+{
+    for (uint32_t s = stage; s < inputs->manifest->stages_count; s++) {
+        for (uint32_t n = 0; n < inputs->manifest->stages[s].nodes_count; n++) {
+            if (!is_protected(inputs, inputs->manifest->stages[s].nodes[n]))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void judge_protected(const struct gates_inputs *inputs, uint32_t stage, const char *node,
+                            struct gate_answer *answer)
+{
+    struct gate_evidence *evidence;
+    enum verdict_value value = VERDICT_PASS;
+    const char *observed = "it comes last, alone in its stage";
+
+    if (inputs->manifest->stages[stage].nodes_count > 1 || unprotected_follows(inputs, stage)) {
+        value = VERDICT_FAIL;
+        observed = "nodes that are not protected come with it or after it";
+    } else if (stage == 0) {
+        value = VERDICT_FAIL;
+        observed = "it comes first";
+    }
+    evidence = gates_add_evidence(answer, node, "protected", value);
+    verdict_set(&evidence->verdict, value, "protected nodes come last, one at a time", observed);
+    if (stage == 0 && !unprotected_follows(inputs, 0))
+        evidence->waivable = WAIVE_PROTECTED_FIRST;
+}
+
+static void judge_one_first(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    const struct manifest *manifest = inputs->manifest;
+    uint32_t first = manifest->stages_count > 0 ? manifest->stages[0].nodes_count : 0;
+    char observed[REASON_SIZE];
+
+    snprintf(observed, sizeof(observed), "%u%s%s", first, first == 1 ? ": " : "",
+             first == 1 ? manifest->stages[0].nodes[0] : "");
+    add_text(answer, "first-stage", first == 1 ? VERDICT_PASS : VERDICT_FAIL, "exactly one node",
+             observed);
+    for (uint32_t s = 0; s < manifest->stages_count; s++) {
+        for (uint32_t n = 0; n < manifest->stages[s].nodes_count; n++) {
+            if (is_protected(inputs, manifest->stages[s].nodes[n]))
+                judge_protected(inputs, s, manifest->stages[s].nodes[n], answer);
+        }
+    }
+}
+
+static void judge_documented(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    const struct manifest *manifest = inputs->manifest;
+    size_t len = strlen(manifest->reason);
+    bool has_reference = manifest->reference[0] != '\0';
+
+    add_text(answer, "reason", len > 0 ? VERDICT_PASS : VERDICT_FAIL, "a written reason",
+             len > 0 ? manifest->reason : "none");
+    add_text(answer, "reference", has_reference ? VERDICT_PASS : VERDICT_FAIL,
+             "a reference: an issue, an incident", has_reference ? manifest->reference : "none");
+    if (len > 0 && len < REASON_LEN_MIN) {
+        struct gate_evidence *evidence = gates_add_evidence(answer, "", "lint", VERDICT_FAIL);
+
+        verdict_set(&evidence->verdict, VERDICT_FAIL, "a reason that a colleague understands",
+                    "it is shorter than 10 characters");
+        evidence->waivable = WAIVE_LINT;
+    }
+}
+
+static void judge_quarantine(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                             struct gate_answer *answer)
+{
+    for (uint32_t i = 0; i < plan->operations_count; i++) {
+        char object[HOLD_OBJECT_SIZE] = "";
+        struct text text = TEXT_IN(object);
+        const struct hold *hold;
+        struct gate_evidence *evidence;
+        char hex[2 * HASH_SIZE + 1];
+
+        operation_object(&plan->operations[i], &text);
+        hold = holds_find_quarantine(inputs->holds, plan->node, object, inputs->approval);
+        if (hold == NULL)
+            continue;
+        bytes_format_hex(hold->receipt.bytes, HASH_SIZE, hex);
+        evidence = gates_add_evidence(answer, plan->node, "quarantine", VERDICT_FAIL);
+        verdict_set(&evidence->verdict, VERDICT_FAIL, "nothing that it touches is in quarantine",
+                    "");
+        snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
+                 "'%s' is: %.70s; an approval that names receipt %.16s... with a reason lifts it",
+                 object, hold->reason, hex);
+        evidence->waivable = WAIVE_QUARANTINE;
+    }
+}
+
+static void judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
+        const struct manifest_plan *plan = &inputs->manifest->plans[i];
+        const struct hold *freeze = holds_find_freeze(inputs->holds, plan->node, inputs->now_unix);
+
+        if (!is_remaining(inputs, plan->node))
+            continue;
+        if (freeze != NULL) {
+            struct gate_evidence *evidence =
+                gates_add_evidence(answer, plan->node, "freeze", VERDICT_FAIL);
+
+            verdict_set(&evidence->verdict, VERDICT_FAIL, "no freeze covers it", "");
+            snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
+                     "hold %llu of %s: %.120s; `oceanidctl hold lift %llu` lifts it",
+                     (unsigned long long)freeze->id, freeze->by, freeze->reason,
+                     (unsigned long long)freeze->id);
+        }
+        judge_quarantine(inputs, plan, answer);
+    }
+    if (answer->evidence_count == 0)
+        add_text(answer, "holds", VERDICT_PASS, "no freeze and no quarantine",
+                 "none that it touches");
+}
+
+/* The one line of a gate: the first of its worst evidence. */
+static void summarise(enum gate gate, struct gate_answer *answer)
+{
+    const struct gate_evidence *worst = NULL;
+
+    text_copy(answer->verdict.check, sizeof(answer->verdict.check), gate_name(gate));
+    answer->verdict.value = answer->evidence_count > 0 ? VERDICT_PASS : VERDICT_UNKNOWN;
+    for (size_t i = 0; i < answer->evidence_count; i++) {
+        enum verdict_value value = answer->evidence[i].verdict.value;
+
+        answer->verdict.value = verdict_worst(answer->verdict.value, value);
+        if (value != VERDICT_PASS &&
+            (worst == NULL || (worst->verdict.value != VERDICT_FAIL && value == VERDICT_FAIL)))
+            worst = &answer->evidence[i];
+    }
+    if (worst == NULL) {
+        text_copy(answer->verdict.expected, REASON_SIZE, gate_question(gate));
+        snprintf(answer->verdict.observed, REASON_SIZE, "%s",
+                 answer->evidence_count > 0 ? "yes" : "nothing is known");
+        return;
+    }
+    text_copy(answer->verdict.expected, REASON_SIZE, worst->verdict.expected);
+    snprintf(answer->verdict.observed, REASON_SIZE, "%s%s%.190s", worst->node,
+             worst->node[0] != '\0' ? ": " : "", worst->verdict.observed);
+}
+
+static void apply_waivers(const struct manifest *manifest, struct gate_answer *answer)
+{
+    bool used[WAIVE_COUNT] = {false};
+    struct text text = TEXT_IN(answer->waived);
+
+    answer->passes = answer->evidence_count > 0;
+    for (size_t i = 0; i < answer->evidence_count; i++) {
+        enum waiver waivable = answer->evidence[i].waivable;
+
+        if (answer->evidence[i].verdict.value == VERDICT_PASS)
+            continue;
+        if (waivable < WAIVE_COUNT && manifest->waived[waivable])
+            used[waivable] = true;
+        else
+            answer->passes = false;
+    }
+    for (unsigned i = 0; i < WAIVE_COUNT && answer->passes; i++) {
+        if (used[i])
+            text_add(&text, "%s%s: %s", text.len > 0 ? "; " : "", waiver_name((enum waiver)i),
+                     manifest->waiver_reasons[i]);
+    }
+}
+
+void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates)
+{
+    *ret_gates = (struct gates){0};
+    judge_working(inputs, &ret_gates->answers[GATE_WORKING]);
+    judge_needed(inputs, &ret_gates->answers[GATE_NEEDED]);
+    judge_approved(inputs, &ret_gates->answers[GATE_APPROVED]);
+    judge_one_first(inputs, &ret_gates->answers[GATE_ONE_FIRST]);
+    judge_documented(inputs, &ret_gates->answers[GATE_DOCUMENTED]);
+    judge_hold(inputs, &ret_gates->answers[GATE_HOLD]);
+    for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
+        if (is_remaining(inputs, inputs->manifest->plans[i].node))
+            gates_judge_paths(inputs, &inputs->manifest->plans[i], ret_gates);
+    }
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        summarise((enum gate)i, &ret_gates->answers[i]);
+        apply_waivers(inputs->manifest, &ret_gates->answers[i]);
+    }
+}
+
+void gates_done(struct gates *gates)
+{
+    for (unsigned i = 0; i < GATE_COUNT; i++)
+        free(gates->answers[i].evidence);
+    *gates = (struct gates){0};
+}
+
+bool gates_pass(const struct gates *gates)
+{
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        if (!gates->answers[i].passes)
+            return false;
+    }
+    return true;
+}
+
+void gates_explain(const struct gates *gates, struct text *out)
+{
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        const struct gate_answer *answer = &gates->answers[i];
+
+        if (!answer->passes)
+            text_add(out, "%s%s %s: expected %s, observed %s", out->len > 0 ? "; " : "",
+                     gate_name((enum gate)i), verdict_format(answer->verdict.value),
+                     answer->verdict.expected, answer->verdict.observed);
+    }
+}

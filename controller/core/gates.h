@@ -1,0 +1,72 @@
+/*
+ * gates: the eight questions and `hold`, answered with evidence (docs/architecture.md).
+ *
+ * Pure. One computation for a plan (not signed yet) and before each stage; the API shows it, the
+ * audit keeps it. Anything but pass blocks; a waiver inside the signed manifest, with its reason,
+ * is the only way around what may be waived. unknown is never pass.
+ */
+#ifndef CONTROLLER_CORE_GATES_H
+#define CONTROLLER_CORE_GATES_H
+
+#include "common/net/fib.h"
+#include "controller/core/fleet.h"
+#include "controller/core/holds.h"
+
+struct gates_inputs {
+    const struct manifest *manifest;
+    const struct approval *approval; /* not signed yet: names only what it will lift */
+    bool is_signed;
+    unsigned approvals_count; /* distinct approvers of the trust root who signed well */
+    unsigned threshold;
+    const struct fleet_file *file;
+    const struct fleet *fleet;
+    const struct holds *holds;
+    uint32_t stage; /* the next one, from 0; earlier ones have confirmed */
+    mono_t now;
+    int64_t now_unix;
+};
+
+/* One line below a gate. */
+struct gate_evidence {
+    char node[NAME_SIZE]; /* "" for the whole fleet */
+    struct verdict verdict;
+    enum waiver waivable; /* what in a manifest takes it out; WAIVE_COUNT: nothing does */
+};
+
+struct gate_answer {
+    struct verdict verdict;   /* check: the gate's name; the worst of its evidence, waived or not */
+    bool passes;              /* pass, or everything that does not pass is waived */
+    char waived[REASON_SIZE]; /* the reasons, when only a waiver made it pass */
+    size_t evidence_count, evidence_capacity;
+    struct gate_evidence *evidence; /* owned */
+};
+
+struct gates {
+    struct gate_answer answers[GATE_COUNT];
+};
+
+/* ret_gates is the caller's to end with gates_done. */
+void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates);
+void gates_done(struct gates *gates);
+
+/* Every gate passes or is waived. A plan that is not signed never passes: `approved`. */
+bool gates_pass(const struct gates *gates);
+
+/* "ssh-path fail: srv712695: ..." of the gates that block, as far as there is room. */
+void gates_explain(const struct gates *gates, struct text *out);
+
+/* Adds one line of evidence; the rest of its verdict is for the caller to fill. */
+struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char *node,
+                                         const char *check, enum verdict_value value);
+
+/* `reversible`, `cluster-path` and `ssh-path` of one target, by prediction on its snapshot and by
+ * what its checks and witnesses say now. In gates_path.c. */
+void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                       struct gates *gates);
+
+/* Whether a witness with this source can speak for the rest of the world (design 7): where the
+ * audience is everywhere, it must be routed like an undeclared address. */
+bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,
+                         const struct address *source);
+
+#endif

@@ -1,0 +1,239 @@
+/*
+ * gates: what prediction, witnesses and the console say of one target.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/net/predict.h"
+#include "common/net/render.h"
+#include "controller/core/gates.h"
+
+enum { FLOWS_ROOM = 4 * FLOWS_MAX };
+
+/* One target, before and after. */
+struct forecast {
+    const struct gates_inputs *inputs;
+    const struct manifest_plan *plan;
+    const struct fleet_member *member;
+    struct snapshot after;
+};
+
+bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,
+                         const struct address *source)
+{
+    struct flow reply = {.destination = *source, .source = ssh->address, .sport = ssh->port};
+    struct fib_decision decision;
+
+    if (ssh->audience != AUDIENCE_EVERYWHERE || source->family != ssh->address.family)
+        return ssh->audience != AUDIENCE_EVERYWHERE;
+    fib_lookup(subject, &reply, &decision);
+    return decision.outcome == FIB_FORWARD && !decision.special;
+}
+
+/* Replies to anywhere are SSH's; what goes to a declared destination is the cluster's. */
+static bool is_reply(const struct protected_flow *flow)
+{
+    return flow->destination.len == 0;
+}
+
+/* A new gateway on the same device is legitimate: only the device is held (design 8). */
+static size_t select_flows(struct protected_flow *flows, size_t count, bool replies)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_reply(&flows[i]) != replies)
+            continue;
+        flows[kept] = flows[i];
+        memset(&flows[kept].gateway, 0, sizeof(flows[kept].gateway));
+        kept++;
+    }
+    return kept;
+}
+
+/* What the manifest protects, and what the controller finds by itself: a manifest cannot leave a
+ * flow out. */
+static size_t gather_flows(const struct forecast *forecast, struct protected_flow *flows,
+                           struct err *err)
+{
+    AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
+    struct protect_plan into = {.operations = operations,
+                                .operations_max = OPERATIONS_MAX,
+                                .flows = flows,
+                                .flows_max = FLOWS_ROOM};
+    const struct snapshot *before = &forecast->member->snapshot;
+
+    memcpy(flows, forecast->plan->flows, forecast->plan->flows_count * sizeof(*flows));
+    into.flows_count = forecast->plan->flows_count;
+    into.flows_count +=
+        predict_reply_flows(before, flows + into.flows_count, FLOWS_ROOM - into.flows_count);
+    protect_compile(PROTECT_API_SERVER | PROTECT_PODS | PROTECT_SERVICES | PROTECT_CONTROLLER,
+                    before, &forecast->inputs->file->cluster, &into, err);
+    return into.flows_count;
+}
+
+static void judge_prediction(const struct forecast *forecast, bool replies,
+                             struct gate_answer *answer)
+{
+    AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_ROOM, sizeof(*flows));
+    struct err err = ERR_INIT;
+    size_t count = gather_flows(forecast, flows, &err);
+    struct prediction prediction = {0};
+    struct gate_evidence *evidence;
+    char observed[REASON_SIZE];
+    bool kept;
+
+    if (err.kind != ERR_NONE) {
+        evidence = gates_add_evidence(answer, forecast->plan->node, "prediction", VERDICT_UNKNOWN);
+        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "flows that can be predicted", err.text);
+        evidence->waivable = WAIVE_PREDICTION;
+        return;
+    }
+    count = select_flows(flows, count, replies);
+    kept = predict_flows(&forecast->after, flows, count, &prediction);
+    snprintf(observed, sizeof(observed), "%zu flows keep their way", count);
+    evidence = gates_add_evidence(answer, forecast->plan->node, "prediction",
+                                  kept ? VERDICT_PASS : VERDICT_FAIL);
+    verdict_set(&evidence->verdict, evidence->verdict.value,
+                replies ? "replies to anywhere leave as they came"
+                        : "cluster and controller traffic keeps its way",
+                kept ? observed : prediction.reason);
+    evidence->waivable = WAIVE_PREDICTION;
+}
+
+static void judge_api_checks(const struct forecast *forecast, struct gate_answer *answer)
+{
+    AUTO_FREE struct check *checks = mem_alloc(2 * CHECKS_MAX, sizeof(*checks));
+    size_t count =
+        fleet_file_checks(forecast->inputs->file, forecast->plan->node, checks, 2 * CHECKS_MAX);
+
+    for (size_t i = 0; i < count && i < 2 * CHECKS_MAX; i++) {
+        struct verdict verdict;
+
+        if (checks[i].kind != CHECK_API_SERVER_PATH)
+            continue;
+        fleet_verdict_now(forecast->member, checks[i].name, forecast->inputs->now, &verdict);
+        gates_add_evidence(answer, forecast->plan->node, checks[i].name, verdict.value)->verdict =
+            verdict;
+    }
+}
+
+/* Of a node, fleet.yaml says from where it comes; of a bare witness, nobody knows before. */
+static bool witness_counts(const struct forecast *forecast, const struct fib *fib,
+                           const char *witness)
+{
+    const struct fleet_node *node = fleet_file_find(forecast->inputs->file, witness);
+    const struct fleet_member *member = fleet_find(forecast->inputs->fleet, witness);
+    enum audience audience = forecast->plan->ssh.audience;
+
+    if (member == NULL || !fleet_in_audience(member, audience))
+        return false;
+    if (node == NULL || !address_is_set(&node->ssh.address) ||
+        fleet_file_audience(&node->ssh.address) != AUDIENCE_EVERYWHERE)
+        return true;
+    return gates_source_counts(fib, &forecast->plan->ssh, &node->ssh.address);
+}
+
+static void judge_witnesses(const struct forecast *forecast, struct gate_answer *answer)
+{
+    const struct manifest_plan *plan = forecast->plan;
+    struct fib *fib = fib_new(&forecast->after);
+    struct gate_evidence *evidence;
+    unsigned good = 0;
+    char expected[REASON_SIZE];
+    char observed[REASON_SIZE] = "";
+    struct text text = TEXT_IN(observed);
+
+    for (uint32_t i = 0; i < plan->witnesses_count; i++) {
+        bool counts = witness_counts(forecast, fib, plan->witnesses[i]);
+        struct verdict reach;
+
+        fleet_reach(forecast->inputs->fleet, plan->witnesses[i], plan->node, forecast->inputs->now,
+                    &reach);
+        good += counts && reach.value == VERDICT_PASS;
+        text_add(&text, "%s%s: %s%s", i > 0 ? ", " : "", plan->witnesses[i],
+                 verdict_format(reach.value), counts ? "" : ", not counted");
+    }
+    fib_free(fib);
+    snprintf(expected, sizeof(expected), "%u counting witnesses reach its SSH", plan->quorum);
+    evidence = gates_add_evidence(answer, plan->node, "witnesses",
+                                  good >= plan->quorum ? VERDICT_PASS : VERDICT_FAIL);
+    verdict_set(&evidence->verdict, evidence->verdict.value, expected, observed);
+}
+
+static void judge_console(const struct forecast *forecast, struct gate_answer *answer)
+{
+    const struct fleet_node *node = fleet_file_find(forecast->inputs->file, forecast->plan->node);
+    bool declared = node != NULL && node->console[0] != '\0';
+    struct gate_evidence *evidence = gates_add_evidence(answer, forecast->plan->node, "console",
+                                                        declared ? VERDICT_PASS : VERDICT_FAIL);
+
+    verdict_set(&evidence->verdict, evidence->verdict.value, "a console is declared in fleet.yaml",
+                declared ? node->console : "none");
+    evidence->waivable = WAIVE_CONSOLE;
+}
+
+static void count_line(void *context, const char *line)
+{
+    size_t *count = context;
+
+    (void)line;
+    (*count)++;
+}
+
+static void judge_undo(const struct forecast *forecast, struct gate_answer *answer)
+{
+    struct gate_evidence *evidence =
+        gates_add_evidence(answer, forecast->plan->node, "undo", VERDICT_PASS);
+    size_t lines = 0;
+
+    render_difference(&forecast->after, &forecast->member->snapshot, count_line, &lines);
+    verdict_set(&evidence->verdict, VERDICT_PASS, "an undo for each operation", "");
+    snprintf(evidence->verdict.observed, REASON_SIZE,
+             "%u operations can be done on it and undone: %zu items go back to what they are",
+             forecast->plan->operations_count, lines);
+}
+
+/* Without a forecast nothing below it is known; only prediction itself may be waived. */
+static void judge_nothing(const struct manifest_plan *plan, enum verdict_value value,
+                          const char *expected, const char *why, struct gates *gates)
+{
+    static const enum gate touched[] = {GATE_REVERSIBLE, GATE_CLUSTER_PATH, GATE_SSH_PATH};
+
+    for (size_t i = 0; i < sizeof(touched) / sizeof(touched[0]); i++) {
+        enum verdict_value now = touched[i] == GATE_REVERSIBLE ? value : VERDICT_UNKNOWN;
+        struct gate_evidence *evidence =
+            gates_add_evidence(&gates->answers[touched[i]], plan->node, "prediction", now);
+
+        verdict_set(&evidence->verdict, now, expected, why);
+    }
+}
+
+void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                       struct gates *gates)
+{
+    struct forecast forecast = {
+        .inputs = inputs, .plan = plan, .member = fleet_find(inputs->fleet, plan->node)};
+    struct err err = ERR_INIT;
+
+    if (forecast.member == NULL || !forecast.member->has_snapshot) {
+        judge_nothing(plan, VERDICT_UNKNOWN, "a snapshot of it",
+                      "none came yet; its agent sends one when it connects", gates);
+        return;
+    }
+    if (!predict_apply(&forecast.member->snapshot, plan->operations, plan->operations_count,
+                       &forecast.after, &err)) {
+        judge_nothing(plan, VERDICT_FAIL, "operations that can be done on it", err.text, gates);
+        return;
+    }
+    judge_undo(&forecast, &gates->answers[GATE_REVERSIBLE]);
+    judge_prediction(&forecast, false, &gates->answers[GATE_CLUSTER_PATH]);
+    judge_api_checks(&forecast, &gates->answers[GATE_CLUSTER_PATH]);
+    judge_prediction(&forecast, true, &gates->answers[GATE_SSH_PATH]);
+    judge_witnesses(&forecast, &gates->answers[GATE_SSH_PATH]);
+    judge_console(&forecast, &gates->answers[GATE_SSH_PATH]);
+    snapshot_done(&forecast.after);
+}
