@@ -1,0 +1,220 @@
+/*
+ * snapshot: everything that decides where a host's packets go, at one moment, as plain values.
+ */
+#include "common/net/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+
+void snapshot_init(struct snapshot *snapshot)
+{
+    memset(snapshot, 0, sizeof(*snapshot));
+}
+
+void snapshot_done(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        free(snapshot->routes[i].hops);
+        free(snapshot->routes[i].raw);
+    }
+    for (size_t i = 0; i < snapshot->rules_count; i++)
+        free(snapshot->rules[i].raw);
+    for (size_t i = 0; i < snapshot->nexthops_count; i++)
+        free(snapshot->nexthops[i].raw);
+    free(snapshot->links);
+    free(snapshot->addresses);
+    free(snapshot->routes);
+    free(snapshot->rules);
+    free(snapshot->nexthops);
+    free(snapshot->sysctls);
+    free(snapshot->tailscale.peers);
+    snapshot_init(snapshot);
+}
+
+static void *copy_items(const void *items, size_t count, size_t size, size_t *ret_capacity)
+{
+    *ret_capacity = count;
+    return mem_copy(items, count * size);
+}
+
+static void copy_owned(struct snapshot *to)
+{
+    for (size_t i = 0; i < to->routes_count; i++) {
+        struct route *route = &to->routes[i];
+
+        if (route->hops != NULL)
+            route->hops = mem_copy(route->hops, route->hops_count * sizeof(*route->hops));
+        route->raw = mem_copy(route->raw, route->raw != NULL ? route->raw_len : 0);
+    }
+    for (size_t i = 0; i < to->rules_count; i++)
+        to->rules[i].raw =
+            mem_copy(to->rules[i].raw, to->rules[i].raw != NULL ? to->rules[i].raw_len : 0);
+    for (size_t i = 0; i < to->nexthops_count; i++)
+        to->nexthops[i].raw = mem_copy(to->nexthops[i].raw, to->nexthops[i].raw != NULL
+                                                                ? to->nexthops[i].raw_len
+                                                                : 0);
+}
+
+void snapshot_copy(struct snapshot *to, const struct snapshot *from)
+{
+    *to = *from;
+    to->links = copy_items(from->links, from->links_count, sizeof(*from->links),
+                           &to->links_capacity);
+    to->addresses = copy_items(from->addresses, from->addresses_count, sizeof(*from->addresses),
+                               &to->addresses_capacity);
+    to->routes = copy_items(from->routes, from->routes_count, sizeof(*from->routes),
+                            &to->routes_capacity);
+    to->rules = copy_items(from->rules, from->rules_count, sizeof(*from->rules),
+                           &to->rules_capacity);
+    to->nexthops = copy_items(from->nexthops, from->nexthops_count, sizeof(*from->nexthops),
+                              &to->nexthops_capacity);
+    to->sysctls = copy_items(from->sysctls, from->sysctls_count, sizeof(*from->sysctls),
+                             &to->sysctls_capacity);
+    to->tailscale.peers = mem_copy(from->tailscale.peers,
+                                   from->tailscale.peers_count * sizeof(*from->tailscale.peers));
+    copy_owned(to);
+}
+
+#define ADD_FUNCTION(type, name, items)                                                            \
+    struct type *name(struct snapshot *snapshot)                                                   \
+    {                                                                                              \
+        struct type *fresh;                                                                        \
+                                                                                                   \
+        snapshot->items = mem_grow(snapshot->items, snapshot->items##_count,                       \
+                                   &snapshot->items##_capacity, sizeof(*fresh));                   \
+        fresh = &snapshot->items[snapshot->items##_count++];                                       \
+        memset(fresh, 0, sizeof(*fresh));                                                          \
+        return fresh;                                                                              \
+    }
+
+ADD_FUNCTION(link, snapshot_add_link, links)
+ADD_FUNCTION(link_address, snapshot_add_address, addresses)
+ADD_FUNCTION(route, snapshot_add_route, routes)
+ADD_FUNCTION(nexthop, snapshot_add_nexthop, nexthops)
+ADD_FUNCTION(sysctl, snapshot_add_sysctl, sysctls)
+
+/* A rule that nobody filled further matches everything: no suppressing, any user. */
+struct rule *snapshot_add_rule(struct snapshot *snapshot)
+{
+    struct rule *fresh;
+
+    snapshot->rules = mem_grow(snapshot->rules, snapshot->rules_count, &snapshot->rules_capacity,
+                               sizeof(*fresh));
+    fresh = &snapshot->rules[snapshot->rules_count++];
+    memset(fresh, 0, sizeof(*fresh));
+    fresh->suppress_prefixlength = -1;
+    fresh->suppress_ifgroup = -1;
+    fresh->uid_last = UINT32_MAX;
+    return fresh;
+}
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+    return a == b ? 0 : a < b ? -1 : 1;
+}
+
+static int compare_links(const void *a, const void *b)
+{
+    return compare_u32(((const struct link *)a)->index, ((const struct link *)b)->index);
+}
+
+static int compare_routes(const struct route *a, const struct route *b)
+{
+    int order = compare_u32(a->table, b->table);
+
+    if (order == 0)
+        order = prefix_compare(&a->destination, &b->destination);
+    if (order == 0)
+        order = compare_u32(a->metric, b->metric);
+    return order != 0 ? order : compare_u32(a->tos, b->tos);
+}
+
+static int compare_rules(const struct rule *a, const struct rule *b)
+{
+    int order = compare_u32(a->family, b->family);
+
+    return order != 0 ? order : compare_u32(a->priority, b->priority);
+}
+
+static int compare_sysctls(const void *a, const void *b)
+{
+    return strcmp(((const struct sysctl *)a)->name, ((const struct sysctl *)b)->name);
+}
+
+/* Merges two sorted neighbours; equal ones keep their order (which is state: design 5). */
+#define STABLE_SORT(type, sort, compare)                                                           \
+    static void sort(struct type *items, struct type *spare, size_t count)                         \
+    {                                                                                              \
+        size_t half = count / 2;                                                                   \
+        size_t left = 0;                                                                           \
+        size_t right = half;                                                                       \
+                                                                                                   \
+        if (count < 2)                                                                             \
+            return;                                                                                \
+        sort(items, spare, half);                                                                  \
+        sort(items + half, spare, count - half);                                                   \
+        if (compare(&items[half - 1], &items[half]) <= 0)                                          \
+            return;                                                                                \
+        memcpy(spare, items, half * sizeof(*items));                                               \
+        for (size_t to = 0; left < half; to++) {                                                   \
+            if (right < count && compare(&items[right], &spare[left]) < 0)                         \
+                items[to] = items[right++];                                                        \
+            else                                                                                   \
+                items[to] = spare[left++];                                                         \
+        }                                                                                          \
+    }
+
+STABLE_SORT(route, sort_routes, compare_routes)
+STABLE_SORT(rule, sort_rules, compare_rules)
+
+void snapshot_sort(struct snapshot *snapshot)
+{
+    AUTO_FREE struct route *routes = mem_alloc(snapshot->routes_count / 2 + 1, sizeof(*routes));
+    AUTO_FREE struct rule *rules = mem_alloc(snapshot->rules_count / 2 + 1, sizeof(*rules));
+
+    sort_routes(snapshot->routes, routes, snapshot->routes_count);
+    sort_rules(snapshot->rules, rules, snapshot->rules_count);
+    if (snapshot->links_count > 0)
+        qsort(snapshot->links, snapshot->links_count, sizeof(*snapshot->links), compare_links);
+    if (snapshot->sysctls_count > 0)
+        qsort(snapshot->sysctls, snapshot->sysctls_count, sizeof(*snapshot->sysctls),
+              compare_sysctls);
+}
+
+const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t index)
+{
+    for (size_t i = 0; i < snapshot->links_count; i++) {
+        if (snapshot->links[i].index == index)
+            return &snapshot->links[i];
+    }
+    return NULL;
+}
+
+const struct link *snapshot_find_device(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->links_count; i++) {
+        if (text_equal(snapshot->links[i].name, name))
+            return &snapshot->links[i];
+    }
+    return NULL;
+}
+
+const struct sysctl *snapshot_find_sysctl(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->sysctls_count; i++) {
+        if (text_equal(snapshot->sysctls[i].name, name))
+            return &snapshot->sysctls[i];
+    }
+    return NULL;
+}
+
+const struct nexthop *snapshot_find_nexthop(const struct snapshot *snapshot, uint32_t id)
+{
+    for (size_t i = 0; i < snapshot->nexthops_count; i++) {
+        if (snapshot->nexthops[i].id == id)
+            return &snapshot->nexthops[i];
+    }
+    return NULL;
+}
