@@ -173,3 +173,16 @@ def test_unit_files_are_read_as_systemd_reads_them():
     assert unit.privileges() == ["--bounding-set=-all,+net_admin"]
     assert seconds(unit.one("RestartSec"), 0) == 90.0
     assert seconds("250ms", 0) == 0.25
+
+
+def test_programs_under_test_lie_where_the_units_name_them(tmp_path, monkeypatch):
+    for name in ("oceanid-guard", "oceanidctl"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho staged {name}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("OCEANID_BIN", str(tmp_path))
+    with Lab.build(join=False) as lab:
+        office = lab["office"]
+        assert office.run(["/usr/sbin/oceanid-guard"]).stdout == "staged oceanid-guard\n"
+        assert office.run(["oceanidctl"]).stdout == "staged oceanidctl\n"
+        assert office.run(["sh", "-c", "echo $HOME; ls -A $HOME"]).stdout == \
+            "/var/lib/home-of-root\n"

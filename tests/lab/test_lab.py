@@ -190,7 +190,7 @@ def test_ping_of_an_unknown_address_is_answered_by_the_exit_node(lab, styx):
 
 
 def test_bus_tells_of_a_changed_pref(lab, styx):
-    connection = localapi._Connection(str(styx.path(localapi.SOCKET)), 10)
+    connection = localapi.Connection(str(styx.path(localapi.SOCKET)), 10)
     connection.request("GET", "/localapi/v0/watch-ipn-bus?mask=0")
     answer = connection.getresponse()
     lab.tailnet.use_exit_node(styx)

@@ -67,8 +67,8 @@ class Lab:
     def __init__(self, tailnet="standin", programs=None, units_dir=None):
         if os.geteuid() != 0:
             raise PermissionError("the lab makes network namespaces and has to be run as root")
-        self.folder = make_folder()
         self.programs = staged_programs() if programs is None else programs
+        self.folder = make_folder()
         self.key = make_key(self.folder / "id_ed25519")
         self.hosts = {}
         self.ssh_servers = {}

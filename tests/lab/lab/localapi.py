@@ -14,7 +14,7 @@ def exit_on(stable_id, allow_lan=True):
             "ExitNodeAllowLANAccess": allow_lan, "ExitNodeAllowLANAccessSet": True}
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
     def __init__(self, path, timeout_s):
         super().__init__("local-tailscaled.sock", timeout=timeout_s)
         self._path = path
@@ -27,7 +27,7 @@ class _Connection(http.client.HTTPConnection):
 
 def request(host, method, what, body=None, timeout_s=10):
     """(status, document or text); the caller is root. Raises OSError when nobody answers."""
-    connection = _Connection(str(host.path(SOCKET)), timeout_s)
+    connection = Connection(str(host.path(SOCKET)), timeout_s)
     try:
         text = None if body is None else json.dumps(body)
         connection.request(method, f"/localapi/v0/{what}", text)

@@ -20,6 +20,7 @@ PLAIN = ("/etc/oceanid", "/var/lib/oceanid", "/var/lib/tailscale")
 SYSCTLS = {"net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.default.rp_filter": "2",
            "net.ipv4.ping_group_range": "0 2147483647"}
 KEPT_ENVIRONMENT = ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+HOME = "/var/lib/home-of-root"    # not the /root of the machine that runs the lab
 USERS = {"oceanid-agent": 64001, "oceanid-controller": 64002}
 
 
@@ -51,6 +52,7 @@ class Machine:
             (self.disk / part).mkdir(parents=True)
         for path in PLAIN:
             (self.disk / f"plain{path}").mkdir(parents=True)
+        (self.disk / "var-lib" / pathlib.Path(HOME).name).mkdir(mode=0o700)
         self.logs.mkdir(parents=True)
         etc = self.disk / "etc"
         (etc / "hostname").write_text(self.name + "\n")
@@ -129,7 +131,7 @@ class Machine:
     def environment(self, more=None):
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "HOME": "/root", "LANG": "C.UTF-8", "OCEANID_BOOT_ID_FILE": "/run/boot_id",
+                "HOME": HOME, "LANG": "C.UTF-8", "OCEANID_BOOT_ID_FILE": "/run/boot_id",
                 **kept, **(more or {})}
 
     def _inside(self, argv, user, privileges=None):
@@ -163,11 +165,12 @@ class Machine:
         name = name or os.path.basename(str(argv[0]))
         log = self.logs / f"{name}.log"
         with open(log, "ab") as output:
+            written = output.tell()
             entry = subprocess.Popen(
                 self._inside(argv, user, privileges), env=self.environment(env),
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True)
-        return Process(name, entry, log)
+        return Process(name, entry, log, written)
 
     @staticmethod
     def inside_pid(process):

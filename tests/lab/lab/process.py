@@ -18,12 +18,13 @@ def child_of(pid):
 
 
 class Process:
-    """Started by Host.popen. pid is the program's own, as seen from the machine that runs the lab."""
+    """Started by Host.popen. pid is the program's own, seen from outside the lab."""
 
-    def __init__(self, name, entry, log):
+    def __init__(self, name, entry, log, log_start=0):
         self.name = name
         self.log = log
         self._entry = entry
+        self._log_start = log_start
         self.pid = wait_until(lambda: child_of(entry.pid) or entry.poll() is not None, 10,
                               f"{name} to be started", every_s=0.002)
         if self.pid is True:
@@ -66,14 +67,19 @@ class Process:
             self.send(signal.SIGKILL)
             return self.wait()
 
+    def watch(self):
+        """Returns when it has ended, however long that takes."""
+        self._entry.wait()
+
     def close_input(self):
         if self._entry.stdin:
             self._entry.stdin.close()
 
     def output(self):
-        """What it has written to its log so far."""
-        with open(self.log, encoding="utf-8", errors="replace") as text:
-            return text.read()
+        """What it has written so far; the log file also holds what others of its name wrote."""
+        with open(self.log, "rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
     def __repr__(self):
         return f"<{self.name} pid {self.pid}>"

@@ -180,7 +180,7 @@ class Unit:
     def _watch(self, stopping):
         """The thread of one start: waits for the end, then stop-post, then restart, and again."""
         while True:
-            self.process._entry.wait()
+            self.process.watch()
             if self.state == "off":
                 return
             clean = self.process.exit_code == 0

@@ -7,8 +7,8 @@ JOIN_DEADLINE_S = 60
 
 
 class Tailnet:
-    """A subclass gives kind, start_control(), start_daemon(host), join(host) and approve_exit_node(),
-    delete_node(host), expire_node(host)."""
+    """A subclass gives kind, start_control(), approve_exit_node(), delete_node(host),
+    expire_node(host), start_daemon(host) and join(host)."""
 
     kind = None
 

@@ -50,7 +50,11 @@ disable_check_updates: true
 ephemeral_node_inactivity_timeout: 30m
 database: {{ type: sqlite, sqlite: {{ path: {state}/db.sqlite, write_ahead_log: true }} }}
 policy: {{ mode: file, path: "" }}
-dns: {{ magic_dns: false, base_domain: tail.lab, override_local_dns: false, nameservers: {{ global: [] }} }}
+dns:
+  magic_dns: false
+  base_domain: tail.lab
+  override_local_dns: false
+  nameservers: {{ global: [] }}
 logtail: {{ enabled: false }}
 log: {{ level: info, format: text }}
 """

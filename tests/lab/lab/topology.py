@@ -72,7 +72,8 @@ class HostSpec:
 
 WAN = HostSpec("wan", sysctls=ROUTING, bridges={
     "styx-lan": "203.0.113.1/24", "tethys-lan": "198.51.100.1/24",
-    "office-lan": "198.18.0.1/24", "control-lan": "192.0.2.1/24", "server-lan": "198.19.0.1/24 192.168.99.1/24", "isp-lan": "198.18.7.1/24"})
+    "office-lan": "198.18.0.1/24", "control-lan": "192.0.2.1/24",
+    "server-lan": "198.19.0.1/24 192.168.99.1/24", "isp-lan": "198.18.7.1/24"})
 
 SPECS = (
     WAN,

@@ -23,7 +23,7 @@ def wait_until(fn, deadline_s, what, every_s=0.05):
 
 
 def stays(fn, duration_s, what, every_s=0.1):
-    """Returns True when fn() stays true for duration_s; raises Timeout with the moment it did not."""
+    """Returns True when fn() stays true for duration_s; else raises Timeout."""
     start = time.monotonic()
     while time.monotonic() - start < duration_s:
         answer = fn()

@@ -91,7 +91,7 @@ class Wire:
         return True
 
     def receive(self):
-        """Reads one datagram: (peer id, packet) for data, None for all else; raises BlockingIOError."""
+        """Reads one datagram: (peer id, packet) for data, None for all else."""
         datagram, address = self.socket.recvfrom(65535)
         if len(datagram) < HEAD.size:
             return None
