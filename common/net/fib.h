@@ -38,6 +38,7 @@ struct fib_decision {
 
 struct fib *fib_new(const struct snapshot *snapshot);
 void fib_free(struct fib *fib);
+const struct snapshot *fib_snapshot(const struct fib *fib);
 
 /* Always answers. */
 void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decision *ret_decision);
@@ -47,8 +48,10 @@ void fib_explain(const struct fib *fib, const struct fib_decision *decision, str
 
 /* Whether every destination of the protected flow is decided as it demands. Calls violation_fn for
  * each violating prefix (neighbours with the same decision are merged) until it returns false.
- * Returns the number of violations reported. Destinations that are local to the host are passed
- * over, and so are multicast, loopback and link-local prefixes. */
+ * Returns the number of violations reported. Passed over: destinations that are local to the host,
+ * multicast, loopback and link-local; and, where the flow demands "anywhere" (length 0), private and
+ * shared addresses (RFC 1918, 6598, 4193) and connected networks of other devices: nobody out there
+ * has such an address. */
 typedef bool (*fib_violation_fn)(void *context, const struct prefix *prefix,
                                  const struct fib_decision *decision);
 unsigned fib_check_flow(const struct fib *fib, const struct protected_flow *flow,
