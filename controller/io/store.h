@@ -1,0 +1,100 @@
+/*
+ * store: what the controller must not forget: nodes, verdicts, rollouts with their proofs, signed
+ * receipts, holds, the audit. SQLite in WAL mode.
+ *
+ * Durable before visible: what is put between store_begin and store_commit is on the disk when
+ * store_commit has returned true. A failed write leaves memory ahead of the disk: the caller stops
+ * and begins again from the disk. ":memory:" is the store of the tests.
+ */
+#ifndef CONTROLLER_IO_STORE_H
+#define CONTROLLER_IO_STORE_H
+
+#include "common/io/wire.h"
+#include "controller/core/audit.h"
+#include "controller/core/fleet.h"
+#include "controller/core/holds.h"
+#include "controller/core/rollout.h"
+
+struct store;
+
+/* Makes the tables, checks the file, and writes once: a corrupt file, a read-only directory and a
+ * full disk are refused here, before this controller leads anything. */
+struct store *store_open(const char *path, struct err *err);
+void store_close(struct store *store);
+
+enum store_durability {
+    STORE_REPORT, /* may be lost with the power: reports come again */
+    STORE_FULL,   /* is on the disk when commit returns */
+};
+bool store_begin(struct store *store, enum store_durability durability, struct err *err);
+bool store_commit(struct store *store, struct err *err);
+void store_cancel(struct store *store);
+
+/* ---- nodes ------------------------------------------------------------------------------------
+ */
+bool store_put_node(struct store *store, const struct fleet_member *member, struct err *err);
+bool store_put_verdict(struct store *store, const char *node, const struct fleet_verdict *verdict,
+                       struct err *err);
+bool store_forget_verdicts(struct store *store, const char *node, struct err *err);
+/* Adds what was known before this life to the members that are in fleet. */
+bool store_read_fleet(struct store *store, struct fleet *fleet, struct err *err);
+
+/* ---- rollouts ---------------------------------------------------------------------------------
+ */
+struct store_rollout { /* what lies beside the machine's record; bytes are owned */
+    struct rollout_record record;
+    char by[NAME_SIZE];
+    int64_t started_at, ended_at; /* unix seconds; 0: still open */
+    struct wire_bytes body, approval;
+    struct wire_bytes gates; /* JSON, as last evaluated */
+};
+void store_rollout_done(struct store_rollout *rollout);
+/* Refuses a sequence that another body has already (ERR_CONFLICT). */
+bool store_add_rollout(struct store *store, const struct store_rollout *rollout, struct err *err);
+bool store_put_record(struct store *store, const struct rollout_record *record, int64_t ended_at,
+                      struct err *err);
+bool store_put_gates(struct store *store, uint64_t rollout, struct bytes json, struct err *err);
+/* ERR_MISSING if there is none; it is the caller's to end. */
+bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *ret_rollout,
+                        struct err *err);
+/* Ids, newest first; at most max. */
+bool store_list_rollouts(struct store *store, uint64_t *ret_ids, size_t max, size_t *ret_count,
+                         struct err *err);
+
+struct store_proof {
+    uint64_t rollout;
+    int64_t at;
+    char node[NAME_SIZE], signer[NAME_SIZE];
+    enum phase phase;
+    bool counted;
+    struct verdict verdict;
+};
+bool store_add_proof(struct store *store, const struct store_proof *proof, struct err *err);
+typedef void (*store_proof_fn)(void *context, const struct store_proof *proof);
+bool store_read_proofs(struct store *store, uint64_t rollout, store_proof_fn proof_fn,
+                       void *context, struct err *err);
+
+/* ---- receipts, holds, audit -------------------------------------------------------------------
+ */
+/* The same receipt again is no news: ret_new is false. */
+bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
+                       bool *ret_new, struct err *err);
+typedef void (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
+bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn receipt_fn,
+                         void *context, struct err *err);
+/* The newest of that node for that attempt, envelope to be freed; empty if there is none. */
+bool store_find_receipt(struct store *store, const char *node, const struct attempt *attempt,
+                        struct wire_bytes *ret_envelope, struct err *err);
+
+bool store_put_hold(struct store *store, const struct hold *hold, struct err *err);
+/* Into holds, whose list has room for HOLDS_MAX. */
+bool store_read_holds(struct store *store, struct holds *holds, struct err *err);
+
+bool store_add_audit(struct store *store, const struct audit_row *row, struct err *err);
+/* At most max rows behind `after`, oldest first. */
+bool store_read_audit(struct store *store, uint64_t after, struct audit_row *ret_rows, size_t max,
+                      size_t *ret_count, struct err *err);
+/* ret_row's index is 0 when there is none. */
+bool store_read_last_audit(struct store *store, struct audit_row *ret_row, struct err *err);
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * store: signed receipts, holds, and the audit.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "controller/io/store.h"
+#include "controller/io/store_tables.h"
+
+bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
+                       bool *ret_new, struct err *err)
+{
+    if (!sql_run(store->db, err,
+                 "INSERT OR IGNORE INTO receipts (node, hash, sequence, envelope)"
+                 " VALUES (?, ?, ?, ?)",
+                 "tbib", receipt->node, receipt->generation.attempt.body.bytes, (size_t)HASH_SIZE,
+                 (int64_t)receipt->generation.attempt.sequence, envelope.data, envelope.len))
+        return false;
+    *ret_new = sqlite3_changes(store->db) > 0;
+    return true;
+}
+
+bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn receipt_fn,
+                         void *context, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT id, envelope FROM receipts WHERE id > ? ORDER BY id", "i",
+                   (int64_t)after))
+        return false;
+    while (sql_next(&rows, err))
+        receipt_fn(context, (uint64_t)sql_number(&rows, 0), sql_blob(&rows, 1));
+    return err->kind == ERR_NONE;
+}
+
+bool store_find_receipt(struct store *store, const char *node, const struct attempt *attempt,
+                        struct wire_bytes *ret_envelope, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+    struct bytes blob;
+
+    *ret_envelope = (struct wire_bytes){NULL, 0};
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT envelope FROM receipts WHERE node = ? AND hash = ? AND sequence = ?"
+                   " ORDER BY id DESC LIMIT 1",
+                   "tbi", node, attempt->body.bytes, (size_t)HASH_SIZE, (int64_t)attempt->sequence))
+        return false;
+    if (!sql_next(&rows, err))
+        return err->kind == ERR_NONE;
+    blob = sql_blob(&rows, 0);
+    *ret_envelope = (struct wire_bytes){mem_copy(blob.data, blob.len), blob.len};
+    return true;
+}
+
+bool store_put_hold(struct store *store, const struct hold *hold, struct err *err)
+{
+    return sql_run(store->db, err,
+                   "INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   "iittttiibi", (int64_t)hold->id, (int64_t)hold->kind, hold->scope, hold->object,
+                   hold->reason, hold->by, hold->since, hold->until, hold->receipt.bytes,
+                   (size_t)HASH_SIZE, (int64_t)hold->lifted);
+}
+
+bool store_read_holds(struct store *store, struct holds *holds, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT id, kind, scope, object, reason, by, since, until, receipt, lifted"
+                   " FROM (SELECT * FROM holds ORDER BY id DESC LIMIT ?) ORDER BY id",
+                   "i", (int64_t)HOLDS_MAX))
+        return false;
+    holds->count = 0;
+    while (sql_next(&rows, err)) {
+        struct hold *hold = &holds->list[holds->count];
+        int64_t kind = sql_number(&rows, 1);
+
+        if (kind < 0 || kind >= HOLD_KIND_COUNT)
+            return err_set(err, ERR_SYSTEM, "hold %lld: its row is damaged",
+                           (long long)sql_number(&rows, 0));
+        *hold = (struct hold){.id = (uint64_t)sql_number(&rows, 0),
+                              .kind = (enum hold_kind)kind,
+                              .since = sql_number(&rows, 6),
+                              .until = sql_number(&rows, 7),
+                              .lifted = sql_number(&rows, 9) != 0};
+        sql_text(&rows, 2, hold->scope, sizeof(hold->scope));
+        sql_text(&rows, 3, hold->object, sizeof(hold->object));
+        sql_text(&rows, 4, hold->reason, sizeof(hold->reason));
+        sql_text(&rows, 5, hold->by, sizeof(hold->by));
+        sql_bytes(&rows, 8, hold->receipt.bytes, HASH_SIZE);
+        if (hold->id >= holds->id_next)
+            holds->id_next = hold->id + 1;
+        holds->count++;
+    }
+    return err->kind == ERR_NONE;
+}
+
+bool store_add_audit(struct store *store, const struct audit_row *row, struct err *err)
+{
+    return sql_run(store->db, err, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "iittttbb",
+                   (int64_t)row->index, row->at, row->who, row->what, row->subject, row->text,
+                   row->previous.bytes, (size_t)HASH_SIZE, row->hash.bytes, (size_t)HASH_SIZE);
+}
+
+static void read_audit_row(const struct sql_rows *rows, struct audit_row *row)
+{
+    memset(row, 0, sizeof(*row));
+    row->index = (uint64_t)sql_number(rows, 0);
+    row->at = sql_number(rows, 1);
+    sql_text(rows, 2, row->who, sizeof(row->who));
+    sql_text(rows, 3, row->what, sizeof(row->what));
+    sql_text(rows, 4, row->subject, sizeof(row->subject));
+    sql_text(rows, 5, row->text, sizeof(row->text));
+    sql_bytes(rows, 6, row->previous.bytes, HASH_SIZE);
+    sql_bytes(rows, 7, row->hash.bytes, HASH_SIZE);
+}
+
+bool store_read_audit(struct store *store, uint64_t after, struct audit_row *ret_rows, size_t max,
+                      size_t *ret_count, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    *ret_count = 0;
+    if (!sql_query(store->db, &rows, err, "SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?",
+                   "ii", (int64_t)after, (int64_t)max))
+        return false;
+    while (*ret_count < max && sql_next(&rows, err))
+        read_audit_row(&rows, &ret_rows[(*ret_count)++]);
+    return err->kind == ERR_NONE;
+}
+
+bool store_read_last_audit(struct store *store, struct audit_row *ret_row, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    memset(ret_row, 0, sizeof(*ret_row));
+    if (!sql_query(store->db, &rows, err, "SELECT * FROM audit ORDER BY id DESC LIMIT 1", ""))
+        return false;
+    if (sql_next(&rows, err))
+        read_audit_row(&rows, ret_row);
+    return err->kind == ERR_NONE;
+}
