@@ -120,7 +120,7 @@ static int compare_links(const void *a, const void *b)
     return compare_u32(((const struct link *)a)->index, ((const struct link *)b)->index);
 }
 
-static int compare_routes(const struct route *a, const struct route *b)
+int snapshot_compare_routes(const struct route *a, const struct route *b)
 {
     int order = compare_u32(a->table, b->table);
 
@@ -131,7 +131,7 @@ static int compare_routes(const struct route *a, const struct route *b)
     return order != 0 ? order : compare_u32(a->tos, b->tos);
 }
 
-static int compare_rules(const struct rule *a, const struct rule *b)
+int snapshot_compare_rules(const struct rule *a, const struct rule *b)
 {
     int order = compare_u32(a->family, b->family);
 
@@ -166,8 +166,8 @@ static int compare_sysctls(const void *a, const void *b)
         }                                                                                          \
     }
 
-STABLE_SORT(route, sort_routes, compare_routes)
-STABLE_SORT(rule, sort_rules, compare_rules)
+STABLE_SORT(route, sort_routes, snapshot_compare_routes)
+STABLE_SORT(rule, sort_rules, snapshot_compare_rules)
 
 void snapshot_sort(struct snapshot *snapshot)
 {

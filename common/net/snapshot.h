@@ -167,6 +167,10 @@ struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
  * stable for what is equal; rules stay in kernel order (priority, then as listed). */
 void snapshot_sort(struct snapshot *snapshot);
 
+/* The order of the normal form; 0 for the same key. */
+int snapshot_compare_routes(const struct route *a, const struct route *b);
+int snapshot_compare_rules(const struct rule *a, const struct rule *b);
+
 /* NULL: not there. */
 const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t index);
 const struct link *snapshot_find_device(const struct snapshot *snapshot, const char *name);

@@ -1,0 +1,201 @@
+/*
+ * difference: two snapshots in normal form, compared item by item.
+ */
+#include <string.h>
+
+#include "common/net/render.h"
+
+static bool same_hop(const struct hop *a, const struct hop *b)
+{
+    return a->link == b->link && a->onlink == b->onlink && address_equal(&a->gateway, &b->gateway);
+}
+
+bool render_same_route(const struct route *a, const struct route *b)
+{
+    if (snapshot_compare_routes(a, b) != 0 || a->protocol != b->protocol || a->scope != b->scope ||
+        a->type != b->type || a->nexthop_id != b->nexthop_id || a->mtu != b->mtu ||
+        !address_equal(&a->prefsrc, &b->prefsrc) || !prefix_equal(&a->source, &b->source))
+        return false;
+    if (a->nexthop_id != 0)
+        return true; /* the hops are the object's */
+    if (a->hops_count != b->hops_count)
+        return false;
+    if (a->hops_count == 1)
+        return same_hop(&a->hop, &b->hop);
+    for (uint32_t i = 0; i < a->hops_count; i++) {
+        if (!same_hop(&a->hops[i], &b->hops[i]) || a->hops[i].weight != b->hops[i].weight)
+            return false;
+    }
+    return true;
+}
+
+static bool same_selectors(const struct rule *a, const struct rule *b)
+{
+    return a->tos == b->tos && a->ip_proto == b->ip_proto && a->invert == b->invert &&
+           a->mark == b->mark && a->mask == b->mask && a->uid_first == b->uid_first &&
+           a->uid_last == b->uid_last && a->sport_first == b->sport_first &&
+           a->sport_last == b->sport_last && a->dport_first == b->dport_first &&
+           a->dport_last == b->dport_last && text_equal(a->iif, b->iif) &&
+           text_equal(a->oif, b->oif) && a->source.len == b->source.len &&
+           a->destination.len == b->destination.len &&
+           (a->source.len == 0 || prefix_equal(&a->source, &b->source)) &&
+           (a->destination.len == 0 || prefix_equal(&a->destination, &b->destination));
+}
+
+bool render_same_rule(const struct rule *a, const struct rule *b)
+{
+    return snapshot_compare_rules(a, b) == 0 && a->action == b->action && a->table == b->table &&
+           a->goto_priority == b->goto_priority && a->protocol == b->protocol &&
+           a->suppress_prefixlength == b->suppress_prefixlength &&
+           a->suppress_ifgroup == b->suppress_ifgroup && same_selectors(a, b);
+}
+
+static bool same_link(const struct link *a, const struct link *b)
+{
+    return a->index == b->index && a->mtu == b->mtu && a->up == b->up &&
+           a->carrier == b->carrier && a->master == b->master && text_equal(a->name, b->name);
+}
+
+static bool same_address(const struct link_address *a, const struct link_address *b)
+{
+    return a->link == b->link && a->prefix_len == b->prefix_len && a->secondary == b->secondary &&
+           address_equal(&a->address, &b->address);
+}
+
+/* ---- one side's items that the other does not have -------------------------------------------- */
+
+struct side {
+    const struct snapshot *one, *other;
+    char sign;
+    render_line_fn line_fn;
+    void *context;
+    size_t count;
+};
+
+static void tell(struct side *side, const char *text)
+{
+    char line[SENTENCE_SIZE + 64];
+    struct text out = TEXT_IN(line);
+
+    text_add(&out, "%c %s", side->sign, text);
+    side->line_fn(side->context, line);
+    side->count++;
+}
+
+/* The first route of the other side whose key is not smaller. */
+static size_t lower_bound(const struct snapshot *snapshot, const struct route *route)
+{
+    size_t low = 0;
+    size_t high = snapshot->routes_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (snapshot_compare_routes(&snapshot->routes[middle], route) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool has_route(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = lower_bound(snapshot, route); i < snapshot->routes_count; i++) {
+        if (snapshot_compare_routes(&snapshot->routes[i], route) != 0)
+            return false;
+        if (render_same_route(&snapshot->routes[i], route))
+            return true;
+    }
+    return false;
+}
+
+static void tell_routes(struct side *side)
+{
+    for (size_t i = 0; i < side->one->routes_count; i++) {
+        const struct route *route = &side->one->routes[i];
+        char line[SENTENCE_SIZE];
+        struct text out = TEXT_IN(line);
+
+        if (route->clone || has_route(side->other, route))
+            continue;
+        line[0] = '\0';
+        render_route(route, side->one, &out);
+        tell(side, line);
+    }
+}
+
+/* Items of one kind: same(a, b) decides, print(item, out) tells. */
+#define TELL_FUNCTION(name, type, items, same, print)                                              \
+    static void name(struct side *side)                                                            \
+    {                                                                                              \
+        for (size_t i = 0; i < side->one->items##_count; i++) {                                    \
+            const struct type *item = &side->one->items[i];                                        \
+            char line[SENTENCE_SIZE] = "";                                                         \
+            struct text out = TEXT_IN(line);                                                       \
+            size_t k = 0;                                                                          \
+                                                                                                   \
+            while (k < side->other->items##_count && !same(item, &side->other->items[k]))          \
+                k++;                                                                               \
+            if (k < side->other->items##_count)                                                    \
+                continue;                                                                          \
+            print;                                                                                 \
+            tell(side, line);                                                                      \
+        }                                                                                          \
+    }
+
+static bool same_sysctl(const struct sysctl *a, const struct sysctl *b)
+{
+    return text_equal(a->name, b->name) && text_equal(a->value, b->value);
+}
+
+static bool same_nexthop(const struct nexthop *a, const struct nexthop *b)
+{
+    return a->id == b->id && a->group == b->group && a->blackhole == b->blackhole &&
+           same_hop(&a->hop, &b->hop);
+}
+
+TELL_FUNCTION(tell_links, link, links, same_link, render_link(item, &out))
+TELL_FUNCTION(tell_addresses, link_address, addresses, same_address,
+              render_address(item, side->one, &out))
+TELL_FUNCTION(tell_rules, rule, rules, render_same_rule, text_add(&out, "rule ");
+              render_rule(item, &out))
+TELL_FUNCTION(tell_nexthops, nexthop, nexthops, same_nexthop,
+              text_add(&out, "nexthop id %u", item->id))
+TELL_FUNCTION(tell_sysctls, sysctl, sysctls, same_sysctl,
+              text_add(&out, "%s = %s", item->name, item->value))
+
+static void tell_tailscale(struct side *side)
+{
+    char line[SENTENCE_SIZE] = "";
+    char other[SENTENCE_SIZE] = "";
+    struct text out = TEXT_IN(line);
+    struct text other_out = TEXT_IN(other);
+
+    render_tailscale(&side->one->tailscale, &out);
+    render_tailscale(&side->other->tailscale, &other_out);
+    if (!text_equal(line, other))
+        tell(side, line);
+}
+
+static size_t tell_side(struct side *side)
+{
+    tell_links(side);
+    tell_addresses(side);
+    tell_nexthops(side);
+    tell_routes(side);
+    tell_rules(side);
+    tell_sysctls(side);
+    tell_tailscale(side);
+    return side->count;
+}
+
+size_t render_difference(const struct snapshot *before, const struct snapshot *after,
+                         render_line_fn line_fn, void *context)
+{
+    struct side removed = {before, after, '-', line_fn, context, 0};
+    struct side added = {after, before, '+', line_fn, context, 0};
+    size_t count = tell_side(&removed);
+
+    return count + tell_side(&added);
+}
