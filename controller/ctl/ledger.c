@@ -180,16 +180,24 @@ void ledger_close(struct ledger *ledger)
     *ledger = (struct ledger){.fd = -1};
 }
 
+/* A line that did not go out whole is cut off again: the next one must begin on its own. */
 static bool append(struct ledger *ledger, const json_t *line, struct err *err)
 {
     AUTO_FREE char *text = json_dumps(line, JSON_COMPACT);
     size_t len = strlen(text);
+    struct stat before;
 
     text[len] = '\n'; /* one write: the NUL becomes the line's end */
-    if (write(ledger->fd, text, len + 1) != (ssize_t)(len + 1) || fsync(ledger->fd) < 0)
-        return err_set(err, ERR_SYSTEM, "cannot write the ledger: %s; nothing was signed",
-                       strerror(errno));
-    return true;
+    if (fstat(ledger->fd, &before) == 0) {
+        if (write(ledger->fd, text, len + 1) == (ssize_t)(len + 1) && fsync(ledger->fd) == 0)
+            return true;
+        err_set(err, ERR_SYSTEM, "cannot write the ledger: %s; nothing was signed",
+                strerror(errno));
+        if (ftruncate(ledger->fd, before.st_size) == 0)
+            return false;
+    }
+    return err_set(err, ERR_SYSTEM, "cannot write the ledger: %s; nothing was signed",
+                   strerror(errno));
 }
 
 uint64_t ledger_next_sequence(const struct ledger *ledger)

@@ -1,0 +1,178 @@
+/*
+ * node: a node's keys come by hand, are shown by their fingerprints, and go into the signed roster.
+ */
+#include "controller/ctl/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/config.h"
+#include "common/io/file.h"
+#include "common/io/pki.h"
+#include "common/io/wire_join.h"
+#include "controller/ctl/api.h"
+#include "controller/ctl/keys.h"
+#include "controller/ctl/pki.h"
+
+enum { DAY_S = 86400 };
+
+static bool read_request(const char *path, bool witness_only, struct join_request *ret_request,
+                         struct err *err)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+
+    if (!file_read(path, COMMAND_SIZE_MAX, &bytes.data, &bytes.len, err))
+        return false;
+    if (!wire_decode_join_request(wire_lend(&bytes), ret_request, err))
+        return err_wrap(err, "%s", path);
+    if (ret_request->witness_only != witness_only)
+        return err_set(err, ERR_INPUT,
+                       ret_request->witness_only
+                           ? "%s is a witness's request: admit it with --witness"
+                           : "%s is a node's request, with a guard's key: admit it without "
+                             "--witness",
+                       path);
+    return true;
+}
+
+static bool confirm(const struct join_request *request, const struct roster *roster,
+                    const struct arguments *arguments, struct err *err)
+{
+    char text[64];
+
+    printf("%s %s\n  agent's key %s\n", request->witness_only ? "witness" : "node", request->name,
+           sign_fingerprint(&request->agent_key, text, sizeof(text)));
+    if (!request->witness_only)
+        printf("  guard's key %s\n", sign_fingerprint(&request->guard_key, text, sizeof(text)));
+    if (roster_find(roster, request->name) != NULL)
+        printf("  it REPLACES the keys that stand in the roster under this name\n");
+    fflush(stdout);
+    if (arguments_get(arguments, "--yes") != NULL ||
+        ctl_ask("Compare with what the node printed. Admit it? Type yes:", "yes"))
+        return true;
+    return err_set(err, ERR_DENIED, "not confirmed; nothing was admitted");
+}
+
+static bool sign_roster(const struct ctl *ctl, const struct join_request *request,
+                        struct roster *roster, struct wire_bytes *ret_bytes, struct err *err)
+{
+    struct roster_entry entry = {.witness_only = request->witness_only,
+                                 .agent_key = request->agent_key,
+                                 .guard_key = request->guard_key};
+
+    text_copy(entry.name, sizeof(entry.name), request->name);
+    if (!roster_put(roster, &entry, err))
+        return false;
+    roster->version++;
+    return keys_write_roster(ctl, roster, ret_bytes, err);
+}
+
+static bool issue(const struct ctl *ctl, const struct join_request *request, const char *ca_pem,
+                  char *ret_pem, struct err *err)
+{
+    static const char *const nowhere[] = {NULL};
+    int64_t now = clock_unix();
+    struct pki_request wanted = {.name = request->name,
+                                 .usage = PKI_AGENT,
+                                 .key = &request->agent_key,
+                                 .not_before = now - PKI_SKEW_S,
+                                 .not_after = now + (int64_t)PKI_LEAF_DAYS * DAY_S,
+                                 .addresses = nowhere};
+    struct sign_key *ca = keys_load(ctl, "ca.key", err);
+    bool good = ca != NULL && pki_issue(ca, ca_pem, &wanted, ret_pem, err);
+
+    if (ca != NULL)
+        sign_key_free(ca);
+    return good;
+}
+
+/* "tls+tcp://198.51.100.10:7430" for each address that `pki init` was told. */
+static void list_controllers(const struct ctl *ctl, struct join_bundle *bundle)
+{
+    AUTO_WIRE struct wire_bytes text = {NULL, 0};
+    struct err err = ERR_INIT;
+    char *rest;
+    char *line;
+
+    if (!keys_read_file(ctl, "controllers", &text, &err))
+        return;
+    rest = (char *)text.data;
+    while ((line = strsep(&rest, "\n")) != NULL && bundle->controllers_count < CONTROLLERS_MAX) {
+        if (*line != '\0')
+            snprintf(bundle->controllers[bundle->controllers_count++], PATH_SIZE,
+                     strchr(line, ':') != NULL ? "tls+tcp://[%.200s]:7430"
+                                               : "tls+tcp://%.200s:7430",
+                     line);
+    }
+}
+
+/* NODE.req -> NODE.bundle, beside it. */
+static bool write_bundle(const struct join_bundle *bundle, const char *request_path,
+                         struct err *err)
+{
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_join_bundle(bundle);
+    const char *slash = strrchr(request_path, '/');
+    char path[CTL_PATH_SIZE];
+
+    snprintf(path, sizeof(path), "%.*s%s.bundle",
+             slash != NULL ? (int)(slash - request_path) + 1 : 0, request_path, bundle->name);
+    if (!file_write(path, bytes.data, bytes.len, 0600, err))
+        return false;
+    printf("wrote %s; on the node: oceanid-agent install %s.bundle\n", path, bundle->name);
+    return true;
+}
+
+static bool make_bundle(const struct ctl *ctl, const struct join_request *request,
+                        const struct wire_bytes *roster, const char *request_path, struct err *err)
+{
+    AUTO_FREE struct join_bundle *bundle = mem_alloc(1, sizeof(*bundle));
+    AUTO_WIRE struct wire_bytes ca_pem = {NULL, 0};
+
+    if (!keys_read_file(ctl, "ca.pem", &ca_pem, err))
+        return false;
+    text_copy(bundle->name, sizeof(bundle->name), request->name);
+    if (!text_copy(bundle->ca_pem, sizeof(bundle->ca_pem), (char *)ca_pem.data))
+        return err_set(err, ERR_LIMIT, "ca.pem is too long");
+    if (!issue(ctl, request, bundle->ca_pem, bundle->certificate_pem, err))
+        return false;
+    list_controllers(ctl, bundle);
+    bundle->roster = *roster; /* lent */
+    return write_bundle(bundle, request_path, err);
+}
+
+/* A controller that is not there yet gets it with the directory's controller/ or later. */
+static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
+{
+    AUTO_ANSWER struct api_answer answer = {0};
+    struct err err = ERR_INIT;
+    struct api *api = ctl_api(ctl, &err);
+
+    if (api != NULL && api_call(api, "PUT", "/v1/roster", wire_lend(roster), &answer, &err))
+        return;
+    fprintf(stderr,
+            "oceanidctl: the controller did not take the new roster: %s\n"
+            "Copy %s/roster to its /var/lib/oceanid/controller/roster and restart it.\n",
+            err.text, ctl->pki);
+}
+
+enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct join_request *request = mem_alloc(1, sizeof(*request));
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    bool witness_only = arguments_get(arguments, "--witness") != NULL;
+    const char *path = arguments->words[0];
+    struct err err = ERR_INIT;
+
+    if (!read_request(path, witness_only, request, &err) || !keys_read_roster(ctl, roster, &err) ||
+        !confirm(request, roster, arguments, &err) ||
+        !sign_roster(ctl, request, roster, &bytes, &err) ||
+        !make_bundle(ctl, request, &bytes, path, &err))
+        return ctl_fail(ctl, &err);
+    push_roster(ctl, &bytes);
+    return OUTCOME_DONE;
+}

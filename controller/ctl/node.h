@@ -1,0 +1,11 @@
+/*
+ * node: admitting a node or witness.
+ */
+#ifndef CONTROLLER_CTL_NODE_H
+#define CONTROLLER_CTL_NODE_H
+
+#include "controller/ctl/ctl.h"
+
+enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments);
+
+#endif

@@ -1,0 +1,311 @@
+/*
+ * test_change: a change of the three-node fleet compiled to a manifest.
+ */
+#include "common/change/change.h"
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+struct world {
+    struct fleet_file fleet;
+    struct roster roster;
+    struct change change;
+    struct hash fleet_hash;
+    struct snapshot snapshots[3];
+    struct manifest manifest;
+};
+
+static struct fleet_node *add_node(struct world *world, const char *name, const char *ssh)
+{
+    struct fleet_node *node = &world->fleet.nodes[world->fleet.nodes_count++];
+    struct roster_entry *entry = &world->roster.entries[world->roster.entries_count++];
+
+    text_copy(node->name, NAME_SIZE, name);
+    text_copy(entry->name, NAME_SIZE, name);
+    memset(entry->agent_key.bytes, (int)world->roster.entries_count, KEY_SIZE);
+    node->witness_only = entry->witness_only = ssh == NULL;
+    if (ssh != NULL) {
+        assert_true(address_parse(ssh, &node->ssh.address));
+        memset(entry->guard_key.bytes, 100 + (int)world->roster.entries_count, KEY_SIZE);
+    }
+    return node;
+}
+
+static void add_rule(struct snapshot *snapshot, uint32_t priority, uint32_t table)
+{
+    struct rule *rule = snapshot_add_rule(snapshot);
+
+    *rule = (struct rule){.family = FAMILY_IPV4,
+                          .action = FR_ACT_TO_TBL,
+                          .priority = priority,
+                          .table = table,
+                          .suppress_prefixlength = -1,
+                          .suppress_ifgroup = -1,
+                          .uid_last = UINT32_MAX};
+}
+
+static void fill_snapshot(struct snapshot *snapshot, const char *address, const char *gateway)
+{
+    struct link *link;
+    struct link_address *own;
+    struct route *route;
+
+    snapshot_init(snapshot);
+    link = snapshot_add_link(snapshot);
+    *link = (struct link){.index = 2, .name = "eth0", .mtu = 1500, .up = true, .carrier = true};
+    own = snapshot_add_address(snapshot);
+    *own = (struct link_address){.link = 2, .prefix_len = 24, .permanent = true};
+    assert_true(address_parse(address, &own->address));
+    route = snapshot_add_route(snapshot);
+    *route = (struct route){.table = RT_TABLE_MAIN,
+                            .type = RTN_UNICAST,
+                            .hops_count = 1,
+                            .hop = {.link = 2},
+                            .protocol = RTPROT_STATIC};
+    route->destination = prefix_default(FAMILY_IPV4);
+    assert_true(address_parse(gateway, &route->hop.gateway));
+    add_rule(snapshot, 0, RT_TABLE_LOCAL);
+    add_rule(snapshot, 32766, RT_TABLE_MAIN);
+    add_rule(snapshot, 32767, RT_TABLE_DEFAULT);
+    snapshot->tailscale.presence = TAILSCALE_ANSWERS;
+    snapshot->tailscale.peers = mem_alloc(2, sizeof(struct tailscale_peer));
+    snapshot->tailscale.peers_count = 2;
+    snapshot->tailscale.peers[0] =
+        (struct tailscale_peer){.id = "nEXIT1",
+                                .host_name = "srv712429-oceanid",
+                                .exit_node_option = true,
+                                .online = true,
+                                .dns_name = "srv712429-oceanid.example.ts.net."};
+    snapshot->tailscale.peers[1] = (struct tailscale_peer){.id = "nOTHER", .host_name = "laptop"};
+    snapshot_sort(snapshot);
+}
+
+static void declare_check(struct world *world, const char *name, enum severity severity)
+{
+    struct fleet_check *declared = &world->fleet.checks[world->fleet.checks_count++];
+
+    declared->check = (struct check){.kind = CHECK_TCP, .severity = severity, .port = 5432};
+    text_copy(declared->check.name, NAME_SIZE, name);
+    text_copy(declared->check.to, HOST_SIZE, "198.51.100.20");
+}
+
+static void fill_change(struct change *change)
+{
+    text_copy(change->name, NAME_SIZE, "workers-use-exit-node");
+    text_copy(change->reason, TEXT_SIZE, "egress");
+    change->targets_count = 2;
+    text_copy(change->targets[0], NAME_SIZE, "calypso");
+    text_copy(change->targets[1], NAME_SIZE, "srv712695");
+    change->fixes_count = 1;
+    text_copy(change->fixes[0], NAME_SIZE, "egress");
+    change->steps_count = 2;
+    change->steps[0].operation.kind = OPERATION_TAILSCALE;
+    change->steps[0].operation.tailscale.set_exit_node = true;
+    text_copy(change->steps[0].operation.tailscale.exit_node_name, NAME_SIZE, "srv712429-oceanid");
+    change->steps[1].kind = STEP_PROTECT;
+    change->steps[1].protect = PROTECT_SSH;
+}
+
+static int make_world(void **state)
+{
+    struct world *world = mem_alloc(1, sizeof(*world));
+
+    add_node(world, "srv712695", "203.0.113.10")->first = true;
+    add_node(world, "calypso", "100.64.0.3");
+    add_node(world, "srv712429", "198.51.100.10")->is_protected = true;
+    add_node(world, "office", NULL);
+    world->fleet.policy = (struct policy){.soak_s = 300, .lease_s = 60, .approvals = 1};
+    declare_check(world, "database", SEVERITY_CRITICAL);
+    declare_check(world, "egress", SEVERITY_WARNING);
+    declare_check(world, "nicety", SEVERITY_WARNING);
+    fill_change(&world->change);
+    fill_snapshot(&world->snapshots[0], "192.168.2.10", "192.168.2.1");
+    fill_snapshot(&world->snapshots[1], "203.0.113.10", "203.0.113.1");
+    snapshot_init(&world->snapshots[2]);
+    *state = world;
+    return 0;
+}
+
+static int end_world(void **state)
+{
+    struct world *world = *state;
+
+    for (unsigned i = 0; i < 3; i++)
+        snapshot_done(&world->snapshots[i]);
+    manifest_done(&world->manifest);
+    free(world);
+    return 0;
+}
+
+static bool compile(struct world *world, struct err *err)
+{
+    struct change_inputs inputs = {&world->fleet, &world->fleet_hash, &world->roster,
+                                   world->snapshots};
+
+    manifest_done(&world->manifest);
+    return change_compile(&world->change, &inputs, &world->manifest, err);
+}
+
+static void compile_well(struct world *world)
+{
+    struct err err = ERR_INIT;
+
+    if (!compile(world, &err))
+        fail_msg("%s", err.text);
+}
+
+static void refuse(struct world *world, const char *part)
+{
+    struct err err = ERR_INIT;
+
+    assert_false(compile(world, &err));
+    if (strstr(err.text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", err.text, part);
+}
+
+static void expendable_node_goes_first_alone(void **state)
+{
+    struct world *world = *state;
+
+    compile_well(world);
+    assert_int_equal(world->manifest.stages_count, 2);
+    assert_int_equal(world->manifest.stages[0].nodes_count, 1);
+    assert_string_equal(world->manifest.stages[0].nodes[0], "srv712695");
+    assert_string_equal(world->manifest.stages[1].nodes[0], "calypso");
+}
+
+static void protected_node_goes_last(void **state)
+{
+    struct world *world = *state;
+
+    text_copy(world->change.targets[0], NAME_SIZE, "srv712429");
+    compile_well(world);
+    assert_string_equal(world->manifest.stages[1].nodes[0], "srv712429");
+    world->change.targets_count = 1;
+    refuse(world, "`waive: {protected-first: REASON}`");
+    world->change.waived[WAIVE_PROTECTED_FIRST] = true;
+    text_copy(world->change.waiver_reasons[WAIVE_PROTECTED_FIRST], REASON_SIZE, "only it");
+    refuse(world, "must declare a `console`");
+}
+
+static void exit_node_is_pinned_and_comes_last(void **state)
+{
+    struct world *world = *state;
+    const struct manifest_plan *plan;
+    const struct operation *last;
+
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    last = &plan->operations[plan->operations_count - 1];
+    assert_true(plan->operations_count >= 2);
+    assert_true(plan->operations[0].shield);
+    assert_int_equal(last->kind, OPERATION_TAILSCALE);
+    assert_string_equal(last->tailscale.exit_node_id, "nEXIT1");
+    text_copy(world->change.steps[0].operation.tailscale.exit_node_name, NAME_SIZE, "laptop");
+    refuse(world, "accepted are: srv712429-oceanid");
+}
+
+static void witnesses_are_all_others(void **state)
+{
+    struct world *world = *state;
+    const struct manifest_plan *plan;
+
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "calypso");
+    assert_int_equal(plan->witnesses_count, 3);
+    assert_int_equal(plan->quorum, 2);
+    assert_int_equal(plan->ssh.audience, AUDIENCE_TAILNET);
+    assert_int_equal(plan->ssh.port, 22);
+    for (uint32_t i = 0; i < plan->witnesses_count; i++)
+        assert_string_not_equal(plan->witnesses[i], "calypso");
+    assert_int_equal(world->manifest.roster_count, 4);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    assert_int_equal(plan->ssh.audience, AUDIENCE_EVERYWHERE);
+}
+
+static bool has_check(const struct manifest_plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->checks_count; i++) {
+        if (text_equal(plan->checks[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static void critical_and_fixed_checks_are_taken(void **state)
+{
+    struct world *world = *state;
+    const struct manifest_plan *plan;
+
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    assert_true(has_check(plan, "ssh-reply-path"));
+    assert_true(has_check(plan, "controller"));
+    assert_true(has_check(plan, "database"));
+    assert_true(has_check(plan, "egress"));
+    assert_false(has_check(plan, "nicety"));
+    assert_true(plan->flows_count > 0);
+    text_copy(world->change.fixes[0], NAME_SIZE, "nothing-like-it");
+    refuse(world, "fixes 'nothing-like-it'");
+}
+
+/* docs/protocol.md rule 7: any lease from 4 s on compiles; below, the arithmetic. */
+static void times_fit_into_the_lease(void **state)
+{
+    struct world *world = *state;
+
+    for (unsigned lease_s = 4; lease_s <= 600; lease_s++) {
+        world->change.lease_s = lease_s;
+        compile_well(world);
+        assert_true(world->manifest.period_s + world->manifest.path_s <= lease_s);
+        assert_true(world->manifest.dial_s + world->manifest.settle_s + world->manifest.path_s <=
+                    lease_s);
+    }
+    world->change.lease_s = 3;
+    refuse(world, "dial 1 s + settle 1 s + path 2 s = 4 s");
+    world->change.lease_s = 60;
+    world->fleet.policy.soak_min_s = 400;
+    refuse(world, "accepts 400 s or more");
+}
+
+static void strangers_are_refused(void **state)
+{
+    struct world *world = *state;
+
+    world->roster.entries_count = 1;
+    refuse(world, "calypso: it is not in the signed roster");
+    world->roster.entries_count = 4;
+    text_copy(world->change.targets[0], NAME_SIZE, "office");
+    refuse(world, "target 'office' is no node of fleet.yaml");
+    text_copy(world->change.targets[0], NAME_SIZE, "srv712695");
+    refuse(world, "target 'srv712695' is named twice");
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(expendable_node_goes_first_alone),
+        IN_WORLD(protected_node_goes_last),
+        IN_WORLD(exit_node_is_pinned_and_comes_last),
+        IN_WORLD(witnesses_are_all_others),
+        IN_WORLD(critical_and_fixed_checks_are_taken),
+        IN_WORLD(times_fit_into_the_lease),
+        IN_WORLD(strangers_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

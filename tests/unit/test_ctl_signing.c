@@ -1,0 +1,300 @@
+/*
+ * test_ctl_signing: the ledger on disk, and what it lets be signed (docs/protocol.md rules 18-21).
+ */
+#include "controller/ctl/signing.h"
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SIGNED_AT = 1000, NOT_AFTER = 5000, TRIAL_MAX = 400 };
+
+struct desk {
+    char path[64];
+    struct ledger ledger;
+    struct sign_key *guard;
+    struct ledger_signed entry; /* scratch */
+    struct approval approval;
+    struct manifest manifest;
+};
+
+static int open_desk(void **state)
+{
+    struct desk *desk = mem_alloc(1, sizeof(*desk));
+    struct err err = ERR_INIT;
+    int fd;
+
+    text_copy(desk->path, sizeof(desk->path), "/tmp/oceanid-ledger-XXXXXX");
+    fd = mkstemp(desk->path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_true(ledger_open(&desk->ledger, desk->path, &err));
+    desk->guard = sign_key_generate();
+    desk->manifest.plans = mem_alloc(1, sizeof(*desk->manifest.plans));
+    desk->manifest.plans_count = 1;
+    text_copy(desk->manifest.plans[0].node, NAME_SIZE, "srv712695");
+    desk->manifest.plans[0].operations = mem_alloc(1, sizeof(struct operation));
+    desk->manifest.plans[0].operations_count = 1;
+    desk->manifest.plans[0].operations[0].kind = OPERATION_SYSCTL;
+    text_copy(desk->manifest.plans[0].operations[0].sysctl.setting.name, SYSCTL_NAME_SIZE,
+              "net.ipv4.ip_forward");
+    *state = desk;
+    return 0;
+}
+
+static int close_desk(void **state)
+{
+    struct desk *desk = *state;
+
+    ledger_close(&desk->ledger);
+    manifest_done(&desk->manifest);
+    sign_key_free(desk->guard);
+    unlink(desk->path);
+    free(desk);
+    return 0;
+}
+
+static void sign(struct desk *desk, uint64_t sequence)
+{
+    struct ledger_signed *entry = &desk->entry;
+    struct err err = ERR_INIT;
+
+    entry->attempt.sequence = sequence;
+    entry->attempt.body.bytes[0] = (uint8_t)sequence;
+    entry->signed_at = SIGNED_AT;
+    entry->not_after = NOT_AFTER;
+    entry->trial_max_s = TRIAL_MAX;
+    text_copy(entry->change, NAME_SIZE, "a-change");
+    entry->targets_count = 2;
+    text_copy(entry->targets[0], NAME_SIZE, "srv712695");
+    text_copy(entry->targets[1], NAME_SIZE, "calypso");
+    assert_true(ledger_add_signed(&desk->ledger, entry, &err));
+}
+
+/* Returns its name. */
+static struct hash end(struct desk *desk, const char *node, uint64_t sequence,
+                       enum receipt_kind kind, enum end_cause cause)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct err err = ERR_INIT;
+    struct hash hash;
+
+    text_copy(receipt->node, NAME_SIZE, node);
+    receipt->generation.attempt.sequence = sequence;
+    receipt->generation.attempt.body.bytes[0] = (uint8_t)sequence;
+    receipt->generation.start.bytes[0] = kind == RECEIPT_TOMBSTONE ? 0 : 7;
+    receipt->kind = kind;
+    receipt->cause = cause;
+    receipt->objects_count = 1;
+    text_copy(receipt->objects[0], sizeof(receipt->objects[0]), "sysctl net.ipv4.ip_forward");
+    bytes = wire_encode_receipt(receipt, desk->guard);
+    assert_true(ledger_add_receipt(&desk->ledger, wire_lend(&bytes), &err));
+    assert_true(wire_payload_hash(wire_lend(&bytes), &hash, &err));
+    return hash;
+}
+
+static bool choose(struct desk *desk, const struct lift *named, uint32_t count, struct err *err)
+{
+    desk->approval = (struct approval){0};
+    return signing_choose_lifts(&desk->ledger, &desk->manifest, named, count, &desk->approval, err);
+}
+
+static void survives_being_closed(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+    struct hash hash;
+
+    assert_int_equal(ledger_next_sequence(&desk->ledger), 1);
+    sign(desk, 1);
+    hash = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    ledger_close(&desk->ledger);
+    assert_true(ledger_open(&desk->ledger, desk->path, &err));
+    assert_int_equal(desk->ledger.signed_count, 1);
+    assert_int_equal(desk->ledger.receipts_count, 1);
+    assert_int_equal(desk->ledger.entries[0].targets_count, 2);
+    assert_int_equal(desk->ledger.entries[0].not_after, NOT_AFTER);
+    assert_non_null(ledger_find(&desk->ledger, &hash));
+    assert_int_equal(ledger_next_sequence(&desk->ledger), 2);
+}
+
+/* A crash in the middle of a line: the line was never relied upon. */
+static void cuts_a_torn_line(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+    FILE *file;
+
+    sign(desk, 1);
+    ledger_close(&desk->ledger);
+    file = fopen(desk->path, "a");
+    assert_non_null(file);
+    fputs("{\"kind\": \"sig", file);
+    fclose(file);
+    assert_true(ledger_open(&desk->ledger, desk->path, &err));
+    assert_int_equal(desk->ledger.signed_count, 1);
+    sign(desk, 2);
+    ledger_close(&desk->ledger);
+    assert_true(ledger_open(&desk->ledger, desk->path, &err));
+    assert_int_equal(desk->ledger.signed_count, 2);
+}
+
+static void refuses_what_it_did_not_write(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+    FILE *file;
+
+    ledger_close(&desk->ledger);
+    file = fopen(desk->path, "a");
+    assert_non_null(file);
+    fputs("{\"kind\": \"signed\", \"sequence\": 3}\n", file);
+    fclose(file);
+    assert_false(ledger_open(&desk->ledger, desk->path, &err));
+    assert_non_null(strstr(err.text, ":1: body or sequence"));
+}
+
+/* Rule 20 */
+static void waits_for_receipts_of_all_targets(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    assert_true(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    sign(desk, 1);
+    end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_ABORTED);
+    assert_false(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    assert_non_null(strstr(err.text, "no receipt of calypso"));
+    end(desk, "calypso", 1, RECEIPT_INCOMPLETE, CAUSE_ABORTED);
+    assert_false(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    end(desk, "calypso", 1, RECEIPT_REFUSED, CAUSE_NONE);
+    assert_false(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    end(desk, "calypso", 1, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    assert_true(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+}
+
+static void lapses_when_it_can_no_longer_begin(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    sign(desk, 1);
+    assert_false(signing_check_ended(&desk->ledger, NOT_AFTER + 30 + TRIAL_MAX, &err));
+    assert_true(signing_check_ended(&desk->ledger, NOT_AFTER + 30 + TRIAL_MAX + 61, &err));
+}
+
+/* Rule 18: ends go in by themselves, until the node has begun an approval that contains them. */
+static void contains_ends_by_itself(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+    struct hash hash;
+
+    sign(desk, 1);
+    hash = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_MISSING);
+    end(desk, "calypso", 1, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    assert_true(choose(desk, NULL, 0, &err));
+    assert_int_equal(desk->approval.lifts_count, 1); /* calypso is no target here */
+    assert_true(hash_equal(&desk->approval.lifts[0].receipt, &hash));
+    assert_string_equal(desk->approval.lifts[0].reason, "");
+    desk->entry.lifts_count = 1;
+    desk->entry.lifts[0] = (struct ledger_lift){.receipt = hash, .named = false};
+    sign(desk, 2);
+    assert_true(choose(desk, NULL, 0, &err));
+    assert_int_equal(desk->approval.lifts_count, 1);
+    end(desk, "srv712695", 2, RECEIPT_CONFIRMED, CAUSE_NONE);
+    assert_true(choose(desk, NULL, 0, &err));
+    assert_int_equal(desk->approval.lifts_count, 0);
+}
+
+static void a_quarantine_must_be_named(void **state)
+{
+    struct desk *desk = *state;
+    struct lift named = {.reason = ""};
+    struct err err = ERR_INIT;
+
+    sign(desk, 1);
+    named.receipt = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    assert_false(choose(desk, NULL, 0, &err));
+    assert_non_null(strstr(err.text, "touches 'sysctl net.ipv4.ip_forward' on srv712695"));
+    assert_false(choose(desk, &named, 1, &err));
+    assert_non_null(strstr(err.text, "without a reason"));
+    text_copy(named.reason, sizeof(named.reason), "the sensor was broken");
+    assert_true(choose(desk, &named, 1, &err));
+    assert_int_equal(desk->approval.lifts_count, 1);
+    assert_string_equal(desk->approval.lifts[0].reason, "the sensor was broken");
+    named.receipt.bytes[0] ^= 1;
+    assert_false(choose(desk, &named, 1, &err));
+    assert_non_null(strstr(err.text, "no such quarantine is known"));
+}
+
+/* Contained, so that it does not bar; not lifted, so that it still has to be named later. */
+static void an_untouched_quarantine_stays(void **state)
+{
+    struct desk *desk = *state;
+    struct sysctl *setting = &desk->manifest.plans[0].operations[0].sysctl.setting;
+    struct err err = ERR_INIT;
+    struct hash hash;
+
+    sign(desk, 1);
+    hash = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    text_copy(setting->name, SYSCTL_NAME_SIZE, "net.ipv6.conf.all.forwarding");
+    assert_true(choose(desk, NULL, 0, &err));
+    assert_int_equal(desk->approval.lifts_count, 1);
+    assert_string_equal(desk->approval.lifts[0].reason, "");
+    desk->entry.lifts_count = 1;
+    desk->entry.lifts[0] = (struct ledger_lift){.receipt = hash, .named = false};
+    sign(desk, 2);
+    end(desk, "srv712695", 2, RECEIPT_CONFIRMED, CAUSE_NONE);
+    text_copy(setting->name, SYSCTL_NAME_SIZE, "net.ipv4.ip_forward");
+    assert_false(choose(desk, NULL, 0, &err));
+}
+
+static void validity_covers_all_stages(void **state)
+{
+    struct desk *desk = *state;
+    struct manifest *m = &desk->manifest;
+    struct err err = ERR_INIT;
+
+    m->apply_s = 1;
+    m->settle_s = 10;
+    m->soak_s = 300;
+    m->lease_s = 60;
+    m->revert_budget_s = 5;
+    m->stages_count = 2;
+    assert_true(signing_check_budget(m, 872, &err));
+    assert_false(signing_check_budget(m, 871, &err));
+    assert_non_null(strstr(err.text, "2 stages of at most 436 s each need 872 s"));
+    m->stages_count = 0;
+}
+
+#define AT_DESK(test) cmocka_unit_test_setup_teardown(test, open_desk, close_desk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AT_DESK(survives_being_closed),
+        AT_DESK(cuts_a_torn_line),
+        AT_DESK(refuses_what_it_did_not_write),
+        AT_DESK(waits_for_receipts_of_all_targets),
+        AT_DESK(lapses_when_it_can_no_longer_begin),
+        AT_DESK(contains_ends_by_itself),
+        AT_DESK(a_quarantine_must_be_named),
+        AT_DESK(an_untouched_quarantine_stays),
+        AT_DESK(validity_covers_all_stages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
