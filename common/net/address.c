@@ -169,7 +169,8 @@ static void find_gap(const uint8_t *bytes, int *ret_start, int *ret_len)
     for (int start = 0; start < 8; start++) {
         int len = 0;
 
-        while (start + len < 8 && bytes[2 * (start + len)] == 0 && bytes[2 * (start + len) + 1] == 0)
+        while (start + len < 8 && bytes[2 * (start + len)] == 0 &&
+               bytes[2 * (start + len) + 1] == 0)
             len++;
         if (len > *ret_len) {
             *ret_start = start;

@@ -52,8 +52,8 @@ bool render_same_rule(const struct rule *a, const struct rule *b)
 
 static bool same_link(const struct link *a, const struct link *b)
 {
-    return a->index == b->index && a->mtu == b->mtu && a->up == b->up &&
-           a->carrier == b->carrier && a->master == b->master && text_equal(a->name, b->name);
+    return a->index == b->index && a->mtu == b->mtu && a->up == b->up && a->carrier == b->carrier &&
+           a->master == b->master && text_equal(a->name, b->name);
 }
 
 static bool same_address(const struct link_address *a, const struct link_address *b)
@@ -62,7 +62,8 @@ static bool same_address(const struct link_address *a, const struct link_address
            address_equal(&a->address, &b->address);
 }
 
-/* ---- one side's items that the other does not have -------------------------------------------- */
+/* ---- one side's items that the other does not have --------------------------------------------
+ */
 
 struct side {
     const struct snapshot *one, *other;

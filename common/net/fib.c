@@ -13,11 +13,14 @@
 
 #include "common/core/mem.h"
 #include "common/net/fib_table.h"
+#include "common/net/render.h"
 
 struct fib {
     const struct snapshot *snapshot;
     struct fib_table *tables;
     size_t tables_count, tables_capacity;
+    const struct rule **rules; /* by family and priority, then as listed */
+    size_t rules_count;
 };
 
 static struct fib_table *find_table(const struct fib *fib, uint8_t family, uint32_t id)
@@ -41,11 +44,31 @@ static struct fib_table *need_table(struct fib *fib, uint8_t family, uint32_t id
     return table;
 }
 
+static int compare_rules(const void *a, const void *b)
+{
+    const struct rule *left = *(const struct rule *const *)a;
+    const struct rule *right = *(const struct rule *const *)b;
+    int order = snapshot_compare_rules(left, right);
+
+    return order != 0 ? order : left < right ? -1 : left > right;
+}
+
+static void index_rules(struct fib *fib)
+{
+    fib->rules_count = fib->snapshot->rules_count;
+    fib->rules = mem_alloc(fib->rules_count, sizeof(*fib->rules));
+    for (size_t i = 0; i < fib->rules_count; i++)
+        fib->rules[i] = &fib->snapshot->rules[i];
+    if (fib->rules_count > 0)
+        qsort(fib->rules, fib->rules_count, sizeof(*fib->rules), compare_rules);
+}
+
 struct fib *fib_new(const struct snapshot *snapshot)
 {
     struct fib *fib = mem_alloc(1, sizeof(*fib));
 
     fib->snapshot = snapshot;
+    index_rules(fib);
     for (size_t i = 0; i < snapshot->routes_count; i++) {
         const struct route *route = &snapshot->routes[i];
         struct fib_table *table;
@@ -69,17 +92,20 @@ void fib_free(struct fib *fib)
     for (size_t i = 0; i < fib->tables_count; i++)
         fib_table_done(&fib->tables[i]);
     free(fib->tables);
+    free(fib->rules);
     free(fib);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------ */
+/* ---- rules ------------------------------------------------------------------------------------
+ */
 
 static bool in_range(uint16_t first, uint16_t last, uint16_t port)
 {
     return (first == 0 && last == 0) || (port >= first && port <= last);
 }
 
-/* A selector of length 0 takes all; an address that is not set compares as zero. */
+/* A selector of length 0 takes all. An address that is not set yet is 0.0.0.0 to the kernel, and
+ * no address at all in IPv6 (RT6_LOOKUP_F_HAS_SADDR). */
 static bool prefix_takes(const struct prefix *selector, const struct address *address,
                          uint8_t family)
 {
@@ -87,7 +113,9 @@ static bool prefix_takes(const struct prefix *selector, const struct address *ad
 
     if (selector->len == 0)
         return true;
-    return prefix_contains(selector, address_is_set(address) ? address : &zero);
+    if (address_is_set(address))
+        return prefix_contains(selector, address);
+    return family == FAMILY_IPV4 && prefix_contains(selector, &zero);
 }
 
 static bool selectors_match(const struct rule *rule, const struct flow *flow)
@@ -113,39 +141,102 @@ static bool selectors_match(const struct rule *rule, const struct flow *flow)
            prefix_takes(&rule->destination, &flow->destination, family);
 }
 
-static bool rule_matches(const struct rule *rule, const struct flow *flow)
+/* The first rule of the family that has this priority or a later one. */
+static size_t find_rule(const struct fib *fib, uint8_t family, uint32_t priority)
 {
-    return selectors_match(rule, flow) != rule->invert;
+    struct rule wanted = {.family = family, .priority = priority};
+    size_t low = 0;
+    size_t high = fib->rules_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (snapshot_compare_rules(fib->rules[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* Where a goto leads: forward only; without a rule of that priority it is passed over. */
+static size_t follow_goto(const struct fib *fib, const struct rule *rule, size_t next)
+{
+    size_t target = find_rule(fib, rule->family, rule->goto_priority);
+    bool resolved = target < fib->rules_count && fib->rules[target]->family == rule->family &&
+                    fib->rules[target]->priority == rule->goto_priority;
+
+    return resolved && target >= next ? target : next;
+}
+
+/* ---- routes -----------------------------------------------------------------------------------
+ */
+
+static const struct nexthop *find_object(const struct fib *fib, const struct route *route)
+{
+    return route->nexthop_id != 0 ? snapshot_find_nexthop(fib->snapshot, route->nexthop_id) : NULL;
+}
+
+static bool is_alive(const struct hop *hop, uint32_t oif)
+{
+    return !hop->dead && (oif == 0 || hop->link == oif);
+}
+
+/* Of a nexthop object: its own, or the first usable member's. */
+static const struct hop *choose_member(const struct fib *fib, const struct nexthop *object,
+                                       uint32_t oif)
+{
+    if (!object->group)
+        return is_alive(&object->hop, oif) ? &object->hop : NULL;
+    for (uint32_t i = 0; i < object->members_count; i++) {
+        const struct nexthop *member = snapshot_find_nexthop(fib->snapshot, object->members[i].id);
+
+        if (member != NULL && is_alive(&member->hop, oif))
+            return &member->hop;
+    }
+    return NULL;
+}
 
 /* The hop that would be used: the first that is alive and on the device that is asked for. */
 static const struct hop *choose_hop(const struct fib *fib, const struct route *route, uint32_t oif)
 {
     const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
-    uint32_t count = route->hops_count;
 
     if (route->nexthop_id != 0) {
-        const struct nexthop *nexthop = snapshot_find_nexthop(fib->snapshot, route->nexthop_id);
+        const struct nexthop *object = find_object(fib, route);
 
-        if (nexthop != NULL && nexthop->group && nexthop->members_count > 0)
-            nexthop = snapshot_find_nexthop(fib->snapshot, nexthop->members[0].id);
-        if (nexthop != NULL) {
-            hops = &nexthop->hop;
-            count = 1;
-        }
+        return object != NULL ? choose_member(fib, object, oif) : NULL;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!hops[i].dead && (oif == 0 || hops[i].link == oif))
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        if (is_alive(&hops[i], oif))
             return &hops[i];
     }
     return NULL;
 }
 
-static bool needs_hop(uint8_t type)
+/* Routes that only say no are found without a hop, and local ones that list none. */
+static bool needs_hop(const struct route *route)
 {
-    return type == RTN_UNICAST || type == RTN_MULTICAST || type == RTN_ANYCAST;
+    switch (route->type) {
+    case RTN_THROW:
+    case RTN_BLACKHOLE:
+    case RTN_UNREACHABLE:
+    case RTN_PROHIBIT:
+        return false;
+    case RTN_LOCAL:
+    case RTN_BROADCAST:
+    case RTN_ANYCAST:
+        return route->hops_count > 0 || route->nexthop_id != 0;
+    default:
+        return true;
+    }
+}
+
+static bool is_blackhole(const struct fib *fib, const struct route *route)
+{
+    const struct nexthop *object = find_object(fib, route);
+
+    return object != NULL && !object->group && object->blackhole;
 }
 
 /* The first usable route of the longest prefix, else of the prefixes around it. */
@@ -166,18 +257,19 @@ static const struct route *find_route(const struct fib *fib, const struct fib_ta
             if (!prefix_takes(&route->source, &flow->source, table->family))
                 continue;
             *ret_hop = choose_hop(fib, route, oif);
-            if (*ret_hop != NULL || !needs_hop(route->type))
+            if (*ret_hop != NULL || !needs_hop(route) || is_blackhole(fib, route))
                 return route;
         }
     }
     return NULL;
 }
 
-static enum fib_outcome outcome_of(uint8_t type)
+static enum fib_outcome outcome_of(const struct fib *fib, const struct route *route)
 {
-    switch (type) {
+    switch (route->type) {
     case RTN_LOCAL:
     case RTN_BROADCAST:
+    case RTN_ANYCAST:
         return FIB_LOCAL;
     case RTN_BLACKHOLE:
         return FIB_BLACKHOLE;
@@ -186,7 +278,7 @@ static enum fib_outcome outcome_of(uint8_t type)
     case RTN_PROHIBIT:
         return FIB_PROHIBIT;
     default:
-        return FIB_FORWARD;
+        return is_blackhole(fib, route) ? FIB_BLACKHOLE : FIB_FORWARD;
     }
 }
 
@@ -215,7 +307,8 @@ static struct address choose_source(const struct fib *fib, const struct flow *fl
     return best;
 }
 
-/* ---- the decision ----------------------------------------------------------------------------- */
+/* ---- the decision -----------------------------------------------------------------------------
+ */
 
 /* One rule that looks a table up. True when it decided. */
 static bool look_up_table(const struct fib *fib, const struct rule *rule, const struct flow *flow,
@@ -224,6 +317,7 @@ static bool look_up_table(const struct fib *fib, const struct rule *rule, const 
     const struct fib_table *table = find_table(fib, rule->family, rule->table);
     const struct hop *hop = NULL;
     const struct route *route = table ? find_route(fib, table, flow, oif, &hop) : NULL;
+    enum fib_outcome outcome;
 
     if (route == NULL)
         return false;
@@ -231,9 +325,11 @@ static bool look_up_table(const struct fib *fib, const struct rule *rule, const 
         ret_decision->special = true; /* also by a throw: others go another way */
     if (route->type == RTN_THROW)
         return false;
-    if (rule->suppress_prefixlength >= 0 && route->destination.len <= rule->suppress_prefixlength)
-        return false;
-    ret_decision->outcome = outcome_of(route->type);
+    outcome = outcome_of(fib, route);
+    if (rule->suppress_prefixlength >= 0 && route->destination.len <= rule->suppress_prefixlength &&
+        (outcome == FIB_FORWARD || outcome == FIB_LOCAL))
+        return false; /* the kernel suppresses ways only, never a refusal */
+    ret_decision->outcome = outcome;
     ret_decision->route = route;
     ret_decision->hop = hop;
     return true;
@@ -260,43 +356,53 @@ static bool follow_rule(const struct fib *fib, const struct rule *rule, const st
     }
 }
 
+/* The device that the flow is bound to: 0 for none, and an index that nobody has for one that is
+ * not there. */
+static uint32_t find_oif(const struct snapshot *snapshot, const struct flow *flow)
+{
+    const struct link *device;
+
+    if (flow->oif[0] == '\0')
+        return 0;
+    device = snapshot_find_device(snapshot, flow->oif);
+    return device != NULL ? device->index : UINT32_MAX;
+}
+
 void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decision *ret_decision)
 {
-    const struct snapshot *snapshot = fib->snapshot;
-    const struct link *device = snapshot_find_device(snapshot, flow->oif);
-    uint32_t oif = device != NULL ? device->index : 0;
-    uint32_t skip_to = 0;
+    uint8_t family = flow->destination.family;
+    uint32_t oif = find_oif(fib->snapshot, flow);
+    size_t next = find_rule(fib, family, 0);
 
     *ret_decision = (struct fib_decision){.outcome = FIB_UNREACHABLE};
-    for (size_t i = 0; i < snapshot->rules_count; i++) {
-        const struct rule *rule = &snapshot->rules[i];
+    while (next < fib->rules_count && fib->rules[next]->family == family) {
+        const struct rule *rule = fib->rules[next++];
+        bool selected = selectors_match(rule, flow);
 
-        if (rule->family != flow->destination.family || rule->priority < skip_to ||
-            !rule_matches(rule, flow))
+        if (selected && rule->destination.len > 0)
+            ret_decision->special = true; /* also under "not": others take this rule */
+        if (selected == rule->invert)
             continue;
         if (rule->action == FR_ACT_GOTO) {
-            if (rule->goto_priority > rule->priority)
-                skip_to = rule->goto_priority; /* the kernel allows forward jumps only */
-            continue;
-        }
-        if (rule->destination.len > 0 && !rule->invert)
-            ret_decision->special = true;
-        if (follow_rule(fib, rule, flow, oif, ret_decision)) {
+            next = follow_goto(fib, rule, next);
+        } else if (follow_rule(fib, rule, flow, oif, ret_decision)) {
             ret_decision->rule = rule;
             break;
         }
     }
-    ret_decision->source =
-        choose_source(fib, flow, ret_decision->route, ret_decision->hop);
+    ret_decision->source = choose_source(fib, flow, ret_decision->route, ret_decision->hop);
 }
+
+/* ---- for people -------------------------------------------------------------------------------
+ */
 
 static void explain_route(const struct fib *fib, const struct fib_decision *decision,
                           struct text *out)
 {
     static const char *const types[] = {
-        [RTN_LOCAL] = "local ",           [RTN_BROADCAST] = "broadcast ",
-        [RTN_BLACKHOLE] = "blackhole ",   [RTN_UNREACHABLE] = "unreachable ",
-        [RTN_PROHIBIT] = "prohibit ",     [RTN_THROW] = "throw ",
+        [RTN_LOCAL] = "local ",         [RTN_BROADCAST] = "broadcast ",
+        [RTN_BLACKHOLE] = "blackhole ", [RTN_UNREACHABLE] = "unreachable ",
+        [RTN_PROHIBIT] = "prohibit ",   [RTN_THROW] = "throw ",
     };
     const struct route *route = decision->route;
     char destination[PREFIX_TEXT_SIZE];
@@ -337,7 +443,9 @@ void fib_explain(const struct fib *fib, const struct fib_decision *decision, str
         text_add(out, ": %s", outcomes[decision->outcome]);
         return;
     }
-    text_add(out, ", table %u, ", decision->route->table);
+    text_add(out, ", table ");
+    render_table(decision->route->table, out);
+    text_add(out, ", ");
     explain_route(fib, decision, out);
 }
 

@@ -32,8 +32,9 @@ struct fib_decision {
     const struct route *route; /* NULL if a rule decided or none did */
     const struct hop *hop;     /* of route, or of its nexthop object; the first of several */
     struct address source;     /* the source that the kernel would choose or was given */
-    bool special; /* the destination is singled out: a rule with a destination selector that
-                     matched, or a route longer than /0, decided. See design 7, counting witnesses */
+    bool
+        special; /* the destination is singled out: a rule with a destination selector that
+                    matched, or a route longer than /0, decided. See design 7, counting witnesses */
 };
 
 struct fib *fib_new(const struct snapshot *snapshot);
@@ -49,9 +50,9 @@ void fib_explain(const struct fib *fib, const struct fib_decision *decision, str
 /* Whether every destination of the protected flow is decided as it demands. Calls violation_fn for
  * each violating prefix (neighbours with the same decision are merged) until it returns false.
  * Returns the number of violations reported. Passed over: destinations that are local to the host,
- * multicast, loopback and link-local; and, where the flow demands "anywhere" (length 0), private and
- * shared addresses (RFC 1918, 6598, 4193) and connected networks of other devices: nobody out there
- * has such an address. */
+ * multicast, loopback and link-local; and, where the flow demands "anywhere" (length 0), private
+ * and shared, reserved addresses (RFC 1918, 6598, 4193, 1112) and connected networks of other
+ * devices: nobody out there has such an address. */
 typedef bool (*fib_violation_fn)(void *context, const struct prefix *prefix,
                                  const struct fib_decision *decision);
 unsigned fib_check_flow(const struct fib *fib, const struct protected_flow *flow,

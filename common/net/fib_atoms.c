@@ -14,10 +14,11 @@ static const struct {
     const char *prefix;
     bool always; /* false: only where the flow demands "anywhere" */
 } passed_over[] = {
-    {"127.0.0.0/8", true},    {"224.0.0.0/3", true},   {"169.254.0.0/16", true},
-    {"0.0.0.0/8", true},      {"10.0.0.0/8", false},   {"172.16.0.0/12", false},
-    {"192.168.0.0/16", false},{"100.64.0.0/10", false},{"::/127", true},
-    {"fe80::/10", true},      {"ff00::/8", true},      {"fc00::/7", false},
+    {"0.0.0.0/8", true},      {"127.0.0.0/8", true},     {"169.254.0.0/16", true},
+    {"224.0.0.0/4", true},    {"255.255.255.255", true}, {"::/127", true},
+    {"fe80::/10", true},      {"ff00::/8", true},        {"10.0.0.0/8", false},
+    {"172.16.0.0/12", false}, {"192.168.0.0/16", false}, {"100.64.0.0/10", false},
+    {"240.0.0.0/4", false},   {"fc00::/7", false},
 };
 enum { PASSED_OVER = sizeof(passed_over) / sizeof(passed_over[0]) };
 
@@ -94,11 +95,19 @@ static bool is_passed_over(const struct atoms *atoms, const struct address *dest
 }
 
 /* A network that is connected to another device: its own way is right. */
-static bool is_connected(const struct fib_decision *decision)
+static bool is_connected(const struct snapshot *snapshot, const struct fib_decision *decision)
 {
-    return decision->route != NULL && decision->hop != NULL &&
-           decision->route->protocol == RTPROT_KERNEL &&
-           !address_is_set(&decision->hop->gateway);
+    if (decision->route == NULL || address_is_set(&decision->hop->gateway))
+        return false;
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        const struct link_address *own = &snapshot->addresses[i];
+        struct prefix network = prefix_make(&own->address, own->prefix_len);
+
+        if (own->link == decision->hop->link &&
+            prefix_equal(&network, &decision->route->destination))
+            return true;
+    }
+    return false;
 }
 
 static bool leaves_as_demanded(const struct fib *fib, const struct protected_flow *flow,
@@ -110,7 +119,7 @@ static bool leaves_as_demanded(const struct fib *fib, const struct protected_flo
         return true;
     if (decision->outcome != FIB_FORWARD || decision->hop == NULL)
         return false;
-    if (flow->destination.len == 0 && is_connected(decision))
+    if (flow->destination.len == 0 && is_connected(fib_snapshot(fib), decision))
         return true;
     link = snapshot_find_link(fib_snapshot(fib), decision->hop->link);
     if (flow->device[0] != '\0' && (link == NULL || !text_equal(link->name, flow->device)))

@@ -8,7 +8,8 @@
 
 #include "common/core/mem.h"
 
-/* By destination, then metric; the kernel's order (the snapshot's) decides between equals. */
+/* By destination, then the narrower source (IPv6), the tos (before the metric, as in fib_trie.c),
+ * the metric; the kernel's order (the snapshot's) decides between equals. */
 static int compare_routes(const void *a, const void *b)
 {
     const struct route *left = *(const struct route *const *)a;
@@ -17,6 +18,10 @@ static int compare_routes(const void *a, const void *b)
 
     if (order != 0)
         return order;
+    if (left->source.len != right->source.len)
+        return left->source.len > right->source.len ? -1 : 1;
+    if (left->tos != right->tos)
+        return left->tos > right->tos ? -1 : 1;
     if (left->metric != right->metric)
         return left->metric < right->metric ? -1 : 1;
     return left == right ? 0 : left < right ? -1 : 1;
@@ -28,8 +33,7 @@ static void link_parent(struct fib_table *table, size_t at)
     struct fib_entry *entry = &table->entries[at];
     int64_t parent = (int64_t)at - 1;
 
-    while (parent >= 0 &&
-           !prefix_covers(&table->entries[parent].destination, &entry->destination))
+    while (parent >= 0 && !prefix_covers(&table->entries[parent].destination, &entry->destination))
         parent = table->entries[parent].parent;
     entry->parent = parent;
 }

@@ -22,12 +22,12 @@ struct flow {
 
 /* A declared expectation about all destinations in a prefix. */
 struct protected_flow {
-    char name[NAME_SIZE];       /* "ssh-reply", "api-server", "controller", ... */
-    struct flow flow;           /* destination is ignored */
-    struct prefix destination;  /* every address in it; len 0 = anywhere */
-    char device[DEVICE_SIZE];   /* must leave here; "" = any but not_device */
+    char name[NAME_SIZE];         /* "ssh-reply", "api-server", "controller", ... */
+    struct flow flow;             /* destination is ignored */
+    struct prefix destination;    /* every address in it; len 0 = anywhere */
+    char device[DEVICE_SIZE];     /* must leave here; "" = any but not_device */
     char not_device[DEVICE_SIZE]; /* must not leave here; "" = no such demand */
-    struct address gateway;     /* set: must go through it */
+    struct address gateway;       /* set: must go through it */
 };
 
 #endif

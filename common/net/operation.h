@@ -21,19 +21,19 @@ enum operation_kind {
 };
 
 enum {
-    OCEANID_PROTOCOL = 153,      /* our rtm_protocol and FRA_PROTOCOL */
+    OCEANID_PROTOCOL = 153, /* our rtm_protocol and FRA_PROTOCOL */
     RESCUE_TABLE = 5100,
-    SHIELD_PRIORITY_FROM = 5140, /* from an uplink address: replies */
-    SHIELD_PRIORITY_TO = 5141,   /* to controller, API server, pods, services */
+    SHIELD_PRIORITY_FROM = 5140,   /* from an uplink address: replies */
+    SHIELD_PRIORITY_TO = 5141,     /* to controller, API server, pods, services */
     SHIELD_PRIORITY_RESCUE = 5145, /* the same selectors again, looking up RESCUE_TABLE */
-    RULE_PRIORITY_FIRST = 1,     /* what a change may use: 1..5199 and 5300..32765 */
-    TAILSCALE_RULE_FIRST = 5200, /* tailscaled's own: refused */
+    RULE_PRIORITY_FIRST = 1,       /* what a change may use: 1..5199 and 5300..32765 */
+    TAILSCALE_RULE_FIRST = 5200,   /* tailscaled's own: refused */
     TAILSCALE_RULE_LAST = 5299,
     TAILSCALE_TABLE = 52,
 };
 
 struct operation_route {
-    bool absent; /* remove instead of put */
+    bool absent;              /* remove instead of put */
     char device[DEVICE_SIZE]; /* resolved to hop.link on the node; "" for throw and the like */
     struct route route;       /* hop.link and raw unused; at most one hop in this version */
 };

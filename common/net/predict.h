@@ -25,7 +25,8 @@ bool predict_flows(const struct snapshot *after, const struct protected_flow *fl
 
 /* Replies from each global uplink address to anywhere by its own interface: the built-in
  * protected flow that an exit node breaks first. An uplink is a device with a default route in
- * main; tailnet addresses and loopback are left out. Returns how many were written (at most max). */
+ * main; tailnet addresses and loopback are left out. Returns how many were written (at most max).
+ */
 size_t predict_reply_flows(const struct snapshot *snapshot, struct protected_flow *ret_flows,
                            size_t max);
 

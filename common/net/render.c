@@ -8,9 +8,10 @@
 #include <string.h>
 
 static const char *const route_types[] = {
-    [RTN_LOCAL] = "local ",           [RTN_BROADCAST] = "broadcast ", [RTN_ANYCAST] = "anycast ",
-    [RTN_MULTICAST] = "multicast ",   [RTN_BLACKHOLE] = "blackhole ",
-    [RTN_UNREACHABLE] = "unreachable ", [RTN_PROHIBIT] = "prohibit ", [RTN_THROW] = "throw ",
+    [RTN_LOCAL] = "local ",         [RTN_BROADCAST] = "broadcast ",
+    [RTN_ANYCAST] = "anycast ",     [RTN_MULTICAST] = "multicast ",
+    [RTN_BLACKHOLE] = "blackhole ", [RTN_UNREACHABLE] = "unreachable ",
+    [RTN_PROHIBIT] = "prohibit ",   [RTN_THROW] = "throw ",
 };
 
 static void add_prefix(const struct prefix *prefix, struct text *out)
@@ -33,7 +34,7 @@ static void add_device(uint32_t index, const struct snapshot *snapshot, struct t
         text_add(out, " dev if%u", index);
 }
 
-static void add_table(uint32_t table, struct text *out)
+void render_table(uint32_t table, struct text *out)
 {
     if (table == RT_TABLE_MAIN)
         text_add(out, "main");
@@ -62,7 +63,7 @@ static void add_route_details(const struct route *route, struct text *out)
 
     if (route->table != RT_TABLE_MAIN) {
         text_add(out, " table ");
-        add_table(route->table, out);
+        render_table(route->table, out);
     }
     if (address_is_set(&route->prefsrc))
         text_add(out, " src %s", address_format(&route->prefsrc, text));
@@ -131,7 +132,7 @@ static void add_action(const struct rule *rule, struct text *out)
     switch (rule->action) {
     case FR_ACT_TO_TBL:
         text_add(out, " lookup ");
-        add_table(rule->table, out);
+        render_table(rule->table, out);
         break;
     case FR_ACT_GOTO:
         text_add(out, " goto %u", rule->goto_priority);

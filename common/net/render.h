@@ -18,11 +18,14 @@ void render_address(const struct link_address *address, const struct snapshot *s
 void render_link(const struct link *link, struct text *out);
 void render_tailscale(const struct tailscale *tailscale, struct text *out); /* its prefs */
 
+void render_table(uint32_t table, struct text *out); /* "main", "local", "default", "52" */
+
 /* Same item in normal form: counters, lifetimes, dead flags and clones do not count. */
 bool render_same_route(const struct route *a, const struct route *b);
 bool render_same_rule(const struct rule *a, const struct rule *b);
 
-/* Of two snapshots in normal form (snapshot_sort). One line a difference, "+ ..." or "- ...", to line_fn in a stable order. Returns their number. */
+/* Of two snapshots in normal form (snapshot_sort). One line a difference, "+ ..." or "- ...", to
+ * line_fn in a stable order. Returns their number. */
 typedef void (*render_line_fn)(void *context, const char *line);
 size_t render_difference(const struct snapshot *before, const struct snapshot *after,
                          render_line_fn line_fn, void *context);

@@ -52,22 +52,21 @@ static void copy_owned(struct snapshot *to)
         to->rules[i].raw =
             mem_copy(to->rules[i].raw, to->rules[i].raw != NULL ? to->rules[i].raw_len : 0);
     for (size_t i = 0; i < to->nexthops_count; i++)
-        to->nexthops[i].raw = mem_copy(to->nexthops[i].raw, to->nexthops[i].raw != NULL
-                                                                ? to->nexthops[i].raw_len
-                                                                : 0);
+        to->nexthops[i].raw = mem_copy(to->nexthops[i].raw,
+                                       to->nexthops[i].raw != NULL ? to->nexthops[i].raw_len : 0);
 }
 
 void snapshot_copy(struct snapshot *to, const struct snapshot *from)
 {
     *to = *from;
-    to->links = copy_items(from->links, from->links_count, sizeof(*from->links),
-                           &to->links_capacity);
+    to->links =
+        copy_items(from->links, from->links_count, sizeof(*from->links), &to->links_capacity);
     to->addresses = copy_items(from->addresses, from->addresses_count, sizeof(*from->addresses),
                                &to->addresses_capacity);
-    to->routes = copy_items(from->routes, from->routes_count, sizeof(*from->routes),
-                            &to->routes_capacity);
-    to->rules = copy_items(from->rules, from->rules_count, sizeof(*from->rules),
-                           &to->rules_capacity);
+    to->routes =
+        copy_items(from->routes, from->routes_count, sizeof(*from->routes), &to->routes_capacity);
+    to->rules =
+        copy_items(from->rules, from->rules_count, sizeof(*from->rules), &to->rules_capacity);
     to->nexthops = copy_items(from->nexthops, from->nexthops_count, sizeof(*from->nexthops),
                               &to->nexthops_capacity);
     to->sysctls = copy_items(from->sysctls, from->sysctls_count, sizeof(*from->sysctls),
@@ -100,8 +99,8 @@ struct rule *snapshot_add_rule(struct snapshot *snapshot)
 {
     struct rule *fresh;
 
-    snapshot->rules = mem_grow(snapshot->rules, snapshot->rules_count, &snapshot->rules_capacity,
-                               sizeof(*fresh));
+    snapshot->rules =
+        mem_grow(snapshot->rules, snapshot->rules_count, &snapshot->rules_capacity, sizeof(*fresh));
     fresh = &snapshot->rules[snapshot->rules_count++];
     memset(fresh, 0, sizeof(*fresh));
     fresh->suppress_prefixlength = -1;

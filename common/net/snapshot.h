@@ -46,7 +46,7 @@ struct hop {
     struct address gateway; /* of either family (RTA_VIA) */
     uint8_t weight;         /* rtnh_hops + 1 */
     bool onlink;
-    bool dead;     /* RTNH_F_DEAD or LINKDOWN; not compared */
+    bool dead; /* RTNH_F_DEAD or LINKDOWN; not compared */
 };
 
 struct route {
@@ -61,12 +61,12 @@ struct route {
     bool clone;   /* RTM_F_CLONED, or an exception: never compared, never restored */
     bool expires; /* an RA route with a lifetime: reported only */
     struct address prefsrc;
-    uint32_t nexthop_id;     /* RTA_NH_ID, 0 for none */
-    uint32_t mtu;            /* RTAX_MTU, 0 for none */
+    uint32_t nexthop_id; /* RTA_NH_ID, 0 for none */
+    uint32_t mtu;        /* RTAX_MTU, 0 for none */
     uint32_t hops_count;
-    struct hop hop;          /* the only one, when hops_count is 1 */
-    struct hop *hops;        /* all of them when hops_count > 1; owned by the snapshot */
-    uint8_t *raw;            /* the message's rtmsg and attributes; owned by the snapshot; may be NULL */
+    struct hop hop;   /* the only one, when hops_count is 1 */
+    struct hop *hops; /* all of them when hops_count > 1; owned by the snapshot */
+    uint8_t *raw;     /* the message's rtmsg and attributes; owned by the snapshot; may be NULL */
     uint32_t raw_len;
 };
 
@@ -76,15 +76,15 @@ struct rule {
     uint8_t tos;
     uint8_t protocol; /* FRA_PROTOCOL */
     uint8_t ip_proto;
-    bool invert;             /* FIB_RULE_INVERT: "not" */
-    uint32_t priority;       /* always written back, also when 0 */
+    bool invert;       /* FIB_RULE_INVERT: "not" */
+    uint32_t priority; /* always written back, also when 0 */
     uint32_t table;
     uint32_t goto_priority;
     uint32_t mark, mask;
-    uint32_t uid_first, uid_last; /* 0 and UINT32_MAX: any */
+    uint32_t uid_first, uid_last;                              /* 0 and UINT32_MAX: any */
     uint16_t sport_first, sport_last, dport_first, dport_last; /* 0: any */
-    int32_t suppress_prefixlength; /* -1: none */
-    int32_t suppress_ifgroup;      /* -1: none */
+    int32_t suppress_prefixlength;                             /* -1: none */
+    int32_t suppress_ifgroup;                                  /* -1: none */
     char iif[DEVICE_SIZE], oif[DEVICE_SIZE];
     struct prefix source, destination; /* len 0: any */
     uint8_t *raw;                      /* fib_rule_hdr and attributes; owned by the snapshot */
@@ -99,14 +99,18 @@ struct nexthop {
     bool group;
     struct hop hop;
     uint32_t members_count;
-    struct { uint32_t id; uint8_t weight; } members[16];
+    struct {
+        uint32_t id;
+        uint8_t weight;
+    } members[16];
     uint8_t *raw;
     uint32_t raw_len;
 };
 
 enum { SYSCTL_NAME_SIZE = 96, SYSCTL_VALUE_SIZE = 64, SYSCTLS_MAX = 256 };
 struct sysctl {
-    char name[SYSCTL_NAME_SIZE]; /* net.ipv4.conf.eth0.rp_filter, "/" inside a device as sysctl(8) */
+    char
+        name[SYSCTL_NAME_SIZE]; /* net.ipv4.conf.eth0.rp_filter, "/" inside a device as sysctl(8) */
     char value[SYSCTL_VALUE_SIZE];
 };
 
@@ -142,12 +146,18 @@ struct tailscale {
 
 /* Caller's storage; the arrays are the snapshot's. *_capacity is for the one who fills it. */
 struct snapshot {
-    struct link *links;             size_t links_count, links_capacity;
-    struct link_address *addresses; size_t addresses_count, addresses_capacity;
-    struct route *routes;           size_t routes_count, routes_capacity;
-    struct rule *rules;             size_t rules_count, rules_capacity;
-    struct nexthop *nexthops;       size_t nexthops_count, nexthops_capacity;
-    struct sysctl *sysctls;         size_t sysctls_count, sysctls_capacity;
+    struct link *links;
+    size_t links_count, links_capacity;
+    struct link_address *addresses;
+    size_t addresses_count, addresses_capacity;
+    struct route *routes;
+    size_t routes_count, routes_capacity;
+    struct rule *rules;
+    size_t rules_count, rules_capacity;
+    struct nexthop *nexthops;
+    size_t nexthops_count, nexthops_capacity;
+    struct sysctl *sysctls;
+    size_t sysctls_count, sysctls_capacity;
     struct tailscale tailscale;
 };
 
