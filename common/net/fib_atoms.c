@@ -110,6 +110,13 @@ static bool is_connected(const struct snapshot *snapshot, const struct fib_decis
     return false;
 }
 
+/* "Must not leave by tailscale0" is kept by what does not leave at all. */
+static bool forbids_only(const struct protected_flow *flow)
+{
+    return flow->not_device[0] != '\0' && flow->device[0] == '\0' &&
+           !address_is_set(&flow->gateway);
+}
+
 static bool leaves_as_demanded(const struct fib *fib, const struct protected_flow *flow,
                                const struct fib_decision *decision)
 {
@@ -118,7 +125,7 @@ static bool leaves_as_demanded(const struct fib *fib, const struct protected_flo
     if (decision->outcome == FIB_LOCAL)
         return true;
     if (decision->outcome != FIB_FORWARD || decision->hop == NULL)
-        return false;
+        return forbids_only(flow);
     if (flow->destination.len == 0 && is_connected(fib_snapshot(fib), decision))
         return true;
     link = snapshot_find_link(fib_snapshot(fib), decision->hop->link);

@@ -26,7 +26,7 @@ struct protected_flow {
     struct flow flow;             /* destination is ignored */
     struct prefix destination;    /* every address in it; len 0 = anywhere */
     char device[DEVICE_SIZE];     /* must leave here; "" = any but not_device */
-    char not_device[DEVICE_SIZE]; /* must not leave here; "" = no such demand */
+    char not_device[DEVICE_SIZE]; /* must not leave here (nor need it leave); "" = none */
     struct address gateway;       /* set: must go through it */
 };
 

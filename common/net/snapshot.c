@@ -109,6 +109,25 @@ struct rule *snapshot_add_rule(struct snapshot *snapshot)
     return fresh;
 }
 
+void snapshot_remove_route(struct snapshot *snapshot, size_t index)
+{
+    struct route *route = &snapshot->routes[index];
+
+    free(route->hops);
+    free(route->raw);
+    snapshot->routes_count--;
+    memmove(route, route + 1, (snapshot->routes_count - index) * sizeof(*route));
+}
+
+void snapshot_remove_rule(struct snapshot *snapshot, size_t index)
+{
+    struct rule *rule = &snapshot->rules[index];
+
+    free(rule->raw);
+    snapshot->rules_count--;
+    memmove(rule, rule + 1, (snapshot->rules_count - index) * sizeof(*rule));
+}
+
 static int compare_u32(uint32_t a, uint32_t b)
 {
     return a == b ? 0 : a < b ? -1 : 1;

@@ -173,6 +173,10 @@ struct rule *snapshot_add_rule(struct snapshot *snapshot);
 struct nexthop *snapshot_add_nexthop(struct snapshot *snapshot);
 struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
 
+/* Take one item out; the others keep their order. */
+void snapshot_remove_route(struct snapshot *snapshot, size_t index);
+void snapshot_remove_rule(struct snapshot *snapshot, size_t index);
+
 /* Brings into normal form: links by index, routes by (table, family, destination, metric, tos),
  * stable for what is equal; rules stay in kernel order (priority, then as listed). */
 void snapshot_sort(struct snapshot *snapshot);

@@ -1,0 +1,26 @@
+/*
+ * operation_kind: one row a kind of operation: what operation.c does with each.
+ */
+#ifndef COMMON_NET_OPERATION_KIND_H
+#define COMMON_NET_OPERATION_KIND_H
+
+#include "common/net/operation.h"
+
+struct operation_row {
+    const char *name;
+    bool persists; /* a reboot does not undo it */
+    bool (*validate)(const struct operation *operation, struct err *err);
+    bool (*check)(const struct operation *operation, const struct snapshot *snapshot,
+                  struct err *err);
+    bool (*holds)(const struct operation *operation, const struct snapshot *snapshot);
+    void (*predict)(const struct operation *operation, struct snapshot *snapshot);
+    void (*render)(const struct operation *operation, struct text *out);
+    void (*object)(const struct operation *operation, struct text *out);
+};
+
+extern const struct operation_row operation_route_row;
+extern const struct operation_row operation_rule_row;
+extern const struct operation_row operation_sysctl_row;
+extern const struct operation_row operation_tailscale_row;
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * operation_sysctl: writes one network setting from a short list.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/net/operation_kind.h"
+
+/* What may be set, and to what. A group ending in "." is followed by a device, "all" or "default".
+ */
+static const struct setting {
+    const char *group;
+    const char *key;
+    int min, max;
+} settings[] = {
+    {"net.ipv4.ip_forward", "", 0, 1},          {"net.ipv4.conf.", "rp_filter", 0, 2},
+    {"net.ipv4.conf.", "src_valid_mark", 0, 1}, {"net.ipv4.conf.", "arp_ignore", 0, 8},
+    {"net.ipv4.conf.", "arp_announce", 0, 2},   {"net.ipv4.conf.", "accept_redirects", 0, 1},
+    {"net.ipv4.conf.", "send_redirects", 0, 1}, {"net.ipv4.conf.", "forwarding", 0, 1},
+    {"net.ipv4.conf.", "log_martians", 0, 1},   {"net.ipv6.conf.", "forwarding", 0, 1},
+    {"net.ipv6.conf.", "accept_ra", 0, 2},      {"net.ipv6.conf.", "disable_ipv6", 0, 1},
+    {"net.ipv6.conf.", "use_tempaddr", -1, 2},  {"net.ipv6.conf.", "accept_redirects", 0, 1},
+};
+enum { SETTINGS_COUNT = sizeof(settings) / sizeof(settings[0]) };
+
+/* Matches a name; writes the device, "" where the setting has none. A "." in a device's name is
+ * written as "/" (sysctl(8)). */
+static bool matches(const struct setting *setting, const char *name, char *device)
+{
+    const char *rest = name + strlen(setting->group);
+    size_t len;
+
+    device[0] = '\0';
+    if (!text_starts(name, setting->group))
+        return false;
+    if (setting->key[0] == '\0')
+        return rest[0] == '\0';
+    len = strcspn(rest, ".");
+    if (len == 0 || len >= DEVICE_SIZE || rest[len] != '.' ||
+        !text_equal(rest + len + 1, setting->key))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        device[i] = rest[i] == '/' ? '.' : rest[i];
+    device[len] = '\0';
+    return true;
+}
+
+static const struct setting *find_setting(const char *name, char *device)
+{
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        if (matches(&settings[i], name, device))
+            return &settings[i];
+    }
+    return NULL;
+}
+
+static bool refuse_name(const char *name, struct err *err)
+{
+    char accepted[400] = "";
+    struct text text = TEXT_IN(accepted);
+
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        bool first = i == 0 || !text_equal(settings[i].group, settings[i - 1].group);
+
+        if (settings[i].key[0] == '\0')
+            text_add(&text, "%s", settings[i].group);
+        else
+            text_add(&text, "%s%s%s%s", first ? ", " : "|", first ? settings[i].group : "",
+                     first ? "<dev>." : "", settings[i].key);
+    }
+    return err_set(err, ERR_INPUT, "sysctl '%.80s': accepted are %s", name, accepted);
+}
+
+static bool parse_integer(const char *text, int *ret_value)
+{
+    bool negative = text[0] == '-';
+    unsigned long long value;
+
+    if (!text_parse_u64(text + negative, 1 << 20, &value))
+        return false;
+    *ret_value = negative ? -(int)value : (int)value;
+    return true;
+}
+
+static bool validate(const struct operation *operation, struct err *err)
+{
+    const struct sysctl *wanted = &operation->sysctl.setting;
+    char device[DEVICE_SIZE];
+    const struct setting *setting = find_setting(wanted->name, device);
+    int value;
+
+    if (setting == NULL)
+        return refuse_name(wanted->name, err);
+    if (!parse_integer(wanted->value, &value) || value < setting->min || value > setting->max)
+        return err_set(err, ERR_INPUT, "sysctl %s: value '%s': accepted is %d to %d", wanted->name,
+                       wanted->value, setting->min, setting->max);
+    return true;
+}
+
+static bool names_all(const char *device)
+{
+    return device[0] == '\0' || text_equal(device, "all") || text_equal(device, "default");
+}
+
+static bool check(const struct operation *operation, const struct snapshot *snapshot,
+                  struct err *err)
+{
+    const struct sysctl *wanted = &operation->sysctl.setting;
+    char device[DEVICE_SIZE];
+
+    if (find_setting(wanted->name, device) == NULL)
+        return refuse_name(wanted->name, err);
+    if (names_all(device) || snapshot_find_device(snapshot, device) != NULL)
+        return true;
+    return err_set(err, ERR_MISSING, "sysctl %s: device %s is not there", wanted->name, device);
+}
+
+static bool holds(const struct operation *operation, const struct snapshot *snapshot)
+{
+    const struct sysctl *there = snapshot_find_sysctl(snapshot, operation->sysctl.setting.name);
+
+    return there != NULL && text_equal(there->value, operation->sysctl.setting.value);
+}
+
+static bool is_ipv6_of(uint8_t family, uint32_t index, const char *device,
+                       const struct snapshot *snapshot)
+{
+    const struct link *link = snapshot_find_link(snapshot, index);
+
+    return family == FAMILY_IPV6 && link != NULL &&
+           (text_equal(device, "all") || text_equal(device, link->name));
+}
+
+/* disable_ipv6 takes the addresses and the routes of the device with it. */
+static void drop_ipv6(struct snapshot *snapshot, const char *device)
+{
+    size_t kept = 0;
+
+    for (size_t i = snapshot->routes_count; i-- > 0;) {
+        const struct route *route = &snapshot->routes[i];
+
+        if (route->hops_count == 1 &&
+            is_ipv6_of(route->destination.address.family, route->hop.link, device, snapshot))
+            snapshot_remove_route(snapshot, i);
+    }
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        const struct link_address *own = &snapshot->addresses[i];
+
+        if (!is_ipv6_of(own->address.family, own->link, device, snapshot))
+            snapshot->addresses[kept++] = *own;
+    }
+    snapshot->addresses_count = kept;
+}
+
+static void predict(const struct operation *operation, struct snapshot *snapshot)
+{
+    const struct sysctl *wanted = &operation->sysctl.setting;
+    char device[DEVICE_SIZE];
+    const struct setting *setting = find_setting(wanted->name, device);
+    size_t i = 0;
+
+    while (i < snapshot->sysctls_count && !text_equal(snapshot->sysctls[i].name, wanted->name))
+        i++;
+    if (i == snapshot->sysctls_count)
+        snapshot_add_sysctl(snapshot);
+    snapshot->sysctls[i] = *wanted;
+    if (setting != NULL && text_equal(setting->key, "disable_ipv6") &&
+        text_equal(wanted->value, "1"))
+        drop_ipv6(snapshot, device);
+}
+
+static void render(const struct operation *operation, struct text *out)
+{
+    text_add(out, "sysctl %s = %s", operation->sysctl.setting.name,
+             operation->sysctl.setting.value);
+}
+
+static void add_object(const struct operation *operation, struct text *out)
+{
+    text_add(out, "sysctl %s", operation->sysctl.setting.name);
+}
+
+const struct operation_row operation_sysctl_row = {
+    .name = "sysctl",
+    .validate = validate,
+    .check = check,
+    .holds = holds,
+    .predict = predict,
+    .render = render,
+    .object = add_object,
+};

@@ -1,0 +1,22 @@
+/*
+ * tailnet: what tailscaled makes of its prefs in the kernel: rules 5210 to 5270 and table 52
+ * (router_linux.go), and which addresses and device are its own.
+ */
+#ifndef COMMON_NET_TAILNET_H
+#define COMMON_NET_TAILNET_H
+
+#include "common/net/snapshot.h"
+
+/* 100.64.0.0/10 or fd7a:115c:a1e0::/48. */
+bool tailnet_has_address(const struct address *address);
+
+/* The device that carries the node's own tailnet address, else the one called tailscale0; NULL if
+ * there is none. */
+const struct link *tailnet_find_device(const struct snapshot *snapshot);
+
+/* Brings rules and table 52 to what the snapshot's prefs ask for: with an exit node both default
+ * routes, a throw for loopback, and each interface's network thrown (LAN access) or captured;
+ * without one none of these. Routes to peers and accepted subnets are not touched. */
+void tailnet_predict(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,463 @@
+/*
+ * test_operation: what each kind accepts, refuses, finds done already, does and is called.
+ */
+#include "common/net/operation.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "tests/unit/ip_lines.h"
+
+static const char host[] = "link eth0 2\n"
+                           "link eth1 3 down\n"
+                           "link tailscale0 4\n"
+                           "address 203.0.113.10/24 dev eth0\n"
+                           "address 2001:db8:1::10/64 dev eth0\n"
+                           "route default via 203.0.113.1 dev eth0 protocol 4\n"
+                           "route 192.0.2.0/24 via 203.0.113.1 dev eth0 protocol 153\n"
+                           "rule 100 to 192.0.2.0/24 lookup 7 protocol 153\n"
+                           "rule 101 to 192.0.2.0/24 lookup 7 protocol 3\n";
+
+static void make_host(struct snapshot *snapshot)
+{
+    snapshot_init(snapshot);
+    ip_lines_add(snapshot, host);
+    ip_lines_add_usual_rules(snapshot);
+    snapshot->tailscale.presence = TAILSCALE_ANSWERS;
+    snapshot->tailscale.peers = mem_alloc(2, sizeof(*snapshot->tailscale.peers));
+    snapshot->tailscale.peers_count = 2;
+    snapshot->tailscale.peers[0] =
+        (struct tailscale_peer){.id = "nEXIT", .host_name = "tethys", .exit_node_option = true};
+    snapshot->tailscale.peers[1] = (struct tailscale_peer){.id = "nLAPTOP", .host_name = "laptop"};
+}
+
+/* An operation from a line of ip_lines, on a host of its own that has the same devices. */
+static struct operation operation_of(const char *line)
+{
+    struct operation operation = {.kind = OPERATION_ROUTE};
+    struct snapshot snapshot;
+
+    snapshot_init(&snapshot);
+    ip_lines_add(&snapshot, "link eth0 2\nlink eth1 3\nlink wg0 9");
+    ip_lines_add(&snapshot, line);
+    if (snapshot.rules_count > 0) {
+        operation.kind = OPERATION_RULE;
+        operation.rule.rule = snapshot.rules[0];
+    } else {
+        const struct link *link;
+
+        operation.route.route = snapshot.routes[0];
+        operation.route.route.protocol = 0;
+        link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
+        if (link != NULL)
+            text_copy(operation.route.device, DEVICE_SIZE, link->name);
+    }
+    snapshot_done(&snapshot);
+    return operation;
+}
+
+static struct operation sysctl_of(const char *name, const char *value)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL};
+
+    text_copy(operation.sysctl.setting.name, SYSCTL_NAME_SIZE, name);
+    text_copy(operation.sysctl.setting.value, SYSCTL_VALUE_SIZE, value);
+    return operation;
+}
+
+static struct operation exit_node_of(const char *id)
+{
+    struct operation operation = {.kind = OPERATION_TAILSCALE};
+
+    operation.tailscale.set_exit_node = true;
+    text_copy(operation.tailscale.exit_node_id, TAILSCALE_ID_SIZE, id);
+    return operation;
+}
+
+struct refusal {
+    const char *line;
+    enum err_kind kind; /* ERR_NONE: accepted */
+    const char *text;   /* is in the message */
+};
+
+static void expect_refusal(const struct refusal *row, bool accepted, const struct err *err)
+{
+    if (accepted != (row->kind == ERR_NONE) || (!accepted && strstr(err->text, row->text) == NULL))
+        fail_msg("%s: %s", row->line, accepted ? "accepted" : err->text);
+    assert_int_equal(accepted ? ERR_NONE : err->kind, row->kind);
+}
+
+/* ---- validate ---------------------------------------------------------------------------------
+ */
+
+static const struct refusal validations[] = {
+    {"route 10.0.0.0/8 via 203.0.113.9 dev eth0", ERR_NONE, ""},
+    {"route blackhole 10.0.0.0/8", ERR_NONE, ""},
+    {"route default via fe80::1 dev eth0 table 100", ERR_NONE, ""},
+    {"route 10.0.0.0/8 dev eth0 table 52", ERR_CONFLICT, "table 52 is tailscaled's own"},
+    {"route 10.0.0.0/8 dev eth0 table 255", ERR_INPUT, "accepted is any but 0, 52 and 255"},
+    {"route 10.0.0.0/8 via 203.0.113.9", ERR_INPUT, "names no device"},
+    {"route throw 10.0.0.0/8 dev eth0", ERR_INPUT, "goes nowhere"},
+    {"route local 10.0.0.1 dev eth0", ERR_INPUT, "route type 2: accepted are"},
+    {"route 2001:db8::/32 via 203.0.113.1 dev eth0", ERR_INPUT, "IPv4 gateway"},
+    {"route 10.0.0.0/8 dev eth0 src 2001:db8::1", ERR_INPUT, "two families"},
+    {"route 10.0.0.0/8 nhid 4", ERR_INPUT, "nexthop object 4"},
+    {"rule 1 to 10.0.0.0/8 lookup main", ERR_NONE, ""},
+    {"rule 5199 lookup main", ERR_NONE, ""},
+    {"rule 5300 lookup main", ERR_NONE, ""},
+    {"rule 32765 lookup main suppress_prefixlength 0", ERR_NONE, ""},
+    {"rule 5200 lookup main", ERR_CONFLICT, "rules 5200 to 5299 are tailscaled's own"},
+    {"rule 5299 lookup main", ERR_CONFLICT, "tailscaled's own"},
+    {"rule 0 lookup main", ERR_INPUT, "priority 0: accepted is 1 to 5199 and 5300 to 32765"},
+    {"rule 32766 lookup main", ERR_INPUT, "priority 32766"},
+    {"rule 9 lookup 0", ERR_INPUT, "lookup of table 0"},
+    {"rule 9 goto 9", ERR_INPUT, "goto 9 goes back"},
+    {"rule 9 from 10.0.0.0/8 to 2001:db8::/32 lookup main", ERR_INPUT, "two families"},
+    {"rule 9 fwmark 0x3/0x1 lookup main", ERR_INPUT, "fwmark 0x3"},
+    {"rule 9 lookup main protocol 4", ERR_INPUT, "protocol 4: accepted is 153"},
+};
+
+static void test_validate(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(validations) / sizeof(validations[0]); i++) {
+        struct operation operation = operation_of(validations[i].line);
+        struct err err = ERR_INIT;
+
+        expect_refusal(&validations[i], operation_validate(&operation, &err), &err);
+    }
+}
+
+static const struct {
+    const char *name, *value;
+    struct refusal refusal;
+} sysctls[] = {
+    {"net.ipv4.ip_forward", "1", {"", ERR_NONE, ""}},
+    {"net.ipv4.conf.eth0.rp_filter", "2", {"", ERR_NONE, ""}},
+    {"net.ipv4.conf.eth0/7.rp_filter", "0", {"", ERR_NONE, ""}},
+    {"net.ipv4.conf.all.arp_ignore", "8", {"", ERR_NONE, ""}},
+    {"net.ipv6.conf.eth0.use_tempaddr", "-1", {"", ERR_NONE, ""}},
+    {"net.ipv4.ip_forward", "2", {"", ERR_INPUT, "value '2': accepted is 0 to 1"}},
+    {"net.ipv4.ip_forward", "yes", {"", ERR_INPUT, "value 'yes': accepted is 0 to 1"}},
+    {"net.ipv4.ip_forward", "", {"", ERR_INPUT, "value '': accepted is 0 to 1"}},
+    {"net.ipv4.conf.eth0.rp_filter", "3", {"", ERR_INPUT, "accepted is 0 to 2"}},
+    {"net.ipv6.conf.eth0.use_tempaddr", "-2", {"", ERR_INPUT, "accepted is -1 to 2"}},
+    {"net.ipv4.ip_forwarding", "1", {"", ERR_INPUT, "'net.ipv4.ip_forwarding': accepted are"}},
+    {"net.ipv4.conf.rp_filter", "1", {"", ERR_INPUT, "accepted are net.ipv4.ip_forward"}},
+    {"net.ipv4.conf..rp_filter", "1", {"", ERR_INPUT, "<dev>.rp_filter"}},
+    {"net.ipv4.conf.eth0.mtu", "1", {"", ERR_INPUT, "<dev>.forwarding|accept_ra"}},
+    {"kernel.core_pattern", "|/bin/sh", {"", ERR_INPUT, "'kernel.core_pattern'"}},
+    {"net.ipv4.conf.../../x.rp_filter", "1", {"", ERR_INPUT, "accepted are"}},
+};
+
+static void test_validate_sysctl(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(sysctls) / sizeof(sysctls[0]); i++) {
+        struct operation operation = sysctl_of(sysctls[i].name, sysctls[i].value);
+        struct refusal refusal = sysctls[i].refusal;
+        struct err err = ERR_INIT;
+
+        refusal.line = sysctls[i].name;
+        expect_refusal(&refusal, operation_validate(&operation, &err), &err);
+    }
+}
+
+static void test_validate_tailscale(void **state)
+{
+    struct operation operation = {.kind = OPERATION_TAILSCALE};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_false(operation_validate(&operation, &err));
+    assert_non_null(strstr(err.text, "nothing is set"));
+    operation = exit_node_of("nEXIT");
+    assert_true(operation_validate(&operation, &err));
+    operation.tailscale.set_advertise_routes = true;
+    operation.tailscale.advertise_routes_count = 1;
+    operation.tailscale.advertise_routes[0] = prefix_default(FAMILY_IPV4);
+    assert_false(operation_validate(&operation, &err));
+    operation = exit_node_of("n\"},{");
+    assert_false(operation_validate(&operation, &err));
+    assert_non_null(strstr(err.text, "accepted is a StableID"));
+}
+
+/* ---- check ------------------------------------------------------------------------------------
+ */
+
+static const struct refusal checks[] = {
+    {"route 10.0.0.0/8 via 203.0.113.9 dev eth0", ERR_NONE, ""},
+    {"route default via 203.0.113.9 dev eth0 metric 50", ERR_NONE, ""},
+    {"route 192.0.2.0/24 via 203.0.113.9 dev eth0", ERR_NONE, ""},
+    {"route default via 203.0.113.9 dev eth0", ERR_CONFLICT,
+     "'default via 203.0.113.1 dev eth0' is there already and belongs to protocol 4"},
+    {"route 10.0.0.0/8 dev wg0", ERR_MISSING, "device wg0 is not there"},
+    {"route 10.0.0.0/8 dev eth1", ERR_MISSING, "device eth1 is down"},
+    {"route 10.0.0.0/8 via 198.51.100.1 dev eth0", ERR_MISSING, "198.51.100.1 is on no network"},
+    {"route 10.0.0.0/8 via 198.51.100.1 dev eth0 onlink", ERR_NONE, ""},
+    {"route 10.0.0.0/8 via 203.0.113.10 dev eth0", ERR_INPUT, "an address of this node"},
+    {"route 10.0.0.0/8 dev eth0 src 203.0.113.11", ERR_MISSING, "no address of this node"},
+    {"route -6 default via fe80::1 dev eth0", ERR_NONE, ""},
+    {"rule 100 to 192.0.2.0/24 lookup 7", ERR_NONE, ""},
+    {"rule 101 to 192.0.2.0/24 lookup 7", ERR_CONFLICT, "belongs to protocol 3"},
+    {"rule 101 to 192.0.2.0/24 lookup 8", ERR_NONE, ""},
+    {"rule 5250 lookup main", ERR_CONFLICT, "tailscaled's own"},
+};
+
+static void test_check(void **state)
+{
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        struct operation operation = operation_of(checks[i].line);
+        struct err err = ERR_INIT;
+
+        expect_refusal(&checks[i], operation_check(&operation, &snapshot, &err), &err);
+    }
+    snapshot_done(&snapshot);
+}
+
+static void test_check_removes_only_own(void **state)
+{
+    struct operation operation = operation_of("route default via 203.0.113.1 dev eth0");
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    make_host(&snapshot);
+    operation.route.absent = true;
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    operation = operation_of("rule 101 to 192.0.2.0/24 lookup 7");
+    operation.rule.absent = true;
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    snapshot_done(&snapshot);
+}
+
+static void test_check_tailscale(void **state)
+{
+    struct operation operation = exit_node_of("nLAPTOP");
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    make_host(&snapshot);
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_non_null(strstr(err.text, "does not offer itself; offered are: nEXIT (tethys)"));
+    operation = exit_node_of("nEXIT");
+    assert_true(operation_check(&operation, &snapshot, &err));
+    snapshot.tailscale.advertise_routes_count = 1;
+    snapshot.tailscale.advertise_routes[0] = prefix_default(FAMILY_IPV6);
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    snapshot.tailscale.presence = TAILSCALE_SILENT;
+    text_copy(snapshot.tailscale.why, REASON_SIZE, "connect: refused");
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_string_equal(err.text, "tailscale: tailscaled does not answer: connect: refused");
+    snapshot_done(&snapshot);
+}
+
+static void test_check_sysctl(void **state)
+{
+    struct operation operation = sysctl_of("net.ipv4.conf.wg0.rp_filter", "1");
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    make_host(&snapshot);
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_int_equal(err.kind, ERR_MISSING);
+    operation = sysctl_of("net.ipv4.conf.default.rp_filter", "1");
+    assert_true(operation_check(&operation, &snapshot, &err));
+    snapshot_done(&snapshot);
+}
+
+/* ---- predict and holds ------------------------------------------------------------------------
+ */
+
+static void expect_done(struct snapshot *snapshot, struct operation *operation)
+{
+    operation_predict(operation, snapshot);
+    assert_true(operation_holds(operation, snapshot));
+}
+
+static void test_predict_is_idempotent(void **state)
+{
+    static const char *const lines[] = {
+        "route 10.0.0.0/8 via 203.0.113.9 dev eth0",
+        "route -6 default via fe80::1 dev eth0",
+        "route throw 10.0.0.0/8 table 100",
+        "rule 90 from 203.0.113.10 lookup main",
+        "rule 90 -6 goto 32766",
+    };
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct operation operation = operation_of(lines[i]);
+        size_t before = snapshot.routes_count + snapshot.rules_count;
+
+        assert_false(operation_holds(&operation, &snapshot));
+        expect_done(&snapshot, &operation);
+        expect_done(&snapshot, &operation);
+        assert_int_equal(snapshot.routes_count + snapshot.rules_count, before + 1);
+        if (operation.kind == OPERATION_RULE)
+            operation.rule.absent = true;
+        else
+            operation.route.absent = true;
+        assert_false(operation_holds(&operation, &snapshot));
+        expect_done(&snapshot, &operation);
+        assert_int_equal(snapshot.routes_count + snapshot.rules_count, before);
+    }
+    snapshot_done(&snapshot);
+}
+
+/* A route of our own with the same key is replaced; a rule comes behind its equals. */
+static void test_predict_in_place(void **state)
+{
+    struct operation route = operation_of("route 192.0.2.0/24 via 203.0.113.9 dev eth0");
+    struct operation rule = operation_of("rule 100 to 198.18.0.0/15 lookup 9");
+    struct snapshot snapshot;
+    size_t routes;
+
+    (void)state;
+    make_host(&snapshot);
+    routes = snapshot.routes_count;
+    expect_done(&snapshot, &route);
+    assert_int_equal(snapshot.routes_count, routes);
+    expect_done(&snapshot, &rule);
+    assert_int_equal(snapshot.rules[1].table, 7);
+    assert_int_equal(snapshot.rules[2].table, 9);
+    assert_int_equal(snapshot.rules[2].protocol, OCEANID_PROTOCOL);
+    snapshot_done(&snapshot);
+}
+
+static void test_predict_sysctl(void **state)
+{
+    struct operation forward = sysctl_of("net.ipv4.ip_forward", "1");
+    struct operation disable = sysctl_of("net.ipv6.conf.eth0.disable_ipv6", "1");
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    assert_false(operation_holds(&forward, &snapshot));
+    expect_done(&snapshot, &forward);
+    expect_done(&snapshot, &forward);
+    assert_int_equal(snapshot.sysctls_count, 1);
+    expect_done(&snapshot, &disable);
+    assert_int_equal(snapshot.addresses_count, 1);
+    for (size_t i = 0; i < snapshot.routes_count; i++)
+        assert_int_equal(snapshot.routes[i].destination.address.family, FAMILY_IPV4);
+    snapshot_done(&snapshot);
+}
+
+static void test_predict_tailscale(void **state)
+{
+    struct operation operation = {.kind = OPERATION_TAILSCALE};
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    operation.tailscale.set_accept_routes = operation.tailscale.accept_routes = true;
+    operation.tailscale.set_advertise_routes = true;
+    operation.tailscale.advertise_routes_count = 1;
+    operation.tailscale.advertise_routes[0] = prefix_default(FAMILY_IPV4);
+    assert_false(operation_holds(&operation, &snapshot));
+    expect_done(&snapshot, &operation);
+    assert_true(snapshot.tailscale.accept_routes);
+    operation.tailscale.advertise_routes_count = 0;
+    assert_false(operation_holds(&operation, &snapshot));
+    snapshot_done(&snapshot);
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+static void expect_texts(const struct operation *operation, const char *render, const char *object)
+{
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    operation_render(operation, &text);
+    assert_string_equal(line, render);
+    text = TEXT_IN(line);
+    line[0] = '\0';
+    operation_object(operation, &text);
+    assert_string_equal(line, object);
+}
+
+static void test_texts(void **state)
+{
+    struct operation operation = operation_of("rule 5140 from 203.0.113.10 lookup main");
+
+    (void)state;
+    expect_texts(&operation, "rule 5140: from 203.0.113.10 lookup main", "rule 5140");
+    operation.rule.absent = true;
+    expect_texts(&operation, "remove rule 5140: from 203.0.113.10 lookup main", "rule 5140");
+    operation = operation_of("route default via 203.0.113.9 dev eth0 metric 50");
+    expect_texts(&operation, "route: default via 203.0.113.9 dev eth0 metric 50",
+                 "route default table main metric 50");
+    operation = operation_of("route -6 default via fe80::1 dev eth0");
+    expect_texts(&operation, "route: default via fe80::1 dev eth0 (IPv6)",
+                 "route default (IPv6) table main metric 1024");
+    operation = operation_of("route throw 10.0.0.0/8 table 100");
+    expect_texts(&operation, "route: throw 10.0.0.0/8 table 100",
+                 "route 10.0.0.0/8 table 100 metric 0");
+    operation = sysctl_of("net.ipv4.ip_forward", "1");
+    expect_texts(&operation, "sysctl net.ipv4.ip_forward = 1", "sysctl net.ipv4.ip_forward");
+    operation = exit_node_of("nEXIT");
+    expect_texts(&operation, "tailscale: exit node nEXIT", "tailscale exit-node");
+    text_copy(operation.tailscale.exit_node_name, NAME_SIZE, "srv712429-oceanid");
+    expect_texts(&operation, "tailscale: exit node srv712429-oceanid", "tailscale exit-node");
+    operation = exit_node_of("");
+    operation.tailscale.set_accept_routes = true;
+    expect_texts(&operation, "tailscale: no exit node, accept no routes", "tailscale exit-node");
+}
+
+static void test_kinds(void **state)
+{
+    struct operation operation = {.kind = OPERATION_TAILSCALE};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_string_equal(operation_kind_name(OPERATION_ROUTE), "route");
+    assert_string_equal(operation_kind_name(OPERATION_TAILSCALE), "tailscale");
+    assert_true(operation_persists(&operation));
+    operation.kind = OPERATION_RULE;
+    assert_false(operation_persists(&operation));
+    operation.kind = (enum operation_kind)77;
+    assert_false(operation_validate(&operation, &err));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_validate),
+        cmocka_unit_test(test_validate_sysctl),
+        cmocka_unit_test(test_validate_tailscale),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_removes_only_own),
+        cmocka_unit_test(test_check_tailscale),
+        cmocka_unit_test(test_check_sysctl),
+        cmocka_unit_test(test_predict_is_idempotent),
+        cmocka_unit_test(test_predict_in_place),
+        cmocka_unit_test(test_predict_sysctl),
+        cmocka_unit_test(test_predict_tailscale),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_kinds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
