@@ -13,7 +13,6 @@
 
 #include "common/core/mem.h"
 #include "common/net/fib_table.h"
-#include "common/net/render.h"
 
 struct fib {
     const struct snapshot *snapshot;
@@ -239,27 +238,89 @@ static bool is_blackhole(const struct fib *fib, const struct route *route)
     return object != NULL && !object->group && object->blackhole;
 }
 
-/* The first usable route of the longest prefix, else of the prefixes around it. */
-static const struct route *find_route(const struct fib *fib, const struct fib_table *table,
-                                      const struct flow *flow, uint32_t oif,
-                                      const struct hop **ret_hop)
+/* IPv6 keeps its refusals on lo: who is bound to a device does not find them. */
+static bool is_usable(const struct fib *fib, const struct route *route, uint32_t oif,
+                      const struct hop *hop)
 {
-    int64_t at = fib_table_find(table, &flow->destination);
+    if (hop != NULL || is_blackhole(fib, route))
+        return true;
+    if (oif != 0 && route->destination.address.family == FAMILY_IPV6)
+        return false;
+    return !needs_hop(route);
+}
+
+static bool is_asked_for(const struct route *route, const struct flow *flow)
+{
+    return (route->tos == 0 || route->tos == flow->tos) &&
+           prefix_takes(&route->source, &flow->source, flow->destination.family);
+}
+
+/* Where the search is, and what it may not look at any more. */
+struct search {
+    const struct fib *fib;
+    const struct fib_table *table;
+    const struct flow *flow;
+    uint32_t oif;
+    bool landed;  /* a prefix was looked into */
+    bool passing; /* all of one leaf: entries that begin at `passed` */
+    struct address passed;
+};
+
+/* IPv6 source routes stand in a tree of their own below the prefix: when none of them takes the
+ * packet, the kernel leaves the prefix, also its routes without a source (fib6_node_lookup_1). Not
+ * at ::/0, and not on the way back from a longer one (fib6_backtrack). */
+static bool is_left(const struct search *search, const struct fib_entry *entry)
+{
+    const struct route *first = search->table->routes[entry->first];
+    bool taken = search->landed || first->source.len == 0 || entry->destination.len == 0;
+
+    for (uint32_t i = 0; i < entry->count && !taken; i++) {
+        const struct route *route = search->table->routes[entry->first + i];
+
+        taken = route->source.len > 0 && is_asked_for(route, search->flow);
+    }
+    return !taken;
+}
+
+/* The first usable route of one prefix. An IPv4 nexthop object without a usable hop ends the whole
+ * leaf of the trie (fib_table_lookup, `goto miss`): all prefixes that begin at the same address. */
+static const struct route *search_entry(struct search *search, const struct fib_entry *entry,
+                                        const struct hop **ret_hop)
+{
+    for (uint32_t i = 0; i < entry->count; i++) {
+        const struct route *route = search->table->routes[entry->first + i];
+
+        if (!is_asked_for(route, search->flow))
+            continue;
+        *ret_hop = choose_hop(search->fib, route, search->oif);
+        if (is_usable(search->fib, route, search->oif, *ret_hop))
+            return route;
+        if (route->nexthop_id != 0 && search->table->family == FAMILY_IPV4) {
+            search->passing = true;
+            search->passed = entry->destination.address;
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* The first usable route of the longest prefix, else of the prefixes around it. */
+static const struct route *find_route(struct search *search, const struct hop **ret_hop)
+{
+    const struct fib_table *table = search->table;
+    int64_t at = fib_table_find(table, &search->flow->destination);
 
     for (; at >= 0; at = table->entries[at].parent) {
         const struct fib_entry *entry = &table->entries[at];
+        const struct route *route;
 
-        for (uint32_t i = 0; i < entry->count; i++) {
-            const struct route *route = table->routes[entry->first + i];
-
-            if (route->tos != 0 && route->tos != flow->tos)
-                continue;
-            if (!prefix_takes(&route->source, &flow->source, table->family))
-                continue;
-            *ret_hop = choose_hop(fib, route, oif);
-            if (*ret_hop != NULL || !needs_hop(route) || is_blackhole(fib, route))
-                return route;
-        }
+        if ((search->passing && address_equal(&entry->destination.address, &search->passed)) ||
+            is_left(search, entry))
+            continue;
+        search->landed = true;
+        route = search_entry(search, entry, ret_hop);
+        if (route != NULL)
+            return route;
     }
     return NULL;
 }
@@ -314,9 +375,10 @@ static struct address choose_source(const struct fib *fib, const struct flow *fl
 static bool look_up_table(const struct fib *fib, const struct rule *rule, const struct flow *flow,
                           uint32_t oif, struct fib_decision *ret_decision)
 {
-    const struct fib_table *table = find_table(fib, rule->family, rule->table);
+    struct search search = {
+        .fib = fib, .table = find_table(fib, rule->family, rule->table), .flow = flow, .oif = oif};
     const struct hop *hop = NULL;
-    const struct route *route = table ? find_route(fib, table, flow, oif, &hop) : NULL;
+    const struct route *route = search.table != NULL ? find_route(&search, &hop) : NULL;
     enum fib_outcome outcome;
 
     if (route == NULL)
@@ -391,62 +453,6 @@ void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decis
         }
     }
     ret_decision->source = choose_source(fib, flow, ret_decision->route, ret_decision->hop);
-}
-
-/* ---- for people -------------------------------------------------------------------------------
- */
-
-static void explain_route(const struct fib *fib, const struct fib_decision *decision,
-                          struct text *out)
-{
-    static const char *const types[] = {
-        [RTN_LOCAL] = "local ",         [RTN_BROADCAST] = "broadcast ",
-        [RTN_BLACKHOLE] = "blackhole ", [RTN_UNREACHABLE] = "unreachable ",
-        [RTN_PROHIBIT] = "prohibit ",   [RTN_THROW] = "throw ",
-    };
-    const struct route *route = decision->route;
-    char destination[PREFIX_TEXT_SIZE];
-    char gateway[ADDRESS_TEXT_SIZE];
-
-    if (route->type < sizeof(types) / sizeof(types[0]) && types[route->type] != NULL)
-        text_add(out, "%s", types[route->type]);
-    text_add(out, "%s",
-             route->destination.len > 0 ? prefix_format(&route->destination, destination)
-                                        : "default");
-    if (decision->hop != NULL) {
-        const struct link *link = snapshot_find_link(fib->snapshot, decision->hop->link);
-
-        if (address_is_set(&decision->hop->gateway))
-            text_add(out, " via %s", address_format(&decision->hop->gateway, gateway));
-        if (link != NULL)
-            text_add(out, " dev %s", link->name);
-        else
-            text_add(out, " dev if%u", decision->hop->link);
-    }
-}
-
-void fib_explain(const struct fib *fib, const struct fib_decision *decision, struct text *out)
-{
-    static const char *const outcomes[] = {
-        [FIB_FORWARD] = "forward",         [FIB_LOCAL] = "local",
-        [FIB_UNREACHABLE] = "unreachable", [FIB_PROHIBIT] = "prohibit",
-        [FIB_BLACKHOLE] = "blackhole",
-    };
-    _Static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == FIB_OUTCOME_COUNT, "name each");
-
-    if (decision->rule == NULL) {
-        text_add(out, "no rule and no route: unreachable");
-        return;
-    }
-    text_add(out, "rule %u", decision->rule->priority);
-    if (decision->route == NULL) {
-        text_add(out, ": %s", outcomes[decision->outcome]);
-        return;
-    }
-    text_add(out, ", table ");
-    render_table(decision->route->table, out);
-    text_add(out, ", ");
-    explain_route(fib, decision, out);
 }
 
 const struct snapshot *fib_snapshot(const struct fib *fib)
