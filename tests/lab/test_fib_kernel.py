@@ -164,7 +164,8 @@ class World:
         words = [self.address()]
         incoming = self.dice.random() < 0.25
         if incoming:
-            words += ["from", "10.9.9.9" if self.family == 4 else self.address(), "iif", self.dice.choice(DEVICES)]
+            foreign = "10.9.9.9" if self.family == 4 else self.address()
+            words += ["from", foreign, "iif", self.dice.choice(DEVICES)]
         elif self.dice.random() < 0.5:
             words += ["from", self.own(self.dice.randrange(4))]
         elif self.dice.random() < 0.2:
@@ -203,6 +204,7 @@ def ask_model(world, questions):
     done = subprocess.run([str(find_model())], input=text, capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(questions)
     return ["unreachable" if family == 4 and "oif" in words and said in REFUSALS else said
             for words, said in zip(questions, done.stdout.splitlines())]
 
