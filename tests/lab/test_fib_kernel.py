@@ -123,7 +123,8 @@ class World:
                 words += ["tos", "0x10"]
             verb = self.dice.choice(["add", "append"]) if self.family == 4 else "add"
             if self.ip("route", verb, *words).returncode == 0:
-                self.lines.append(" ".join(["route", *(["-6"] if self.family == 6 else []), *words]))
+                ipv6 = ["-6"] if self.family == 6 else []
+                self.lines.append(" ".join(["route", *ipv6, *words]))
 
     def make_rules(self, rules, usual=False):
         for priority, rest in rules:
