@@ -95,7 +95,7 @@ static int set_usage(mbedtls_x509write_cert *cert, enum pki_usage usage)
     const char *oid = usage == PKI_CONTROLLER ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
     size_t oid_len = usage == PKI_CONTROLLER ? MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)
                                              : MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH);
-    unsigned char buffer[64];
+    unsigned char buffer[64] = {0};
     unsigned char *at = buffer + sizeof(buffer);
     int len = mbedtls_asn1_write_oid(&at, buffer, oid, oid_len);
 

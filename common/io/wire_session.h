@@ -10,6 +10,13 @@ enum { WIRE_PROTOCOL = 1 };
 
 enum session_request_kind { ASK_HELLO_BEGIN, ASK_HELLO, ASK_REPORT, ASK_POLL, SESSION_REQUEST_COUNT };
 
+struct source_seen {
+    struct nonce nonce;
+    char witness[NAME_SIZE];
+    bool counts;
+    char why[REASON_SIZE];
+};
+
 struct session_request {
     enum session_request_kind kind;
     unsigned protocol;                 /* hello begin */
@@ -33,6 +40,8 @@ struct session_request {
     uint32_t drift_count;
     char (*drift)[SENTENCE_SIZE];      /* owned */
     int64_t event_at_us;
+    uint32_t sources_count;
+    struct source_seen sources[16];    /* what this agent told its guard of witnesses */
 };
 void session_request_done(struct session_request *request);
 struct wire_bytes wire_encode_session_request(const struct session_request *request);

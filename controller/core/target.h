@@ -47,7 +47,7 @@ struct target_record {
     enum target_says says;
     bool in_doubt;      /* from sending start until its signed receipt */
     bool listed;        /* not back yet: unreachable, or its revert is incomplete */
-    struct nonce start; /* of its generation; zero: not known */
+    struct generation_id generation; /* on trial or confirmed; start zero: not known */
     enum end_cause cause;
     char reason[REASON_SIZE]; /* its receipt's, or its last refusal's */
 };

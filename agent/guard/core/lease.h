@@ -13,7 +13,6 @@
 struct trial_terms {
     char node[NAME_SIZE];
     int64_t soak_ms, lease_ms, period_ms, apply_ms, settle_ms, grace_ms, revert_budget_ms;
-    unsigned soak_s;
     uint32_t quorum;
     uint32_t witnesses_count;
     char witnesses[NODES_MAX][NAME_SIZE];
@@ -28,22 +27,32 @@ struct trial_terms {
     struct record_begin begin;
 };
 
+/* Fills all of it; node has a plan in the manifest. begin's operations come with ON_PREPARED. */
+void trial_terms_fill(struct trial_terms *terms, const char *node,
+                      const struct guard_prepare *prepare);
+
 enum { NONCES_MAX = 128 }; /* the newest are kept */
 
 struct lease_nonce {
     struct nonce nonce;
     uint32_t number; /* from 1 */
     mono_t issued_at;
-    bool fresh, last;
+    bool last;
+};
+
+/* Issue of the newest nonce that was proven, and of the newest `last` one; LEASE_UNPROVEN: none. */
+enum { LEASE_UNPROVEN = -1 };
+struct lease_proof {
+    mono_t any, last;
 };
 
 struct lease_witness {
-    bool has_baseline;    /* without one it does not count */
-    bool barred;          /* the own agent said that its source does not count */
-    uint32_t heard;       /* number of the newest nonce it spoke over */
-    uint32_t passed;      /* newest nonce over which it said pass */
-    uint32_t seen;        /* newest nonce for which its source counted */
-    mono_t proven_at;     /* issue of the newest nonce that it proved; MONO_NEVER: none */
+    bool has_baseline; /* without one it does not count */
+    bool barred;       /* the own agent said that its source does not count */
+    uint32_t heard;    /* number of the newest nonce it spoke over */
+    uint32_t passed, failed; /* newest nonces over which it said so */
+    uint32_t seen;           /* newest nonce for which its source counted */
+    struct lease_proof proof;
     mono_t failing_since; /* MONO_NEVER: it does not fail */
 };
 
@@ -59,35 +68,45 @@ struct lease {
     struct lease_witness witnesses[NODES_MAX];
     struct lease_check checks[CHECKS_MAX];
     uint32_t own_heard;
-    mono_t own_proven_at;
-    mono_t first_issued_at, last_issued_at; /* of the newest */
-    mono_t proven_until; /* the deadline; starts as start + apply + settle + lease */
-    bool first_answered, last_answered;
+    struct lease_proof own, all; /* all: own and quorum */
+    mono_t first_issued_at;
+    mono_t until; /* the deadline: first start + apply + settle + lease, then by proof */
 };
 
-/* Starts with the deadline before the first answer; keeps baselines that were taken. */
-void lease_begin(struct lease *lease, const struct trial_terms *terms, mono_t started_at);
 void lease_init(struct lease *lease);
 
-/* Takes a baseline statement over the prepare nonce. */
+/* Takes a verified baseline statement over the prepare nonce. */
 void lease_take_baseline(struct lease *lease, const struct trial_terms *terms,
                          const struct statement *statement);
-uint32_t lease_count_baselines(const struct lease *lease, const struct trial_terms *terms);
 
+/* Whether this statement makes its signer a witness who counts, should its source. */
+bool lease_is_baseline(const struct trial_terms *terms, const struct statement *statement);
+int lease_find_witness(const struct trial_terms *terms, const char *name); /* -1: none */
+
+/* The first touch: the deadline runs from here. */
+void lease_begin(struct lease *lease, const struct trial_terms *terms, mono_t started_at);
 const struct lease_nonce *lease_issue(struct lease *lease, const struct nonce *nonce, mono_t now,
-                                      bool fresh, bool last);
+                                      bool last);
 
 /* Takes a verified renewal; passes over what is not over one of its nonces younger than a lease. */
 void lease_take(struct lease *lease, const struct trial_terms *terms,
                 const struct statement *statement, mono_t now);
+
+/* Takes what the own agent says of a witness's source, for that nonce. */
 void lease_take_source(struct lease *lease, const struct trial_terms *terms,
                        const struct guard_event *ev);
+void lease_bar(struct lease *lease, const struct trial_terms *terms, const char *witness,
+               bool counts);
+
+/* The last nonce was answered, and the answer is younger than a lease. */
+bool lease_last_answered(const struct lease *lease, const struct trial_terms *terms, mono_t now);
 
 /* When somebody who counts will have failed longer than the grace, and who; MONO_NEVER if none. */
-mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms,
-                           char *ret_who, size_t size);
-/* No counting witness and no held check fails now, and every check in `fixes` passes. The reason
- * says which does not. */
+mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
+                           size_t size);
+
+/* No counting witness and no held check fails now, and every check in `fixes` passes; what does not
+ * goes to ret_why. */
 bool lease_may_confirm(const struct lease *lease, const struct trial_terms *terms, char *ret_why,
                        size_t size);
 

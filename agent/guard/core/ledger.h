@@ -17,9 +17,7 @@ struct ledger_generation {
     struct record_begin begin;
     unsigned soak_s;
     bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone */
-    bool restored[OPERATIONS_MAX];
-    enum mark mark; /* the last one; MARK_EXPIRED before any */
-    bool marked;
+    enum mark mark;               /* the last one, but for MARK_INCOMPLETE */
     enum end_cause cause; /* why it reverts or pops */
     char reason[REASON_SIZE];
 };

@@ -34,31 +34,32 @@ enum trial_state {
     TRIAL_STATE_COUNT,
 };
 
-/* Lives in the caller's storage (about 100 KB). Callers read; only trial*.c write. */
+/* Lives in the caller's storage (about 60 KB). Callers read; only trial*.c write. */
 struct trial {
     enum trial_state state;
     struct ledger *ledger; /* borrowed */
     char node[NAME_SIZE];
+    mono_t now, state_since;
     struct nonce stack_nonce; /* of the latest hello; zero: none yet */
     struct generation_id id;  /* of what is open; start is the prepare nonce */
     struct trial_terms terms;
     struct lease lease;
-    mono_t now; /* of the last event */
-    mono_t nonce_at, started_at, state_since;
-    mono_t soak_from; /* first nonce answered */
-    mono_t next_nonce_at;
-    uint32_t operation;     /* being applied */
-    uint64_t record_number; /* last asked for */
-    uint64_t record_awaited;
-    mono_t record_retry_at; /* the disk refused an end's record: asked for again */
+    mono_t nonce_at, started_at;       /* prepare nonce's issue; first touch */
+    mono_t soak_from;                  /* the first nonce was answered */
+    mono_t next_nonce_at, next_last_at;
+    uint32_t operation; /* being applied */
     struct revert revert;
-    bool pops; /* what reverts is a generation, not a trial */
-    bool popping_down;
+    bool pops;         /* what reverts is a generation, not a trial */
+    bool pops_further; /* down to and with this one */
     struct generation_id down_to;
     enum end_cause cause;
     char reason[REASON_SIZE];
-    bool incomplete_recorded, over_budget, disk_failed;
-    mono_t verify_again_at;
+    bool incomplete_said, over_budget, disk_failed;
+    mono_t budget_until, verify_at; /* verify again; MONO_NEVER: it is being done */
+    uint64_t record_number, record_awaited; /* last asked for; the one that the state waits for */
+    bool end_pending, receipt_pending;      /* being written */
+    enum mark end_mark;
+    mono_t end_retry_at, receipt_retry_at; /* the disk refused: asked again then */
 };
 
 /* Starts idle. ledger has taken the journal's records; ON_BOOT must be the first event. */
@@ -75,9 +76,11 @@ bool trial_is_open(const struct trial *trial); /* something was or may have been
 /* 0 before the soak begins counting down from soak_s. */
 unsigned trial_soak_left_s(const struct trial *trial);
 
-/* The table, for diagrams and tests: row i, or false behind the last. */
+/* The table, for diagrams and tests: row i, or false behind the last. from: bits by state; to:
+ * TRIAL_STATE_COUNT when the state stays. */
 struct trial_row {
-    enum trial_state from, to;
+    unsigned from;
+    enum trial_state to;
     enum guard_event_kind on;
     const char *if_name, *do_name, *because;
 };

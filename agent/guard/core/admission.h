@@ -1,0 +1,30 @@
+/*
+ * admission: what the guard lets in: may this be prepared, started, aborted, popped?
+ *
+ * Questions only; each refusal names what was found and what is accepted.
+ */
+#ifndef AGENT_GUARD_CORE_ADMISSION_H
+#define AGENT_GUARD_CORE_ADMISSION_H
+
+#include "agent/guard/core/trial.h"
+
+enum { NONCE_AGE_MAX_MS = 30000 }; /* docs/protocol.md rule 3 */
+
+/* Rule 1, but for what only a snapshot can show. */
+bool admission_check_prepare(const struct trial *trial, const struct guard_event *ev,
+                             struct err *err);
+
+/* Rules 2 to 4: this nonce, young, a baseline of the quorum, and every earlier guard standing. */
+bool admission_check_start(const struct trial *trial, const struct guard_event *ev,
+                           struct err *err);
+
+/* Rule 14: the controller quotes the latest hello. */
+bool admission_check_end(const struct trial *trial, const struct guard_event *ev, struct err *err);
+
+/* Rules 16 and 17. */
+bool admission_check_pop(const struct trial *trial, const struct guard_event *ev, struct err *err);
+
+/* Does the statement answer this trial's prepare nonce, with a good signature? */
+bool admission_answers(const struct trial *trial, const struct guard_statement *given);
+
+#endif

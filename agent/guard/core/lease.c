@@ -1,0 +1,375 @@
+/*
+ * lease: how long a node on trial may stand: its nonces, and who has proven it over which.
+ */
+#include "agent/guard/core/lease.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/text.h"
+
+static const struct lease_proof unproven = {LEASE_UNPROVEN, LEASE_UNPROVEN};
+
+void lease_init(struct lease *lease)
+{
+    memset(lease, 0, sizeof(*lease));
+    lease->own = unproven;
+    lease->all = unproven;
+    lease->first_issued_at = MONO_NEVER;
+    lease->until = MONO_NEVER;
+    for (unsigned i = 0; i < NODES_MAX; i++) {
+        lease->witnesses[i].proof = unproven;
+        lease->witnesses[i].failing_since = MONO_NEVER;
+    }
+    for (unsigned i = 0; i < CHECKS_MAX; i++)
+        lease->checks[i].failing_since = MONO_NEVER;
+}
+
+/* ---- terms ---------------------------------------------------------------------------------- */
+
+static bool is_fixed(const struct manifest *manifest, const char *check)
+{
+    for (uint32_t i = 0; i < manifest->fixes_count; i++) {
+        if (text_equal(manifest->fixes[i], check))
+            return true;
+    }
+    return false;
+}
+
+static void fill_checks(struct trial_terms *terms, const struct manifest *manifest,
+                        const struct manifest_plan *plan)
+{
+    terms->checks_count = plan->checks_count;
+    for (uint32_t i = 0; i < plan->checks_count; i++) {
+        text_copy(terms->checks[i].name, NAME_SIZE, plan->checks[i].name);
+        terms->checks[i].critical = plan->checks[i].severity == SEVERITY_CRITICAL;
+        terms->checks[i].fixes = is_fixed(manifest, plan->checks[i].name);
+    }
+}
+
+static void fill_earlier(struct trial_terms *terms, const struct manifest *manifest)
+{
+    int stage = manifest_stage_of(manifest, terms->node);
+
+    for (int s = 0; s < stage; s++) {
+        for (uint32_t n = 0; n < manifest->stages[s].nodes_count; n++) {
+            if (terms->earlier_count < NODES_MAX)
+                text_copy(terms->earlier[terms->earlier_count++], NAME_SIZE,
+                          manifest->stages[s].nodes[n]);
+        }
+    }
+}
+
+static void fill_begin(struct record_begin *begin, const struct guard_prepare *prepare)
+{
+    const struct approval *approval = prepare->approval;
+
+    text_copy(begin->change, NAME_SIZE, prepare->manifest->change);
+    begin->not_after = approval->not_after;
+    begin->objects_count = prepare->objects_count;
+    if (begin->objects_count > sizeof(begin->objects) / sizeof(begin->objects[0]))
+        begin->objects_count = sizeof(begin->objects) / sizeof(begin->objects[0]);
+    for (uint32_t i = 0; i < begin->objects_count; i++)
+        text_copy(begin->objects[i], sizeof(begin->objects[i]), prepare->objects[i]);
+    begin->lifts_count = approval->lifts_count;
+    for (uint32_t i = 0; i < approval->lifts_count && i < LIFTS_MAX; i++) {
+        begin->lifts[i].receipt = approval->lifts[i].receipt;
+        begin->lifts[i].named = approval->lifts[i].reason[0] != '\0';
+    }
+}
+
+void trial_terms_fill(struct trial_terms *terms, const char *node,
+                      const struct guard_prepare *prepare)
+{
+    const struct manifest *m = prepare->manifest;
+    const struct manifest_plan *plan = manifest_find_plan(m, node);
+
+    memset(terms, 0, sizeof(*terms));
+    text_copy(terms->node, NAME_SIZE, node);
+    terms->soak_ms = (int64_t)m->soak_s * 1000;
+    terms->lease_ms = (int64_t)m->lease_s * 1000;
+    terms->period_ms = (int64_t)m->period_s * 1000;
+    terms->apply_ms = (int64_t)m->apply_s * 1000;
+    terms->settle_ms = (int64_t)m->settle_s * 1000;
+    terms->grace_ms = (int64_t)m->grace_s * 1000;
+    terms->revert_budget_ms = (int64_t)m->revert_budget_s * 1000;
+    terms->quorum = plan->quorum;
+    terms->witnesses_count = plan->witnesses_count;
+    memcpy(terms->witnesses, plan->witnesses, sizeof(terms->witnesses));
+    fill_checks(terms, m, plan);
+    fill_earlier(terms, m);
+    fill_begin(&terms->begin, prepare);
+}
+
+/* ---- baseline ------------------------------------------------------------------------------- */
+
+int lease_find_witness(const struct trial_terms *terms, const char *name)
+{
+    for (uint32_t i = 0; i < terms->witnesses_count; i++) {
+        if (text_equal(terms->witnesses[i], name))
+            return (int)i;
+    }
+    return -1;
+}
+
+static enum verdict_value worst_of(const struct statement *statement)
+{
+    enum verdict_value worst = statement->own_failing ? VERDICT_FAIL : VERDICT_PASS;
+
+    for (uint32_t i = 0; i < statement->verdicts_count; i++)
+        worst = verdict_worst(worst, statement->verdicts[i].value);
+    if (statement->verdicts_count == 0)
+        worst = verdict_worst(worst, VERDICT_UNKNOWN);
+    return worst;
+}
+
+static enum verdict_value verdict_of(const struct statement *statement, const char *check)
+{
+    for (uint32_t i = 0; i < statement->verdicts_count; i++) {
+        if (text_equal(statement->verdicts[i].check, check))
+            return statement->verdicts[i].value;
+    }
+    return VERDICT_UNKNOWN;
+}
+
+/* Whoever fails before the change proves nothing by failing in it (docs/protocol.md rule 2). */
+bool lease_is_baseline(const struct trial_terms *terms, const struct statement *statement)
+{
+    return statement->phase == PHASE_BASELINE &&
+           lease_find_witness(terms, statement->signer) >= 0 &&
+           worst_of(statement) == VERDICT_PASS;
+}
+
+void lease_take_baseline(struct lease *lease, const struct trial_terms *terms,
+                         const struct statement *statement)
+{
+    if (statement->phase != PHASE_BASELINE)
+        return;
+    if (lease_is_baseline(terms, statement))
+        lease->witnesses[lease_find_witness(terms, statement->signer)].has_baseline = true;
+    if (!text_equal(statement->signer, terms->node))
+        return;
+    for (uint32_t i = 0; i < terms->checks_count; i++)
+        lease->checks[i].excused = verdict_of(statement, terms->checks[i].name) == VERDICT_FAIL;
+}
+
+/* ---- nonces and proofs ---------------------------------------------------------------------- */
+
+void lease_begin(struct lease *lease, const struct trial_terms *terms, mono_t started_at)
+{
+    lease->until = started_at + terms->apply_ms + terms->settle_ms + terms->lease_ms;
+}
+
+const struct lease_nonce *lease_issue(struct lease *lease, const struct nonce *nonce, mono_t now,
+                                      bool last)
+{
+    struct lease_nonce *issued = &lease->nonces[lease->nonces_count % NONCES_MAX];
+
+    issued->nonce = *nonce;
+    issued->number = ++lease->nonces_count;
+    issued->issued_at = now;
+    issued->last = last;
+    if (issued->number == 1)
+        lease->first_issued_at = now;
+    return issued;
+}
+
+/* One of its own; NULL for any other, and for those that newer ones have pushed out. */
+static const struct lease_nonce *find_nonce(const struct lease *lease, const struct nonce *nonce)
+{
+    for (uint32_t i = 0; i < NONCES_MAX && i < lease->nonces_count; i++) {
+        if (nonce_equal(&lease->nonces[i].nonce, nonce))
+            return &lease->nonces[i];
+    }
+    return NULL;
+}
+
+static void raise(mono_t *at, mono_t to)
+{
+    if (to > *at)
+        *at = to;
+}
+
+static void prove(struct lease_proof *proof, const struct lease_nonce *nonce)
+{
+    raise(&proof->any, nonce->issued_at);
+    if (nonce->last)
+        raise(&proof->last, nonce->issued_at);
+}
+
+static bool counts(const struct lease_witness *witness)
+{
+    return witness->has_baseline && !witness->barred;
+}
+
+/* The quorum-th newest of what the counting witnesses proved; LEASE_UNPROVEN if they are fewer. */
+static mono_t quorum_of(const struct lease *lease, const struct trial_terms *terms, bool last)
+{
+    mono_t best = LEASE_UNPROVEN;
+
+    for (uint32_t i = 0; i < terms->witnesses_count; i++) {
+        const struct lease_witness *at = &lease->witnesses[i];
+        mono_t proven = last ? at->proof.last : at->proof.any;
+        uint32_t as_new = 0;
+
+        for (uint32_t j = 0; j < terms->witnesses_count; j++) {
+            const struct lease_witness *other = &lease->witnesses[j];
+
+            as_new += counts(other) && (last ? other->proof.last : other->proof.any) >= proven;
+        }
+        if (counts(at) && as_new >= terms->quorum)
+            raise(&best, proven);
+    }
+    return best;
+}
+
+/* docs/protocol.md rule 10: the oldest of what the quorum and the node itself have proven. */
+static void renew(struct lease *lease, const struct trial_terms *terms)
+{
+    mono_t any = mono_min(quorum_of(lease, terms, false), lease->own.any);
+
+    raise(&lease->all.last, mono_min(quorum_of(lease, terms, true), lease->own.last));
+    if (any <= lease->all.any)
+        return;
+    lease->all.any = any;
+    lease->until = any + terms->lease_ms;
+}
+
+static void take_own(struct lease *lease, const struct trial_terms *terms,
+                     const struct statement *statement, const struct lease_nonce *nonce, mono_t now)
+{
+    bool proven = true;
+
+    if (nonce->number < lease->own_heard)
+        return;
+    lease->own_heard = nonce->number;
+    for (uint32_t i = 0; i < terms->checks_count; i++) {
+        struct lease_check *check = &lease->checks[i];
+        bool held = terms->checks[i].critical && !check->excused;
+
+        check->value = verdict_of(statement, terms->checks[i].name);
+        if (check->value == VERDICT_PASS)
+            check->failing_since = MONO_NEVER;
+        else if (check->value == VERDICT_FAIL && held)
+            check->failing_since = mono_min(check->failing_since, now);
+        proven &= !held || check->value == VERDICT_PASS;
+    }
+    if (proven)
+        prove(&lease->own, nonce);
+}
+
+/* A pass proves only with a source that counted for the same nonce. */
+static void join_source(struct lease_witness *witness, const struct lease_nonce *nonce)
+{
+    if (witness->passed == nonce->number && witness->seen == nonce->number)
+        prove(&witness->proof, nonce);
+}
+
+static void take_witness(struct lease_witness *witness, const struct statement *statement,
+                         const struct lease_nonce *nonce, mono_t now)
+{
+    enum verdict_value value = worst_of(statement);
+
+    if (nonce->number < witness->heard)
+        return;
+    witness->heard = nonce->number;
+    if (value == VERDICT_FAIL) {
+        witness->failed = nonce->number;
+        witness->failing_since = mono_min(witness->failing_since, now);
+    } else if (value == VERDICT_PASS && witness->failed != nonce->number) {
+        witness->passed = nonce->number;
+        witness->failing_since = MONO_NEVER;
+        join_source(witness, nonce);
+    }
+}
+
+void lease_take(struct lease *lease, const struct trial_terms *terms,
+                const struct statement *statement, mono_t now)
+{
+    const struct lease_nonce *nonce = find_nonce(lease, &statement->nonce);
+    int witness = lease_find_witness(terms, statement->signer);
+
+    if (nonce == NULL || now >= nonce->issued_at + terms->lease_ms)
+        return; /* docs/protocol.md rule 7 */
+    if (statement->phase != PHASE_RENEWAL || !text_equal(statement->subject, terms->node))
+        return;
+    if (text_equal(statement->signer, terms->node))
+        take_own(lease, terms, statement, nonce, now);
+    else if (witness >= 0)
+        take_witness(&lease->witnesses[witness], statement, nonce, now);
+    renew(lease, terms);
+}
+
+void lease_bar(struct lease *lease, const struct trial_terms *terms, const char *witness,
+               bool does_count)
+{
+    int at = lease_find_witness(terms, witness);
+
+    if (at < 0)
+        return;
+    lease->witnesses[at].barred = !does_count;
+    if (!does_count)
+        lease->witnesses[at].failing_since = MONO_NEVER;
+}
+
+void lease_take_source(struct lease *lease, const struct trial_terms *terms,
+                       const struct guard_event *ev)
+{
+    const struct lease_nonce *nonce = find_nonce(lease, &ev->source.nonce);
+    int at = lease_find_witness(terms, ev->source.witness);
+
+    if (nonce == NULL || at < 0 || ev->now >= nonce->issued_at + terms->lease_ms)
+        return;
+    lease_bar(lease, terms, ev->source.witness, ev->source.counts);
+    if (ev->source.counts && nonce->number > lease->witnesses[at].seen) {
+        lease->witnesses[at].seen = nonce->number;
+        join_source(&lease->witnesses[at], nonce);
+    }
+    renew(lease, terms);
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+bool lease_last_answered(const struct lease *lease, const struct trial_terms *terms, mono_t now)
+{
+    return lease->all.last != LEASE_UNPROVEN && now < lease->all.last + terms->lease_ms;
+}
+
+mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
+                           size_t size)
+{
+    mono_t until = MONO_NEVER;
+
+    for (uint32_t i = 0; i < terms->witnesses_count; i++) {
+        mono_t ends = mono_add(lease->witnesses[i].failing_since, terms->grace_ms);
+
+        if (counts(&lease->witnesses[i]) && ends < until) {
+            until = ends;
+            snprintf(ret_who, size, "witness %s: fail", terms->witnesses[i]);
+        }
+    }
+    for (uint32_t i = 0; i < terms->checks_count; i++) {
+        mono_t ends = mono_add(lease->checks[i].failing_since, terms->grace_ms);
+
+        if (ends < until) {
+            until = ends;
+            snprintf(ret_who, size, "check %s: fail", terms->checks[i].name);
+        }
+    }
+    return until;
+}
+
+bool lease_may_confirm(const struct lease *lease, const struct trial_terms *terms, char *ret_why,
+                       size_t size)
+{
+    if (lease_failing_until(lease, terms, ret_why, size) != MONO_NEVER)
+        return false;
+    for (uint32_t i = 0; i < terms->checks_count; i++) {
+        if (terms->checks[i].fixes && lease->checks[i].value != VERDICT_PASS) {
+            snprintf(ret_why, size, "check %s, which the change is to fix: %s",
+                     terms->checks[i].name, verdict_format(lease->checks[i].value));
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,460 @@
+/*
+ * ledger: the guard's memory as the sum of its journal's records.
+ */
+#include "agent/guard/core/ledger.h"
+
+#include <string.h>
+
+#include "common/core/text.h"
+
+void ledger_init(struct ledger *ledger)
+{
+    memset(ledger, 0, sizeof(*ledger));
+}
+
+const struct ledger_generation *ledger_top(const struct ledger *ledger)
+{
+    if (ledger->generations_count == 0)
+        return NULL;
+    return &ledger->generations[ledger->generations_count - 1];
+}
+
+const struct ledger_generation *ledger_find(const struct ledger *ledger,
+                                            const struct generation_id *id)
+{
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        if (generation_id_equal(&ledger->generations[i].id, id))
+            return &ledger->generations[i];
+    }
+    return NULL;
+}
+
+const struct ledger_generation *ledger_find_attempt(const struct ledger *ledger,
+                                                    const struct attempt *attempt)
+{
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        if (attempt_equal(&ledger->generations[i].id.attempt, attempt))
+            return &ledger->generations[i];
+    }
+    return NULL;
+}
+
+const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
+                                             const struct attempt *attempt)
+{
+    for (uint32_t i = ledger->ends_count; i-- > 0;) {
+        if (attempt_equal(&ledger->ends[i].receipt.generation.attempt, attempt))
+            return &ledger->ends[i];
+    }
+    return NULL;
+}
+
+const struct ledger_generation *ledger_standing(const struct ledger *ledger,
+                                                const struct hash *body)
+{
+    for (uint32_t i = ledger->generations_count; i-- > 0;) {
+        const struct ledger_generation *generation = &ledger->generations[i];
+
+        if (hash_equal(&generation->id.attempt.body, body) && generation->mark != MARK_POPPING)
+            return generation;
+    }
+    return NULL;
+}
+
+void ledger_fill_revert(const struct ledger_generation *generation, struct revert *ret_revert)
+{
+    memset(ret_revert, 0, sizeof(*ret_revert));
+    ret_revert->steps_count = generation->begin.operations_count;
+    for (uint32_t i = 0; i < ret_revert->steps_count; i++) {
+        ret_revert->steps[i].touched = generation->touched[i];
+        ret_revert->steps[i].removes = generation->begin.removes[i] != 0;
+        ret_revert->steps[i].retry_at = MONO_NEVER;
+    }
+}
+
+void ledger_fill_stack(const struct ledger *ledger, struct stack *ret_stack)
+{
+    ret_stack->receipt_index = ledger->receipt_index;
+    ret_stack->trial_open = ledger->is_open;
+    if (ledger->is_open)
+        ret_stack->trial = ledger->open.id;
+    ret_stack->generations_count = ledger->generations_count;
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        ret_stack->generations[i].id = ledger->generations[i].id;
+        ret_stack->generations[i].soak_s = ledger->generations[i].soak_s;
+        text_copy(ret_stack->generations[i].change, NAME_SIZE, ledger->generations[i].begin.change);
+    }
+}
+
+bool ledger_needs(const struct ledger *ledger, const struct generation_id *id)
+{
+    if (ledger->is_open && generation_id_equal(&ledger->open.id, id))
+        return true;
+    if (ledger->owes && generation_id_equal(&ledger->owed.generation, id))
+        return true;
+    if (ledger_find(ledger, id) != NULL)
+        return true;
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        if (generation_id_equal(&ledger->ends[i].receipt.generation, id))
+            return true;
+    }
+    return false;
+}
+
+/* ---- taking records ------------------------------------------------------------------------ */
+
+static const struct record_lift *find_lift(const struct record_begin *begin,
+                                           const struct hash *receipt)
+{
+    for (uint32_t i = 0; i < begin->lifts_count; i++) {
+        if (hash_equal(&begin->lifts[i].receipt, receipt))
+            return &begin->lifts[i];
+    }
+    return NULL;
+}
+
+static void raise_sequence(struct ledger *ledger, const struct attempt *attempt)
+{
+    if (attempt->sequence > ledger->sequence) {
+        ledger->sequence = attempt->sequence;
+        ledger->sequence_body = attempt->body;
+    }
+}
+
+static void take_begin(struct ledger *ledger, const struct guard_record *record)
+{
+    if (ledger->is_open || ledger->generations_count == GENERATIONS_MAX)
+        return;
+    memset(&ledger->open, 0, sizeof(ledger->open));
+    ledger->is_open = true;
+    ledger->open.id = record->id;
+    ledger->open.begin = record->begin;
+    ledger->incomplete_told = false;
+    raise_sequence(ledger, &record->id.attempt);
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        const struct record_lift *lift = find_lift(&record->begin, &ledger->ends[i].receipt_hash);
+
+        ledger->ends[i].answered |= lift != NULL;
+        ledger->ends[i].lifted |= lift != NULL && lift->named;
+    }
+}
+
+/* An end is durable from here on; its receipt is owed until it is durable too. */
+static void owe(struct ledger *ledger, enum receipt_kind kind,
+                const struct ledger_generation *generation, const struct guard_record *record)
+{
+    struct receipt *owed = &ledger->owed;
+
+    memset(owed, 0, sizeof(*owed));
+    ledger->owes = true;
+    owed->generation = record->id;
+    owed->kind = kind;
+    owed->cause = record->cause;
+    text_copy(owed->reason, sizeof(owed->reason), record->reason);
+    if (generation == NULL)
+        return;
+    owed->generation = generation->id;
+    owed->soak_s = generation->soak_s;
+    owed->objects_count = generation->begin.objects_count;
+    memcpy(owed->objects, generation->begin.objects, sizeof(owed->objects));
+}
+
+static void take_confirmed(struct ledger *ledger, const struct guard_record *record)
+{
+    struct ledger_generation *top;
+
+    if (!ledger->is_open || ledger->generations_count == GENERATIONS_MAX)
+        return;
+    top = &ledger->generations[ledger->generations_count++];
+    *top = ledger->open;
+    top->soak_s = record->soak_s;
+    ledger->is_open = false;
+    owe(ledger, RECEIPT_CONFIRMED, top, record);
+}
+
+static void take_popped(struct ledger *ledger, const struct guard_record *record)
+{
+    const struct ledger_generation *top = ledger_top(ledger);
+
+    if (top == NULL || !generation_id_equal(&top->id, &record->id))
+        return;
+    owe(ledger, RECEIPT_POPPED, top, record);
+    ledger->generations_count--;
+}
+
+static void take_incomplete(struct ledger *ledger, const struct guard_record *record)
+{
+    const struct ledger_generation *generation =
+        ledger->is_open ? &ledger->open : ledger_top(ledger);
+
+    owe(ledger, RECEIPT_INCOMPLETE, generation, record);
+    ledger->incomplete_told = true;
+}
+
+static void take_reverted(struct ledger *ledger, const struct guard_record *record)
+{
+    if (!ledger->is_open || !generation_id_equal(&ledger->open.id, &record->id))
+        return;
+    owe(ledger, RECEIPT_REVERTED, &ledger->open, record);
+    ledger->is_open = false;
+}
+
+static void take_tombstone(struct ledger *ledger, const struct guard_record *record)
+{
+    if (ledger->is_open && attempt_equal(&ledger->open.id.attempt, &record->id.attempt))
+        ledger->is_open = false;
+    raise_sequence(ledger, &record->id.attempt);
+    owe(ledger, RECEIPT_TOMBSTONE, NULL, record);
+}
+
+static void note_mark(struct ledger *ledger, const struct guard_record *record)
+{
+    struct ledger_generation *at = NULL;
+
+    if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id))
+        at = &ledger->open;
+    else if (ledger->generations_count > 0)
+        at = &ledger->generations[ledger->generations_count - 1];
+    if (at == NULL || !generation_id_equal(&at->id, &record->id) || record->mark == MARK_INCOMPLETE)
+        return;
+    at->mark = record->mark;
+    at->cause = record->cause;
+    text_copy(at->reason, sizeof(at->reason), record->reason);
+    if (record->mark == MARK_POPPING)
+        ledger->incomplete_told = false;
+}
+
+static void take_mark(struct ledger *ledger, const struct guard_record *record)
+{
+    note_mark(ledger, record);
+    switch (record->mark) {
+    case MARK_CONFIRMED:
+        take_confirmed(ledger, record);
+        break;
+    case MARK_REVERTED:
+        take_reverted(ledger, record);
+        break;
+    case MARK_POPPED:
+        take_popped(ledger, record);
+        break;
+    case MARK_INCOMPLETE:
+        take_incomplete(ledger, record);
+        break;
+    case MARK_TOMBSTONE:
+        take_tombstone(ledger, record);
+        break;
+    case MARK_EXPIRED:
+        ledger->is_open = false;
+        break;
+    case MARK_APPLIED:
+    case MARK_CONFIRMING:
+    case MARK_REVERTING:
+    case MARK_POPPING:
+    case MARK_COUNT:
+        break;
+    }
+}
+
+/* What neither bars anything nor is asked for any more. */
+static bool is_spent(const struct ledger *ledger, const struct ledger_end *end)
+{
+    const struct attempt *attempt = &end->receipt.generation.attempt;
+
+    if (attempt->sequence >= ledger->sequence || ledger_find_attempt(ledger, attempt) != NULL)
+        return false;
+    if (!receipt_is_end(&end->receipt))
+        return true;
+    return end->answered && (end->lifted || !receipt_quarantines(&end->receipt));
+}
+
+static bool has_room(const struct ledger *ledger)
+{
+    if (ledger->ends_count < ENDS_MAX)
+        return true;
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        if (is_spent(ledger, &ledger->ends[i]))
+            return true;
+    }
+    return false;
+}
+
+static void remove_end(struct ledger *ledger, uint32_t at)
+{
+    ledger->ends_count--;
+    memmove(&ledger->ends[at], &ledger->ends[at + 1],
+            (ledger->ends_count - at) * sizeof(ledger->ends[0]));
+}
+
+/* A generation has one receipt: its newest. Without room the oldest spent one goes; without a spent
+ * one the oldest at all, which ledger_admits does not let come to pass. */
+static void make_room(struct ledger *ledger, const struct generation_id *id)
+{
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        if (generation_id_equal(&ledger->ends[i].receipt.generation, id)) {
+            remove_end(ledger, i);
+            return;
+        }
+    }
+    if (ledger->ends_count < ENDS_MAX)
+        return;
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        if (is_spent(ledger, &ledger->ends[i])) {
+            remove_end(ledger, i);
+            return;
+        }
+    }
+    remove_end(ledger, 0);
+}
+
+static void take_receipt(struct ledger *ledger, const struct guard_record *record)
+{
+    const struct receipt *receipt = &record->receipt.receipt;
+    struct ledger_end *end;
+
+    make_room(ledger, &receipt->generation);
+    end = &ledger->ends[ledger->ends_count++];
+    memset(end, 0, sizeof(*end));
+    end->receipt = *receipt;
+    end->receipt_hash = record->receipt.receipt_hash;
+    if (receipt->index > ledger->receipt_index)
+        ledger->receipt_index = receipt->index;
+    if (ledger->owes && ledger->owed.kind == receipt->kind &&
+        generation_id_equal(&ledger->owed.generation, &receipt->generation))
+        ledger->owes = false;
+}
+
+static void take_floor(struct ledger *ledger, const struct guard_record *record)
+{
+    if (record->floor.sequence > ledger->sequence)
+        ledger->sequence = record->floor.sequence;
+    if (record->floor.receipt_index > ledger->receipt_index)
+        ledger->receipt_index = record->floor.receipt_index;
+    if (record->floor.time_floor > ledger->time_floor)
+        ledger->time_floor = record->floor.time_floor;
+}
+
+static void take_intent(struct ledger *ledger, const struct guard_record *record)
+{
+    if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id) &&
+        record->operation < OPERATIONS_MAX)
+        ledger->open.touched[record->operation] = true;
+}
+
+void ledger_take(struct ledger *ledger, const struct guard_record *record)
+{
+    if (record->at > ledger->time_floor)
+        ledger->time_floor = record->at;
+    switch (record->kind) {
+    case RECORD_FLOOR:
+        take_floor(ledger, record);
+        break;
+    case RECORD_BEGIN:
+        take_begin(ledger, record);
+        break;
+    case RECORD_INTENT:
+        take_intent(ledger, record);
+        break;
+    case RECORD_MARK:
+        take_mark(ledger, record);
+        break;
+    case RECORD_RECEIPT:
+        take_receipt(ledger, record);
+        break;
+    case RECORD_RESULT:
+    case RECORD_ITEM:
+    case RECORD_KIND_COUNT:
+        break;
+    }
+}
+
+/* ---- admission ------------------------------------------------------------------------------ */
+
+static bool touches(const struct receipt *receipt, const char (*objects)[96], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < receipt->objects_count; j++) {
+            if (text_equal(objects[i], receipt->objects[j]))
+                return true;
+        }
+    }
+    return false;
+}
+
+static const struct lift *find_approved(const struct approval *approval, const struct hash *receipt)
+{
+    for (uint32_t i = 0; i < approval->lifts_count; i++) {
+        if (hash_equal(&approval->lifts[i].receipt, receipt))
+            return &approval->lifts[i];
+    }
+    return NULL;
+}
+
+/* docs/protocol.md rule 18: an end bars what was signed before it; a quarantine bars its objects
+ * until an approver names it with a reason. */
+static bool end_admits(const struct ledger_end *end, const struct approval *approval,
+                       bool touches_it, struct err *err)
+{
+    const struct lift *lift = find_approved(approval, &end->receipt_hash);
+    bool quarantines = receipt_quarantines(&end->receipt) && !end->lifted && touches_it;
+    char hash[2 * HASH_SIZE + 1];
+
+    if (!receipt_is_end(&end->receipt))
+        return true;
+    bytes_format_hex(end->receipt_hash.bytes, HASH_SIZE, hash);
+    if (lift == NULL && !end->answered)
+        return err_set(err, ERR_DENIED,
+                       "sequence %llu ended here (%s: %s) and the approval does not contain its "
+                       "receipt %s: sign it again, knowing that",
+                       (unsigned long long)end->receipt.generation.attempt.sequence,
+                       receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause),
+                       hash);
+    if (quarantines && (lift == NULL || lift->reason[0] == '\0'))
+        return err_set(err, ERR_DENIED,
+                       "%s is quarantined since its proof failed (%s): the approval has to name "
+                       "receipt %s with a reason",
+                       end->receipt.objects_count > 0 ? end->receipt.objects[0] : "it",
+                       end->receipt.reason, hash);
+    return true;
+}
+
+static bool sequence_admits(const struct ledger *ledger, const struct attempt *attempt,
+                            struct err *err)
+{
+    if (attempt->sequence < ledger->sequence)
+        return err_set(err, ERR_DENIED, "sequence %llu: accepted are %llu and above",
+                       (unsigned long long)attempt->sequence,
+                       (unsigned long long)ledger->sequence);
+    if (attempt->sequence == ledger->sequence &&
+        !hash_equal(&attempt->body, &ledger->sequence_body) &&
+        !hash_is_zero(&ledger->sequence_body))
+        return err_set(err, ERR_CONFLICT,
+                       "sequence %llu stands for another manifest here: two were signed with it",
+                       (unsigned long long)attempt->sequence);
+    return true;
+}
+
+bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
+                   const char (*objects)[96], uint32_t objects_count, struct err *err)
+{
+    if (ledger->is_open || ledger->owes)
+        return err_set(err, ERR_CONFLICT, "the end of an earlier trial is still being written");
+    if (ledger_find_receipt(ledger, &approval->attempt) != NULL)
+        return err_set(err, ERR_DENIED, "this attempt was made here already: at most once each");
+    if (ledger_standing(ledger, &approval->attempt.body) != NULL)
+        return err_set(err, ERR_CONFLICT, "this manifest stands here already");
+    if (ledger->generations_count == GENERATIONS_MAX)
+        return err_set(err, ERR_LIMIT, "%u generations stand here: accepted are at most %u",
+                       ledger->generations_count, GENERATIONS_MAX);
+    if (!has_room(ledger))
+        return err_set(err, ERR_LIMIT, "%u ends are remembered here and none was answered",
+                       ledger->ends_count);
+    if (!sequence_admits(ledger, &approval->attempt, err))
+        return false;
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        const struct ledger_end *end = &ledger->ends[i];
+
+        if (!end_admits(end, approval, touches(&end->receipt, objects, objects_count), err))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,87 @@
+/*
+ * revert: in which order what was touched is undone, and what a failed step holds up.
+ */
+#include "agent/guard/core/revert.h"
+
+#include <assert.h>
+
+static bool is_over(const struct revert_step *step)
+{
+    return !step->touched || step->outcome == REVERT_DONE || step->outcome == REVERT_LEFT;
+}
+
+bool revert_is_done(const struct revert *revert)
+{
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        if (!is_over(&revert->steps[i]))
+            return false;
+    }
+    return true;
+}
+
+bool revert_is_held_up(const struct revert *revert)
+{
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
+            return true;
+    }
+    return false;
+}
+
+static bool one_runs(const struct revert *revert)
+{
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        if (revert->steps[i].outcome == REVERT_RUNNING)
+            return true;
+    }
+    return false;
+}
+
+/* docs/protocol.md rule 15: behind a failed step nothing is removed. A failed step itself may be
+ * tried again, unless a newer one has failed too. */
+static bool may_run(const struct revert *revert, uint32_t at, bool newer_failed, mono_t now)
+{
+    const struct revert_step *step = &revert->steps[at];
+
+    if (is_over(step))
+        return false;
+    if (step->outcome == REVERT_RETRY && now < step->retry_at)
+        return false;
+    return !step->removes || !newer_failed;
+}
+
+int revert_next(const struct revert *revert, mono_t now)
+{
+    bool newer_failed = false;
+
+    if (one_runs(revert))
+        return -1;
+    for (uint32_t i = revert->steps_count; i-- > 0;) {
+        if (may_run(revert, i, newer_failed, now))
+            return (int)i;
+        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
+            newer_failed = true;
+    }
+    return -1;
+}
+
+void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now)
+{
+    assert(step < revert->steps_count);
+    revert->steps[step].outcome = outcome;
+    revert->steps[step].retry_at =
+        outcome == REVERT_RETRY ? mono_add(now, REVERT_RETRY_MS) : MONO_NEVER;
+}
+
+mono_t revert_deadline(const struct revert *revert)
+{
+    mono_t deadline = MONO_NEVER;
+
+    if (one_runs(revert))
+        return MONO_NEVER;
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
+            deadline = mono_min(deadline, revert->steps[i].retry_at);
+    }
+    return deadline;
+}

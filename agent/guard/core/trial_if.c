@@ -1,0 +1,270 @@
+/*
+ * trial_if: the conditions of the trial machine's rows, one question each.
+ */
+#include "agent/guard/core/admission.h"
+#include "agent/guard/core/trial_table.h"
+
+enum { POP_RECORD_WAIT_MS = 2000 };
+
+static const struct attempt *attempt_of(const struct guard_event *ev)
+{
+    if (ev->kind == ON_PREPARE)
+        return &ev->prepare.approval->attempt;
+    return ev->kind == ON_START ? &ev->start.id.attempt : &ev->end.id.attempt;
+}
+
+bool if_always(const struct move *move)
+{
+    (void)move;
+    return true;
+}
+
+bool if_trial_was_open(const struct move *move)
+{
+    return move->trial->ledger->is_open;
+}
+
+bool if_was_popping(const struct move *move)
+{
+    const struct ledger_generation *top = ledger_top(move->trial->ledger);
+
+    return top != NULL && top->mark == MARK_POPPING;
+}
+
+bool if_receipt_is_owed(const struct move *move)
+{
+    return move->trial->ledger->owes;
+}
+
+bool if_admissible(const struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    return admission_check_prepare(move->trial, move->ev, &err);
+}
+
+bool if_attempt_has_ended(const struct move *move)
+{
+    return ledger_find_receipt(move->trial->ledger, attempt_of(move->ev)) != NULL;
+}
+
+/* docs/protocol.md rule 5 and idempotence: the attempt that is being made now. */
+bool if_this_attempt(const struct move *move)
+{
+    return move->trial->state != TRIAL_IDLE &&
+           attempt_equal(attempt_of(move->ev), &move->trial->id.attempt);
+}
+
+bool if_went_well(const struct move *move)
+{
+    const struct guard_event *ev = move->ev;
+
+    if (ev->kind == ON_PREPARED)
+        return ev->prepared.ok;
+    if (ev->kind == ON_APPLIED)
+        return ev->applied.ok && ev->applied.operation == move->trial->operation;
+    return ev->kind == ON_SETTLED ? ev->settled.ok : ev->verified.ok;
+}
+
+bool if_start_is_proven(const struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    return admission_check_start(move->trial, move->ev, &err);
+}
+
+bool if_nonce_expired(const struct move *move)
+{
+    return move->trial->now >= move->trial->nonce_at + NONCE_AGE_MAX_MS;
+}
+
+static bool is_awaited(const struct move *move)
+{
+    return move->ev->recorded.number == move->trial->record_awaited;
+}
+
+bool if_recorded(const struct move *move)
+{
+    return is_awaited(move) && move->ev->recorded.ok;
+}
+
+/* docs/protocol.md rule 3: after the fsync the nonce's age is looked at again. */
+bool if_recorded_in_time(const struct move *move)
+{
+    return if_recorded(move) && !if_nonce_expired(move);
+}
+
+bool if_not_recorded(const struct move *move)
+{
+    return is_awaited(move) && !move->ev->recorded.ok;
+}
+
+bool if_more_to_apply(const struct move *move)
+{
+    return if_went_well(move) &&
+           move->trial->operation + 1 < move->trial->terms.begin.operations_count;
+}
+
+bool if_apply_is_late(const struct move *move)
+{
+    return move->trial->now >= move->trial->started_at + move->trial->terms.apply_ms;
+}
+
+bool if_settle_is_late(const struct move *move)
+{
+    const struct trial_terms *terms = &move->trial->terms;
+
+    return move->trial->now >= move->trial->started_at + terms->apply_ms + terms->settle_ms;
+}
+
+/* docs/protocol.md rule 8: until then only nonces for new connections were issued. */
+bool if_first_is_answered(const struct move *move)
+{
+    return move->trial->lease.all.any != LEASE_UNPROVEN;
+}
+
+bool if_soaked(const struct move *move)
+{
+    return move->trial->now >= move->trial->soak_from + move->trial->terms.soak_ms;
+}
+
+/* docs/protocol.md rule 12. */
+bool if_proven_to_the_end(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+    char why[REASON_SIZE];
+
+    return lease_last_answered(&trial->lease, &trial->terms, trial->now) &&
+           lease_may_confirm(&trial->lease, &trial->terms, why, sizeof(why));
+}
+
+/* Each event brings one random nonce; the look at the deadlines before it does not use it up. */
+bool if_nonce_is_due(const struct move *move)
+{
+    return move->ev->kind == ON_TIMEOUT && move->trial->now >= move->trial->next_nonce_at;
+}
+
+bool if_last_is_due(const struct move *move)
+{
+    return move->ev->kind == ON_TIMEOUT && move->trial->now >= move->trial->next_last_at;
+}
+
+bool if_lease_is_over(const struct move *move)
+{
+    return move->trial->now >= move->trial->lease.until;
+}
+
+bool if_fails_too_long(const struct move *move)
+{
+    char who[REASON_SIZE];
+
+    return move->trial->now >= lease_failing_until(&move->trial->lease, &move->trial->terms, who,
+                                                   sizeof(who));
+}
+
+bool if_must_give_up(const struct move *move)
+{
+    return move->trial->now >= trial_gives_up_at(move->trial);
+}
+
+bool if_not_entitled(const struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    return !admission_check_end(move->trial, move->ev, &err);
+}
+
+bool if_was_popped(const struct move *move)
+{
+    const struct ledger *ledger = move->trial->ledger;
+
+    return ledger_find(ledger, &move->ev->end.id) == NULL && if_attempt_has_ended(move);
+}
+
+bool if_may_pop(const struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    return admission_check_pop(move->trial, move->ev, &err);
+}
+
+bool if_is_ordered(const struct move *move)
+{
+    return move->ev->end.right != RIGHT_CONTROLLER &&
+           ledger_find(move->trial->ledger, &move->ev->end.id) != NULL;
+}
+
+bool if_pops_it_already(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+
+    return trial->state != TRIAL_IDLE && trial->pops &&
+           generation_id_equal(&trial->id, &move->ev->end.id);
+}
+
+bool if_has_generation(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+
+    if (trial->state == TRIAL_CLOSING && !trial->ledger->owes)
+        return false;
+    return ledger_top(trial->ledger) != NULL;
+}
+
+bool if_waited_enough(const struct move *move)
+{
+    return move->trial->now >= move->trial->state_since + POP_RECORD_WAIT_MS;
+}
+
+bool if_all_undone(const struct move *move)
+{
+    return revert_is_done(&move->trial->revert);
+}
+
+bool if_retry_is_due(const struct move *move)
+{
+    return revert_next(&move->trial->revert, move->trial->now) >= 0;
+}
+
+bool if_newly_over_budget(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+
+    return !trial->over_budget && trial->now >= trial->budget_until;
+}
+
+bool if_verify_is_due(const struct move *move)
+{
+    return move->trial->now >= move->trial->verify_at;
+}
+
+bool if_all_written(const struct move *move)
+{
+    return move->ev->recorded.ok && !move->trial->end_pending && !move->trial->ledger->owes;
+}
+
+bool if_all_written_and_more(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+
+    return if_all_written(move) && trial->pops_further &&
+           ledger_find(trial->ledger, &trial->down_to) != NULL;
+}
+
+bool if_end_is_due(const struct move *move)
+{
+    return move->trial->end_pending && move->trial->now >= move->trial->end_retry_at;
+}
+
+/* docs/protocol.md rule 2: standing is per body, and a generation that is being popped does not. */
+bool if_stands(const struct move *move)
+{
+    const struct trial *trial = move->trial;
+    const struct ledger_generation *standing =
+        ledger_standing(trial->ledger, &move->ev->standing.body);
+
+    if (standing == NULL)
+        return false;
+    return !(trial->pops && trial->state != TRIAL_IDLE &&
+             generation_id_equal(&standing->id, &trial->id));
+}

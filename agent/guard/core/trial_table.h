@@ -1,0 +1,68 @@
+/*
+ * trial_table: the trial machine's rows: from which state, on what, under which condition, to which
+ * state, doing what, because of which sentence. First row that fits wins.
+ */
+#ifndef AGENT_GUARD_CORE_TRIAL_TABLE_H
+#define AGENT_GUARD_CORE_TRIAL_TABLE_H
+
+#include "agent/guard/core/trial.h"
+
+/* What a condition may look at and an action may change. */
+struct move {
+    struct trial *trial;
+    const struct guard_event *ev;
+    struct guard_effects *effects;
+};
+
+struct transition {
+    unsigned from; /* bits by state */
+    enum guard_event_kind on;
+    bool (*fits)(const struct move *move);
+    enum trial_state to; /* TRIAL_STATE_COUNT: stays */
+    void (*act)(struct move *move);
+    const char *because;
+    const char *if_name, *do_name;
+};
+
+/* The row for this event, or NULL. `on` is ON_TIMEOUT also for the look at the deadlines that
+ * precedes every other event. */
+const struct transition *trial_table_find(const struct move *move, enum guard_event_kind on);
+
+/* Facts that hold in any state, taken before the rows are looked at. In trial_facts.c. */
+void trial_take_facts(struct move *move);
+
+/* Asks for the receipt that is owed to be written, if it is time. In trial_end.c. */
+void trial_tend_receipt(struct move *move);
+
+/* Effects that several files append. In trial_act.c. */
+struct guard_effect *trial_record(struct move *move, enum record_kind kind, bool durable);
+void trial_mark(struct move *move, enum mark mark);
+void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
+                  bool expired);
+mono_t trial_gives_up_at(const struct trial *trial);
+
+/* Conditions, in trial_if.c: one question each. */
+typedef bool condition_fn(const struct move *move);
+condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, if_admissible,
+    if_attempt_has_ended, if_this_attempt, if_went_well, if_start_is_proven, if_nonce_expired,
+    if_recorded, if_recorded_in_time, if_not_recorded, if_more_to_apply, if_apply_is_late,
+    if_settle_is_late, if_first_is_answered, if_soaked, if_proven_to_the_end, if_nonce_is_due,
+    if_last_is_due, if_lease_is_over, if_fails_too_long, if_must_give_up, if_not_entitled,
+    if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already, if_has_generation,
+    if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget, if_verify_is_due,
+    if_all_written, if_all_written_and_more, if_end_is_due, if_stands;
+
+/* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
+typedef void action_fn(struct move *move);
+action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, do_offer_again,
+    do_refuse_prepared, do_write_begin, do_refuse_start, do_refuse_late_start, do_forget,
+    do_forget_unwritten, do_begin_apply, do_write_expired, do_apply, do_write_next_intent,
+    do_settle, do_issue_first, do_begin_soak, do_issue_renewal, do_issue_last, do_write_confirming,
+    do_write_confirmed, do_say_confirmed, do_revert_found, do_revert_apply, do_revert_unproven,
+    do_revert_failed, do_revert_given_up, do_revert_aborted, do_revert_ordered, do_revert_disk,
+    do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue, do_begin_pop,
+    do_begin_rescue, do_pop_next, do_resume_pop, do_undo_generation, do_undo_next, do_verify,
+    do_verify_later, do_say_over_budget, do_write_end, do_send_receipt, do_state_standing,
+    do_refuse_standing, do_give_stack, do_let_go;
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * undo: how one operation is taken back: Before, After and Now of the objects that it touches.
+ *
+ * Pure. Derived on the snapshot that the operation is done on, before it is done; After is read
+ * back with its side effects. What others changed meanwhile is left as it is, and said.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_H
+#define AGENT_GUARD_CORE_UNDO_H
+
+#include "common/net/operation.h"
+
+struct undo_item {
+    uint32_t operation; /* its number in the plan, from 0 */
+    struct operation change;
+    bool existed;           /* something of that key was there before */
+    struct snapshot before; /* only the touched objects, with raw bytes; prefs for tailscale */
+    struct snapshot after;  /* the same objects as read back; empty until undo_take_after */
+    bool has_after;
+    bool shield, persists;
+};
+
+void undo_item_done(struct undo_item *item);
+
+/* Fills all but after. now: the snapshot that the operation is about to be done on. */
+void undo_derive(const struct operation *operation, uint32_t number, const struct snapshot *now,
+                 struct undo_item *ret_item);
+void undo_take_after(struct undo_item *item, const struct snapshot *now);
+
+/* Taking it back removes what the change added (false: puts back what was there). */
+bool undo_removes(const struct undo_item *item);
+
+enum undo_state {
+    UNDO_RESTORED, /* the touched objects are as before: nothing to do */
+    UNDO_NEEDED,   /* they are as the change left them, or partly so */
+    UNDO_FOREIGN,  /* somebody else has changed them since: left alone */
+};
+
+/* ret_why: what was expected and observed, for UNDO_FOREIGN. */
+enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
+                           size_t size);
+
+/* "delete rule 5140: from 203.0.113.10 lookup main", "set tailscale exit node to none". */
+void undo_render(const struct undo_item *item, struct text *out);
+
+/* The same as a line for `ip -batch`; false where ip(8) cannot (sysctl, tailscale: then a comment
+ * line that says what to do by hand). */
+bool undo_render_batch(const struct undo_item *item, struct text *out);
+
+#endif

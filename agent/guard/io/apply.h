@@ -1,0 +1,47 @@
+/*
+ * apply: does operations to kernel and tailscaled, takes them back, and looks whether it is so.
+ *
+ * Blocks, each call for a bounded time (LocalAPI: 2 s): for the guard's worker thread and for
+ * rescue. Every netlink message is acknowledged; the kernel's extended-ack text is in the error.
+ */
+#ifndef AGENT_GUARD_IO_APPLY_H
+#define AGENT_GUARD_IO_APPLY_H
+
+#include "agent/guard/core/revert.h"
+#include "agent/guard/core/undo.h"
+#include "common/core/err.h"
+#include "common/net/flow.h"
+
+struct apply {
+    const char *tailscale_socket; /* "" or NULL: there is none, its prefs are not read */
+};
+
+/* Kernel, sysctls and Tailscale of this moment, in normal form. A silent tailscaled is an answer
+ * (tailscale.presence). Initialises; the caller ends it with snapshot_done. */
+bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct err *err);
+
+/* Does one; on true item's `after` has been read back. Already so is fine. On false nothing of it
+ * stays, as far as the kernel says. */
+bool apply_run(const struct apply *apply, struct undo_item *item, struct err *err);
+
+/* Takes one back: REVERT_DONE, REVERT_LEFT (changed by others: ret_why) or REVERT_RETRY (ret_why). */
+enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
+                               char *ret_why, size_t size);
+
+/* One look: are the effects of all items there (tailscale: prefs, and table 52 as predicted)? */
+bool apply_is_settled(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                      struct err *err);
+
+/* One look: every touched object as before (or left because it is foreign), and every flow whose
+ * bit is set in flows_held answering as it demands. The error names the first that is not. */
+bool apply_is_restored(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                       const struct protected_flow *flows, uint32_t flows_count,
+                       uint64_t flows_held, struct err *err);
+
+/* Puts back those of the operations that do not hold now (shields; at boot what was confirmed).
+ * Persisting ones are passed over. Returns how many it put back; what cannot be put yet (device
+ * missing) is counted in *ret_pending. */
+uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
+                      uint32_t *ret_pending, struct err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * journal: the guard's disk: records of proto/journal.proto, each with length and CRC-32C.
+ *
+ * Whoever has it open holds its lock; nobody writes without (docs/protocol.md rule 16). A torn last
+ * record is cut off; a damaged one in the middle ends what is read, and is said.
+ */
+#ifndef AGENT_GUARD_IO_JOURNAL_H
+#define AGENT_GUARD_IO_JOURNAL_H
+
+#include "agent/guard/core/ledger.h"
+#include "agent/guard/core/undo.h"
+#include "common/io/wire.h"
+
+/* What the acting half keeps beside a generation (or the open trial): body, approval, undo. */
+struct journal_generation {
+    struct generation_id id;
+    struct wire_bytes body, approval; /* owned */
+    uint32_t items_count;
+    struct undo_item *items; /* owned */
+    uint64_t flows_held;     /* bits by index in the plan's flows: held before the change */
+};
+void journal_generation_done(struct journal_generation *generation);
+
+struct journal;
+
+/* Opens (makes) STATE/journal and takes its lock; ERR_CONFLICT if somebody else has it. read_only:
+ * without the lock, for looking. All records are taken into ledger, in order. */
+struct journal *journal_open(const char *state, bool read_only, struct ledger *ledger,
+                             struct err *err);
+void journal_close(struct journal *journal); /* lets go of the lock */
+
+/* What was kept of that generation, or of the open trial; NULL if nothing. Lent. */
+struct journal_generation *journal_find(struct journal *journal, const struct generation_id *id);
+/* The signed envelope of a receipt, by its hash; lent, empty if it is not there. */
+struct bytes journal_find_receipt(const struct journal *journal, const struct hash *receipt);
+/* True when the last record before this life was written under another boot id. */
+bool journal_was_rebooted(const struct journal *journal);
+
+/* Appends. begin: generation (taken) is kept under record->id; receipt: envelope is the signed
+ * bytes; result: item (may be NULL) is the one with its After. durable: fdatasync before true. On
+ * false what was written of it was cut off again. Does not take into a ledger. */
+struct journal_extra {
+    struct journal_generation *generation; /* of RECORD_BEGIN */
+    struct bytes envelope;                 /* of RECORD_RECEIPT */
+    const struct undo_item *item;          /* of RECORD_RESULT */
+};
+bool journal_append(struct journal *journal, const struct guard_record *record,
+                    const struct journal_extra *extra, bool durable, struct err *err);
+
+/* Writes anew only what the ledger still needs (and undo.txt beside it); for moments when nothing
+ * is open. A failure leaves the old one. */
+bool journal_compact(struct journal *journal, const struct ledger *ledger, struct err *err);
+
+/* undo.txt: what would take back the open trial and the generations, newest first, for ip -batch. */
+bool journal_write_undo_text(struct journal *journal, const struct ledger *ledger,
+                             struct err *err);
+
+#endif

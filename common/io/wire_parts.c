@@ -1,0 +1,329 @@
+/*
+ * wire_parts: memory for one message, and the parts that recur in many.
+ */
+#include "common/io/wire_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/name.h"
+#include "common/core/text.h"
+
+/* ---- arena ------------------------------------------------------------------------------------ */
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size, used;
+    _Alignas(16) unsigned char data[];
+};
+
+enum { CHUNK_SIZE = 16384 };
+
+static void *take_room(struct arena *arena, size_t size)
+{
+    size_t rounded = (size + 15) & ~(size_t)15;
+    struct arena_chunk *chunk = arena->chunks;
+
+    if (chunk == NULL || chunk->size - chunk->used < rounded) {
+        size_t room = rounded > CHUNK_SIZE ? rounded : CHUNK_SIZE;
+
+        chunk = mem_alloc(1, sizeof(*chunk) + room);
+        chunk->size = room;
+        chunk->next = arena->chunks;
+        arena->chunks = chunk;
+    }
+    chunk->used += rounded;
+    arena->used += rounded;
+    return chunk->data + chunk->used - rounded;
+}
+
+static void *allocate(void *context, size_t size)
+{
+    struct arena *arena = context;
+
+    if (size > arena->cap || arena->used > arena->cap - size)
+        return NULL; /* protobuf-c then refuses the message */
+    return take_room(arena, size);
+}
+
+static void release(void *context, void *pointer)
+{
+    (void)context;
+    (void)pointer;
+}
+
+void arena_init(struct arena *arena, size_t cap)
+{
+    *arena = (struct arena){.cap = cap};
+    arena->allocator = (ProtobufCAllocator){allocate, release, arena};
+}
+
+void arena_done(struct arena *arena)
+{
+    while (arena->chunks != NULL) {
+        struct arena_chunk *chunk = arena->chunks;
+
+        arena->chunks = chunk->next;
+        free(chunk);
+    }
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+    return take_room(arena, count * size > 0 ? count * size : 1);
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------ */
+
+void wire_bytes_done(struct wire_bytes *bytes)
+{
+    free(bytes->data);
+    *bytes = (struct wire_bytes){NULL, 0};
+}
+
+struct bytes wire_lend(const struct wire_bytes *bytes)
+{
+    return (struct bytes){bytes->data, bytes->len};
+}
+
+struct wire_bytes wire_copy(const ProtobufCBinaryData *from)
+{
+    return (struct wire_bytes){mem_copy(from->data, from->len), from->len};
+}
+
+struct wire_bytes wire_pack(const ProtobufCMessage *message)
+{
+    struct wire_bytes packed = {NULL, protobuf_c_message_get_packed_size(message)};
+
+    packed.data = mem_alloc(1, packed.len);
+    protobuf_c_message_pack(message, packed.data);
+    return packed;
+}
+
+/* Unpacked structs are larger than their bytes: an empty message of one byte takes up to some 300. */
+enum { UNPACKED_FACTOR = 64, UNPACKED_MIN = 1 << 16 };
+
+void *wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
+                  struct bytes from, size_t size_max, struct err *err)
+{
+    void *message;
+
+    if (from.len > size_max) {
+        err_set(err, ERR_LIMIT, "%s of %zu bytes: accepted are at most %zu", descriptor->short_name,
+                from.len, size_max);
+        return NULL;
+    }
+    arena_init(arena, from.len * UNPACKED_FACTOR + UNPACKED_MIN);
+    message = protobuf_c_message_unpack(descriptor, &arena->allocator, from.len, from.data);
+    if (message == NULL)
+        err_set(err, ERR_INPUT, "%zu bytes are no %s (truncated, altered or of another version)",
+                from.len, descriptor->short_name);
+    return message;
+}
+
+/* ---- putting ---------------------------------------------------------------------------------- */
+
+char *wire_put_string(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+ProtobufCBinaryData wire_put_bytes(const void *data, size_t len)
+{
+    return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
+}
+
+ProtobufCBinaryData wire_put_address(const struct address *address)
+{
+    size_t len = address_is_set(address) ? address_bits(address->family) / 8 : 0;
+
+    return wire_put_bytes(address->bytes, len);
+}
+
+Oceanid__Prefix *wire_put_prefix(struct arena *arena, const struct prefix *prefix)
+{
+    Oceanid__Prefix *to = wire_new(arena, Oceanid__Prefix, oceanid__prefix__init);
+
+    to->address = wire_put_address(&prefix->address);
+    to->length = prefix->len;
+    return to;
+}
+
+Oceanid__Attempt *wire_put_attempt(struct arena *arena, const struct attempt *attempt)
+{
+    Oceanid__Attempt *to = wire_new(arena, Oceanid__Attempt, oceanid__attempt__init);
+
+    to->body = wire_put_bytes(attempt->body.bytes, HASH_SIZE);
+    to->sequence = attempt->sequence;
+    return to;
+}
+
+Oceanid__GenerationId *wire_put_generation_id(struct arena *arena, const struct generation_id *id)
+{
+    Oceanid__GenerationId *to = wire_new(arena, Oceanid__GenerationId, oceanid__generation_id__init);
+
+    to->attempt = wire_put_attempt(arena, &id->attempt);
+    to->start = wire_put_bytes(id->start.bytes, NONCE_SIZE);
+    return to;
+}
+
+Oceanid__Verdict *wire_put_verdict(struct arena *arena, const struct verdict *verdict)
+{
+    Oceanid__Verdict *to = wire_new(arena, Oceanid__Verdict, oceanid__verdict__init);
+
+    to->check = wire_put_string(verdict->check);
+    to->value = verdict->value;
+    to->severity = verdict->severity;
+    to->expected = wire_put_string(verdict->expected);
+    to->observed = wire_put_string(verdict->observed);
+    to->took_ms = verdict->took_ms;
+    return to;
+}
+
+Oceanid__RosterEntry *wire_put_roster_entry(struct arena *arena, const struct roster_entry *entry)
+{
+    Oceanid__RosterEntry *to = wire_new(arena, Oceanid__RosterEntry, oceanid__roster_entry__init);
+
+    to->name = wire_put_string(entry->name);
+    to->witness_only = entry->witness_only;
+    to->agent_key = wire_put_bytes(entry->agent_key.bytes, KEY_SIZE);
+    if (!entry->witness_only)
+        to->guard_key = wire_put_bytes(entry->guard_key.bytes, KEY_SIZE);
+    return to;
+}
+
+Oceanid__Signed *wire_put_signed(struct arena *arena, struct bytes envelope)
+{
+    size_t cap = arena->cap;
+    Oceanid__Signed *to;
+
+    if (envelope.len == 0)
+        return NULL;
+    arena->cap = SIZE_MAX;
+    to = oceanid__signed__unpack(&arena->allocator, envelope.len, envelope.data);
+    arena->cap = cap;
+    return to;
+}
+
+/* ---- taking ----------------------------------------------------------------------------------- */
+
+struct wire_bytes wire_copy_signed(const Oceanid__Signed *from)
+{
+    return from != NULL ? wire_pack(&from->base) : (struct wire_bytes){NULL, 0};
+}
+
+bool wire_take_text(char *to, size_t size, const char *from, const char *what, struct err *err)
+{
+    if (text_copy(to, size, from))
+        return true;
+    return err_set(err, ERR_LIMIT, "%s '%.60s...': accepted are at most %zu characters", what, from,
+                   size - 1);
+}
+
+bool wire_take_name(char *to, const char *from, const char *what, struct err *err)
+{
+    return name_check(what, from, err) && wire_take_text(to, NAME_SIZE, from, what, err);
+}
+
+bool wire_take_fixed(void *to, size_t len, const ProtobufCBinaryData *from, const char *what,
+                     struct err *err)
+{
+    if (from->len != len)
+        return err_set(err, ERR_INPUT, "%s of %zu bytes: accepted are exactly %zu", what, from->len,
+                       len);
+    memcpy(to, from->data, len);
+    return true;
+}
+
+bool wire_take_count(size_t count, size_t max, const char *what, struct err *err)
+{
+    return count <= max ||
+           err_set(err, ERR_LIMIT, "%zu %s: accepted are at most %zu", count, what, max);
+}
+
+bool wire_take_range(uint64_t value, uint64_t max, const char *what, struct err *err)
+{
+    return value <= max || err_set(err, ERR_INPUT, "%s %llu: accepted are 0 to %llu", what,
+                                   (unsigned long long)value, (unsigned long long)max);
+}
+
+bool wire_take_address(struct address *to, const ProtobufCBinaryData *from, struct err *err)
+{
+    *to = (struct address){.family = FAMILY_NONE};
+    if (from->len == 4)
+        *to = address_from_bytes(FAMILY_IPV4, from->data);
+    else if (from->len == 16)
+        *to = address_from_bytes(FAMILY_IPV6, from->data);
+    else if (from->len != 0)
+        return err_set(err, ERR_INPUT, "address of %zu bytes: accepted are 4 or 16", from->len);
+    return true;
+}
+
+bool wire_take_prefix(struct prefix *to, const Oceanid__Prefix *from, uint8_t family,
+                      struct err *err)
+{
+    struct address address;
+
+    *to = prefix_default(family);
+    if (from == NULL)
+        return true;
+    if (!wire_take_address(&address, &from->address, err))
+        return false;
+    if (!address_is_set(&address))
+        return from->length == 0 ||
+               err_set(err, ERR_INPUT, "prefix of length %u without an address", from->length);
+    if (!wire_take_range(from->length, address_bits(address.family), "prefix length", err))
+        return false;
+    *to = prefix_make(&address, (uint8_t)from->length);
+    return true;
+}
+
+bool wire_take_attempt(struct attempt *to, const Oceanid__Attempt *from, struct err *err)
+{
+    if (from == NULL)
+        return err_set(err, ERR_INPUT, "attempt is missing");
+    to->sequence = from->sequence;
+    return wire_take_fixed(to->body.bytes, HASH_SIZE, &from->body, "body hash", err);
+}
+
+bool wire_take_generation_id(struct generation_id *to, const Oceanid__GenerationId *from,
+                             struct err *err)
+{
+    if (from == NULL)
+        return err_set(err, ERR_INPUT, "generation id is missing");
+    return wire_take_attempt(&to->attempt, from->attempt, err) &&
+           wire_take_fixed(to->start.bytes, NONCE_SIZE, &from->start, "start nonce", err);
+}
+
+bool wire_take_verdicts(struct verdict *to, uint32_t *ret_count, Oceanid__Verdict **from,
+                        size_t count, struct err *err)
+{
+    if (!wire_take_count(count, VERDICTS_MAX, "verdicts", err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!wire_take_name(to[i].check, from[i]->check, "check", err) ||
+            !wire_take_range(from[i]->value, VERDICT_VALUE_COUNT - 1, "verdict", err) ||
+            !wire_take_range(from[i]->severity, SEVERITY_COUNT - 1, "severity", err))
+            return false;
+        to[i].value = (enum verdict_value)from[i]->value;
+        to[i].severity = (enum severity)from[i]->severity;
+        to[i].took_ms = from[i]->took_ms;
+        text_copy(to[i].expected, sizeof(to[i].expected), from[i]->expected);
+        text_copy(to[i].observed, sizeof(to[i].observed), from[i]->observed);
+    }
+    *ret_count = (uint32_t)count;
+    return true;
+}
+
+bool wire_take_roster_entry(struct roster_entry *to, const Oceanid__RosterEntry *from,
+                            struct err *err)
+{
+    memset(to, 0, sizeof(*to));
+    to->witness_only = from->witness_only;
+    if (!wire_take_name(to->name, from->name, "roster entry", err) ||
+        !wire_take_fixed(to->agent_key.bytes, KEY_SIZE, &from->agent_key, "agent key", err))
+        return false;
+    return to->witness_only ||
+           wire_take_fixed(to->guard_key.bytes, KEY_SIZE, &from->guard_key, "guard key", err);
+}
