@@ -11,18 +11,29 @@
 #include "common/core/err.h"
 #include "common/net/snapshot.h"
 
+enum netlink_change { /* bits */
+                      NETLINK_LINKS = 1,
+                      NETLINK_ADDRESSES = 2,
+                      NETLINK_ROUTES = 4,
+                      NETLINK_RULES = 8,
+                      NETLINK_NEXTHOPS = 16,
+                      NETLINK_EVERYTHING = 31,
+};
+
 /* Kernel part of a snapshot, in normal form (snapshot_sort); sysctls and tailscale stay empty.
  * Initialises ret_snapshot; on true the caller ends it with snapshot_done. */
 bool netlink_snapshot(struct snapshot *ret_snapshot, struct err *err);
 
-enum netlink_change { /* bits */
-    NETLINK_LINKS = 1,
-    NETLINK_ADDRESSES = 2,
-    NETLINK_ROUTES = 4,
-    NETLINK_RULES = 8,
-    NETLINK_NEXTHOPS = 16,
-    NETLINK_EVERYTHING = 31,
+/* Only these parts of it; of the routes only those with that family, table and protocol (0: any;
+ * the kernel filters). Where somebody changes them all the time, the last of several dumps. */
+struct netlink_filter {
+    unsigned parts; /* enum netlink_change */
+    uint8_t family;
+    uint8_t protocol;
+    uint32_t table;
 };
+bool netlink_read(const struct netlink_filter *filter, struct snapshot *ret_snapshot,
+                  struct err *err);
 
 struct netlink_watch;
 

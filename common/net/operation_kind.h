@@ -23,4 +23,8 @@ extern const struct operation_row operation_rule_row;
 extern const struct operation_row operation_sysctl_row;
 extern const struct operation_row operation_tailscale_row;
 
+/* The allow-list of settings, for who reads them: "net.ipv4.conf." and "rp_filter", with a device,
+ * "all" or "default" in between; key "" where there is no device. False behind the last. */
+bool operation_sysctl_setting(uint32_t i, const char **ret_group, const char **ret_key);
+
 #endif

@@ -23,6 +23,15 @@ static const struct setting {
 };
 enum { SETTINGS_COUNT = sizeof(settings) / sizeof(settings[0]) };
 
+bool operation_sysctl_setting(uint32_t i, const char **ret_group, const char **ret_key)
+{
+    if (i >= SETTINGS_COUNT)
+        return false;
+    *ret_group = settings[i].group;
+    *ret_key = settings[i].key;
+    return true;
+}
+
 /* Matches a name; writes the device, "" where the setting has none. A "." in a device's name is
  * written as "/" (sysctl(8)). */
 static bool matches(const struct setting *setting, const char *name, char *device)

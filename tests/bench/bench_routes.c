@@ -61,12 +61,15 @@ static void read_acks(int fd, unsigned wanted)
     static char buffer[65536] __attribute__((aligned(8)));
 
     while (wanted > 0) {
-        int len = (int)recv(fd, buffer, sizeof(buffer), 0);
+        ssize_t len = recv(fd, buffer, sizeof(buffer), 0);
+        const struct nlmsghdr *answer;
 
-        for (struct nlmsghdr *answer = (struct nlmsghdr *)(void *)buffer; NLMSG_OK(answer, len);
-             answer = NLMSG_NEXT(answer, len)) {
-            const struct nlmsgerr *error = NLMSG_DATA(answer);
+        if (len <= 0)
+            exit(1);
+        for (size_t at = 0; at < (size_t)len; at += NLMSG_ALIGN((size_t)answer->nlmsg_len)) {
+            const struct nlmsgerr *error = (const void *)(buffer + at + NLMSG_HDRLEN);
 
+            answer = (const void *)(buffer + at);
             if (answer->nlmsg_type != NLMSG_ERROR || error->error != 0) {
                 fprintf(stderr, "bench_routes: netlink says %d\n", error->error);
                 exit(1);

@@ -37,12 +37,12 @@ static size_t walk_family(int fd, unsigned char family)
         exit(1);
     for (;;) {
         ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
-        int len = (int)got;
+        struct nlmsghdr *message;
 
         if (got <= 0)
             exit(1);
-        for (struct nlmsghdr *message = (struct nlmsghdr *)(void *)buffer; NLMSG_OK(message, len);
-             message = NLMSG_NEXT(message, len)) {
+        for (size_t at = 0; at < (size_t)got; at += NLMSG_ALIGN((size_t)message->nlmsg_len)) {
+            message = (struct nlmsghdr *)(void *)(buffer + at);
             if (message->nlmsg_type == NLMSG_DONE)
                 return count;
             count++;
