@@ -31,6 +31,9 @@ enum {
     ADDRESSES_PER_NODE_MAX = 16,
     PEERS_MAX = 4096,         /* of one tailscaled */
     ROUTES_MAX = 1 << 21,     /* in one snapshot */
+    LINKS_MAX = 1 << 16,      /* and addresses, rules, nexthop objects: each */
+    HOPS_MAX = 8192,          /* of one route */
+    RAW_SIZE_MAX = 1 << 16,   /* the kernel's message of one object */
 
     MANIFEST_SIZE_MAX = 1 << 20,
     FRAME_SIZE_MAX = 64 << 20, /* controller side: a snapshot of a full table */

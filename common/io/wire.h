@@ -46,7 +46,8 @@ bool wire_verify(struct bytes envelope, enum sign_domain domain, const struct pu
 /* Hash of the envelope's payload: the name of a receipt. */
 bool wire_payload_hash(struct bytes envelope, struct hash *ret_hash, struct err *err);
 
-/* An approval's signatures are added one by one. `from` may be empty: a new one. */
+/* An approval's signatures are added one by one; a key's second one takes the place of its first.
+ * sign gives empty bytes for what is no approval, or has SIGNATURES_MAX of other keys. */
 struct wire_bytes wire_encode_approval(const struct approval *approval);
 struct wire_bytes wire_sign_approval(struct bytes approval, const struct sign_key *key);
 bool wire_decode_approval(struct bytes from, struct approval *ret_approval, struct err *err);

@@ -21,20 +21,21 @@ enum guard_request_kind {
     GUARD_REQUEST_COUNT,
 };
 
-/* Which fields a kind uses stands in proto/oceanid.proto. All bytes are owned (guard_request_done). */
+/* Which fields a kind uses stands in proto/oceanid.proto. All bytes are owned (guard_request_done).
+ */
 struct guard_request {
     enum guard_request_kind kind;
-    struct wire_bytes body;       /* prepare */
-    struct wire_bytes envelope;   /* approval, statement, order, or a fellow's receipt: Signed */
-    struct generation_id id;      /* start, abort, pop */
-    struct nonce nonce;           /* stack nonce quoted, or of standing, source seen */
-    struct nonce challenge;       /* stack */
-    struct hash body_hash;        /* standing */
-    char name[NAME_SIZE];         /* subject of standing, witness of source seen */
-    bool counts;                  /* source seen */
+    struct wire_bytes body;     /* prepare */
+    struct wire_bytes envelope; /* approval, statement, order, or a fellow's receipt: Signed */
+    struct generation_id id;    /* start, abort, pop */
+    struct nonce nonce;         /* stack nonce quoted, or of standing, source seen */
+    struct nonce challenge;     /* stack */
+    struct hash body_hash;      /* standing */
+    char name[NAME_SIZE];       /* subject of standing, witness of source seen */
+    bool counts;                /* source seen */
     bool emergency;
     char reason[REASON_SIZE];
-    uint32_t statements_count;    /* start */
+    uint32_t statements_count; /* start */
     struct wire_bytes *statements;
 };
 void guard_request_done(struct guard_request *request);
@@ -55,8 +56,8 @@ enum guard_report_kind {
 };
 struct guard_report {
     enum guard_report_kind kind;
-    struct generation_id id;    /* prepared, nonce, progress; refused: attempt only */
-    struct nonce nonce;         /* nonce */
+    struct generation_id id; /* prepared, nonce, progress; refused: attempt only */
+    struct nonce nonce;      /* nonce */
     uint32_t number;
     bool fresh_connection, last, expired;
     unsigned soak_left_s;
@@ -64,7 +65,7 @@ struct guard_report {
     char state[24];
     char sentence[SENTENCE_SIZE];
     char reason[REASON_SIZE];
-    uint32_t lines_count;       /* prepared: the undo; progress: open items; owned */
+    uint32_t lines_count; /* prepared: the undo; progress: open items; owned */
     char (*lines)[SENTENCE_SIZE];
 };
 void guard_report_done(struct guard_report *report);

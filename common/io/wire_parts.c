@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "common/core/mem.h"
-#include "common/core/name.h"
 #include "common/core/text.h"
 
-/* ---- arena ------------------------------------------------------------------------------------ */
+/* ---- arena ------------------------------------------------------------------------------------
+ */
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -74,7 +74,8 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     return take_room(arena, count * size > 0 ? count * size : 1);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------------
+ */
 
 void wire_bytes_done(struct wire_bytes *bytes)
 {
@@ -101,9 +102,20 @@ struct wire_bytes wire_pack(const ProtobufCMessage *message)
     return packed;
 }
 
-/* Unpacked structs are larger than their bytes: an empty message of one byte takes up to some 300. */
-enum { UNPACKED_FACTOR = 64, UNPACKED_MIN = 1 << 16 };
+/* Unpacked structs are larger than their bytes: an empty message of two bytes takes up to some 300,
+ * a route of 30 some 300 too. Many small ones cannot come in a large message. */
+enum { UNPACKED_FACTOR = 64, UNPACKED_SMALL_MAX = 128 << 20, UNPACKED_LARGE_FACTOR = 12 };
 
+static size_t limit_unpacked(size_t len)
+{
+    size_t small = len * UNPACKED_FACTOR;
+
+    return (small < UNPACKED_SMALL_MAX ? small : UNPACKED_SMALL_MAX) + len * UNPACKED_LARGE_FACTOR +
+           CHUNK_SIZE;
+}
+
+/* Packed again it has to be as long: no field twice, no string with a NUL in it, nothing written
+ * longer than it needs. What was signed reads the same to everybody. */
 void *wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                   struct bytes from, size_t size_max, struct err *err)
 {
@@ -114,15 +126,17 @@ void *wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descrip
                 from.len, size_max);
         return NULL;
     }
-    arena_init(arena, from.len * UNPACKED_FACTOR + UNPACKED_MIN);
+    arena_init(arena, limit_unpacked(from.len));
     message = protobuf_c_message_unpack(descriptor, &arena->allocator, from.len, from.data);
-    if (message == NULL)
-        err_set(err, ERR_INPUT, "%zu bytes are no %s (truncated, altered or of another version)",
-                from.len, descriptor->short_name);
-    return message;
+    if (message != NULL && protobuf_c_message_get_packed_size(message) == from.len)
+        return message;
+    err_set(err, ERR_INPUT, "%zu bytes are no %s (truncated, altered or of another version)",
+            from.len, descriptor->short_name);
+    return NULL;
 }
 
-/* ---- putting ---------------------------------------------------------------------------------- */
+/* ---- putting ----------------------------------------------------------------------------------
+ */
 
 char *wire_put_string(const char *text)
 {
@@ -143,8 +157,11 @@ ProtobufCBinaryData wire_put_address(const struct address *address)
 
 Oceanid__Prefix *wire_put_prefix(struct arena *arena, const struct prefix *prefix)
 {
-    Oceanid__Prefix *to = wire_new(arena, Oceanid__Prefix, oceanid__prefix__init);
+    Oceanid__Prefix *to;
 
+    if (!address_is_set(&prefix->address))
+        return NULL;
+    to = wire_new(arena, Oceanid__Prefix, oceanid__prefix__init);
     to->address = wire_put_address(&prefix->address);
     to->length = prefix->len;
     return to;
@@ -161,69 +178,73 @@ Oceanid__Attempt *wire_put_attempt(struct arena *arena, const struct attempt *at
 
 Oceanid__GenerationId *wire_put_generation_id(struct arena *arena, const struct generation_id *id)
 {
-    Oceanid__GenerationId *to = wire_new(arena, Oceanid__GenerationId, oceanid__generation_id__init);
+    Oceanid__GenerationId *to =
+        wire_new(arena, Oceanid__GenerationId, oceanid__generation_id__init);
 
     to->attempt = wire_put_attempt(arena, &id->attempt);
     to->start = wire_put_bytes(id->start.bytes, NONCE_SIZE);
     return to;
 }
 
-Oceanid__Verdict *wire_put_verdict(struct arena *arena, const struct verdict *verdict)
+static void put_roster_entry(Oceanid__RosterEntry *to, const struct roster_entry *entry)
 {
-    Oceanid__Verdict *to = wire_new(arena, Oceanid__Verdict, oceanid__verdict__init);
-
-    to->check = wire_put_string(verdict->check);
-    to->value = verdict->value;
-    to->severity = verdict->severity;
-    to->expected = wire_put_string(verdict->expected);
-    to->observed = wire_put_string(verdict->observed);
-    to->took_ms = verdict->took_ms;
-    return to;
-}
-
-Oceanid__RosterEntry *wire_put_roster_entry(struct arena *arena, const struct roster_entry *entry)
-{
-    Oceanid__RosterEntry *to = wire_new(arena, Oceanid__RosterEntry, oceanid__roster_entry__init);
-
     to->name = wire_put_string(entry->name);
     to->witness_only = entry->witness_only;
     to->agent_key = wire_put_bytes(entry->agent_key.bytes, KEY_SIZE);
     if (!entry->witness_only)
         to->guard_key = wire_put_bytes(entry->guard_key.bytes, KEY_SIZE);
+}
+
+Oceanid__RosterEntry **wire_put_roster(struct arena *arena, const struct roster_entry *entries,
+                                       size_t count)
+{
+    Oceanid__RosterEntry **list =
+        wire_new_list(arena, Oceanid__RosterEntry, oceanid__roster_entry__init, count);
+
+    for (size_t i = 0; i < count; i++)
+        put_roster_entry(list[i], &entries[i]);
+    return list;
+}
+
+void *wire_put_nested(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
+                      struct bytes encoded)
+{
+    size_t cap = arena->cap;
+    void *to;
+
+    if (encoded.len == 0)
+        return NULL;
+    arena->cap = SIZE_MAX;
+    to = protobuf_c_message_unpack(descriptor, &arena->allocator, encoded.len, encoded.data);
+    arena->cap = cap;
     return to;
 }
 
 Oceanid__Signed *wire_put_signed(struct arena *arena, struct bytes envelope)
 {
-    size_t cap = arena->cap;
-    Oceanid__Signed *to;
-
-    if (envelope.len == 0)
-        return NULL;
-    arena->cap = SIZE_MAX;
-    to = oceanid__signed__unpack(&arena->allocator, envelope.len, envelope.data);
-    arena->cap = cap;
-    return to;
+    return wire_put_nested(arena, &oceanid__signed__descriptor, envelope);
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking -----------------------------------------------------------------------------------
+ */
+
+struct wire_bytes wire_copy_message(const ProtobufCMessage *from)
+{
+    return from != NULL ? wire_pack(from) : (struct wire_bytes){NULL, 0};
+}
 
 struct wire_bytes wire_copy_signed(const Oceanid__Signed *from)
 {
     return from != NULL ? wire_pack(&from->base) : (struct wire_bytes){NULL, 0};
 }
 
-bool wire_take_text(char *to, size_t size, const char *from, const char *what, struct err *err)
+bool wire_take_signed(struct wire_bytes *to, const Oceanid__Signed *from, const char *what,
+                      struct err *err)
 {
-    if (text_copy(to, size, from))
-        return true;
-    return err_set(err, ERR_LIMIT, "%s '%.60s...': accepted are at most %zu characters", what, from,
-                   size - 1);
-}
-
-bool wire_take_name(char *to, const char *from, const char *what, struct err *err)
-{
-    return name_check(what, from, err) && wire_take_text(to, NAME_SIZE, from, what, err);
+    if (from == NULL || from->payload.len == 0)
+        return err_set(err, ERR_INPUT, "%s is missing", what);
+    *to = wire_copy_signed(from);
+    return true;
 }
 
 bool wire_take_fixed(void *to, size_t len, const ProtobufCBinaryData *from, const char *what,
@@ -248,6 +269,18 @@ bool wire_take_range(uint64_t value, uint64_t max, const char *what, struct err 
                                    (unsigned long long)value, (unsigned long long)max);
 }
 
+bool wire_take_u8(uint8_t *to, uint32_t value, const char *what, struct err *err)
+{
+    *to = (uint8_t)value;
+    return wire_take_range(value, UINT8_MAX, what, err);
+}
+
+bool wire_take_u16(uint16_t *to, uint32_t value, const char *what, struct err *err)
+{
+    *to = (uint16_t)value;
+    return wire_take_range(value, UINT16_MAX, what, err);
+}
+
 bool wire_take_address(struct address *to, const ProtobufCBinaryData *from, struct err *err)
 {
     *to = (struct address){.family = FAMILY_NONE};
@@ -260,19 +293,17 @@ bool wire_take_address(struct address *to, const ProtobufCBinaryData *from, stru
     return true;
 }
 
-bool wire_take_prefix(struct prefix *to, const Oceanid__Prefix *from, uint8_t family,
-                      struct err *err)
+bool wire_take_prefix(struct prefix *to, const Oceanid__Prefix *from, struct err *err)
 {
     struct address address;
 
-    *to = prefix_default(family);
+    *to = (struct prefix){.len = 0};
     if (from == NULL)
         return true;
     if (!wire_take_address(&address, &from->address, err))
         return false;
     if (!address_is_set(&address))
-        return from->length == 0 ||
-               err_set(err, ERR_INPUT, "prefix of length %u without an address", from->length);
+        return err_set(err, ERR_INPUT, "prefix of length %u without an address", from->length);
     if (!wire_take_range(from->length, address_bits(address.family), "prefix length", err))
         return false;
     *to = prefix_make(&address, (uint8_t)from->length);
@@ -296,34 +327,50 @@ bool wire_take_generation_id(struct generation_id *to, const Oceanid__Generation
            wire_take_fixed(to->start.bytes, NONCE_SIZE, &from->start, "start nonce", err);
 }
 
-bool wire_take_verdicts(struct verdict *to, uint32_t *ret_count, Oceanid__Verdict **from,
-                        size_t count, struct err *err)
+bool wire_take_signature(struct signature *to, const ProtobufCBinaryData *from, struct err *err)
 {
-    if (!wire_take_count(count, VERDICTS_MAX, "verdicts", err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (!wire_take_name(to[i].check, from[i]->check, "check", err) ||
-            !wire_take_range(from[i]->value, VERDICT_VALUE_COUNT - 1, "verdict", err) ||
-            !wire_take_range(from[i]->severity, SEVERITY_COUNT - 1, "severity", err))
-            return false;
-        to[i].value = (enum verdict_value)from[i]->value;
-        to[i].severity = (enum severity)from[i]->severity;
-        to[i].took_ms = from[i]->took_ms;
-        text_copy(to[i].expected, sizeof(to[i].expected), from[i]->expected);
-        text_copy(to[i].observed, sizeof(to[i].observed), from[i]->observed);
-    }
-    *ret_count = (uint32_t)count;
+    if (from->len == 0 || from->len > SIGNATURE_MAX)
+        return err_set(err, ERR_INPUT, "signature of %zu bytes: accepted are 1 to %u", from->len,
+                       SIGNATURE_MAX);
+    to->len = (uint8_t)from->len;
+    memcpy(to->bytes, from->data, from->len);
     return true;
 }
 
-bool wire_take_roster_entry(struct roster_entry *to, const Oceanid__RosterEntry *from,
-                            struct err *err)
+static bool take_roster_entry(struct roster_entry *to, const Oceanid__RosterEntry *from,
+                              struct err *err)
 {
-    memset(to, 0, sizeof(*to));
     to->witness_only = from->witness_only;
     if (!wire_take_name(to->name, from->name, "roster entry", err) ||
         !wire_take_fixed(to->agent_key.bytes, KEY_SIZE, &from->agent_key, "agent key", err))
         return false;
+    if (to->witness_only && from->guard_key.len > 0)
+        return err_set(err, ERR_INPUT, "witness %s has a guard's key: accepted is none", to->name);
     return to->witness_only ||
            wire_take_fixed(to->guard_key.bytes, KEY_SIZE, &from->guard_key, "guard key", err);
+}
+
+/* One entry a name. */
+static bool is_new_name(const struct roster_entry *entries, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(entries[i].name, name))
+            return false;
+    }
+    return true;
+}
+
+bool wire_take_roster(struct roster_entry *to, uint32_t *ret_count, Oceanid__RosterEntry **from,
+                      size_t count, struct err *err)
+{
+    if (!wire_take_count(count, NODES_MAX, "roster entries", err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!take_roster_entry(&to[i], from[i], err))
+            return false;
+        if (!is_new_name(to, i, to[i].name))
+            return err_set(err, ERR_INPUT, "%s stands twice in the roster", to[i].name);
+    }
+    *ret_count = (uint32_t)count;
+    return true;
 }

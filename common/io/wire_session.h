@@ -8,7 +8,13 @@
 
 enum { WIRE_PROTOCOL = 1 };
 
-enum session_request_kind { ASK_HELLO_BEGIN, ASK_HELLO, ASK_REPORT, ASK_POLL, SESSION_REQUEST_COUNT };
+enum session_request_kind {
+    ASK_HELLO_BEGIN,
+    ASK_HELLO,
+    ASK_REPORT,
+    ASK_POLL,
+    SESSION_REQUEST_COUNT
+};
 
 struct source_seen {
     struct nonce nonce;
@@ -19,29 +25,29 @@ struct source_seen {
 
 struct session_request {
     enum session_request_kind kind;
-    unsigned protocol;                 /* hello begin */
-    char name[NAME_SIZE];              /* hello begin, hello */
-    struct nonce challenge;            /* hello */
-    struct signature signature;        /* hello: over challenge and name, SIGN_CHALLENGE */
-    struct wire_bytes stack;           /* hello: Signed stack, empty for a witness */
-    struct wire_bytes nonce;           /* hello: a GuardReport that waited for a fresh connection */
+    unsigned protocol;          /* hello begin */
+    char name[NAME_SIZE];       /* hello begin, hello */
+    struct nonce challenge;     /* hello */
+    struct signature signature; /* hello: over challenge and name, SIGN_CHALLENGE */
+    struct wire_bytes stack;    /* hello: Signed stack, empty for a witness */
+    struct wire_bytes nonce;    /* hello: a GuardReport that waited for a fresh connection */
     char version[48], boot_id[48];
     bool witness_only, extra;
-    uint64_t id;                       /* report: its own; poll: highest command carried out */
+    uint64_t id; /* report: its own; poll: highest command carried out */
     uint64_t answers;
     bool full;
     uint32_t verdicts_count;
     struct verdict verdicts[VERDICTS_MAX];
     bool has_snapshot;
     struct snapshot snapshot;
-    uint32_t guard_count;              /* encoded GuardReports; owned */
+    uint32_t guard_count; /* encoded GuardReports; owned */
     struct wire_bytes *guard;
-    struct wire_bytes statement;       /* as a witness: Signed */
+    struct wire_bytes statement; /* as a witness: Signed */
     uint32_t drift_count;
-    char (*drift)[SENTENCE_SIZE];      /* owned */
+    char (*drift)[SENTENCE_SIZE]; /* owned */
     int64_t event_at_us;
     uint32_t sources_count;
-    struct source_seen sources[16];    /* what this agent told its guard of witnesses */
+    struct source_seen sources[16]; /* what this agent told its guard of witnesses */
 };
 void session_request_done(struct session_request *request);
 struct wire_bytes wire_encode_session_request(const struct session_request *request);
@@ -50,10 +56,22 @@ bool wire_decode_session_request(struct bytes from, struct session_request *ret_
 /* What is signed in a hello: challenge then name. */
 struct wire_bytes wire_challenge_payload(const struct nonce *challenge, const char *name);
 
-enum session_reply_kind { ANSWER_CHALLENGE, ANSWER_WELCOME, ANSWER_ACK, ANSWER_COMMAND, ANSWER_DENY,
-                          SESSION_REPLY_COUNT };
-enum command_kind { COMMAND_NOTHING, COMMAND_GUARD, COMMAND_WITNESS, COMMAND_SNAPSHOT,
-                    COMMAND_CHECKS, COMMAND_KIND_COUNT };
+enum session_reply_kind {
+    ANSWER_CHALLENGE,
+    ANSWER_WELCOME,
+    ANSWER_ACK,
+    ANSWER_COMMAND,
+    ANSWER_DENY,
+    SESSION_REPLY_COUNT
+};
+enum command_kind {
+    COMMAND_NOTHING,
+    COMMAND_GUARD,
+    COMMAND_WITNESS,
+    COMMAND_SNAPSHOT,
+    COMMAND_CHECKS,
+    COMMAND_KIND_COUNT
+};
 
 struct watch { /* SSH reachability at rest */
     char node[NAME_SIZE];
@@ -66,20 +84,20 @@ struct session_reply {
     unsigned protocol;
     char controller[NAME_SIZE];
     struct hash audit_head;
-    uint64_t id;                /* ack: of the report; command: its own, 0 = nothing */
+    uint64_t id; /* ack: of the report; command: its own, 0 = nothing */
     char reason[REASON_SIZE];
     bool hello_again;
     enum command_kind command;
-    struct wire_bytes guard;    /* an encoded GuardRequest */
-    char subject[NAME_SIZE];    /* witness */
+    struct wire_bytes guard; /* an encoded GuardRequest */
+    char subject[NAME_SIZE]; /* witness */
     struct hash body;
     struct nonce nonce;
     enum phase phase;
     struct ssh_target ssh;
-    uint32_t checks_count;      /* checks, welcome; owned */
+    uint32_t checks_count; /* checks, welcome; owned */
     struct check *checks;
     uint32_t watches_count;
-    struct watch *watches;      /* owned */
+    struct watch *watches; /* owned */
 };
 void session_reply_done(struct session_reply *reply);
 struct wire_bytes wire_encode_session_reply(const struct session_reply *reply);

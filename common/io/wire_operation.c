@@ -1,0 +1,124 @@
+/*
+ * wire_operation: the literal steps of a change.
+ */
+#include "common/io/wire_values.h"
+
+/* ---- putting ----------------------------------------------------------------------------------
+ */
+
+static Oceanid__RouteOperation *put_route(struct arena *arena, const struct operation_route *from)
+{
+    Oceanid__RouteOperation *to =
+        wire_new(arena, Oceanid__RouteOperation, oceanid__route_operation__init);
+
+    to->device = wire_put_text(arena, from->device);
+    to->route = wire_put_route(arena, &from->route, false);
+    return to;
+}
+
+static Oceanid__TailscaleOperation *put_tailscale(struct arena *arena,
+                                                  const struct operation_tailscale *from)
+{
+    Oceanid__TailscaleOperation *to =
+        wire_new(arena, Oceanid__TailscaleOperation, oceanid__tailscale_operation__init);
+
+    to->set_exit_node = from->set_exit_node;
+    to->exit_node_id = wire_put_text(arena, from->exit_node_id);
+    to->exit_node_name = wire_put_text(arena, from->exit_node_name);
+    to->set_allow_lan_access = from->set_allow_lan_access;
+    to->allow_lan_access = from->allow_lan_access;
+    to->set_accept_routes = from->set_accept_routes;
+    to->accept_routes = from->accept_routes;
+    to->set_advertise_routes = from->set_advertise_routes;
+    to->n_advertise_routes = from->advertise_routes_count;
+    to->advertise_routes =
+        wire_put_prefixes(arena, from->advertise_routes, from->advertise_routes_count);
+    return to;
+}
+
+Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operation *operation)
+{
+    Oceanid__Operation *to = wire_new(arena, Oceanid__Operation, oceanid__operation__init);
+
+    to->shield = operation->shield;
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        to->kind_case = OCEANID__OPERATION__KIND_ROUTE;
+        to->absent = operation->route.absent;
+        to->route = put_route(arena, &operation->route);
+        break;
+    case OPERATION_RULE:
+        to->kind_case = OCEANID__OPERATION__KIND_RULE;
+        to->absent = operation->rule.absent;
+        to->rule = wire_put_rule(arena, &operation->rule.rule, false);
+        break;
+    case OPERATION_SYSCTL:
+        to->kind_case = OCEANID__OPERATION__KIND_SYSCTL;
+        to->sysctl = wire_put_sysctl(arena, &operation->sysctl.setting);
+        break;
+    case OPERATION_TAILSCALE:
+        to->kind_case = OCEANID__OPERATION__KIND_TAILSCALE;
+        to->tailscale = put_tailscale(arena, &operation->tailscale);
+        break;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return to;
+}
+
+/* ---- taking -----------------------------------------------------------------------------------
+ */
+
+/* One hop at most, so that an operation owns nothing. */
+static bool take_route(struct operation_route *to, const Oceanid__RouteOperation *from,
+                       struct err *err)
+{
+    if (from->route == NULL || from->route->n_hops > 1)
+        return err_set(err, ERR_INPUT, "route operation: accepted is one route of one hop");
+    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+           wire_take_route(&to->route, from->route, false, err);
+}
+
+static bool take_tailscale(struct operation_tailscale *to, const Oceanid__TailscaleOperation *from,
+                           struct err *err)
+{
+    to->set_exit_node = from->set_exit_node;
+    to->set_allow_lan_access = from->set_allow_lan_access;
+    to->allow_lan_access = from->allow_lan_access;
+    to->set_accept_routes = from->set_accept_routes;
+    to->accept_routes = from->accept_routes;
+    to->set_advertise_routes = from->set_advertise_routes;
+    return wire_take_text(to->exit_node_id, sizeof(to->exit_node_id), from->exit_node_id,
+                          "exit node", err) &&
+           wire_take_text(to->exit_node_name, sizeof(to->exit_node_name), from->exit_node_name,
+                          "exit node", err) &&
+           wire_take_prefixes(to->advertise_routes, &to->advertise_routes_count,
+                              from->advertise_routes, from->n_advertise_routes, err);
+}
+
+bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, struct err *err)
+{
+    if (from == NULL)
+        return err_set(err, ERR_INPUT, "operation is missing");
+    to->shield = from->shield;
+    switch (from->kind_case) {
+    case OCEANID__OPERATION__KIND_ROUTE:
+        to->kind = OPERATION_ROUTE;
+        to->route.absent = from->absent;
+        return take_route(&to->route, from->route, err);
+    case OCEANID__OPERATION__KIND_RULE:
+        to->kind = OPERATION_RULE;
+        to->rule.absent = from->absent;
+        return wire_take_rule(&to->rule.rule, from->rule, false, err);
+    case OCEANID__OPERATION__KIND_SYSCTL:
+        to->kind = OPERATION_SYSCTL;
+        return wire_take_sysctl(&to->sysctl.setting, from->sysctl, err);
+    case OCEANID__OPERATION__KIND_TAILSCALE:
+        to->kind = OPERATION_TAILSCALE;
+        return take_tailscale(&to->tailscale, from->tailscale, err);
+    case OCEANID__OPERATION__KIND__NOT_SET:
+    case _OCEANID__OPERATION__KIND__CASE_IS_INT_SIZE:
+    default:
+        return err_set(err, ERR_INPUT, "an operation is of a kind that is not known");
+    }
+}
