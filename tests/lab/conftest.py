@@ -8,6 +8,7 @@ import pytest
 
 from lab import Lab
 from lab import tailnet_real
+from lab.fleet import Fleet
 
 KINDS = ("standin", "real")
 LINES_OF_LOG = 15
@@ -60,6 +61,12 @@ def fresh_lab(tailnet_kind):
         yield built
 
 
+@pytest.fixture(scope="module")
+def fleet(lab, request):
+    """Oceanid installed on the lab; a test file's CONTROLLER says on which host it is led."""
+    return Fleet(lab, controller=getattr(request.module, "CONTROLLER", "srv712429")).install()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows the ends of the logs of its lab's hosts."""
@@ -67,8 +74,9 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if not report.failed:
         return
-    for name in ("lab", "fresh_lab"):
+    for name in ("lab", "fresh_lab", "fleet"):
         built = getattr(item, "funcargs", {}).get(name)
+        built = getattr(built, "lab", built)
         if isinstance(built, Lab) and built.folder.exists():
             for log in sorted(built.folder.glob("hosts/*/log/*.log")):
                 lines = log.read_text(errors="replace").splitlines()[-LINES_OF_LOG:]

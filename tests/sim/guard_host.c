@@ -1,0 +1,627 @@
+/*
+ * guard_host: the shell around one guard: its disk, its kernel, its own agent.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+static const uint8_t removes[SIM_OPERATIONS] = {[SIM_SHIELD] = 1, [SIM_RULE] = 1, [SIM_PREF] = 0};
+static const struct trust trust = {
+    .keys_count = 1, .threshold = 1, .soak_min_s = 1, .lease_max_s = 600};
+
+bool sim_is_changed(const struct host *host)
+{
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        if (host->in_kernel[i])
+            return true;
+    }
+    return false;
+}
+
+/* With the pref and without the shield nobody gets in any more. */
+bool sim_sees(const struct world *world, int witness, int subject)
+{
+    const struct host *host = &world->hosts[subject];
+
+    (void)witness;
+    if (host->in_kernel[SIM_PREF] && !host->in_kernel[SIM_SHIELD])
+        return false;
+    return !(host->in_kernel[SIM_RULE] && host->cuts_ssh);
+}
+
+/* ---- telling the controller ------------------------------------------------------------------ */
+
+static struct message *tell(int host, enum message_kind kind)
+{
+    struct message *message = mem_alloc(1, sizeof(*message));
+
+    message->kind = kind;
+    message->host = host;
+    return message;
+}
+
+static struct sim_statement own_statement(const struct world *world, int number,
+                                          const struct nonce *nonce, enum phase phase)
+{
+    const struct host *host = &world->hosts[number];
+    bool broken = host->breaks_own && host->in_kernel[SIM_RULE];
+
+    return (struct sim_statement){.signer = number,
+                                  .subject = number,
+                                  .body = world->body,
+                                  .nonce = *nonce,
+                                  .phase = phase,
+                                  .value = broken ? VERDICT_FAIL : VERDICT_PASS};
+}
+
+static void tell_own_baseline(struct world *world, int host, const struct nonce *nonce)
+{
+    struct message *message = tell(host, TELL_STATEMENT);
+
+    message->statement = own_statement(world, host, nonce, PHASE_BASELINE);
+    network_send(world, message);
+}
+
+static void tell_nonce(struct world *world, int host, const struct guard_effect *effect)
+{
+    struct message *message = tell(host, TELL_NONCE);
+    struct happening local = {.at = world->now + chance_between(&world->chance, 10, 400),
+                              .kind = HAPPENS_LOCAL,
+                              .host = host,
+                              .life = world->hosts[host].life};
+
+    model_nonce(world->model, host, &effect->nonce);
+    message->id = effect->id;
+    message->nonce = effect->nonce.nonce;
+    message->fresh = effect->nonce.fresh_connection;
+    message->last = effect->nonce.last;
+    network_send(world, message);
+    local.message = mem_alloc(1, sizeof(*local.message));
+    local.message->nonce = effect->nonce.nonce;
+    world_schedule(world, &local);
+}
+
+static void tell_receipt(struct world *world, int number, const struct hash *hash)
+{
+    const struct ledger *ledger = world->hosts[number].ledger;
+
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        struct message *message;
+
+        if (!hash_equal(&ledger->ends[i].receipt_hash, hash))
+            continue;
+        message = tell(number, TELL_RECEIPT);
+        message->receipt = ledger->ends[i].receipt;
+        model_receipt(world->model, number, &message->receipt);
+        network_send(world, message);
+        return;
+    }
+    world_violate(world, "6: %s sends a receipt that it does not have", world->hosts[number].name);
+}
+
+static int find_host(const struct world *world, const char *name)
+{
+    for (int i = 0; i < SIM_HOSTS; i++) {
+        if (text_equal(world->hosts[i].name, name))
+            return i;
+    }
+    return -1;
+}
+
+static void tell_standing(struct world *world, int host, const struct guard_effect *effect)
+{
+    struct message *message = tell(host, TELL_STATEMENT);
+
+    message->statement =
+        (struct sim_statement){.signer = host,
+                               .subject = find_host(world, effect->statement.subject),
+                               .body = effect->statement.body,
+                               .nonce = effect->statement.nonce,
+                               .phase = PHASE_STANDING,
+                               .value = VERDICT_PASS,
+                               .soak_s = effect->statement.soak_s};
+    network_send(world, message);
+}
+
+/* ---- effects --------------------------------------------------------------------------------- */
+
+static void begin_work(struct world *world, int number, const struct guard_effect *effect)
+{
+    struct host *host = &world->hosts[number];
+    mono_t begin = host->work_until > world->now ? host->work_until : world->now;
+    int64_t takes = chance_between(&world->chance, 1, effect->kind == DO_SETTLE ? 1500 : 60);
+    struct happening done = {.kind = HAPPENS_WORK,
+                             .host = number,
+                             .life = host->life,
+                             .work = effect->kind,
+                             .operation = effect->operation};
+
+    done.at = host->work_until = begin + takes;
+    world_schedule(world, &done);
+}
+
+static void begin_record(struct world *world, int number, const struct guard_effect *effect)
+{
+    struct host *host = &world->hosts[number];
+    mono_t begin = host->disk_until > world->now ? host->disk_until : world->now;
+    int64_t takes = effect->record.durable ? chance_between(&world->chance, 1, 20) : 0;
+    struct happening done = {.kind = HAPPENS_DISK,
+                             .host = number,
+                             .life = host->life,
+                             .number = effect->record.number,
+                             .ok = true};
+
+    if (!world->quiet && chance_permille(&world->chance, world->faults.disk_slow_permille))
+        takes = chance_between(&world->chance, 1000, 40000);
+    if (!world->quiet && chance_permille(&world->chance, world->faults.disk_fail_permille))
+        done.ok = false;
+    done.record = mem_copy(&effect->record.record, sizeof(*done.record));
+    done.operation = effect->record.durable;
+    if (done.record->kind == RECORD_RECEIPT) {
+        uint64_t name = ++world->hashes;
+
+        memcpy(done.record->receipt.receipt_hash.bytes, &name, sizeof(name));
+    }
+    done.at = host->disk_until = begin + takes;
+    world_schedule(world, &done);
+}
+
+static void carry(struct world *world, int number, const struct guard_effect *effect)
+{
+    struct message *message;
+    char line[600];
+
+    if (world->trace) {
+        guard_effect_render(effect, line, sizeof(line));
+        world_say(world, world->hosts[number].name, "%s", line);
+    }
+    switch (effect->kind) {
+    case DO_PREPARE:
+    case DO_APPLY:
+    case DO_SETTLE:
+    case DO_UNDO:
+    case DO_VERIFY:
+        if (effect->kind == DO_APPLY)
+            model_touch(world->model, number, &effect->id, effect->operation);
+        begin_work(world, number, effect);
+        break;
+    case DO_OFFER:
+        message = tell(number, TELL_PREPARED);
+        message->id = effect->id;
+        network_send(world, message);
+        tell_own_baseline(world, number, &effect->id.start);
+        break;
+    case DO_RECORD:
+        begin_record(world, number, effect);
+        break;
+    case DO_NONCE:
+        tell_nonce(world, number, effect);
+        break;
+    case DO_SEND:
+        tell_receipt(world, number, &effect->receipt);
+        break;
+    case DO_REFUSE:
+        message = tell(number, TELL_REFUSED);
+        message->id = effect->id;
+        message->expired = effect->refuse.expired;
+        network_send(world, message);
+        break;
+    case DO_STATEMENT:
+        tell_standing(world, number, effect);
+        break;
+    case DO_STACK:
+        message = tell(number, TELL_STACK);
+        message->stack = effect->stack;
+        network_send(world, message);
+        break;
+    case DO_PROGRESS:
+    case DO_ALARM:
+    case DO_FORGET:
+    case DO_LET_GO:
+    case GUARD_EFFECT_COUNT:
+        break;
+    }
+}
+
+static void set_timer(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    mono_t at = trial_deadline(host->trial);
+    struct happening timer = {
+        .kind = HAPPENS_TIMER, .host = number, .life = host->life, .number = ++host->timer};
+
+    if (at == MONO_NEVER)
+        return;
+    timer.at = at > world->now ? at : world->now + 1;
+    world_schedule(world, &timer);
+}
+
+static void give(struct world *world, int number, struct guard_event *ev)
+{
+    struct host *host = &world->hosts[number];
+    enum trial_state before = host->trial->state;
+
+    ev->now = world->now;
+    ev->unix_now = world_unix(world, host);
+    ev->random = chance_nonce(&world->chance);
+    world->guard_effects->count = 0;
+    trial_step(host->trial, ev, world->guard_effects);
+    if (host->trial->state == TRIAL_REVERTING && before != TRIAL_REVERTING)
+        model_reverting(world->model, number);
+    for (uint32_t i = 0; i < world->guard_effects->count; i++)
+        carry(world, number, &world->guard_effects->list[i]);
+    set_timer(world, number);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* What was confirmed and is volatile comes back after a boot. */
+static void put_back_confirmed(struct host *host)
+{
+    const struct ledger_generation *top = ledger_top(host->ledger);
+
+    if (top == NULL || top->mark == MARK_POPPING)
+        return;
+    host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = true;
+}
+
+void guard_start(struct world *world, int number, enum end_cause cause)
+{
+    struct host *host = &world->hosts[number];
+    struct guard_event ev = {.kind = ON_BOOT, .boot = cause};
+
+    host->guard_up = true;
+    host->frozen = false;
+    host->life++;
+    host->work_until = host->disk_until = world->now;
+    ledger_init(host->ledger);
+    for (uint32_t i = 0; i < host->disk_count; i++)
+        ledger_take(host->ledger, &host->disk[i].record);
+    trial_init(host->trial, host->ledger, host->name);
+    world_say(world, host->name, "guard starts with %u records", host->disk_count);
+    put_back_confirmed(host);
+    give(world, number, &ev);
+}
+
+static void write_record(struct world *world, int number, const struct happening *done)
+{
+    struct host *host = &world->hosts[number];
+
+    if (host->disk_count == SIM_DISK_MAX) {
+        world_violate(world, "the simulated disk of %s is too small", host->name);
+        return;
+    }
+    host->disk[host->disk_count].record = *done->record;
+    host->disk[host->disk_count++].synced = false;
+    if (done->operation) { /* durable: with all before it */
+        for (uint32_t i = 0; i < host->disk_count; i++)
+            host->disk[i].synced = true;
+    }
+    model_record(world->model, number, done->record);
+}
+
+static void do_to_kernel(struct world *world, int number, const struct happening *work)
+{
+    struct host *host = &world->hosts[number];
+
+    if (work->work == DO_APPLY)
+        host->in_kernel[work->operation] = true;
+    if (work->work == DO_UNDO && host->in_kernel[work->operation]) {
+        host->in_kernel[work->operation] = false;
+        model_undone(world->model, number, work->operation);
+    }
+}
+
+/* A guard dies with one record on its way to the disk and one operation on its way to the kernel:
+ * each may have got there. */
+static void settle_in_flight(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    bool disk_open = true, kernel_open = true;
+
+    for (uint64_t next = 0;; next++) {
+        struct happening *first = NULL;
+
+        for (size_t i = 0; i < world->heap_count; i++) {
+            struct happening *at = &world->heap[i];
+
+            if (at->host == number && at->life == host->life && at->order >= next &&
+                (at->kind == HAPPENS_DISK || at->kind == HAPPENS_WORK) &&
+                (first == NULL || at->order < first->order))
+                first = at;
+        }
+        if (first == NULL)
+            return;
+        next = first->order;
+        if (first->kind == HAPPENS_DISK && disk_open && first->ok) {
+            disk_open = chance_permille(&world->chance, 500);
+            if (disk_open)
+                write_record(world, number, first);
+        }
+        if (first->kind == HAPPENS_WORK && kernel_open) {
+            kernel_open = false;
+            if (chance_permille(&world->chance, 500))
+                do_to_kernel(world, number, first);
+        }
+    }
+}
+
+void guard_stop(struct world *world, int number, bool power_lost)
+{
+    struct host *host = &world->hosts[number];
+
+    if (host->guard_up)
+        settle_in_flight(world, number);
+    host->guard_up = false;
+    host->frozen = false;
+    host->life++;
+    model_guard_died(world->model, number);
+    if (!power_lost)
+        return;
+    for (uint32_t i = 0; i < host->disk_count; i++) {
+        if (!host->disk[i].synced && chance_permille(&world->chance, 500))
+            host->disk_count = i;
+    }
+    host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = false;
+    model_rebooted(world->model, number);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void fill_statement(const struct world *world, const struct sim_statement *from,
+                           struct statement *to)
+{
+    bool own = from->signer == from->subject;
+
+    memset(to, 0, sizeof(*to));
+    text_copy(to->signer, sizeof(to->signer), world->hosts[from->signer].name);
+    text_copy(to->subject, sizeof(to->subject), world->hosts[from->subject].name);
+    to->body = from->body;
+    to->nonce = from->nonce;
+    to->phase = from->phase;
+    to->soak_s = from->soak_s;
+    if (from->phase == PHASE_STANDING)
+        return;
+    to->verdicts_count = 1;
+    text_copy(to->verdicts[0].check, NAME_SIZE, own ? "own" : "ssh");
+    verdict_set(&to->verdicts[0], from->value, "a banner", verdict_format(from->value));
+}
+
+static void give_statement(struct world *world, int host, const struct sim_statement *from)
+{
+    static struct statement statement;
+    struct guard_event ev = {.kind = ON_STATEMENT,
+                             .statement = {.statement = &statement, .verified = true}};
+
+    fill_statement(world, from, &statement);
+    model_proof(world->model, host, from);
+    give(world, host, &ev);
+    if (from->signer == from->subject)
+        return;
+    ev = (struct guard_event){.kind = ON_SOURCE};
+    ev.source.nonce = from->nonce;
+    ev.source.witness = world->hosts[from->signer].name;
+    ev.source.counts = true;
+    give(world, host, &ev);
+}
+
+static void give_start(struct world *world, const struct message *message)
+{
+    static struct statement statements[SIM_STATEMENTS_MAX];
+    struct guard_statement given[SIM_STATEMENTS_MAX];
+    struct guard_event ev = {.kind = ON_START};
+
+    for (uint32_t i = 0; i < message->statements_count; i++) {
+        fill_statement(world, &message->statements[i], &statements[i]);
+        given[i] = (struct guard_statement){&statements[i], true};
+    }
+    model_start(world->model, message);
+    ev.start.id = message->id;
+    ev.start.statements_count = message->statements_count;
+    ev.start.statements = given;
+    give(world, message->host, &ev);
+}
+
+static void give_prepare(struct world *world, const struct message *message)
+{
+    static char objects[SIM_OPERATIONS][96];
+    struct guard_event ev = {.kind = ON_PREPARE};
+    const struct approval *approval = NULL;
+
+    for (uint32_t i = 0; i < world->attempt; i++) {
+        if (attempt_equal(&world->approvals[i].attempt, &message->id.attempt))
+            approval = &world->approvals[i];
+    }
+    if (approval == NULL)
+        return;
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        struct text text = TEXT_IN(objects[i]);
+
+        operation_object(&world->manifest->plans[0].operations[i], &text);
+    }
+    ev.prepare = (struct guard_prepare){.manifest = world->manifest,
+                                        .body = world->body,
+                                        .approval = approval,
+                                        .trust = &trust,
+                                        .approvals_count = 1,
+                                        .key_is_mine = true,
+                                        .objects_count = SIM_OPERATIONS,
+                                        .objects = objects};
+    give(world, message->host, &ev);
+}
+
+static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
+{
+    struct guard_event ev = {.kind = kind};
+
+    ev.end.id = message->id;
+    ev.end.right = RIGHT_CONTROLLER;
+    ev.end.stack_nonce = message->nonce;
+    ev.end.fellow = message->has_fellow ? &message->receipt : NULL;
+    ev.end.reason = "the controller asks";
+    give(world, message->host, &ev);
+}
+
+static void give_message(struct world *world, const struct message *message)
+{
+    struct guard_event ev = {.kind = ON_STACK};
+
+    switch (message->kind) {
+    case ASK_STACK:
+        ev.challenge = message->nonce;
+        give(world, message->host, &ev);
+        break;
+    case ASK_PREPARE:
+        give_prepare(world, message);
+        break;
+    case ASK_START:
+        give_start(world, message);
+        break;
+    case ASK_ABORT:
+        give_end(world, message, ON_ABORT);
+        break;
+    case ASK_POP:
+        give_end(world, message, ON_POP);
+        break;
+    case ASK_STANDING:
+        ev.kind = ON_STANDING;
+        ev.standing.nonce = message->nonce;
+        ev.standing.body = world->body;
+        ev.standing.subject = world->hosts[message->subject].name;
+        give(world, message->host, &ev);
+        break;
+    case GIVE_STATEMENT:
+        give_statement(world, message->host, &message->statement);
+        break;
+    case ASK_STATEMENT:
+    case TELL_STACK:
+    case TELL_PREPARED:
+    case TELL_NONCE:
+    case TELL_STATEMENT:
+    case TELL_REFUSED:
+    case TELL_RECEIPT:
+        break;
+    }
+}
+
+enum { FROZEN_AGAIN_MS = 50 };
+
+void guard_take_message(struct world *world, struct message *message)
+{
+    const struct host *host = &world->hosts[message->host];
+    struct happening again = {
+        .at = world->now + FROZEN_AGAIN_MS, .kind = HAPPENS_MESSAGE, .host = message->host};
+
+    if (!host->guard_up)
+        return;
+    if (host->frozen) {
+        again.message = mem_copy(message, sizeof(*message));
+        world_schedule(world, &again);
+        return;
+    }
+    give_message(world, message);
+}
+
+static void take_work(struct world *world, const struct happening *work)
+{
+    struct host *host = &world->hosts[work->host];
+    struct guard_event ev = {.kind = ON_PREPARED};
+    bool noisy = !world->quiet;
+
+    if (work->work == DO_PREPARE) {
+        ev.prepared.ok = true;
+        ev.prepared.why = "";
+        ev.prepared.operations_count = SIM_OPERATIONS;
+        ev.prepared.removes = removes;
+    } else if (work->work == DO_APPLY) {
+        ev.kind = ON_APPLIED;
+        ev.applied.operation = work->operation;
+        ev.applied.ok =
+            !(noisy && chance_permille(&world->chance, world->faults.apply_fail_permille));
+        ev.applied.why = ev.applied.ok ? "" : "the kernel says no";
+        if (ev.applied.ok)
+            do_to_kernel(world, work->host, work);
+    } else if (work->work == DO_SETTLE) {
+        ev.kind = ON_SETTLED;
+        ev.settled.ok = true;
+        ev.settled.why = "";
+    } else if (work->work == DO_UNDO) {
+        bool fails = noisy && chance_permille(&world->chance, world->faults.undo_fail_permille);
+
+        ev.kind = ON_UNDONE;
+        ev.undone.operation = work->operation;
+        ev.undone.outcome = fails ? REVERT_RETRY : REVERT_DONE;
+        ev.undone.why = fails ? "no answer in 2 s" : "";
+        if (!fails)
+            do_to_kernel(world, work->host, work);
+    } else {
+        ev.kind = ON_VERIFIED;
+        ev.verified.ok = !sim_is_changed(host);
+        ev.verified.why = ev.verified.ok ? "" : "an operation is still in the kernel";
+    }
+    give(world, work->host, &ev);
+}
+
+static void take_disk(struct world *world, const struct happening *done)
+{
+    struct guard_event ev = {.kind = ON_RECORDED};
+
+    if (done->ok)
+        write_record(world, done->host, done);
+    ev.recorded.record = done->record;
+    ev.recorded.number = done->number;
+    ev.recorded.ok = done->ok;
+    ev.recorded.why = done->ok ? "" : "No space left on device";
+    give(world, done->host, &ev);
+}
+
+void guard_take_happening(struct world *world, const struct happening *happening)
+{
+    struct host *host = &world->hosts[happening->host];
+    struct guard_event timeout = {.kind = ON_TIMEOUT};
+    struct sim_statement own;
+
+    if (!host->guard_up || happening->life != host->life)
+        return;
+    if (host->frozen) {
+        struct happening again = *happening;
+
+        again.at = world->now + FROZEN_AGAIN_MS;
+        again.message =
+            mem_copy(happening->message, happening->message ? sizeof(*again.message) : 0);
+        again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
+        world_schedule(world, &again);
+        return;
+    }
+    switch (happening->kind) {
+    case HAPPENS_TIMER:
+        if (happening->number == host->timer)
+            give(world, happening->host, &timeout);
+        break;
+    case HAPPENS_WORK:
+        take_work(world, happening);
+        break;
+    case HAPPENS_DISK:
+        take_disk(world, happening);
+        break;
+    case HAPPENS_LOCAL:
+        if (!host->agent_up)
+            break;
+        own = own_statement(world, happening->host, &happening->message->nonce, PHASE_RENEWAL);
+        give_statement(world, happening->host, &own);
+        break;
+    case HAPPENS_MESSAGE:
+    case HAPPENS_LEAD:
+    case HAPPENS_CHAOS:
+    case HAPPENS_GUARD_START:
+    case HAPPENS_AGENT_START:
+    case HAPPENS_THAW:
+    case HAPPENS_CONTROLLER_START:
+    case HAPPENS_PEOPLE:
+    case HAPPENS_LINK:
+        break;
+    }
+}

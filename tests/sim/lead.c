@@ -1,0 +1,333 @@
+/*
+ * lead: the shell around the controller's rollout machine: its store, its people, its sends.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+enum { STATEMENTS_KEPT = 256, APPROVAL_VALID_S = 3600, PEOPLE_THINK_MS = 3000 };
+
+static int find_host(const struct world *world, const char *name)
+{
+    for (int i = 0; i < SIM_HOSTS; i++) {
+        if (text_equal(world->hosts[i].name, name))
+            return i;
+    }
+    return -1;
+}
+
+/* ---- signing --------------------------------------------------------------------------------- */
+
+/* As oceanidctl does: the approval contains every end that is known, with a reason for each. */
+static void fill_lifts(const struct world *world, struct approval *approval)
+{
+    for (int h = 0; h < SIM_NODES; h++) {
+        const struct ledger *ledger = world->hosts[h].ledger;
+
+        for (uint32_t i = 0; i < ledger->ends_count && approval->lifts_count < LIFTS_MAX; i++) {
+            struct lift *lift = &approval->lifts[approval->lifts_count];
+
+            if (!receipt_is_end(&ledger->ends[i].receipt))
+                continue;
+            lift->receipt = ledger->ends[i].receipt_hash;
+            text_copy(lift->reason, sizeof(lift->reason), "understood");
+            approval->lifts_count++;
+        }
+    }
+}
+
+void lead_sign(struct world *world)
+{
+    struct approval *approval = &world->approvals[world->attempt];
+    struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
+
+    memset(approval, 0, sizeof(*approval));
+    approval->attempt.body = world->body;
+    approval->attempt.sequence = ++world->attempt;
+    approval->not_after = world_unix(world, NULL) + APPROVAL_VALID_S;
+    fill_lifts(world, approval);
+    world_say(world, "operator", "signs sequence %u", world->attempt);
+    rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
+    lead_give(world, &start);
+}
+
+/* ---- effects --------------------------------------------------------------------------------- */
+
+static bool has_ended_receipt(const struct receipt *receipt)
+{
+    return receipt->kind != RECEIPT_INCOMPLETE && receipt->kind != RECEIPT_REFUSED;
+}
+
+static void attach_fellow(struct world *world, const char *name, struct message *message)
+{
+    int host = find_host(world, name);
+
+    if (host < 0 || host >= SIM_NODES || !world->lead.receipts[world->attempt - 1][host].has)
+        return;
+    message->has_fellow = true;
+    message->receipt = world->lead.receipts[world->attempt - 1][host].receipt;
+}
+
+static void attach_statements(const struct lead *lead, struct message *message)
+{
+    uint32_t kept = lead->statements_count < STATEMENTS_KEPT ? lead->statements_count
+                                                             : (uint32_t)STATEMENTS_KEPT;
+
+    for (uint32_t i = 0; i < kept && message->statements_count < SIM_STATEMENTS_MAX; i++) {
+        if (nonce_equal(&lead->statements[i].nonce, &message->id.start))
+            message->statements[message->statements_count++] = lead->statements[i];
+    }
+}
+
+static void carry_send(struct world *world, const struct rollout_effect *effect)
+{
+    static const enum message_kind kinds[ROLLOUT_SEND_COUNT] = {[SEND_STACK] = ASK_STACK,
+                                                                [SEND_PREPARE] = ASK_PREPARE,
+                                                                [SEND_START] = ASK_START,
+                                                                [SEND_ABORT] = ASK_ABORT,
+                                                                [SEND_POP] = ASK_POP};
+    struct message *message = mem_alloc(1, sizeof(*message));
+
+    message->kind = kinds[effect->send.request];
+    message->host = find_host(world, effect->node);
+    message->id = effect->send.id;
+    message->nonce = effect->send.request == SEND_STACK ? chance_nonce(&world->chance)
+                                                        : effect->send.stack_nonce;
+    if (effect->send.fellow[0] != '\0')
+        attach_fellow(world, effect->send.fellow, message);
+    if (effect->send.request == SEND_START)
+        attach_statements(&world->lead, message);
+    network_send(world, message);
+}
+
+static void carry_ask(struct world *world, const struct rollout_effect *effect)
+{
+    struct message *message = mem_alloc(1, sizeof(*message));
+
+    message->kind = effect->ask.phase == PHASE_STANDING ? ASK_STANDING : ASK_STATEMENT;
+    message->host = find_host(world, effect->node);
+    message->subject = find_host(world, effect->ask.subject);
+    message->nonce = effect->ask.nonce;
+    message->phase = effect->ask.phase;
+    network_send(world, message);
+}
+
+static void answer_gates(struct world *world, uint32_t stage)
+{
+    struct message *message = mem_alloc(1, sizeof(*message));
+    struct happening answer = {.at = world->now + 1,
+                               .kind = HAPPENS_PEOPLE,
+                               .host = -1,
+                               .life = world->lead.life,
+                               .number = stage,
+                               .message = message};
+
+    world_schedule(world, &answer);
+}
+
+/* forward: the statement of the event that led here. False: the controller died in the middle. */
+static bool carry(struct world *world, const struct rollout_effect *effect,
+                  const struct sim_statement *forward)
+{
+    struct message *message;
+    char line[600];
+
+    if (world->trace) {
+        rollout_effect_render(effect, line, sizeof(line));
+        world_say(world, "controller", "%s", line);
+    }
+    switch (effect->kind) {
+    case EFFECT_STORE:
+        world->lead.stored = world->lead.rollout->record;
+        world->lead.has_stored = true;
+        break;
+    case EFFECT_SEND:
+        carry_send(world, effect);
+        break;
+    case EFFECT_ASK:
+        carry_ask(world, effect);
+        break;
+    case EFFECT_FORWARD:
+        if (forward == NULL)
+            break;
+        message = mem_alloc(1, sizeof(*message));
+        message->kind = GIVE_STATEMENT;
+        message->host = forward->subject;
+        message->statement = *forward;
+        network_send(world, message);
+        break;
+    case EFFECT_GATES:
+        answer_gates(world, effect->stage);
+        break;
+    case EFFECT_HOLD:
+    case EFFECT_AUDIT:
+    case EFFECT_TELL:
+    case ROLLOUT_EFFECT_COUNT:
+        break;
+    }
+    return world->quiet ||
+           !chance_permille(&world->chance, world->faults.controller_crash_permille / 8);
+}
+
+static void set_timer(struct world *world)
+{
+    mono_t at = rollout_deadline(world->lead.rollout);
+    struct happening timer = {
+        .kind = HAPPENS_LEAD, .life = world->lead.life, .number = ++world->lead.timer};
+
+    if (at == MONO_NEVER)
+        return;
+    timer.at = at > world->now ? at : world->now + 1;
+    world_schedule(world, &timer);
+}
+
+/* People look at what the rollout waits for, and after a while do it. */
+static void wake_people(struct world *world)
+{
+    struct happening looks = {.at = world->now + PEOPLE_THINK_MS,
+                              .kind = HAPPENS_PEOPLE,
+                              .host = 0,
+                              .life = world->lead.life};
+
+    world_schedule(world, &looks);
+}
+
+static void give(struct world *world, struct rollout_event *ev, const struct sim_statement *forward)
+{
+    struct lead *lead = &world->lead;
+    enum rollout_state before = lead->rollout->record.state;
+
+    ev->now = world->now;
+    ev->unix_now = world_unix(world, NULL);
+    world->lead_effects->count = 0;
+    rollout_step(lead->rollout, ev, world->lead_effects);
+    for (uint32_t i = 0; i < world->lead_effects->count; i++) {
+        if (!carry(world, &world->lead_effects->list[i], forward)) {
+            world_say(world, "controller", "dies in the middle of its effects");
+            lead_stop(world);
+            return;
+        }
+    }
+    set_timer(world);
+    if (lead->rollout->record.state != before || ev->kind == EVENT_RESUMED)
+        wake_people(world);
+}
+
+void lead_give(struct world *world, struct rollout_event *ev)
+{
+    give(world, ev, NULL);
+}
+
+void lead_timeout(struct world *world)
+{
+    struct rollout_event ev = {.kind = EVENT_TIMEOUT};
+
+    lead_give(world, &ev);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+void lead_stop(struct world *world)
+{
+    struct happening again = {.at = world->now + chance_between(&world->chance, 500, 15000),
+                              .kind = HAPPENS_CONTROLLER_START};
+
+    world->lead.up = false;
+    world->lead.life++;
+    world->lead.statements_count = 0;
+    world_schedule(world, &again);
+}
+
+void lead_start(struct world *world)
+{
+    struct rollout_event ev = {.kind = EVENT_RESUMED};
+    struct lead *lead = &world->lead;
+
+    if (lead->up)
+        return;
+    lead->up = true;
+    lead->life++;
+    world_say(world, "controller", "starts from its disk");
+    if (lead->has_stored)
+        rollout_load(lead->rollout, &lead->stored, world->manifest);
+    else
+        rollout_init(lead->rollout, world->attempt, world->manifest,
+                     &world->approvals[world->attempt - 1]);
+    if (!lead->has_stored)
+        ev = (struct rollout_event){.kind = EVENT_START, .by = "operator"};
+    lead_give(world, &ev);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static void note_statement(struct lead *lead, const struct sim_statement *statement)
+{
+    lead->statements[lead->statements_count++ % STATEMENTS_KEPT] = *statement;
+}
+
+static void note_receipt(struct world *world, const struct message *message)
+{
+    uint64_t sequence = message->receipt.generation.attempt.sequence;
+
+    if (sequence == 0 || sequence > world->attempt || !has_ended_receipt(&message->receipt))
+        return;
+    world->lead.receipts[sequence - 1][message->host].has = true;
+    world->lead.receipts[sequence - 1][message->host].receipt = message->receipt;
+}
+
+void lead_take_message(struct world *world, const struct message *message)
+{
+    struct rollout_event ev = {.node = world->hosts[message->host].name, .reason = ""};
+    const struct sim_statement *statement = &message->statement;
+
+    switch (message->kind) {
+    case TELL_STACK:
+        ev.kind = EVENT_HELLO;
+        ev.stack = &message->stack;
+        break;
+    case TELL_PREPARED:
+        ev.kind = EVENT_PREPARED;
+        ev.prepared = message->id;
+        break;
+    case TELL_NONCE:
+        ev.kind = EVENT_NONCE;
+        ev.nonce.id = message->id;
+        ev.nonce.nonce = message->nonce;
+        ev.nonce.last = message->last;
+        break;
+    case TELL_STATEMENT:
+        note_statement(&world->lead, statement);
+        ev.kind = EVENT_STATEMENT;
+        ev.node = world->hosts[statement->subject].name;
+        ev.statement.signer = world->hosts[statement->signer].name;
+        ev.statement.body = statement->body;
+        ev.statement.nonce = statement->nonce;
+        ev.statement.phase = statement->phase;
+        ev.statement.passes = statement->value == VERDICT_PASS;
+        break;
+    case TELL_REFUSED:
+        ev.kind = EVENT_REFUSED;
+        ev.refused.attempt = message->id.attempt;
+        ev.refused.expired = message->expired;
+        ev.reason = "refused";
+        break;
+    case TELL_RECEIPT:
+        note_receipt(world, message);
+        ev.kind = EVENT_RECEIPT;
+        ev.receipt = &message->receipt;
+        break;
+    case ASK_STACK:
+    case ASK_PREPARE:
+    case ASK_START:
+    case ASK_ABORT:
+    case ASK_POP:
+    case ASK_STATEMENT:
+    case ASK_STANDING:
+    case GIVE_STATEMENT:
+        return;
+    }
+    give(world, &ev, message->kind == TELL_STATEMENT ? statement : NULL);
+}
