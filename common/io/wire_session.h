@@ -6,7 +6,12 @@
 
 #include "common/io/wire_guard.h"
 
-enum { WIRE_PROTOCOL = 1 };
+enum {
+    WIRE_PROTOCOL = 1,
+    SESSION_GUARD_MAX = 64, /* in one report; more is refused by the other side */
+    SESSION_DRIFT_MAX = 64,
+    SESSION_SOURCES_MAX = 16,
+};
 
 enum session_request_kind {
     ASK_HELLO_BEGIN,
@@ -47,7 +52,8 @@ struct session_request {
     char (*drift)[SENTENCE_SIZE]; /* owned */
     int64_t event_at_us;
     uint32_t sources_count;
-    struct source_seen sources[16]; /* what this agent told its guard of witnesses */
+    struct source_seen
+        sources[SESSION_SOURCES_MAX]; /* what this agent told its guard of witnesses */
 };
 void session_request_done(struct session_request *request);
 struct wire_bytes wire_encode_session_request(const struct session_request *request);
