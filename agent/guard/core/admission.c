@@ -30,12 +30,20 @@ static bool check_bounds(const struct guard_prepare *prepare, struct err *err)
     if (trust->lease_max_s > 0 && manifest->lease_s > trust->lease_max_s)
         return err_set(err, ERR_DENIED, "lease %u s: root on this node accepts at most %u s",
                        manifest->lease_s, trust->lease_max_s);
+    if (manifest->path_s / manifest->period_s >= NONCES_MAX / 2)
+        return err_set(err, ERR_LIMIT,
+                       "path %u s is %u periods of %u s: a guard remembers the nonces of %u",
+                       manifest->path_s, manifest->path_s / manifest->period_s, manifest->period_s,
+                       NONCES_MAX / 2);
     return true;
 }
 
 static bool check_mine(const struct trial *trial, const struct guard_prepare *prepare,
                        struct err *err)
 {
+    if (prepare->manifest->plans_count > NODES_MAX)
+        return err_set(err, ERR_LIMIT, "%u targets: accepted are at most %u",
+                       prepare->manifest->plans_count, NODES_MAX);
     if (manifest_find_plan(prepare->manifest, trial->node) == NULL)
         return err_set(err, ERR_DENIED, "the manifest has no plan for %s", trial->node);
     if (!prepare->key_is_mine)
@@ -91,8 +99,8 @@ static const struct statement *find_standing(const struct trial *trial,
     for (uint32_t i = 0; i < start->statements_count; i++) {
         const struct statement *statement = start->statements[i].statement;
 
-        if (admission_answers(trial, &start->statements[i]) &&
-            statement->phase == PHASE_STANDING && text_equal(statement->signer, node))
+        if (admission_answers(trial, &start->statements[i]) && statement->phase == PHASE_STANDING &&
+            text_equal(statement->signer, node))
             return statement;
     }
     return NULL;
@@ -192,6 +200,14 @@ static bool check_unsigned_pop(const struct trial *trial, const struct guard_eve
     return true;
 }
 
+bool admission_nothing_above(const struct trial *trial)
+{
+    if (trial->state == TRIAL_CLOSING)
+        return !trial->end_pending || trial->disk_failed;
+    return trial->state == TRIAL_IDLE || trial->state == TRIAL_PREPARING ||
+           trial->state == TRIAL_PREPARED;
+}
+
 bool admission_check_pop(const struct trial *trial, const struct guard_event *ev, struct err *err)
 {
     const struct ledger_generation *generation = ledger_find(trial->ledger, &ev->end.id);
@@ -200,7 +216,7 @@ bool admission_check_pop(const struct trial *trial, const struct guard_event *ev
         return err_set(err, ERR_MISSING, "no such generation stands here");
     if (!admission_check_end(trial, ev, err))
         return false;
-    if (trial->state != TRIAL_IDLE && !(trial->state == TRIAL_CLOSING && trial->ledger->owes))
+    if (!admission_nothing_above(trial))
         return err_set(err, ERR_CONFLICT, "a trial is open above it (%s): end that first",
                        trial_state_name(trial->state));
     return ev->end.right != RIGHT_CONTROLLER || check_unsigned_pop(trial, ev, generation, err);

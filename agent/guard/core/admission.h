@@ -24,6 +24,10 @@ bool admission_check_end(const struct trial *trial, const struct guard_event *ev
 /* Rules 16 and 17. */
 bool admission_check_pop(const struct trial *trial, const struct guard_event *ev, struct err *err);
 
+/* Nothing is touched above the stack's top, and no end still has to be written, unless the disk
+ * refuses it: then undoing goes on from memory. */
+bool admission_nothing_above(const struct trial *trial);
+
 /* Does the statement answer this trial's prepare nonce, with a good signature? */
 bool admission_answers(const struct trial *trial, const struct guard_statement *given);
 

@@ -49,6 +49,8 @@ struct guard_prepared {
     const char *why;
     uint32_t operations_count;
     const uint8_t *removes; /* one an operation, see record_begin */
+    const bool *persists;   /* one an operation, see operation_persists; NULL: as if all did */
+    struct attempt attempt; /* as DO_PREPARE named it; zero: the latest that was asked for */
 };
 
 /* verified: signed by the key that the manifest's roster has for the signer; its guard's for

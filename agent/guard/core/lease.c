@@ -25,82 +25,6 @@ void lease_init(struct lease *lease)
         lease->checks[i].failing_since = MONO_NEVER;
 }
 
-/* ---- terms ---------------------------------------------------------------------------------- */
-
-static bool is_fixed(const struct manifest *manifest, const char *check)
-{
-    for (uint32_t i = 0; i < manifest->fixes_count; i++) {
-        if (text_equal(manifest->fixes[i], check))
-            return true;
-    }
-    return false;
-}
-
-static void fill_checks(struct trial_terms *terms, const struct manifest *manifest,
-                        const struct manifest_plan *plan)
-{
-    terms->checks_count = plan->checks_count;
-    for (uint32_t i = 0; i < plan->checks_count; i++) {
-        text_copy(terms->checks[i].name, NAME_SIZE, plan->checks[i].name);
-        terms->checks[i].critical = plan->checks[i].severity == SEVERITY_CRITICAL;
-        terms->checks[i].fixes = is_fixed(manifest, plan->checks[i].name);
-    }
-}
-
-static void fill_earlier(struct trial_terms *terms, const struct manifest *manifest)
-{
-    int stage = manifest_stage_of(manifest, terms->node);
-
-    for (int s = 0; s < stage; s++) {
-        for (uint32_t n = 0; n < manifest->stages[s].nodes_count; n++) {
-            if (terms->earlier_count < NODES_MAX)
-                text_copy(terms->earlier[terms->earlier_count++], NAME_SIZE,
-                          manifest->stages[s].nodes[n]);
-        }
-    }
-}
-
-static void fill_begin(struct record_begin *begin, const struct guard_prepare *prepare)
-{
-    const struct approval *approval = prepare->approval;
-
-    text_copy(begin->change, NAME_SIZE, prepare->manifest->change);
-    begin->not_after = approval->not_after;
-    begin->objects_count = prepare->objects_count;
-    if (begin->objects_count > sizeof(begin->objects) / sizeof(begin->objects[0]))
-        begin->objects_count = sizeof(begin->objects) / sizeof(begin->objects[0]);
-    for (uint32_t i = 0; i < begin->objects_count; i++)
-        text_copy(begin->objects[i], sizeof(begin->objects[i]), prepare->objects[i]);
-    begin->lifts_count = approval->lifts_count;
-    for (uint32_t i = 0; i < approval->lifts_count && i < LIFTS_MAX; i++) {
-        begin->lifts[i].receipt = approval->lifts[i].receipt;
-        begin->lifts[i].named = approval->lifts[i].reason[0] != '\0';
-    }
-}
-
-void trial_terms_fill(struct trial_terms *terms, const char *node,
-                      const struct guard_prepare *prepare)
-{
-    const struct manifest *m = prepare->manifest;
-    const struct manifest_plan *plan = manifest_find_plan(m, node);
-
-    memset(terms, 0, sizeof(*terms));
-    text_copy(terms->node, NAME_SIZE, node);
-    terms->soak_ms = (int64_t)m->soak_s * 1000;
-    terms->lease_ms = (int64_t)m->lease_s * 1000;
-    terms->period_ms = (int64_t)m->period_s * 1000;
-    terms->apply_ms = (int64_t)m->apply_s * 1000;
-    terms->settle_ms = (int64_t)m->settle_s * 1000;
-    terms->grace_ms = (int64_t)m->grace_s * 1000;
-    terms->revert_budget_ms = (int64_t)m->revert_budget_s * 1000;
-    terms->quorum = plan->quorum;
-    terms->witnesses_count = plan->witnesses_count;
-    memcpy(terms->witnesses, plan->witnesses, sizeof(terms->witnesses));
-    fill_checks(terms, m, plan);
-    fill_earlier(terms, m);
-    fill_begin(&terms->begin, prepare);
-}
-
 /* ---- baseline ------------------------------------------------------------------------------- */
 
 int lease_find_witness(const struct trial_terms *terms, const char *name)
@@ -136,8 +60,7 @@ static enum verdict_value verdict_of(const struct statement *statement, const ch
 bool lease_is_baseline(const struct trial_terms *terms, const struct statement *statement)
 {
     return statement->phase == PHASE_BASELINE &&
-           lease_find_witness(terms, statement->signer) >= 0 &&
-           worst_of(statement) == VERDICT_PASS;
+           lease_find_witness(terms, statement->signer) >= 0 && worst_of(statement) == VERDICT_PASS;
 }
 
 void lease_take_baseline(struct lease *lease, const struct trial_terms *terms,
@@ -169,13 +92,14 @@ const struct lease_nonce *lease_issue(struct lease *lease, const struct nonce *n
     issued->number = ++lease->nonces_count;
     issued->issued_at = now;
     issued->last = last;
+    issued->passed = issued->failed = issued->seen = 0;
     if (issued->number == 1)
         lease->first_issued_at = now;
     return issued;
 }
 
 /* One of its own; NULL for any other, and for those that newer ones have pushed out. */
-static const struct lease_nonce *find_nonce(const struct lease *lease, const struct nonce *nonce)
+static struct lease_nonce *find_nonce(struct lease *lease, const struct nonce *nonce)
 {
     for (uint32_t i = 0; i < NONCES_MAX && i < lease->nonces_count; i++) {
         if (nonce_equal(&lease->nonces[i].nonce, nonce))
@@ -184,7 +108,7 @@ static const struct lease_nonce *find_nonce(const struct lease *lease, const str
     return NULL;
 }
 
-static void raise(mono_t *at, mono_t to)
+static void advance(mono_t *at, mono_t to)
 {
     if (to > *at)
         *at = to;
@@ -192,9 +116,9 @@ static void raise(mono_t *at, mono_t to)
 
 static void prove(struct lease_proof *proof, const struct lease_nonce *nonce)
 {
-    raise(&proof->any, nonce->issued_at);
+    advance(&proof->any, nonce->issued_at);
     if (nonce->last)
-        raise(&proof->last, nonce->issued_at);
+        advance(&proof->last, nonce->issued_at);
 }
 
 static bool counts(const struct lease_witness *witness)
@@ -218,7 +142,7 @@ static mono_t quorum_of(const struct lease *lease, const struct trial_terms *ter
             as_new += counts(other) && (last ? other->proof.last : other->proof.any) >= proven;
         }
         if (counts(at) && as_new >= terms->quorum)
-            raise(&best, proven);
+            advance(&best, proven);
     }
     return best;
 }
@@ -228,7 +152,7 @@ static void renew(struct lease *lease, const struct trial_terms *terms)
 {
     mono_t any = mono_min(quorum_of(lease, terms, false), lease->own.any);
 
-    raise(&lease->all.last, mono_min(quorum_of(lease, terms, true), lease->own.last));
+    advance(&lease->all.last, mono_min(quorum_of(lease, terms, true), lease->own.last));
     if (any <= lease->all.any)
         return;
     lease->all.any = any;
@@ -258,35 +182,41 @@ static void take_own(struct lease *lease, const struct trial_terms *terms,
         prove(&lease->own, nonce);
 }
 
-/* A pass proves only with a source that counted for the same nonce. */
-static void join_source(struct lease_witness *witness, const struct lease_nonce *nonce)
+/* A pass proves only with a source that counted for the same nonce, in whichever order. */
+static void join_source(struct lease *lease, int witness, const struct lease_nonce *nonce)
 {
-    if (witness->passed == nonce->number && witness->seen == nonce->number)
-        prove(&witness->proof, nonce);
+    uint64_t bit = UINT64_C(1) << witness;
+
+    if ((nonce->passed & nonce->seen & ~nonce->failed & bit) != 0)
+        prove(&lease->witnesses[witness].proof, nonce);
 }
 
-static void take_witness(struct lease_witness *witness, const struct statement *statement,
-                         const struct lease_nonce *nonce, mono_t now)
+static void take_witness(struct lease *lease, int at, const struct statement *statement,
+                         struct lease_nonce *nonce, mono_t now)
 {
+    struct lease_witness *witness = &lease->witnesses[at];
     enum verdict_value value = worst_of(statement);
+    uint64_t bit = UINT64_C(1) << at;
+    bool newest = nonce->number >= witness->heard;
 
-    if (nonce->number < witness->heard)
-        return;
-    witness->heard = nonce->number;
+    if (newest)
+        witness->heard = nonce->number;
     if (value == VERDICT_FAIL) {
-        witness->failed = nonce->number;
-        witness->failing_since = mono_min(witness->failing_since, now);
-    } else if (value == VERDICT_PASS && witness->failed != nonce->number) {
-        witness->passed = nonce->number;
-        witness->failing_since = MONO_NEVER;
-        join_source(witness, nonce);
+        nonce->failed |= bit;
+        if (newest)
+            witness->failing_since = mono_min(witness->failing_since, now);
+    } else if (value == VERDICT_PASS && (nonce->failed & bit) == 0) {
+        nonce->passed |= bit;
+        if (newest)
+            witness->failing_since = MONO_NEVER;
+        join_source(lease, at, nonce);
     }
 }
 
 void lease_take(struct lease *lease, const struct trial_terms *terms,
                 const struct statement *statement, mono_t now)
 {
-    const struct lease_nonce *nonce = find_nonce(lease, &statement->nonce);
+    struct lease_nonce *nonce = find_nonce(lease, &statement->nonce);
     int witness = lease_find_witness(terms, statement->signer);
 
     if (nonce == NULL || now >= nonce->issued_at + terms->lease_ms)
@@ -296,7 +226,7 @@ void lease_take(struct lease *lease, const struct trial_terms *terms,
     if (text_equal(statement->signer, terms->node))
         take_own(lease, terms, statement, nonce, now);
     else if (witness >= 0)
-        take_witness(&lease->witnesses[witness], statement, nonce, now);
+        take_witness(lease, witness, statement, nonce, now);
     renew(lease, terms);
 }
 
@@ -315,15 +245,18 @@ void lease_bar(struct lease *lease, const struct trial_terms *terms, const char 
 void lease_take_source(struct lease *lease, const struct trial_terms *terms,
                        const struct guard_event *ev)
 {
-    const struct lease_nonce *nonce = find_nonce(lease, &ev->source.nonce);
+    struct lease_nonce *nonce = find_nonce(lease, &ev->source.nonce);
     int at = lease_find_witness(terms, ev->source.witness);
 
     if (nonce == NULL || at < 0 || ev->now >= nonce->issued_at + terms->lease_ms)
         return;
-    lease_bar(lease, terms, ev->source.witness, ev->source.counts);
-    if (ev->source.counts && nonce->number > lease->witnesses[at].seen) {
-        lease->witnesses[at].seen = nonce->number;
-        join_source(&lease->witnesses[at], nonce);
+    if (nonce->number >= lease->witnesses[at].sourced) {
+        lease->witnesses[at].sourced = nonce->number;
+        lease_bar(lease, terms, ev->source.witness, ev->source.counts);
+    }
+    if (ev->source.counts) {
+        nonce->seen |= UINT64_C(1) << at;
+        join_source(lease, at, nonce);
     }
     renew(lease, terms);
 }
@@ -335,8 +268,8 @@ bool lease_last_answered(const struct lease *lease, const struct trial_terms *te
     return lease->all.last != LEASE_UNPROVEN && now < lease->all.last + terms->lease_ms;
 }
 
-mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
-                           size_t size)
+mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms,
+                           char *ret_who, size_t size)
 {
     mono_t until = MONO_NEVER;
 
@@ -359,17 +292,38 @@ mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *
     return until;
 }
 
+/* The first check of `fixes` that does not pass; -1: all do. */
+static int find_unfixed(const struct lease *lease, const struct trial_terms *terms, bool denied)
+{
+    for (uint32_t i = 0; i < terms->checks_count; i++) {
+        enum verdict_value value = lease->checks[i].value;
+
+        if (terms->checks[i].fixes && (denied ? value == VERDICT_FAIL : value != VERDICT_PASS))
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool say_unfixed(const struct lease *lease, const struct trial_terms *terms, int check,
+                        char *ret_why, size_t size)
+{
+    if (check < 0)
+        return false;
+    snprintf(ret_why, size, "check %s, which the change is to fix: %s", terms->checks[check].name,
+             verdict_format(lease->checks[check].value));
+    return true;
+}
+
+bool lease_is_denied(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
+                     size_t size)
+{
+    return lease_failing_until(lease, terms, ret_who, size) != MONO_NEVER ||
+           say_unfixed(lease, terms, find_unfixed(lease, terms, true), ret_who, size);
+}
+
 bool lease_may_confirm(const struct lease *lease, const struct trial_terms *terms, char *ret_why,
                        size_t size)
 {
-    if (lease_failing_until(lease, terms, ret_why, size) != MONO_NEVER)
-        return false;
-    for (uint32_t i = 0; i < terms->checks_count; i++) {
-        if (terms->checks[i].fixes && lease->checks[i].value != VERDICT_PASS) {
-            snprintf(ret_why, size, "check %s, which the change is to fix: %s",
-                     terms->checks[i].name, verdict_format(lease->checks[i].value));
-            return false;
-        }
-    }
-    return true;
+    return lease_failing_until(lease, terms, ret_why, size) == MONO_NEVER &&
+           !say_unfixed(lease, terms, find_unfixed(lease, terms, false), ret_why, size);
 }

@@ -25,9 +25,11 @@ struct trial_terms {
     uint32_t earlier_count; /* nodes of all earlier stages */
     char earlier[NODES_MAX][NAME_SIZE];
     struct record_begin begin;
+    bool persists[OPERATIONS_MAX]; /* its records have to be on the disk */
 };
 
-/* Fills all of it; node has a plan in the manifest. begin's operations come with ON_PREPARED. */
+/* Fills all of it; node has a plan in the manifest. What is one an operation comes with
+ * ON_PREPARED. */
 void trial_terms_fill(struct trial_terms *terms, const char *node,
                       const struct guard_prepare *prepare);
 
@@ -38,7 +40,9 @@ struct lease_nonce {
     uint32_t number; /* from 1 */
     mono_t issued_at;
     bool last;
+    uint64_t passed, failed, seen; /* bits by witness: said so over it; its source counted */
 };
+_Static_assert(NODES_MAX <= 64, "a bit each");
 
 /* Issue of the newest nonce that was proven, and of the newest `last` one; LEASE_UNPROVEN: none. */
 enum { LEASE_UNPROVEN = -1 };
@@ -50,8 +54,7 @@ struct lease_witness {
     bool has_baseline; /* without one it does not count */
     bool barred;       /* the own agent said that its source does not count */
     uint32_t heard;    /* number of the newest nonce it spoke over */
-    uint32_t passed, failed; /* newest nonces over which it said so */
-    uint32_t seen;           /* newest nonce for which its source counted */
+    uint32_t sourced;  /* and of the newest for which its source was looked at */
     struct lease_proof proof;
     mono_t failing_since; /* MONO_NEVER: it does not fail */
 };
@@ -102,8 +105,12 @@ void lease_bar(struct lease *lease, const struct trial_terms *terms, const char 
 bool lease_last_answered(const struct lease *lease, const struct trial_terms *terms, mono_t now);
 
 /* When somebody who counts will have failed longer than the grace, and who; MONO_NEVER if none. */
-mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
-                           size_t size);
+mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *terms,
+                           char *ret_who, size_t size);
+
+/* Somebody who counts says no now: a failing witness or held check, or one of `fixes`; who. */
+bool lease_is_denied(const struct lease *lease, const struct trial_terms *terms, char *ret_who,
+                     size_t size);
 
 /* No counting witness and no held check fails now, and every check in `fixes` passes; what does not
  * goes to ret_why. */

@@ -187,6 +187,8 @@ static void take_incomplete(struct ledger *ledger, const struct guard_record *re
     const struct ledger_generation *generation =
         ledger->is_open ? &ledger->open : ledger_top(ledger);
 
+    if (generation == NULL || !generation_id_equal(&generation->id, &record->id))
+        return;
     owe(ledger, RECEIPT_INCOMPLETE, generation, record);
     ledger->incomplete_told = true;
 }
@@ -203,7 +205,6 @@ static void take_tombstone(struct ledger *ledger, const struct guard_record *rec
 {
     if (ledger->is_open && attempt_equal(&ledger->open.id.attempt, &record->id.attempt))
         ledger->is_open = false;
-    raise_sequence(ledger, &record->id.attempt);
     owe(ledger, RECEIPT_TOMBSTONE, NULL, record);
 }
 
@@ -244,7 +245,8 @@ static void take_mark(struct ledger *ledger, const struct guard_record *record)
         take_tombstone(ledger, record);
         break;
     case MARK_EXPIRED:
-        ledger->is_open = false;
+        if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id))
+            ledger->is_open = false;
         break;
     case MARK_APPLIED:
     case MARK_CONFIRMING:
@@ -267,7 +269,7 @@ static bool is_spent(const struct ledger *ledger, const struct ledger_end *end)
     return end->answered && (end->lifted || !receipt_quarantines(&end->receipt));
 }
 
-static bool has_room(const struct ledger *ledger)
+bool ledger_has_room(const struct ledger *ledger)
 {
     if (ledger->ends_count < ENDS_MAX)
         return true;
@@ -340,8 +342,22 @@ static void take_intent(struct ledger *ledger, const struct guard_record *record
         ledger->open.touched[record->operation] = true;
 }
 
+/* Counts from a disk, before anything is indexed with them. */
+static bool is_sound(const struct guard_record *record)
+{
+    if (record->kind == RECORD_BEGIN)
+        return record->begin.operations_count <= OPERATIONS_MAX &&
+               record->begin.objects_count <= RECORD_OBJECTS_MAX &&
+               record->begin.lifts_count <= LIFTS_MAX;
+    if (record->kind == RECORD_RECEIPT)
+        return record->receipt.receipt.objects_count <= RECORD_OBJECTS_MAX;
+    return true;
+}
+
 void ledger_take(struct ledger *ledger, const struct guard_record *record)
 {
+    if (!is_sound(record))
+        return;
     if (record->at > ledger->time_floor)
         ledger->time_floor = record->at;
     switch (record->kind) {
@@ -369,8 +385,11 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
 
 /* ---- admission ------------------------------------------------------------------------------ */
 
+/* A full list may have been cut: then it touches everything. */
 static bool touches(const struct receipt *receipt, const char (*objects)[96], uint32_t count)
 {
+    if (receipt->objects_count == RECORD_OBJECTS_MAX)
+        return true;
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < receipt->objects_count; j++) {
             if (text_equal(objects[i], receipt->objects[j]))
@@ -422,8 +441,7 @@ static bool sequence_admits(const struct ledger *ledger, const struct attempt *a
 {
     if (attempt->sequence < ledger->sequence)
         return err_set(err, ERR_DENIED, "sequence %llu: accepted are %llu and above",
-                       (unsigned long long)attempt->sequence,
-                       (unsigned long long)ledger->sequence);
+                       (unsigned long long)attempt->sequence, (unsigned long long)ledger->sequence);
     if (attempt->sequence == ledger->sequence &&
         !hash_equal(&attempt->body, &ledger->sequence_body) &&
         !hash_is_zero(&ledger->sequence_body))
@@ -445,7 +463,7 @@ bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
     if (ledger->generations_count == GENERATIONS_MAX)
         return err_set(err, ERR_LIMIT, "%u generations stand here: accepted are at most %u",
                        ledger->generations_count, GENERATIONS_MAX);
-    if (!has_room(ledger))
+    if (!ledger_has_room(ledger))
         return err_set(err, ERR_LIMIT, "%u ends are remembered here and none was answered",
                        ledger->ends_count);
     if (!sequence_admits(ledger, &approval->attempt, err))

@@ -18,7 +18,7 @@ struct ledger_generation {
     unsigned soak_s;
     bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone */
     enum mark mark;               /* the last one, but for MARK_INCOMPLETE */
-    enum end_cause cause; /* why it reverts or pops */
+    enum end_cause cause;         /* why it reverts or pops */
     char reason[REASON_SIZE];
 };
 
@@ -31,7 +31,7 @@ struct ledger_end {
 };
 
 struct ledger {
-    uint64_t sequence; /* highest that was begun or tombstoned */
+    uint64_t sequence; /* highest that was begun: an unsigned abort raises nothing */
     struct hash sequence_body;
     int64_t time_floor;
     uint64_t receipt_index;
@@ -71,6 +71,9 @@ const struct ledger_generation *ledger_standing(const struct ledger *ledger,
  * that bars it is contained (a quarantine of one of these objects: with a reason); rules 1, 18. */
 bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
                    const char (*objects)[96], uint32_t objects_count, struct err *err);
+
+/* Whether one more end can be remembered without forgetting one that still bars something. */
+bool ledger_has_room(const struct ledger *ledger);
 
 /* The undo order's facts for what is open, or for a generation. */
 void ledger_fill_revert(const struct ledger_generation *generation, struct revert *ret_revert);

@@ -6,8 +6,8 @@
 #include "common/core/text.h"
 
 static const char *const kind_names[] = {
-    [RECORD_FLOOR] = "floor",   [RECORD_BEGIN] = "begin", [RECORD_INTENT] = "intent",
-    [RECORD_RESULT] = "result", [RECORD_MARK] = "mark",   [RECORD_ITEM] = "item",
+    [RECORD_FLOOR] = "floor",     [RECORD_BEGIN] = "begin", [RECORD_INTENT] = "intent",
+    [RECORD_RESULT] = "result",   [RECORD_MARK] = "mark",   [RECORD_ITEM] = "item",
     [RECORD_RECEIPT] = "receipt",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == RECORD_KIND_COUNT, "one name each");

@@ -35,6 +35,8 @@ enum mark {
     MARK_COUNT,
 };
 
+enum { RECORD_OBJECTS_MAX = 16 };
+
 struct record_lift {
     struct hash receipt;
     bool named; /* the approver gave a reason: lifts a quarantine */
@@ -47,7 +49,7 @@ struct record_begin {
     uint32_t operations_count;
     uint8_t removes[OPERATIONS_MAX]; /* 1: its undo removes what it added; 0: puts back */
     uint32_t objects_count;
-    char objects[16][96];
+    char objects[RECORD_OBJECTS_MAX][96]; /* of more, the last: shields are the first */
     uint32_t lifts_count;
     struct record_lift lifts[LIFTS_MAX];
 };

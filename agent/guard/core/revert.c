@@ -73,15 +73,22 @@ void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outco
         outcome == REVERT_RETRY ? mono_add(now, REVERT_RETRY_MS) : MONO_NEVER;
 }
 
+/* What is held up waits for another step, not for time. */
 mono_t revert_deadline(const struct revert *revert)
 {
     mono_t deadline = MONO_NEVER;
+    bool newer_failed = false;
 
     if (one_runs(revert))
         return MONO_NEVER;
-    for (uint32_t i = 0; i < revert->steps_count; i++) {
-        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
-            deadline = mono_min(deadline, revert->steps[i].retry_at);
+    for (uint32_t i = revert->steps_count; i-- > 0;) {
+        const struct revert_step *step = &revert->steps[i];
+
+        if (!step->touched || step->outcome != REVERT_RETRY)
+            continue;
+        if (may_run(revert, i, newer_failed, step->retry_at))
+            deadline = mono_min(deadline, step->retry_at);
+        newer_failed = true;
     }
     return deadline;
 }

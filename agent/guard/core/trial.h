@@ -34,6 +34,8 @@ enum trial_state {
     TRIAL_STATE_COUNT,
 };
 
+enum { TRIAL_ROWS_MAX = 128 };
+
 /* Lives in the caller's storage (about 60 KB). Callers read; only trial*.c write. */
 struct trial {
     enum trial_state state;
@@ -44,8 +46,8 @@ struct trial {
     struct generation_id id;  /* of what is open; start is the prepare nonce */
     struct trial_terms terms;
     struct lease lease;
-    mono_t nonce_at, started_at;       /* prepare nonce's issue; first touch */
-    mono_t soak_from;                  /* the first nonce was answered */
+    mono_t nonce_at, started_at; /* prepare nonce's issue; first touch */
+    mono_t soak_from;            /* the first nonce was answered */
     mono_t next_nonce_at, next_last_at;
     uint32_t operation; /* being applied */
     struct revert revert;
@@ -55,11 +57,13 @@ struct trial {
     enum end_cause cause;
     char reason[REASON_SIZE];
     bool incomplete_said, over_budget, disk_failed;
-    mono_t budget_until, verify_at; /* verify again; MONO_NEVER: it is being done */
+    mono_t budget_until, verify_at;         /* verify again; MONO_NEVER: it is being done */
     uint64_t record_number, record_awaited; /* last asked for; the one that the state waits for */
     bool end_pending, receipt_pending;      /* being written */
     enum mark end_mark;
     mono_t end_retry_at, receipt_retry_at; /* the disk refused: asked again then */
+    char held_up[REASON_SIZE];             /* which step of the undo fails, and why */
+    uint32_t rows_taken[TRIAL_ROWS_MAX];   /* how often each row was: for tests and simulator */
 };
 
 /* Starts idle. ledger has taken the journal's records; ON_BOOT must be the first event. */
@@ -72,8 +76,9 @@ void trial_step(struct trial *trial, const struct guard_event *ev, struct guard_
 mono_t trial_deadline(const struct trial *trial);
 
 const char *trial_state_name(enum trial_state state);
-bool trial_is_open(const struct trial *trial); /* something was or may have been touched */
-/* 0 before the soak begins counting down from soak_s. */
+/* Something was or may have been touched, and is not yet confirmed or taken back. */
+bool trial_is_open(const struct trial *trial);
+/* All of it while the first nonce waits for its answer, then counting down; 0 in other states. */
 unsigned trial_soak_left_s(const struct trial *trial);
 
 /* The table, for diagrams and tests: row i, or false behind the last. from: bits by state; to:

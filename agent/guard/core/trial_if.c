@@ -4,8 +4,6 @@
 #include "agent/guard/core/admission.h"
 #include "agent/guard/core/trial_table.h"
 
-enum { POP_RECORD_WAIT_MS = 2000 };
-
 static const struct attempt *attempt_of(const struct guard_event *ev)
 {
     if (ev->kind == ON_PREPARE)
@@ -66,6 +64,14 @@ bool if_went_well(const struct move *move)
     return ev->kind == ON_SETTLED ? ev->settled.ok : ev->verified.ok;
 }
 
+bool if_answers_another(const struct move *move)
+{
+    const struct attempt *asked = &move->ev->prepared.attempt;
+
+    return (asked->sequence != 0 || !hash_is_zero(&asked->body)) &&
+           !attempt_equal(asked, &move->trial->id.attempt);
+}
+
 bool if_start_is_proven(const struct move *move)
 {
     struct err err = ERR_INIT;
@@ -99,6 +105,12 @@ bool if_not_recorded(const struct move *move)
     return is_awaited(move) && !move->ev->recorded.ok;
 }
 
+/* Any record of an open trial: without its results rescue would not know what it finds. */
+bool if_disk_refuses(const struct move *move)
+{
+    return !move->ev->recorded.ok;
+}
+
 bool if_more_to_apply(const struct move *move)
 {
     return if_went_well(move) &&
@@ -123,9 +135,11 @@ bool if_first_is_answered(const struct move *move)
     return move->trial->lease.all.any != LEASE_UNPROVEN;
 }
 
+/* Issues a nonce, so only a time-out may; see if_nonce_is_due. */
 bool if_soaked(const struct move *move)
 {
-    return move->trial->now >= move->trial->soak_from + move->trial->terms.soak_ms;
+    return move->ev->kind == ON_TIMEOUT &&
+           move->trial->now >= move->trial->soak_from + move->trial->terms.soak_ms;
 }
 
 /* docs/protocol.md rule 12. */
@@ -158,8 +172,8 @@ bool if_fails_too_long(const struct move *move)
 {
     char who[REASON_SIZE];
 
-    return move->trial->now >= lease_failing_until(&move->trial->lease, &move->trial->terms, who,
-                                                   sizeof(who));
+    return move->trial->now >=
+           lease_failing_until(&move->trial->lease, &move->trial->terms, who, sizeof(who));
 }
 
 bool if_must_give_up(const struct move *move)
@@ -172,6 +186,11 @@ bool if_not_entitled(const struct move *move)
     struct err err = ERR_INIT;
 
     return !admission_check_end(move->trial, move->ev, &err);
+}
+
+bool if_ends_are_full(const struct move *move)
+{
+    return !ledger_has_room(move->trial->ledger);
 }
 
 bool if_was_popped(const struct move *move)
@@ -188,27 +207,40 @@ bool if_may_pop(const struct move *move)
     return admission_check_pop(move->trial, move->ev, &err);
 }
 
+/* An operator or root; the generation may also be the one that is still on trial. */
 bool if_is_ordered(const struct move *move)
 {
+    const struct trial *trial = move->trial;
+    const struct generation_id *id = &move->ev->end.id;
+
     return move->ev->end.right != RIGHT_CONTROLLER &&
-           ledger_find(move->trial->ledger, &move->ev->end.id) != NULL;
+           (ledger_find(trial->ledger, id) != NULL || generation_id_equal(&trial->id, id));
+}
+
+static bool takes_back(const struct trial *trial)
+{
+    if (trial->state == TRIAL_CLOSING)
+        return trial->end_mark == MARK_REVERTED || trial->end_mark == MARK_POPPED;
+    return trial->state == TRIAL_REVERTING || trial->state == TRIAL_VERIFYING ||
+           trial->state == TRIAL_POPPING;
 }
 
 bool if_pops_it_already(const struct move *move)
 {
-    const struct trial *trial = move->trial;
-
-    return trial->state != TRIAL_IDLE && trial->pops &&
-           generation_id_equal(&trial->id, &move->ev->end.id);
+    return takes_back(move->trial) && generation_id_equal(&move->trial->id, &move->ev->end.id);
 }
 
+/* Rescue names no generation for the newest one. */
 bool if_has_generation(const struct move *move)
 {
     const struct trial *trial = move->trial;
+    const struct generation_id *id = &move->ev->end.id;
 
-    if (trial->state == TRIAL_CLOSING && !trial->ledger->owes)
+    if (!admission_nothing_above(trial))
         return false;
-    return ledger_top(trial->ledger) != NULL;
+    if (nonce_is_zero(&id->start))
+        return ledger_top(trial->ledger) != NULL;
+    return ledger_find(trial->ledger, id) != NULL;
 }
 
 bool if_waited_enough(const struct move *move)
@@ -241,6 +273,12 @@ bool if_verify_is_due(const struct move *move)
 bool if_all_written(const struct move *move)
 {
     return move->ev->recorded.ok && !move->trial->end_pending && !move->trial->ledger->owes;
+}
+
+/* Its end was given up for a pop while the disk refused (docs/protocol.md rule 16). */
+bool if_an_end_is_missing(const struct move *move)
+{
+    return if_all_written(move) && move->trial->ledger->is_open;
 }
 
 bool if_all_written_and_more(const struct move *move)

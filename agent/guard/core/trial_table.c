@@ -6,12 +6,14 @@
 
 #define IN(state) (1u << TRIAL_##state)
 #define ROW(from, on, condition, to, action, because)                                              \
-    {from, ON_##on, if_##condition, TRIAL_##to, do_##action, because, #condition, #action}
+    {                                                                                              \
+        from, ON_##on, if_##condition, TRIAL_##to, do_##action, because, #condition, #action       \
+    }
 
-enum { TRIAL_SAME = TRIAL_STATE_COUNT };
+#define TRIAL_SAME TRIAL_STATE_COUNT
 
-static const unsigned ANY = (1u << TRIAL_STATE_COUNT) - 1;
-
+/* In every state but fenced: there nothing is done any more. */
+#define ANY (((1u << TRIAL_STATE_COUNT) - 1) & ~IN(FENCED))
 /* Waits for proofs. */
 #define PROVING (IN(FIRST) | IN(SOAKING) | IN(LAST))
 /* Something may be touched, and nothing is decided yet. */
@@ -19,6 +21,8 @@ static const unsigned ANY = (1u << TRIAL_STATE_COUNT) - 1;
 /* Nothing is touched yet. */
 #define BEFORE (IN(PREPARING) | IN(PREPARED) | IN(STARTING))
 #define UNDOING (IN(REVERTING) | IN(VERIFYING))
+/* A generation may be popped from here: nothing is touched above it. */
+#define POPPABLE (IN(IDLE) | IN(PREPARING) | IN(PREPARED) | IN(CLOSING))
 
 /* clang-format off */
 static const struct transition table[] = {
@@ -34,14 +38,15 @@ static const struct transition table[] = {
     ROW(IN(PREPARED), PREPARE, this_attempt, SAME, offer_again, "asked again: the same nonce"),
     ROW(ANY, PREPARE, this_attempt, SAME, nothing, "asked again: it is under way"),
     ROW(ANY, PREPARE, always, SAME, refuse_busy, "another trial is open"),
+    ROW(IN(PREPARING), PREPARED, answers_another, SAME, nothing, "prepared for an earlier asker; waiting for this one"),
     ROW(IN(PREPARING), PREPARED, went_well, PREPARED, offer, "prepared; 30 s for a start"),
     ROW(IN(PREPARING), PREPARED, always, IDLE, refuse_prepared, "it cannot be prepared; nothing was touched"),
     ROW(IN(PREPARED), TIMEOUT, nonce_expired, IDLE, forget, "nobody started it in 30 s; nothing was touched"),
 
     /* start */
+    ROW(ANY, START, attempt_has_ended, SAME, send_receipt, "this attempt was made here already: its receipt"),
     ROW(IN(PREPARED), START, start_is_proven, STARTING, write_begin, "started; undo goes to the journal first"),
     ROW(IN(PREPARED), START, always, SAME, refuse_start, "the proofs for a start are not complete"),
-    ROW(ANY, START, attempt_has_ended, SAME, send_receipt, "this attempt was made here already: its receipt"),
     ROW(ANY, START, this_attempt, SAME, nothing, "started again: it is under way"),
     ROW(ANY, START, always, SAME, refuse_late_start, "that nonce is not out any more"),
     ROW(IN(STARTING), RECORDED, not_recorded, IDLE, forget_unwritten, "the journal cannot be written; nothing was touched"),
@@ -50,7 +55,7 @@ static const struct transition table[] = {
 
     /* apply and settle */
     ROW(IN(APPLYING), RECORDED, recorded, SAME, apply, "its intent is written"),
-    ROW(UNDECIDED, RECORDED, not_recorded, REVERTING, revert_disk, "the journal cannot be written: it is taken back"),
+    ROW(UNDECIDED, RECORDED, disk_refuses, REVERTING, revert_disk, "the journal cannot be written: it is taken back"),
     ROW(IN(APPLYING), APPLIED, more_to_apply, SAME, write_next_intent, "applied; the next one"),
     ROW(IN(APPLYING), APPLIED, went_well, SETTLING, settle, "all applied; waiting until the effects are there"),
     ROW(IN(APPLYING), APPLIED, always, REVERTING, revert_apply, "an operation failed: it is taken back"),
@@ -80,6 +85,7 @@ static const struct transition table[] = {
     /* abort */
     ROW(ANY, ABORT, attempt_has_ended, SAME, send_receipt, "it has ended here already: its receipt"),
     ROW(ANY, ABORT, not_entitled, SAME, refuse_end, "the abort does not quote the latest hello"),
+    ROW(IN(IDLE), ABORT, ends_are_full, SAME, refuse_full, "no room for a tombstone; nothing can be prepared either"),
     ROW(IN(IDLE), ABORT, always, CLOSING, write_tombstone, "aborted before a start; a late one finds the tombstone"),
     ROW(BEFORE, ABORT, this_attempt, CLOSING, write_tombstone, "aborted before anything was touched"),
     ROW(UNDECIDED, ABORT, this_attempt, REVERTING, revert_aborted, "aborted: it is taken back"),
@@ -89,10 +95,12 @@ static const struct transition table[] = {
     /* pop */
     ROW(ANY, POP, was_popped, SAME, send_receipt, "it does not stand any more: its receipt"),
     ROW(ANY, POP, pops_it_already, SAME, nothing, "it is being popped; its receipt follows"),
-    ROW(IN(IDLE) | IN(CLOSING), POP, may_pop, POPPING, begin_pop, "a generation is taken back"),
+    ROW(POPPABLE, POP, may_pop, POPPING, begin_pop, "a generation is taken back"),
     ROW(UNDECIDED, POP, is_ordered, REVERTING, revert_ordered, "rolled back by order: the open trial first"),
+    ROW(IN(STARTING), POP, is_ordered, CLOSING, call_off, "rolled back by order: the start is called off first"),
+    ROW(UNDOING | IN(POPPING) | IN(CLOSING), POP, is_ordered, SAME, pop_further, "rolled back by order: what is under way comes first"),
     ROW(ANY, POP, always, SAME, refuse_pop, "it may not be popped"),
-    ROW(IN(IDLE) | IN(CLOSING), RESCUE, has_generation, POPPING, begin_rescue, "root takes the newest generation back"),
+    ROW(POPPABLE, RESCUE, has_generation, POPPING, begin_rescue, "root takes the newest generation back"),
     ROW(UNDECIDED, RESCUE, always, REVERTING, revert_ordered, "root takes the open trial back"),
     ROW(ANY, RESCUE, always, SAME, refuse_rescue, "there is nothing to take back"),
     ROW(IN(POPPING), RECORDED, recorded, REVERTING, undo_generation, "its end is recorded; undoing"),
@@ -110,6 +118,7 @@ static const struct transition table[] = {
     ROW(IN(VERIFYING), TIMEOUT, verify_is_due, SAME, verify, "looked at again"),
 
     /* the end, and its receipt */
+    ROW(IN(CLOSING), RECORDED, an_end_is_missing, REVERTING, revert_found, "an earlier end was not written: it is taken back again"),
     ROW(IN(CLOSING), RECORDED, all_written_and_more, POPPING, pop_next, "its receipt is written; the next generation"),
     ROW(IN(CLOSING), RECORDED, all_written, IDLE, forget, "its receipt is written"),
     ROW(IN(CLOSING), TIMEOUT, end_is_due, SAME, write_end, "the end is not written yet; tried again"),
@@ -123,6 +132,7 @@ static const struct transition table[] = {
 /* clang-format on */
 
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
+_Static_assert(sizeof(table) / sizeof(table[0]) <= TRIAL_ROWS_MAX, "raise TRIAL_ROWS_MAX");
 
 const struct transition *trial_table_find(const struct move *move, enum guard_event_kind on)
 {
@@ -133,6 +143,11 @@ const struct transition *trial_table_find(const struct move *move, enum guard_ev
             return &table[i];
     }
     return NULL;
+}
+
+uint32_t trial_table_index(const struct transition *row)
+{
+    return (uint32_t)(row - table);
 }
 
 bool trial_table_row(uint32_t i, struct trial_row *ret_row)

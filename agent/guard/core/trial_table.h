@@ -7,6 +7,14 @@
 
 #include "agent/guard/core/trial.h"
 
+enum {
+    POP_RECORD_WAIT_MS = 2000, /* then a pop undoes without its record */
+    DISK_RETRY_MS = 2000,      /* what the disk refused is asked for again */
+    VERIFY_RETRY_MS = 2000,
+    REVERT_BUDGET_DEFAULT_MS = 60000, /* where the manifest is not at hand: pop, boot */
+    INCOMPLETE_RETRY_MS = 60000,
+};
+
 /* What a condition may look at and an action may change. */
 struct move {
     struct trial *trial;
@@ -28,18 +36,26 @@ struct transition {
  * precedes every other event. */
 const struct transition *trial_table_find(const struct move *move, enum guard_event_kind on);
 
+uint32_t trial_table_index(const struct transition *row);
+
 /* Facts that hold in any state, taken before the rows are looked at. In trial_facts.c. */
 void trial_take_facts(struct move *move);
 
 /* Asks for the receipt that is owed to be written, if it is time. In trial_end.c. */
 void trial_tend_receipt(struct move *move);
 
-/* Effects that several files append. In trial_act.c. */
+/* Effects that several files append. In trial_act.c. A record is dated and about trial->id; the
+ * state waits for trial->record_number afterwards only if it says so (record_awaited). */
 struct guard_effect *trial_record(struct move *move, enum record_kind kind, bool durable);
 void trial_mark(struct move *move, enum mark mark);
+void trial_alarm(struct move *move, const char *sentence, const char *detail);
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
                   bool expired);
 mono_t trial_gives_up_at(const struct trial *trial);
+/* The result of an operation that failed, if that is what happened. */
+void trial_write_failed_result(struct move *move);
+/* What a shell may leave NULL. */
+const char *trial_word(const char *why);
 
 /* Conditions, in trial_if.c: one question each. */
 typedef bool condition_fn(const struct move *move);
@@ -50,7 +66,8 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, i
     if_last_is_due, if_lease_is_over, if_fails_too_long, if_must_give_up, if_not_entitled,
     if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already, if_has_generation,
     if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget, if_verify_is_due,
-    if_all_written, if_all_written_and_more, if_end_is_due, if_stands;
+    if_all_written, if_all_written_and_more, if_end_is_due, if_stands, if_answers_another,
+    if_disk_refuses, if_ends_are_full, if_an_end_is_missing;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
@@ -63,6 +80,6 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue, do_begin_pop,
     do_begin_rescue, do_pop_next, do_resume_pop, do_undo_generation, do_undo_next, do_verify,
     do_verify_later, do_say_over_budget, do_write_end, do_send_receipt, do_state_standing,
-    do_refuse_standing, do_give_stack, do_let_go;
+    do_refuse_standing, do_give_stack, do_let_go, do_refuse_full, do_call_off, do_pop_further;
 
 #endif

@@ -1,0 +1,346 @@
+/*
+ * trial_end: what the trial machine's rows do to take a trial or a generation back, and to write
+ * the end and its receipt.
+ */
+#include <string.h>
+
+#include "agent/guard/core/admission.h"
+#include "agent/guard/core/trial_table.h"
+#include "common/core/text.h"
+
+/* ---- undoing -------------------------------------------------------------------------------- */
+
+void do_undo_next(struct move *move)
+{
+    struct trial *trial = move->trial;
+    int step = revert_next(&trial->revert, trial->now);
+
+    if (step < 0)
+        return;
+    trial->revert.steps[step].outcome = REVERT_RUNNING;
+    guard_effects_add(move->effects, DO_UNDO, &trial->id)->operation = (uint32_t)step;
+}
+
+/* From here on nothing stops it, no disk and no message (docs/protocol.md rule 13). */
+void do_undo_generation(struct move *move)
+{
+    struct trial *trial = move->trial;
+    bool known = !trial->pops && trial->terms.revert_budget_ms > 0;
+
+    trial->over_budget = false;
+    trial->incomplete_said = trial->ledger->incomplete_told;
+    trial->held_up[0] = '\0';
+    trial->verify_at = MONO_NEVER;
+    trial->budget_until =
+        mono_add(trial->now, known ? trial->terms.revert_budget_ms : REVERT_BUDGET_DEFAULT_MS);
+    do_undo_next(move);
+}
+
+void do_verify(struct move *move)
+{
+    move->trial->verify_at = MONO_NEVER;
+    guard_effects_add(move->effects, DO_VERIFY, &move->trial->id);
+}
+
+void do_verify_later(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    trial->verify_at = mono_add(trial->now, VERIFY_RETRY_MS);
+    text_copy(trial->held_up, sizeof(trial->held_up), trial_word(move->ev->verified.why));
+}
+
+/* It goes on for ever; but by now it has to be known. */
+void do_say_over_budget(struct move *move)
+{
+    struct trial *trial = move->trial;
+    const char *why = trial->held_up[0] != '\0' ? trial->held_up : "it is still under way";
+    struct guard_effect *mark;
+
+    trial->over_budget = true;
+    trial_alarm(move, "taking it back takes longer than planned", why);
+    if (trial->incomplete_said)
+        return;
+    trial->incomplete_said = true;
+    trial_mark(move, MARK_INCOMPLETE);
+    mark = &move->effects->list[move->effects->count - 1];
+    text_copy(mark->record.record.reason, sizeof(mark->record.record.reason), why);
+}
+
+/* ---- an open trial -------------------------------------------------------------------------- */
+
+static void set_cause(struct trial *trial, enum end_cause cause, const char *reason)
+{
+    trial->cause = cause;
+    text_copy(trial->reason, sizeof(trial->reason), reason);
+}
+
+static void fill_open(struct trial *trial)
+{
+    trial->id = trial->ledger->open.id;
+    trial->pops = false;
+    trial->end_mark = MARK_REVERTED;
+    trial->end_pending = false;
+    ledger_fill_revert(&trial->ledger->open, &trial->revert);
+}
+
+static void revert(struct move *move, enum end_cause cause, const char *reason)
+{
+    fill_open(move->trial);
+    set_cause(move->trial, cause, reason);
+    trial_mark(move, MARK_REVERTING);
+    do_undo_generation(move);
+}
+
+/* What it reverted for before is not forgotten: a failed proof is a quarantine. */
+void do_revert_found(struct move *move)
+{
+    const struct ledger_generation *open = &move->trial->ledger->open;
+    enum end_cause cause = move->ev->kind == ON_BOOT ? move->ev->boot : CAUSE_DISK;
+
+    if (open->mark != MARK_REVERTING) {
+        revert(move, cause, "a trial was open in the journal");
+        return;
+    }
+    fill_open(move->trial);
+    set_cause(move->trial, open->cause, open->reason);
+    do_undo_generation(move);
+}
+
+void do_revert_apply(struct move *move)
+{
+    const struct guard_event *ev = move->ev;
+    const struct trial *trial = move->trial;
+    char reason[REASON_SIZE];
+    struct text text = TEXT_IN(reason);
+
+    if (ev->kind == ON_APPLIED)
+        text_add(&text, "operation %u: %s", trial->operation + 1, trial_word(ev->applied.why));
+    else if (ev->kind == ON_SETTLED)
+        text_add(&text, "not settled: %s", trial_word(ev->settled.why));
+    else if (trial->state == TRIAL_APPLYING)
+        text_add(&text, "operation %u was not done in %lld s", trial->operation + 1,
+                 (long long)(trial->terms.apply_ms / 1000));
+    else
+        text_add(&text, "the effects were not there in %lld s",
+                 (long long)(trial->terms.settle_ms / 1000));
+    trial_write_failed_result(move);
+    revert(move, CAUSE_APPLY_FAILED, reason);
+}
+
+/* docs/protocol.md rule 18: whoever counts and says no at the end makes it a quarantine. */
+static void revert_proof(struct move *move, const char *otherwise)
+{
+    const struct trial *trial = move->trial;
+    char who[REASON_SIZE];
+
+    if (lease_is_denied(&trial->lease, &trial->terms, who, sizeof(who)))
+        revert(move, CAUSE_PROOF_FAILED, who);
+    else
+        revert(move, CAUSE_PROOF_MISSING, otherwise);
+}
+
+void do_revert_unproven(struct move *move)
+{
+    revert_proof(move, "no fresh proof of the quorum and the node itself within the lease");
+}
+
+void do_revert_failed(struct move *move)
+{
+    revert_proof(move, "");
+}
+
+void do_revert_given_up(struct move *move)
+{
+    revert_proof(move, "not proven to the end within soak and two leases");
+}
+
+void do_revert_aborted(struct move *move)
+{
+    revert(move, CAUSE_ABORTED, trial_word(move->ev->end.reason));
+}
+
+void do_revert_disk(struct move *move)
+{
+    revert(move, CAUSE_DISK, trial_word(move->ev->recorded.why));
+}
+
+/* ---- generations ---------------------------------------------------------------------------- */
+
+static enum end_cause cause_of(const struct guard_end *end)
+{
+    return end->right == RIGHT_ROOT ? CAUSE_RESCUED : CAUSE_ORDERED;
+}
+
+static uint32_t depth_of(const struct ledger *ledger, const struct generation_id *id)
+{
+    const struct ledger_generation *generation = ledger_find(ledger, id);
+
+    return generation == NULL ? 0 : (uint32_t)(ledger_top(ledger) - generation) + 1;
+}
+
+/* Of two orders the deeper one. */
+void do_pop_further(struct move *move)
+{
+    const struct generation_id *id = &move->ev->end.id;
+    struct trial *trial = move->trial;
+
+    if (trial->pops_further &&
+        depth_of(trial->ledger, &trial->down_to) >= depth_of(trial->ledger, id))
+        return;
+    trial->pops_further = true;
+    trial->down_to = *id;
+}
+
+void do_revert_ordered(struct move *move)
+{
+    do_pop_further(move);
+    revert(move, cause_of(&move->ev->end), trial_word(move->ev->end.reason));
+}
+
+/* Nothing is touched yet; what the order names comes when that is written. */
+void do_call_off(struct move *move)
+{
+    do_pop_further(move);
+    do_write_tombstone(move);
+}
+
+/* docs/protocol.md rule 16: from the top only. */
+void do_pop_next(struct move *move)
+{
+    struct trial *trial = move->trial;
+    const struct ledger_generation *top = ledger_top(trial->ledger);
+
+    trial->id = top->id;
+    trial->pops = true;
+    trial->end_mark = MARK_POPPED;
+    trial->end_pending = false;
+    ledger_fill_revert(top, &trial->revert);
+    trial_mark(move, MARK_POPPING);
+    trial->record_awaited = trial->record_number;
+}
+
+void do_begin_pop(struct move *move)
+{
+    const struct guard_end *end = &move->ev->end;
+    struct trial *trial = move->trial;
+
+    if (trial->state == TRIAL_PREPARING || trial->state == TRIAL_PREPARED)
+        guard_effects_add(move->effects, DO_FORGET, &trial->id);
+    set_cause(trial, cause_of(end), trial_word(end->reason));
+    if (end->right != RIGHT_CONTROLLER)
+        do_pop_further(move);
+    do_pop_next(move);
+}
+
+void do_begin_rescue(struct move *move)
+{
+    do_begin_pop(move);
+}
+
+void do_resume_pop(struct move *move)
+{
+    struct trial *trial = move->trial;
+    const struct ledger_generation *top = ledger_top(trial->ledger);
+
+    trial->id = top->id;
+    trial->pops = true;
+    trial->end_mark = MARK_POPPED;
+    set_cause(trial, top->cause, top->reason);
+    ledger_fill_revert(top, &trial->revert);
+    do_undo_generation(move);
+}
+
+/* ---- refusing an end ------------------------------------------------------------------------ */
+
+void do_refuse_end(struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    admission_check_end(move->trial, move->ev, &err);
+    trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
+}
+
+void do_refuse_full(struct move *move)
+{
+    trial_refuse(move, &move->ev->end.id.attempt,
+                 "no room for one more tombstone, and so for no trial either", false);
+}
+
+void do_refuse_pop(struct move *move)
+{
+    struct err err = ERR_INIT;
+
+    admission_check_pop(move->trial, move->ev, &err);
+    trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
+}
+
+void do_refuse_rescue(struct move *move)
+{
+    bool nothing = admission_nothing_above(move->trial);
+
+    trial_refuse(move, &move->ev->end.id.attempt,
+                 nothing ? "no such generation stands here" : "it is being decided or taken back",
+                 false);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+void do_write_end(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    trial_mark(move, trial->end_mark);
+    trial->record_awaited = trial->record_number;
+    trial->end_pending = true;
+    trial->end_retry_at = MONO_NEVER;
+}
+
+/* docs/protocol.md rule 5: of the attempt; it has no start. */
+void do_write_tombstone(struct move *move)
+{
+    const struct guard_end *end = &move->ev->end;
+    struct trial *trial = move->trial;
+    struct attempt attempt = move->trial->state == TRIAL_IDLE ? end->id.attempt : trial->id.attempt;
+
+    trial->id = (struct generation_id){.attempt = attempt};
+    trial->pops = false;
+    set_cause(trial, move->ev->kind == ON_ABORT ? CAUSE_ABORTED : cause_of(end),
+              trial_word(end->reason));
+    trial->end_mark = MARK_TOMBSTONE;
+    do_write_end(move);
+}
+
+void do_forget(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    guard_effects_add(move->effects, DO_FORGET, &trial->id);
+    memset(&trial->id, 0, sizeof(trial->id));
+    memset(&trial->terms, 0, sizeof(trial->terms));
+    set_cause(trial, CAUSE_NONE, "");
+    trial->pops = false;
+    trial->pops_further = false;
+    trial->end_pending = false;
+    trial->held_up[0] = '\0';
+}
+
+/* docs/protocol.md rule 13: what leaves is in the journal first. */
+void trial_tend_receipt(struct move *move)
+{
+    struct trial *trial = move->trial;
+    struct guard_record *record;
+    struct receipt *receipt;
+
+    if (trial->state == TRIAL_FENCED || !trial->ledger->owes || trial->receipt_pending ||
+        trial->now < trial->receipt_retry_at)
+        return;
+    record = &trial_record(move, RECORD_RECEIPT, true)->record.record;
+    record->id = trial->ledger->owed.generation;
+    receipt = &record->receipt.receipt;
+    *receipt = trial->ledger->owed;
+    text_copy(receipt->node, sizeof(receipt->node), trial->node);
+    receipt->index = trial->ledger->receipt_index + 1;
+    receipt->at = move->ev->unix_now;
+    trial->receipt_pending = true;
+}

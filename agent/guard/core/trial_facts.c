@@ -1,0 +1,171 @@
+/*
+ * trial_facts: what an event says whatever the state is: taken before the rows are looked at.
+ */
+#include "agent/guard/core/trial_table.h"
+#include "common/core/text.h"
+
+/* ---- the journal ---------------------------------------------------------------------------- */
+
+/* docs/protocol.md rule 13: it leaves only now. */
+static void take_receipt(struct move *move)
+{
+    const struct guard_record *record = move->ev->recorded.record;
+    struct trial *trial = move->trial;
+
+    trial->receipt_pending = false;
+    trial->receipt_retry_at = mono_add(trial->now, move->ev->recorded.ok ? 0 : DISK_RETRY_MS);
+    if (!move->ev->recorded.ok)
+        return;
+    guard_effects_add(move->effects, DO_SEND, &record->id)->receipt = record->receipt.receipt_hash;
+}
+
+static void take_end(struct trial *trial, bool ok)
+{
+    if (ok)
+        trial->end_pending = false;
+    else
+        trial->end_retry_at = mono_add(trial->now, DISK_RETRY_MS);
+}
+
+static void take_incomplete(struct trial *trial, bool ok)
+{
+    if (ok)
+        return;
+    trial->incomplete_said = false;
+    trial->over_budget = false; /* said again then */
+    trial->budget_until = mono_add(trial->now, INCOMPLETE_RETRY_MS);
+}
+
+static void take_disk(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    if (move->ev->recorded.ok) {
+        trial->disk_failed = false;
+        return;
+    }
+    if (!trial->disk_failed)
+        trial_alarm(move, "the journal cannot be written", trial_word(move->ev->recorded.why));
+    trial->disk_failed = true;
+}
+
+static void take_recorded(struct move *move)
+{
+    const struct guard_event *ev = move->ev;
+    const struct guard_record *record = ev->recorded.record;
+
+    take_disk(move);
+    if (ev->recorded.ok)
+        ledger_take(move->trial->ledger, record);
+    if (record->kind == RECORD_RECEIPT)
+        take_receipt(move);
+    else if (record->kind == RECORD_MARK && record->mark == MARK_INCOMPLETE)
+        take_incomplete(move->trial, ev->recorded.ok);
+    else if (move->trial->end_pending && ev->recorded.number == move->trial->record_awaited)
+        take_end(move->trial, ev->recorded.ok);
+}
+
+/* ---- proofs --------------------------------------------------------------------------------- */
+
+static bool is_on_trial(const struct trial *trial)
+{
+    return trial->state >= TRIAL_FIRST && trial->state <= TRIAL_CONFIRMING;
+}
+
+static void take_statement(struct move *move)
+{
+    const struct guard_statement *given = &move->ev->statement;
+    struct trial *trial = move->trial;
+
+    if (given->verified && is_on_trial(trial) &&
+        hash_equal(&given->statement->body, &trial->id.attempt.body))
+        lease_take(&trial->lease, &trial->terms, given->statement, trial->now);
+}
+
+/* Over the prepare nonce it says who may have a baseline. */
+static void take_source(struct move *move)
+{
+    const struct guard_event *ev = move->ev;
+    struct trial *trial = move->trial;
+
+    if (trial->state == TRIAL_PREPARED && nonce_equal(&ev->source.nonce, &trial->id.start))
+        lease_bar(&trial->lease, &trial->terms, ev->source.witness, ev->source.counts);
+    else if (is_on_trial(trial))
+        lease_take_source(&trial->lease, &trial->terms, ev);
+}
+
+/* ---- undoing -------------------------------------------------------------------------------- */
+
+static void record_item(struct move *move, bool restored)
+{
+    struct guard_record *record = &trial_record(move, RECORD_ITEM, false)->record.record;
+
+    record->operation = move->ev->undone.operation;
+    record->ok = restored;
+    text_copy(record->reason, sizeof(record->reason), trial_word(move->ev->undone.why));
+}
+
+static void note_held_up(struct move *move)
+{
+    struct text text = TEXT_IN(move->trial->held_up);
+
+    text_add(&text, "operation %u: %s", move->ev->undone.operation + 1,
+             trial_word(move->ev->undone.why));
+}
+
+static void take_undone(struct move *move)
+{
+    const struct guard_event *ev = move->ev;
+    struct trial *trial = move->trial;
+    struct revert *revert = &trial->revert;
+
+    if (trial->state != TRIAL_REVERTING || ev->undone.operation >= revert->steps_count ||
+        revert->steps[ev->undone.operation].outcome != REVERT_RUNNING)
+        return;
+    revert_take(revert, ev->undone.operation, ev->undone.outcome, trial->now);
+    if (ev->undone.outcome == REVERT_RETRY) {
+        note_held_up(move);
+        return;
+    }
+    record_item(move, ev->undone.outcome == REVERT_DONE);
+    if (ev->undone.outcome == REVERT_LEFT)
+        trial_alarm(move, "changed by others meanwhile, and left so", trial_word(ev->undone.why));
+    if (!revert_is_held_up(revert))
+        trial->held_up[0] = '\0';
+}
+
+void trial_take_facts(struct move *move)
+{
+    switch (move->ev->kind) {
+    case ON_RECORDED:
+        take_recorded(move);
+        break;
+    case ON_STATEMENT:
+        take_statement(move);
+        break;
+    case ON_SOURCE:
+        take_source(move);
+        break;
+    case ON_UNDONE:
+        take_undone(move);
+        break;
+    case ON_STACK:
+        move->trial->stack_nonce = move->ev->random;
+        break;
+    case ON_BOOT:
+    case ON_PREPARE:
+    case ON_PREPARED:
+    case ON_START:
+    case ON_APPLIED:
+    case ON_SETTLED:
+    case ON_ABORT:
+    case ON_POP:
+    case ON_VERIFIED:
+    case ON_STANDING:
+    case ON_RESCUE:
+    case ON_FENCE:
+    case ON_TIMEOUT:
+    case GUARD_EVENT_COUNT:
+        break;
+    }
+}
