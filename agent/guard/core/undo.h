@@ -26,6 +26,10 @@ void undo_derive(const struct operation *operation, uint32_t number, const struc
                  struct undo_item *ret_item);
 void undo_take_after(struct undo_item *item, const struct snapshot *now);
 
+/* False, with the reason, if before is a state that nobody could put back (an exit node that was
+ * chosen automatically, or by an address that no peer had). */
+bool undo_is_possible(const struct undo_item *item, struct err *err);
+
 /* Taking it back removes what the change added (false: puts back what was there). */
 bool undo_removes(const struct undo_item *item);
 
@@ -38,6 +42,21 @@ enum undo_state {
 /* ret_why: what was expected and observed, for UNDO_FOREIGN. */
 enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
                            size_t size);
+
+/* older touches an object of newer's: then what newer found is not how it was before both. */
+bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer);
+
+/* What exactly has to be done, where undo_judge says UNDO_NEEDED. Routes and rules: the item's
+ * object in a snapshot (before, after or now); NULL: not there. */
+const struct route *undo_find_route(const struct undo_item *item, const struct snapshot *where);
+const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where);
+/* Whether this sysctl, address or route of before was lost and is to be put back. */
+bool undo_needs_sysctl(const struct undo_item *item, const struct snapshot *now, size_t index);
+bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index);
+bool undo_needs_route(const struct undo_item *item, const struct snapshot *now, size_t index);
+/* The prefs to write; false, with the reason, if they cannot be put back by a StableID. */
+bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *now,
+                           struct operation_tailscale *ret_change, struct err *err);
 
 /* "delete rule 5140: from 203.0.113.10 lookup main", "set tailscale exit node to none". */
 void undo_render(const struct undo_item *item, struct text *out);

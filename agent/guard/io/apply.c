@@ -1,1 +1,364 @@
-typedef int placeholder_apply;
+/*
+ * apply: does operations to kernel and tailscaled, and looks whether it is so.
+ */
+#include "agent/guard/io/apply.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#include "agent/guard/io/apply_netlink.h"
+#include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/apply_rule.h"
+#include "agent/io/netlink.h"
+#include "agent/io/sysctl.h"
+#include "common/io/localapi.h"
+#include "common/net/predict.h"
+#include "common/net/render.h"
+
+/* ---- doing one --------------------------------------------------------------------------------
+ */
+
+/* As it is asked of the kernel: under our protocol, with the device's number. */
+static bool resolve(const struct operation_route *operation, struct route *ret_route,
+                    struct err *err)
+{
+    *ret_route = operation->route;
+    ret_route->protocol = OCEANID_PROTOCOL;
+    ret_route->hops = NULL;
+    ret_route->raw = NULL;
+    ret_route->raw_len = 0;
+    ret_route->hops_count = operation->device[0] != '\0' ? 1 : 0;
+    ret_route->hop.link = 0;
+    if (operation->device[0] == '\0')
+        return true;
+    ret_route->hop.link = if_nametoindex(operation->device);
+    return ret_route->hop.link != 0 ||
+           err_set(err, ERR_MISSING, "device %s is not there", operation->device);
+}
+
+static const struct route *find_own_route(const struct operation *operation,
+                                          const struct snapshot *now)
+{
+    struct undo_item item = {.change = *operation};
+    const struct route *found = undo_find_route(&item, now);
+
+    return found != NULL && found->protocol == OCEANID_PROTOCOL ? found : NULL;
+}
+
+/* Something of that key is there: ours already so, ours otherwise, or somebody else's. */
+static bool replace_route(struct nl_sock *socket, const struct operation *operation,
+                          const struct route *route, struct err *err)
+{
+    struct apply none = {.tailscale_socket = NULL};
+    struct snapshot now;
+    bool good;
+
+    if (!apply_part_read(&none, operation, apply_part_until(), &now, err))
+        return false;
+    good = operation_holds(operation, &now) ||
+           (operation_check(operation, &now, err) &&
+            apply_netlink_put_route(
+                socket, route,
+                find_own_route(operation, &now) != NULL ? APPLY_REPLACE : APPLY_EXCLUSIVE, err));
+    snapshot_done(&now);
+    return good;
+}
+
+static bool put_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
+{
+    struct err refusal = ERR_INIT;
+    struct route route;
+
+    if (!resolve(&operation->route, &route, err))
+        return false;
+    if (apply_netlink_put_route(socket, &route, APPLY_EXCLUSIVE, &refusal))
+        return true;
+    if (refusal.kind == ERR_CONFLICT)
+        return replace_route(socket, operation, &route, err);
+    *err = refusal;
+    return false;
+}
+
+static bool remove_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
+{
+    const struct route *own;
+    struct snapshot now;
+    bool good;
+
+    if (!apply_part_read_own(&operation->route, &now, err))
+        return false;
+    own = find_own_route(operation, &now);
+    good = own == NULL || apply_netlink_delete_route(socket, own, err);
+    snapshot_done(&now);
+    return good;
+}
+
+static bool do_rule(struct nl_sock *socket, const struct operation *operation,
+                    const struct snapshot *now, struct err *err)
+{
+    struct undo_item item = {.change = *operation};
+    struct rule rule = operation->rule.rule;
+
+    if (operation_holds(operation, now))
+        return true;
+    if (!operation_check(operation, now, err))
+        return false;
+    if (operation->rule.absent)
+        return apply_rule_delete(socket, undo_find_rule(&item, now), now, err);
+    rule.protocol = OCEANID_PROTOCOL;
+    rule.raw = NULL;
+    rule.raw_len = 0;
+    return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);
+}
+
+/* now: as apply_part_read gives it; not looked at for routes. */
+static bool do_one(const struct apply *apply, struct nl_sock *socket,
+                   const struct operation *operation, const struct snapshot *now, struct err *err)
+{
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        return operation->route.absent ? remove_route(socket, operation, err)
+                                       : put_route(socket, operation, err);
+    case OPERATION_RULE:
+        return do_rule(socket, operation, now, err);
+    case OPERATION_SYSCTL:
+        return operation_holds(operation, now) || sysctl_write(&operation->sysctl.setting, err);
+    case OPERATION_TAILSCALE:
+        if (operation_holds(operation, now))
+            return true;
+        if (!operation_check(operation, now, err))
+            return false;
+        return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &operation->tailscale,
+                              err);
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Not as it was when the undo was derived, nor as it is asked for: undoing would hit others. */
+static bool check_unchanged(const struct undo_item *item, const struct snapshot *now,
+                            struct err *err)
+{
+    struct undo_item fresh = *item;
+    char why[REASON_SIZE];
+
+    fresh.has_after = false;
+    if (item->change.kind == OPERATION_ROUTE ||
+        undo_judge(&fresh, now, why, sizeof(why)) != UNDO_FOREIGN)
+        return true;
+    return err_set(err, ERR_CONFLICT, "changed since it was planned: %s", why);
+}
+
+static bool read_before(const struct apply *apply, const struct operation *operation,
+                        struct snapshot *ret_now, struct err *err)
+{
+    snapshot_init(ret_now);
+    return operation->kind == OPERATION_ROUTE ||
+           apply_part_read(apply, operation, apply_part_until(), ret_now, err);
+}
+
+static bool read_after(const struct apply *apply, struct undo_item *item, struct err *err)
+{
+    struct snapshot now;
+    bool good = item->change.kind == OPERATION_ROUTE
+                    ? apply_part_read_own(&item->change.route, &now, err)
+                    : apply_part_read(apply, &item->change, apply_part_until(), &now, err);
+
+    if (!good)
+        return false;
+    undo_take_after(item, &now);
+    snapshot_done(&now);
+    return true;
+}
+
+static bool run(const struct apply *apply, struct nl_sock *socket, struct undo_item *item,
+                struct err *err)
+{
+    struct snapshot now;
+    bool good;
+
+    if (!undo_is_possible(item, err) || !read_before(apply, &item->change, &now, err))
+        return false;
+    good = check_unchanged(item, &now, err) && do_one(apply, socket, &item->change, &now, err);
+    snapshot_done(&now);
+    return good && read_after(apply, item, err);
+}
+
+bool apply_run(const struct apply *apply, struct undo_item *item, struct err *err)
+{
+    struct nl_sock *socket = apply_netlink_open(err);
+    char why[REASON_SIZE];
+    bool good = socket != NULL && run(apply, socket, item, err);
+
+    apply_netlink_close(socket);
+    if (!good)
+        apply_undo(apply, item, why, sizeof(why));
+    return good;
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+static bool fail(const struct operation *operation, const char *what, struct err *err)
+{
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    operation_render(operation, &text);
+    return err_set(err, ERR_TIMEOUT, "%s: %s", line, what);
+}
+
+/* A later operation on the same object decides how it ends. */
+static bool is_superseded(const struct undo_item *items, uint32_t count, uint32_t number)
+{
+    for (uint32_t i = number + 1; i < count; i++) {
+        if (undo_overlaps(&items[number], &items[i]))
+            return true;
+    }
+    return false;
+}
+
+bool apply_is_settled(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                      struct err *err)
+{
+    struct snapshot now;
+    bool settled = true;
+
+    if (!apply_read(apply, &now, err))
+        return false;
+    for (uint32_t i = 0; settled && i < count; i++) {
+        const struct operation *operation = &items[i].change;
+
+        if (is_superseded(items, count, i))
+            continue;
+        if (!operation_holds(operation, &now))
+            settled = fail(operation, "not seen yet", err);
+        else if (operation->kind == OPERATION_TAILSCALE)
+            settled = apply_part_table_fits(&now, err);
+    }
+    snapshot_done(&now);
+    return settled;
+}
+
+/* An earlier operation on the same object knows how it was before both. */
+static bool is_within_earlier(const struct undo_item *items, uint32_t number)
+{
+    for (uint32_t i = 0; i < number; i++) {
+        if (undo_overlaps(&items[i], &items[number]))
+            return true;
+    }
+    return false;
+}
+
+static bool objects_are_restored(const struct undo_item *items, uint32_t count,
+                                 const struct snapshot *now, struct err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char why[REASON_SIZE];
+
+        if (!is_within_earlier(items, i) &&
+            undo_judge(&items[i], now, why, sizeof(why)) == UNDO_NEEDED)
+            return fail(&items[i].change, why, err);
+    }
+    return true;
+}
+
+static bool flows_answer(const struct snapshot *now, const struct protected_flow *flows,
+                         uint32_t count, uint64_t held, struct err *err)
+{
+    for (uint32_t i = 0; i < count && i < 64; i++) {
+        struct prediction prediction;
+
+        if ((held >> i & 1) != 0 && !predict_flows(now, &flows[i], 1, &prediction))
+            return err_set(err, ERR_CONFLICT, "%s: %.400s", flows[i].name, prediction.reason);
+    }
+    return true;
+}
+
+bool apply_is_restored(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                       const struct protected_flow *flows, uint32_t flows_count,
+                       uint64_t flows_held, struct err *err)
+{
+    struct snapshot now;
+    bool restored;
+
+    if (!apply_read(apply, &now, err))
+        return false;
+    restored = objects_are_restored(items, count, &now, err) &&
+               flows_answer(&now, flows, flows_count, flows_held, err);
+    snapshot_done(&now);
+    return restored;
+}
+
+/* ---- putting back what was confirmed ----------------------------------------------------------
+ */
+
+/* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). */
+static bool read_for_assert(struct snapshot *ret_now, struct err *err)
+{
+    struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_ADDRESSES | NETLINK_RULES |
+                                             NETLINK_ROUTES,
+                                    .protocol = OCEANID_PROTOCOL};
+
+    return netlink_read(&filter, ret_now, err);
+}
+
+static bool sysctl_holds(const struct operation *operation)
+{
+    struct err err = ERR_INIT;
+    char value[SYSCTL_VALUE_SIZE];
+
+    return sysctl_read_one(operation->sysctl.setting.name, value, sizeof(value), &err) &&
+           text_equal(value, operation->sysctl.setting.value);
+}
+
+static bool holds(const struct operation *operation, const struct snapshot *now)
+{
+    if (operation_persists(operation))
+        return true;
+    return operation->kind == OPERATION_SYSCTL ? sysctl_holds(operation)
+                                               : operation_holds(operation, now);
+}
+
+/* Both families' device that is down or not there yet: it is put when the link comes. */
+static bool waits_for_device(const struct operation *operation, const struct snapshot *now)
+{
+    const struct link *link;
+
+    if (operation->kind != OPERATION_ROUTE || operation->route.device[0] == '\0')
+        return false;
+    link = snapshot_find_device(now, operation->route.device);
+    return link == NULL || !link->up;
+}
+
+uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
+                      uint32_t *ret_pending, struct err *err)
+{
+    struct nl_sock *socket = apply_netlink_open(err);
+    struct snapshot now;
+    uint32_t put = 0;
+
+    *ret_pending = 0;
+    if (socket == NULL || !read_for_assert(&now, err)) {
+        apply_netlink_close(socket);
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct err refusal = ERR_INIT;
+
+        if (holds(&operations[i], &now))
+            continue;
+        if (waits_for_device(&operations[i], &now))
+            (*ret_pending)++;
+        else if (do_one(apply, socket, &operations[i], &now, &refusal))
+            put++;
+        else if (refusal.kind == ERR_MISSING)
+            (*ret_pending)++;
+        else if (err->kind == ERR_NONE)
+            *err = refusal;
+    }
+    snapshot_done(&now);
+    apply_netlink_close(socket);
+    return put;
+}

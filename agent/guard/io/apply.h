@@ -24,7 +24,8 @@ bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct
  * stays, as far as the kernel says. */
 bool apply_run(const struct apply *apply, struct undo_item *item, struct err *err);
 
-/* Takes one back: REVERT_DONE, REVERT_LEFT (changed by others: ret_why) or REVERT_RETRY (ret_why). */
+/* Takes one back: REVERT_DONE, REVERT_LEFT (changed by others: ret_why) or REVERT_RETRY (ret_why).
+ */
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size);
 

@@ -1,0 +1,386 @@
+/*
+ * undo: how one operation is taken back: Before, After and Now of the objects that it touches.
+ */
+#include "agent/guard/core/undo.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_touch.h"
+#include "common/net/render.h"
+
+void undo_item_done(struct undo_item *item)
+{
+    snapshot_done(&item->before);
+    snapshot_done(&item->after);
+}
+
+static bool was_there(const struct undo_item *item)
+{
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        return undo_find_route(item, &item->before) != NULL;
+    case OPERATION_RULE:
+        return undo_find_rule(item, &item->before) != NULL;
+    case OPERATION_SYSCTL:
+        return snapshot_find_sysctl(&item->before, item->change.sysctl.setting.name) != NULL;
+    case OPERATION_TAILSCALE:
+        return item->before.tailscale.presence == TAILSCALE_ANSWERS;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+void undo_derive(const struct operation *operation, uint32_t number, const struct snapshot *now,
+                 struct undo_item *ret_item)
+{
+    memset(ret_item, 0, sizeof(*ret_item));
+    ret_item->operation = number;
+    ret_item->change = *operation;
+    ret_item->shield = operation->shield;
+    ret_item->persists = operation_persists(operation);
+    undo_touch_take(operation, now, &ret_item->before);
+    ret_item->existed = was_there(ret_item);
+}
+
+void undo_take_after(struct undo_item *item, const struct snapshot *now)
+{
+    snapshot_done(&item->after);
+    undo_touch_take(&item->change, now, &item->after);
+    item->has_after = true;
+}
+
+bool undo_is_possible(const struct undo_item *item, struct err *err)
+{
+    return item->change.kind != OPERATION_TAILSCALE || undo_prefs_is_possible(item, err);
+}
+
+bool undo_removes(const struct undo_item *item)
+{
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        return !item->change.route.absent && !item->existed;
+    case OPERATION_RULE:
+        return !item->change.rule.absent && !item->existed;
+    case OPERATION_SYSCTL:
+    case OPERATION_TAILSCALE:
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer)
+{
+    const struct operation *one = &older->change;
+    const struct operation *other = &newer->change;
+
+    if (one->kind != other->kind)
+        return false;
+    switch (one->kind) {
+    case OPERATION_ROUTE:
+        return undo_touch_same_key(&one->route.route, &other->route.route);
+    case OPERATION_RULE:
+        return undo_touch_same_rule(&one->rule.rule, &other->rule.rule);
+    case OPERATION_SYSCTL:
+        return text_equal(one->sysctl.setting.name, other->sysctl.setting.name) ||
+               snapshot_find_sysctl(&older->before, other->sysctl.setting.name) != NULL ||
+               snapshot_find_sysctl(&newer->before, one->sysctl.setting.name) != NULL;
+    case OPERATION_TAILSCALE:
+        return true;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* ---- routes and rules -------------------------------------------------------------------------
+ */
+
+/* Where others have put more routes of that key: ours before theirs. */
+const struct route *undo_find_route(const struct undo_item *item, const struct snapshot *where)
+{
+    const struct route *found = NULL;
+
+    for (size_t i = 0; i < where->routes_count; i++) {
+        const struct route *route = &where->routes[i];
+
+        if (route->clone || !undo_touch_same_key(route, &item->change.route.route))
+            continue;
+        if (route->protocol == OCEANID_PROTOCOL)
+            return route;
+        if (found == NULL)
+            found = route;
+    }
+    return found;
+}
+
+/* Ours only: the kernel keeps another protocol's twin as a rule of its own. */
+const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where)
+{
+    for (size_t i = 0; i < where->rules_count; i++) {
+        if (where->rules[i].protocol == OCEANID_PROTOCOL &&
+            undo_touch_same_rule(&where->rules[i], &item->change.rule.rule))
+            return &where->rules[i];
+    }
+    return NULL;
+}
+
+static bool same_or_none(const struct route *a, const struct route *b)
+{
+    return a == NULL || b == NULL ? a == b : undo_touch_same_route(a, b);
+}
+
+static void add_route_text(const struct route *route, const struct snapshot *snapshot,
+                           struct text *out)
+{
+    if (route == NULL) {
+        text_add(out, "nothing");
+        return;
+    }
+    text_add(out, "'");
+    render_route(route, snapshot, out);
+    text_add(out, "' of protocol %u", route->protocol);
+}
+
+/* Its device is gone for good: no such route can be. */
+static bool is_impossible(const struct route *route, const struct snapshot *now)
+{
+    return route->nexthop_id == 0 && route->hops_count == 1 &&
+           snapshot_find_link(now, route->hop.link) == NULL;
+}
+
+static enum undo_state judge_route(const struct undo_item *item, const struct snapshot *after,
+                                   const struct snapshot *now, struct text *why)
+{
+    const struct route *was = undo_find_route(item, &item->before);
+    const struct route *made = undo_find_route(item, after);
+    const struct route *is = undo_find_route(item, now);
+
+    if (same_or_none(was, made) || same_or_none(is, was))
+        return UNDO_RESTORED;
+    text_add(why, "expected ");
+    add_route_text(was, &item->before, why);
+    text_add(why, " as before, found ");
+    add_route_text(is, now, why);
+    if (is == NULL && is_impossible(was, now)) {
+        text_add(why, ", and its device is gone");
+        return UNDO_FOREIGN;
+    }
+    /* What vanished with its device was changed by nobody. */
+    return is == NULL || same_or_none(is, made) ? UNDO_NEEDED : UNDO_FOREIGN;
+}
+
+/* Somebody else's rule that says the same. */
+static const struct rule *find_foreign_rule(const struct undo_item *item,
+                                            const struct snapshot *now)
+{
+    for (size_t i = 0; i < now->rules_count; i++) {
+        if (now->rules[i].protocol != OCEANID_PROTOCOL &&
+            undo_touch_same_rule(&now->rules[i], &item->change.rule.rule))
+            return &now->rules[i];
+    }
+    return NULL;
+}
+
+static enum undo_state judge_rule(const struct undo_item *item, const struct snapshot *after,
+                                  const struct snapshot *now, struct text *why)
+{
+    bool was = undo_find_rule(item, &item->before) != NULL;
+    bool made = undo_find_rule(item, after) != NULL;
+    bool is = undo_find_rule(item, now) != NULL;
+    const struct rule *foreign = was && !is ? find_foreign_rule(item, now) : NULL;
+
+    if (was == made || is == was)
+        return UNDO_RESTORED;
+    text_add(why, "expected %s '", was ? "rule" : "no rule");
+    render_rule(&item->change.rule.rule, why);
+    text_add(why,
+             foreign != NULL ? "' of Oceanid's, found one of protocol %u"
+             : is            ? "', found it"
+                             : "', found none",
+             foreign != NULL ? foreign->protocol : 0);
+    return foreign != NULL ? UNDO_FOREIGN : UNDO_NEEDED;
+}
+
+/* ---- sysctls ----------------------------------------------------------------------------------
+ */
+
+static enum undo_state judge_value(const struct undo_item *item, const struct snapshot *after,
+                                   const struct snapshot *now, size_t index)
+{
+    const struct sysctl *was = &item->before.sysctls[index];
+    const struct sysctl *made = snapshot_find_sysctl(after, was->name);
+    const struct sysctl *is = snapshot_find_sysctl(now, was->name);
+
+    if (is == NULL || text_equal(is->value, was->value))
+        return UNDO_RESTORED; /* gone: with its device */
+    if (made == NULL || text_equal(made->value, was->value))
+        return UNDO_RESTORED; /* not by us */
+    return text_equal(is->value, made->value) ? UNDO_NEEDED : UNDO_FOREIGN;
+}
+
+static bool has_address(const struct snapshot *snapshot, const struct link_address *address)
+{
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        if (undo_touch_same_address(&snapshot->addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+static bool has_route(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        if (undo_touch_same_key(&snapshot->routes[i], route))
+            return true;
+    }
+    return false;
+}
+
+static bool lost_address(const struct undo_item *item, const struct snapshot *after,
+                         const struct snapshot *now, size_t index)
+{
+    const struct link_address *was = &item->before.addresses[index];
+
+    return !has_address(after, was) && !has_address(now, was) &&
+           snapshot_find_link(now, was->link) != NULL;
+}
+
+static bool lost_route(const struct undo_item *item, const struct snapshot *after,
+                       const struct snapshot *now, size_t index)
+{
+    const struct route *was = &item->before.routes[index];
+
+    return !has_route(after, was) && !has_route(now, was) && !is_impossible(was, now);
+}
+
+static enum undo_state judge_lost(const struct undo_item *item, const struct snapshot *after,
+                                  const struct snapshot *now, struct text *why)
+{
+    for (size_t i = 0; i < item->before.addresses_count; i++) {
+        if (!lost_address(item, after, now, i))
+            continue;
+        text_add(why, "expected ");
+        render_address(&item->before.addresses[i], &item->before, why);
+        text_add(why, ", found none");
+        return UNDO_NEEDED;
+    }
+    for (size_t i = 0; i < item->before.routes_count; i++) {
+        if (!lost_route(item, after, now, i))
+            continue;
+        text_add(why, "expected ");
+        add_route_text(&item->before.routes[i], &item->before, why);
+        text_add(why, ", found none");
+        return UNDO_NEEDED;
+    }
+    return UNDO_RESTORED;
+}
+
+static enum undo_state judge_sysctl(const struct undo_item *item, const struct snapshot *after,
+                                    const struct snapshot *now, struct text *why)
+{
+    enum undo_state worst = UNDO_RESTORED;
+
+    for (size_t i = 0; i < item->before.sysctls_count; i++) {
+        const struct sysctl *was = &item->before.sysctls[i];
+        enum undo_state state = judge_value(item, after, now, i);
+
+        if (state == UNDO_RESTORED || worst == UNDO_NEEDED ||
+            (state == UNDO_FOREIGN && worst == UNDO_FOREIGN))
+            continue;
+        worst = state;
+        text_init(why, why->data, why->size);
+        text_add(why, "expected %s = %s as before, found %s", was->name, was->value,
+                 snapshot_find_sysctl(now, was->name)->value);
+    }
+    return worst == UNDO_RESTORED ? judge_lost(item, after, now, why) : worst;
+}
+
+/* ---- all --------------------------------------------------------------------------------------
+ */
+
+/* After as it was read back, or as it is expected where the guard died before it could. */
+static void take_made(const struct undo_item *item, struct snapshot *ret_after)
+{
+    if (item->has_after)
+        snapshot_copy(ret_after, &item->after);
+    else
+        undo_touch_predict(&item->change, &item->before, ret_after);
+}
+
+enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
+                           size_t size)
+{
+    enum undo_state state = UNDO_RESTORED;
+    struct snapshot after;
+    struct text why;
+
+    text_init(&why, ret_why, size);
+    take_made(item, &after);
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        state = judge_route(item, &after, now, &why);
+        break;
+    case OPERATION_RULE:
+        state = judge_rule(item, &after, now, &why);
+        break;
+    case OPERATION_SYSCTL:
+        state = judge_sysctl(item, &after, now, &why);
+        break;
+    case OPERATION_TAILSCALE:
+        state = undo_prefs_judge(item, &after.tailscale, now, &why);
+        break;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    snapshot_done(&after);
+    return state;
+}
+
+bool undo_needs_sysctl(const struct undo_item *item, const struct snapshot *now, size_t index)
+{
+    struct snapshot after;
+    bool needed;
+
+    take_made(item, &after);
+    needed = judge_value(item, &after, now, index) == UNDO_NEEDED;
+    snapshot_done(&after);
+    return needed;
+}
+
+bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index)
+{
+    struct snapshot after;
+    bool needed;
+
+    take_made(item, &after);
+    needed = lost_address(item, &after, now, index);
+    snapshot_done(&after);
+    return needed;
+}
+
+bool undo_needs_route(const struct undo_item *item, const struct snapshot *now, size_t index)
+{
+    struct snapshot after;
+    bool needed;
+
+    take_made(item, &after);
+    needed = lost_route(item, &after, now, index);
+    snapshot_done(&after);
+    return needed;
+}
+
+bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *now,
+                           struct operation_tailscale *ret_change, struct err *err)
+{
+    struct snapshot after;
+    bool good;
+
+    take_made(item, &after);
+    good = undo_prefs_change(item, &after.tailscale, now, ret_change, err);
+    snapshot_done(&after);
+    return good;
+}

@@ -1,0 +1,255 @@
+/*
+ * undo_prefs: the undo of Tailscale prefs, field by field, as far as the operation set them.
+ */
+#include "agent/guard/core/undo_prefs.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "common/net/render.h"
+
+/* ---- fields -----------------------------------------------------------------------------------
+ */
+
+static bool same_exit_node(const struct tailscale *a, const struct tailscale *b)
+{
+    return text_equal(a->exit_node_id, b->exit_node_id) &&
+           address_equal(&a->exit_node_ip, &b->exit_node_ip);
+}
+
+static bool same_lan_access(const struct tailscale *a, const struct tailscale *b)
+{
+    return a->exit_node_allow_lan_access == b->exit_node_allow_lan_access;
+}
+
+static bool same_accept_routes(const struct tailscale *a, const struct tailscale *b)
+{
+    return a->accept_routes == b->accept_routes;
+}
+
+static bool same_advertise_routes(const struct tailscale *a, const struct tailscale *b)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < a->advertise_routes_count; i++) {
+        for (uint32_t k = 0; k < b->advertise_routes_count; k++)
+            found += prefix_equal(&a->advertise_routes[i], &b->advertise_routes[k]);
+    }
+    return found == a->advertise_routes_count && found == b->advertise_routes_count;
+}
+
+/* The exit node's id as it was before, where an address named it. "" for none. */
+static bool find_exit_node(const struct tailscale *before, const char **ret_id)
+{
+    *ret_id = before->exit_node_id;
+    if (before->auto_exit_node[0] != '\0')
+        return false;
+    if (!address_is_set(&before->exit_node_ip))
+        return true;
+    *ret_id = before->peers_count > 0 ? before->peers[0].id : "";
+    return before->peers_count > 0;
+}
+
+/* As tailscaled has it after we have restored it: an address becomes the peer's id. */
+static struct tailscale restored_form(const struct tailscale *before)
+{
+    struct tailscale form = *before;
+    const char *id;
+
+    if (find_exit_node(before, &id) && address_is_set(&before->exit_node_ip)) {
+        text_copy(form.exit_node_id, sizeof(form.exit_node_id), id);
+        form.exit_node_ip = (struct address){.family = FAMILY_NONE};
+    }
+    return form;
+}
+
+typedef bool (*same_fn)(const struct tailscale *a, const struct tailscale *b);
+
+static enum undo_state judge_field(same_fn same, const struct tailscale *before,
+                                   const struct tailscale *after, const struct tailscale *now)
+{
+    struct tailscale form = restored_form(before);
+
+    if (same(before, after) || same(now, before) || same(now, &form))
+        return UNDO_RESTORED;
+    return same(now, after) ? UNDO_NEEDED : UNDO_FOREIGN;
+}
+
+enum { FIELD_EXIT_NODE, FIELD_LAN_ACCESS, FIELD_ACCEPT_ROUTES, FIELD_ADVERTISE_ROUTES, FIELDS };
+
+static void judge_fields(const struct undo_item *item, const struct tailscale *after,
+                         const struct tailscale *now, enum undo_state *ret_states)
+{
+    const struct operation_tailscale *change = &item->change.tailscale;
+    const bool set[FIELDS] = {change->set_exit_node, change->set_allow_lan_access,
+                              change->set_accept_routes, change->set_advertise_routes};
+    static const same_fn same[FIELDS] = {same_exit_node, same_lan_access, same_accept_routes,
+                                         same_advertise_routes};
+
+    for (int i = 0; i < FIELDS; i++)
+        ret_states[i] =
+            set[i] ? judge_field(same[i], &item->before.tailscale, after, now) : UNDO_RESTORED;
+}
+
+/* ---- judging ----------------------------------------------------------------------------------
+ */
+
+const struct route *undo_prefs_exit_route(const struct snapshot *snapshot, uint8_t family)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+
+        if (route->table == TAILSCALE_TABLE && route->destination.len == 0 &&
+            route->destination.address.family == family && route->type == RTN_UNICAST)
+            return route;
+    }
+    return NULL;
+}
+
+static bool uses_exit_node(const struct tailscale *tailscale)
+{
+    return tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
+           tailscale->auto_exit_node[0] != '\0';
+}
+
+static bool default_is_left(const struct undo_item *item, const struct snapshot *now)
+{
+    return item->change.tailscale.set_exit_node && !uses_exit_node(&item->before.tailscale) &&
+           !uses_exit_node(&now->tailscale) &&
+           (undo_prefs_exit_route(now, FAMILY_IPV4) != NULL ||
+            undo_prefs_exit_route(now, FAMILY_IPV6) != NULL);
+}
+
+static void add_prefs(const struct tailscale *tailscale, struct text *out)
+{
+    text_add(out, "exit node %s",
+             tailscale->exit_node_id[0] != '\0' ? tailscale->exit_node_id : "none");
+    text_add(out, ", LAN access %s, accept routes %s, %u advertised",
+             tailscale->exit_node_allow_lan_access ? "on" : "off",
+             tailscale->accept_routes ? "on" : "off", tailscale->advertise_routes_count);
+}
+
+enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tailscale *after,
+                                 const struct snapshot *now, struct text *why)
+{
+    enum undo_state states[FIELDS];
+    enum undo_state worst = UNDO_RESTORED;
+
+    if (now->tailscale.presence != TAILSCALE_ANSWERS) {
+        text_add(why, "tailscaled does not answer: %s", now->tailscale.why);
+        return UNDO_NEEDED;
+    }
+    if (item->before.tailscale.presence != TAILSCALE_ANSWERS) {
+        text_add(why, "the prefs before are not known: %s", item->before.tailscale.why);
+        return UNDO_FOREIGN;
+    }
+    judge_fields(item, after, &now->tailscale, states);
+    for (int i = 0; i < FIELDS; i++) {
+        if (states[i] == UNDO_NEEDED || (states[i] == UNDO_FOREIGN && worst == UNDO_RESTORED))
+            worst = states[i];
+    }
+    if (worst != UNDO_RESTORED) {
+        text_add(why, "expected tailscale ");
+        add_prefs(&item->before.tailscale, why);
+        text_add(why, " as before, found ");
+        add_prefs(&now->tailscale, why);
+    } else if (default_is_left(item, now)) {
+        text_add(why, "tailscale uses no exit node, but table 52 still has its default route");
+        worst = UNDO_NEEDED;
+    }
+    return worst;
+}
+
+/* ---- restoring --------------------------------------------------------------------------------
+ */
+
+static bool change_exit_node(const struct tailscale *before, struct operation_tailscale *ret_change,
+                             struct err *err)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    const char *id;
+
+    if (!find_exit_node(before, &id))
+        return err_set(err, ERR_CONFLICT,
+                       "the exit node before was %s%s, which Oceanid cannot set again; expected "
+                       "none, or one by its StableID",
+                       before->auto_exit_node[0] != '\0' ? "chosen automatically, " : "address ",
+                       before->auto_exit_node[0] != '\0'
+                           ? before->auto_exit_node
+                           : address_format(&before->exit_node_ip, text));
+    ret_change->set_exit_node = true;
+    text_copy(ret_change->exit_node_id, sizeof(ret_change->exit_node_id), id);
+    return true;
+}
+
+bool undo_prefs_is_possible(const struct undo_item *item, struct err *err)
+{
+    struct operation_tailscale unused = {.set_exit_node = false};
+
+    if (item->before.tailscale.presence != TAILSCALE_ANSWERS)
+        return err_set(err, ERR_MISSING, "tailscaled did not answer before: %s",
+                       item->before.tailscale.why);
+    return !item->change.tailscale.set_exit_node ||
+           change_exit_node(&item->before.tailscale, &unused, err);
+}
+
+bool undo_prefs_change(const struct undo_item *item, const struct tailscale *after,
+                       const struct snapshot *now, struct operation_tailscale *ret_change,
+                       struct err *err)
+{
+    const struct tailscale *before = &item->before.tailscale;
+    enum undo_state states[FIELDS];
+
+    memset(ret_change, 0, sizeof(*ret_change));
+    judge_fields(item, after, &now->tailscale, states);
+    if (states[FIELD_LAN_ACCESS] == UNDO_NEEDED) {
+        ret_change->set_allow_lan_access = true;
+        ret_change->allow_lan_access = before->exit_node_allow_lan_access;
+    }
+    if (states[FIELD_ACCEPT_ROUTES] == UNDO_NEEDED) {
+        ret_change->set_accept_routes = true;
+        ret_change->accept_routes = before->accept_routes;
+    }
+    if (states[FIELD_ADVERTISE_ROUTES] == UNDO_NEEDED) {
+        ret_change->set_advertise_routes = true;
+        memcpy(ret_change->advertise_routes, before->advertise_routes,
+               sizeof(ret_change->advertise_routes));
+        ret_change->advertise_routes_count = before->advertise_routes_count;
+    }
+    if (states[FIELD_EXIT_NODE] == UNDO_NEEDED || default_is_left(item, now))
+        return change_exit_node(before, ret_change, err);
+    return true;
+}
+
+void undo_prefs_render(const struct undo_item *item, struct text *out)
+{
+    const struct operation_tailscale *change = &item->change.tailscale;
+    const struct tailscale *before = &item->before.tailscale;
+    const char *between = "tailscale";
+    const char *id;
+
+    if (change->set_exit_node) {
+        find_exit_node(before, &id);
+        text_add(out, "%s exit node to %s", between, id[0] != '\0' ? id : "none");
+        between = ",";
+    }
+    if (change->set_allow_lan_access) {
+        text_add(out, "%s LAN access %s", between,
+                 before->exit_node_allow_lan_access ? "on" : "off");
+        between = ",";
+    }
+    if (change->set_accept_routes) {
+        text_add(out, "%s accept routes %s", between, before->accept_routes ? "on" : "off");
+        between = ",";
+    }
+    if (change->set_advertise_routes) {
+        text_add(out, "%s advertised routes to", between);
+        for (uint32_t i = 0; i < before->advertise_routes_count; i++) {
+            char text[PREFIX_TEXT_SIZE];
+
+            text_add(out, " %s", prefix_format(&before->advertise_routes[i], text));
+        }
+        if (before->advertise_routes_count == 0)
+            text_add(out, " none");
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * undo_prefs: the undo of Tailscale prefs, field by field, as far as the operation set them.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_PREFS_H
+#define AGENT_GUARD_CORE_UNDO_PREFS_H
+
+#include "agent/guard/core/undo.h"
+
+/* An exit node that is unset counts only when table 52 has no default route left. */
+enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tailscale *after,
+                                 const struct snapshot *now, struct text *why);
+
+/* Only the fields that are as the change left them. False if the exit node of before was named by
+ * an address that no peer had, or was chosen automatically: there is no StableID to restore. */
+bool undo_prefs_change(const struct undo_item *item, const struct tailscale *after,
+                       const struct snapshot *now, struct operation_tailscale *ret_change,
+                       struct err *err);
+
+bool undo_prefs_is_possible(const struct undo_item *item, struct err *err);
+
+/* "tailscale exit node to none", for people. */
+void undo_prefs_render(const struct undo_item *item, struct text *out);
+
+/* An exit node's default route in table 52, of either family; NULL if there is none. */
+const struct route *undo_prefs_exit_route(const struct snapshot *snapshot, uint8_t family);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * undo_render: an undo as a sentence, and as a line for `ip -batch` on a console.
+ */
+#include <string.h>
+
+#include "agent/guard/core/undo.h"
+#include "agent/guard/core/undo_prefs.h"
+#include "common/net/render.h"
+
+enum { LINE_SIZE = 400 };
+
+static bool has_nothing_to_undo(const struct undo_item *item)
+{
+    bool route = item->change.kind == OPERATION_ROUTE && item->change.route.absent;
+    bool rule = item->change.kind == OPERATION_RULE && item->change.rule.absent;
+    bool put_again = item->change.kind == OPERATION_RULE && !rule && item->existed;
+
+    return ((route || rule) && !item->existed) || put_again;
+}
+
+/* The route that is put back, or the one that is deleted; named is for its devices. */
+static struct route route_of(const struct undo_item *item, struct link *link,
+                             struct snapshot *named)
+{
+    const struct route *before = undo_find_route(item, &item->before);
+    struct route route = item->change.route.route;
+
+    if (item->existed && before != NULL) {
+        *named = item->before;
+        return *before;
+    }
+    *link = (struct link){.index = 1};
+    text_copy(link->name, sizeof(link->name), item->change.route.device);
+    *named = (struct snapshot){.links = link, .links_count = 1};
+    route.hop.link = 1;
+    route.hops_count = link->name[0] != '\0' ? 1 : 0;
+    return route;
+}
+
+static void render_route_undo(const struct undo_item *item, struct text *out)
+{
+    struct snapshot named;
+    struct link link;
+    struct route route = route_of(item, &link, &named);
+
+    text_add(out, undo_removes(item) ? "delete route " : "restore route ");
+    render_route(&route, &named, out);
+    if (route.destination.len == 0 && route.destination.address.family == FAMILY_IPV6)
+        text_add(out, " (IPv6)");
+}
+
+static void render_rule_undo(const struct undo_item *item, struct text *out)
+{
+    text_add(out, undo_removes(item) ? "delete rule " : "restore rule ");
+    render_rule(&item->change.rule.rule, out);
+}
+
+static const char *value_before(const struct undo_item *item)
+{
+    const struct sysctl *before =
+        snapshot_find_sysctl(&item->before, item->change.sysctl.setting.name);
+
+    return before != NULL ? before->value : "?";
+}
+
+void undo_render(const struct undo_item *item, struct text *out)
+{
+    if (has_nothing_to_undo(item)) {
+        text_add(out, "nothing to undo: ");
+        operation_object(&item->change, out);
+        return;
+    }
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        render_route_undo(item, out);
+        break;
+    case OPERATION_RULE:
+        render_rule_undo(item, out);
+        break;
+    case OPERATION_SYSCTL:
+        text_add(out, "set sysctl %s = %s", item->change.sysctl.setting.name, value_before(item));
+        if (item->before.sysctls_count > 1)
+            text_add(out, " (and %zu that follow from it)", item->before.sysctls_count - 1);
+        break;
+    case OPERATION_TAILSCALE:
+        text_add(out, "set ");
+        undo_prefs_render(item, out);
+        break;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+}
+
+/* ---- ip -batch --------------------------------------------------------------------------------
+ */
+
+/* ip(8) takes `default` for IPv4, and in a batch there is no -6. */
+static void add_route_words(const struct route *route, const struct snapshot *named,
+                            struct text *out)
+{
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    char *start;
+
+    render_route(route, named, &text);
+    start = strstr(line, "default");
+    if (start != NULL && route->destination.len == 0 &&
+        route->destination.address.family == FAMILY_IPV6) {
+        *start = '\0';
+        text_add(out, "%s::/0%s", line, start + strlen("default"));
+    } else {
+        text_add(out, "%s", line);
+    }
+    text_add(out, " proto %u", route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
+}
+
+static bool batch_route(const struct undo_item *item, struct text *out)
+{
+    struct snapshot named;
+    struct link link;
+    struct route route = route_of(item, &link, &named);
+
+    text_add(out, undo_removes(item) ? "route del " : "route replace ");
+    add_route_words(&route, &named, out);
+    return true;
+}
+
+/* A batch line cannot say -6, which a rule needs. */
+static bool batch_rule(const struct undo_item *item, struct text *out)
+{
+    const struct rule *rule = &item->change.rule.rule;
+    bool ipv6 = rule->family == FAMILY_IPV6;
+    struct rule plain = *rule;
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    const char *words;
+
+    plain.family = FAMILY_IPV4; /* without " (IPv6)" */
+    render_rule(&plain, &text);
+    words = strchr(line, ' ');
+    text_add(out, "%srule %s pref %u%s protocol %u", ipv6 ? "# ip -6 " : "",
+             undo_removes(item) ? "del" : "add", rule->priority, words != NULL ? words : "",
+             (unsigned)OCEANID_PROTOCOL);
+    return !ipv6;
+}
+
+static bool batch_tailscale(const struct undo_item *item, struct text *out)
+{
+    const struct operation_tailscale *change = &item->change.tailscale;
+    const struct tailscale *before = &item->before.tailscale;
+
+    text_add(out, "# tailscale set");
+    if (change->set_exit_node)
+        text_add(out, " --exit-node=%s", before->exit_node_id);
+    if (change->set_allow_lan_access)
+        text_add(out, " --exit-node-allow-lan-access=%s",
+                 before->exit_node_allow_lan_access ? "true" : "false");
+    if (change->set_accept_routes)
+        text_add(out, " --accept-routes=%s", before->accept_routes ? "true" : "false");
+    if (change->set_advertise_routes)
+        text_add(out, " --advertise-routes=");
+    for (uint32_t i = 0; change->set_advertise_routes && i < before->advertise_routes_count; i++) {
+        char text[PREFIX_TEXT_SIZE];
+
+        text_add(out, "%s%s", i > 0 ? "," : "", prefix_format(&before->advertise_routes[i], text));
+    }
+    return false;
+}
+
+bool undo_render_batch(const struct undo_item *item, struct text *out)
+{
+    if (has_nothing_to_undo(item)) {
+        text_add(out, "# nothing to undo: ");
+        operation_object(&item->change, out);
+        return false;
+    }
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        return batch_route(item, out);
+    case OPERATION_RULE:
+        return batch_rule(item, out);
+    case OPERATION_SYSCTL:
+        text_add(out, "# sysctl -w %s=%s", item->change.sysctl.setting.name, value_before(item));
+        return false;
+    case OPERATION_TAILSCALE:
+        return batch_tailscale(item, out);
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,299 @@
+/*
+ * undo_touch: which objects of a snapshot an operation touches, its side effects included.
+ */
+#include "agent/guard/core/undo_touch.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/net/render.h"
+
+enum { IPV6_METRIC = 1024 }; /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
+
+/* ---- sameness ---------------------------------------------------------------------------------
+ */
+
+static uint32_t metric_of(const struct route *route)
+{
+    return route->metric == 0 && route->destination.address.family == FAMILY_IPV6 ? IPV6_METRIC
+                                                                                  : route->metric;
+}
+
+bool undo_touch_same_key(const struct route *a, const struct route *b)
+{
+    return a->table == b->table && a->tos == b->tos && metric_of(a) == metric_of(b) &&
+           prefix_equal(&a->destination, &b->destination) && a->source.len == b->source.len &&
+           (a->source.len == 0 || prefix_equal(&a->source, &b->source));
+}
+
+/* The kernel shows IPv6 routes that lead nowhere with `dev lo`. */
+static struct route normal(const struct route *route)
+{
+    struct route copy = *route;
+
+    copy.metric = metric_of(route);
+    if (copy.source.len == 0)
+        copy.source = (struct prefix){.len = 0};
+    if (copy.type == RTN_BLACKHOLE || copy.type == RTN_UNREACHABLE || copy.type == RTN_PROHIBIT ||
+        copy.type == RTN_THROW)
+        copy.hops_count = 0;
+    return copy;
+}
+
+bool undo_touch_same_route(const struct route *a, const struct route *b)
+{
+    struct route one = normal(a);
+    struct route other = normal(b);
+
+    return render_same_route(&one, &other);
+}
+
+bool undo_touch_same_rule(const struct rule *a, const struct rule *b)
+{
+    struct rule one = *a;
+
+    one.protocol = b->protocol;
+    return render_same_rule(&one, b);
+}
+
+bool undo_touch_same_address(const struct link_address *a, const struct link_address *b)
+{
+    return a->link == b->link && a->prefix_len == b->prefix_len &&
+           address_equal(&a->address, &b->address);
+}
+
+bool undo_touch_may_restore(const struct route *route)
+{
+    return !route->clone && !route->expires && route->table != TAILSCALE_TABLE &&
+           route->table != RT_TABLE_LOCAL &&
+           (route->protocol == RTPROT_STATIC || route->protocol == RTPROT_BOOT ||
+            route->protocol == OCEANID_PROTOCOL);
+}
+
+/* ---- taking copies ----------------------------------------------------------------------------
+ */
+
+static void take_link(const struct link *link, struct snapshot *to)
+{
+    if (link != NULL && snapshot_find_link(to, link->index) == NULL)
+        *snapshot_add_link(to) = *link;
+}
+
+static void take_one_route(const struct snapshot *from, const struct route *route,
+                           struct snapshot *to)
+{
+    struct route *copy = snapshot_add_route(to);
+
+    *copy = *route;
+    if (route->hops != NULL)
+        copy->hops = mem_copy(route->hops, route->hops_count * sizeof(*route->hops));
+    copy->raw = route->raw != NULL ? mem_copy(route->raw, route->raw_len) : NULL;
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        const struct hop *hop = route->hops_count == 1 ? &route->hop : &route->hops[i];
+
+        take_link(snapshot_find_link(from, hop->link), to);
+    }
+}
+
+static void take_routes(const struct operation_route *operation, const struct snapshot *from,
+                        struct snapshot *to)
+{
+    for (size_t i = 0; i < from->routes_count; i++) {
+        if (!from->routes[i].clone && undo_touch_same_key(&from->routes[i], &operation->route))
+            take_one_route(from, &from->routes[i], to);
+    }
+    take_link(snapshot_find_device(from, operation->device), to);
+}
+
+static void take_rules(const struct operation_rule *operation, const struct snapshot *from,
+                       struct snapshot *to)
+{
+    for (size_t i = 0; i < from->rules_count; i++) {
+        const struct rule *rule = &from->rules[i];
+        struct rule *copy;
+
+        if (snapshot_compare_rules(rule, &operation->rule) != 0)
+            continue;
+        copy = snapshot_add_rule(to);
+        *copy = *rule;
+        copy->raw = rule->raw != NULL ? mem_copy(rule->raw, rule->raw_len) : NULL;
+    }
+}
+
+/* ---- sysctls: what the kernel writes besides --------------------------------------------------
+ */
+
+/* "net.ipv4.conf.", "eth0", "forwarding" of a name; false for one without a device. */
+struct sysctl_name {
+    bool ipv6;
+    char device[DEVICE_SIZE];
+    char key[32];
+};
+
+static bool split(const char *name, struct sysctl_name *ret_parts)
+{
+    const char *rest = name + strlen("net.ipv4.conf.");
+    size_t len;
+
+    ret_parts->ipv6 = text_starts(name, "net.ipv6.conf.");
+    if (!ret_parts->ipv6 && !text_starts(name, "net.ipv4.conf."))
+        return false;
+    len = strcspn(rest, ".");
+    if (len >= sizeof(ret_parts->device) || rest[len] != '.')
+        return false;
+    memcpy(ret_parts->device, rest, len);
+    ret_parts->device[len] = '\0';
+    return text_copy(ret_parts->key, sizeof(ret_parts->key), rest + len + 1);
+}
+
+static bool switches_ipv4_forwarding(const char *name)
+{
+    return text_equal(name, "net.ipv4.ip_forward") ||
+           text_equal(name, "net.ipv4.conf.all.forwarding");
+}
+
+/* Writing the one overwrites the same key of (some) other devices: inet_forward_change and
+ * devinet_copy_dflt_conf, addrconf_fixup_forwarding and addrconf_disable_change in the kernel. */
+static bool spreads(const struct sysctl_name *parts)
+{
+    if (!parts->ipv6)
+        return text_equal(parts->device, "default") && !text_equal(parts->key, "forwarding");
+    return text_equal(parts->device, "all") &&
+           (text_equal(parts->key, "forwarding") || text_equal(parts->key, "disable_ipv6"));
+}
+
+static bool is_written_by(const char *name, const char *written)
+{
+    struct sysctl_name own, other;
+
+    if (text_equal(name, written))
+        return true;
+    if (switches_ipv4_forwarding(written))
+        return switches_ipv4_forwarding(name) ||
+               text_equal(name, "net.ipv4.conf.all.accept_redirects") ||
+               (split(name, &other) && !other.ipv6 && text_equal(other.key, "forwarding"));
+    return split(written, &own) && spreads(&own) && split(name, &other) && own.ipv6 == other.ipv6 &&
+           text_equal(own.key, other.key);
+}
+
+/* "/" in a name stands for a dot. */
+static bool is_device(const char *word, const struct link *link)
+{
+    size_t i = 0;
+
+    if (text_equal(word, "all"))
+        return true;
+    for (; word[i] != '\0' && link->name[i] != '\0'; i++) {
+        if ((word[i] == '/' ? '.' : word[i]) != link->name[i])
+            return false;
+    }
+    return word[i] == link->name[i];
+}
+
+/* disable_ipv6 takes addresses and routes of the device with it. */
+static void take_ipv6(const char *device, const struct snapshot *from, struct snapshot *to)
+{
+    for (size_t i = 0; i < from->addresses_count; i++) {
+        const struct link_address *own = &from->addresses[i];
+        const struct link *link = snapshot_find_link(from, own->link);
+
+        if (own->address.family != FAMILY_IPV6 || !own->permanent || own->temporary ||
+            own->scope != RT_SCOPE_UNIVERSE || link == NULL || !is_device(device, link))
+            continue;
+        *snapshot_add_address(to) = *own;
+        take_link(link, to);
+    }
+    for (size_t i = 0; i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+        const struct link *link = snapshot_find_link(from, route->hop.link);
+
+        if (route->destination.address.family == FAMILY_IPV6 && undo_touch_may_restore(route) &&
+            route->hops_count == 1 && link != NULL && is_device(device, link))
+            take_one_route(from, route, to);
+    }
+}
+
+static void take_sysctls(const struct operation_sysctl *operation, const struct snapshot *from,
+                         struct snapshot *to)
+{
+    const char *written = operation->setting.name;
+    struct sysctl_name parts;
+
+    for (size_t i = 0; i < from->sysctls_count; i++) {
+        if (is_written_by(from->sysctls[i].name, written))
+            *snapshot_add_sysctl(to) = from->sysctls[i];
+    }
+    if (split(written, &parts) && text_equal(parts.key, "disable_ipv6"))
+        take_ipv6(parts.device, from, to);
+}
+
+/* ---- */
+
+/* Of the peers only the one that is the exit node, by address: it gives the StableID to restore. */
+static void take_tailscale(const struct snapshot *from, struct snapshot *to)
+{
+    const struct tailscale *tailscale = &from->tailscale;
+
+    to->tailscale = *tailscale;
+    to->tailscale.peers = NULL;
+    to->tailscale.peers_count = 0;
+    for (uint32_t i = 0; i < tailscale->peers_count && to->tailscale.peers == NULL; i++) {
+        const struct tailscale_peer *peer = &tailscale->peers[i];
+        bool found =
+            tailscale->exit_node_id[0] != '\0' && text_equal(peer->id, tailscale->exit_node_id);
+
+        for (uint32_t k = 0; k < peer->addresses_count; k++)
+            found |= address_is_set(&tailscale->exit_node_ip) &&
+                     address_equal(&peer->addresses[k], &tailscale->exit_node_ip);
+        if (!found)
+            continue;
+        to->tailscale.peers = mem_copy(peer, sizeof(*peer));
+        to->tailscale.peers_count = 1;
+    }
+}
+
+void undo_touch_take(const struct operation *operation, const struct snapshot *from,
+                     struct snapshot *ret_touched)
+{
+    snapshot_init(ret_touched);
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        take_routes(&operation->route, from, ret_touched);
+        break;
+    case OPERATION_RULE:
+        take_rules(&operation->rule, from, ret_touched);
+        break;
+    case OPERATION_SYSCTL:
+        take_sysctls(&operation->sysctl, from, ret_touched);
+        break;
+    case OPERATION_TAILSCALE:
+        take_tailscale(from, ret_touched);
+        break;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+}
+
+static void predict_sysctls(const struct sysctl *setting, struct snapshot *after)
+{
+    for (size_t i = 0; i < after->sysctls_count; i++) {
+        struct sysctl *other = &after->sysctls[i];
+        bool inverted = switches_ipv4_forwarding(setting->name) &&
+                        text_equal(other->name, "net.ipv4.conf.all.accept_redirects");
+
+        text_copy(other->value, sizeof(other->value),
+                  !inverted                         ? setting->value
+                  : text_equal(setting->value, "0") ? "1"
+                                                    : "0");
+    }
+}
+
+void undo_touch_predict(const struct operation *operation, const struct snapshot *before,
+                        struct snapshot *ret_after)
+{
+    snapshot_copy(ret_after, before);
+    operation_predict(operation, ret_after);
+    if (operation->kind == OPERATION_SYSCTL)
+        predict_sysctls(&operation->sysctl.setting, ret_after);
+}

@@ -1,0 +1,33 @@
+/*
+ * undo_touch: which objects of a snapshot an operation touches, its side effects included.
+ *
+ * Pure. Foreign objects are touched only where the kernel changes them by itself: other devices'
+ * sysctls, IPv6 addresses and routes of a device on which IPv6 is switched off.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_TOUCH_H
+#define AGENT_GUARD_CORE_UNDO_TOUCH_H
+
+#include "common/net/operation.h"
+
+/* Copies of what it touches, with raw bytes, and of the links that they name. ret_touched is
+ * initialised here; rules are all of that priority, because their order is state. */
+void undo_touch_take(const struct operation *operation, const struct snapshot *from,
+                     struct snapshot *ret_touched);
+
+/* What it is expected to leave of the touched objects, where nobody has read it back. */
+void undo_touch_predict(const struct operation *operation, const struct snapshot *before,
+                        struct snapshot *ret_after);
+
+/* The same object to the kernel, whatever it leads to. */
+bool undo_touch_same_key(const struct route *a, const struct route *b);
+/* The same route, as far as one can be read back: hops that lead nowhere do not count. */
+bool undo_touch_same_route(const struct route *a, const struct route *b);
+/* The same rule, whoever put it. */
+bool undo_touch_same_rule(const struct rule *a, const struct rule *b);
+bool undo_touch_same_address(const struct link_address *a, const struct link_address *b);
+
+/* Who may restore what (docs/undo.md prints it): static, admin's and own ones. Kernel, RA,
+ * redirect, DHCP, routing daemons and tailscaled restore theirs themselves. */
+bool undo_touch_may_restore(const struct route *route);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * apply_netlink: the few changes that are asked of the kernel, one acknowledged message each.
+ *
+ * An error carries the kernel's own words (extended ack). ERR_MISSING: object, device or way to the
+ * gateway is not there; ERR_CONFLICT: something of that key is there; else ERR_SYSTEM.
+ */
+#ifndef AGENT_GUARD_IO_APPLY_NETLINK_H
+#define AGENT_GUARD_IO_APPLY_NETLINK_H
+
+#include "common/core/err.h"
+#include "common/net/snapshot.h"
+
+struct nl_msg;
+struct nl_sock;
+
+struct nl_sock *apply_netlink_open(struct err *err);
+void apply_netlink_close(struct nl_sock *socket);
+
+/* Takes the message, sends it with NLM_F_ACK and waits for the answer. what is for the error. */
+bool apply_netlink_request(struct nl_sock *socket, struct nl_msg *take_message, const char *what,
+                           struct err *err);
+
+enum apply_put {
+    APPLY_EXCLUSIVE, /* must not exist */
+    APPLY_REPLACE,   /* the caller has seen that what is there is ours */
+    APPLY_APPEND,    /* rules: one more of the same, to keep the order */
+};
+
+/* From the raw bytes if there are any, else from the fields. hop.link is the device. */
+bool apply_netlink_put_route(struct nl_sock *socket, const struct route *route, enum apply_put how,
+                             struct err *err);
+bool apply_netlink_put_rule(struct nl_sock *socket, const struct rule *rule, enum apply_put how,
+                            struct err *err);
+bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
+                               struct err *err);
+
+/* Exactly this one, its protocol included; ERR_MISSING if it is not there. The kernel takes the
+ * first rule that matches all that is given: apply_rule.h sees to it that this is the right one. */
+bool apply_netlink_delete_route(struct nl_sock *socket, const struct route *route, struct err *err);
+bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, struct err *err);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * apply_part: reading only what one operation concerns.
+ */
+#include "agent/guard/io/apply_part.h"
+
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+
+#include "agent/guard/core/undo_prefs.h"
+#include "agent/io/netlink.h"
+#include "agent/io/sysctl.h"
+#include "common/io/clock.h"
+#include "common/io/localapi.h"
+#include "common/net/tailnet.h"
+
+static bool has_socket(const struct apply *apply)
+{
+    return apply->tailscale_socket != NULL && apply->tailscale_socket[0] != '\0';
+}
+
+mono_t apply_part_until(void)
+{
+    return clock_now() + APPLY_LOCALAPI_MS;
+}
+
+int apply_part_left(mono_t until)
+{
+    mono_t left = until - clock_now();
+
+    return left > 0 ? (int)left : 1;
+}
+
+static void read_tailscale(const struct apply *apply, mono_t until, struct snapshot *snapshot)
+{
+    if (has_socket(apply))
+        localapi_read(apply->tailscale_socket, apply_part_left(until), &snapshot->tailscale);
+    else
+        text_copy(snapshot->tailscale.why, sizeof(snapshot->tailscale.why),
+                  "no socket is configured");
+}
+
+bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct err *err)
+{
+    if (!netlink_snapshot(ret_snapshot, err))
+        return false;
+    sysctl_read(ret_snapshot);
+    read_tailscale(apply, apply_part_until(), ret_snapshot);
+    return true;
+}
+
+static struct netlink_filter filter_of(const struct operation *operation)
+{
+    struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_ADDRESSES | NETLINK_ROUTES};
+
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        filter.family = operation->route.route.destination.address.family;
+        filter.table = operation->route.route.table;
+        break;
+    case OPERATION_RULE:
+        filter.parts = NETLINK_RULES;
+        break;
+    case OPERATION_SYSCTL:
+        filter.family = FAMILY_IPV6; /* only disable_ipv6 concerns routes */
+        if (strstr(operation->sysctl.setting.name, "disable_ipv6") == NULL)
+            filter.parts = NETLINK_LINKS;
+        break;
+    case OPERATION_TAILSCALE:
+        filter.table = TAILSCALE_TABLE;
+        break;
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return filter;
+}
+
+bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
+                     struct snapshot *ret_snapshot, struct err *err)
+{
+    struct netlink_filter filter = filter_of(operation);
+
+    if (!netlink_read(&filter, ret_snapshot, err))
+        return false;
+    if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE)
+        sysctl_read(ret_snapshot);
+    if (operation->kind == OPERATION_TAILSCALE)
+        read_tailscale(apply, until, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
+                         struct err *err)
+{
+    struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_ROUTES,
+                                    .family = operation->route.destination.address.family,
+                                    .table = operation->route.table,
+                                    .protocol = OCEANID_PROTOCOL};
+
+    return netlink_read(&filter, ret_snapshot, err);
+}
+
+/* ---- table 52 ---------------------------------------------------------------------------------
+ */
+
+/* Links, addresses, sysctls and table 52: all that the prediction looks at. Borrows; only the
+ * arrays that the prediction may grow are copies. */
+static void take_tailnet(const struct snapshot *now, struct snapshot *ret_tailnet)
+{
+    struct snapshot part = {.links = now->links,
+                            .links_count = now->links_count,
+                            .addresses = now->addresses,
+                            .addresses_count = now->addresses_count,
+                            .sysctls = now->sysctls,
+                            .sysctls_count = now->sysctls_count};
+
+    snapshot_copy(ret_tailnet, &part);
+    ret_tailnet->tailscale = now->tailscale;
+    ret_tailnet->tailscale.peers = NULL;
+    ret_tailnet->tailscale.peers_count = 0;
+    tailnet_predict(ret_tailnet);
+}
+
+static bool family_fits(const struct snapshot *now, const struct snapshot *tailnet, uint8_t family,
+                        struct err *err)
+{
+    bool expected = undo_prefs_exit_route(tailnet, family) != NULL;
+    bool found = undo_prefs_exit_route(now, family) != NULL;
+
+    if (expected == found)
+        return true;
+    return err_set(err, ERR_TIMEOUT, "table 52: expected %s IPv%u default route, found %s",
+                   expected ? "an" : "no", family == FAMILY_IPV4 ? 4 : 6, found ? "one" : "none");
+}
+
+bool apply_part_table_fits(const struct snapshot *now, struct err *err)
+{
+    struct snapshot tailnet;
+    bool fits;
+
+    take_tailnet(now, &tailnet);
+    fits = family_fits(now, &tailnet, FAMILY_IPV4, err) &&
+           family_fits(now, &tailnet, FAMILY_IPV6, err);
+    snapshot_done(&tailnet);
+    return fits;
+}
+
+static bool look(const struct apply *apply, const struct operation *operation, mono_t until,
+                 struct err *err)
+{
+    struct snapshot now;
+    bool fits;
+
+    if (!apply_part_read(apply, operation, until, &now, err))
+        return false;
+    fits = apply_part_table_fits(&now, err);
+    snapshot_done(&now);
+    return fits;
+}
+
+bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
+                           mono_t until, struct err *err)
+{
+    struct netlink_watch *watch = netlink_watch_open(-1, err);
+    bool fits = watch != NULL && look(apply, operation, until, err);
+
+    while (watch != NULL && !fits) {
+        struct pollfd poll_fd = {.fd = netlink_watch_fd(watch), .events = POLLIN};
+        mono_t left = until - clock_now();
+
+        if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
+            break;
+        if ((netlink_watch_take(watch) & NETLINK_ROUTES) != 0)
+            fits = look(apply, operation, until, err);
+    }
+    netlink_watch_close(watch);
+    return fits;
+}

@@ -1,0 +1,32 @@
+/*
+ * apply_part: what apply.c and apply_undo.c share: reading only what one operation concerns.
+ */
+#ifndef AGENT_GUARD_IO_APPLY_PART_H
+#define AGENT_GUARD_IO_APPLY_PART_H
+
+#include "agent/guard/io/apply.h"
+#include "common/core/mono.h"
+
+enum { APPLY_LOCALAPI_MS = 2000 };
+
+/* Whatever decides over this operation and its undo; the rest of the snapshot stays empty. Waits
+ * for tailscaled, where it is concerned, at most until `until`. */
+bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
+                     struct snapshot *ret_snapshot, struct err *err);
+
+/* When a step that begins now has to be over, and what is left of that time; at least 1 ms. */
+mono_t apply_part_until(void);
+int apply_part_left(mono_t until);
+
+/* The operation's own routes of that table, read cheaply: the kernel leaves out all others. */
+bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
+                         struct err *err);
+
+/* Waits until table 52 has or has not a default route, as the prefs ask; at most until `until`. */
+bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
+                           mono_t until, struct err *err);
+
+/* Table 52's default routes are as tailscaled makes them from the snapshot's own prefs. */
+bool apply_part_table_fits(const struct snapshot *now, struct err *err);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * apply_rule: deletes exactly one rule, and puts one back where it was among its siblings.
+ *
+ * The kernel deletes the first rule that matches what it is given, and appends new ones behind
+ * those of the same priority. Nothing is missing at any moment: copies come before deletions.
+ */
+#ifndef AGENT_GUARD_IO_APPLY_RULE_H
+#define AGENT_GUARD_IO_APPLY_RULE_H
+
+#include "common/core/err.h"
+#include "common/net/snapshot.h"
+
+struct nl_sock;
+
+/* rule is one of now's, which holds all of its family and priority as the kernel lists them. */
+bool apply_rule_delete(struct nl_sock *socket, const struct rule *rule, const struct snapshot *now,
+                       struct err *err);
+
+/* rule is one of before's; those that stood behind it there stand behind it again. */
+bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
+                        const struct snapshot *before, const struct snapshot *now, struct err *err);
+
+#endif

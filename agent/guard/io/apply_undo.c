@@ -1,0 +1,197 @@
+/*
+ * apply_undo: takes one operation back in kernel and tailscaled.
+ */
+#include <linux/rtnetlink.h>
+
+#include "agent/guard/io/apply_netlink.h"
+#include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/apply_rule.h"
+#include "agent/io/sysctl.h"
+#include "common/io/localapi.h"
+
+/* ---- one kind each: false, with the reason, if something is left to do ------------------------
+ */
+
+static bool undo_route(struct nl_sock *socket, const struct undo_item *item,
+                       const struct snapshot *now, struct err *err)
+{
+    const struct route *was = undo_find_route(item, &item->before);
+    const struct route *is = undo_find_route(item, now);
+
+    if (was == NULL)
+        return apply_netlink_delete_route(socket, is, err);
+    return apply_netlink_put_route(socket, was, is != NULL ? APPLY_REPLACE : APPLY_EXCLUSIVE, err);
+}
+
+static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
+                      const struct snapshot *now, struct err *err)
+{
+    const struct rule *was = undo_find_rule(item, &item->before);
+
+    if (was == NULL)
+        return apply_rule_delete(socket, undo_find_rule(item, now), now, err);
+    return apply_rule_restore(socket, was, &item->before, now, err);
+}
+
+/* The one that was written first: what spread from it comes back with it. */
+static bool write_values(const struct undo_item *item, const struct snapshot *now, bool main_one,
+                         struct err *err)
+{
+    for (size_t i = 0; i < item->before.sysctls_count; i++) {
+        const struct sysctl *was = &item->before.sysctls[i];
+        bool is_main = text_equal(was->name, item->change.sysctl.setting.name);
+
+        if (is_main == main_one && undo_needs_sysctl(item, now, i) && !sysctl_write(was, err))
+            return false;
+    }
+    return true;
+}
+
+static bool restore_addresses(struct nl_sock *socket, const struct undo_item *item,
+                              const struct snapshot *now, struct err *err)
+{
+    for (size_t i = 0; i < item->before.addresses_count; i++) {
+        if (undo_needs_address(item, now, i) &&
+            !apply_netlink_put_address(socket, &item->before.addresses[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* Connected ones first: the kernel refuses a gateway that is on no network. */
+static bool restore_routes(struct nl_sock *socket, const struct undo_item *item,
+                           const struct snapshot *now, bool gatewayed, struct err *err)
+{
+    for (size_t i = 0; i < item->before.routes_count; i++) {
+        const struct route *was = &item->before.routes[i];
+
+        if (address_is_set(&was->hop.gateway) == gatewayed && undo_needs_route(item, now, i) &&
+            !apply_netlink_put_route(socket, was, APPLY_EXCLUSIVE, err))
+            return false;
+    }
+    return true;
+}
+
+static bool undo_sysctl(struct nl_sock *socket, const struct apply *apply,
+                        const struct undo_item *item, const struct snapshot *now, struct err *err)
+{
+    struct snapshot then;
+    bool good;
+
+    if (!write_values(item, now, true, err) ||
+        !apply_part_read(apply, &item->change, apply_part_until(), &then, err))
+        return false;
+    good = write_values(item, &then, false, err) && restore_addresses(socket, item, &then, err) &&
+           restore_routes(socket, item, &then, false, err) &&
+           restore_routes(socket, item, &then, true, err);
+    snapshot_done(&then);
+    return good;
+}
+
+static bool undo_tailscale(const struct apply *apply, const struct undo_item *item,
+                           const struct snapshot *now, mono_t until, struct err *err)
+{
+    struct operation_tailscale change;
+
+    if (now->tailscale.presence != TAILSCALE_ANSWERS)
+        return err_set(err, ERR_TIMEOUT, "tailscaled does not answer: %s", now->tailscale.why);
+    if (!undo_tailscale_change(item, now, &change, err))
+        return false;
+    return localapi_patch(apply->tailscale_socket, apply_part_left(until), &change, err) &&
+           (!change.set_exit_node || apply_part_wait_table(apply, &item->change, until, err));
+}
+
+struct step {
+    const struct apply *apply;
+    const struct undo_item *item;
+    struct nl_sock *socket;
+    mono_t until;
+};
+
+static bool undo_one(const struct step *step, const struct snapshot *now, struct err *err)
+{
+    switch (step->item->change.kind) {
+    case OPERATION_ROUTE:
+        return undo_route(step->socket, step->item, now, err);
+    case OPERATION_RULE:
+        return undo_rule(step->socket, step->item, now, err);
+    case OPERATION_SYSCTL:
+        return undo_sysctl(step->socket, step->apply, step->item, now, err);
+    case OPERATION_TAILSCALE:
+        return undo_tailscale(step->apply, step->item, now, step->until, err);
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return true;
+}
+
+/* ---- all --------------------------------------------------------------------------------------
+ */
+
+static enum revert_outcome retry(const struct err *err, char *ret_why, size_t size)
+{
+    text_copy(ret_why, size, err->text);
+    return REVERT_RETRY;
+}
+
+/* The usual case needs no reading: what we have put and read back is deleted as exactly that. */
+static bool delete_as_made(struct nl_sock *socket, const struct undo_item *item)
+{
+    struct err err = ERR_INIT;
+    const struct route *made =
+        item->change.kind == OPERATION_ROUTE && undo_removes(item) && item->has_after
+            ? undo_find_route(item, &item->after)
+            : NULL;
+
+    return made != NULL && made->protocol == OCEANID_PROTOCOL && made->raw != NULL &&
+           apply_netlink_delete_route(socket, made, &err);
+}
+
+static enum revert_outcome judge(const struct step *step, char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+    enum undo_state state;
+
+    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+        return retry(&err, ret_why, size);
+    state = undo_judge(step->item, &now, ret_why, size);
+    snapshot_done(&now);
+    return state == UNDO_RESTORED  ? REVERT_DONE
+           : state == UNDO_FOREIGN ? REVERT_LEFT
+                                   : REVERT_RETRY;
+}
+
+static enum revert_outcome read_and_undo(const struct step *step, char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+    enum undo_state state;
+    bool good;
+
+    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+        return retry(&err, ret_why, size);
+    state = undo_judge(step->item, &now, ret_why, size);
+    good = state == UNDO_NEEDED && undo_one(step, &now, &err);
+    snapshot_done(&now);
+    if (state == UNDO_RESTORED)
+        return REVERT_DONE;
+    if (state == UNDO_FOREIGN)
+        return REVERT_LEFT;
+    return good ? judge(step, ret_why, size) : retry(&err, ret_why, size);
+}
+
+enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
+                               char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+    struct step step = {apply, item, apply_netlink_open(&err), apply_part_until()};
+    enum revert_outcome outcome;
+
+    text_copy(ret_why, size, "");
+    if (step.socket == NULL)
+        return retry(&err, ret_why, size);
+    outcome = delete_as_made(step.socket, item) ? REVERT_DONE : read_and_undo(&step, ret_why, size);
+    apply_netlink_close(step.socket);
+    return outcome;
+}
