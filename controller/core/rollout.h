@@ -51,6 +51,9 @@ struct rollout {
     mono_t now; /* of the last event */
     int64_t unix_now;
     mono_t ask_gates_at;
+    bool offering;         /* the gates of this stage have passed since this controller leads */
+    char why[REASON_SIZE]; /* it is taken back */
+    uint64_t rows;         /* of the table that the last step took: bits by index */
 };
 
 /* A new one in ROLLOUT_DRAFTED. manifest must outlive it and be valid (manifest_validate). */
@@ -70,7 +73,8 @@ mono_t rollout_deadline(const struct rollout *rollout);
 
 const char *rollout_state_name(enum rollout_state state);
 bool rollout_state_parse(const char *text, enum rollout_state *ret_state);
-/* complete, reverted, aborted: it gives way to the next one. Incomplete ones still follow up. */
+/* complete, reverted, aborted, incomplete: it gives way to the next one. An incomplete one is still
+ * given its events: it follows up. */
 bool rollout_is_ended(const struct rollout *rollout);
 /* docs/api.md: "" while it goes on, else complete, reverted, aborted, halted, incomplete. */
 const char *rollout_outcome(const struct rollout *rollout);
@@ -80,10 +84,14 @@ const char *rollout_waiting_for(const struct rollout *rollout);
 /* Some target is on trial, being started, or in doubt. */
 bool rollout_has_open_trial(const struct rollout *rollout);
 
-/* The table, for diagrams and tests: row i, or false behind the last. */
+/* The table, for diagrams and tests: row i, or false behind the last. from: bits by state; to:
+ * ROLLOUT_STATE_COUNT when the state stays; on: ROLLOUT_EVENT_COUNT when it is looked at behind
+ * every event. */
 struct rollout_row {
-    enum rollout_state from, to;
+    unsigned from;
+    enum rollout_state to;
     enum rollout_event_kind on;
+    bool quiet; /* neither audited nor told */
     const char *if_name, *do_name, *because;
 };
 bool rollout_table_row(uint32_t i, struct rollout_row *ret_row);

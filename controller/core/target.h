@@ -45,9 +45,10 @@ struct target_record {
     uint32_t stage;
     enum target_wants wants;
     enum target_says says;
-    bool in_doubt;      /* from sending start until its signed receipt */
-    bool listed;        /* not back yet: unreachable, or its revert is incomplete */
+    bool in_doubt;                   /* from sending start until its signed receipt */
+    bool listed;                     /* not back yet: unreachable, or its revert is incomplete */
     struct generation_id generation; /* on trial or confirmed; start zero: not known */
+    enum receipt_kind receipt; /* the furthest that its guard signed; RECEIPT_KIND_COUNT: none */
     enum end_cause cause;
     char reason[REASON_SIZE]; /* its receipt's, or its last refusal's */
 };
@@ -60,14 +61,29 @@ struct target {
     struct nonce prepared;    /* prepare nonce that statements are being gathered over */
     mono_t prepared_at;
     bool started;                  /* start was sent over `prepared` */
-    uint64_t baselines, standings; /* who answered: bits by index in plan and in targets */
+    uint64_t baselines, standings; /* who said yes: bits by index in plan and in targets */
+    uint64_t answered;             /* witnesses that said anything: bits by index in plan */
+    bool own_baseline;             /* its own agent's */
+    mono_t ready_at;               /* enough of them came; MONO_NEVER: not yet */
     uint32_t refusals;             /* equal ones in a row */
     mono_t retry_at;               /* MONO_NEVER: nothing is owed */
     mono_t asked_at;               /* of the first request that it has not answered */
+    bool silent;                   /* that it does not answer was said */
+    bool at_once;                  /* taken back without waiting for its turn */
+    uint64_t receipt_index;        /* highest that was seen: a stack below it is an old one */
 };
 
 /* The table. */
 enum target_action target_choose(enum target_says says, enum target_wants wants);
+
+/* A receipt of its guard's says that it is back: reverted, popped, tombstone. */
+bool target_is_ended(const struct target *target);
+
+/* Confirmed by its guard's receipt, and nothing was heard since that contradicts it. */
+bool target_is_confirmed(const struct target *target);
+
+/* Something on it may be changed and not confirmed. */
+bool target_is_open(const struct target *target);
 
 const char *target_says_name(enum target_says says);
 const char *target_wants_name(enum target_wants wants);

@@ -1,0 +1,202 @@
+/*
+ * holds: freezes that people put, quarantines that failed proofs leave.
+ */
+#include "controller/core/holds.h"
+
+#include <string.h>
+
+#include "common/core/name.h"
+#include "common/core/text.h"
+
+static const char *const kind_names[] = {
+    [HOLD_FREEZE] = "freeze",
+    [HOLD_QUARANTINE] = "quarantine",
+};
+_Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == HOLD_KIND_COUNT, "one name each");
+
+static const char scope_fleet[] = "fleet";
+
+const char *hold_kind_name(enum hold_kind kind)
+{
+    return kind < HOLD_KIND_COUNT ? kind_names[kind] : "unknown";
+}
+
+bool hold_kind_parse(const char *text, enum hold_kind *ret_kind)
+{
+    for (unsigned i = 0; i < HOLD_KIND_COUNT; i++) {
+        if (text_equal(text, kind_names[i])) {
+            *ret_kind = (enum hold_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hold_is_active(const struct hold *hold, int64_t now)
+{
+    return !hold->lifted && (hold->until == 0 || now < hold->until);
+}
+
+/* The oldest that holds nothing any more makes room; a hold that still holds never does. */
+static struct hold *find_spent(struct holds *holds, int64_t now)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (!hold_is_active(&holds->list[i], now))
+            return &holds->list[i];
+    }
+    return NULL;
+}
+
+/* In the order of their ids. NULL: every one of HOLDS_MAX still holds. */
+static struct hold *add(struct holds *holds, int64_t now)
+{
+    struct hold *hold;
+
+    if (holds->count == HOLDS_MAX) {
+        struct hold *spent = find_spent(holds, now);
+
+        if (spent == NULL)
+            return NULL;
+        holds->count--;
+        memmove(spent, spent + 1, (size_t)(holds->list + holds->count - spent) * sizeof(*spent));
+    }
+    hold = &holds->list[holds->count++];
+    memset(hold, 0, sizeof(*hold));
+    if (holds->id_next == 0)
+        holds->id_next = 1;
+    hold->id = holds->id_next++;
+    hold->since = now;
+    return hold;
+}
+
+const struct hold *holds_add_freeze(struct holds *holds, const struct hold *wanted, int64_t now,
+                                    struct err *err)
+{
+    struct hold *hold;
+
+    if (!text_equal(wanted->scope, scope_fleet) && !name_check("scope", wanted->scope, err))
+        return NULL;
+    if (wanted->reason[0] == '\0') {
+        err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
+        return NULL;
+    }
+    if (wanted->until != 0 && wanted->until <= now) {
+        err_set(err, ERR_INPUT,
+                "until %lld: accepted is a time to come (now is %lld), or 0: until it is lifted",
+                (long long)wanted->until, (long long)now);
+        return NULL;
+    }
+    hold = add(holds, now);
+    if (hold == NULL) {
+        err_set(err, ERR_LIMIT, "%d holds are active: accepted are no more; lift one", HOLDS_MAX);
+        return NULL;
+    }
+    hold->kind = HOLD_FREEZE;
+    text_copy(hold->scope, sizeof(hold->scope), wanted->scope);
+    text_copy(hold->reason, sizeof(hold->reason), wanted->reason);
+    text_copy(hold->by, sizeof(hold->by), wanted->by);
+    hold->until = wanted->until;
+    return hold;
+}
+
+static bool has_receipt(const struct holds *holds, const struct hash *receipt_hash)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].kind == HOLD_QUARANTINE &&
+            hash_equal(&holds->list[i].receipt, receipt_hash))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t count_objects(const struct receipt *receipt)
+{
+    uint32_t room = sizeof(receipt->objects) / sizeof(receipt->objects[0]);
+
+    return receipt->objects_count < room ? receipt->objects_count : room;
+}
+
+uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
+                              const struct hash *receipt_hash, int64_t now)
+{
+    uint32_t added = 0;
+
+    if (!receipt_quarantines(receipt) || has_receipt(holds, receipt_hash))
+        return 0;
+    for (uint32_t i = 0; i < count_objects(receipt); i++) {
+        struct hold *hold = add(holds, now);
+
+        if (hold == NULL)
+            break;
+        hold->kind = HOLD_QUARANTINE;
+        text_copy(hold->scope, sizeof(hold->scope), receipt->node);
+        text_copy(hold->object, sizeof(hold->object), receipt->objects[i]);
+        text_copy(hold->reason, sizeof(hold->reason), receipt->reason);
+        text_copy(hold->by, sizeof(hold->by), receipt->node);
+        hold->receipt = *receipt_hash;
+        added++;
+    }
+    return added;
+}
+
+bool holds_lift(struct holds *holds, uint64_t id, struct err *err)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        struct hold *hold = &holds->list[i];
+
+        if (hold->id != id || hold->lifted)
+            continue;
+        if (hold->kind == HOLD_QUARANTINE)
+            return err_set(err, ERR_DENIED,
+                           "hold %llu is a quarantine of '%s' on %s: only an approval that names "
+                           "its receipt with a reason lifts it",
+                           (unsigned long long)id, hold->object, hold->scope);
+        hold->lifted = true;
+        return true;
+    }
+    return err_set(err, ERR_MISSING, "there is no hold %llu that is not lifted",
+                   (unsigned long long)id);
+}
+
+static bool names(const struct approval *approval, const struct hold *hold)
+{
+    for (uint32_t i = 0; approval != NULL && i < approval->lifts_count; i++) {
+        if (hash_equal(&approval->lifts[i].receipt, &hold->receipt) &&
+            approval->lifts[i].reason[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
+void holds_lift_named(struct holds *holds, const struct approval *approval)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].kind == HOLD_QUARANTINE && names(approval, &holds->list[i]))
+            holds->list[i].lifted = true;
+    }
+}
+
+const struct hold *holds_find_freeze(const struct holds *holds, const char *node, int64_t now)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        if (hold->kind == HOLD_FREEZE && hold_is_active(hold, now) &&
+            (text_equal(hold->scope, scope_fleet) || text_equal(hold->scope, node)))
+            return hold;
+    }
+    return NULL;
+}
+
+const struct hold *holds_find_quarantine(const struct holds *holds, const char *node,
+                                         const char *object, const struct approval *approval)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        if (hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&
+            text_equal(hold->object, object) && !names(approval, hold))
+            return hold;
+    }
+    return NULL;
+}
