@@ -1,0 +1,18 @@
+/*
+ * netns: a network namespace of the test's own, changed by ip(8) as an administrator would.
+ */
+#ifndef TESTS_UNIT_NETNS_H
+#define TESTS_UNIT_NETNS_H
+
+#include <stdbool.h>
+
+/* Whether this process may make namespaces; prints why it may not. */
+bool netns_is_allowed(void);
+
+/* A fresh one, with lo up and a pair eth0 - far0, both up. For a cmocka setup. */
+int netns_enter(void **state);
+
+/* Lines for sh(1), each of which has to succeed; else the test ends and names them. */
+void netns_run(const char *lines);
+
+#endif
