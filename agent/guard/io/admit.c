@@ -1,0 +1,337 @@
+/*
+ * admit: makes events of what clients ask: decodes, verifies signatures, and hands the facts to the
+ * trial machine, which decides.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/guard.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/log.h"
+
+/* ---- prepare -------------------------------------------------------------------------------- */
+
+static void take_bytes(struct wire_bytes *to, struct wire_bytes *from)
+{
+    *to = *from;
+    *from = (struct wire_bytes){NULL, 0};
+}
+
+static uint32_t list_objects(const struct manifest_plan *plan, char (*objects)[96])
+{
+    for (uint32_t i = 0; i < plan->operations_count; i++) {
+        struct text text = TEXT_IN(objects[i]);
+
+        operation_object(&plan->operations[i], &text);
+    }
+    return plan->operations_count;
+}
+
+static bool is_my_key(const struct guard *guard, const struct manifest *manifest)
+{
+    const struct roster_entry *entry = manifest_find_entry(manifest, guard->trial->node);
+
+    return entry != NULL && key_equal(&entry->guard_key, &guard->public_key);
+}
+
+static void step_prepare(struct guard *guard, const struct approval *approval,
+                         const struct trust *trust)
+{
+    static char objects[OPERATIONS_MAX][96];
+    struct held *asked = &guard->asked;
+    struct guard_event ev = {.kind = ON_PREPARE};
+    const struct manifest_plan *plan;
+
+    ev.prepare.approvals_count =
+        wire_count_approvals(wire_lend(&asked->approval), trust, TRUST_APPROVER);
+    if (trust->keys_count > 0 && ev.prepare.approvals_count >= trust->threshold)
+        admit_learn_name(guard, &asked->manifest);
+    plan = manifest_find_plan(&asked->manifest, guard->trial->node);
+    ev.prepare.manifest = &asked->manifest;
+    sign_hash(asked->body.data, asked->body.len, &ev.prepare.body);
+    ev.prepare.approval = approval;
+    ev.prepare.trust = trust;
+    ev.prepare.key_is_mine = is_my_key(guard, &asked->manifest);
+    ev.prepare.objects_count = plan != NULL ? list_objects(plan, objects) : 0;
+    ev.prepare.objects = (const char(*)[96])objects;
+    guard_step(guard, &ev);
+}
+
+static bool admit_prepare(struct guard *guard, struct guard_request *request, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
+    struct held *asked = &guard->asked;
+
+    if (!admit_read_trust(guard, trust, err) ||
+        !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
+        !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
+        return false;
+    asked->has_manifest = true;
+    asked->asker = guard->asker;
+    take_bytes(&asked->body, &request->body);
+    take_bytes(&asked->approval, &request->envelope);
+    step_prepare(guard, approval, trust);
+    return true;
+}
+
+/* ---- statements ----------------------------------------------------------------------------- */
+
+/* By the roster of the manifest that is prepared or open; nobody else's word counts. */
+static bool verify_statement(const struct guard *guard, const struct statement *statement,
+                             struct bytes envelope)
+{
+    const struct roster_entry *entry;
+    struct err err = ERR_INIT;
+
+    if (!guard->held.has_manifest)
+        return false;
+    entry = manifest_find_entry(&guard->held.manifest, statement->signer);
+    if (entry == NULL)
+        return false;
+    if (wire_verify(envelope, SIGN_STATEMENT,
+                    statement->phase == PHASE_STANDING ? &entry->guard_key : &entry->agent_key,
+                    &err))
+        return true;
+    log_warning("statement of %s: %s", statement->signer, err.text);
+    return false;
+}
+
+static bool admit_start(struct guard *guard, const struct guard_request *request, struct err *err)
+{
+    uint32_t count = request->statements_count;
+    AUTO_FREE struct statement *statements = NULL;
+    AUTO_FREE struct guard_statement *given = NULL;
+    struct guard_event ev = {.kind = ON_START};
+
+    if (count > STATEMENTS_MAX)
+        return err_set(err, ERR_LIMIT, "%u statements: accepted are at most %u", count,
+                       STATEMENTS_MAX);
+    statements = mem_alloc(count, sizeof(*statements));
+    given = mem_alloc(count, sizeof(*given));
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes envelope = wire_lend(&request->statements[i]);
+
+        if (!wire_decode_statement(envelope, &statements[i], err))
+            return err_wrap(err, "statement %u", i + 1);
+        given[i].statement = &statements[i];
+        given[i].verified = verify_statement(guard, &statements[i], envelope);
+    }
+    ev.start.id = request->id;
+    ev.start.statements_count = count;
+    ev.start.statements = given;
+    guard_step(guard, &ev);
+    return true;
+}
+
+static bool admit_statement(struct guard *guard, const struct guard_request *request,
+                            struct err *err)
+{
+    AUTO_FREE struct statement *statement = mem_alloc(1, sizeof(*statement));
+    struct guard_event ev = {.kind = ON_STATEMENT};
+
+    if (!wire_decode_statement(wire_lend(&request->envelope), statement, err))
+        return false;
+    ev.statement.statement = statement;
+    ev.statement.verified = verify_statement(guard, statement, wire_lend(&request->envelope));
+    guard_step(guard, &ev);
+    return true;
+}
+
+/* ---- ends ----------------------------------------------------------------------------------- */
+
+/* docs/protocol.md rule 17: by the roster that was signed with that very generation. */
+static bool verify_fellow(const struct guard *guard, const struct guard_request *request,
+                          struct receipt *ret_fellow)
+{
+    struct journal_generation *kept = journal_find(guard->journal, &request->id);
+    struct bytes envelope = wire_lend(&request->envelope);
+    const struct roster_entry *entry;
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+    bool good;
+
+    if (kept == NULL || envelope.len == 0 || !wire_decode_receipt(envelope, ret_fellow, &err) ||
+        !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
+        return false;
+    entry = manifest_find_entry(&manifest, ret_fellow->node);
+    good = entry != NULL && wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, &err);
+    manifest_done(&manifest);
+    return good;
+}
+
+static bool admit_end(struct guard *guard, const struct guard_request *request,
+                      enum guard_event_kind kind)
+{
+    AUTO_FREE struct receipt *fellow = mem_alloc(1, sizeof(*fellow));
+    struct guard_event ev = {.kind = kind};
+
+    ev.end.id = request->id;
+    ev.end.right = RIGHT_CONTROLLER;
+    ev.end.stack_nonce = request->nonce;
+    ev.end.reason = request->reason;
+    if (kind == ON_POP && verify_fellow(guard, request, fellow))
+        ev.end.fellow = fellow;
+    guard_step(guard, &ev);
+    return true;
+}
+
+static bool names_me(const struct guard *guard, const struct order *order)
+{
+    for (uint32_t i = 0; i < order->nodes_count; i++) {
+        if (text_equal(order->nodes[i], guard->trial->node))
+            return true;
+    }
+    return false;
+}
+
+static bool check_order(const struct guard *guard, const struct order *order, struct bytes envelope,
+                        struct err *err)
+{
+    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
+    const struct trust_key *key;
+
+    if (!admit_read_trust(guard, trust, err))
+        return false;
+    key = trust_find(trust, &order->signature.key);
+    if (key == NULL || (key->roles & TRUST_OPERATOR) == 0)
+        return err_set(
+            err, ERR_DENIED,
+            "the order is signed by a key that the trust root does not have as operator");
+    if (!wire_verify(envelope, SIGN_ORDER, &key->key, err))
+        return false;
+    return names_me(guard, order) ||
+           err_set(err, ERR_DENIED, "the order does not name this node, %s", guard->trial->node);
+}
+
+static bool admit_order(struct guard *guard, const struct guard_request *request, struct err *err)
+{
+    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
+    struct guard_event ev = {.kind = ON_POP};
+
+    if (!wire_decode_order(wire_lend(&request->envelope), order, err) ||
+        !check_order(guard, order, wire_lend(&request->envelope), err))
+        return false;
+    ev.end.id = order->down_to;
+    ev.end.right = RIGHT_OPERATOR;
+    ev.end.reason = order->reason;
+    guard_step(guard, &ev);
+    return true;
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+static bool admit_stack(struct guard *guard, const struct guard_request *request)
+{
+    struct guard_event ev = {.kind = ON_STACK, .challenge = request->challenge};
+
+    admit_refresh_name(guard);
+    guard_step(guard, &ev);
+    return true;
+}
+
+static bool admit_standing(struct guard *guard, const struct guard_request *request)
+{
+    struct guard_event ev = {.kind = ON_STANDING};
+
+    ev.standing.nonce = request->nonce;
+    ev.standing.body = request->body_hash;
+    ev.standing.subject = request->name;
+    guard_step(guard, &ev);
+    return true;
+}
+
+/* From the own agent or root: nobody else gets a connection. */
+static bool admit_source(struct guard *guard, const struct guard_request *request)
+{
+    struct guard_event ev = {.kind = ON_SOURCE};
+
+    ev.source.nonce = request->nonce;
+    ev.source.witness = request->name;
+    ev.source.counts = request->counts;
+    if (!request->counts)
+        log_info("witness %s does not count: %s", request->name, request->reason);
+    guard_step(guard, &ev);
+    return true;
+}
+
+static bool admit_fence(struct guard *guard, const struct client *client, struct err *err)
+{
+    struct guard_event ev = {.kind = ON_FENCE};
+
+    if (client->uid != 0)
+        return err_set(err, ERR_DENIED, "only root may fence the guard, not uid %u", client->uid);
+    log_warning("process %d asks for the journal: letting go", (int)client->pid);
+    guard_step(guard, &ev);
+    return true;
+}
+
+/* ---- packets -------------------------------------------------------------------------------- */
+
+static bool admit_request(struct guard *guard, const struct client *client,
+                          struct guard_request *request, struct err *err)
+{
+    switch (request->kind) {
+    case GUARD_PREPARE:
+        return admit_prepare(guard, request, err);
+    case GUARD_START:
+        return admit_start(guard, request, err);
+    case GUARD_STATEMENT:
+        return admit_statement(guard, request, err);
+    case GUARD_ABORT:
+        return admit_end(guard, request, ON_ABORT);
+    case GUARD_POP:
+        return admit_end(guard, request, ON_POP);
+    case GUARD_STACK:
+        return admit_stack(guard, request);
+    case GUARD_STANDING:
+        return admit_standing(guard, request);
+    case GUARD_ORDER:
+        return admit_order(guard, request, err);
+    case GUARD_SOURCE_SEEN:
+        return admit_source(guard, request);
+    case GUARD_FENCE:
+        return admit_fence(guard, client, err);
+    case GUARD_REQUEST_COUNT:
+        break;
+    }
+    return err_set(err, ERR_INPUT, "a request of an unknown kind");
+}
+
+static void refuse(struct guard *guard, const struct guard_request *request, const struct err *err)
+{
+    struct guard_report report = {.kind = REPORT_REFUSED, .id = request->id};
+    struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct err ignored = ERR_INIT;
+
+    if (request->kind == GUARD_PREPARE &&
+        wire_decode_approval(wire_lend(&request->envelope), approval, &ignored))
+        report.id.attempt = approval->attempt;
+    free(approval);
+    guard->refused++;
+    log_warning("refused %s (%u so far): %s", guard_request_kind_name(request->kind),
+                guard->refused, err->text);
+    text_copy(report.reason, sizeof(report.reason), err->text);
+    clients_tell(&guard->clients, guard->asker, &report);
+}
+
+void admit_packet(struct guard *guard, const struct client *from, struct bytes packet)
+{
+    const struct client client = *from; /* may be dropped meanwhile */
+    struct guard_request request;
+    struct err err = ERR_INIT;
+
+    if (!wire_decode_guard_request(packet, &request, &err)) {
+        guard->refused++;
+        log_warning("refused a packet of process %d: %s", (int)client.pid, err.text);
+        clients_drop(&guard->clients, client.id, "it does not speak the guard's language");
+        return;
+    }
+    guard->asker = client.id;
+    if (!admit_request(guard, &client, &request, &err))
+        refuse(guard, &request, &err);
+    guard->asker = CLIENT_NONE;
+    held_done(&guard->asked);
+    guard_request_done(&request);
+}

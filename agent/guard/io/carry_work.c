@@ -1,0 +1,296 @@
+/*
+ * carry_work: what the trial machine wants of kernel and disk, to the threads and back as events.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/guard.h"
+#include "agent/guard/io/owned.h"
+#include "agent/guard/io/seal.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/log.h"
+
+/* ---- kernel --------------------------------------------------------------------------------- */
+
+void carry_order(struct guard *guard, enum work_kind kind, const struct generation_id *id,
+                 uint32_t operation)
+{
+    struct backlog *backlog = &guard->backlog;
+    size_t capacity = backlog->capacity;
+
+    backlog->orders =
+        mem_grow(backlog->orders, backlog->count, &capacity, sizeof(*backlog->orders));
+    backlog->capacity = (uint32_t)capacity;
+    backlog->orders[backlog->count++] = (struct work_order){kind, *id, operation};
+}
+
+/* The flows of what is undone: from what is held, else from the body in the journal. */
+static void fill_flows(struct guard *guard, struct work *work,
+                       const struct journal_generation *kept)
+{
+    const char *node = guard->trial->node;
+    const struct manifest_plan *plan;
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+
+    if (guard->held.has_manifest && generation_id_equal(&guard->held.id, &work->id)) {
+        work_fill_flows(work, manifest_find_plan(&guard->held.manifest, node));
+        return;
+    }
+    if (!owned_read_plan(kept, node, &manifest, &plan, &err)) {
+        log_warning("flows are not verified: %s", err.text);
+        return;
+    }
+    work_fill_flows(work, plan);
+    manifest_done(&manifest);
+}
+
+static void fill_prepare(struct guard *guard, struct work *work)
+{
+    const struct manifest *manifest = &guard->held.manifest;
+
+    work->prediction_waived = manifest->waived[WAIVE_PREDICTION];
+    work_fill_plan(work, manifest_find_plan(manifest, guard->trial->node));
+}
+
+static struct work *make_work(struct guard *guard, const struct work_order *order)
+{
+    struct work *work = work_new(order->kind, &order->id);
+    struct journal_generation *kept = journal_find(guard->journal, &order->id);
+
+    work->operation = order->operation;
+    if (order->kind == WORK_PREPARE) {
+        fill_prepare(guard, work);
+    } else if (order->kind == WORK_APPLY || order->kind == WORK_UNDO) {
+        if (kept == NULL || !work_fill_item(work, kept, order->operation))
+            log_error("operation %u: its undo is not in the journal", order->operation + 1);
+    } else if (kept != NULL) {
+        work_fill_items(work, kept);
+        fill_flows(guard, work, kept);
+    }
+    return work;
+}
+
+/* A shield that is being undone must not be put back by a look that began before. */
+static bool stands_against(struct guard *guard, const struct work_order *order)
+{
+    return order->kind == WORK_UNDO && keep_is_busy(guard);
+}
+
+void carry_pump(struct guard *guard)
+{
+    struct backlog *backlog = &guard->backlog;
+
+    if (backlog->busy || backlog->count == 0 || stands_against(guard, &backlog->orders[0]))
+        return;
+    backlog->busy = true;
+    worker_give_take(guard->worker, make_work(guard, &backlog->orders[0]));
+    backlog->count--;
+    memmove(&backlog->orders[0], &backlog->orders[1], backlog->count * sizeof(*backlog->orders));
+}
+
+/* ---- and back ------------------------------------------------------------------------------- */
+
+static void take_prepared(struct guard *guard, struct work *work)
+{
+    static uint8_t removes[OPERATIONS_MAX];
+    static bool persists[OPERATIONS_MAX];
+    struct held *held = &guard->held;
+    struct guard_event ev = {.kind = ON_PREPARED};
+
+    ev.prepared.ok = work->ok;
+    ev.prepared.why = work->why;
+    ev.prepared.attempt = work->id.attempt;
+    if (work->ok && generation_id_equal(&held->id, &work->id) && held->items == NULL) {
+        held->items = work->items;
+        held->items_count = work->items_count;
+        held->flows_held = work->flows_held;
+        work->items = NULL;
+        work->items_count = 0;
+    }
+    for (uint32_t i = 0; i < held->items_count && i < OPERATIONS_MAX; i++) {
+        removes[i] = undo_removes(&held->items[i]);
+        persists[i] = held->items[i].persists;
+    }
+    ev.prepared.operations_count = held->items_count;
+    ev.prepared.removes = removes;
+    ev.prepared.persists = persists;
+    guard_step(guard, &ev);
+}
+
+/* Its After, also when the trial has been given up meanwhile: undo compares with it. */
+static void take_applied(struct guard *guard, struct work *work)
+{
+    struct journal_generation *kept = journal_find(guard->journal, &work->id);
+    struct undo_item *item = kept != NULL ? journal_generation_item(kept, work->operation) : NULL;
+    struct guard_event ev = {.kind = ON_APPLIED};
+
+    if (item != NULL && work->items_count == 1) {
+        undo_item_done(item);
+        *item = work->items[0];
+        work->items_count = 0;
+    }
+    ev.applied.operation = work->operation;
+    ev.applied.ok = work->ok;
+    ev.applied.why = work->why;
+    guard_step(guard, &ev);
+}
+
+static void take_undone(struct guard *guard, struct work *work)
+{
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    struct guard_event ev = {.kind = ON_UNDONE};
+    char *why = guard->undo_why[work->operation % OPERATIONS_MAX];
+
+    if (work->items_count == 1)
+        undo_render(&work->items[0], &text);
+    if (work->outcome == REVERT_DONE)
+        log_info("undone: %s", line);
+    else if (!text_equal(why, work->why))
+        log_warning("%s: %s; %s", line, work->why,
+                    work->outcome == REVERT_LEFT ? "left as it is" : "trying again every 2 s");
+    text_copy(why, sizeof(guard->undo_why[0]), work->outcome == REVERT_RETRY ? work->why : "");
+    ev.undone.operation = work->operation;
+    ev.undone.outcome = work->outcome;
+    ev.undone.why = work->why;
+    guard_step(guard, &ev);
+}
+
+static void take_look(struct guard *guard, struct work *work)
+{
+    struct guard_event ev = {.kind = work->kind == WORK_SETTLE ? ON_SETTLED : ON_VERIFIED};
+
+    ev.settled.ok = work->ok; /* one struct: settled and verified */
+    ev.settled.why = work->why;
+    if (!work->ok)
+        log_warning("%s: %s", work->kind == WORK_SETTLE ? "not settled" : "not as before",
+                    work->why);
+    guard_step(guard, &ev);
+}
+
+static void take_work(struct guard *guard, struct work *work)
+{
+    switch (work->kind) {
+    case WORK_PREPARE:
+        take_prepared(guard, work);
+        break;
+    case WORK_APPLY:
+        take_applied(guard, work);
+        break;
+    case WORK_UNDO:
+        take_undone(guard, work);
+        break;
+    case WORK_SETTLE:
+    case WORK_VERIFY:
+        take_look(guard, work);
+        break;
+    case WORK_ASSERT:
+        break;
+    }
+}
+
+void carry_take_work(struct guard *guard)
+{
+    struct work *work = worker_take(guard->worker);
+
+    if (work == NULL)
+        return;
+    guard->backlog.busy = false;
+    take_work(guard, work);
+    work_free(work);
+    carry_pump(guard);
+}
+
+/* ---- disk ----------------------------------------------------------------------------------- */
+
+/* From here on the journal's memory has it, whatever becomes of the record. */
+static struct journal_generation *make_generation(struct guard *guard,
+                                                  const struct generation_id *id)
+{
+    struct journal_generation *generation = mem_alloc(1, sizeof(*generation));
+    struct held *held = &guard->held;
+
+    held->id = *id;
+    generation->id = *id;
+    generation->body.data = mem_copy(held->body.data, held->body.len);
+    generation->body.len = held->body.len;
+    generation->approval.data = mem_copy(held->approval.data, held->approval.len);
+    generation->approval.len = held->approval.len;
+    generation->items = held->items;
+    generation->items_count = held->items_count;
+    generation->flows_held = held->flows_held;
+    held->items = NULL;
+    held->items_count = 0;
+    return generation;
+}
+
+static void fill_extra(struct guard *guard, struct write *write, struct journal_extra *extra,
+                       struct wire_bytes *envelope)
+{
+    struct guard_record *record = &write->record;
+    struct journal_generation *kept = journal_find(guard->journal, &record->id);
+
+    if (record->kind == RECORD_BEGIN) {
+        extra->generation = make_generation(guard, &record->id);
+    } else if (record->kind == RECORD_RESULT && kept != NULL) {
+        extra->item = journal_generation_item(kept, record->operation);
+    } else if (record->kind == RECORD_RECEIPT) {
+        *envelope = seal_receipt(record, guard->key);
+        extra->envelope = wire_lend(envelope);
+    }
+}
+
+void carry_record(struct guard *guard, const struct guard_effect *effect)
+{
+    struct write *write = write_new(WRITE_RECORD);
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct journal_extra extra = {0};
+
+    write->number = effect->record.number;
+    write->durable = effect->record.durable;
+    write->record = effect->record.record;
+    fill_extra(guard, write, &extra, &envelope);
+    write->bytes = journal_encode(guard->journal, &write->record, &extra);
+    journal_keep(guard->journal, &write->record, &extra);
+    guard->written += write->bytes.len;
+    writer_give_take(guard->writer, write);
+}
+
+static bool changes_undo(const struct guard_record *record)
+{
+    if (record->kind == RECORD_BEGIN)
+        return true;
+    return record->kind == RECORD_MARK &&
+           (record->mark == MARK_CONFIRMED || record->mark == MARK_REVERTED ||
+            record->mark == MARK_POPPED);
+}
+
+static void take_record(struct guard *guard, struct write *write)
+{
+    struct guard_event ev = {.kind = ON_RECORDED};
+
+    if (!write->ok && write->record.kind == RECORD_BEGIN)
+        journal_drop(guard->journal, &write->record.id);
+    ev.recorded.record = &write->record;
+    ev.recorded.number = write->number;
+    ev.recorded.ok = write->ok;
+    ev.recorded.why = write->why;
+    guard_step(guard, &ev);
+    if (write->ok && changes_undo(&write->record))
+        carry_write_text(guard);
+}
+
+void carry_take_written(struct guard *guard)
+{
+    struct write *write = writer_take(guard->writer);
+
+    if (write == NULL)
+        return;
+    if (write->kind == WRITE_RECORD)
+        take_record(guard, write);
+    else if (!write->ok)
+        log_warning("%s: %s", write->kind == WRITE_TEXT ? "undo.txt" : "compacting", write->why);
+    write_free(write);
+}

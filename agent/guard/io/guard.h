@@ -1,0 +1,114 @@
+/*
+ * guard: what the parts of the guard's shell share. One thread decides: all of this is its own.
+ *
+ * socket hears requests, admit makes events of them, guard_step gives an event to the trial machine
+ * and carries out its effects; worker and writer do what blocks, and their results are events
+ * again.
+ */
+#ifndef AGENT_GUARD_IO_GUARD_H
+#define AGENT_GUARD_IO_GUARD_H
+
+#include "agent/guard/core/trial.h"
+#include "agent/guard/io/journal.h"
+#include "agent/guard/io/socket.h"
+#include "agent/guard/io/worker.h"
+#include "agent/guard/io/writer.h"
+
+/* A manifest that was asked for, or is prepared or open: kept until nothing is. */
+struct held {
+    unsigned asker; /* client */
+    struct generation_id id;
+    struct wire_bytes body, approval;
+    bool has_manifest;
+    struct manifest manifest;
+    uint32_t items_count; /* after prepare, until they are in the journal's memory */
+    struct undo_item *items;
+    uint64_t flows_held;
+};
+void held_done(struct held *held);
+
+/* Kernel work in the order of the effects; its data is copied when it is its turn. */
+struct backlog {
+    bool busy; /* the worker has one */
+    uint32_t count, capacity;
+    struct work_order {
+        enum work_kind kind;
+        struct generation_id id;
+        uint32_t operation;
+    } * orders;
+};
+
+struct keep; /* keep.c: puts shields back */
+
+struct guard {
+    struct guard_config config;
+    struct sign_key *key;
+    struct public_key public_key;
+    struct journal *journal;
+    struct ledger *ledger;
+    struct trial *trial;
+    struct guard_effects *effects;
+    struct clients clients;
+    struct held asked; /* by the request that is being admitted */
+    struct held held;
+    unsigned asker; /* of the request that is being admitted, or CLIENT_NONE */
+    struct worker *worker;
+    struct writer *writer;
+    struct backlog backlog;
+    struct keep *keep;
+    struct guard_report progress, nonce; /* the newest, for new connections */
+    char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
+    unsigned refused;
+    uint64_t written; /* bytes since the journal was compacted, as it was found */
+    bool leaving;     /* fenced, or told to stop */
+};
+
+/* Gives it now to the machine and carries out what comes of it. */
+void guard_step(struct guard *guard, struct guard_event *ev);
+
+/* ---- carry.c, carry_work.c --------------------------------------------------------------------
+ */
+
+void carry_effect(struct guard *guard, const struct guard_effect *effect);
+/* Results of the two threads. */
+void carry_take_work(struct guard *guard);
+void carry_take_written(struct guard *guard);
+/* Gives the worker its next order, if it is free and nothing stands against it. */
+void carry_pump(struct guard *guard);
+void carry_order(struct guard *guard, enum work_kind kind, const struct generation_id *id,
+                 uint32_t operation);
+/* A record and what belongs to it, on its way to the disk. */
+void carry_record(struct guard *guard, const struct guard_effect *effect);
+void carry_write_text(struct guard *guard); /* undo.txt anew */
+/* What a new connection has to know. */
+void carry_greet(struct guard *guard, unsigned client);
+/* Lines of what is not undone yet, owned by the report. */
+void carry_fill_open(struct guard *guard, struct guard_report *report);
+
+/* ---- admit.c, admit_trust.c
+ * ----------------------------------------------------------------------------------
+ */
+
+/* One packet of a client: decoded, verified, given to the machine; or refused. */
+void admit_packet(struct guard *guard, const struct client *client, struct bytes packet);
+/* Read anew each time: root may install or change it while the guard runs. None: keys_count 0. */
+bool admit_read_trust(const struct guard *guard, struct trust *ret_trust, struct err *err);
+/* A manifest that approvers signed and that has this very key calls it by its name. */
+void admit_learn_name(struct guard *guard, const struct manifest *manifest);
+/* The name that this node signs under, as far as it is known by now. */
+void admit_refresh_name(struct guard *guard);
+
+/* ---- keep.c -----------------------------------------------------------------------------------
+ */
+
+bool keep_open(struct guard *guard, struct err *err);
+int keep_watch_fd(const struct guard *guard);
+int keep_worker_fd(const struct guard *guard);
+void keep_take_watch(struct guard *guard); /* something has changed in the kernel */
+void keep_take_worker(struct guard *guard);
+void keep_want(struct guard *guard, bool everything); /* look soon */
+void keep_tick(struct guard *guard);                  /* looks, when it is time */
+mono_t keep_deadline(const struct guard *guard);
+bool keep_is_busy(const struct guard *guard);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * journal_compact: the journal without what nobody needs any more; and undo.txt, for the worst of
+ * days.
+ *
+ * What stands keeps all its records; of what has ended only begin (without body and undo), marks
+ * and receipts stay. The new file is read again before it takes the old one's place.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/journal_disk.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/file.h"
+
+/* ---- which records -------------------------------------------------------------------------- */
+
+struct compaction {
+    const struct ledger *ledger;
+    const char *boot_id;
+    uint64_t number;
+    struct generation_id *lifting; /* begins whose approval lifts an end that is remembered */
+    size_t lifting_count, lifting_capacity;
+    uint8_t *content;
+    size_t len, capacity;
+    bool has_sequence; /* a record of the highest sequence stays */
+};
+
+static bool lifts_an_end(const struct ledger *ledger, const struct record_begin *begin)
+{
+    for (uint32_t i = 0; i < begin->lifts_count; i++) {
+        for (uint32_t j = 0; j < ledger->ends_count; j++) {
+            if (hash_equal(&begin->lifts[i].receipt, &ledger->ends[j].receipt_hash))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_lifting(const struct compaction *compaction, const struct generation_id *id)
+{
+    for (size_t i = 0; i < compaction->lifting_count; i++) {
+        if (generation_id_equal(&compaction->lifting[i], id))
+            return true;
+    }
+    return false;
+}
+
+/* First reading: whose begins answer ends, and whether the highest sequence stays named. */
+static bool take_first(void *context, struct bytes payload)
+{
+    struct compaction *compaction = context;
+    struct journal_entry entry;
+    struct err err = ERR_INIT;
+    bool lifts;
+
+    if (!wire_decode_journal(payload, &entry, &err))
+        return false;
+    lifts =
+        entry.record.kind == RECORD_BEGIN && lifts_an_end(compaction->ledger, &entry.record.begin);
+    if (lifts) {
+        compaction->lifting = mem_grow(compaction->lifting, compaction->lifting_count,
+                                       &compaction->lifting_capacity, sizeof(*compaction->lifting));
+        compaction->lifting[compaction->lifting_count++] = entry.record.id;
+    }
+    if ((lifts || ledger_needs(compaction->ledger, &entry.record.id)) &&
+        entry.record.id.attempt.sequence == compaction->ledger->sequence)
+        compaction->has_sequence = true;
+    journal_entry_done(&entry);
+    return true;
+}
+
+static bool stands(const struct ledger *ledger, const struct generation_id *id)
+{
+    return (ledger->is_open && generation_id_equal(&ledger->open.id, id)) ||
+           ledger_find(ledger, id) != NULL;
+}
+
+static bool is_kept(const struct compaction *compaction, const struct journal_entry *entry)
+{
+    const struct generation_id *id = &entry->record.id;
+
+    if (entry->record.kind == RECORD_FLOOR)
+        return false;
+    if (stands(compaction->ledger, id))
+        return true;
+    if (entry->record.kind == RECORD_INTENT || entry->record.kind == RECORD_RESULT ||
+        entry->record.kind == RECORD_ITEM)
+        return false;
+    return is_lifting(compaction, id) || ledger_needs(compaction->ledger, id);
+}
+
+/* ---- the new file --------------------------------------------------------------------------- */
+
+static void put(struct compaction *compaction, const struct guard_record *record,
+                const char *boot_id, const struct journal_extra *extra)
+{
+    AUTO_WIRE struct wire_bytes payload =
+        wire_encode_journal(record, ++compaction->number, boot_id, extra);
+    AUTO_FREE uint8_t *frame = NULL;
+    size_t len;
+
+    frame = journal_file_frame(wire_lend(&payload), &len);
+    while (compaction->len + len > compaction->capacity) {
+        compaction->capacity = compaction->capacity == 0 ? 1 << 16 : compaction->capacity * 2;
+        compaction->content = mem_resize(compaction->content, compaction->capacity, 1);
+    }
+    memcpy(compaction->content + compaction->len, frame, len);
+    compaction->len += len;
+}
+
+/* A record that names the highest sequence raises it again, and with it whose it was. */
+static void put_floor(struct compaction *compaction)
+{
+    const struct ledger *ledger = compaction->ledger;
+    struct guard_record record = {.kind = RECORD_FLOOR, .at = ledger->time_floor};
+
+    record.floor.time_floor = ledger->time_floor;
+    record.floor.receipt_index = ledger->receipt_index;
+    record.floor.sequence = ledger->sequence;
+    if (compaction->has_sequence && ledger->sequence > 0)
+        record.floor.sequence--;
+    put(compaction, &record, compaction->boot_id, NULL);
+}
+
+static bool take_second(void *context, struct bytes payload)
+{
+    struct compaction *compaction = context;
+    struct journal_entry entry;
+    struct err err = ERR_INIT;
+    struct journal_extra extra = {0};
+
+    if (!wire_decode_journal(payload, &entry, &err))
+        return false;
+    if (stands(compaction->ledger, &entry.record.id)) {
+        extra.generation = entry.generation;
+        extra.item = entry.item;
+    }
+    extra.envelope = wire_lend(&entry.envelope);
+    if (is_kept(compaction, &entry))
+        put(compaction, &entry.record, entry.boot_id, &extra);
+    journal_entry_done(&entry);
+    return true;
+}
+
+/* ---- trust, but read ------------------------------------------------------------------------ */
+
+static bool same_ends(const struct ledger *a, const struct ledger *b)
+{
+    if (a->ends_count != b->ends_count)
+        return false;
+    for (uint32_t i = 0; i < a->ends_count; i++) {
+        if (!hash_equal(&a->ends[i].receipt_hash, &b->ends[i].receipt_hash) ||
+            a->ends[i].answered != b->ends[i].answered || a->ends[i].lifted != b->ends[i].lifted)
+            return false;
+    }
+    return true;
+}
+
+static bool same_generations(const struct ledger *a, const struct ledger *b)
+{
+    if (a->generations_count != b->generations_count || a->is_open != b->is_open)
+        return false;
+    for (uint32_t i = 0; i < a->generations_count; i++) {
+        if (!generation_id_equal(&a->generations[i].id, &b->generations[i].id) ||
+            a->generations[i].mark != b->generations[i].mark ||
+            memcmp(a->generations[i].touched, b->generations[i].touched,
+                   sizeof(a->generations[i].touched)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_ledger(const struct ledger *a, const struct ledger *b)
+{
+    return a->sequence == b->sequence && hash_equal(&a->sequence_body, &b->sequence_body) &&
+           a->receipt_index == b->receipt_index && a->owes == b->owes &&
+           a->time_floor == b->time_floor && same_generations(a, b) && same_ends(a, b);
+}
+
+static bool replay(const struct compaction *compaction, struct ledger *ret_ledger)
+{
+    enum { HEAD = 8 }; /* length and CRC: just made by journal_file_frame */
+    size_t at = 0;
+
+    ledger_init(ret_ledger);
+    while (at < compaction->len) {
+        const uint8_t *head = compaction->content + at;
+        size_t len =
+            (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+        struct journal_entry entry;
+        struct err err = ERR_INIT;
+
+        if (!wire_decode_journal((struct bytes){head + HEAD, len}, &entry, &err))
+            return false;
+        ledger_take(ret_ledger, &entry.record);
+        journal_entry_done(&entry);
+        at += HEAD + len;
+    }
+    return true;
+}
+
+static bool says_the_same(const struct compaction *compaction)
+{
+    struct ledger *ledger = mem_alloc(1, sizeof(*ledger));
+    bool same = replay(compaction, ledger) && same_ledger(ledger, compaction->ledger);
+
+    free(ledger);
+    return same;
+}
+
+/* Nothing is cut off here: what cannot be read makes compacting fail. */
+static bool read_whole(const struct journal_file *file, journal_payload_fn payload_fn,
+                       struct compaction *compaction, struct err *err)
+{
+    struct journal_file look = *file;
+
+    look.read_only = true;
+    look.damage[0] = '\0';
+    return journal_file_read(&look, payload_fn, compaction, err) &&
+           (look.damage[0] == '\0' || err_set(err, ERR_CONFLICT, "%s", look.damage));
+}
+
+static bool compact(struct journal *journal, struct compaction *compaction, struct err *err)
+{
+    if (!read_whole(&journal->file, take_first, compaction, err))
+        return false;
+    put_floor(compaction);
+    if (!read_whole(&journal->file, take_second, compaction, err))
+        return false;
+    if (!says_the_same(compaction))
+        return err_set(err, ERR_CONFLICT,
+                       "the compacted journal would not say the same: the old one stays");
+    return journal_file_replace(&journal->file,
+                                (struct bytes){compaction->content, compaction->len}, err);
+}
+
+bool journal_compact(struct journal *journal, const struct ledger *ledger, struct err *err)
+{
+    struct compaction compaction = {.ledger = ledger, .boot_id = journal->boot_id};
+    bool done = compact(journal, &compaction, err);
+
+    free(compaction.lifting);
+    free(compaction.content);
+    return done;
+}
+
+/* ---- undo.txt ------------------------------------------------------------------------------- */
+
+struct page {
+    char *data;
+    size_t len, capacity;
+};
+
+static void page_add(struct page *page, const char *line)
+{
+    size_t len = strlen(line);
+
+    while (page->len + len + 2 > page->capacity) {
+        page->capacity = page->capacity == 0 ? 4096 : page->capacity * 2;
+        page->data = mem_resize(page->data, page->capacity, 1);
+    }
+    memcpy(page->data + page->len, line, len);
+    page->len += len;
+    if (len == 0 || line[len - 1] != '\n')
+        page->data[page->len++] = '\n';
+    page->data[page->len] = '\0';
+}
+
+static void page_add_generation(struct page *page, struct journal *journal,
+                                const struct ledger_generation *from, const char *what)
+{
+    struct journal_generation *kept = journal_find(journal, &from->id);
+    char line[2048];
+    struct text text = TEXT_IN(line);
+
+    text_add(&text, "# %s %s, sequence %llu", what, from->begin.change,
+             (unsigned long long)from->id.attempt.sequence);
+    page_add(page, line);
+    if (kept == NULL)
+        page_add(page, "# its undo is not in the journal");
+    for (uint32_t i = kept != NULL ? kept->items_count : 0; i-- > 0;) {
+        const struct undo_item *item = &kept->items[i];
+
+        if (item->operation >= OPERATIONS_MAX || !from->touched[item->operation])
+            continue;
+        text = TEXT_IN(line);
+        undo_render_batch(item, &text);
+        page_add(page, line);
+    }
+}
+
+char *journal_render_undo_text(struct journal *journal, const struct ledger *ledger)
+{
+    struct page page = {NULL, 0, 0};
+
+    page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
+    page_add(&page, "# oceanid-rollback does it, and verifies. Without it: ip -force -batch THIS");
+    if (ledger->is_open)
+        page_add_generation(&page, journal, &ledger->open, "open trial");
+    for (uint32_t i = ledger->generations_count; i-- > 0;)
+        page_add_generation(&page, journal, &ledger->generations[i], "confirmed");
+    if (!ledger->is_open && ledger->generations_count == 0)
+        page_add(&page, "# nothing is changed");
+    return page.data;
+}
+
+bool journal_write_undo_text(struct journal *journal, const struct ledger *ledger, struct err *err)
+{
+    AUTO_FREE char *text = journal_render_undo_text(journal, ledger);
+    char path[JOURNAL_PATH_SIZE];
+
+    return file_join(path, sizeof(path), journal->state, "undo.txt", err) &&
+           file_write(path, text, strlen(text), 0600, err);
+}

@@ -1,0 +1,53 @@
+/*
+ * journal_file: the journal's bytes: a lock, and records each framed by length and CRC-32C.
+ *
+ * What a record says is wire_journal's. A file on a disk that cannot be written is opened all the
+ * same: reading it is what rescue needs, and each append says why it fails.
+ */
+#ifndef AGENT_GUARD_IO_JOURNAL_FILE_H
+#define AGENT_GUARD_IO_JOURNAL_FILE_H
+
+#include <sys/types.h>
+
+#include "common/core/bytes.h"
+#include "common/core/err.h"
+
+enum { JOURNAL_PATH_SIZE = 288, JOURNAL_WHY_SIZE = 160 };
+
+struct journal_file {
+    int fd, lock_fd; /* -1: there is none */
+    bool read_only;  /* opened for looking: without the lock, nothing is cut off */
+    bool writable;
+    bool dirty; /* behind size lies what must be cut off before the next append */
+    uint64_t size;
+    char path[JOURNAL_PATH_SIZE];
+    char damage[JOURNAL_WHY_SIZE]; /* what was found and done about it; "" for nothing */
+};
+
+/* Opens (makes) STATE/journal; takes the lock STATE/journal.lock, which names its holder's pid.
+ * ERR_CONFLICT: somebody else has it. ERR_MISSING: read_only, and there is no journal. */
+bool journal_file_open(struct journal_file *file, const char *state, bool read_only,
+                       struct err *err);
+void journal_file_close(struct journal_file *file);
+
+/* The pid that the lock's file names, or 0. */
+pid_t journal_file_holder(const char *state);
+
+/* Gives every whole payload in order to fn; where fn says no, or the frame is not whole, reading
+ * ends, and unless read_only what lies behind is cut off (damage: kept as journal.damaged). */
+typedef bool (*journal_payload_fn)(void *context, struct bytes payload);
+bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn, void *context,
+                       struct err *err);
+
+/* durable: fdatasync before true. On false what was written of it was cut off again. */
+bool journal_file_append(struct journal_file *file, struct bytes payload, bool durable,
+                         struct err *err);
+
+/* Puts other content in its place; a failure leaves the old one. content is made of whole frames.
+ */
+bool journal_file_replace(struct journal_file *file, struct bytes content, struct err *err);
+
+/* Frames one payload; the caller frees. */
+uint8_t *journal_file_frame(struct bytes payload, size_t *ret_len);
+
+#endif

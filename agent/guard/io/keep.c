@@ -1,0 +1,185 @@
+/*
+ * keep: puts shields back within 100 ms of their removal, and what was confirmed as links appear.
+ *
+ * A notification of the kernel is a hint to look. Looking is a worker's job of its own: the other
+ * may wait for tailscaled. Somebody who removes again and again is an alarm, not a busy loop.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/guard.h"
+#include "agent/guard/io/owned.h"
+#include "agent/guard/io/run.h"
+#include "agent/io/netlink.h"
+#include "common/core/mem.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+
+enum {
+    DEBOUNCE_MS = 20,
+    PENDING_MS = 2000, /* a device is missing: looked at again, also without a hint */
+    FIGHT_WINDOW_MS = 10000,
+    FIGHT_LIMIT = 20, /* put back so often in a window: somebody fights */
+    FIGHT_PACE_MS = 1000,
+};
+
+struct keep {
+    struct netlink_watch *watch;
+    struct worker *worker;
+    bool busy, everything, released;
+    mono_t due, began; /* MONO_NEVER: nothing to look at */
+    mono_t window_from, paced_until;
+    unsigned in_window;
+};
+
+bool keep_open(struct guard *guard, struct err *err)
+{
+    const struct apply apply = {.tailscale_socket = NULL};
+    struct keep *keep = mem_alloc(1, sizeof(*keep));
+
+    keep->watch = netlink_watch_open(-1, err);
+    if (keep->watch == NULL) {
+        free(keep);
+        return false;
+    }
+    keep->due = MONO_NEVER;
+    keep->worker = worker_start(&apply);
+    guard->keep = keep;
+    keep_want(guard, true);
+    return true;
+}
+
+int keep_watch_fd(const struct guard *guard)
+{
+    return netlink_watch_fd(guard->keep->watch);
+}
+
+int keep_worker_fd(const struct guard *guard)
+{
+    return worker_fd(guard->keep->worker);
+}
+
+bool keep_is_busy(const struct guard *guard)
+{
+    return guard->keep->busy;
+}
+
+/* An order to undo waits until no look is under way, so none begins while one waits. */
+static bool undo_waits(const struct guard *guard)
+{
+    const struct backlog *backlog = &guard->backlog;
+
+    return backlog->count > 0 && backlog->orders[0].kind == WORK_UNDO;
+}
+
+mono_t keep_deadline(const struct guard *guard)
+{
+    return guard->keep->busy || undo_waits(guard) ? MONO_NEVER : guard->keep->due;
+}
+
+static void look_at(struct keep *keep, mono_t at)
+{
+    if (at < keep->paced_until)
+        at = keep->paced_until;
+    keep->due = mono_min(keep->due, at);
+}
+
+void keep_want(struct guard *guard, bool everything)
+{
+    guard->keep->everything |= everything;
+    look_at(guard->keep, clock_now());
+}
+
+void keep_take_watch(struct guard *guard)
+{
+    unsigned changed = netlink_watch_take(guard->keep->watch);
+
+    if (changed == 0)
+        return;
+    guard->keep->everything |= (changed & (NETLINK_LINKS | NETLINK_ADDRESSES)) != 0;
+    look_at(guard->keep, clock_now() + DEBOUNCE_MS);
+}
+
+static bool is_released(struct guard *guard)
+{
+    struct keep *keep = guard->keep;
+    bool released = run_is_released(&guard->config);
+    char path[PATH_SIZE + 16];
+
+    run_released_path(&guard->config, path, sizeof(path));
+    if (released && !keep->released)
+        log_warning("%s is there: shields are not put back until it is removed", path);
+    keep->released = released;
+    return released;
+}
+
+void keep_tick(struct guard *guard)
+{
+    struct keep *keep = guard->keep;
+    struct work *work;
+    struct owned owned;
+
+    if (keep->busy || clock_now() < keep->due || undo_waits(guard))
+        return;
+    keep->due = MONO_NEVER;
+    if (is_released(guard) || guard->trial->state == TRIAL_FENCED)
+        return;
+    owned_list(&owned, keep->everything ? OWNED_ALL : OWNED_SHIELDS, guard->journal, guard->ledger,
+               guard->trial);
+    if (owned.count == 0) {
+        free(owned.operations);
+        keep->everything = false;
+        return;
+    }
+    work = work_new(WORK_ASSERT, NULL);
+    work->operations = owned.operations;
+    work->operations_count = owned.count;
+    keep->busy = true;
+    keep->everything = false;
+    keep->began = clock_now();
+    worker_give_take(keep->worker, work);
+}
+
+static void count_fight(struct keep *keep, uint32_t put_back, mono_t now)
+{
+    if (now - keep->window_from >= FIGHT_WINDOW_MS) {
+        keep->window_from = now;
+        keep->in_window = 0;
+    }
+    keep->in_window += put_back > 0;
+    if (keep->in_window < FIGHT_LIMIT)
+        return;
+    if (keep->in_window == FIGHT_LIMIT && put_back > 0)
+        log_error("ALARM shields: expected them to stay, observed that somebody removes them "
+                  "again and again (%d times in %d s); put back once a second from now on",
+                  FIGHT_LIMIT, FIGHT_WINDOW_MS / 1000);
+    keep->paced_until = now + FIGHT_PACE_MS;
+}
+
+void keep_take_worker(struct guard *guard)
+{
+    struct keep *keep = guard->keep;
+    struct work *work = worker_take(keep->worker);
+    mono_t now = clock_now();
+
+    if (work == NULL)
+        return;
+    keep->busy = false;
+    if (work->put_back > 0)
+        log_warning("put back %u of %u owned items", work->put_back, work->operations_count);
+    if (!work->ok && work->why[0] != '\0')
+        log_warning("putting back: %s; again in %d s", work->why, PENDING_MS / 1000);
+    count_fight(keep, work->put_back, now);
+    /* Under a flood of route changes looking takes a fifth of a processor, not all of it. */
+    keep->paced_until = keep->paced_until > now + 4 * (now - keep->began)
+                            ? keep->paced_until
+                            : now + 4 * (now - keep->began);
+    if (work->pending > 0 || !work->ok) {
+        keep->everything = true;
+        look_at(keep, now + PENDING_MS);
+    }
+    if (keep->due != MONO_NEVER)
+        look_at(keep, keep->due);
+    work_free(work);
+    carry_pump(guard);
+}

@@ -1,0 +1,140 @@
+/*
+ * loop: the one place where the guard waits.
+ */
+#include "agent/guard/io/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/core/mem.h"
+#include "common/io/clock.h"
+
+enum { WATCHDOG_DEFAULT_MS = 5000 };
+
+enum slot {
+    SLOT_SIGNAL,
+    SLOT_TIMER,
+    SLOT_LISTEN,
+    SLOT_WATCH,
+    SLOT_KEEP,
+    SLOT_WORK,
+    SLOT_WRITTEN,
+    SLOTS
+};
+
+struct loop {
+    struct pollfd polls[SLOTS + CLIENTS_MAX];
+    unsigned ids[CLIENTS_MAX]; /* client of each poll behind the slots */
+    uint32_t clients_count;
+    int signal_fd, timer_fd;
+    int watchdog_ms;
+};
+
+struct loop *loop_open(struct err *err)
+{
+    struct loop *loop = mem_alloc(1, sizeof(*loop));
+    uint64_t watchdog_us = 0;
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    loop->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    /* CLOCK_BOOTTIME: a lease that ran out while the host slept is seen when it wakes. */
+    loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    loop->watchdog_ms =
+        sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int)(watchdog_us / 2000) : WATCHDOG_DEFAULT_MS;
+    if (loop->signal_fd >= 0 && loop->timer_fd >= 0)
+        return loop;
+    err_set(err, ERR_SYSTEM, "signalfd, timerfd: %s", strerror(errno));
+    free(loop);
+    return NULL;
+}
+
+static void set_timer(const struct loop *loop, mono_t at)
+{
+    struct itimerspec when = {{0, 0}, {0, 0}};
+
+    if (at != MONO_NEVER) {
+        if (at < 1)
+            at = 1;
+        when.it_value.tv_sec = at / 1000;
+        when.it_value.tv_nsec = at % 1000 * 1000000;
+    }
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void loop_wait(struct loop *loop, struct guard *guard)
+{
+    const int fds[SLOTS] = {loop->signal_fd,          loop->timer_fd,
+                            guard->clients.listen_fd, keep_watch_fd(guard),
+                            keep_worker_fd(guard),    worker_fd(guard->worker),
+                            writer_fd(guard->writer)};
+
+    for (int i = 0; i < SLOTS; i++)
+        loop->polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    loop->clients_count = guard->clients.count;
+    for (uint32_t i = 0; i < loop->clients_count; i++) {
+        loop->ids[i] = guard->clients.list[i].id;
+        loop->polls[SLOTS + i] = (struct pollfd){.fd = guard->clients.list[i].fd, .events = POLLIN};
+    }
+    set_timer(loop, mono_min(trial_deadline(guard->trial), keep_deadline(guard)));
+    if (poll(loop->polls, SLOTS + loop->clients_count, loop->watchdog_ms) < 0) {
+        for (uint32_t i = 0; i < SLOTS + loop->clients_count; i++)
+            loop->polls[i].revents = 0;
+    }
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void hear_clients(const struct loop *loop, struct guard *guard)
+{
+    for (uint32_t i = 0; i < loop->clients_count && !guard->leaving; i++) {
+        const struct client *client = clients_find(&guard->clients, loop->ids[i]);
+        uint8_t *data;
+        size_t len;
+
+        if (loop->polls[SLOTS + i].revents == 0 || client == NULL ||
+            !clients_receive(&guard->clients, loop->ids[i], &data, &len))
+            continue;
+        admit_packet(guard, client, (struct bytes){data, len});
+        free(data);
+    }
+}
+
+static void give_timeout(struct guard *guard)
+{
+    struct guard_event ev = {.kind = ON_TIMEOUT};
+
+    if (clock_now() >= trial_deadline(guard->trial))
+        guard_step(guard, &ev);
+}
+
+void loop_once(struct loop *loop, struct guard *guard)
+{
+    struct client *fresh;
+
+    loop_wait(loop, guard);
+    give_timeout(guard);
+    if (loop->polls[SLOT_SIGNAL].revents != 0)
+        guard->leaving = true;
+    if (loop->polls[SLOT_WORK].revents != 0)
+        carry_take_work(guard);
+    if (loop->polls[SLOT_WRITTEN].revents != 0)
+        carry_take_written(guard);
+    if (loop->polls[SLOT_WATCH].revents != 0)
+        keep_take_watch(guard);
+    if (loop->polls[SLOT_KEEP].revents != 0)
+        keep_take_worker(guard);
+    keep_tick(guard);
+    hear_clients(loop, guard);
+    if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
+        carry_greet(guard, fresh->id);
+}

@@ -1,0 +1,41 @@
+/*
+ * owned: the operations that this node answers for: those of the confirmed generations, and the
+ * shields of the open trial.
+ *
+ * An older generation's operation that a newer one has replaced is not owned any more; one that is
+ * being undone is not either.
+ */
+#ifndef AGENT_GUARD_IO_OWNED_H
+#define AGENT_GUARD_IO_OWNED_H
+
+#include "agent/guard/core/trial.h"
+#include "agent/guard/io/journal.h"
+
+enum owned_what {
+    OWNED_SHIELDS, /* of the stack and of the open trial */
+    OWNED_ALL,     /* and all else of the stack that does not persist by itself */
+};
+
+struct owned {
+    uint32_t count, capacity;
+    struct operation *operations; /* oldest first; free() */
+};
+
+/* trial NULL: nothing is being undone. */
+void owned_list(struct owned *ret_owned, enum owned_what what, struct journal *journal,
+                const struct ledger *ledger, const struct trial *trial);
+
+/* Decodes the generation's body: its plan for node. False, with the reason, if there is none. On
+ * true the caller ends ret_manifest. */
+bool owned_read_plan(const struct journal_generation *generation, const char *node,
+                     struct manifest *ret_manifest, const struct manifest_plan **ret_plan,
+                     struct err *err);
+
+/* The name under which a kept manifest's roster has this guard's key; "" if none has. */
+void owned_find_name(struct journal *journal, const struct ledger *ledger,
+                     const struct public_key *key, char *ret_name);
+
+/* Of a decoded manifest; "" if its roster has no such guard. */
+void owned_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * run: marks in /run/oceanid, and the fence between guard and rescue.
+ */
+#include "agent/guard/io/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/guard/io/journal.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+#include "common/io/packet.h"
+#include "common/io/wire_guard.h"
+
+enum { FENCE_MS = 2000, RUN_PATH_SIZE = PATH_SIZE + 16 };
+
+/* ---- marks ---------------------------------------------------------------------------------- */
+
+/* Beside the guard's socket. */
+static void mark_path(const struct guard_config *config, const char *name, char *to, size_t size)
+{
+    const char *slash = strrchr(config->socket, '/');
+    int len = slash != NULL ? (int)(slash - config->socket) : 1;
+
+    snprintf(to, size, "%.*s/%s", len, slash != NULL ? config->socket : ".", name);
+}
+
+/* What PID runs: its program's name, a replaced file's too; "" if it cannot be seen. */
+static void program_of(pid_t pid, char *to, size_t size)
+{
+    char path[64], target[512];
+    const char *name;
+    ssize_t len;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    len = readlink(path, target, sizeof(target) - 1);
+    target[len > 0 ? len : 0] = '\0';
+    name = strrchr(target, '/');
+    text_copy(to, size, name != NULL ? name + 1 : target);
+    to[strcspn(to, " ")] = '\0'; /* "oceanid-guard (deleted)" */
+}
+
+/* The name as everybody may see it, cut at 15 characters: a guard with one capability may not look
+ * at the exe of a rescue with all. */
+static bool is_rollback(pid_t pid)
+{
+    char path[64];
+    struct err err = ERR_INIT;
+    AUTO_FREE uint8_t *name = NULL;
+    size_t len;
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    return file_read(path, 64, &name, &len, &err) &&
+           text_starts((const char *)name, "oceanid-rollbac");
+}
+
+static pid_t pid_in(const char *path)
+{
+    struct err err = ERR_INIT;
+    AUTO_FREE uint8_t *text = NULL;
+    size_t len;
+    long pid;
+
+    if (!file_read(path, 64, &text, &len, &err))
+        return 0;
+    pid = strtol((const char *)text, NULL, 10);
+    return pid > 1 ? (pid_t)pid : 0;
+}
+
+pid_t run_rescuer(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+    pid_t pid;
+
+    mark_path(config, "rescued", path, sizeof(path));
+    pid = pid_in(path);
+    return pid > 0 && is_rollback(pid) ? pid : 0;
+}
+
+bool run_mark_rescue(const struct guard_config *config, struct err *err)
+{
+    char path[RUN_PATH_SIZE], text[32];
+    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+    mark_path(config, "rescued", path, sizeof(path));
+    return file_write(path, text, (size_t)len, 0644, err);
+}
+
+void run_unmark_rescue(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+
+    mark_path(config, "rescued", path, sizeof(path));
+    if (pid_in(path) == getpid())
+        unlink(path);
+}
+
+void run_released_path(const struct guard_config *config, char *to, size_t size)
+{
+    mark_path(config, "released", to, size);
+}
+
+bool run_is_released(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_released_path(config, path, sizeof(path));
+    return access(path, F_OK) == 0;
+}
+
+bool run_mark_released(const struct guard_config *config, struct err *err)
+{
+    static const char text[] = "Oceanid puts nothing back while this file is here.\n";
+    char path[RUN_PATH_SIZE];
+
+    run_released_path(config, path, sizeof(path));
+    return file_write(path, text, sizeof(text) - 1, 0644, err);
+}
+
+/* ---- the fence ------------------------------------------------------------------------------ */
+
+/* Reports that come meanwhile are passed over; the end of the connection is the answer. */
+static bool wait_hangup(int fd)
+{
+    mono_t until = clock_now() + FENCE_MS;
+    mono_t left;
+
+    while ((left = until - clock_now()) > 0) {
+        struct pollfd look = {.fd = fd, .events = POLLIN};
+        AUTO_FREE uint8_t *data = NULL;
+        struct err err = ERR_INIT;
+        size_t len;
+
+        if (poll(&look, 1, (int)left) > 0 && !packet_receive(fd, &data, &len, &err) &&
+            err.kind == ERR_PEER)
+            return true;
+    }
+    return false;
+}
+
+bool run_fence_guard(const struct guard_config *config)
+{
+    const struct guard_request fence = {.kind = GUARD_FENCE};
+    AUTO_WIRE struct wire_bytes message = wire_encode_guard_request(&fence);
+    struct err err = ERR_INIT;
+    int fd = packet_connect(config->socket, &err);
+    bool done;
+
+    if (fd < 0)
+        return false;
+    done = packet_send(fd, wire_lend(&message), &err) && wait_hangup(fd);
+    close(fd);
+    return done;
+}
+
+/* A finishing rescue may be ended by whoever takes over; one that a person runs may not. */
+static bool is_finisher(pid_t pid)
+{
+    char path[64];
+    struct err err = ERR_INIT;
+    AUTO_FREE uint8_t *line = NULL;
+    size_t len;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    return is_rollback(pid) && file_read(path, 4096, &line, &len, &err) &&
+           memmem(line, len, "--finish", strlen("--finish")) != NULL;
+}
+
+static bool is_guard(pid_t pid)
+{
+    char program[64];
+
+    program_of(pid, program, sizeof(program));
+    return text_equal(program, "oceanid-guard");
+}
+
+/* Its pidfd first, then the look at what it is: the number cannot be given to another meanwhile. */
+static bool end_process(pid_t pid, int number, bool (*may_end_fn)(pid_t pid), struct err *err)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    bool gone;
+
+    if (fd < 0)
+        return errno == ESRCH
+                   ? true
+                   : err_set(err, ERR_SYSTEM, "process %d: %s", (int)pid, strerror(errno));
+    if (!may_end_fn(pid)) {
+        close(fd);
+        return err_set(err, ERR_CONFLICT,
+                       "the journal is held by process %d, which is not oceanid-guard: it is left "
+                       "alone",
+                       (int)pid);
+    }
+    syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
+    gone = poll(&look, 1, FENCE_MS) > 0;
+    close(fd);
+    return gone || err_set(err, ERR_TIMEOUT, "process %d was killed and is not gone after %d ms",
+                           (int)pid, FENCE_MS);
+}
+
+static bool may_end_either(pid_t pid)
+{
+    return is_guard(pid) || is_finisher(pid);
+}
+
+bool run_end_holder(const struct guard_config *config, struct err *err)
+{
+    pid_t pid = journal_holder(config->state);
+
+    if (pid == 0)
+        return err_set(err, ERR_MISSING, "the journal's lock names no process");
+    return end_process(pid, SIGKILL, may_end_either, err);
+}
+
+bool run_end_finisher(const struct guard_config *config, struct err *err)
+{
+    pid_t pid = journal_holder(config->state);
+
+    if (pid == 0 || !is_finisher(pid))
+        return false;
+    return end_process(pid, SIGTERM, is_finisher, err);
+}

@@ -1,0 +1,33 @@
+/*
+ * run: the marks in /run/oceanid that guard and rescue leave for each other, and how the one makes
+ * the other let go of the journal.
+ */
+#ifndef AGENT_GUARD_IO_RUN_H
+#define AGENT_GUARD_IO_RUN_H
+
+#include <sys/types.h>
+
+#include "common/io/config.h"
+
+/* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
+pid_t run_rescuer(const struct guard_config *config);
+/* Marks this process as the rescue, or takes the mark away. */
+bool run_mark_rescue(const struct guard_config *config, struct err *err);
+void run_unmark_rescue(const struct guard_config *config);
+
+/* Root works by hand: nothing is put back until the mark is gone (a reboot, or rm). */
+bool run_is_released(const struct guard_config *config);
+bool run_mark_released(const struct guard_config *config, struct err *err);
+void run_released_path(const struct guard_config *config, char *to, size_t size);
+
+/* Asks the guard over its socket to let go; true when it has, within 2 s. False: nobody listens, or
+ * it does not answer. */
+bool run_fence_guard(const struct guard_config *config);
+
+/* Ends the process that the journal's lock names, if it is oceanid-guard or a rescue that only
+ * finishes (--finish); waits up to 2 s until it is gone. */
+bool run_end_holder(const struct guard_config *config, struct err *err);
+/* The same for a finishing rescue only: what the guard does at its start. */
+bool run_end_finisher(const struct guard_config *config, struct err *err);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * worker: does the guard's kernel work in a thread of its own.
+ */
+#include "agent/guard/io/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/mailbox.h"
+#include "agent/guard/io/prepare.h"
+#include "common/core/mem.h"
+
+struct work *work_new(enum work_kind kind, const struct generation_id *id)
+{
+    struct work *work = mem_alloc(1, sizeof(*work));
+
+    work->kind = kind;
+    if (id != NULL)
+        work->id = *id;
+    return work;
+}
+
+void work_free(struct work *work)
+{
+    if (work == NULL)
+        return;
+    for (uint32_t i = 0; i < work->items_count; i++)
+        undo_item_done(&work->items[i]);
+    free(work->items);
+    free(work->operations);
+    free(work);
+}
+
+void work_fill_flows(struct work *work, const struct manifest_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    work->flows_count = plan->flows_count;
+    memcpy(work->flows, plan->flows, sizeof(work->flows));
+}
+
+void work_fill_plan(struct work *work, const struct manifest_plan *plan)
+{
+    work_fill_flows(work, plan);
+    work->operations_count = plan->operations_count;
+    work->operations =
+        mem_copy(plan->operations, plan->operations_count * sizeof(*plan->operations));
+}
+
+void work_fill_items(struct work *work, const struct journal_generation *generation)
+{
+    work->items = mem_alloc(generation->items_count, sizeof(*work->items));
+    work->items_count = generation->items_count;
+    work->flows_held = generation->flows_held;
+    for (uint32_t i = 0; i < generation->items_count; i++)
+        journal_copy_item(&work->items[i], &generation->items[i]);
+}
+
+bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation)
+{
+    const struct undo_item *item = journal_generation_item(generation, operation);
+
+    work->operation = operation;
+    if (item == NULL)
+        return false;
+    work->items = mem_alloc(1, sizeof(*work->items));
+    work->items_count = 1;
+    journal_copy_item(&work->items[0], item);
+    return true;
+}
+
+/* ---- doing it ------------------------------------------------------------------------------- */
+
+static void do_settle(const struct apply *apply, struct work *work, struct err *err)
+{
+    work->ok = apply_is_settled(apply, work->items, work->items_count, err);
+}
+
+static void do_verify(const struct apply *apply, struct work *work, struct err *err)
+{
+    work->ok = apply_is_restored(apply, work->items, work->items_count, work->flows,
+                                 work->flows_count, work->flows_held, err);
+}
+
+static void do_assert(const struct apply *apply, struct work *work, struct err *err)
+{
+    const struct apply kernel_only = {.tailscale_socket = NULL};
+
+    (void)apply;
+    work->put_back =
+        apply_assert(&kernel_only, work->operations, work->operations_count, &work->pending, err);
+    work->ok = err->kind == ERR_NONE;
+}
+
+static void do_undo(const struct apply *apply, struct work *work)
+{
+    if (work->items_count == 0) {
+        work->outcome = REVERT_LEFT;
+        memcpy(work->why, "its undo is not in the journal",
+               sizeof("its undo is not in the journal"));
+        return;
+    }
+    work->outcome = apply_undo(apply, &work->items[0], work->why, sizeof(work->why));
+}
+
+void work_do(const struct apply *apply, struct work *work)
+{
+    struct err err = ERR_INIT;
+
+    switch (work->kind) {
+    case WORK_PREPARE:
+        work->ok = prepare_do(apply, work, &err);
+        break;
+    case WORK_APPLY:
+        work->ok = work->items_count == 1 && apply_run(apply, &work->items[0], &err);
+        break;
+    case WORK_SETTLE:
+        do_settle(apply, work, &err);
+        break;
+    case WORK_UNDO:
+        do_undo(apply, work);
+        break;
+    case WORK_VERIFY:
+        do_verify(apply, work, &err);
+        break;
+    case WORK_ASSERT:
+        do_assert(apply, work, &err);
+        break;
+    }
+    if (err.kind != ERR_NONE)
+        memcpy(work->why, err.text, sizeof(work->why));
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+struct worker {
+    struct apply apply;
+    struct mailbox given, done;
+};
+
+static void *work_forever(void *context)
+{
+    struct worker *worker = context;
+
+    for (;;) {
+        struct work *work = mailbox_wait(&worker->given);
+
+        work_do(&worker->apply, work);
+        mailbox_put(&worker->done, work);
+    }
+    return NULL;
+}
+
+struct worker *worker_start(const struct apply *apply)
+{
+    struct worker *worker = mem_alloc(1, sizeof(*worker));
+
+    worker->apply = *apply;
+    mailbox_init(&worker->given);
+    mailbox_init(&worker->done);
+    mailbox_start_thread(work_forever, worker);
+    return worker;
+}
+
+int worker_fd(const struct worker *worker)
+{
+    return worker->done.fd;
+}
+
+void worker_give_take(struct worker *worker, struct work *work)
+{
+    mailbox_put(&worker->given, work);
+}
+
+struct work *worker_take(struct worker *worker)
+{
+    return mailbox_poll(&worker->done);
+}

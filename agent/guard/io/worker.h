@@ -1,0 +1,53 @@
+/*
+ * worker: one thread for what blocks on kernel and tailscaled: one job at a time, on copies.
+ *
+ * work_do is the same without a thread, for rescue.
+ */
+#ifndef AGENT_GUARD_IO_WORKER_H
+#define AGENT_GUARD_IO_WORKER_H
+
+#include "agent/guard/io/apply.h"
+#include "agent/guard/io/journal.h"
+#include "common/change/manifest.h"
+
+enum work_kind { WORK_PREPARE, WORK_APPLY, WORK_SETTLE, WORK_UNDO, WORK_VERIFY, WORK_ASSERT };
+
+struct work {
+    enum work_kind kind;
+    struct generation_id id;
+    uint32_t operation; /* apply, undo: its item is the only one */
+    uint32_t operations_count;
+    struct operation *operations; /* prepare, assert; owned */
+    uint32_t items_count;
+    struct undo_item *items; /* apply, settle, undo, verify: copies; prepare: what comes out */
+    uint32_t flows_count;
+    struct protected_flow flows[FLOWS_MAX]; /* prepare, verify */
+    uint64_t flows_held;                    /* verify: given; prepare: what comes out */
+    bool prediction_waived;
+    /* what comes out */
+    bool ok;
+    enum revert_outcome outcome;
+    uint32_t put_back, pending; /* assert */
+    char why[ERR_TEXT_SIZE];
+};
+
+struct work *work_new(enum work_kind kind, const struct generation_id *id);
+void work_free(struct work *work);
+
+/* What the plan wants; plan NULL: no flows. */
+void work_fill_plan(struct work *work, const struct manifest_plan *plan);
+void work_fill_flows(struct work *work, const struct manifest_plan *plan);
+/* Copies of all items of a generation, or of the one of an operation (false: it has none). */
+void work_fill_items(struct work *work, const struct journal_generation *generation);
+bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation);
+
+/* Does it, here and now. */
+void work_do(const struct apply *apply, struct work *work);
+
+struct worker;
+struct worker *worker_start(const struct apply *apply); /* lives as long as the process */
+int worker_fd(const struct worker *worker);
+void worker_give_take(struct worker *worker, struct work *work);
+struct work *worker_take(struct worker *worker); /* one that is done, or NULL */
+
+#endif

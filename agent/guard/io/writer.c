@@ -1,0 +1,96 @@
+/*
+ * writer: appends to the journal in a thread of its own.
+ */
+#include "agent/guard/io/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/mailbox.h"
+#include "common/core/mem.h"
+#include "common/io/config.h"
+#include "common/io/file.h"
+
+struct writer {
+    struct journal *journal;
+    char text_path[PATH_SIZE + 16];
+    struct mailbox given, done;
+};
+
+struct write *write_new(enum write_kind kind)
+{
+    struct write *write = mem_alloc(1, sizeof(*write));
+
+    write->kind = kind;
+    return write;
+}
+
+void write_free(struct write *write)
+{
+    if (write == NULL)
+        return;
+    wire_bytes_done(&write->bytes);
+    free(write->ledger);
+    free(write);
+}
+
+static void do_write(struct writer *writer, struct write *write)
+{
+    struct err err = ERR_INIT;
+
+    switch (write->kind) {
+    case WRITE_RECORD:
+        write->ok = journal_write(writer->journal, wire_lend(&write->bytes), write->durable, &err);
+        break;
+    case WRITE_TEXT:
+        write->ok = file_write(writer->text_path, write->bytes.data, write->bytes.len, 0600, &err);
+        break;
+    case WRITE_COMPACT:
+        write->ok = journal_compact(writer->journal, write->ledger, &err);
+        break;
+    }
+    if (!write->ok)
+        memcpy(write->why, err.text, sizeof(write->why));
+}
+
+static void *write_forever(void *context)
+{
+    struct writer *writer = context;
+
+    for (;;) {
+        struct write *write = mailbox_wait(&writer->given);
+
+        do_write(writer, write);
+        mailbox_put(&writer->done, write);
+    }
+    return NULL;
+}
+
+struct writer *writer_start(struct journal *journal, const char *state)
+{
+    struct writer *writer = mem_alloc(1, sizeof(*writer));
+    struct err err = ERR_INIT;
+
+    writer->journal = journal;
+    if (!file_join(writer->text_path, sizeof(writer->text_path), state, "undo.txt", &err))
+        abort(); /* the journal beside it was opened */
+    mailbox_init(&writer->given);
+    mailbox_init(&writer->done);
+    mailbox_start_thread(write_forever, writer);
+    return writer;
+}
+
+int writer_fd(const struct writer *writer)
+{
+    return writer->done.fd;
+}
+
+void writer_give_take(struct writer *writer, struct write *write)
+{
+    mailbox_put(&writer->given, write);
+}
+
+struct write *writer_take(struct writer *writer)
+{
+    return mailbox_poll(&writer->done);
+}

@@ -1,0 +1,577 @@
+/*
+ * test_journal: what the guard's disk holds after a torn write, damage, a full disk, a compaction.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/guard/io/journal.h"
+#include "agent/guard/io/seal.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/file.h"
+
+struct place {
+    char state[64];
+    char path[96];
+    struct sign_key *key;
+    struct ledger *ledger;
+    struct journal *journal;
+};
+
+/* ---- a place of its own for each test -------------------------------------------------------- */
+
+static int set_up(void **state)
+{
+    struct place *place = mem_alloc(1, sizeof(*place));
+
+    text_copy(place->state, sizeof(place->state), "/tmp/oceanid-journal-XXXXXX");
+    assert_non_null(mkdtemp(place->state));
+    snprintf(place->path, sizeof(place->path), "%s/journal", place->state);
+    place->key = sign_key_generate();
+    place->ledger = mem_alloc(1, sizeof(*place->ledger));
+    unsetenv("OCEANID_BOOT_ID_FILE");
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"journal", "journal.lock", "journal.damaged", "undo.txt",
+                                        "boot"};
+    struct place *place = *state;
+    char path[128];
+
+    journal_close(place->journal);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", place->state, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(place->state), 0);
+    sign_key_free(place->key);
+    free(place->ledger);
+    free(place);
+    return 0;
+}
+
+static void open_again(struct place *place)
+{
+    struct err err = ERR_INIT;
+
+    journal_close(place->journal);
+    ledger_init(place->ledger);
+    place->journal = journal_open(place->state, false, place->ledger, &err);
+    assert_string_equal(err.text, "");
+    assert_non_null(place->journal);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static struct generation_id id_of(uint8_t number)
+{
+    struct generation_id id = {.attempt = {.sequence = number}};
+
+    memset(&id.attempt.body, number, sizeof(id.attempt.body));
+    memset(&id.start, number, sizeof(id.start));
+    return id;
+}
+
+static void append(struct place *place, const struct guard_record *record,
+                   const struct journal_extra *extra)
+{
+    struct err err = ERR_INIT;
+
+    if (!journal_append(place->journal, record, extra, true, &err))
+        fail_msg("%s", err.text);
+    ledger_take(place->ledger, record);
+}
+
+/* One rule 5140 of its own, as a shield. */
+static void fill_item(struct undo_item *item)
+{
+    struct rule *rule = &item->change.rule.rule;
+
+    item->shield = item->change.shield = true;
+    item->change.kind = OPERATION_RULE;
+    rule->family = FAMILY_IPV4;
+    rule->action = 1;
+    rule->priority = SHIELD_PRIORITY_FROM;
+    rule->table = 254;
+    rule->protocol = OCEANID_PROTOCOL;
+    rule->uid_last = UINT32_MAX;
+    rule->suppress_prefixlength = rule->suppress_ifgroup = -1;
+    assert_true(prefix_parse("203.0.113.10/32", &rule->source));
+    snapshot_init(&item->before);
+    snapshot_init(&item->after);
+}
+
+static struct journal_generation *make_generation(const struct generation_id *id)
+{
+    struct journal_generation *generation = mem_alloc(1, sizeof(*generation));
+    struct approval approval = {.attempt = id->attempt, .not_after = 1};
+
+    generation->id = *id;
+    generation->body.data = mem_copy("a body", 6);
+    generation->body.len = 6;
+    generation->approval = wire_encode_approval(&approval);
+    generation->items = mem_alloc(1, sizeof(*generation->items));
+    generation->items_count = 1;
+    generation->flows_held = 5;
+    fill_item(&generation->items[0]);
+    return generation;
+}
+
+static void begin(struct place *place, uint8_t number)
+{
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(number), .at = number};
+    struct journal_extra extra = {.generation = make_generation(&record.id)};
+
+    snprintf(record.begin.change, sizeof(record.begin.change), "change-%u", number);
+    record.begin.operations_count = 1;
+    record.begin.removes[0] = 1;
+    append(place, &record, &extra);
+    record.kind = RECORD_INTENT;
+    append(place, &record, NULL);
+}
+
+static void mark(struct place *place, uint8_t number, enum mark what)
+{
+    struct guard_record record = {
+        .kind = RECORD_MARK, .id = id_of(number), .at = number, .mark = what, .soak_s = 60};
+
+    append(place, &record, NULL);
+}
+
+/* The receipt that the ledger owes, signed. */
+static struct hash receipt(struct place *place)
+{
+    struct guard_record record = {.kind = RECORD_RECEIPT, .id = place->ledger->owed.generation};
+    struct journal_extra extra = {0};
+    struct wire_bytes envelope;
+
+    assert_true(place->ledger->owes);
+    record.receipt.receipt = place->ledger->owed;
+    text_copy(record.receipt.receipt.node, NAME_SIZE, "subject");
+    record.receipt.receipt.index = place->ledger->receipt_index + 1;
+    record.at = record.receipt.receipt.at = 100;
+    envelope = seal_receipt(&record, place->key);
+    extra.envelope = wire_lend(&envelope);
+    append(place, &record, &extra);
+    wire_bytes_done(&envelope);
+    return record.receipt.receipt_hash;
+}
+
+static struct hash confirm(struct place *place, uint8_t number)
+{
+    begin(place, number);
+    mark(place, number, MARK_CONFIRMED);
+    return receipt(place);
+}
+
+static struct hash revert_it(struct place *place, uint8_t number)
+{
+    begin(place, number);
+    mark(place, number, MARK_REVERTING);
+    mark(place, number, MARK_REVERTED);
+    return receipt(place);
+}
+
+/* ---- reading back ---------------------------------------------------------------------------- */
+
+static void test_what_is_appended_is_read_again(void **state)
+{
+    struct place *place = *state;
+    struct generation_id id = id_of(1);
+    struct journal_generation *kept;
+    struct hash hash;
+
+    open_again(place);
+    hash = confirm(place, 1);
+    begin(place, 2);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_true(place->ledger->is_open);
+    assert_true(place->ledger->open.touched[0]);
+    assert_string_equal(place->ledger->generations[0].begin.change, "change-1");
+    assert_int_equal(place->ledger->generations[0].soak_s, 60);
+    kept = journal_find(place->journal, &id);
+    assert_non_null(kept);
+    assert_int_equal(kept->items_count, 1);
+    assert_int_equal(kept->flows_held, 5);
+    assert_memory_equal(kept->body.data, "a body", 6);
+    assert_int_equal(kept->items[0].change.rule.rule.priority, SHIELD_PRIORITY_FROM);
+    assert_true(kept->items[0].shield);
+    assert_true(journal_find_receipt(place->journal, &hash).len > 0);
+    assert_false(journal_was_rebooted(place->journal));
+    assert_string_equal(journal_damage(place->journal), "");
+}
+
+static void test_after_takes_its_place(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct undo_item item = {0};
+    struct journal_extra extra = {.item = &item};
+    struct generation_id id = id_of(1);
+
+    open_again(place);
+    begin(place, 1);
+    fill_item(&item);
+    *snapshot_add_rule(&item.after) = item.change.rule.rule;
+    item.has_after = true;
+    append(place, &record, &extra);
+    undo_item_done(&item);
+    assert_true(journal_find(place->journal, &id)->items[0].has_after);
+    open_again(place);
+    assert_true(journal_find(place->journal, &id)->items[0].has_after);
+    assert_int_equal(journal_find(place->journal, &id)->items[0].after.rules_count, 1);
+}
+
+static void test_another_boot_is_seen(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof(path), "%s/boot", place->state);
+    assert_true(file_write(path, "one\n", 4, 0644, &err));
+    setenv("OCEANID_BOOT_ID_FILE", path, 1);
+    open_again(place);
+    assert_false(journal_was_rebooted(place->journal));
+    confirm(place, 1);
+    open_again(place);
+    assert_false(journal_was_rebooted(place->journal));
+    assert_true(file_write(path, "two\n", 4, 0644, &err));
+    open_again(place);
+    assert_true(journal_was_rebooted(place->journal));
+}
+
+/* ---- torn and damaged ------------------------------------------------------------------------ */
+
+static uint8_t *read_file(const struct place *place, size_t *ret_len)
+{
+    struct err err = ERR_INIT;
+    uint8_t *data = NULL;
+
+    assert_true(file_read(place->path, 1 << 20, &data, ret_len, &err));
+    return data;
+}
+
+static void write_file(const struct place *place, const uint8_t *data, size_t len)
+{
+    int fd = open(place->path, O_WRONLY | O_TRUNC | O_CREAT, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, len), len);
+    close(fd);
+}
+
+/* A power loss at any byte of the last record leaves what was before it, and room to go on. */
+static void test_torn_at_every_byte(void **state)
+{
+    struct place *place = *state;
+    size_t whole, torn_from;
+    uint8_t *data;
+
+    open_again(place);
+    confirm(place, 1);
+    torn_from = journal_size(place->journal);
+    mark(place, 1, MARK_POPPING);
+    data = read_file(place, &whole);
+    for (size_t len = torn_from; len < whole; len++) {
+        write_file(place, data, len);
+        open_again(place);
+        assert_int_equal(place->ledger->generations[0].mark, MARK_CONFIRMED);
+        assert_int_equal(journal_size(place->journal), torn_from);
+        mark(place, 1, MARK_POPPING);
+        open_again(place);
+        assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
+        assert_string_equal(journal_damage(place->journal), "");
+    }
+    free(data);
+}
+
+/* The length grew before the blocks were written. */
+static void test_torn_as_zeroes(void **state)
+{
+    struct place *place = *state;
+    size_t len;
+    uint8_t *data;
+
+    open_again(place);
+    confirm(place, 1);
+    data = read_file(place, &len);
+    data = mem_resize(data, len + 4096, 1);
+    memset(data + len, 0, 4096);
+    write_file(place, data, len + 4096);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_int_equal(journal_size(place->journal), len);
+    free(data);
+}
+
+static void test_damaged_in_the_middle(void **state)
+{
+    struct place *place = *state;
+    char kept[128];
+    size_t len, first;
+    uint8_t *data;
+
+    open_again(place);
+    confirm(place, 1);
+    first = journal_size(place->journal);
+    confirm(place, 2);
+    data = read_file(place, &len);
+    data[first + 20] ^= 1;
+    write_file(place, data, len);
+    free(data);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_non_null(strstr(journal_damage(place->journal), "damaged"));
+    snprintf(kept, sizeof(kept), "%s.damaged", place->path);
+    assert_int_equal(access(kept, F_OK), 0);
+    confirm(place, 3);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 2);
+}
+
+static void test_looking_cuts_nothing_off(void **state)
+{
+    struct place *place = *state;
+    struct err err = ERR_INIT;
+    struct journal *looking;
+    struct stat before, after;
+
+    open_again(place);
+    confirm(place, 1);
+    assert_int_equal(truncate(place->path, (off_t)journal_size(place->journal) - 1), 0);
+    assert_int_equal(stat(place->path, &before), 0);
+    ledger_init(place->ledger);
+    looking = journal_open(place->state, true, place->ledger, &err);
+    assert_non_null(looking);
+    assert_int_equal(stat(place->path, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_true(place->ledger->owes);
+    journal_close(looking);
+}
+
+/* ---- lock ------------------------------------------------------------------------------------ */
+
+static void test_one_holder(void **state)
+{
+    struct place *place = *state;
+    struct ledger *other = mem_alloc(1, sizeof(*other));
+    struct err err = ERR_INIT;
+
+    open_again(place);
+    assert_int_equal(journal_holder(place->state), getpid());
+    assert_null(journal_open(place->state, false, other, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    journal_close(place->journal);
+    place->journal = NULL;
+    open_again(place);
+    free(other);
+}
+
+/* ---- a disk that says no --------------------------------------------------------------------- */
+
+static void limit_files(uint64_t size)
+{
+    struct rlimit limit = {size, RLIM_INFINITY};
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Whatever of the record fits: it is cut off again, and when there is room the next one is whole.
+ */
+static void test_no_room_at_every_byte(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_MARK, .id = id_of(1), .mark = MARK_POPPING};
+    uint64_t size;
+
+    open_again(place);
+    confirm(place, 1);
+    size = journal_size(place->journal);
+    for (uint64_t room = 0; room < 32; room++) {
+        struct err err = ERR_INIT;
+        bool done;
+
+        limit_files(size + room);
+        done = journal_append(place->journal, &record, NULL, true, &err);
+        limit_files(RLIM_INFINITY);
+        assert_false(done);
+        assert_int_equal(err.kind, ERR_SYSTEM);
+        assert_int_equal(journal_size(place->journal), size);
+    }
+    mark(place, 1, MARK_POPPING);
+    open_again(place);
+    assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
+    assert_string_equal(journal_damage(place->journal), "");
+}
+
+static void test_begin_that_could_not_be_read_is_not_written(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(1)};
+    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct err err = ERR_INIT;
+
+    open_again(place);
+    record.begin.operations_count = 1;
+    text_copy(record.begin.change, sizeof(record.begin.change), "Not A Name");
+    assert_false(journal_append(place->journal, &record, &extra, true, &err));
+    assert_int_equal(journal_size(place->journal), 0);
+}
+
+static void test_begin_that_was_not_written_is_not_kept(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(1)};
+    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct err err = ERR_INIT;
+    bool done;
+
+    open_again(place);
+    text_copy(record.begin.change, sizeof(record.begin.change), "no-room");
+    record.begin.operations_count = 1;
+    limit_files(0);
+    done = journal_append(place->journal, &record, &extra, true, &err);
+    limit_files(RLIM_INFINITY);
+    assert_false(done);
+    assert_null(journal_find(place->journal, &record.id));
+}
+
+/* ---- compacting ------------------------------------------------------------------------------ */
+
+static void test_compaction_keeps_what_is_needed(void **state)
+{
+    struct place *place = *state;
+    struct ledger *before = mem_alloc(1, sizeof(*before));
+    struct generation_id stands = id_of(1), ended = id_of(2);
+    struct hash hashes[2];
+    struct err err = ERR_INIT;
+    uint64_t size;
+
+    open_again(place);
+    hashes[0] = confirm(place, 1);
+    hashes[1] = revert_it(place, 2);
+    memcpy(before, place->ledger, sizeof(*before));
+    size = journal_size(place->journal);
+    if (!journal_compact(place->journal, place->ledger, &err))
+        fail_msg("%s", err.text);
+    assert_true(journal_size(place->journal) < size);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_true(place->ledger->generations[0].touched[0]);
+    assert_int_equal(place->ledger->ends_count, before->ends_count);
+    assert_int_equal(place->ledger->sequence, before->sequence);
+    assert_memory_equal(&place->ledger->sequence_body, &before->sequence_body, HASH_SIZE);
+    assert_int_equal(place->ledger->receipt_index, before->receipt_index);
+    assert_non_null(journal_find(place->journal, &stands));
+    assert_null(journal_find(place->journal, &ended));
+    for (int i = 0; i < 2; i++)
+        assert_true(journal_find_receipt(place->journal, &hashes[i]).len > 0);
+    confirm(place, 3);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 2);
+    free(before);
+}
+
+/* What an approval has answered stays answered, also when its own trial left nothing else. */
+static void test_compaction_keeps_what_was_answered(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(2)};
+    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct err err = ERR_INIT;
+
+    open_again(place);
+    text_copy(record.begin.change, sizeof(record.begin.change), "again");
+    record.begin.lifts_count = 1;
+    record.begin.lifts[0].receipt = revert_it(place, 1);
+    record.begin.operations_count = 1;
+    append(place, &record, &extra);
+    mark(place, 2, MARK_EXPIRED);
+    assert_true(place->ledger->ends[0].answered);
+    if (!journal_compact(place->journal, place->ledger, &err))
+        fail_msg("%s", err.text);
+    open_again(place);
+    assert_true(place->ledger->ends[0].answered);
+    assert_false(place->ledger->is_open);
+}
+
+static void test_compaction_without_room_leaves_the_old_one(void **state)
+{
+    struct place *place = *state;
+    struct err err = ERR_INIT;
+    bool done;
+
+    open_again(place);
+    confirm(place, 1);
+    limit_files(64);
+    done = journal_compact(place->journal, place->ledger, &err);
+    limit_files(RLIM_INFINITY);
+    assert_false(done);
+    mark(place, 1, MARK_POPPING);
+    open_again(place);
+    assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
+}
+
+static void test_undo_text(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+    struct err err = ERR_INIT;
+    uint8_t *text;
+    size_t len;
+
+    open_again(place);
+    confirm(place, 1);
+    begin(place, 2);
+    assert_true(journal_write_undo_text(place->journal, place->ledger, &err));
+    snprintf(path, sizeof(path), "%s/undo.txt", place->state);
+    assert_true(file_read(path, 1 << 16, &text, &len, &err));
+    assert_non_null(strstr((char *)text, "rule del"));
+    assert_true(strstr((char *)text, "open trial change-2") <
+                strstr((char *)text, "confirmed change-1"));
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_is_appended_is_read_again),
+        TEST(test_after_takes_its_place),
+        TEST(test_another_boot_is_seen),
+        TEST(test_torn_at_every_byte),
+        TEST(test_torn_as_zeroes),
+        TEST(test_damaged_in_the_middle),
+        TEST(test_looking_cuts_nothing_off),
+        TEST(test_one_holder),
+        TEST(test_no_room_at_every_byte),
+        TEST(test_begin_that_could_not_be_read_is_not_written),
+        TEST(test_begin_that_was_not_written_is_not_kept),
+        TEST(test_compaction_keeps_what_is_needed),
+        TEST(test_compaction_keeps_what_was_answered),
+        TEST(test_compaction_without_room_leaves_the_old_one),
+        TEST(test_undo_text),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
