@@ -194,14 +194,14 @@ static unsigned count_bits(uint64_t bits)
     return count;
 }
 
-/* "b1: 1 of 2 witnesses, no word of a1's guard that it stands" */
+/* Whom it waits for. */
 static void say_missing(struct rollout_move *move, const struct target *target)
 {
     const struct rollout *rollout = move->rollout;
     uint64_t missing = rollout_earlier(rollout, target) & ~target->standings;
     struct text out = TEXT_IN(move->detail);
 
-    text_add(&out, "%s: %u of %u witnesses see it and are well", target->record->name,
+    text_add(&out, "%s: %u witnesses see it and are well, %u are needed", target->record->name,
              count_bits(target->baselines), rollout_plan(rollout, target)->quorum);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         if ((missing & UINT64_C(1) << i) != 0)

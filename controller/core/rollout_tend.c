@@ -62,14 +62,15 @@ static enum owed owe_ahead(const struct rollout *rollout, const struct target *t
 
 /* ---- back ----------------------------------------------------------------------------------- */
 
-/* Whether this one lets no confirmed one be popped beside it. */
+/* While this one is being taken back, no confirmed one is popped beside it. */
 static bool is_under_way(const struct target *target)
 {
     const struct target_record *record = target->record;
 
     if (record->wants != WANTS_REVERT || record->listed || target_is_ended(target))
         return false;
-    return record->in_doubt || record->says == SAYS_ON_TRIAL || record->says == SAYS_REVERTING;
+    return record->in_doubt || target->at_once || record->says == SAYS_ON_TRIAL ||
+           record->says == SAYS_REVERTING;
 }
 
 /* The newest confirmed one, once nothing else is being taken back. Listed ones are passed; when

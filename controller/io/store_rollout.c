@@ -29,13 +29,14 @@ static bool put_targets(struct store *store, const struct rollout_record *record
 
         if (!sql_run(store->db, err,
                      "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                     " ?, ?)",
-                     "iitiiiiibibit", (int64_t)record->id, (int64_t)i, target->name,
+                     " ?, ?, ?)",
+                     "iitiiiiibibiit", (int64_t)record->id, (int64_t)i, target->name,
                      (int64_t)target->stage, (int64_t)target->wants, (int64_t)target->says,
                      (int64_t)target->in_doubt, (int64_t)target->listed,
                      target->generation.attempt.body.bytes, (size_t)HASH_SIZE,
                      (int64_t)target->generation.attempt.sequence, target->generation.start.bytes,
-                     (size_t)NONCE_SIZE, (int64_t)target->cause, target->reason))
+                     (size_t)NONCE_SIZE, (int64_t)target->receipt, (int64_t)target->cause,
+                     target->reason))
             return false;
     }
     return true;
@@ -101,22 +102,24 @@ static bool read_target(const struct sql_rows *rows, struct target_record *ret_t
 {
     int64_t wants = sql_number(rows, 2);
     int64_t says = sql_number(rows, 3);
-    int64_t cause = sql_number(rows, 9);
+    int64_t receipt = sql_number(rows, 9);
+    int64_t cause = sql_number(rows, 10);
 
-    if (wants < 0 || wants >= WANTS_COUNT || says < 0 || says >= SAYS_COUNT || cause < 0 ||
-        cause >= CAUSE_COUNT)
+    if (wants < 0 || wants >= WANTS_COUNT || says < 0 || says >= SAYS_COUNT || receipt < 0 ||
+        receipt > RECEIPT_KIND_COUNT || cause < 0 || cause >= CAUSE_COUNT)
         return false;
     *ret_target = (struct target_record){.stage = (uint32_t)sql_number(rows, 1),
                                          .wants = (enum target_wants)wants,
                                          .says = (enum target_says)says,
                                          .in_doubt = sql_number(rows, 4) != 0,
                                          .listed = sql_number(rows, 5) != 0,
+                                         .receipt = (enum receipt_kind)receipt,
                                          .cause = (enum end_cause)cause};
     sql_text(rows, 0, ret_target->name, sizeof(ret_target->name));
     sql_bytes(rows, 6, ret_target->generation.attempt.body.bytes, HASH_SIZE);
     ret_target->generation.attempt.sequence = (uint64_t)sql_number(rows, 7);
     sql_bytes(rows, 8, ret_target->generation.start.bytes, NONCE_SIZE);
-    sql_text(rows, 10, ret_target->reason, sizeof(ret_target->reason));
+    sql_text(rows, 11, ret_target->reason, sizeof(ret_target->reason));
     return true;
 }
 
@@ -126,7 +129,7 @@ static bool read_targets(struct store *store, struct rollout_record *record, str
 
     if (!sql_query(store->db, &rows, err,
                    "SELECT name, stage, wants, says, in_doubt, listed, body, sequence, start,"
-                   " cause, reason"
+                   " receipt, cause, reason"
                    " FROM targets WHERE rollout = ? ORDER BY position",
                    "i", (int64_t)record->id))
         return false;
