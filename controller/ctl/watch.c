@@ -13,12 +13,12 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/render.h"
 
-enum { POLL_MS = 300, UNREACHABLE_MAX = 20 };
+enum { POLL_MS = 300, UNREACHABLE_MAX = 20, LINE_SIZE = 2 * SENTENCE_SIZE };
 
 /* What was printed last, so that only news are. */
 struct news {
-    char sentence[SENTENCE_SIZE + 32];
-    char nodes[NODES_MAX][SENTENCE_SIZE + 32];
+    char sentence[LINE_SIZE];
+    char nodes[NODES_MAX][LINE_SIZE];
     size_t proofs_count;
     bool live; /* a line that is kept up to date stands on the terminal */
 };
@@ -98,7 +98,7 @@ static void tell_nodes(struct news *news, const json_t *nodes)
     for (size_t i = 0; i < json_array_size(nodes) && i < NODES_MAX; i++) {
         const json_t *node = json_array_get(nodes, i);
         const char *sentence = field_plain(field_text(node, "sentence"));
-        char line[SENTENCE_SIZE + 32];
+        char line[LINE_SIZE];
 
         snprintf(line, sizeof(line), "stage %lld  %.60s  %.20s%s%.140s",
                  field_number(node, "stage"), field_plain(field_text(node, "name")),
@@ -128,7 +128,7 @@ static void show_live(struct news *news, const json_t *rollout)
 
 static void tell_news(struct news *news, const json_t *rollout)
 {
-    char line[SENTENCE_SIZE + 32];
+    char line[LINE_SIZE];
 
     tell_nodes(news, field_array(rollout, "nodes"));
     tell_proofs(news, field_array(rollout, "proofs"));

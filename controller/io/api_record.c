@@ -1,0 +1,205 @@
+/*
+ * api_record: holds, the audit, receipts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/io/api_parts.h"
+
+enum { AUDIT_LIMIT = 100, AUDIT_LIMIT_MAX = 1000 };
+
+/* ---- holds -----------------------------------------------------------------------------------
+ */
+
+void api_get_holds(struct api *api, struct http_call *call, const char *word)
+{
+    const struct holds *holds = &api->desk->holds;
+    json_t *list = json_array();
+
+    (void)word;
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (hold_is_active(&holds->list[i], clock_unix()))
+            json_array_append_new(list, json_hold(&holds->list[i]));
+    }
+    api_answer_json(call, 200, json_pack("{s:o}", "holds", list));
+}
+
+static bool read_wanted(struct http_call *call, const json_t *body, struct hold *hold)
+{
+    const json_t *until = json_object_get(body, "until");
+    struct err err = ERR_INIT;
+    char kind[NAME_SIZE];
+
+    memset(hold, 0, sizeof(*hold));
+    if (!api_read_text(call, body, "kind", kind, sizeof(kind)) ||
+        !api_read_text(call, body, "scope", hold->scope, sizeof(hold->scope)) ||
+        !api_read_text(call, body, "reason", hold->reason, sizeof(hold->reason)))
+        return false;
+    if (!text_equal(kind, hold_kind_name(HOLD_FREEZE)))
+        err_set(&err, ERR_INPUT, "kind '%.40s': accepted is %s", kind, hold_kind_name(HOLD_FREEZE));
+    else if (until != NULL && !json_is_integer(until))
+        err_set(&err, ERR_INPUT, "until: accepted are unix seconds, 0 for no end");
+    hold->kind = HOLD_FREEZE;
+    hold->until = json_integer_value(until);
+    text_copy(hold->by, sizeof(hold->by), http_who(call));
+    if (err.kind == ERR_NONE)
+        return true;
+    api_refuse(call, &err);
+    return false;
+}
+
+static bool keep_hold(struct api *api, const struct hold *hold, const char *by, const char *done)
+{
+    struct desk *desk = api->desk;
+    struct err err = ERR_INIT;
+
+    return desk_begin(desk, STORE_FULL) &&
+           desk_kept(desk, store_put_hold(desk->store, hold, &err), &err) &&
+           desk_audit(desk, by, "hold", hold->scope, "%s %llu %s", hold_kind_name(hold->kind),
+                      (unsigned long long)hold->id, done) &&
+           desk_commit(desk);
+}
+
+void api_post_hold(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_JSON json_t *body = api_read_json(call);
+    const struct hold *hold;
+    struct hold wanted;
+    struct err err = ERR_INIT;
+    char done[REASON_SIZE + 16];
+
+    (void)word;
+    if (body == NULL || !read_wanted(call, body, &wanted))
+        return;
+    hold = holds_add_freeze(&api->desk->holds, &wanted, clock_unix(), &err);
+    if (hold == NULL) {
+        api_refuse(call, &err);
+        return;
+    }
+    snprintf(done, sizeof(done), "put: %s", hold->reason);
+    if (!keep_hold(api, hold, http_who(call), done)) {
+        api_refuse(call, &api->desk->failure);
+        return;
+    }
+    lead_freeze(api->lead, hold);
+    api_answer_json(call, 201, json_hold(hold));
+}
+
+static const struct hold *find_hold(const struct holds *holds, uint64_t id)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].id == id)
+            return &holds->list[i];
+    }
+    return NULL;
+}
+
+void api_delete_hold(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_JSON json_t *body = NULL;
+    const struct hold *hold;
+    struct err err = ERR_INIT;
+    char reason[REASON_SIZE];
+    char done[REASON_SIZE + 16];
+    uint64_t id;
+
+    if (!api_read_number(call, "hold", word, &id))
+        return;
+    body = api_read_json(call);
+    if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)))
+        return;
+    if (!holds_lift(&api->desk->holds, id, &err)) {
+        api_refuse(call, &err);
+        return;
+    }
+    hold = find_hold(&api->desk->holds, id);
+    snprintf(done, sizeof(done), "lifted: %s", reason);
+    if (hold == NULL || !keep_hold(api, hold, http_who(call), done))
+        api_refuse(call, &api->desk->failure);
+    else
+        api_answer_json(call, 200, json_hold(hold));
+}
+
+/* ---- audit -----------------------------------------------------------------------------------
+ */
+
+static bool read_query(struct http_call *call, const char *key, uint64_t *number)
+{
+    const char *given = http_query(call, key);
+
+    return given == NULL || api_read_number(call, key, given, number);
+}
+
+static json_t *audit_page(const struct desk *desk, uint64_t after, uint64_t limit, struct err *err)
+{
+    AUTO_FREE struct audit_row *rows = mem_alloc(AUDIT_LIMIT_MAX, sizeof(*rows));
+    json_t *list;
+    size_t count;
+
+    if (!store_read_audit(desk->store, after, rows, limit, &count, err))
+        return NULL;
+    list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_entry(&rows[i]));
+    return list;
+}
+
+void api_get_audit(struct api *api, struct http_call *call, const char *word)
+{
+    const struct audit_row *last = &api->desk->audit;
+    uint64_t after = 0;
+    uint64_t limit = AUDIT_LIMIT;
+    struct err err = ERR_INIT;
+    json_t *list;
+
+    (void)word;
+    if (!read_query(call, "after", &after) || !read_query(call, "limit", &limit))
+        return;
+    if (limit == 0 || limit > AUDIT_LIMIT_MAX) {
+        err_set(&err, ERR_INPUT, "limit %llu: accepted are 1 to %d", (unsigned long long)limit,
+                AUDIT_LIMIT_MAX);
+        api_refuse(call, &err);
+        return;
+    }
+    list = audit_page(api->desk, after, limit, &err);
+    if (list == NULL)
+        api_refuse(call, &err);
+    else
+        api_answer_json(
+            call, 200,
+            json_pack("{s:o, s:o}", "entries", list, "head",
+                      last->index > 0 ? json_hex(last->hash.bytes, HASH_SIZE) : json_string("")));
+}
+
+/* ---- receipts --------------------------------------------------------------------------------
+ */
+
+static void add_receipt(void *context, uint64_t index, struct bytes envelope)
+{
+    json_t *receipt = json_receipt(index, envelope);
+
+    if (receipt != NULL)
+        json_array_append_new(context, receipt);
+}
+
+void api_get_receipts(struct api *api, struct http_call *call, const char *word)
+{
+    json_t *list = json_array();
+    struct err err = ERR_INIT;
+    uint64_t after = 0;
+
+    (void)word;
+    if (!read_query(call, "after", &after)) {
+        json_decref(list);
+        return;
+    }
+    if (store_read_receipts(api->desk->store, after, add_receipt, list, &err)) {
+        api_answer_json(call, 200, json_pack("{s:o}", "receipts", list));
+        return;
+    }
+    json_decref(list);
+    api_refuse(call, &err);
+}

@@ -1,0 +1,184 @@
+/*
+ * api_rollout: rollouts, and taking back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/name.h"
+#include "common/core/text.h"
+#include "controller/io/api_parts.h"
+
+enum { ROLLOUTS_MAX = 200 };
+
+static json_t *show(const struct api *api, uint64_t id, bool in_full, struct err *err)
+{
+    const struct led *led = lead_find(api->lead, id);
+
+    return led != NULL ? json_rollout_led(api->desk, led, in_full)
+                       : json_rollout_stored(api->desk, id, in_full, err);
+}
+
+static void answer_rollout(const struct api *api, struct http_call *call, uint64_t id)
+{
+    struct err err = ERR_INIT;
+    json_t *rollout = show(api, id, true, &err);
+
+    if (rollout != NULL)
+        api_answer_json(call, 200, rollout);
+    else
+        api_refuse(call, &err);
+}
+
+void api_get_rollouts(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_FREE uint64_t *ids = mem_alloc(ROLLOUTS_MAX, sizeof(*ids));
+    AUTO_JSON json_t *list = json_array();
+    struct err err = ERR_INIT;
+    size_t count;
+
+    (void)word;
+    if (!store_list_rollouts(api->desk->store, ids, ROLLOUTS_MAX, &count, &err)) {
+        api_refuse(call, &err);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        json_t *rollout = show(api, ids[i], false, &err);
+
+        if (rollout == NULL) {
+            api_refuse(call, &err);
+            return;
+        }
+        json_array_append_new(list, rollout);
+    }
+    api_answer_json(call, 200, json_pack("{s:O}", "rollouts", list));
+}
+
+void api_get_rollout(struct api *api, struct http_call *call, const char *word)
+{
+    uint64_t id;
+
+    if (api_read_number(call, "rollout", word, &id))
+        answer_rollout(api, call, id);
+}
+
+/* An order to a rollout that is not there is 404, to one that is over 409. */
+static bool exists(const struct api *api, struct http_call *call, const char *word,
+                   uint64_t *ret_id)
+{
+    struct err err = ERR_INIT;
+    json_t *rollout;
+
+    if (!api_read_number(call, "rollout", word, ret_id))
+        return false;
+    rollout = show(api, *ret_id, false, &err);
+    json_decref(rollout);
+    if (rollout == NULL)
+        api_refuse(call, &err);
+    return rollout != NULL;
+}
+
+void api_post_next(struct api *api, struct http_call *call, const char *word)
+{
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    if (!exists(api, call, word, &id))
+        return;
+    if (lead_next(api->lead, id, http_who(call), &err))
+        answer_rollout(api, call, id);
+    else
+        api_refuse(call, &err);
+}
+
+void api_post_abort(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_JSON json_t *body = NULL;
+    struct err err = ERR_INIT;
+    char reason[REASON_SIZE];
+    uint64_t id;
+
+    if (!exists(api, call, word, &id))
+        return;
+    body = api_read_json(call);
+    if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)))
+        return;
+    if (lead_abort(api->lead, id, http_who(call), reason[0] != '\0' ? reason : "by the operator",
+                   &err))
+        answer_rollout(api, call, id);
+    else
+        api_refuse(call, &err);
+}
+
+/* ---- emergency -------------------------------------------------------------------------------
+ */
+
+static bool read_names(struct http_call *call, const json_t *body, char (*names)[NAME_SIZE],
+                       size_t *ret_count)
+{
+    const json_t *list = json_object_get(body, "nodes");
+    struct err err = ERR_INIT;
+
+    *ret_count = 0;
+    if (list != NULL && (!json_is_array(list) || json_array_size(list) > NODES_MAX)) {
+        err_set(&err, ERR_INPUT, "nodes: accepted are at most %d names", NODES_MAX);
+        api_refuse(call, &err);
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+
+        if (!name_check("nodes", name != NULL ? name : "", &err)) {
+            api_refuse(call, &err);
+            return false;
+        }
+        text_copy(names[(*ret_count)++], NAME_SIZE, name);
+    }
+    return true;
+}
+
+static void answer_rollback(struct api *api, struct http_call *call, unsigned status)
+{
+    api_answer_json(call, status, json_rollback(lead_backs(api->lead)));
+}
+
+static void pass_order(struct api *api, struct http_call *call)
+{
+    struct err err = ERR_INIT;
+
+    if (lead_pass_order(api->lead, http_body(call), http_who(call), &err))
+        answer_rollback(api, call, 202);
+    else
+        api_refuse(call, &err);
+}
+
+void api_post_emergency(struct api *api, struct http_call *call, const char *word)
+{
+    const char *is_signed = http_query(call, "signed");
+    AUTO_FREE char(*names)[NAME_SIZE] = mem_alloc(NODES_MAX, NAME_SIZE);
+    AUTO_JSON json_t *body = NULL;
+    struct err err = ERR_INIT;
+    char reason[REASON_SIZE];
+    size_t count;
+
+    (void)word;
+    if (is_signed != NULL && text_equal(is_signed, "1")) {
+        pass_order(api, call);
+        return;
+    }
+    body = api_read_json(call);
+    if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)) ||
+        !read_names(call, body, names, &count))
+        return;
+    if (lead_emergency(api->lead, names, count, http_who(call),
+                       reason[0] != '\0' ? reason : "emergency rollback", &err))
+        answer_rollback(api, call, 202);
+    else
+        api_refuse(call, &err);
+}
+
+void api_get_emergency(struct api *api, struct http_call *call, const char *word)
+{
+    (void)word;
+    answer_rollback(api, call, 200);
+}

@@ -1,0 +1,281 @@
+/*
+ * desk: what the controller works with: files, store, audit.
+ */
+#include "controller/io/desk.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+#include "common/io/log.h"
+
+enum { AUDIT_PAGE = 256, CHECKS_ROOM = 2 * CHECKS_MAX + NODES_MAX };
+
+/* ---- failing ---------------------------------------------------------------------------------
+ */
+
+bool desk_kept(struct desk *desk, bool done, const struct err *err)
+{
+    if (done)
+        return true;
+    store_cancel(desk->store);
+    desk->writing = false;
+    if (!desk->failed)
+        desk->failure = *err;
+    desk->failed = true;
+    return false;
+}
+
+bool desk_begin(struct desk *desk, enum store_durability durability)
+{
+    struct err err = ERR_INIT;
+
+    if (desk->failed)
+        return false;
+    desk->writing = desk_kept(desk, store_begin(desk->store, durability, &err), &err);
+    return desk->writing;
+}
+
+bool desk_commit(struct desk *desk)
+{
+    struct err err = ERR_INIT;
+
+    if (desk->failed)
+        return false;
+    desk->writing = false;
+    return desk_kept(desk, store_commit(desk->store, &err), &err);
+}
+
+/* ---- the audit -------------------------------------------------------------------------------
+ */
+
+static bool add_row(struct desk *desk, const struct audit_entry *entry)
+{
+    const struct audit_row *last = desk->audit.index > 0 ? &desk->audit : NULL;
+    struct err err = ERR_INIT;
+    struct audit_row row;
+
+    audit_append(last, entry, sign_hash, &row);
+    if (!desk_kept(desk, store_add_audit(desk->store, &row, &err), &err))
+        return false;
+    desk->audit = row;
+    return true;
+}
+
+bool desk_audit(struct desk *desk, const char *who, const char *what, const char *subject,
+                const char *format, ...)
+{
+    char text[AUDIT_TEXT_SIZE];
+    struct audit_entry entry = {clock_unix(), who, what, subject, text};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    log_info("%s %s: %s", what, subject, text);
+    if (desk->writing)
+        return add_row(desk, &entry);
+    return desk_begin(desk, STORE_FULL) && add_row(desk, &entry) && desk_commit(desk);
+}
+
+/* Every row since the first: one that was altered is found before anything is led. */
+static bool check_audit(struct desk *desk, struct err *err)
+{
+    AUTO_FREE struct audit_row *rows = mem_alloc(AUDIT_PAGE, sizeof(*rows));
+    struct audit_row last = {.index = 0};
+    size_t count;
+
+    do {
+        if (!store_read_audit(desk->store, last.index, rows, AUDIT_PAGE, &count, err))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (!audit_check(last.index > 0 ? &last : NULL, &rows[i], sign_hash, err))
+                return err_wrap(err, "the audit was tampered with, or the database is damaged");
+            last = rows[i];
+        }
+    } while (count == AUDIT_PAGE);
+    desk->audit = last;
+    return true;
+}
+
+/* ---- files -----------------------------------------------------------------------------------
+ */
+
+bool desk_read_fleet(struct desk *desk, struct err *err)
+{
+    AUTO_FREE struct fleet_file *file = mem_alloc(1, sizeof(*file));
+    struct wire_bytes text = {NULL, 0};
+
+    if (!file_read(desk->fleet_path, YAML_SIZE_MAX, &text.data, &text.len, err))
+        return false;
+    if (!config_parse_fleet(desk->fleet_path, wire_lend(&text), file, err)) {
+        wire_bytes_done(&text);
+        return false;
+    }
+    *desk->file = *file;
+    wire_bytes_done(&desk->file_text);
+    desk->file_text = text;
+    sign_hash(text.data, text.len, &desk->file_hash);
+    return true;
+}
+
+static bool read_trust(struct desk *desk, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes text = {NULL, 0};
+    char path[PATH_SIZE];
+
+    return file_join(path, sizeof(path), desk->state, "trust.yaml", err) &&
+           file_read(path, YAML_SIZE_MAX, &text.data, &text.len, err) &&
+           config_parse_trust(path, wire_lend(&text), desk->trust, err);
+}
+
+bool desk_verify_operator(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
+                          char *ret_name, struct err *err)
+{
+    for (uint32_t i = 0; i < desk->trust->keys_count; i++) {
+        const struct trust_key *key = &desk->trust->keys[i];
+        struct err reason = ERR_INIT;
+
+        if (wire_verify(envelope, domain, &key->key, &reason)) {
+            text_copy(ret_name, NAME_SIZE, key->name);
+            return true;
+        }
+    }
+    return err_set(err, ERR_DENIED,
+                   "it is not signed by an operator or approver of %s/trust.yaml (%u keys)",
+                   desk->state, desk->trust->keys_count);
+}
+
+static void use_roster(struct desk *desk, const struct roster *roster, struct bytes envelope)
+{
+    *desk->roster = *roster;
+    wire_bytes_done(&desk->roster_envelope);
+    desk->roster_envelope =
+        (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
+    fleet_keep_roster(&desk->fleet, roster);
+    for (uint32_t i = 0; i < roster->entries_count; i++)
+        fleet_put(&desk->fleet, roster->entries[i].name, roster->entries[i].witness_only);
+}
+
+static bool read_roster(struct desk *desk, struct err *err)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    char path[PATH_SIZE];
+    char name[NAME_SIZE];
+
+    if (!file_join(path, sizeof(path), desk->state, "roster", err))
+        return false;
+    if (!file_read(path, MANIFEST_SIZE_MAX, &envelope.data, &envelope.len, err)) {
+        if (err->kind != ERR_MISSING)
+            return false;
+        *err = (struct err)ERR_INIT;
+        return true;
+    }
+    if (!desk_verify_operator(desk, wire_lend(&envelope), SIGN_ROSTER, name, err) ||
+        !wire_decode_roster(wire_lend(&envelope), roster, err))
+        return err_wrap(err, "%s", path);
+    use_roster(desk, roster, wire_lend(&envelope));
+    return true;
+}
+
+bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    char path[PATH_SIZE];
+    char name[NAME_SIZE];
+
+    if (!wire_decode_roster(envelope, roster, err) ||
+        !desk_verify_operator(desk, envelope, SIGN_ROSTER, name, err))
+        return err_wrap(err, "roster");
+    if (roster->version <= desk->roster->version)
+        return err_set(err, ERR_CONFLICT, "roster version %llu: accepted are %llu or higher",
+                       (unsigned long long)roster->version,
+                       (unsigned long long)desk->roster->version + 1);
+    if (!file_join(path, sizeof(path), desk->state, "roster", err) ||
+        !file_write(path, envelope.data, envelope.len, 0600, err))
+        return false;
+    use_roster(desk, roster, envelope);
+    return desk_audit(desk, name, "roster", "fleet", "version %llu, %u entries",
+                      (unsigned long long)roster->version, roster->entries_count) ||
+           err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+}
+
+/* ---- life ------------------------------------------------------------------------------------
+ */
+
+static bool open_store(struct desk *desk, const char *store_path, struct err *err)
+{
+    char path[PATH_SIZE];
+
+    if (store_path == NULL) {
+        if (!file_join(path, sizeof(path), desk->state, "controller.db", err))
+            return false;
+        store_path = path;
+    }
+    desk->store = store_open(store_path, err);
+    return desk->store != NULL && check_audit(desk, err) &&
+           store_read_fleet(desk->store, &desk->fleet, err) &&
+           store_read_holds(desk->store, &desk->holds, err);
+}
+
+bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
+               const char *store_path, struct err *err)
+{
+    memset(desk, 0, sizeof(*desk));
+    text_copy(desk->state, sizeof(desk->state), directory);
+    text_copy(desk->fleet_path, sizeof(desk->fleet_path), fleet_path);
+    desk->file = mem_alloc(1, sizeof(*desk->file));
+    desk->trust = mem_alloc(1, sizeof(*desk->trust));
+    desk->roster = mem_alloc(1, sizeof(*desk->roster));
+    fleet_init(&desk->fleet);
+    desk->holds = (struct holds){1, 0, mem_alloc(HOLDS_MAX, sizeof(struct hold))};
+    if (read_trust(desk, err) && desk_read_fleet(desk, err) && read_roster(desk, err) &&
+        open_store(desk, store_path, err))
+        return true;
+    desk_close(desk);
+    return false;
+}
+
+void desk_close(struct desk *desk)
+{
+    store_close(desk->store);
+    free(desk->holds.list);
+    fleet_done(&desk->fleet);
+    wire_bytes_done(&desk->roster_envelope);
+    wire_bytes_done(&desk->file_text);
+    free(desk->roster);
+    free(desk->trust);
+    free(desk->file);
+    memset(desk, 0, sizeof(*desk));
+}
+
+/* ---- parts -----------------------------------------------------------------------------------
+ */
+
+struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count)
+{
+    struct check *checks = mem_alloc(CHECKS_ROOM, sizeof(*checks));
+    size_t count = fleet_file_checks(desk->file, node, checks, CHECKS_ROOM);
+
+    *ret_count = count < CHECKS_ROOM ? count : CHECKS_ROOM;
+    return checks;
+}
+
+bool desk_quarantine(struct desk *desk, const struct receipt *receipt, const struct hash *hash)
+{
+    struct err err = ERR_INIT;
+
+    holds_add_quarantine(&desk->holds, receipt, hash, clock_unix());
+    for (uint32_t i = 0; i < desk->holds.count; i++) {
+        if (hash_equal(&desk->holds.list[i].receipt, hash) &&
+            !desk_kept(desk, store_put_hold(desk->store, &desk->holds.list[i], &err), &err))
+            return false;
+    }
+    return true;
+}

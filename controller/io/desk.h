@@ -1,0 +1,64 @@
+/*
+ * desk: what the controller works with: what root and the operators wrote (fleet.yaml, trust.yaml,
+ * the signed roster), what is known of the fleet, the holds, and the store behind them.
+ *
+ * One thread owns it. A store that fails to write leaves memory ahead of the disk: the desk is then
+ * failed, nothing may leave any more, and the process ends; systemd begins again from the disk.
+ */
+#ifndef CONTROLLER_IO_DESK_H
+#define CONTROLLER_IO_DESK_H
+
+#include "common/io/config.h"
+#include "controller/io/store.h"
+
+struct desk {
+    char state[PATH_SIZE], fleet_path[PATH_SIZE];
+    struct fleet_file *file;
+    struct wire_bytes file_text; /* as it was read */
+    struct hash file_hash;
+    struct trust *trust;
+    struct roster *roster; /* version 0: none yet */
+    struct wire_bytes roster_envelope;
+    struct fleet fleet; /* a member for each entry of the roster */
+    struct holds holds;
+    struct store *store;
+    struct audit_row audit; /* the last row; index 0: none */
+    bool writing;           /* between desk_begin and desk_commit */
+    bool failed;
+    struct err failure;
+};
+
+/* Reads DIRECTORY/trust.yaml, DIRECTORY/roster (may be missing), fleet_path, and opens
+ * DIRECTORY/controller.db (":memory:" as store_path in tests). The audit's chain must hold. */
+bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
+               const char *store_path, struct err *err);
+void desk_close(struct desk *desk);
+
+/* Reads fleet.yaml again. The old one stays when it is not accepted. */
+bool desk_read_fleet(struct desk *desk, struct err *err);
+
+/* A roster that an operator of trust.yaml signed, newer than the one that is there; written to the
+ * disk before it is used. */
+bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err);
+
+/* Whether an operator of trust.yaml signed it, in that domain; ret_name (NAME_SIZE) is whose. */
+bool desk_verify_operator(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
+                          char *ret_name, struct err *err);
+
+/* One transaction at a time. False: the desk has failed. */
+bool desk_begin(struct desk *desk, enum store_durability durability);
+bool desk_commit(struct desk *desk);
+/* Takes what a store_ function returned; a failure fails the desk. Returns done. */
+bool desk_kept(struct desk *desk, bool done, const struct err *err);
+
+/* Adds a row to the audit: in the open transaction, or in one of its own. */
+bool desk_audit(struct desk *desk, const char *who, const char *what, const char *subject,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The checks of one node or witness; the caller frees them. */
+struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count);
+
+/* Puts every active quarantine of this receipt into the holds and the store. */
+bool desk_quarantine(struct desk *desk, const struct receipt *receipt, const struct hash *hash);
+
+#endif

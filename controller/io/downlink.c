@@ -1,0 +1,369 @@
+/*
+ * downlink: the agents' connections and their parked polls.
+ */
+#include "controller/io/downlink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "controller/io/downlink_parts.h"
+
+enum { CONTEXTS = 6 * NODES_MAX, TICK_MS = 1000 };
+
+/* What a library thread hands over. */
+struct arrival {
+    uint32_t pipe;
+    struct bytes bytes; /* lent until the request is answered */
+    struct link_request *request;
+    bool connected;
+};
+
+/* ---- answers ---------------------------------------------------------------------------------
+ */
+
+void downlink_answer(struct link_request *request, const struct session_reply *reply)
+{
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_session_reply(reply);
+
+    link_request_answer(request, wire_lend(&bytes));
+}
+
+void downlink_deny(struct link_request *request, const char *reason, bool hello_again)
+{
+    AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
+
+    reply->kind = ANSWER_DENY;
+    reply->hello_again = hello_again;
+    text_copy(reply->reason, sizeof(reply->reason), reason);
+    downlink_answer(request, reply);
+}
+
+static bool was_told(struct downlink *downlink, const char *text)
+{
+    mono_t now = clock_now();
+    struct refusal *fresh = &downlink->refusals[downlink->refusals_next % REFUSALS_MAX];
+
+    for (uint32_t i = 0; i < REFUSALS_MAX; i++) {
+        struct refusal *known = &downlink->refusals[i];
+
+        if (text_equal(known->text, text) && now < known->at + REFUSAL_AGAIN_MS)
+            return true;
+    }
+    downlink->refusals_next++;
+    text_copy(fresh->text, sizeof(fresh->text), text);
+    fresh->at = now;
+    return false;
+}
+
+void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason)
+{
+    char text[REASON_SIZE];
+
+    text_copy(text, sizeof(text), reason->text);
+    if (!was_told(downlink, text))
+        desk_audit(downlink->desk, name[0] != '\0' ? name : "unknown", "refused",
+                   name[0] != '\0' ? name : "unknown", "%s", text);
+}
+
+static void answer_nothing(struct link_request *request)
+{
+    AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
+
+    reply->kind = ANSWER_COMMAND;
+    reply->command = COMMAND_NOTHING;
+    downlink_answer(request, reply);
+}
+
+/* ---- polls -----------------------------------------------------------------------------------
+ */
+
+static struct link_request *take_parked(struct pipe *pipe)
+{
+    struct link_request *request = pipe->parked;
+
+    pipe->parked = NULL;
+    return request;
+}
+
+static struct pipe *newest_parked(const struct downlink *downlink, const char *node)
+{
+    struct pipe *found = NULL;
+
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (pipe->bound && pipe->parked != NULL && text_equal(pipe->name, node) &&
+            (found == NULL || pipe->order > found->order))
+            found = pipe;
+    }
+    return found;
+}
+
+/* Delivers what waits for that node, if one of its polls is parked. */
+static void deliver(struct downlink *downlink, const char *node)
+{
+    struct pipe *pipe = newest_parked(downlink, node);
+    AUTO_WIRE struct wire_bytes reply = {NULL, 0};
+
+    if (downlink->desk->failed || pipe == NULL ||
+        !outbox_next(downlink->outbox, node, clock_now(), &reply))
+        return;
+    link_request_answer(take_parked(pipe), wire_lend(&reply));
+}
+
+static void wake(void *context, const char *node)
+{
+    deliver(context, node);
+}
+
+static void poll(struct downlink *downlink, struct pipe *pipe, uint64_t acknowledged,
+                 struct link_request *request)
+{
+    if (pipe->parked != NULL)
+        answer_nothing(take_parked(pipe));
+    pipe->parked = request;
+    pipe->parked_at = clock_now();
+    outbox_acknowledge(downlink->outbox, pipe->name, acknowledged);
+    deliver(downlink, pipe->name);
+}
+
+/* ---- connections -----------------------------------------------------------------------------
+ */
+
+static struct pipe *find_pipe(const struct downlink *downlink, uint32_t id)
+{
+    struct pipe *pipe = downlink->pipes;
+
+    while (pipe != NULL && pipe->id != id)
+        pipe = pipe->next;
+    return pipe;
+}
+
+static void add_pipe(struct downlink *downlink, uint32_t id)
+{
+    struct pipe *pipe;
+
+    if (downlink->pipes_count == PIPES_MAX) {
+        log_warning("%d connections are open, closing the newest", PIPES_MAX);
+        link_server_close_pipe(downlink->server, id);
+        return;
+    }
+    pipe = mem_alloc(1, sizeof(*pipe));
+    pipe->id = id;
+    pipe->order = downlink->order_next++;
+    pipe->heard_at = clock_now();
+    pipe->next = downlink->pipes;
+    downlink->pipes = pipe;
+    downlink->pipes_count++;
+}
+
+static bool has_session(const struct downlink *downlink, const char *name)
+{
+    for (const struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (pipe->bound && text_equal(pipe->name, name))
+            return true;
+    }
+    return false;
+}
+
+static void lose_session(struct downlink *downlink, const char *name)
+{
+    struct fleet_member *member = fleet_find(&downlink->desk->fleet, name);
+
+    if (has_session(downlink, name))
+        return;
+    log_info("%s: its last connection is gone", name);
+    if (member != NULL)
+        member->connected = false;
+    lead_take_lost(downlink->lead, name);
+}
+
+static void remove_pipe(struct downlink *downlink, uint32_t id)
+{
+    struct pipe **at = &downlink->pipes;
+    struct pipe *pipe;
+
+    while (*at != NULL && (*at)->id != id)
+        at = &(*at)->next;
+    pipe = *at;
+    if (pipe == NULL)
+        return;
+    *at = pipe->next;
+    downlink->pipes_count--;
+    if (pipe->parked != NULL)
+        link_request_drop(pipe->parked);
+    if (pipe->bound)
+        lose_session(downlink, pipe->name);
+    free(pipe);
+}
+
+/* ---- requests --------------------------------------------------------------------------------
+ */
+
+static void dispatch(struct downlink *downlink, struct pipe *pipe,
+                     const struct session_request *asked, struct link_request *request)
+{
+    struct fleet_member *member = NULL;
+
+    if (pipe->bound) {
+        member = fleet_find(&downlink->desk->fleet, pipe->name);
+        pipe->heard_at = clock_now();
+    }
+    if (member != NULL)
+        fleet_hear(member, pipe->heard_at, clock_unix());
+    if (asked->kind == ASK_HELLO_BEGIN)
+        downlink_hello_begin(downlink, pipe, asked, request);
+    else if (asked->kind == ASK_HELLO)
+        downlink_hello(downlink, pipe, asked, request);
+    else if (member == NULL)
+        downlink_deny(request, "this connection is not bound to a name: hello first", true);
+    else if (asked->kind == ASK_POLL)
+        poll(downlink, pipe, asked->id, request);
+    else
+        downlink_report(downlink, pipe, asked, request);
+}
+
+static void take_request(void *context, void *item)
+{
+    struct downlink *downlink = context;
+    AUTO_FREE struct arrival *arrival = item;
+    AUTO_FREE struct session_request *asked = mem_alloc(1, sizeof(*asked));
+    struct pipe *pipe = find_pipe(downlink, arrival->pipe);
+    struct err err = ERR_INIT;
+
+    if (downlink->closing)
+        return; /* the server frees what is open */
+    if (pipe == NULL || downlink->desk->failed) {
+        link_request_drop(arrival->request);
+        return;
+    }
+    if (!wire_decode_session_request(arrival->bytes, asked, &err)) {
+        log_warning("%s: a request of %zu bytes is not accepted (%s), closing its connection",
+                    pipe->bound ? pipe->name : "a connection", arrival->bytes.len, err.text);
+        downlink_deny(arrival->request, err.text, false);
+        link_server_close_pipe(downlink->server, arrival->pipe);
+        return;
+    }
+    dispatch(downlink, pipe, asked, arrival->request);
+    session_request_done(asked);
+}
+
+static void take_pipe(void *context, void *item)
+{
+    struct downlink *downlink = context;
+    AUTO_FREE struct arrival *arrival = item;
+
+    if (downlink->closing)
+        return;
+    if (arrival->connected)
+        add_pipe(downlink, arrival->pipe);
+    else
+        remove_pipe(downlink, arrival->pipe);
+}
+
+/* On the library's threads: these two only queue. */
+static void on_request(void *context, uint32_t pipe, struct bytes bytes,
+                       struct link_request *request)
+{
+    struct downlink *downlink = context;
+    struct arrival *arrival = mem_alloc(1, sizeof(*arrival));
+
+    *arrival = (struct arrival){.pipe = pipe, .bytes = bytes, .request = request};
+    inbox_post(downlink->inbox, take_request, downlink, arrival);
+}
+
+static void on_pipe(void *context, uint32_t pipe, bool connected)
+{
+    struct downlink *downlink = context;
+    struct arrival *arrival = mem_alloc(1, sizeof(*arrival));
+
+    *arrival = (struct arrival){.pipe = pipe, .connected = connected};
+    inbox_post(downlink->inbox, take_pipe, downlink, arrival);
+}
+
+/* ---- time ------------------------------------------------------------------------------------
+ */
+
+static void tick(uv_timer_t *timer)
+{
+    struct downlink *downlink = timer->data;
+    mono_t now = clock_now();
+
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (pipe->parked != NULL && now >= pipe->parked_at + FLEET_HEARTBEAT_MS)
+            answer_nothing(take_parked(pipe));
+        if (pipe->parked != NULL)
+            deliver(downlink, pipe->name);
+        if (now >= pipe->heard_at + SILENT_MS) {
+            pipe->heard_at = now;
+            link_server_close_pipe(downlink->server, pipe->id);
+        }
+    }
+}
+
+void downlink_tell_checks(struct downlink *downlink)
+{
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (!pipe->bound)
+            continue;
+        if (roster_find(downlink->desk->roster, pipe->name) != NULL) {
+            downlink_put_checks(downlink, pipe->name);
+            continue;
+        }
+        log_info("%s is not in the roster any more, closing its connection", pipe->name);
+        link_server_close_pipe(downlink->server, pipe->id);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------
+ */
+
+struct downlink *downlink_open(const struct downlink_options *options, struct err *err)
+{
+    struct downlink *downlink = mem_alloc(1, sizeof(*downlink));
+    struct link_server_options server = {.url = options->url,
+                                         .tls = options->tls,
+                                         .contexts_count = CONTEXTS,
+                                         .request_fn = on_request,
+                                         .pipe_fn = on_pipe,
+                                         .context = downlink};
+
+    downlink->desk = options->desk;
+    downlink->outbox = options->outbox;
+    downlink->fresh = options->fresh;
+    downlink->lead = options->lead;
+    downlink->inbox = options->inbox;
+    text_copy(downlink->name, sizeof(downlink->name), options->name);
+    downlink->server = link_server_new(&server, err);
+    if (downlink->server == NULL) {
+        free(downlink);
+        return NULL;
+    }
+    outbox_set_wake(downlink->outbox, wake, downlink);
+    uv_timer_init(options->loop, &downlink->timer);
+    downlink->timer.data = downlink;
+    uv_timer_start(&downlink->timer, tick, TICK_MS, TICK_MS);
+    return downlink;
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void downlink_close(struct downlink *downlink)
+{
+    outbox_set_wake(downlink->outbox, NULL, NULL);
+    downlink->closing = true;
+    link_server_free(downlink->server); /* parked requests with it */
+    inbox_drain(downlink->inbox);
+    while (downlink->pipes != NULL) {
+        struct pipe *pipe = downlink->pipes;
+
+        downlink->pipes = pipe->next;
+        free(pipe);
+    }
+    uv_close((uv_handle_t *)&downlink->timer, closed);
+}

@@ -1,0 +1,211 @@
+/*
+ * downlink_hello: a connection is bound to a name: challenge, signature, stack, welcome.
+ */
+#include <stdlib.h>
+
+#include "common/core/mem.h"
+#include "common/core/name.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "controller/io/downlink_parts.h"
+
+/* ---- first step ------------------------------------------------------------------------------
+ */
+
+static bool check_begin(const struct downlink *downlink, const struct pipe *pipe,
+                        const struct session_request *asked, struct err *err)
+{
+    if (asked->protocol != WIRE_PROTOCOL)
+        return err_set(err, ERR_INPUT, "protocol %u: accepted is %d", asked->protocol,
+                       WIRE_PROTOCOL);
+    if (!name_check("hello of", asked->name, err))
+        return false;
+    if (pipe->bound && !text_equal(pipe->name, asked->name))
+        return err_set(err, ERR_DENIED, "%s on a connection that is bound to %s", asked->name,
+                       pipe->name);
+    if (roster_find(downlink->desk->roster, asked->name) == NULL)
+        return err_set(err, ERR_DENIED,
+                       "%s is not in roster version %llu; `oceanidctl node admit` puts it there",
+                       asked->name, (unsigned long long)downlink->desk->roster->version);
+    return true;
+}
+
+void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,
+                          const struct session_request *asked, struct link_request *request)
+{
+    AUTO_FREE struct session_reply *reply = NULL;
+    struct err err = ERR_INIT;
+
+    if (!check_begin(downlink, pipe, asked, &err)) {
+        downlink_refuse(downlink, name_valid(asked->name) ? asked->name : "", &err);
+        downlink_deny(request, err.text, false);
+        return;
+    }
+    reply = mem_alloc(1, sizeof(*reply));
+    text_copy(pipe->name, sizeof(pipe->name), asked->name);
+    clock_random(pipe->challenge.bytes, NONCE_SIZE);
+    reply->kind = ANSWER_CHALLENGE;
+    reply->challenge = pipe->challenge;
+    downlink_answer(request, reply);
+}
+
+/* ---- second step -----------------------------------------------------------------------------
+ */
+
+static bool check_signature(const struct roster_entry *entry, const struct session_request *asked,
+                            struct err *err)
+{
+    AUTO_WIRE struct wire_bytes payload = wire_challenge_payload(&asked->challenge, asked->name);
+
+    return sign_verify(&entry->agent_key, SIGN_CHALLENGE, wire_lend(&payload), &asked->signature) ||
+           err_set(err, ERR_DENIED,
+                   "%s: the challenge is not signed by its agent key of the roster", asked->name);
+}
+
+/* A challenge serves once, and only on the connection that it was given on. */
+static bool check_hello(const struct downlink *downlink, struct pipe *pipe,
+                        const struct session_request *asked, struct err *err)
+{
+    const struct roster_entry *entry = roster_find(downlink->desk->roster, asked->name);
+    struct nonce challenge = pipe->challenge;
+
+    pipe->challenge = (struct nonce){{0}};
+    if (nonce_is_zero(&challenge) || !nonce_equal(&challenge, &asked->challenge))
+        return err_set(err, ERR_DENIED, "a hello over a challenge that is not out here");
+    if (!text_equal(pipe->name, asked->name))
+        return err_set(err, ERR_DENIED, "a hello of %s over a challenge given to %s", asked->name,
+                       pipe->name);
+    if (entry == NULL)
+        return err_set(err, ERR_DENIED, "%s is not in the roster any more", asked->name);
+    return check_signature(entry, asked, err);
+}
+
+/* False: there is none, or it is no good; the session is good without it. */
+static bool read_stack(struct downlink *downlink, const struct session_request *asked,
+                       struct stack *ret_stack)
+{
+    const struct roster_entry *entry = roster_find(downlink->desk->roster, asked->name);
+    struct bytes envelope = wire_lend(&asked->stack);
+    struct err err = ERR_INIT;
+
+    if (envelope.len == 0 || entry->witness_only)
+        return false;
+    if (wire_verify(envelope, SIGN_STACK, &entry->guard_key, &err) &&
+        wire_decode_stack(envelope, ret_stack, &err)) {
+        if (text_equal(ret_stack->node, asked->name) &&
+            nonce_equal(&ret_stack->challenge, &asked->challenge))
+            return true;
+        err_set(&err, ERR_DENIED, "it is of %s, or over another challenge", ret_stack->node);
+    }
+    err_wrap(&err, "the stack of %s's guard", asked->name);
+    downlink_refuse(downlink, asked->name, &err);
+    return false;
+}
+
+static void welcome(struct downlink *downlink, const char *name, struct link_request *request)
+{
+    AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
+    AUTO_FREE struct check *checks = NULL;
+    size_t count;
+
+    checks = desk_checks(downlink->desk, name, &count);
+    reply->kind = ANSWER_WELCOME;
+    reply->protocol = WIRE_PROTOCOL;
+    reply->checks_count = (uint32_t)(count < CHECKS_MAX ? count : CHECKS_MAX);
+    reply->checks = checks;
+    reply->audit_head = downlink->desk->audit.hash;
+    text_copy(reply->controller, sizeof(reply->controller), downlink->name);
+    downlink_answer(request, reply);
+}
+
+/* Everybody looks at everybody's SSH at rest, himself left out. */
+static uint32_t fill_watches(const struct downlink *downlink, const char *node,
+                             struct watch *watches)
+{
+    const struct fleet_file *file = downlink->desk->file;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < file->nodes_count && count < NODES_MAX; i++) {
+        const struct fleet_node *other = &file->nodes[i];
+
+        if (text_equal(other->name, node) || !address_is_set(&other->ssh.address))
+            continue;
+        text_copy(watches[count].node, NAME_SIZE, other->name);
+        watches[count++].ssh = other->ssh;
+    }
+    return count;
+}
+
+void downlink_put_checks(struct downlink *downlink, const char *node)
+{
+    AUTO_FREE struct session_reply *command = mem_alloc(1, sizeof(*command));
+    size_t count;
+
+    command->command = COMMAND_CHECKS;
+    command->checks = desk_checks(downlink->desk, node, &count);
+    command->checks_count = (uint32_t)(count < CHECKS_MAX ? count : CHECKS_MAX);
+    command->watches = mem_alloc(NODES_MAX, sizeof(*command->watches));
+    command->watches_count = fill_watches(downlink, node, command->watches);
+    outbox_put_take(downlink->outbox, node, command);
+}
+
+static void greet(struct downlink *downlink, struct pipe *pipe, const struct session_request *asked)
+{
+    struct desk *desk = downlink->desk;
+    struct fleet_member *member = fleet_find(&desk->fleet, asked->name);
+    struct err err = ERR_INIT;
+    bool is_first = !member->connected;
+
+    pipe->bound = true;
+    pipe->extra = asked->extra;
+    pipe->heard_at = clock_now();
+    member->connected = true;
+    text_copy(member->version, sizeof(member->version), asked->version);
+    text_copy(member->boot_id, sizeof(member->boot_id), asked->boot_id);
+    fleet_hear(member, pipe->heard_at, clock_unix());
+    if (desk_begin(desk, STORE_REPORT) &&
+        desk_kept(desk, store_put_node(desk->store, member, &err), &err))
+        desk_commit(desk);
+    if (is_first)
+        outbox_clear(downlink->outbox, asked->name);
+    else if (!asked->extra)
+        outbox_send_again(downlink->outbox, asked->name);
+    log_info("%s: connected%s, agent %s", asked->name, asked->extra ? " once more" : "",
+             asked->version);
+}
+
+/* The nonce that waited for a connection dialled after it (docs/protocol.md rules 8 and 9). */
+static void take_nonce(struct downlink *downlink, const struct session_request *asked)
+{
+    struct err err = ERR_INIT;
+
+    if (asked->nonce.len > 0 &&
+        !lead_take_report(downlink->lead, asked->name, wire_lend(&asked->nonce), &err)) {
+        err_wrap(&err, "the nonce in %s's hello", asked->name);
+        downlink_refuse(downlink, asked->name, &err);
+    }
+}
+
+void downlink_hello(struct downlink *downlink, struct pipe *pipe,
+                    const struct session_request *asked, struct link_request *request)
+{
+    AUTO_FREE struct stack *stack = NULL;
+    struct err err = ERR_INIT;
+
+    if (!check_hello(downlink, pipe, asked, &err)) {
+        downlink_refuse(downlink, name_valid(asked->name) ? asked->name : "", &err);
+        downlink_deny(request, err.text, false);
+        return;
+    }
+    stack = mem_alloc(1, sizeof(*stack));
+    greet(downlink, pipe, asked);
+    welcome(downlink, asked->name, request);
+    if (!asked->extra) {
+        downlink_put_checks(downlink, asked->name);
+        outbox_put_snapshot(downlink->outbox, asked->name);
+    }
+    if (read_stack(downlink, asked, stack))
+        lead_take_stack(downlink->lead, asked->name, stack);
+    take_nonce(downlink, asked);
+}

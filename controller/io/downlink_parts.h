@@ -1,0 +1,70 @@
+/*
+ * downlink_parts: what the downlink's files share and nobody else sees.
+ */
+#ifndef CONTROLLER_IO_DOWNLINK_PARTS_H
+#define CONTROLLER_IO_DOWNLINK_PARTS_H
+
+#include "controller/io/downlink.h"
+
+enum {
+    PIPES_MAX = 1024,
+    SILENT_MS = 75000, /* of a bound connection: its polls come at least every 20 s */
+    REFUSALS_MAX = 64,
+    REFUSAL_AGAIN_MS = 60000,
+};
+
+/* One connection. */
+struct pipe {
+    uint32_t id;
+    char name[NAME_SIZE];   /* as it said in its hello begin */
+    bool bound;             /* and proved */
+    bool extra;             /* dialled beside an old one */
+    struct nonce challenge; /* zero: none is out */
+    uint64_t order;         /* the newest is asked first */
+    mono_t heard_at;
+    struct link_request *parked; /* NULL: none */
+    mono_t parked_at;
+    struct pipe *next;
+};
+
+/* The same refusal is told once a minute. */
+struct refusal {
+    char text[REASON_SIZE];
+    mono_t at;
+};
+
+struct downlink {
+    struct desk *desk;
+    struct outbox *outbox;
+    struct fresh *fresh;
+    struct lead *lead;
+    struct inbox *inbox;
+    char name[NAME_SIZE];
+    struct link_server *server;
+    bool closing; /* requests that still arrive are not ours to answer */
+    uv_timer_t timer;
+    struct pipe *pipes;
+    uint32_t pipes_count;
+    uint64_t order_next;
+    uint32_t refusals_next;
+    struct refusal refusals[REFUSALS_MAX];
+};
+
+void downlink_answer(struct link_request *request, const struct session_reply *reply);
+/* Denies, says so in the log and, once a minute, in the audit. */
+void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason);
+void downlink_deny(struct link_request *request, const char *reason, bool hello_again);
+
+/* In downlink_hello.c. */
+void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,
+                          const struct session_request *asked, struct link_request *request);
+void downlink_hello(struct downlink *downlink, struct pipe *pipe,
+                    const struct session_request *asked, struct link_request *request);
+/* Checks and who is to be watched, as a command. */
+void downlink_put_checks(struct downlink *downlink, const char *node);
+
+/* In downlink_report.c. */
+void downlink_report(struct downlink *downlink, const struct pipe *pipe,
+                     const struct session_request *asked, struct link_request *request);
+
+#endif

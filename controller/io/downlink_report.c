@@ -1,0 +1,174 @@
+/*
+ * downlink_report: what an agent reports goes to the fleet, the store and the lead.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "controller/io/downlink_parts.h"
+
+enum { INTERVAL_DEFAULT_S = 30 };
+
+static unsigned interval_of(const struct check *checks, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(checks[i].name, name))
+            return checks[i].interval_s;
+    }
+    return INTERVAL_DEFAULT_S;
+}
+
+static const struct fleet_verdict *find_verdict(const struct fleet_member *member,
+                                                const char *check)
+{
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        if (text_equal(member->verdicts[i].verdict.check, check))
+            return &member->verdicts[i];
+    }
+    return NULL;
+}
+
+static bool newly_fails(const struct fleet_member *member, const struct verdict *verdict)
+{
+    const struct fleet_verdict *known = find_verdict(member, verdict->check);
+
+    return verdict->severity == SEVERITY_CRITICAL && verdict->value == VERDICT_FAIL &&
+           fleet_reach_target(verdict->check) == NULL && known != NULL &&
+           known->verdict.value == VERDICT_PASS;
+}
+
+/* Those of a full report that are not among them are forgotten. */
+static bool keep_verdicts(struct downlink *downlink, struct fleet_member *member,
+                          const struct session_request *asked)
+{
+    struct desk *desk = downlink->desk;
+    struct err err = ERR_INIT;
+
+    if (!desk_begin(desk, STORE_REPORT))
+        return false;
+    if (asked->full &&
+        !desk_kept(desk, store_forget_verdicts(desk->store, member->name, &err), &err))
+        return false;
+    for (uint32_t i = 0; i < asked->verdicts_count; i++) {
+        const struct fleet_verdict *known = find_verdict(member, asked->verdicts[i].check);
+
+        if (known != NULL &&
+            !desk_kept(desk, store_put_verdict(desk->store, member->name, known, &err), &err))
+            return false;
+    }
+    return desk_commit(desk);
+}
+
+static void take_verdicts(struct downlink *downlink, struct fleet_member *member,
+                          const struct session_request *asked)
+{
+    AUTO_FREE bool *failing = NULL;
+    AUTO_FREE struct check *checks = NULL;
+    size_t count;
+
+    if (asked->verdicts_count == 0 && !asked->full)
+        return;
+    failing = mem_alloc(VERDICTS_MAX, sizeof(*failing));
+    checks = desk_checks(downlink->desk, member->name, &count);
+    if (asked->full)
+        fleet_keep_verdicts(member, asked->verdicts, asked->verdicts_count);
+    for (uint32_t i = 0; i < asked->verdicts_count; i++) {
+        const struct verdict *verdict = &asked->verdicts[i];
+
+        failing[i] = newly_fails(member, verdict);
+        fleet_tell_verdict(member, verdict, interval_of(checks, count, verdict->check),
+                           clock_unix());
+    }
+    if (!keep_verdicts(downlink, member, asked))
+        return;
+    for (uint32_t i = 0; i < asked->verdicts_count; i++) {
+        if (failing[i])
+            lead_take_failing(downlink->lead, member->name, &asked->verdicts[i]);
+    }
+}
+
+static void take_snapshot(struct downlink *downlink, struct fleet_member *member,
+                          const struct session_request *asked)
+{
+    if (!asked->has_snapshot)
+        return;
+    snapshot_done(&member->snapshot);
+    snapshot_copy(&member->snapshot, &asked->snapshot);
+    member->has_snapshot = true;
+    member->snapshot_at = clock_now();
+    fresh_came(downlink->fresh, member->name);
+}
+
+/* Only what differs is written to the audit: drift comes with every report while it lasts. */
+static void take_drift(struct downlink *downlink, struct fleet_member *member,
+                       const struct session_request *asked)
+{
+    uint32_t count = asked->drift_count < FLEET_DRIFT_MAX ? asked->drift_count : FLEET_DRIFT_MAX;
+    bool same = count == member->drift_count;
+
+    if (asked->drift_count == 0 && !asked->full)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        same = same && text_equal(member->drift[i], asked->drift[i]);
+        text_copy(member->drift[i], SENTENCE_SIZE, asked->drift[i]);
+    }
+    member->drift_count = count;
+    if (same)
+        return;
+    if (count == 0)
+        desk_audit(downlink->desk, member->name, "drift", member->name, "nothing has drifted");
+    else
+        desk_audit(downlink->desk, member->name, "drift", member->name, "%u: %s", count,
+                   member->drift[0]);
+}
+
+static void take_guard(struct downlink *downlink, const char *name,
+                       const struct session_request *asked)
+{
+    for (uint32_t i = 0; i < asked->guard_count; i++) {
+        struct err err = ERR_INIT;
+
+        if (!lead_take_report(downlink->lead, name, wire_lend(&asked->guard[i]), &err)) {
+            err_wrap(&err, "a guard's report of %s", name);
+            downlink_refuse(downlink, name, &err);
+        }
+    }
+}
+
+static void take_statement(struct downlink *downlink, const char *name,
+                           const struct session_request *asked)
+{
+    struct err err = ERR_INIT;
+
+    if (asked->statement.len > 0 &&
+        !lead_take_statement(downlink->lead, name, wire_lend(&asked->statement), &err)) {
+        err_wrap(&err, "a statement of %s", name);
+        downlink_refuse(downlink, name, &err);
+    }
+}
+
+/* Acknowledged when it is kept: what was acknowledged is durable. */
+void downlink_report(struct downlink *downlink, const struct pipe *pipe,
+                     const struct session_request *asked, struct link_request *request)
+{
+    AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
+    struct fleet_member *member = fleet_find(&downlink->desk->fleet, pipe->name);
+
+    take_snapshot(downlink, member, asked);
+    take_drift(downlink, member, asked);
+    take_guard(downlink, pipe->name, asked);
+    take_statement(downlink, pipe->name, asked);
+    for (uint32_t i = 0; i < asked->sources_count; i++)
+        lead_take_source(downlink->lead, pipe->name, &asked->sources[i]);
+    take_verdicts(downlink, member, asked);
+    if (downlink->desk->failed) {
+        link_request_drop(request);
+        return;
+    }
+    reply->kind = ANSWER_ACK;
+    reply->id = asked->id;
+    downlink_answer(request, reply);
+}

@@ -1,0 +1,33 @@
+/*
+ * fresh: waits briefly until nodes have sent a snapshot that is young enough to judge by.
+ */
+#ifndef CONTROLLER_IO_FRESH_H
+#define CONTROLLER_IO_FRESH_H
+
+#include <uv.h>
+
+#include "controller/io/desk.h"
+#include "controller/io/outbox.h"
+
+enum { FRESH_AGE_MS = 3000, FRESH_WAIT_MS = 4000 };
+
+struct fresh;
+
+/* Either all are young, or there was no waiting any longer. cancelled: the controller stops. */
+typedef void (*fresh_fn)(void *context, bool cancelled);
+
+struct fresh *fresh_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbox);
+/* Cancels who still waits. */
+void fresh_free(struct fresh *fresh);
+
+/* Asks those whose snapshot is older than FRESH_AGE_MS. May call fn at once. Who is not connected
+ * is not waited for. */
+void fresh_want(struct fresh *fresh, char (*names)[NAME_SIZE], size_t count, fresh_fn fn,
+                void *context);
+void fresh_want_plans(struct fresh *fresh, const struct manifest *manifest, fresh_fn fn,
+                      void *context);
+
+/* A snapshot of that node has come. */
+void fresh_came(struct fresh *fresh, const char *name);
+
+#endif

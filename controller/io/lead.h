@@ -1,0 +1,134 @@
+/*
+ * lead: leads the rollouts: turns what happens on the wire and what people ask for into events of
+ * the rollout machine, and carries its effects out: durable ones first, in one transaction, then
+ * those that leave.
+ *
+ * It leads the open rollout, and incomplete ones whose missing nodes are still to be taken back.
+ */
+#ifndef CONTROLLER_IO_LEAD_H
+#define CONTROLLER_IO_LEAD_H
+
+#include <uv.h>
+
+#include "controller/core/gates.h"
+#include "controller/io/desk.h"
+#include "controller/io/fresh.h"
+#include "controller/io/outbox.h"
+
+struct lead;
+
+enum { LED_OPEN_MAX = 8 };
+
+/* What a target's guard said last of itself; for people. */
+struct led_words {
+    char sentence[SENTENCE_SIZE];
+    unsigned soak_left_s;
+    uint32_t open_count;
+    char open[LED_OPEN_MAX][SENTENCE_SIZE];
+};
+
+/* A statement that a start may have to carry. */
+struct led_statement {
+    char subject[NAME_SIZE];
+    struct nonce nonce;
+    struct wire_bytes envelope;
+};
+
+/* One rollout that is led. Others read. */
+struct led {
+    struct rollout machine;
+    struct manifest manifest;
+    struct approval approved;
+    struct store_rollout stored;       /* its record is machine.record's last stored state */
+    struct led_words words[NODES_MAX]; /* by target */
+    uint32_t statements_count;
+    struct led_statement statements[STATEMENTS_MAX];
+    struct led *next;
+};
+
+struct lead *lead_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbox,
+                      struct fresh *fresh);
+/* What the store says was led before. */
+bool lead_resume(struct lead *lead, struct err *err);
+/* The loop must run once more. */
+void lead_free(struct lead *lead);
+
+/* ---- people ----------------------------------------------------------------------------------
+ */
+
+/* A signed manifest, decoded and checked against itself. */
+struct lead_order {
+    struct manifest manifest;
+    struct approval approval;
+    struct signed_manifest bytes;
+};
+bool lead_order_decode(struct bytes from, struct lead_order *ret_order, struct err *err);
+void lead_order_done(struct lead_order *order);
+
+/* Refuses while another one is open, and keys that the roster does not have (ERR_CONFLICT). */
+bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err);
+/* What the gates are asked of it; the order is lent as long as inputs are used. */
+void lead_gates_inputs(const struct lead *lead, const struct lead_order *order, uint32_t stage,
+                       struct gates_inputs *ret_inputs);
+/* Begins to lead what passed the gates; order is emptied. gates is their JSON. */
+bool lead_start(struct lead *lead, struct lead_order *order, const char *by, struct bytes gates,
+                uint64_t *ret_id, struct err *err);
+bool lead_next(struct lead *lead, uint64_t id, const char *by, struct err *err);
+bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reason,
+                struct err *err);
+void lead_freeze(struct lead *lead, const struct hold *hold);
+
+/* It gives way to the next one: ended, or incomplete. */
+bool lead_is_closed(const struct rollout *machine);
+/* NULL: none. */
+const struct led *lead_find_open(const struct lead *lead);
+const struct led *lead_find(const struct lead *lead, uint64_t id);
+/* Whether a start may have touched that node and no receipt said how it ended. */
+bool lead_in_doubt(const struct lead *lead, const char *node);
+/* The change's name of an attempt that is led, "" for others. */
+const char *lead_change_of(const struct lead *lead, const struct attempt *attempt);
+
+/* ---- emergency -------------------------------------------------------------------------------
+ */
+
+struct lead_back { /* one node that was asked to come back */
+    char name[NAME_SIZE];
+    uint64_t rollout;        /* led: its machine does it; 0: asked of the guard directly */
+    struct attempt attempt;  /* what is to go */
+    struct wire_bytes order; /* signed; empty: by the controller's own right */
+    bool done;
+    char state[NAME_SIZE], sentence[SENTENCE_SIZE + REASON_SIZE];
+    mono_t again_at;
+};
+struct lead_backs {
+    uint64_t rollout; /* 0: none */
+    char reason[REASON_SIZE];
+    uint32_t count;
+    struct lead_back list[NODES_MAX];
+};
+
+/* No names: all nodes of the open rollout, else of the newest of which something stands. */
+bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
+                    const char *reason, struct err *err);
+/* An operator's signed order, passed to its node's guard until it has obeyed. */
+bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err);
+/* What was asked last, brought up to date. */
+const struct lead_backs *lead_backs(struct lead *lead);
+
+/* ---- the wire --------------------------------------------------------------------------------
+ */
+
+/* A stack over a challenge of ours, verified with the guard's key. */
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack);
+void lead_take_lost(struct lead *lead, const char *node);
+/* An encoded GuardReport that came on a connection bound to that node. */
+bool lead_take_report(struct lead *lead, const char *node, struct bytes report, struct err *err);
+/* A witness's statement. */
+bool lead_take_statement(struct lead *lead, const char *node, struct bytes envelope,
+                         struct err *err);
+/* What a node's agent told its guard of a witness. */
+void lead_take_source(struct lead *lead, const char *node, const struct source_seen *source);
+/* A critical check that passed fails now. */
+void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict);
+
+#endif

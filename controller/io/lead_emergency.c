@@ -1,0 +1,418 @@
+/*
+ * lead_emergency: taking back at once, waiting for nobody: through the rollout's machine, or, where
+ * that has nothing to take back, by asking each node's guard directly (docs/protocol.md rules 14
+ * and 17), again and again until it says that nothing of it stands.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/io/lead_parts.h"
+
+enum { BACK_AGAIN_MS = 2000, SEARCH_MAX = 256 };
+
+void lead_backs_done(struct lead *lead)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++)
+        wire_bytes_done(&lead->backs.list[i].order);
+    lead->backs.count = 0;
+}
+
+static void set_words(struct lead_back *back, const char *state, const char *sentence)
+{
+    text_copy(back->state, sizeof(back->state), state);
+    text_copy(back->sentence, sizeof(back->sentence), sentence);
+}
+
+static void finish(struct lead_back *back, const char *state, const char *sentence)
+{
+    back->done = true;
+    set_words(back, state, sentence);
+}
+
+static struct lead_back *find_back(struct lead *lead, const char *node)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        if (text_equal(lead->backs.list[i].name, node))
+            return &lead->backs.list[i];
+    }
+    return NULL;
+}
+
+static struct lead_back *put_back(struct lead *lead, const char *node)
+{
+    struct lead_back *back = find_back(lead, node);
+
+    if (back == NULL && lead->backs.count < NODES_MAX)
+        back = &lead->backs.list[lead->backs.count++];
+    if (back == NULL)
+        return NULL;
+    wire_bytes_done(&back->order);
+    memset(back, 0, sizeof(*back));
+    text_copy(back->name, sizeof(back->name), node);
+    set_words(back, "unreachable", "it was asked, and has not answered yet");
+    return back;
+}
+
+/* ---- asking a guard --------------------------------------------------------------------------
+ */
+
+static void ask(struct lead *lead, struct lead_back *back)
+{
+    back->again_at = clock_now() + BACK_AGAIN_MS;
+    outbox_put_stack(lead->outbox, back->name);
+}
+
+static const struct generation *find_generation(const struct stack *stack,
+                                                const struct attempt *attempt)
+{
+    for (uint32_t i = 0; i < stack->generations_count; i++) {
+        if (attempt_equal(&stack->generations[i].id.attempt, attempt))
+            return &stack->generations[i];
+    }
+    return NULL;
+}
+
+/* An end of the same attempt that another node signed: it opens the way after not-after. */
+static void find_fellow(const struct lead *lead, const struct lead_back *back,
+                        struct wire_bytes *ret_envelope)
+{
+    const struct roster *roster = lead->desk->roster;
+
+    for (uint32_t i = 0; i < roster->entries_count; i++) {
+        AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+        AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+        struct err err = ERR_INIT;
+
+        if (text_equal(roster->entries[i].name, back->name) ||
+            !store_find_receipt(lead->desk->store, roster->entries[i].name, &back->attempt,
+                                &envelope, &err) ||
+            envelope.len == 0 || !wire_decode_receipt(wire_lend(&envelope), receipt, &err))
+            continue;
+        if (receipt->kind == RECEIPT_REVERTED || receipt->kind == RECEIPT_TOMBSTONE) {
+            *ret_envelope = envelope;
+            envelope = (struct wire_bytes){NULL, 0};
+            return;
+        }
+    }
+}
+
+static void send_end(struct lead *lead, struct lead_back *back, const struct stack *stack,
+                     const struct generation *generation)
+{
+    AUTO_WIRE struct wire_bytes fellow = {NULL, 0};
+    struct guard_request request = {.kind = generation != NULL ? GUARD_POP : GUARD_ABORT,
+                                    .id = generation != NULL ? generation->id : stack->trial,
+                                    .nonce = stack->nonce,
+                                    .emergency = true};
+
+    if (back->order.len > 0) {
+        request = (struct guard_request){.kind = GUARD_ORDER, .envelope = back->order};
+    } else {
+        find_fellow(lead, back, &fellow);
+        request.envelope = fellow;
+        text_copy(request.reason, sizeof(request.reason), lead->backs.reason);
+    }
+    set_words(back, "reverting", "its guard was told to take it back");
+    outbox_put_guard(lead->outbox, back->name, &request);
+}
+
+void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack)
+{
+    struct lead_back *back = find_back(lead, node);
+    const struct generation *generation;
+    bool on_trial;
+
+    if (back == NULL || back->done || back->rollout != 0)
+        return;
+    generation = find_generation(stack, &back->attempt);
+    on_trial = stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt);
+    if (generation == NULL && !on_trial) {
+        finish(back, "popped", "nothing of it stands there");
+        return;
+    }
+    if (stack->trial_open && text_equal(stack->trial_state, "reverting"))
+        set_words(back, "reverting", "its guard takes it back");
+    else
+        send_end(lead, back, stack, generation);
+    back->again_at = clock_now() + BACK_AGAIN_MS;
+    lead_set_timer(lead);
+}
+
+void lead_backs_receipt(struct lead *lead, const struct receipt *receipt)
+{
+    struct lead_back *back = find_back(lead, receipt->node);
+
+    if (back == NULL || back->done || back->rollout != 0 ||
+        !attempt_equal(&receipt->generation.attempt, &back->attempt))
+        return;
+    if (receipt->kind == RECEIPT_INCOMPLETE)
+        set_words(back, "incomplete", receipt->reason);
+    else if (receipt_is_end(receipt))
+        finish(back, receipt->kind == RECEIPT_POPPED ? "popped" : receipt_kind_name(receipt->kind),
+               receipt->reason);
+}
+
+void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
+                        const char *reason)
+{
+    struct lead_back *back = find_back(lead, node);
+
+    if (back != NULL && !back->done && back->rollout == 0 && attempt_equal(attempt, &back->attempt))
+        set_words(back, "refused", reason);
+}
+
+mono_t lead_backs_deadline(const struct lead *lead)
+{
+    mono_t first = MONO_NEVER;
+
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        if (!lead->backs.list[i].done && lead->backs.list[i].rollout == 0)
+            first = mono_min(first, lead->backs.list[i].again_at);
+    }
+    return first;
+}
+
+void lead_backs_tick(struct lead *lead, mono_t now)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        struct lead_back *back = &lead->backs.list[i];
+
+        if (!back->done && back->rollout == 0 && back->again_at <= now)
+            ask(lead, back);
+    }
+}
+
+/* ---- what a person asks ----------------------------------------------------------------------
+ */
+
+static bool is_wanted(char (*names)[NAME_SIZE], size_t count, const char *node)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(names[i], node))
+            return true;
+    }
+    return count == 0;
+}
+
+/* By its latest stack; where there is none, by what the record says. */
+static bool stands(const struct lead *lead, const struct rollout_record *record,
+                   const struct target_record *target)
+{
+    const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
+
+    if (member != NULL && member->has_stack)
+        return find_generation(&member->stack, &record->attempt) != NULL ||
+               (member->stack.trial_open &&
+                attempt_equal(&member->stack.trial.attempt, &record->attempt));
+    return target->in_doubt || target->listed || target->says == SAYS_CONFIRMED ||
+           target->says == SAYS_ON_TRIAL;
+}
+
+static bool any_stands(const struct lead *lead, const struct rollout_record *record,
+                       char (*names)[NAME_SIZE], size_t count)
+{
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (is_wanted(names, count, record->targets[i].name) &&
+            stands(lead, record, &record->targets[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The newest rollout of which something stands on those nodes; else the newest. */
+static bool find_last(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
+                      struct rollout_record *ret_record, struct err *err)
+{
+    AUTO_FREE uint64_t *ids = mem_alloc(SEARCH_MAX, sizeof(*ids));
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    size_t ids_count;
+
+    if (!store_list_rollouts(lead->desk->store, ids, SEARCH_MAX, &ids_count, err))
+        return false;
+    if (ids_count == 0)
+        return err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
+    for (size_t i = 0; i < ids_count; i++) {
+        bool found;
+
+        if (!store_read_rollout(lead->desk->store, ids[i], stored, err))
+            return false;
+        found = any_stands(lead, &stored->record, names, count);
+        if (found || i == 0)
+            *ret_record = stored->record;
+        store_rollout_done(stored);
+        if (found)
+            break;
+    }
+    return true;
+}
+
+static void begin_backs(struct lead *lead, const struct rollout_record *record, bool led,
+                        char (*names)[NAME_SIZE], size_t count)
+{
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        const char *node = record->targets[i].name;
+        struct lead_back *back = is_wanted(names, count, node) ? put_back(lead, node) : NULL;
+
+        if (back == NULL)
+            continue;
+        back->attempt = record->attempt;
+        back->rollout = led ? record->id : 0;
+        if (!led)
+            ask(lead, back);
+    }
+}
+
+static void give_emergency(struct lead *lead, const struct led *led, char (*names)[NAME_SIZE],
+                           size_t count, const char *by)
+{
+    struct rollout_event ev = {.kind = EVENT_EMERGENCY, .by = by, .reason = lead->backs.reason};
+
+    if (count == 0)
+        lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+    for (size_t i = 0; i < count; i++) {
+        ev.node = names[i];
+        lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+    }
+}
+
+/* The open rollout; else the newest that stands, led again if its machine can take it back. */
+static bool choose(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
+                   struct rollout_record *ret_record, const struct led **ret_led, struct err *err)
+{
+    const struct led *led = lead_find_open(lead);
+
+    if (led == NULL) {
+        if (!find_last(lead, names, count, ret_record, err))
+            return false;
+        lead_sweep(lead);
+        led = lead_find(lead, ret_record->id);
+        if (led == NULL &&
+            (ret_record->state == ROLLOUT_COMPLETE || ret_record->state == ROLLOUT_ABORTED)) {
+            if (!lead_take_up(lead, ret_record->id, err))
+                return false;
+            led = lead->leds;
+        }
+    }
+    if (led != NULL)
+        *ret_record = led->machine.record;
+    *ret_led = led;
+    return true;
+}
+
+/* Its machine does it, unless it says that nothing of it stands: then the guards are asked. */
+static void begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
+                  char (*names)[NAME_SIZE], size_t count, const char *by)
+{
+    bool led_back = false;
+
+    if (led != NULL) {
+        give_emergency(lead, led, names, count, by);
+        led_back =
+            !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
+    }
+    begin_backs(lead, record, led_back, names, count);
+}
+
+bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
+                    const char *reason, struct err *err)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    const struct led *led = NULL;
+
+    if (!choose(lead, names, count, record, &led, err))
+        return false;
+    if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",
+                    "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,
+                    count == 0 ? "all nodes" : "some nodes", reason))
+        return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
+    lead_backs_done(lead);
+    lead->backs.rollout = record->id;
+    text_copy(lead->backs.reason, sizeof(lead->backs.reason), reason);
+    begin(lead, record, led, names, count, by);
+    lead_set_timer(lead);
+    if (lead->backs.count == 0)
+        return err_set(err, ERR_INPUT, "rollout %llu has none of these nodes",
+                       (unsigned long long)record->id);
+    return true;
+}
+
+bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err)
+{
+    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
+    char signer[NAME_SIZE];
+
+    if (!wire_decode_order(envelope, order, err) ||
+        !desk_verify_operator(lead->desk, envelope, SIGN_ORDER, signer, err))
+        return err_wrap(err, "order");
+    if (order->nodes_count == 0)
+        return err_set(err, ERR_INPUT, "the order names no node");
+    if (!desk_audit(lead->desk, by, "emergency", order->nodes[0],
+                    "order signed by %s passed on, down to sequence %llu: %s", signer,
+                    (unsigned long long)order->down_to.attempt.sequence, order->reason))
+        return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
+    for (uint32_t i = 0; i < order->nodes_count; i++) {
+        struct lead_back *back = roster_find(lead->desk->roster, order->nodes[i]) != NULL
+                                     ? put_back(lead, order->nodes[i])
+                                     : NULL;
+
+        if (back == NULL)
+            return err_set(err, ERR_MISSING, "node %s is not in the roster", order->nodes[i]);
+        back->attempt = order->down_to.attempt;
+        back->order = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
+        ask(lead, back);
+    }
+    lead_set_timer(lead);
+    return true;
+}
+
+/* ---- how far it is ---------------------------------------------------------------------------
+ */
+
+static void read_target(const struct rollout *machine, uint32_t index, struct lead_back *back)
+{
+    const struct target_record *record = &machine->record.targets[index];
+
+    set_words(back, target_state_name(&machine->targets[index]), record->reason);
+    back->done = lead_is_closed(machine) && !record->listed && !record->in_doubt;
+}
+
+/* The machine has ended and is not led any more: its record has the last word. */
+static void read_stored(struct lead *lead, struct lead_back *back)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct err err = ERR_INIT;
+
+    if (!store_read_rollout(lead->desk->store, back->rollout, stored, &err))
+        return;
+    for (uint32_t i = 0; i < stored->record.targets_count; i++) {
+        const struct target_record *record = &stored->record.targets[i];
+
+        if (text_equal(record->name, back->name)) {
+            set_words(back, receipt_kind_name(RECEIPT_REVERTED), record->reason);
+            back->done = !record->listed && !record->in_doubt;
+        }
+    }
+    store_rollout_done(stored);
+}
+
+const struct lead_backs *lead_backs(struct lead *lead)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        struct lead_back *back = &lead->backs.list[i];
+        const struct led *led = back->rollout != 0 ? lead_find(lead, back->rollout) : NULL;
+
+        if (back->done || back->rollout == 0)
+            continue;
+        if (led == NULL)
+            read_stored(lead, back);
+        for (uint32_t t = 0; led != NULL && t < led->machine.record.targets_count; t++) {
+            if (text_equal(led->machine.record.targets[t].name, back->name))
+                read_target(&led->machine, t, back);
+        }
+    }
+    return &lead->backs;
+}

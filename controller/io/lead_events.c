@@ -1,0 +1,361 @@
+/*
+ * lead_events: what comes from agents and their guards, verified by the roster's keys, as events.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "controller/io/lead_parts.h"
+
+static const struct public_key *guard_key(const struct lead *lead, const char *node,
+                                          struct err *err)
+{
+    const struct roster_entry *entry = roster_find(lead->desk->roster, node);
+
+    if (entry != NULL && !entry->witness_only)
+        return &entry->guard_key;
+    err_set(err, ERR_DENIED, "%s has no guard in roster version %llu", node,
+            (unsigned long long)lead->desk->roster->version);
+    return NULL;
+}
+
+/* ---- stacks ----------------------------------------------------------------------------------
+ */
+
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+    struct rollout_event ev = {.kind = EVENT_HELLO, .node = node, .stack = stack};
+
+    if (member == NULL)
+        return;
+    member->stack = *stack;
+    member->has_stack = true;
+    lead_give(lead, &ev, NULL, NULL);
+    lead_backs_stack(lead, node, stack);
+}
+
+void lead_take_lost(struct lead *lead, const char *node)
+{
+    struct rollout_event ev = {.kind = EVENT_LOST, .node = node};
+
+    lead_give(lead, &ev, NULL, NULL);
+}
+
+static bool take_stack(struct lead *lead, const char *node, struct bytes envelope, struct err *err)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    const struct public_key *key = guard_key(lead, node, err);
+
+    if (key == NULL || !wire_verify(envelope, SIGN_STACK, key, err) ||
+        !wire_decode_stack(envelope, stack, err))
+        return false;
+    if (!text_equal(stack->node, node))
+        return err_set(err, ERR_DENIED, "a stack of %s came from %s", stack->node, node);
+    if (!outbox_take_challenge(lead->outbox, node, &stack->challenge)) {
+        log_debug("%s: a stack over a challenge that is not out, ignoring", node);
+        return true;
+    }
+    lead_take_stack(lead, node, stack);
+    return true;
+}
+
+/* ---- receipts --------------------------------------------------------------------------------
+ */
+
+static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struct bytes envelope,
+                         const struct hash *hash)
+{
+    struct desk *desk = lead->desk;
+    const char *change = lead_change_of(lead, &receipt->generation.attempt);
+    struct err err = ERR_INIT;
+    bool is_new = false;
+
+    if (!desk_begin(desk, STORE_FULL) ||
+        !desk_kept(desk, store_add_receipt(desk->store, receipt, envelope, &is_new, &err), &err))
+        return false;
+    if (is_new &&
+        !desk_audit(desk, receipt->node, "receipt", change[0] != '\0' ? change : receipt->node,
+                    "%s: %s%s%s%s%s", receipt->node, receipt_kind_name(receipt->kind),
+                    receipt->cause != CAUSE_NONE ? ", " : "",
+                    receipt->cause != CAUSE_NONE ? end_cause_name(receipt->cause) : "",
+                    receipt->reason[0] != '\0' ? ": " : "", receipt->reason))
+        return false;
+    if (is_new && receipt_quarantines(receipt) && !desk_quarantine(desk, receipt, hash))
+        return false;
+    return desk_commit(desk);
+}
+
+/* The trial is over, or the stack another: what is known of it is asked anew. */
+static void refresh(struct lead *lead, const struct receipt *receipt)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, receipt->node);
+
+    if (member == NULL || receipt->kind == RECEIPT_INCOMPLETE)
+        return;
+    if (attempt_equal(&member->stack.trial.attempt, &receipt->generation.attempt))
+        member->stack.trial_open = false;
+    outbox_put_stack(lead->outbox, receipt->node);
+    outbox_put_snapshot(lead->outbox, receipt->node);
+}
+
+static bool take_receipt(struct lead *lead, const char *node, struct bytes envelope,
+                         struct err *err)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    struct rollout_event ev = {.kind = EVENT_RECEIPT, .node = node, .receipt = receipt};
+    const struct public_key *key = guard_key(lead, node, err);
+    struct hash hash;
+
+    if (key == NULL || !wire_verify(envelope, SIGN_RECEIPT, key, err) ||
+        !wire_decode_receipt(envelope, receipt, err) || !wire_payload_hash(envelope, &hash, err))
+        return false;
+    if (!text_equal(receipt->node, node))
+        return err_set(err, ERR_DENIED, "a receipt of %s came from %s", receipt->node, node);
+    if (!keep_receipt(lead, receipt, envelope, &hash))
+        return true;
+    refresh(lead, receipt);
+    lead_give(lead, &ev, &receipt->generation.attempt, &envelope);
+    lead_backs_receipt(lead, receipt);
+    return true;
+}
+
+/* ---- statements ------------------------------------------------------------------------------
+ */
+
+static struct led *find_body(struct lead *lead, const struct hash *body)
+{
+    struct led *led = lead->leds;
+
+    while (led != NULL && !hash_equal(&led->machine.record.attempt.body, body))
+        led = led->next;
+    return led;
+}
+
+static void keep_statement(struct led *led, const struct statement *statement,
+                           struct bytes envelope)
+{
+    struct led_statement *kept = led->statements;
+
+    if (led->statements_count == STATEMENTS_MAX) {
+        wire_bytes_done(&kept[0].envelope);
+        memmove(kept, kept + 1, (STATEMENTS_MAX - 1) * sizeof(*kept));
+        led->statements_count--;
+    }
+    kept += led->statements_count++;
+    text_copy(kept->subject, sizeof(kept->subject), statement->subject);
+    kept->nonce = statement->nonce;
+    kept->envelope = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
+}
+
+static bool passes(const struct statement *statement)
+{
+    enum verdict_value worst = VERDICT_PASS;
+
+    for (uint32_t i = 0; i < statement->verdicts_count; i++)
+        worst = verdict_worst(worst, statement->verdicts[i].value);
+    return !statement->own_failing && worst == VERDICT_PASS &&
+           (statement->verdicts_count > 0 || statement->phase == PHASE_STANDING);
+}
+
+static void give_statement(struct lead *lead, const struct statement *statement,
+                           struct bytes envelope)
+{
+    struct led *led = find_body(lead, &statement->body);
+    struct rollout_event ev = {.kind = EVENT_STATEMENT, .node = statement->subject};
+
+    if (led == NULL) {
+        log_debug("%s: a statement on %s over a manifest that is not led, ignoring",
+                  statement->signer, statement->subject);
+        return;
+    }
+    if (statement->phase != PHASE_RENEWAL)
+        keep_statement(led, statement, envelope);
+    lead_note_statement(lead, led, statement);
+    ev.statement.signer = statement->signer;
+    ev.statement.body = statement->body;
+    ev.statement.nonce = statement->nonce;
+    ev.statement.phase = statement->phase;
+    ev.statement.passes = passes(statement);
+    lead_step(lead, led, &ev, &envelope);
+}
+
+static bool check_signer(const struct statement *statement, const char *node, bool is_guard,
+                         struct err *err)
+{
+    if (!text_equal(statement->signer, node))
+        return err_set(err, ERR_DENIED, "a statement of %s came from %s", statement->signer, node);
+    if ((statement->phase == PHASE_STANDING) != is_guard)
+        return err_set(err, ERR_DENIED, "a %s statement came from the %s of %s",
+                       phase_name(statement->phase), is_guard ? "guard" : "agent", node);
+    return true;
+}
+
+static bool take_statement(struct lead *lead, const char *node, struct bytes envelope,
+                           bool is_guard, struct err *err)
+{
+    AUTO_FREE struct statement *statement = mem_alloc(1, sizeof(*statement));
+    const struct roster_entry *entry = roster_find(lead->desk->roster, node);
+    const struct public_key *key = is_guard        ? guard_key(lead, node, err)
+                                   : entry != NULL ? &entry->agent_key
+                                                   : NULL;
+
+    if (key == NULL)
+        return err->kind != ERR_NONE ? false
+                                     : err_set(err, ERR_DENIED, "%s is not in the roster", node);
+    if (!wire_verify(envelope, SIGN_STATEMENT, key, err) ||
+        !wire_decode_statement(envelope, statement, err) ||
+        !check_signer(statement, node, is_guard, err))
+        return false;
+    give_statement(lead, statement, envelope);
+    return true;
+}
+
+bool lead_take_statement(struct lead *lead, const char *node, struct bytes envelope,
+                         struct err *err)
+{
+    return take_statement(lead, node, envelope, false, err);
+}
+
+/* ---- what is not signed ----------------------------------------------------------------------
+ */
+
+static void take_prepared(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct rollout_event ev = {.kind = EVENT_PREPARED, .node = node, .prepared = report->id};
+
+    lead_give(lead, &ev, &report->id.attempt, NULL);
+}
+
+static void take_refused(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct rollout_event ev = {.kind = EVENT_REFUSED, .node = node, .reason = report->reason};
+
+    ev.refused.attempt = report->id.attempt;
+    ev.refused.expired = report->expired;
+    log_info("%s: its guard refuses: %s", node, report->reason);
+    lead_give(lead, &ev, &report->id.attempt, NULL);
+    lead_backs_refused(lead, node, &report->id.attempt, report->reason);
+}
+
+static struct led_words *find_words(struct lead *lead, const char *node,
+                                    const struct attempt *attempt)
+{
+    for (struct led *led = lead->leds; led != NULL; led = led->next) {
+        if (!attempt_equal(&led->machine.record.attempt, attempt))
+            continue;
+        for (uint32_t i = 0; i < led->machine.record.targets_count; i++) {
+            if (text_equal(led->machine.record.targets[i].name, node))
+                return &led->words[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_soak(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+    struct led_words *words = find_words(lead, node, &report->id.attempt);
+
+    if (member != NULL)
+        member->soak_left_s = report->soak_left_s;
+    if (words != NULL)
+        words->soak_left_s = report->soak_left_s;
+}
+
+static void take_nonce(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct rollout_event ev = {.kind = EVENT_NONCE, .node = node};
+
+    ev.nonce.id = report->id;
+    ev.nonce.nonce = report->nonce;
+    ev.nonce.last = report->last;
+    note_soak(lead, node, report);
+    lead_give(lead, &ev, &report->id.attempt, NULL);
+}
+
+/* For people only. What is still there when a trial has ended comes with a new stack. */
+static void take_progress(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+    struct led_words *words = find_words(lead, node, &report->id.attempt);
+
+    note_soak(lead, node, report);
+    if (member != NULL && member->has_stack && member->stack.trial_open)
+        text_copy(member->stack.trial_state, sizeof(member->stack.trial_state), report->state);
+    else if (member != NULL)
+        outbox_put_stack(lead->outbox, node);
+    if (words == NULL)
+        return;
+    text_copy(words->sentence, sizeof(words->sentence), report->sentence);
+    words->open_count = 0;
+    for (uint32_t i = 0; i < report->lines_count && i < LED_OPEN_MAX; i++)
+        text_copy(words->open[words->open_count++], SENTENCE_SIZE, report->lines[i]);
+}
+
+static bool take_report(struct lead *lead, const char *node, const struct guard_report *report,
+                        struct err *err)
+{
+    switch (report->kind) {
+    case REPORT_PREPARED:
+        take_prepared(lead, node, report);
+        break;
+    case REPORT_NONCE:
+        take_nonce(lead, node, report);
+        break;
+    case REPORT_RECEIPT:
+        return take_receipt(lead, node, wire_lend(&report->envelope), err);
+    case REPORT_REFUSED:
+        take_refused(lead, node, report);
+        break;
+    case REPORT_STACK:
+        return take_stack(lead, node, wire_lend(&report->envelope), err);
+    case REPORT_STATEMENT:
+        return take_statement(lead, node, wire_lend(&report->envelope), true, err);
+    case REPORT_PROGRESS:
+        take_progress(lead, node, report);
+        break;
+    case GUARD_REPORT_COUNT:
+        break;
+    }
+    return true;
+}
+
+bool lead_take_report(struct lead *lead, const char *node, struct bytes from, struct err *err)
+{
+    struct guard_report report;
+    bool good;
+
+    if (!wire_decode_guard_report(from, &report, err))
+        return false;
+    good = take_report(lead, node, &report, err);
+    guard_report_done(&report);
+    return good;
+}
+
+/* On trial itself: its own guard judges that, with its grace (docs/protocol.md rule 11). */
+static bool is_on_trial(const struct led *led, const char *node)
+{
+    for (uint32_t i = 0; i < led->machine.record.targets_count; i++) {
+        if (text_equal(led->machine.record.targets[i].name, node))
+            return target_is_open(&led->machine.targets[i]);
+    }
+    return false;
+}
+
+void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)
+{
+    char reason[REASON_SIZE];
+    struct rollout_event ev = {.kind = EVENT_CHECK_FAILING, .node = node, .reason = reason};
+
+    snprintf(reason, sizeof(reason), "%s fails on %s: %.120s", verdict->check, node,
+             verdict->observed);
+    for (struct led *led = lead->leds; led != NULL; led = led->next) {
+        if (!is_on_trial(led, node))
+            lead_step(lead, led, &ev, NULL);
+    }
+}

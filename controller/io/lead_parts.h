@@ -1,0 +1,67 @@
+/*
+ * lead_parts: what the lead's files share and nobody else sees.
+ */
+#ifndef CONTROLLER_IO_LEAD_PARTS_H
+#define CONTROLLER_IO_LEAD_PARTS_H
+
+#include "controller/io/lead.h"
+
+enum { LED_MAX = 16, SEEN_MAX = 256 };
+
+/* A witness's latest word on a node, for the audit and the proofs. */
+struct seen {
+    char subject[NAME_SIZE], signer[NAME_SIZE];
+    uint64_t rollout;
+    struct nonce nonce;
+    enum phase phase;
+    struct verdict verdict;
+    bool counted, was_told; /* what the audit said last */
+    enum verdict_value told_value;
+};
+
+struct lead {
+    struct desk *desk;
+    struct outbox *outbox;
+    struct fresh *fresh;
+    uv_timer_t timer;
+    struct led *leds;
+    struct lead_backs backs;
+    uint32_t seen_count;
+    struct seen seen[SEEN_MAX];
+};
+
+/* One event to one rollout, its effects carried out. ev->now and unix_now are set here; envelope is
+ * what the event came with, a signed statement or receipt; NULL: nothing. */
+void lead_step(struct lead *lead, struct led *led, struct rollout_event *ev,
+               const struct bytes *envelope);
+/* The same to all that are led; attempt NULL, or only to the one of that attempt. */
+void lead_give(struct lead *lead, struct rollout_event *ev, const struct attempt *attempt,
+               const struct bytes *envelope);
+void lead_set_timer(struct lead *lead);
+/* Out of those that are led: ended, and nothing to follow up. */
+void lead_sweep(struct lead *lead);
+
+/* In lead_start.c: begins to lead one of the store's again, first in the list. */
+bool lead_take_up(struct lead *lead, uint64_t id, struct err *err);
+
+/* In lead_carry.c. False: the desk has failed. */
+bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *ev,
+               const struct rollout_effects *effects, const struct bytes *envelope);
+void lead_send(struct lead *lead, struct led *led, const struct rollout_effects *effects,
+               const struct bytes *envelope);
+bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates);
+
+/* In lead_emergency.c. */
+void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
+void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
+void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
+                        const char *reason);
+void lead_backs_tick(struct lead *lead, mono_t now);
+mono_t lead_backs_deadline(const struct lead *lead);
+void lead_backs_done(struct lead *lead);
+
+/* In lead_proof.c. */
+void lead_note_statement(struct lead *lead, const struct led *led,
+                         const struct statement *statement);
+
+#endif

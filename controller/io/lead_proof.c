@@ -1,0 +1,134 @@
+/*
+ * lead_proof: what witnesses said of a node and whether its own agent let it count: every word to
+ * the proofs, every change of it to the audit.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/io/lead_parts.h"
+
+/* One a rollout, subject and witness; the oldest gives way. */
+static struct seen *find_seen(struct lead *lead, uint64_t rollout, const char *subject,
+                              const char *signer)
+{
+    uint32_t count = lead->seen_count < SEEN_MAX ? lead->seen_count : SEEN_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (lead->seen[i].rollout == rollout && text_equal(lead->seen[i].subject, subject) &&
+            text_equal(lead->seen[i].signer, signer))
+            return &lead->seen[i];
+    }
+    return NULL;
+}
+
+static struct seen *put_seen(struct lead *lead, uint64_t rollout, const char *subject,
+                             const char *signer)
+{
+    struct seen *seen = find_seen(lead, rollout, subject, signer);
+
+    if (seen != NULL)
+        return seen;
+    seen = &lead->seen[lead->seen_count++ % SEEN_MAX];
+    memset(seen, 0, sizeof(*seen));
+    seen->rollout = rollout;
+    text_copy(seen->subject, sizeof(seen->subject), subject);
+    text_copy(seen->signer, sizeof(seen->signer), signer);
+    return seen;
+}
+
+static bool keep_proof(struct lead *lead, const struct seen *seen)
+{
+    struct desk *desk = lead->desk;
+    struct store_proof proof = {.rollout = seen->rollout,
+                                .at = clock_unix(),
+                                .phase = seen->phase,
+                                .counted = seen->counted,
+                                .verdict = seen->verdict};
+    struct err err = ERR_INIT;
+
+    text_copy(proof.node, sizeof(proof.node), seen->subject);
+    text_copy(proof.signer, sizeof(proof.signer), seen->signer);
+    return desk_kept(desk, store_add_proof(desk->store, &proof, &err), &err);
+}
+
+/* "office: pass, counted: seen from 192.0.2.20" */
+static void tell(struct lead *lead, struct seen *seen, const char *why)
+{
+    struct desk *desk = lead->desk;
+    bool is_news = !seen->was_told || seen->told_value != seen->verdict.value;
+
+    if (!desk_begin(desk, is_news ? STORE_FULL : STORE_REPORT) || !keep_proof(lead, seen))
+        return;
+    if (is_news && !desk_audit(desk, seen->signer, "proof", seen->subject, "%s: %s, %s: %s",
+                               seen->signer, verdict_format(seen->verdict.value),
+                               seen->counted ? "counted" : "not counted", why))
+        return;
+    seen->was_told = true;
+    seen->told_value = seen->verdict.value;
+    desk_commit(desk);
+}
+
+static const struct verdict *worst_of(const struct statement *statement)
+{
+    const struct verdict *worst = &statement->verdicts[0];
+
+    for (uint32_t i = 1; i < statement->verdicts_count; i++) {
+        if (statement->verdicts[i].value == VERDICT_FAIL ||
+            (statement->verdicts[i].value == VERDICT_UNKNOWN && worst->value == VERDICT_PASS))
+            worst = &statement->verdicts[i];
+    }
+    return worst;
+}
+
+static void read_verdict(const struct statement *statement, struct verdict *ret_verdict)
+{
+    memset(ret_verdict, 0, sizeof(*ret_verdict));
+    if (statement->verdicts_count > 0) {
+        *ret_verdict = *worst_of(statement);
+    } else if (statement->phase == PHASE_STANDING) {
+        text_copy(ret_verdict->check, sizeof(ret_verdict->check), "standing");
+        ret_verdict->value = VERDICT_PASS;
+        snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
+                 "stands confirmed, soaked %u s", statement->soak_s);
+    }
+    if (statement->own_failing) {
+        ret_verdict->value = VERDICT_FAIL;
+        snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
+                 "a critical check of %s itself newly fails", statement->signer);
+    }
+}
+
+/* A connection that did not come about was seen by nobody: what counted before still does. */
+void lead_note_statement(struct lead *lead, const struct led *led,
+                         const struct statement *statement)
+{
+    struct seen *seen =
+        put_seen(lead, led->machine.record.id, statement->subject, statement->signer);
+
+    seen->nonce = statement->nonce;
+    seen->phase = statement->phase;
+    read_verdict(statement, &seen->verdict);
+    if (statement->phase == PHASE_STANDING || text_equal(statement->signer, statement->subject))
+        seen->counted = true;
+    else if (seen->verdict.value == VERDICT_PASS)
+        return; /* its node's agent says whether it counts */
+    tell(lead, seen, seen->verdict.observed);
+}
+
+void lead_take_source(struct lead *lead, const char *node, const struct source_seen *source)
+{
+    for (const struct led *led = lead->leds; led != NULL; led = led->next) {
+        struct seen *seen = find_seen(lead, led->machine.record.id, node, source->witness);
+
+        if (seen == NULL || !nonce_equal(&seen->nonce, &source->nonce))
+            continue;
+        if (seen->verdict.value != VERDICT_PASS)
+            continue; /* told when it came */
+        if (seen->counted != source->counts)
+            seen->was_told = false;
+        seen->counted = source->counts;
+        tell(lead, seen, source->why);
+    }
+}

@@ -1,0 +1,250 @@
+/*
+ * lead_start: taking a signed manifest over, and taking up again what was led before a restart.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "controller/io/lead.h"
+#include "controller/io/lead_parts.h"
+
+enum { RESUME_MAX = 256 };
+
+bool lead_order_decode(struct bytes from, struct lead_order *ret_order, struct err *err)
+{
+    struct lead_order *order = ret_order;
+    struct hash hash;
+
+    memset(order, 0, sizeof(*order));
+    if (!wire_decode_signed_manifest(from, &order->bytes, err))
+        return false;
+    if (wire_decode_approval(wire_lend(&order->bytes.approval), &order->approval, err) &&
+        wire_decode_manifest(wire_lend(&order->bytes.body), &order->manifest, err)) {
+        sign_hash(order->bytes.body.data, order->bytes.body.len, &hash);
+        if (!hash_equal(&hash, &order->approval.attempt.body))
+            err_set(err, ERR_DENIED, "the approval is for another manifest than the one given");
+        else if (manifest_validate(&order->manifest, err))
+            return true;
+        lead_order_done(order);
+        return false;
+    }
+    signed_manifest_done(&order->bytes);
+    memset(order, 0, sizeof(*order));
+    return false;
+}
+
+void lead_order_done(struct lead_order *order)
+{
+    manifest_done(&order->manifest);
+    signed_manifest_done(&order->bytes);
+    memset(order, 0, sizeof(*order));
+}
+
+/* Proofs are verified by the roster's keys here and by the manifest's on the nodes. */
+static bool check_keys(const struct desk *desk, const struct manifest *manifest, struct err *err)
+{
+    for (uint32_t i = 0; i < manifest->roster_count; i++) {
+        const struct roster_entry *entry = &manifest->roster[i];
+        const struct roster_entry *known = roster_find(desk->roster, entry->name);
+
+        if (known == NULL)
+            return err_set(err, ERR_CONFLICT,
+                           "%s is in the manifest, but not in roster version %llu", entry->name,
+                           (unsigned long long)desk->roster->version);
+        if (!key_equal(&known->agent_key, &entry->agent_key) ||
+            !key_equal(&known->guard_key, &entry->guard_key))
+            return err_set(err, ERR_CONFLICT,
+                           "the manifest has other keys for %s than roster version %llu; compile "
+                           "and sign the change again",
+                           entry->name, (unsigned long long)desk->roster->version);
+    }
+    return true;
+}
+
+bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err)
+{
+    const struct led *open = lead_find_open(lead);
+    uint32_t count = 0;
+
+    if (open != NULL)
+        return err_set(err, ERR_CONFLICT, "rollout %llu, %s, is open: %s; one at a time",
+                       (unsigned long long)open->machine.record.id, open->manifest.change,
+                       open->machine.record.sentence);
+    for (const struct led *led = lead->leds; led != NULL; led = led->next)
+        count++;
+    if (count >= LED_MAX)
+        return err_set(err, ERR_LIMIT, "%u incomplete rollouts still follow up: accepted are %d",
+                       count, LED_MAX);
+    return check_keys(lead->desk, &order->manifest, err);
+}
+
+static bool next_id(struct store *store, uint64_t *ret_id, struct err *err)
+{
+    uint64_t newest = 0;
+    size_t count;
+
+    if (!store_list_rollouts(store, &newest, 1, &count, err))
+        return false;
+    *ret_id = count > 0 ? newest + 1 : 1;
+    return true;
+}
+
+static struct led *new_led(struct lead_order *order, uint64_t id, const char *by)
+{
+    struct led *led = mem_alloc(1, sizeof(*led));
+
+    led->manifest = order->manifest;
+    led->approved = order->approval;
+    led->stored.body = order->bytes.body;
+    led->stored.approval = order->bytes.approval;
+    led->stored.started_at = clock_unix();
+    text_copy(led->stored.by, sizeof(led->stored.by), by);
+    memset(order, 0, sizeof(*order));
+    rollout_init(&led->machine, id, &led->manifest, &led->approved);
+    led->stored.record = led->machine.record;
+    return led;
+}
+
+/* Quarantines that the approval names are lifted with the start, in the same transaction. */
+static bool lift_named(struct lead *lead, const struct approval *approval)
+{
+    struct holds *holds = &lead->desk->holds;
+    struct err err = ERR_INIT;
+
+    holds_lift_named(holds, approval);
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].lifted && holds->list[i].kind == HOLD_QUARANTINE &&
+            !desk_kept(lead->desk, store_put_hold(lead->desk->store, &holds->list[i], &err), &err))
+            return false;
+    }
+    return true;
+}
+
+/* A sequence that is taken is a refusal; anything else that fails is the disk. */
+static bool add_rollout(struct lead *lead, const struct led *led, struct err *err)
+{
+    struct desk *desk = lead->desk;
+
+    if (store_add_rollout(desk->store, &led->stored, err))
+        return true;
+    if (err->kind != ERR_CONFLICT)
+        return desk_kept(desk, false, err);
+    store_cancel(desk->store);
+    desk->writing = false;
+    desk_audit(desk, led->stored.by, "refused", led->manifest.change, "%s", err->text);
+    return false;
+}
+
+static bool keep_start(struct lead *lead, const struct led *led, struct bytes gates,
+                       struct err *err)
+{
+    struct desk *desk = lead->desk;
+    uint64_t id = led->machine.record.id;
+
+    if (!desk_begin(desk, STORE_FULL))
+        return false;
+    if (!add_rollout(lead, led, err))
+        return false;
+    return desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
+           lift_named(lead, &led->approved) &&
+           desk_audit(desk, led->stored.by, "rollout", led->manifest.change,
+                      "rollout %llu started, sequence %llu: %s", (unsigned long long)id,
+                      (unsigned long long)led->approved.attempt.sequence, led->manifest.reason) &&
+           desk_commit(desk);
+}
+
+static void free_new(struct led *led)
+{
+    manifest_done(&led->manifest);
+    store_rollout_done(&led->stored);
+    free(led);
+}
+
+bool lead_start(struct lead *lead, struct lead_order *order, const char *by, struct bytes gates,
+                uint64_t *ret_id, struct err *err)
+{
+    struct rollout_event ev = {.kind = EVENT_START, .by = by};
+    struct led *led;
+
+    lead_sweep(lead);
+    if (!lead_check(lead, order, err))
+        return false;
+    if (!next_id(lead->desk->store, ret_id, err))
+        return desk_kept(lead->desk, false, err);
+    led = new_led(order, *ret_id, by);
+    if (!keep_start(lead, led, gates, err)) {
+        if (lead->desk->failed)
+            *err = lead->desk->failure;
+        free_new(led);
+        return false;
+    }
+    led->stored.gates = (struct wire_bytes){mem_copy(gates.data, gates.len), gates.len};
+    led->next = lead->leds;
+    lead->leds = led;
+    lead_step(lead, led, &ev, NULL);
+    return true;
+}
+
+/* ---- after a restart -------------------------------------------------------------------------
+ */
+
+static bool load(struct lead *lead, struct store_rollout *stored, struct err *err)
+{
+    struct led *led = mem_alloc(1, sizeof(*led));
+
+    led->stored = *stored;
+    if (!wire_decode_manifest(wire_lend(&led->stored.body), &led->manifest, err) ||
+        !wire_decode_approval(wire_lend(&led->stored.approval), &led->approved, err)) {
+        free_new(led);
+        return false;
+    }
+    rollout_load(&led->machine, &led->stored.record, &led->manifest);
+    led->next = lead->leds;
+    lead->leds = led;
+    return true;
+}
+
+bool lead_take_up(struct lead *lead, uint64_t id, struct err *err)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct rollout_event ev = {.kind = EVENT_RESUMED};
+
+    if (!store_read_rollout(lead->desk->store, id, stored, err) || !load(lead, stored, err))
+        return false;
+    lead_step(lead, lead->leds, &ev, NULL);
+    return true;
+}
+
+static bool resume_one(struct lead *lead, uint64_t id, struct err *err)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+
+    if (!store_read_rollout(lead->desk->store, id, stored, err))
+        return false;
+    if (stored->ended_at != 0 && stored->record.state != ROLLOUT_INCOMPLETE) {
+        store_rollout_done(stored);
+        return true;
+    }
+    log_info("rollout %llu was %s: taking it up again", (unsigned long long)id,
+             rollout_state_name(stored->record.state));
+    return load(lead, stored, err) || err_wrap(err, "rollout %llu", (unsigned long long)id);
+}
+
+bool lead_resume(struct lead *lead, struct err *err)
+{
+    AUTO_FREE uint64_t *ids = mem_alloc(RESUME_MAX, sizeof(*ids));
+    struct rollout_event ev = {.kind = EVENT_RESUMED};
+    size_t count;
+
+    if (!store_list_rollouts(lead->desk->store, ids, RESUME_MAX, &count, err))
+        return false;
+    for (size_t i = count; i > 0; i--) {
+        if (!resume_one(lead, ids[i - 1], err))
+            return false;
+    }
+    lead_give(lead, &ev, NULL, NULL);
+    return true;
+}

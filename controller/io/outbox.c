@@ -1,0 +1,237 @@
+/*
+ * outbox: the commands that wait for each node.
+ */
+#include "controller/io/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+
+enum { CHALLENGES_MAX = 8, NUMBER_SHIFT = 20 };
+
+struct command {
+    struct session_reply reply;
+    mono_t sent_at; /* MONO_NEVER: not yet */
+};
+
+struct queue {
+    char node[NAME_SIZE];
+    uint64_t id_next;
+    uint32_t count;
+    struct command list[OUTBOX_ROOM]; /* oldest first */
+    uint32_t challenges_next;
+    struct nonce challenges[CHALLENGES_MAX]; /* zero: free */
+};
+
+struct outbox {
+    struct queue *queues[NODES_MAX];
+    uint32_t count;
+    uint64_t id_first;
+    outbox_wake_fn wake_fn;
+    void *context;
+};
+
+struct outbox *outbox_new(void)
+{
+    struct outbox *outbox = mem_alloc(1, sizeof(*outbox));
+
+    /* Behind every number of an earlier life, as far as the clock is right. */
+    outbox->id_first = (uint64_t)clock_unix() << NUMBER_SHIFT;
+    return outbox;
+}
+
+static void empty(struct queue *queue)
+{
+    for (uint32_t i = 0; i < queue->count; i++)
+        session_reply_done(&queue->list[i].reply);
+    queue->count = 0;
+}
+
+void outbox_free(struct outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        empty(outbox->queues[i]);
+        free(outbox->queues[i]);
+    }
+    free(outbox);
+}
+
+void outbox_set_wake(struct outbox *outbox, outbox_wake_fn wake_fn, void *context)
+{
+    outbox->wake_fn = wake_fn;
+    outbox->context = context;
+}
+
+static struct queue *find(const struct outbox *outbox, const char *node)
+{
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        if (text_equal(outbox->queues[i]->node, node))
+            return outbox->queues[i];
+    }
+    return NULL;
+}
+
+/* Rosters change: the emptiest place of somebody else is taken when all are. */
+static struct queue *find_or_add(struct outbox *outbox, const char *node)
+{
+    struct queue *queue = find(outbox, node);
+
+    if (queue != NULL)
+        return queue;
+    if (outbox->count < NODES_MAX) {
+        queue = mem_alloc(1, sizeof(*queue));
+        outbox->queues[outbox->count++] = queue;
+    } else {
+        queue = outbox->queues[0];
+        for (uint32_t i = 1; i < outbox->count; i++) {
+            if (outbox->queues[i]->count < queue->count)
+                queue = outbox->queues[i];
+        }
+        empty(queue);
+        memset(queue, 0, sizeof(*queue));
+    }
+    text_copy(queue->node, sizeof(queue->node), node);
+    queue->id_next = outbox->id_first;
+    return queue;
+}
+
+static void drop_oldest(struct queue *queue, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        session_reply_done(&queue->list[i].reply);
+    queue->count -= count;
+    memmove(queue->list, queue->list + count, queue->count * sizeof(queue->list[0]));
+}
+
+static struct wire_bytes encode(const struct session_reply *reply, uint64_t id)
+{
+    struct session_reply numbered = *reply;
+
+    numbered.kind = ANSWER_COMMAND;
+    numbered.id = id;
+    return wire_encode_session_reply(&numbered);
+}
+
+static bool waits_already(const struct queue *queue, const struct session_reply *reply)
+{
+    AUTO_WIRE struct wire_bytes wanted = encode(reply, 1);
+
+    for (uint32_t i = 0; i < queue->count; i++) {
+        AUTO_WIRE struct wire_bytes known = encode(&queue->list[i].reply, 1);
+
+        if (queue->list[i].reply.command == reply->command && known.len == wanted.len &&
+            memcmp(known.data, wanted.data, known.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+void outbox_put_take(struct outbox *outbox, const char *node, struct session_reply *command)
+{
+    struct queue *queue = find_or_add(outbox, node);
+
+    if (waits_already(queue, command)) {
+        session_reply_done(command);
+        return;
+    }
+    if (queue->count == OUTBOX_ROOM)
+        drop_oldest(queue, 1);
+    command->kind = ANSWER_COMMAND;
+    command->id = queue->id_next++;
+    queue->list[queue->count++] = (struct command){*command, MONO_NEVER};
+    if (outbox->wake_fn != NULL)
+        outbox->wake_fn(outbox->context, node);
+}
+
+void outbox_put_guard(struct outbox *outbox, const char *node, const struct guard_request *request)
+{
+    AUTO_FREE struct session_reply *command = mem_alloc(1, sizeof(*command));
+
+    command->command = COMMAND_GUARD;
+    command->guard = wire_encode_guard_request(request);
+    outbox_put_take(outbox, node, command);
+}
+
+void outbox_put_snapshot(struct outbox *outbox, const char *node)
+{
+    AUTO_FREE struct session_reply *command = mem_alloc(1, sizeof(*command));
+
+    command->command = COMMAND_SNAPSHOT;
+    outbox_put_take(outbox, node, command);
+}
+
+void outbox_put_stack(struct outbox *outbox, const char *node)
+{
+    AUTO_FREE struct guard_request *request = mem_alloc(1, sizeof(*request));
+    struct queue *queue = find_or_add(outbox, node);
+
+    request->kind = GUARD_STACK;
+    clock_random(request->challenge.bytes, NONCE_SIZE);
+    queue->challenges[queue->challenges_next++ % CHALLENGES_MAX] = request->challenge;
+    outbox_put_guard(outbox, node, request);
+}
+
+bool outbox_take_challenge(struct outbox *outbox, const char *node, const struct nonce *challenge)
+{
+    struct queue *queue = find(outbox, node);
+
+    if (queue == NULL || nonce_is_zero(challenge))
+        return false;
+    for (uint32_t i = 0; i < CHALLENGES_MAX; i++) {
+        if (nonce_equal(&queue->challenges[i], challenge)) {
+            queue->challenges[i] = (struct nonce){{0}};
+            return true;
+        }
+    }
+    return false;
+}
+
+void outbox_acknowledge(struct outbox *outbox, const char *node, uint64_t id)
+{
+    struct queue *queue = find_or_add(outbox, node);
+    uint32_t done = 0;
+
+    if (id >= queue->id_next) {
+        queue->id_next = id + 1;
+        for (uint32_t i = 0; i < queue->count; i++)
+            queue->list[i].reply.id = queue->id_next++;
+        return;
+    }
+    while (done < queue->count && queue->list[done].reply.id <= id)
+        done++;
+    drop_oldest(queue, done);
+}
+
+void outbox_send_again(struct outbox *outbox, const char *node)
+{
+    struct queue *queue = find(outbox, node);
+
+    for (uint32_t i = 0; queue != NULL && i < queue->count; i++)
+        queue->list[i].sent_at = MONO_NEVER;
+}
+
+void outbox_clear(struct outbox *outbox, const char *node)
+{
+    struct queue *queue = find(outbox, node);
+
+    if (queue != NULL)
+        empty(queue);
+}
+
+bool outbox_next(struct outbox *outbox, const char *node, mono_t now, struct wire_bytes *ret_reply)
+{
+    struct queue *queue = find(outbox, node);
+    struct command *oldest;
+
+    if (queue == NULL || queue->count == 0)
+        return false;
+    oldest = &queue->list[0];
+    if (oldest->sent_at != MONO_NEVER && now < oldest->sent_at + OUTBOX_AGAIN_MS)
+        return false;
+    oldest->sent_at = now;
+    *ret_reply = encode(&oldest->reply, oldest->reply.id);
+    return true;
+}
