@@ -47,13 +47,35 @@ static enum verdict_value worst_of(const struct statement *statement)
     return worst;
 }
 
-static enum verdict_value verdict_of(const struct statement *statement, const char *check)
+/* NULL: it says nothing about that check. */
+static const struct verdict *find_verdict(const struct statement *statement, const char *check)
 {
     for (uint32_t i = 0; i < statement->verdicts_count; i++) {
         if (text_equal(statement->verdicts[i].check, check))
-            return statement->verdicts[i].value;
+            return &statement->verdicts[i];
     }
-    return VERDICT_UNKNOWN;
+    return NULL;
+}
+
+static enum verdict_value verdict_of(const struct statement *statement, const char *check)
+{
+    const struct verdict *verdict = find_verdict(statement, check);
+
+    return verdict != NULL ? verdict->value : VERDICT_UNKNOWN;
+}
+
+/* What failed, as the one who saw it says. */
+static void tell_why(const struct statement *statement, char *to, size_t size)
+{
+    for (uint32_t i = 0; i < statement->verdicts_count; i++) {
+        const struct verdict *verdict = &statement->verdicts[i];
+
+        if (verdict->value == VERDICT_FAIL) {
+            snprintf(to, size, "%s: %s", verdict->check, verdict->observed);
+            return;
+        }
+    }
+    text_copy(to, size, "one of its own critical checks fails since");
 }
 
 /* Whoever fails before the change proves nothing by failing in it (docs/protocol.md rule 2). */
@@ -159,24 +181,37 @@ static void renew(struct lease *lease, const struct trial_terms *terms)
     lease->until = any + terms->lease_ms;
 }
 
+/* What its newest statement says of a check. */
+static void take_check(struct lease_check *check, const struct verdict *verdict, bool held,
+                       mono_t now)
+{
+    check->value = verdict != NULL ? verdict->value : VERDICT_UNKNOWN;
+    if (check->value == VERDICT_PASS)
+        check->failing_since = MONO_NEVER;
+    if (check->value != VERDICT_FAIL)
+        return;
+    text_copy(check->why, sizeof(check->why), verdict->observed);
+    if (held)
+        check->failing_since = mono_min(check->failing_since, now);
+}
+
+/* An older nonce may still be proven, a last one above all whose dial was slow; but what is known
+ * of the checks is the newest. */
 static void take_own(struct lease *lease, const struct trial_terms *terms,
                      const struct statement *statement, const struct lease_nonce *nonce, mono_t now)
 {
+    bool newest = nonce->number >= lease->own_heard;
     bool proven = true;
 
-    if (nonce->number < lease->own_heard)
-        return;
-    lease->own_heard = nonce->number;
+    if (newest)
+        lease->own_heard = nonce->number;
     for (uint32_t i = 0; i < terms->checks_count; i++) {
-        struct lease_check *check = &lease->checks[i];
-        bool held = terms->checks[i].critical && !check->excused;
+        const struct verdict *verdict = find_verdict(statement, terms->checks[i].name);
+        bool held = terms->checks[i].critical && !lease->checks[i].excused;
 
-        check->value = verdict_of(statement, terms->checks[i].name);
-        if (check->value == VERDICT_PASS)
-            check->failing_since = MONO_NEVER;
-        else if (check->value == VERDICT_FAIL && held)
-            check->failing_since = mono_min(check->failing_since, now);
-        proven &= !held || check->value == VERDICT_PASS;
+        if (newest)
+            take_check(&lease->checks[i], verdict, held, now);
+        proven &= !held || (verdict != NULL && verdict->value == VERDICT_PASS);
     }
     if (proven)
         prove(&lease->own, nonce);
@@ -203,8 +238,10 @@ static void take_witness(struct lease *lease, int at, const struct statement *st
         witness->heard = nonce->number;
     if (value == VERDICT_FAIL) {
         nonce->failed |= bit;
-        if (newest)
+        if (newest) {
             witness->failing_since = mono_min(witness->failing_since, now);
+            tell_why(statement, witness->why, sizeof(witness->why));
+        }
     } else if (value == VERDICT_PASS && (nonce->failed & bit) == 0) {
         nonce->passed |= bit;
         if (newest)
@@ -278,7 +315,7 @@ mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *
 
         if (counts(&lease->witnesses[i]) && ends < until) {
             until = ends;
-            snprintf(ret_who, size, "witness %s: fail", terms->witnesses[i]);
+            snprintf(ret_who, size, "witness %s: %s", terms->witnesses[i], lease->witnesses[i].why);
         }
     }
     for (uint32_t i = 0; i < terms->checks_count; i++) {
@@ -286,7 +323,7 @@ mono_t lease_failing_until(const struct lease *lease, const struct trial_terms *
 
         if (ends < until) {
             until = ends;
-            snprintf(ret_who, size, "check %s: fail", terms->checks[i].name);
+            snprintf(ret_who, size, "check %s: %s", terms->checks[i].name, lease->checks[i].why);
         }
     }
     return until;

@@ -56,13 +56,15 @@ struct lease_witness {
     uint32_t heard;    /* number of the newest nonce it spoke over */
     uint32_t sourced;  /* and of the newest for which its source was looked at */
     struct lease_proof proof;
-    mono_t failing_since; /* MONO_NEVER: it does not fail */
+    mono_t failing_since;  /* MONO_NEVER: it does not fail */
+    char why[REASON_SIZE]; /* what it saw when it failed last */
 };
 
 struct lease_check {
     bool excused; /* failed before the change: not held against it */
     enum verdict_value value;
     mono_t failing_since;
+    char why[REASON_SIZE];
 };
 
 struct lease {

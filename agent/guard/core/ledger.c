@@ -385,18 +385,17 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
 
 /* ---- admission ------------------------------------------------------------------------------ */
 
-/* A full list may have been cut: then it touches everything. */
-static bool touches(const struct receipt *receipt, const char (*objects)[96], uint32_t count)
+/* The first object that both touch, or NULL. A full list may have been cut: it touches all. */
+static const char *find_touched(const struct receipt *receipt, const char (*objects)[96],
+                                uint32_t count)
 {
-    if (receipt->objects_count == RECORD_OBJECTS_MAX)
-        return true;
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < receipt->objects_count; j++) {
             if (text_equal(objects[i], receipt->objects[j]))
-                return true;
+                return objects[i];
         }
     }
-    return false;
+    return receipt->objects_count == RECORD_OBJECTS_MAX ? receipt->objects[0] : NULL;
 }
 
 static const struct lift *find_approved(const struct approval *approval, const struct hash *receipt)
@@ -411,10 +410,10 @@ static const struct lift *find_approved(const struct approval *approval, const s
 /* docs/protocol.md rule 18: an end bars what was signed before it; a quarantine bars its objects
  * until an approver names it with a reason. */
 static bool end_admits(const struct ledger_end *end, const struct approval *approval,
-                       bool touches_it, struct err *err)
+                       const char *touched, struct err *err)
 {
     const struct lift *lift = find_approved(approval, &end->receipt_hash);
-    bool quarantines = receipt_quarantines(&end->receipt) && !end->lifted && touches_it;
+    bool quarantines = receipt_quarantines(&end->receipt) && !end->lifted && touched != NULL;
     char hash[2 * HASH_SIZE + 1];
 
     if (!receipt_is_end(&end->receipt))
@@ -431,8 +430,7 @@ static bool end_admits(const struct ledger_end *end, const struct approval *appr
         return err_set(err, ERR_DENIED,
                        "%s is quarantined since its proof failed (%s): the approval has to name "
                        "receipt %s with a reason",
-                       end->receipt.objects_count > 0 ? end->receipt.objects[0] : "it",
-                       end->receipt.reason, hash);
+                       touched, end->receipt.reason, hash);
     return true;
 }
 
@@ -471,7 +469,7 @@ bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
     for (uint32_t i = 0; i < ledger->ends_count; i++) {
         const struct ledger_end *end = &ledger->ends[i];
 
-        if (!end_admits(end, approval, touches(&end->receipt, objects, objects_count), err))
+        if (!end_admits(end, approval, find_touched(&end->receipt, objects, objects_count), err))
             return false;
     }
     return true;

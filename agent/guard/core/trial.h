@@ -62,8 +62,10 @@ struct trial {
     bool end_pending, receipt_pending;      /* being written */
     enum mark end_mark;
     mono_t end_retry_at, receipt_retry_at; /* the disk refused: asked again then */
-    char held_up[REASON_SIZE];             /* which step of the undo fails, and why */
-    uint32_t rows_taken[TRIAL_ROWS_MAX];   /* how often each row was: for tests and simulator */
+    enum end_cause given_up_cause; /* of an end that made room for a pop while the disk refused */
+    char given_up_reason[REASON_SIZE];
+    char held_up[REASON_SIZE];           /* which step of the undo fails, and why */
+    uint32_t rows_taken[TRIAL_ROWS_MAX]; /* how often each row was: for tests and simulator */
 };
 
 /* Starts idle. ledger has taken the journal's records; ON_BOOT must be the first event. */

@@ -96,10 +96,14 @@ static void revert(struct move *move, enum end_cause cause, const char *reason)
 void do_revert_found(struct move *move)
 {
     const struct ledger_generation *open = &move->trial->ledger->open;
-    enum end_cause cause = move->ev->kind == ON_BOOT ? move->ev->boot : CAUSE_DISK;
+    const struct trial *trial = move->trial;
 
+    if (open->mark != MARK_REVERTING && move->ev->kind == ON_BOOT) {
+        revert(move, move->ev->boot, "a trial was open in the journal");
+        return;
+    }
     if (open->mark != MARK_REVERTING) {
-        revert(move, cause, "a trial was open in the journal");
+        revert(move, trial->given_up_cause, trial->given_up_reason);
         return;
     }
     fill_open(move->trial);
@@ -227,6 +231,10 @@ void do_begin_pop(struct move *move)
 
     if (trial->state == TRIAL_PREPARING || trial->state == TRIAL_PREPARED)
         guard_effects_add(move->effects, DO_FORGET, &trial->id);
+    if (trial->end_pending && !trial->pops) {
+        trial->given_up_cause = trial->cause;
+        text_copy(trial->given_up_reason, sizeof(trial->given_up_reason), trial->reason);
+    }
     set_cause(trial, cause_of(end), trial_word(end->reason));
     if (end->right != RIGHT_CONTROLLER)
         do_pop_further(move);

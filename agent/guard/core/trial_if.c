@@ -41,9 +41,20 @@ bool if_admissible(const struct move *move)
     return admission_check_prepare(move->trial, move->ev, &err);
 }
 
+/* While it is being decided, taken back or written down, an older receipt of the same attempt is
+ * not true any more; `incomplete` is, as long as it undoes. */
 bool if_attempt_has_ended(const struct move *move)
 {
-    return ledger_find_receipt(move->trial->ledger, attempt_of(move->ev)) != NULL;
+    const struct trial *trial = move->trial;
+    const struct attempt *attempt = attempt_of(move->ev);
+    const struct ledger_end *end = ledger_find_receipt(trial->ledger, attempt);
+    bool undoes = trial->state == TRIAL_REVERTING || trial->state == TRIAL_VERIFYING;
+
+    if (end == NULL)
+        return false;
+    if (trial->state == TRIAL_IDLE || !attempt_equal(attempt, &trial->id.attempt))
+        return true;
+    return undoes && end->receipt.kind == RECEIPT_INCOMPLETE;
 }
 
 /* docs/protocol.md rule 5 and idempotence: the attempt that is being made now. */

@@ -120,7 +120,7 @@ static const struct transition table[] = {
     /* the end, and its receipt */
     ROW(IN(CLOSING), RECORDED, an_end_is_missing, REVERTING, revert_found, "an earlier end was not written: it is taken back again"),
     ROW(IN(CLOSING), RECORDED, all_written_and_more, POPPING, pop_next, "its receipt is written; the next generation"),
-    ROW(IN(CLOSING), RECORDED, all_written, IDLE, forget, "its receipt is written"),
+    ROW(IN(CLOSING), RECORDED, all_written, IDLE, forget, "all of it is written"),
     ROW(IN(CLOSING), TIMEOUT, end_is_due, SAME, write_end, "the end is not written yet; tried again"),
 
     /* asked in passing */

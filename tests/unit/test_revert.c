@@ -1,0 +1,126 @@
+/*
+ * test_revert: the order of undoing, and what a failed step holds up (docs/protocol.md rule 15).
+ */
+#include "agent/guard/core/revert.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* One letter a step, in the order of application: r removes, b puts back, - was never touched. */
+static void fill(struct revert *revert, const char *steps)
+{
+    memset(revert, 0, sizeof(*revert));
+    revert->steps_count = (uint32_t)strlen(steps);
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        revert->steps[i].touched = steps[i] != '-';
+        revert->steps[i].removes = steps[i] == 'r';
+    }
+}
+
+/* Runs what may be run at that time; '+' done, 'l' left, '!' failed: one a step, by its index. */
+static void run(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
+{
+    int step = revert_next(revert, now);
+
+    for (; step >= 0; step = revert_next(revert, now)) {
+        enum revert_outcome outcome = outcomes[step] == '!'   ? REVERT_RETRY
+                                      : outcomes[step] == 'l' ? REVERT_LEFT
+                                                              : REVERT_DONE;
+
+        *ret_order++ = (char)('1' + step);
+        revert->steps[step].outcome = REVERT_RUNNING;
+        assert_int_equal(revert_next(revert, now), -1); /* one at a time */
+        assert_true(revert_deadline(revert) == MONO_NEVER);
+        revert_take(revert, (uint32_t)step, outcome, now);
+    }
+    *ret_order = '\0';
+}
+
+struct order_case {
+    const char *steps, *outcomes, *order; /* of a first round */
+    const char *again, *order_again;      /* of a second one, 2 s later; NULL: it is done */
+};
+
+static const struct order_case cases[] = {
+    {"rrb", "+++", "321", NULL, NULL},
+    {"r-b", "+++", "31", NULL, NULL},
+    {"---", "+++", "", NULL, NULL},
+    {"rrb", "++l", "321", NULL, NULL},
+    /* the pref fails: shield and rule stay */
+    {"rrb", "++!", "3", "+++", "321"},
+    {"rrb", "++!", "3", "++!", "3"},
+    /* what was removed is put back meanwhile */
+    {"rbrb", "+++!", "42", "++++", "431"},
+    /* both that put back fail: each is tried again, and what is newer frees what lies between */
+    {"rbrb", "+!+!", "42", "+!++", "432"},
+    /* a removal that fails holds the older ones */
+    {"rr", "+!", "2", "++", "21"},
+};
+
+static void test_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct revert revert;
+        char order[16];
+
+        fill(&revert, cases[i].steps);
+        run(&revert, cases[i].outcomes, 1000, order);
+        assert_string_equal(order, cases[i].order);
+        assert_int_equal(revert_is_done(&revert), cases[i].again == NULL);
+        if (cases[i].again == NULL)
+            continue;
+        assert_true(revert_is_held_up(&revert));
+        assert_int_equal(revert_deadline(&revert), 1000 + REVERT_RETRY_MS);
+        assert_int_equal(revert_next(&revert, 1000 + REVERT_RETRY_MS - 1), -1);
+        run(&revert, cases[i].again, 1000 + REVERT_RETRY_MS, order);
+        assert_string_equal(order, cases[i].order_again);
+    }
+}
+
+/* Nothing is removed while a newer step has failed, and all is undone in the end: over all plans of
+ * four steps and all first failures. */
+static void test_every_plan(void **state)
+{
+    (void)state;
+    for (unsigned plan = 0; plan < 16; plan++) {
+        for (unsigned failing = 0; failing < 16; failing++) {
+            char steps[5] = "bbbb", outcomes[5] = "++++", order[16];
+            struct revert revert;
+
+            for (unsigned i = 0; i < 4; i++) {
+                steps[i] = (plan >> i & 1) != 0 ? 'r' : 'b';
+                outcomes[i] = (failing >> i & 1) != 0 ? '!' : '+';
+            }
+            fill(&revert, steps);
+            run(&revert, outcomes, 1000, order);
+            for (unsigned i = 0; i < 4; i++) {
+                bool newer_failed = (failing >> (i + 1)) != 0;
+
+                if (steps[i] == 'r' && newer_failed && strchr(order, (int)('1' + i)) != NULL) {
+                    /* only if those that failed were themselves held up */
+                    for (unsigned j = i + 1; j < 4; j++)
+                        assert_true(revert.steps[j].outcome != REVERT_RETRY);
+                }
+            }
+            for (mono_t now = 1000; !revert_is_done(&revert) && now < 20000; now += 2000)
+                run(&revert, "++++", now, order);
+            assert_true(revert_is_done(&revert));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_every_plan),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/*
+ * test_trial: scripts of tests/data/trial, each compared with what the trial machine did when it
+ * was last looked at; GOLDEN=update rewrites them. The last test names rows that no script takes.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/unit/trial_script.h"
+
+enum { SCRIPTS_MAX = 128, PATH_SIZE = 512 };
+
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    size_t capacity = 1 << 20;
+    char *text = mem_alloc(1, capacity);
+    size_t len;
+
+    if (file == NULL)
+        fail_msg("%s: cannot be read", path);
+    len = fread(text, 1, capacity - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    return text;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* The first line that differs, for people; the rest follows from it. */
+static void report_difference(const char *path, const char *expected, const char *got)
+{
+    unsigned line = 1;
+
+    while (*expected != '\0' && *expected == *got) {
+        line += *expected == '\n';
+        expected++;
+        got++;
+    }
+    while (line > 1 && expected[-1] != '\n') {
+        expected--;
+        got--;
+    }
+    fail_msg("%s:%u\n expected: %.*s\n got:      %.*s\n(GOLDEN=update rewrites)", path, line,
+             (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
+}
+
+static void test_script(void **state)
+{
+    const char *path = *state;
+    char *expected = read_text(path);
+    struct script *script = script_new();
+    const char *got = script_run(script, expected);
+    const char *golden = getenv("GOLDEN");
+
+    if (golden != NULL && text_equal(golden, "update"))
+        write_text(path, got);
+    else if (!text_equal(expected, got))
+        report_difference(path, expected, got);
+    script_free(script);
+    free(expected);
+}
+
+/* docs/protocol.md rule 5: aborts of what was never heard of do not push out what bars something.
+ */
+static void test_tombstones_push_nothing_out(void **state)
+{
+    struct script *script = script_new();
+    char line[64];
+
+    (void)state;
+    script_run_line(script, "boot reboot");
+    script_run_line(script, "stack");
+    for (unsigned i = 1; i <= ENDS_MAX + 1; i++) {
+        snprintf(line, sizeof(line), "abort m1 %u", i);
+        script_run_line(script, line);
+    }
+    assert_int_equal(script->ledger->ends_count, ENDS_MAX);
+    assert_int_equal(script->ledger->ends[0].receipt.generation.attempt.sequence, 1);
+    assert_int_equal(script->trial->state, TRIAL_IDLE);
+    assert_int_equal(script->effects->list[0].kind, DO_REFUSE);
+    script_free(script);
+}
+
+static void test_every_row_is_taken(void **state)
+{
+    struct trial_row row;
+    unsigned missing = 0;
+
+    (void)state;
+    for (uint32_t i = 0; trial_table_row(i, &row); i++) {
+        if (script_rows_taken[i] > 0)
+            continue;
+        missing++;
+        print_message("no script takes: on %s if %s: %s\n", guard_event_name(row.on), row.if_name,
+                      row.because);
+    }
+    assert_int_equal(missing, 0);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static size_t find_scripts(char (*paths)[PATH_SIZE])
+{
+    DIR *folder = opendir(TRIAL_SCRIPTS);
+    size_t count = 0;
+
+    if (folder == NULL)
+        return 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (strstr(entry->d_name, ".txt") != NULL && count < SCRIPTS_MAX)
+            snprintf(paths[count++], PATH_SIZE, "%s/%s", TRIAL_SCRIPTS, entry->d_name);
+    }
+    closedir(folder);
+    qsort(paths, count, PATH_SIZE, compare_names);
+    return count;
+}
+
+int main(void)
+{
+    static char paths[SCRIPTS_MAX][PATH_SIZE];
+    static struct CMUnitTest tests[SCRIPTS_MAX + 2];
+    size_t count = find_scripts(paths);
+
+    for (size_t i = 0; i < count; i++)
+        tests[i] = (struct CMUnitTest){.name = strrchr(paths[i], '/') + 1,
+                                       .test_func = test_script,
+                                       .initial_state = paths[i]};
+    tests[count++] = (struct CMUnitTest){.name = "tombstones push nothing out",
+                                         .test_func = test_tombstones_push_nothing_out};
+    tests[count] =
+        (struct CMUnitTest){.name = "every row is taken", .test_func = test_every_row_is_taken};
+    return _cmocka_run_group_tests("trial", tests, count + 1, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/*
+ * trial_script: drives a guard's trial machine by lines of text, and prints what it wants done.
+ *
+ * Around the machine stand a disk, a kernel, witnesses and the node's own agent, which answer as
+ * the lines say. The node is `b`, second of the stages a, b; soak 30 s, lease 20 s, period 5 s,
+ * apply 10 s, settle 5 s, grace 8 s, revert budget 15 s, quorum 2 of office, other, third; its
+ * checks are own (critical) and database (fixed by the change). Each manifest (m1, m2, ...) has
+ * three operations: a shield and a rule, whose undo removes, and a pref, whose undo puts back.
+ *
+ *   boot CAUSE             reboot, died, rescued; `restart CAUSE` is a new life from the disk
+ *   prepare m1 1 [lifts N[!] ...] [WORD]   manifest, sequence; receipt N contained, ! with a
+ * reason; WORD makes it wrong: see trial_world.h start m1 1 [late] [from NAME ...]      late: the
+ * nonce before; baselines of those only, `-a`: without the earlier guard's statement, `short`:
+ * which soaked less abort m1 1, pop m1 1   [by operator|root] [stale] [fellow]; pop and rescue:
+ * `down` to it rescue, rescue m1 1, fence, stack, standing m1 disk works|fails|hangs|takes S,
+ * prepares|settles works|fails|hangs apply N works|fails|hangs, undo N works|fails|left|hangs,
+ * verify works|fails answer NAME pass|fail|unknown|silent   office, other, third, own, database
+ *   own first|last         the own agent's answer comes before or after the witnesses'
+ *   source NAME counts|not|unseen, path S (how long a statement takes), dials dead|alive
+ *   wait S                 time passes, in seconds with decimals
+ */
+#ifndef TESTS_UNIT_TRIAL_SCRIPT_H
+#define TESTS_UNIT_TRIAL_SCRIPT_H
+
+#include "agent/guard/core/trial.h"
+
+enum {
+    SCRIPT_WITNESSES = 3,
+    SCRIPT_OPERATIONS = 3,
+    SCRIPT_PENDING_MAX = 512,
+    SCRIPT_DISK_MAX = 1024
+};
+
+enum script_way { WAY_WORKS, WAY_FAILS, WAY_HANGS, WAY_LEFT };
+
+/* What is under way: an answer of disk, kernel, witness or own agent. */
+struct script_pending {
+    mono_t at; /* MONO_NEVER: it hangs */
+    uint64_t order;
+    enum guard_event_kind kind;
+    uint64_t number;
+    uint32_t operation;
+    int witness; /* -1: the own agent */
+    enum verdict_value value, fixed;
+    struct nonce nonce;
+    struct attempt attempt;
+    struct guard_record *record; /* owned */
+};
+
+struct script {
+    struct trial *trial;
+    struct ledger *ledger;
+    struct guard_effects *effects;
+    mono_t now;
+    uint64_t order, nonces, receipts;
+    uint32_t pending_count;
+    struct script_pending pending[SCRIPT_PENDING_MAX];
+    uint32_t disk_count;
+    struct guard_record *disk; /* SCRIPT_DISK_MAX: what a restart reads */
+    enum script_way disk_way, prepare_way, settle_way, verify_way;
+    enum script_way apply_way[SCRIPT_OPERATIONS], undo_way[SCRIPT_OPERATIONS];
+    int64_t disk_ms, path_ms;
+    bool dials_dead;
+    enum verdict_value answers[SCRIPT_WITNESSES], own, database;
+    bool silent[SCRIPT_WITNESSES], own_silent, own_last;
+    int sources[SCRIPT_WITNESSES]; /* 1: counts, 0: not, -1: not seen */
+    struct nonce offered, offered_before;
+    struct hash durable_receipts[SCRIPT_DISK_MAX]; /* what may be sent */
+    uint32_t durable_count;
+    bool intent_durable[SCRIPT_OPERATIONS];
+    char *out; /* the trace */
+    size_t out_len, out_capacity;
+};
+
+struct script *script_new(void);
+void script_free(struct script *script);
+
+/* Runs one line. Fails the test, naming it, where it cannot be read. */
+void script_run_line(struct script *script, const char *line);
+
+/* Runs all lines but those that begin with "--", and returns what they and the effects print. */
+char *script_run(struct script *script, const char *text);
+
+/* In trial_shell.c, for trial_script.c: */
+void script_print(struct script *script, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void script_restart(struct script *script); /* a new life from what is on the disk */
+void script_release(struct script *script, enum guard_event_kind kind); /* what hung is answered */
+
+/* Gives one event now, and all answers that are due. */
+void script_give(struct script *script, struct guard_event *ev);
+void script_wait(struct script *script, int64_t ms);
+
+/* How often each row of the table was taken, over all scripts of this process. */
+extern uint32_t script_rows_taken[TRIAL_ROWS_MAX];
+
+#endif
