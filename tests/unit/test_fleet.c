@@ -1,0 +1,170 @@
+/*
+ * test_fleet: what is known of each node, and for how long it stays known.
+ */
+#include "controller/core/fleet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+enum { INTERVAL_S = 30, GOOD_MS = INTERVAL_S * 1000 + 2 * FLEET_HEARTBEAT_MS };
+
+static int make_one(void **state)
+{
+    struct fleet *fleet = mem_alloc(1, sizeof(*fleet));
+
+    fleet_init(fleet);
+    fleet_put(fleet, "a1", false);
+    *state = fleet;
+    return 0;
+}
+
+static int end_one(void **state)
+{
+    fleet_done(*state);
+    free(*state);
+    return 0;
+}
+
+static bool tell(struct fleet_member *member, const char *check, enum verdict_value value,
+                 enum severity severity)
+{
+    struct verdict verdict = {.value = value, .severity = severity};
+
+    text_copy(verdict.check, sizeof(verdict.check), check);
+    return fleet_tell_verdict(member, &verdict, INTERVAL_S, 500);
+}
+
+static enum verdict_value value_at(const struct fleet_member *member, const char *check, mono_t now)
+{
+    struct verdict verdict;
+
+    fleet_verdict_now(member, check, now, &verdict);
+    return verdict.value;
+}
+
+static void ages_what_it_was_told(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    assert_true(tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL));
+    assert_false(tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL));
+    /* Read back from the disk, not heard in this life. */
+    assert_int_equal(value_at(member, "database", 0), VERDICT_UNKNOWN);
+    fleet_hear(member, 1000, 500);
+    assert_int_equal(value_at(member, "database", 1000 + GOOD_MS), VERDICT_PASS);
+    assert_int_equal(value_at(member, "database", 1001 + GOOD_MS), VERDICT_UNKNOWN);
+    assert_int_equal(value_at(member, "egress-address", 1000), VERDICT_UNKNOWN);
+    assert_true(tell(member, "database", VERDICT_FAIL, SEVERITY_CRITICAL));
+    assert_int_equal(value_at(member, "database", 1000), VERDICT_FAIL);
+}
+
+static void takes_the_worst_critical_one_for_health(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    fleet_hear(member, 0, 500);
+    tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL);
+    assert_int_equal(fleet_health(member, 0), VERDICT_UNKNOWN); /* not connected */
+    member->connected = true;
+    assert_int_equal(fleet_health(member, 0), VERDICT_PASS);
+    tell(member, "egress-address", VERDICT_FAIL, SEVERITY_WARNING);
+    assert_int_equal(fleet_health(member, 0), VERDICT_PASS);
+    tell(member, "ssh:b1", VERDICT_FAIL, SEVERITY_CRITICAL);
+    assert_int_equal(fleet_health(member, 0), VERDICT_PASS);
+    assert_int_equal(fleet_count_failing(member, 0), 1);
+    tell(member, "api-server-path", VERDICT_UNKNOWN, SEVERITY_CRITICAL);
+    assert_int_equal(fleet_health(member, 0), VERDICT_UNKNOWN);
+    tell(member, "api-server-path", VERDICT_FAIL, SEVERITY_CRITICAL);
+    assert_int_equal(fleet_health(member, 0), VERDICT_FAIL);
+}
+
+static void never_takes_nothing_for_healthy(void **state)
+{
+    struct fleet_member *node = fleet_find(*state, "a1");
+    struct fleet_member *witness = fleet_put(*state, "office", true);
+
+    node->connected = witness->connected = true;
+    assert_int_equal(fleet_health(node, 0), VERDICT_UNKNOWN);
+    assert_int_equal(fleet_health(witness, 0), VERDICT_PASS);
+}
+
+static void forgets_checks_that_are_gone(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+    struct verdict kept = {.check = "database"};
+
+    fleet_hear(member, 0, 500);
+    tell(member, "old", VERDICT_FAIL, SEVERITY_CRITICAL);
+    tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL);
+    fleet_keep_verdicts(member, &kept, 1);
+    assert_int_equal(member->verdicts_count, 1);
+    assert_int_equal(value_at(member, "database", 0), VERDICT_PASS);
+    assert_int_equal(value_at(member, "old", 0), VERDICT_UNKNOWN);
+}
+
+static void knows_who_reaches_whom(void **state)
+{
+    struct fleet_member *office = fleet_put(*state, "office", true);
+    struct verdict verdict;
+
+    fleet_reach(*state, "laptop", "a1", 0, &verdict);
+    assert_int_equal(verdict.value, VERDICT_UNKNOWN);
+    fleet_hear(office, 0, 500);
+    tell(office, "ssh:a1", VERDICT_PASS, SEVERITY_WARNING);
+    fleet_reach(*state, "office", "a1", 0, &verdict);
+    assert_int_equal(verdict.value, VERDICT_UNKNOWN); /* not connected */
+    office->connected = true;
+    fleet_reach(*state, "office", "a1", 0, &verdict);
+    assert_int_equal(verdict.value, VERDICT_PASS);
+    fleet_reach(*state, "office", "b1", 0, &verdict);
+    assert_int_equal(verdict.value, VERDICT_UNKNOWN);
+    assert_string_equal(fleet_reach_target("ssh:a1"), "a1");
+    assert_null(fleet_reach_target("database"));
+    assert_true(fleet_in_audience(office, AUDIENCE_EVERYWHERE));
+    assert_false(fleet_in_audience(office, AUDIENCE_TAILNET));
+}
+
+static void follows_the_roster(void **state)
+{
+    struct fleet *fleet = *state;
+    struct roster *roster = mem_alloc(1, sizeof(*roster));
+
+    fleet_put(fleet, "b1", false);
+    roster->entries_count = 1;
+    text_copy(roster->entries[0].name, NAME_SIZE, "b1");
+    fleet_keep_roster(fleet, roster);
+    assert_null(fleet_find(fleet, "a1"));
+    assert_non_null(fleet_find(fleet, "b1"));
+    for (unsigned i = 1; i < NODES_MAX; i++) {
+        char name[NAME_SIZE];
+
+        snprintf(name, sizeof(name), "n%u", i);
+        assert_non_null(fleet_put(fleet, name, false));
+    }
+    assert_null(fleet_put(fleet, "one-too-many", false));
+    free(roster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ages_what_it_was_told, make_one, end_one),
+        cmocka_unit_test_setup_teardown(takes_the_worst_critical_one_for_health, make_one, end_one),
+        cmocka_unit_test_setup_teardown(never_takes_nothing_for_healthy, make_one, end_one),
+        cmocka_unit_test_setup_teardown(forgets_checks_that_are_gone, make_one, end_one),
+        cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
+        cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/*
+ * test_holds: freezes and quarantines: who puts them, what they cover, what lifts them.
+ */
+#include "controller/core/holds.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+enum { NOW = 1000 };
+
+static int make_none(void **state)
+{
+    struct holds *holds = mem_alloc(1, sizeof(*holds));
+
+    holds->list = mem_alloc(HOLDS_MAX, sizeof(*holds->list));
+    *state = holds;
+    return 0;
+}
+
+static int end_all(void **state)
+{
+    struct holds *holds = *state;
+
+    free(holds->list);
+    free(holds);
+    return 0;
+}
+
+static struct hold freeze(const char *scope, const char *reason, int64_t until)
+{
+    struct hold hold = {.until = until};
+
+    text_copy(hold.scope, sizeof(hold.scope), scope);
+    text_copy(hold.reason, sizeof(hold.reason), reason);
+    text_copy(hold.by, sizeof(hold.by), "otto");
+    return hold;
+}
+
+static void refuse(struct holds *holds, const struct hold *wanted, const char *part)
+{
+    struct err err = ERR_INIT;
+
+    assert_null(holds_add_freeze(holds, wanted, NOW, &err));
+    if (strstr(err.text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", err.text, part);
+}
+
+static void refuses_what_is_no_freeze(void **state)
+{
+    struct hold scope = freeze("No Name", "holidays", 0);
+    struct hold reason = freeze("fleet", "", 0);
+    struct hold until = freeze("a1", "holidays", NOW);
+
+    refuse(*state, &scope, "No Name");
+    refuse(*state, &reason, "a text that others understand");
+    refuse(*state, &until, "until 1000");
+    assert_int_equal(((struct holds *)*state)->count, 0);
+}
+
+static void freezes_a_node_or_the_fleet(void **state)
+{
+    struct holds *holds = *state;
+    struct err err = ERR_INIT;
+    struct hold node = freeze("a1", "disk is being changed", 0);
+    struct hold fleet = freeze("fleet", "holidays", NOW + 60);
+    const struct hold *first = holds_add_freeze(holds, &node, NOW, &err);
+    const struct hold *second = holds_add_freeze(holds, &fleet, NOW, &err);
+
+    assert_int_equal(first->id, 1);
+    assert_int_equal(second->id, 2);
+    assert_int_equal(second->since, NOW);
+    assert_string_equal(second->by, "otto");
+    assert_ptr_equal(holds_find_freeze(holds, "a1", NOW), first);
+    assert_ptr_equal(holds_find_freeze(holds, "b1", NOW + 59), second);
+    assert_null(holds_find_freeze(holds, "b1", NOW + 60));
+    assert_true(holds_lift(holds, 1, &err));
+    assert_ptr_equal(holds_find_freeze(holds, "a1", NOW), second);
+    assert_false(holds_lift(holds, 1, &err));
+    assert_int_equal(err.kind, ERR_MISSING);
+}
+
+static struct receipt make_receipt(enum receipt_kind kind, enum end_cause cause)
+{
+    struct receipt receipt = {.node = "a1", .kind = kind, .cause = cause, .objects_count = 2};
+
+    text_copy(receipt.reason, sizeof(receipt.reason), "office: ssh no answer");
+    text_copy(receipt.objects[0], sizeof(receipt.objects[0]), "rule 5140");
+    text_copy(receipt.objects[1], sizeof(receipt.objects[1]), "tailscale exit-node");
+    return receipt;
+}
+
+static struct hash make_hash(uint8_t byte)
+{
+    struct hash hash;
+
+    memset(hash.bytes, byte, HASH_SIZE);
+    return hash;
+}
+
+static void quarantines_only_what_failed_its_proof(void **state)
+{
+    struct holds *holds = *state;
+    struct receipt good = make_receipt(RECEIPT_CONFIRMED, CAUSE_NONE);
+    struct receipt missing = make_receipt(RECEIPT_REVERTED, CAUSE_PROOF_MISSING);
+    struct receipt failed = make_receipt(RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    struct hash hash = make_hash(9);
+
+    assert_int_equal(holds_add_quarantine(holds, &good, &hash, NOW), 0);
+    assert_int_equal(holds_add_quarantine(holds, &missing, &hash, NOW), 0);
+    assert_int_equal(holds_add_quarantine(holds, &failed, &hash, NOW), 2);
+    assert_int_equal(holds_add_quarantine(holds, &failed, &hash, NOW), 0);
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 5140", NULL));
+    assert_null(holds_find_quarantine(holds, "b1", "rule 5140", NULL));
+    assert_null(holds_find_quarantine(holds, "a1", "rule 5141", NULL));
+    /* It is no freeze. */
+    assert_null(holds_find_freeze(holds, "a1", NOW));
+}
+
+/* docs/protocol.md rule 18 */
+static void lifts_a_quarantine_by_approval_only(void **state)
+{
+    struct holds *holds = *state;
+    struct receipt failed = make_receipt(RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct hash hash = make_hash(9);
+    struct err err = ERR_INIT;
+
+    holds_add_quarantine(holds, &failed, &hash, NOW);
+    assert_false(holds_lift(holds, 1, &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    approval->lifts_count = 1;
+    approval->lifts[0].receipt = hash;
+    holds_lift_named(holds, approval);
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 5140", approval));
+    text_copy(approval->lifts[0].reason, REASON_SIZE, "the relay was down");
+    assert_null(holds_find_quarantine(holds, "a1", "rule 5140", approval));
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 5140", NULL));
+    holds_lift_named(holds, approval);
+    assert_null(holds_find_quarantine(holds, "a1", "rule 5140", NULL));
+    free(approval);
+}
+
+static void keeps_what_holds_when_it_is_full(void **state)
+{
+    struct holds *holds = *state;
+    struct err err = ERR_INIT;
+    struct hold wanted = freeze("a1", "full", 0);
+
+    for (unsigned i = 0; i < HOLDS_MAX; i++)
+        assert_non_null(holds_add_freeze(holds, &wanted, NOW, &err));
+    assert_null(holds_add_freeze(holds, &wanted, NOW, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+    assert_true(holds_lift(holds, 7, &err));
+    assert_int_equal(holds_add_freeze(holds, &wanted, NOW, &err)->id, HOLDS_MAX + 1);
+    assert_int_equal(holds->count, HOLDS_MAX);
+    assert_int_equal(holds->list[6].id, 8);
+}
+
+static void names_its_kinds(void **state)
+{
+    enum hold_kind kind;
+
+    (void)state;
+    assert_true(hold_kind_parse("freeze", &kind));
+    assert_int_equal(kind, HOLD_FREEZE);
+    assert_true(hold_kind_parse(hold_kind_name(HOLD_QUARANTINE), &kind));
+    assert_int_equal(kind, HOLD_QUARANTINE);
+    assert_false(hold_kind_parse("pause", &kind));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(refuses_what_is_no_freeze, make_none, end_all),
+        cmocka_unit_test_setup_teardown(freezes_a_node_or_the_fleet, make_none, end_all),
+        cmocka_unit_test_setup_teardown(quarantines_only_what_failed_its_proof, make_none, end_all),
+        cmocka_unit_test_setup_teardown(lifts_a_quarantine_by_approval_only, make_none, end_all),
+        cmocka_unit_test_setup_teardown(keeps_what_holds_when_it_is_full, make_none, end_all),
+        cmocka_unit_test(names_its_kinds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
