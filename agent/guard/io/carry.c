@@ -94,6 +94,19 @@ static void tell_nonce(struct guard *guard, const struct guard_effect *effect)
     clients_tell(&guard->clients, CLIENT_NONE, report);
 }
 
+static void say_receipt(const struct ledger *ledger, const struct hash *hash)
+{
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        const struct receipt *receipt = &ledger->ends[i].receipt;
+
+        if (hash_equal(&ledger->ends[i].receipt_hash, hash))
+            log_info("receipt %llu: sequence %llu %s (%s)%s%s", (unsigned long long)receipt->index,
+                     (unsigned long long)receipt->generation.attempt.sequence,
+                     receipt_kind_name(receipt->kind), end_cause_name(receipt->cause),
+                     receipt->reason[0] != '\0' ? ": " : "", receipt->reason);
+    }
+}
+
 static void tell_receipt(struct guard *guard, const struct guard_effect *effect)
 {
     struct bytes envelope = journal_find_receipt(guard->journal, &effect->receipt);
@@ -103,6 +116,7 @@ static void tell_receipt(struct guard *guard, const struct guard_effect *effect)
         log_error("a receipt is in the ledger and its envelope is not in the journal");
         return;
     }
+    say_receipt(guard->ledger, &effect->receipt);
     report.envelope = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
     clients_tell(&guard->clients, CLIENT_NONE, &report);
     guard_report_done(&report);

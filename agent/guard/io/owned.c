@@ -29,6 +29,15 @@ static bool same_rule_key(const struct rule *a, const struct rule *b)
     return render_same_rule(&x, &y);
 }
 
+/* Whatever the older one sets, the newer one sets too. */
+static bool covers(const struct operation_tailscale *newer, const struct operation_tailscale *older)
+{
+    return newer->set_exit_node >= older->set_exit_node &&
+           newer->set_allow_lan_access >= older->set_allow_lan_access &&
+           newer->set_accept_routes >= older->set_accept_routes &&
+           newer->set_advertise_routes >= older->set_advertise_routes;
+}
+
 static bool replaces(const struct operation *newer, const struct operation *older)
 {
     if (newer->kind != older->kind)
@@ -41,6 +50,7 @@ static bool replaces(const struct operation *newer, const struct operation *olde
     case OPERATION_SYSCTL:
         return text_equal(newer->sysctl.setting.name, older->sysctl.setting.name);
     case OPERATION_TAILSCALE:
+        return covers(&newer->tailscale, &older->tailscale);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -92,6 +102,13 @@ static bool is_on(const struct trial *trial, const struct ledger_generation *gen
            trial->revert.steps[operation].outcome == REVERT_WAITING;
 }
 
+static bool is_wanted(const struct undo_item *item, enum owned_what what, bool is_open)
+{
+    if (item->persists)
+        return what == OWNED_EVERYTHING;
+    return item->shield || (what != OWNED_SHIELDS && !is_open);
+}
+
 static void take_generation(struct owned *owned, enum owned_what what, struct journal *journal,
                             const struct ledger_generation *generation, const struct trial *trial,
                             bool is_open)
@@ -101,11 +118,10 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
     for (uint32_t i = 0; kept != NULL && i < kept->items_count; i++) {
         const struct undo_item *item = &kept->items[i];
 
-        if (item->operation >= OPERATIONS_MAX || item->persists ||
-            !is_on(trial, generation, item->operation))
+        if (item->operation >= OPERATIONS_MAX || !is_on(trial, generation, item->operation))
             continue;
         drop_replaced(owned, &item->change);
-        if (item->shield || (what == OWNED_ALL && !is_open))
+        if (is_wanted(item, what, is_open))
             add(owned, &item->change);
     }
 }
@@ -135,39 +151,4 @@ bool owned_read_plan(const struct journal_generation *generation, const char *no
         return true;
     manifest_done(ret_manifest);
     return err_set(err, ERR_MISSING, "its body has no plan for %s", node);
-}
-
-void owned_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name)
-{
-    ret_name[0] = '\0';
-    for (uint32_t i = 0; i < manifest->roster_count; i++) {
-        if (key_equal(&manifest->roster[i].guard_key, key))
-            text_copy(ret_name, NAME_SIZE, manifest->roster[i].name);
-    }
-}
-
-static bool name_by(struct journal *journal, const struct generation_id *id,
-                    const struct public_key *key, char *ret_name)
-{
-    const struct journal_generation *kept = journal_find(journal, id);
-    struct manifest manifest;
-    struct err err = ERR_INIT;
-
-    if (kept == NULL || !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
-        return false;
-    owned_name_in(&manifest, key, ret_name);
-    manifest_done(&manifest);
-    return ret_name[0] != '\0';
-}
-
-void owned_find_name(struct journal *journal, const struct ledger *ledger,
-                     const struct public_key *key, char *ret_name)
-{
-    ret_name[0] = '\0';
-    if (ledger->is_open && name_by(journal, &ledger->open.id, key, ret_name))
-        return;
-    for (uint32_t i = ledger->generations_count; i-- > 0;) {
-        if (name_by(journal, &ledger->generations[i].id, key, ret_name))
-            return;
-    }
 }

@@ -14,6 +14,7 @@
 enum owned_what {
     OWNED_SHIELDS, /* of the stack and of the open trial */
     OWNED_ALL,     /* and all else of the stack that does not persist by itself */
+    OWNED_EVERYTHING,
 };
 
 struct owned {
@@ -30,12 +31,5 @@ void owned_list(struct owned *ret_owned, enum owned_what what, struct journal *j
 bool owned_read_plan(const struct journal_generation *generation, const char *node,
                      struct manifest *ret_manifest, const struct manifest_plan **ret_plan,
                      struct err *err);
-
-/* The name under which a kept manifest's roster has this guard's key; "" if none has. */
-void owned_find_name(struct journal *journal, const struct ledger *ledger,
-                     const struct public_key *key, char *ret_name);
-
-/* Of a decoded manifest; "" if its roster has no such guard. */
-void owned_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name);
 
 #endif

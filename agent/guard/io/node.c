@@ -1,0 +1,85 @@
+/*
+ * node: this node's name, as far as it is known.
+ */
+#include "agent/guard/io/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/mem.h"
+#include "common/core/name.h"
+#include "common/core/text.h"
+#include "common/io/config.h"
+#include "common/io/file.h"
+
+static bool read_name(const char *state, char *ret_name)
+{
+    char path[PATH_SIZE + 16];
+    struct err err = ERR_INIT;
+    AUTO_FREE uint8_t *text = NULL;
+    size_t len;
+
+    if (!file_join(path, sizeof(path), state, "name", &err) ||
+        !file_read(path, 256, &text, &len, &err))
+        return false;
+    text[strcspn((char *)text, "\n")] = '\0';
+    return name_valid((const char *)text) && text_copy(ret_name, NAME_SIZE, (const char *)text);
+}
+
+void node_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name)
+{
+    ret_name[0] = '\0';
+    for (uint32_t i = 0; i < manifest->roster_count; i++) {
+        if (key_equal(&manifest->roster[i].guard_key, key))
+            text_copy(ret_name, NAME_SIZE, manifest->roster[i].name);
+    }
+}
+
+static bool name_by(struct journal *journal, const struct generation_id *id,
+                    const struct public_key *key, char *ret_name)
+{
+    const struct journal_generation *kept = journal_find(journal, id);
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+
+    if (kept == NULL || !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
+        return false;
+    node_name_in(&manifest, key, ret_name);
+    manifest_done(&manifest);
+    return ret_name[0] != '\0';
+}
+
+static bool name_in_kept(struct journal *journal, const struct ledger *ledger,
+                         const struct public_key *key, char *ret_name)
+{
+    if (key == NULL)
+        return false;
+    if (ledger->is_open && name_by(journal, &ledger->open.id, key, ret_name))
+        return true;
+    for (uint32_t i = ledger->generations_count; i-- > 0;) {
+        if (name_by(journal, &ledger->generations[i].id, key, ret_name))
+            return true;
+    }
+    return false;
+}
+
+static void host_name(char *ret_name)
+{
+    char name[HOST_SIZE] = "";
+
+    gethostname(name, sizeof(name) - 1);
+    name[strcspn(name, ".")] = '\0';
+    text_copy(ret_name, NAME_SIZE, name_valid(name) ? name : "unnamed");
+}
+
+void node_find_name(const char *state, struct journal *journal, const struct ledger *ledger,
+                    const struct public_key *key, char *ret_name)
+{
+    char name[NAME_SIZE];
+
+    if (read_name(state, name) || name_in_kept(journal, ledger, key, name))
+        text_copy(ret_name, NAME_SIZE, name);
+    else if (ret_name[0] == '\0')
+        host_name(ret_name);
+}

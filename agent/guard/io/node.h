@@ -1,0 +1,17 @@
+/*
+ * node: under which name this node signs.
+ */
+#ifndef AGENT_GUARD_IO_NODE_H
+#define AGENT_GUARD_IO_NODE_H
+
+#include "agent/guard/io/journal.h"
+
+/* As it joined (STATE/name); else as a kept manifest calls its key (NULL: none is known); else, if
+ * nothing stands in ret_name yet, the host's own name. ret_name: NAME_SIZE characters. */
+void node_find_name(const char *state, struct journal *journal, const struct ledger *ledger,
+                    const struct public_key *key, char *ret_name);
+
+/* The name under which the manifest's roster has this guard's key; "" if it has not. */
+void node_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name);
+
+#endif

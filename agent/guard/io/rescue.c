@@ -1,0 +1,385 @@
+/*
+ * rescue: carries out the trial machine's effects one by one, without threads.
+ */
+#include "agent/guard/io/rescue.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/node.h"
+#include "agent/guard/io/owned.h"
+#include "agent/guard/io/seal.h"
+#include "agent/guard/io/worker.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+
+enum { DUE_MAX = 1000 };
+
+struct answer {
+    struct answer *next;
+    struct guard_event ev;
+    struct guard_record record; /* of ON_RECORDED */
+    char why[ERR_TEXT_SIZE];
+};
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Without its key undoing goes on; the receipt has to wait for the guard. */
+static void load_key(struct rescue *rescue)
+{
+    char path[PATH_SIZE + 16];
+    struct err err = ERR_INIT;
+
+    if (file_join(path, sizeof(path), rescue->config.state, "key.pem", &err))
+        rescue->key = sign_key_load(path, &err);
+    if (rescue->key != NULL)
+        sign_key_public(rescue->key, &rescue->public_key);
+}
+
+bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool read_only,
+                 struct err *err)
+{
+    memset(rescue, 0, sizeof(*rescue));
+    rescue->config = *config;
+    rescue->apply.tailscale_socket = rescue->config.tailscale_socket;
+    rescue->ledger = mem_alloc(1, sizeof(*rescue->ledger));
+    rescue->journal = journal_open(config->state, read_only, rescue->ledger, err);
+    if (rescue->journal == NULL) {
+        free(rescue->ledger);
+        return false;
+    }
+    load_key(rescue);
+    rescue->trial = mem_alloc(1, sizeof(*rescue->trial));
+    rescue->effects = mem_alloc(1, sizeof(*rescue->effects));
+    trial_init(rescue->trial, rescue->ledger, "");
+    node_find_name(config->state, rescue->journal, rescue->ledger,
+                   rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
+    if (journal_damage(rescue->journal)[0] != '\0')
+        printf("the journal: %s\n", journal_damage(rescue->journal));
+    if (!read_only && !journal_is_writable(rescue->journal))
+        printf("the journal cannot be written (read-only or full disk): undoing from memory\n");
+    rescue->is_reboot = journal_was_rebooted(rescue->journal);
+    return true;
+}
+
+void rescue_close(struct rescue *rescue)
+{
+    while (rescue->first != NULL) {
+        struct answer *answer = rescue->first;
+
+        rescue->first = answer->next;
+        free(answer);
+    }
+    journal_close(rescue->journal);
+    sign_key_free(rescue->key);
+    if (rescue->watch != NULL)
+        netlink_watch_close(rescue->watch);
+    free(rescue->ledger);
+    free(rescue->trial);
+    free(rescue->effects);
+    memset(rescue, 0, sizeof(*rescue));
+}
+
+uint32_t rescue_put_back(struct rescue *rescue, bool everything)
+{
+    const struct apply kernel_only = {.tailscale_socket = NULL}; /* it may be frozen */
+    struct err err = ERR_INIT;
+    struct owned owned;
+    uint32_t pending = 0, done;
+
+    owned_list(&owned, everything ? OWNED_ALL : OWNED_SHIELDS, rescue->journal, rescue->ledger,
+               rescue->trial);
+    done = apply_assert(&kernel_only, owned.operations, owned.count, &pending, &err);
+    if (done > 0)
+        printf("put back %u of %u owned items\n", done, owned.count);
+    if (pending > 0)
+        printf("%u owned items wait for their device\n", pending);
+    if (err.kind != ERR_NONE)
+        printf("putting back: %s\n", err.text);
+    free(owned.operations);
+    return done;
+}
+
+/* ---- effects -------------------------------------------------------------------------------- */
+
+static struct answer *add_answer(struct rescue *rescue, enum guard_event_kind kind)
+{
+    struct answer *answer = mem_alloc(1, sizeof(*answer));
+
+    answer->ev.kind = kind;
+    if (rescue->last != NULL)
+        rescue->last->next = answer;
+    else
+        rescue->first = answer;
+    rescue->last = answer;
+    return answer;
+}
+
+static bool append(struct rescue *rescue, struct answer *answer, bool durable)
+{
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct journal_extra extra = {0};
+    struct err err = ERR_INIT;
+    bool done = false;
+
+    if (answer->record.kind == RECORD_RECEIPT && rescue->key == NULL) {
+        err_set(&err, ERR_MISSING, "no key to sign the receipt with; the guard does it");
+    } else {
+        if (answer->record.kind == RECORD_RECEIPT)
+            envelope = seal_receipt(&answer->record, rescue->key);
+        extra.envelope = wire_lend(&envelope);
+        done = journal_append(rescue->journal, &answer->record, &extra, durable, &err);
+    }
+    text_copy(answer->why, sizeof(answer->why), err.text);
+    return done;
+}
+
+static void do_record(struct rescue *rescue, const struct guard_effect *effect)
+{
+    struct answer *answer = add_answer(rescue, ON_RECORDED);
+
+    answer->record = effect->record.record;
+    answer->ev.recorded.ok = append(rescue, answer, effect->record.durable);
+    answer->ev.recorded.number = effect->record.number;
+    answer->ev.recorded.record = &answer->record;
+    answer->ev.recorded.why = answer->why;
+}
+
+static void say_undone(const struct work *work, const char *line)
+{
+    if (work->outcome == REVERT_DONE)
+        printf("  done: %s\n", line);
+    else if (work->outcome == REVERT_LEFT)
+        printf("  left as it is: %s: %s\n", line, work->why);
+    else
+        printf("  not yet: %s: %s\n", line, work->why);
+}
+
+static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
+{
+    struct journal_generation *kept = journal_find(rescue->journal, &effect->id);
+    struct answer *answer = add_answer(rescue, ON_UNDONE);
+    struct work *work = work_new(WORK_UNDO, &effect->id);
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (kept != NULL && work_fill_item(work, kept, effect->operation))
+        undo_render(&work->items[0], &text);
+    else
+        text_add(&text, "operation %u", effect->operation + 1);
+    work_do(&rescue->apply, work);
+    say_undone(work, line);
+    text_copy(answer->why, sizeof(answer->why), work->why);
+    answer->ev.undone.operation = effect->operation;
+    answer->ev.undone.outcome = work->outcome;
+    answer->ev.undone.why = answer->why;
+    work_free(work);
+}
+
+static void fill_verify(struct rescue *rescue, struct work *work)
+{
+    const struct journal_generation *kept = journal_find(rescue->journal, &work->id);
+    const struct manifest_plan *plan;
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+
+    if (kept == NULL)
+        return;
+    work_fill_items(work, kept);
+    if (!owned_read_plan(kept, rescue->trial->node, &manifest, &plan, &err)) {
+        printf("  protected flows are not verified: %s\n", err.text);
+        return;
+    }
+    work_fill_flows(work, plan);
+    manifest_done(&manifest);
+}
+
+static void do_verify(struct rescue *rescue, const struct guard_effect *effect)
+{
+    struct answer *answer = add_answer(rescue, ON_VERIFIED);
+    struct work *work = work_new(WORK_VERIFY, &effect->id);
+
+    fill_verify(rescue, work);
+    work_do(&rescue->apply, work);
+    if (work->ok)
+        printf("  verified: touched objects are as before, %u protected flows answer\n",
+               work->flows_count);
+    else
+        printf("  not as before yet: %s\n", work->why);
+    text_copy(answer->why, sizeof(answer->why), work->why);
+    answer->ev.verified.ok = work->ok;
+    answer->ev.verified.why = answer->why;
+    work_free(work);
+}
+
+static void say(const struct guard_effect *effect)
+{
+    const char *detail = effect->progress.detail;
+
+    printf("%s%s: %s%s%s\n", effect->kind == DO_ALARM ? "ALARM " : "", effect->progress.state,
+           effect->progress.sentence, detail[0] != '\0' ? ": " : "", detail);
+}
+
+static void say_receipt(const struct rescue *rescue, const struct hash *hash)
+{
+    for (uint32_t i = 0; i < rescue->ledger->ends_count; i++) {
+        const struct ledger_end *end = &rescue->ledger->ends[i];
+
+        if (hash_equal(&end->receipt_hash, hash))
+            printf("receipt %llu: sequence %llu %s (%s)\n", (unsigned long long)end->receipt.index,
+                   (unsigned long long)end->receipt.generation.attempt.sequence,
+                   receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause));
+    }
+}
+
+static void forget(struct rescue *rescue)
+{
+    struct err err = ERR_INIT;
+
+    journal_forget(rescue->journal, rescue->ledger);
+    if (journal_is_writable(rescue->journal) &&
+        !journal_write_undo_text(rescue->journal, rescue->ledger, &err))
+        printf("undo.txt: %s\n", err.text);
+}
+
+/* What only a new trial asks for does not come to pass here. */
+static void carry(struct rescue *rescue, const struct guard_effect *effect)
+{
+    switch (effect->kind) {
+    case DO_RECORD:
+        do_record(rescue, effect);
+        break;
+    case DO_UNDO:
+        do_undo(rescue, effect);
+        break;
+    case DO_VERIFY:
+        do_verify(rescue, effect);
+        break;
+    case DO_PROGRESS:
+    case DO_ALARM:
+        say(effect);
+        break;
+    case DO_SEND:
+        say_receipt(rescue, &effect->receipt);
+        break;
+    case DO_REFUSE:
+        printf("refused: %s\n", effect->refuse.reason);
+        break;
+    case DO_FORGET:
+        forget(rescue);
+        break;
+    case DO_PREPARE:
+    case DO_OFFER:
+    case DO_APPLY:
+    case DO_SETTLE:
+    case DO_NONCE:
+    case DO_STATEMENT:
+    case DO_STACK:
+    case DO_LET_GO:
+    case GUARD_EFFECT_COUNT:
+        break;
+    }
+    fflush(stdout);
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void step(struct rescue *rescue, struct guard_event *ev)
+{
+    ev->now = clock_now();
+    ev->unix_now = clock_unix();
+    clock_random(&ev->random, sizeof(ev->random));
+    rescue->effects->count = 0;
+    trial_step(rescue->trial, ev, rescue->effects);
+    for (uint32_t i = 0; i < rescue->effects->count; i++)
+        carry(rescue, &rescue->effects->list[i]);
+}
+
+void rescue_give(struct rescue *rescue, struct guard_event *ev)
+{
+    struct answer *answer;
+
+    step(rescue, ev);
+    while ((answer = rescue->first) != NULL) {
+        rescue->first = answer->next;
+        if (rescue->first == NULL)
+            rescue->last = NULL;
+        step(rescue, &answer->ev);
+        free(answer);
+    }
+}
+
+void rescue_give_boot(struct rescue *rescue, enum end_cause cause)
+{
+    struct guard_event ev = {.kind = ON_BOOT, .boot = cause};
+
+    rescue_give(rescue, &ev);
+}
+
+bool rescue_is_done(const struct rescue *rescue)
+{
+    return rescue->trial->state == TRIAL_IDLE ||
+           (rescue->trial->state == TRIAL_CLOSING && rescue->trial->disk_failed);
+}
+
+static void wait_until(struct rescue *rescue, mono_t at)
+{
+    mono_t left = at - clock_now();
+    struct pollfd look = {.fd = -1, .events = POLLIN};
+
+    if (rescue->watch != NULL)
+        look.fd = netlink_watch_fd(rescue->watch);
+    if (left <= 0)
+        return;
+    if (poll(&look, 1, left > 60000 ? 60000 : (int)left) > 0 &&
+        netlink_watch_take(rescue->watch) != 0)
+        rescue_put_back(rescue, false);
+}
+
+bool rescue_run(struct rescue *rescue, mono_t until)
+{
+    struct guard_event ev = {.kind = ON_TIMEOUT};
+
+    /* Whatever the machine asks for, it is not asked for ever without waiting. */
+    for (int due = 0; !rescue_is_done(rescue) && due < DUE_MAX; due++) {
+        mono_t at = trial_deadline(rescue->trial);
+        mono_t now = clock_now();
+
+        if (now < at && now >= until)
+            return false;
+        if (now < at)
+            due = 0;
+        wait_until(rescue, mono_min(at, until));
+        if (clock_now() >= at)
+            rescue_give(rescue, &ev);
+    }
+    return rescue_is_done(rescue);
+}
+
+void rescue_say_open(struct rescue *rescue)
+{
+    const struct trial *trial = rescue->trial;
+    struct journal_generation *kept = journal_find(rescue->journal, &trial->id);
+
+    for (uint32_t i = trial->revert.steps_count; kept != NULL && i-- > 0;) {
+        const struct revert_step *at = &trial->revert.steps[i];
+        const struct undo_item *item = journal_generation_item(kept, i);
+        char line[SENTENCE_SIZE];
+        struct text text = TEXT_IN(line);
+
+        if (!at->touched || item == NULL || at->outcome == REVERT_DONE ||
+            at->outcome == REVERT_LEFT)
+            continue;
+        undo_render(item, &text);
+        printf("  open: %s%s\n", line,
+               at->outcome == REVERT_WAITING ? " (kept until what is above it is undone)" : "");
+    }
+    if (trial->state == TRIAL_VERIFYING)
+        printf("  open: all is undone, and not verified yet\n");
+    if (trial->disk_failed)
+        printf("  open: the journal's record of it\n");
+}

@@ -1,0 +1,53 @@
+/*
+ * rescue: the guard's trial machine in one thread, for a console: each effect is done where it is
+ * asked for, and said in a line for a tired person.
+ */
+#ifndef AGENT_GUARD_IO_RESCUE_H
+#define AGENT_GUARD_IO_RESCUE_H
+
+#include "agent/guard/core/trial.h"
+#include "agent/guard/io/apply.h"
+#include "agent/guard/io/journal.h"
+#include "agent/io/netlink.h"
+#include "common/io/config.h"
+
+struct answer; /* what came of an effect: the next event */
+
+struct rescue {
+    struct guard_config config;
+    struct apply apply;
+    struct sign_key *key; /* NULL: receipts cannot be signed */
+    struct public_key public_key;
+    struct journal *journal;
+    struct ledger *ledger;
+    struct trial *trial;
+    struct guard_effects *effects;
+    struct answer *first, *last;
+    struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
+    bool is_reboot;
+};
+
+/* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
+ * none to look at. On true the caller ends it with rescue_close. */
+bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool read_only,
+                 struct err *err);
+void rescue_close(struct rescue *rescue); /* lets go of the lock */
+
+/* Puts the shields of all that is on back (everything: all else that was confirmed too). Returns
+ * how many were put back. */
+uint32_t rescue_put_back(struct rescue *rescue, bool everything);
+
+/* Gives one event, and all that follows from it at once. */
+void rescue_give(struct rescue *rescue, struct guard_event *ev);
+/* What the journal has open is taken back from here on. */
+void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
+
+/* Waits for what the machine waits for, at most until then (0: not at all). True: nothing is open
+ * any more, or only its record cannot be written. */
+bool rescue_run(struct rescue *rescue, mono_t until);
+bool rescue_is_done(const struct rescue *rescue);
+
+/* What is not undone yet, a line each to stdout. */
+void rescue_say_open(struct rescue *rescue);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * take: fences the guard, and leaves a finishing process behind.
+ */
+#include "agent/guard/io/take.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/io/run.h"
+#include "common/io/clock.h"
+
+enum { TAKE_MS = 6000, TAKE_PACE_MS = 50 };
+
+static bool try_open(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
+{
+    *err = (struct err)ERR_INIT;
+    return rescue_open(ret_rescue, config, false, err);
+}
+
+/* The unit's own oceanid-rollback --stop-post may have it for a moment. */
+static bool wait_open(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
+{
+    mono_t until = clock_now() + TAKE_MS;
+
+    for (;;) {
+        struct err refused = ERR_INIT;
+
+        if (try_open(config, ret_rescue, err))
+            return true;
+        if (err->kind != ERR_CONFLICT || clock_now() >= until)
+            return false;
+        run_end_holder(config, &refused);
+        poll(NULL, 0, TAKE_PACE_MS);
+    }
+}
+
+bool take_journal(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
+{
+    if (run_fence_guard(config))
+        printf("The guard was asked to let go of the journal, and did.\n");
+    else if (try_open(config, ret_rescue, err))
+        return true;
+    if (wait_open(config, ret_rescue, err))
+        return true;
+    if (err->kind != ERR_CONFLICT)
+        return false;
+    printf("%s, and it does not end: undoing from memory, without a record of it\n", err->text);
+    *err = (struct err)ERR_INIT;
+    return rescue_open(ret_rescue, config, true, err);
+}
+
+/* The path, not /proc/self/exe: the name of the process tells others what it is. */
+static void exec_finisher(const char *config_path, uint32_t to)
+{
+    char path[512], number[16];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (len <= 0)
+        return;
+    path[len] = '\0';
+    snprintf(number, sizeof(number), "%u", to);
+    if (to > 0)
+        execl(path, "oceanid-rollback", "--finish", "--to", number, "--config", config_path, NULL);
+    else
+        execl(path, "oceanid-rollback", "--finish", "--config", config_path, NULL);
+}
+
+static void detach(const struct guard_config *config)
+{
+    const char *slash = strrchr(config->socket, '/');
+    char log[PATH_SIZE + 16];
+    int in = open("/dev/null", O_RDONLY);
+    int out;
+
+    snprintf(log, sizeof(log), "%.*s/rollback.log", slash ? (int)(slash - config->socket) : 1,
+             slash ? config->socket : ".");
+    out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    if (out < 0)
+        out = open("/dev/null", O_WRONLY);
+    setsid();
+    dup2(in, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    closefrom(STDERR_FILENO + 1);
+}
+
+bool take_leave_finisher(const struct guard_config *config, const char *config_path, uint32_t to)
+{
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid != 0)
+        return pid > 0;
+    detach(config);
+    exec_finisher(config_path, to);
+    _exit(127);
+}
