@@ -104,7 +104,7 @@ struct wire_bytes wire_pack(const ProtobufCMessage *message)
 
 /* Unpacked structs are larger than their bytes: an empty message of two bytes takes up to some 300,
  * a route of 30 some 300 too. Many small ones cannot come in a large message. */
-enum { UNPACKED_FACTOR = 64, UNPACKED_SMALL_MAX = 128 << 20, UNPACKED_LARGE_FACTOR = 12 };
+enum { UNPACKED_FACTOR = 64, UNPACKED_SMALL_MAX = 32 << 20, UNPACKED_LARGE_FACTOR = 12 };
 
 static size_t limit_unpacked(size_t len)
 {
