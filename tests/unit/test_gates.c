@@ -1,0 +1,456 @@
+/*
+ * test_gates: the eight questions and hold on a fleet of two nodes, a witness and a laptop: all
+ * yes first, then one reason for a no at a time, and what a waiver may take out.
+ */
+#include "controller/core/gates.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/unit/ip_lines.h"
+
+enum { NOW_UNIX = 100000 };
+
+struct scene {
+    struct manifest manifest;
+    struct approval approval;
+    struct fleet_file file;
+    struct fleet fleet;
+    struct holds holds;
+    struct gates_inputs inputs;
+};
+
+static const char host[] = "link lo 1 loopback\n"
+                           "link eth0 2\n"
+                           "link tailscale0 3\n"
+                           "address 127.0.0.1/8 dev lo\n"
+                           "address %s/24 dev eth0\n"
+                           "route default via %s dev eth0\n";
+
+/* ---- the scene: everything answers yes ------------------------------------------------------ */
+
+static void tell(struct scene *scene, const char *node, const char *check, enum verdict_value value)
+{
+    struct verdict verdict = {.value = value, .severity = SEVERITY_CRITICAL};
+
+    text_copy(verdict.check, sizeof(verdict.check), check);
+    fleet_tell_verdict(fleet_find(&scene->fleet, node), &verdict, 30, NOW_UNIX);
+}
+
+static void add_node(struct scene *scene, const char *name, const char *address,
+                     const char *gateway)
+{
+    struct fleet_node *node = &scene->file.nodes[scene->file.nodes_count++];
+    struct fleet_member *member = fleet_put(&scene->fleet, name, false);
+    char lines[512];
+
+    text_copy(node->name, sizeof(node->name), name);
+    text_copy(node->console, sizeof(node->console), "physical");
+    assert_true(address_parse(address, &node->ssh.address));
+    node->ssh.port = 22;
+    member->connected = member->has_snapshot = true;
+    fleet_hear(member, 0, NOW_UNIX);
+    snprintf(lines, sizeof(lines), host, address, gateway);
+    ip_lines_add(&member->snapshot, lines);
+    ip_lines_add_usual_rules(&member->snapshot);
+    tell(scene, name, "ssh-reply-path", VERDICT_PASS);
+    tell(scene, name, "controller", VERDICT_PASS);
+}
+
+static void add_witness(struct scene *scene, const char *name)
+{
+    struct fleet_member *member = fleet_put(&scene->fleet, name, true);
+
+    member->connected = true;
+    fleet_hear(member, 0, NOW_UNIX);
+    tell(scene, name, "ssh:a1", VERDICT_PASS);
+    tell(scene, name, "ssh:b1", VERDICT_PASS);
+}
+
+static void add_operation(struct manifest_plan *plan)
+{
+    struct operation *operation;
+
+    plan->operations = mem_alloc(1, sizeof(*plan->operations));
+    plan->operations_count = 1;
+    operation = &plan->operations[0];
+    operation->kind = OPERATION_ROUTE;
+    text_copy(operation->route.device, sizeof(operation->route.device), "eth0");
+    assert_true(prefix_parse("192.0.2.0/24", &operation->route.route.destination));
+    operation->route.route.table = 254;
+    operation->route.route.protocol = OCEANID_PROTOCOL;
+    operation->route.route.type = 1;
+    operation->route.route.scope = 253;
+    operation->route.route.hops_count = 1;
+}
+
+static void add_plan(struct scene *scene, const char *node, const struct fleet_node *declared)
+{
+    struct manifest *manifest = &scene->manifest;
+    struct manifest_plan *plan = &manifest->plans[manifest->plans_count++];
+    struct stage *stage = &manifest->stages[manifest->stages_count++];
+
+    text_copy(stage->nodes[stage->nodes_count++], NAME_SIZE, node);
+    text_copy(plan->node, sizeof(plan->node), node);
+    plan->ssh = declared->ssh;
+    plan->quorum = 2;
+    plan->witnesses_count = 2;
+    text_copy(plan->witnesses[0], NAME_SIZE, "office");
+    text_copy(plan->witnesses[1], NAME_SIZE, "laptop");
+    plan->checks = mem_alloc(1, sizeof(*plan->checks));
+    plan->checks_count = 1;
+    text_copy(plan->checks[0].name, NAME_SIZE, "database");
+    add_operation(plan);
+}
+
+static void fill_manifest(struct scene *scene)
+{
+    struct manifest *manifest = &scene->manifest;
+
+    text_copy(manifest->change, NAME_SIZE, "reach-the-lab");
+    text_copy(manifest->reason, TEXT_SIZE, "The database of the lab cannot be reached.");
+    text_copy(manifest->reference, REASON_SIZE, "#100");
+    manifest->fixes_count = 1;
+    text_copy(manifest->fixes[0], NAME_SIZE, "database");
+    manifest->soak_s = 300;
+    manifest->lease_s = 60;
+    manifest->stages = mem_alloc(2, sizeof(*manifest->stages));
+    manifest->plans = mem_alloc(2, sizeof(*manifest->plans));
+    add_plan(scene, "a1", &scene->file.nodes[0]);
+    add_plan(scene, "b1", &scene->file.nodes[1]);
+}
+
+static void declare_database(struct scene *scene)
+{
+    struct check *check = &scene->file.checks[scene->file.checks_count++].check;
+
+    text_copy(check->name, sizeof(check->name), "database");
+    check->kind = CHECK_TCP;
+    text_copy(check->to, sizeof(check->to), "192.0.2.7");
+    check->port = 5432;
+    tell(scene, "a1", "database", VERDICT_FAIL);
+    tell(scene, "b1", "database", VERDICT_FAIL);
+}
+
+static int make_scene(void **state)
+{
+    struct scene *scene = mem_alloc(1, sizeof(*scene));
+
+    fleet_init(&scene->fleet);
+    scene->holds.list = mem_alloc(HOLDS_MAX, sizeof(*scene->holds.list));
+    add_node(scene, "a1", "203.0.113.10", "203.0.113.1");
+    add_node(scene, "b1", "198.51.100.10", "198.51.100.1");
+    add_witness(scene, "office");
+    add_witness(scene, "laptop");
+    declare_database(scene);
+    fill_manifest(scene);
+    scene->approval.not_after = NOW_UNIX + 3600;
+    scene->inputs = (struct gates_inputs){.manifest = &scene->manifest,
+                                          .approval = &scene->approval,
+                                          .is_signed = true,
+                                          .approvals_count = 1,
+                                          .threshold = 1,
+                                          .file = &scene->file,
+                                          .fleet = &scene->fleet,
+                                          .holds = &scene->holds,
+                                          .now_unix = NOW_UNIX};
+    *state = scene;
+    return 0;
+}
+
+static int end_scene(void **state)
+{
+    struct scene *scene = *state;
+
+    manifest_done(&scene->manifest);
+    fleet_done(&scene->fleet);
+    free(scene->holds.list);
+    free(scene);
+    return 0;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static void expect_yes(const struct scene *scene)
+{
+    struct gates gates;
+    char text[1024];
+    struct text why = TEXT_IN(text);
+
+    gates_evaluate(&scene->inputs, &gates);
+    gates_explain(&gates, &why);
+    if (!gates_pass(&gates))
+        fail_msg("%s", text);
+    gates_done(&gates);
+}
+
+/* Exactly this gate says no, and part of why. */
+static void expect_no(const struct scene *scene, enum gate gate, const char *part)
+{
+    struct gates gates;
+    char text[1024];
+    struct text why = TEXT_IN(text);
+
+    gates_evaluate(&scene->inputs, &gates);
+    gates_explain(&gates, &why);
+    assert_false(gates_pass(&gates));
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        if (gates.answers[i].passes != (i != gate))
+            fail_msg("%s %s: %s", gate_name((enum gate)i),
+                     gates.answers[i].passes ? "passes" : "does not pass", text);
+    }
+    if (strstr(text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", text, part);
+    gates_done(&gates);
+}
+
+static void waive(struct scene *scene, enum waiver waiver)
+{
+    scene->manifest.waived[waiver] = true;
+    text_copy(scene->manifest.waiver_reasons[waiver], REASON_SIZE, "we know, and why");
+}
+
+/* a1 has its change, which did it good. */
+static void confirm_first(struct scene *scene)
+{
+    tell(scene, "a1", "database", VERDICT_PASS);
+    scene->inputs.stage = 1;
+}
+
+static void all_say_yes(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    expect_yes(scene);
+    gates_evaluate(&scene->inputs, &gates);
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        assert_string_equal(gates.answers[i].verdict.check, gate_name((enum gate)i));
+        assert_true(gates.answers[i].evidence_count > 0);
+    }
+    gates_done(&gates);
+}
+
+static void working(void **state)
+{
+    struct scene *scene = *state;
+
+    tell(scene, "b1", "ssh-reply-path", VERDICT_FAIL);
+    expect_no(scene, GATE_WORKING, "working");
+    tell(scene, "b1", "ssh-reply-path", VERDICT_UNKNOWN);
+    expect_no(scene, GATE_WORKING, "working");
+}
+
+/* Nothing that was said stays good for ever. */
+static void working_needs_fresh_answers(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    scene->inputs.now = 10 * 60 * 1000;
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates.answers[GATE_WORKING].passes);
+    assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
+    gates_done(&gates);
+}
+
+static void needed(void **state)
+{
+    struct scene *scene = *state;
+
+    tell(scene, "b1", "database", VERDICT_PASS);
+    expect_no(scene, GATE_NEEDED, "needed");
+    /* A waiver counts with a written justification only. */
+    waive(scene, WAIVE_NEEDED);
+    expect_no(scene, GATE_NEEDED, "needed");
+    text_copy(scene->manifest.justification, TEXT_SIZE, "The lab moves tomorrow.");
+    expect_yes(scene);
+    /* What confirmed is not asked again. */
+    tell(scene, "b1", "database", VERDICT_FAIL);
+    scene->manifest.waived[WAIVE_NEEDED] = false;
+    confirm_first(scene);
+    expect_yes(scene);
+}
+
+static void approved(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->inputs.threshold = 2;
+    expect_no(scene, GATE_APPROVED, "approved");
+    scene->inputs.threshold = 0;
+    expect_no(scene, GATE_APPROVED, "approved");
+    scene->inputs.threshold = 1;
+    scene->inputs.is_signed = false;
+    expect_no(scene, GATE_APPROVED, "approved");
+    scene->inputs.is_signed = true;
+    scene->approval.not_after = NOW_UNIX + 300; /* one stage of 420 s stands before the last */
+    expect_no(scene, GATE_APPROVED, "approved");
+    confirm_first(scene);
+    expect_yes(scene);
+    scene->approval.not_after = NOW_UNIX;
+    expect_no(scene, GATE_APPROVED, "approved");
+}
+
+static void one_first(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->file.nodes[1].is_protected = true;
+    expect_yes(scene);
+    scene->file.nodes[0].is_protected = true;
+    expect_no(scene, GATE_ONE_FIRST, "one-first");
+    waive(scene, WAIVE_PROTECTED_FIRST);
+    expect_yes(scene);
+    /* A protected one before one that is not: nothing takes that out. */
+    scene->file.nodes[1].is_protected = false;
+    expect_no(scene, GATE_ONE_FIRST, "one-first");
+}
+
+static void reversible(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    text_copy(scene->manifest.plans[0].operations[0].route.device, DEVICE_SIZE, "eth9");
+    waive(scene, WAIVE_PREDICTION);
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates.answers[GATE_REVERSIBLE].passes);
+    assert_false(gates_pass(&gates));
+    gates_done(&gates);
+}
+
+static void ssh_path_by_prediction(void **state)
+{
+    struct scene *scene = *state;
+    struct operation *operation = &scene->manifest.plans[0].operations[0];
+
+    /* Half of the world by the tailnet's device: replies to it leave by another way. */
+    text_copy(operation->route.device, DEVICE_SIZE, "tailscale0");
+    assert_true(prefix_parse("0.0.0.0/1", &operation->route.route.destination));
+    expect_no(scene, GATE_SSH_PATH, "ssh-path");
+    waive(scene, WAIVE_PREDICTION);
+    expect_yes(scene);
+}
+
+static void ssh_path_by_witnesses(void **state)
+{
+    struct scene *scene = *state;
+
+    tell(scene, "laptop", "ssh:b1", VERDICT_FAIL);
+    expect_no(scene, GATE_SSH_PATH, "b1");
+    tell(scene, "laptop", "ssh:b1", VERDICT_UNKNOWN);
+    expect_no(scene, GATE_SSH_PATH, "b1");
+    fleet_find(&scene->fleet, "laptop")->connected = false;
+    expect_no(scene, GATE_SSH_PATH, "a1");
+}
+
+static void ssh_path_needs_a_console(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->file.nodes[0].console[0] = '\0';
+    expect_no(scene, GATE_SSH_PATH, "ssh-path");
+    waive(scene, WAIVE_CONSOLE);
+    expect_yes(scene);
+}
+
+static void documented(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->manifest.reference[0] = '\0';
+    expect_no(scene, GATE_DOCUMENTED, "documented");
+    text_copy(scene->manifest.reference, REASON_SIZE, "#100");
+    text_copy(scene->manifest.reason, TEXT_SIZE, "fix");
+    expect_no(scene, GATE_DOCUMENTED, "documented");
+    waive(scene, WAIVE_LINT);
+    expect_yes(scene);
+    scene->manifest.reason[0] = '\0';
+    expect_no(scene, GATE_DOCUMENTED, "documented");
+}
+
+static void hold_by_freeze(void **state)
+{
+    struct scene *scene = *state;
+    struct hold freeze = {.scope = "a1", .reason = "holidays", .by = "otto"};
+    struct err err = ERR_INIT;
+
+    assert_non_null(holds_add_freeze(&scene->holds, &freeze, NOW_UNIX, &err));
+    expect_no(scene, GATE_HOLD, "hold 1 of otto");
+    confirm_first(scene);
+    expect_yes(scene);
+}
+
+static void hold_by_quarantine(void **state)
+{
+    struct scene *scene = *state;
+    struct receipt receipt = {
+        .node = "b1", .kind = RECEIPT_REVERTED, .cause = CAUSE_PROOF_FAILED, .objects_count = 1};
+    struct text object;
+    struct hash hash;
+
+    text_init(&object, receipt.objects[0], sizeof(receipt.objects[0]));
+    operation_object(&scene->manifest.plans[1].operations[0], &object);
+    memset(hash.bytes, 9, HASH_SIZE);
+    assert_int_equal(holds_add_quarantine(&scene->holds, &receipt, &hash, NOW_UNIX), 1);
+    expect_no(scene, GATE_HOLD, "hold");
+    scene->approval.lifts_count = 1;
+    scene->approval.lifts[0].receipt = hash;
+    expect_no(scene, GATE_HOLD, "hold");
+    text_copy(scene->approval.lifts[0].reason, REASON_SIZE, "the relay was down");
+    expect_yes(scene);
+    scene->approval.lifts_count = 0;
+    waive(scene, WAIVE_QUARANTINE);
+    expect_yes(scene);
+}
+
+/* Nobody has spoken yet: unknown, never yes. */
+static void an_unknown_fleet_never_passes(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    fleet_done(&scene->fleet);
+    fleet_init(&scene->fleet);
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates.answers[GATE_WORKING].passes);
+    assert_false(gates.answers[GATE_NEEDED].passes);
+    assert_false(gates.answers[GATE_REVERSIBLE].passes);
+    assert_false(gates.answers[GATE_CLUSTER_PATH].passes);
+    assert_false(gates.answers[GATE_SSH_PATH].passes);
+    gates_done(&gates);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(all_say_yes),
+        CASE(working),
+        CASE(working_needs_fresh_answers),
+        CASE(needed),
+        CASE(approved),
+        CASE(one_first),
+        CASE(reversible),
+        CASE(ssh_path_by_prediction),
+        CASE(ssh_path_by_witnesses),
+        CASE(ssh_path_needs_a_console),
+        CASE(documented),
+        CASE(hold_by_freeze),
+        CASE(hold_by_quarantine),
+        CASE(an_unknown_fleet_never_passes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
