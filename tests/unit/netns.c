@@ -26,6 +26,8 @@ int netns_enter(void **state)
         return -1;
     netns_run("ip link set lo up\n"
               "ip link add eth0 type veth peer name far0\n"
+              "ip link set far0 addrgenmode none\n" /* else addresses appear later */
+              "ip link set eth0 addrgenmode none\n"
               "ip link set far0 up\n"
               "ip link set eth0 up\n");
     return 0;

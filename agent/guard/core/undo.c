@@ -340,15 +340,20 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
     return state;
 }
 
-bool undo_needs_sysctl(const struct undo_item *item, const struct snapshot *now, size_t index)
+const char *undo_sysctl_value(const struct undo_item *item, const struct snapshot *now,
+                              size_t index)
 {
+    const struct sysctl *was = &item->before.sysctls[index];
+    const struct sysctl *is = snapshot_find_sysctl(now, was->name);
     struct snapshot after;
-    bool needed;
+    bool by_us;
 
+    if (is == NULL)
+        return NULL;
     take_made(item, &after);
-    needed = judge_value(item, &after, now, index) == UNDO_NEEDED;
+    by_us = judge_value(item, &after, now, index) == UNDO_NEEDED;
     snapshot_done(&after);
-    return needed;
+    return by_us ? was->value : is->value;
 }
 
 bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index)

@@ -50,8 +50,12 @@ bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer)
  * object in a snapshot (before, after or now); NULL: not there. */
 const struct route *undo_find_route(const struct undo_item *item, const struct snapshot *where);
 const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where);
-/* Whether this sysctl, address or route of before was lost and is to be put back. */
-bool undo_needs_sysctl(const struct undo_item *item, const struct snapshot *now, size_t index);
+/* The value that this sysctl of before should have in the end: as before, or as others have made it
+ * meanwhile; NULL: there is none to write. now: before anything of the undo was written, because
+ * writing one overwrites others (ip_forward those of all devices). */
+const char *undo_sysctl_value(const struct undo_item *item, const struct snapshot *now,
+                              size_t index);
+/* Whether this address or route of before was lost and is to be put back. */
 bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index);
 bool undo_needs_route(const struct undo_item *item, const struct snapshot *now, size_t index);
 /* The prefs to write; false, with the reason, if they cannot be put back by a StableID. */

@@ -33,15 +33,22 @@ static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
     return apply_rule_restore(socket, was, &item->before, now, err);
 }
 
-/* The one that was written first: what spread from it comes back with it. */
-static bool write_values(const struct undo_item *item, const struct snapshot *now, bool main_one,
-                         struct err *err)
+/* The one that the operation wrote goes first: writing it overwrites others. began: as it was
+ * before that; now: as it is. */
+static bool write_values(const struct undo_item *item, const struct snapshot *began,
+                         const struct snapshot *now, bool main_one, struct err *err)
 {
     for (size_t i = 0; i < item->before.sysctls_count; i++) {
-        const struct sysctl *was = &item->before.sysctls[i];
-        bool is_main = text_equal(was->name, item->change.sysctl.setting.name);
+        const char *name = item->before.sysctls[i].name;
+        const struct sysctl *is = snapshot_find_sysctl(now, name);
+        const char *value = undo_sysctl_value(item, began, i);
+        struct sysctl setting = item->before.sysctls[i];
 
-        if (is_main == main_one && undo_needs_sysctl(item, now, i) && !sysctl_write(was, err))
+        if (text_equal(name, item->change.sysctl.setting.name) != main_one || value == NULL ||
+            is == NULL || text_equal(is->value, value))
+            continue;
+        text_copy(setting.value, sizeof(setting.value), value);
+        if (!sysctl_write(&setting, err))
             return false;
     }
     return true;
@@ -78,10 +85,11 @@ static bool undo_sysctl(struct nl_sock *socket, const struct apply *apply,
     struct snapshot then;
     bool good;
 
-    if (!write_values(item, now, true, err) ||
+    if (!write_values(item, now, now, true, err) ||
         !apply_part_read(apply, &item->change, apply_part_until(), &then, err))
         return false;
-    good = write_values(item, &then, false, err) && restore_addresses(socket, item, &then, err) &&
+    good = write_values(item, now, &then, false, err) &&
+           restore_addresses(socket, item, &then, err) &&
            restore_routes(socket, item, &then, false, err) &&
            restore_routes(socket, item, &then, true, err);
     snapshot_done(&then);

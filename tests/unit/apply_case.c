@@ -1,0 +1,115 @@
+/*
+ * apply_case: what the tests of apply share: operations from lines, one look, one step.
+ */
+#include "tests/unit/apply_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/net/render.h"
+#include "tests/unit/ip_lines.h"
+
+struct apply apply_case;
+
+struct operation apply_case_operation(const char *line)
+{
+    struct operation operation = {.kind = OPERATION_ROUTE};
+    struct snapshot snapshot;
+
+    snapshot_init(&snapshot);
+    ip_lines_add(&snapshot, "link eth0 2\nlink far0 3\nlink tailscale0 4\nlink gone0 5");
+    ip_lines_add(&snapshot, line);
+    if (snapshot.rules_count > 0) {
+        operation.kind = OPERATION_RULE;
+        operation.rule.rule = snapshot.rules[0];
+        operation.rule.rule.protocol = 0;
+    } else {
+        const struct link *link;
+
+        operation.route.route = snapshot.routes[0];
+        operation.route.route.protocol = 0;
+        link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
+        if (link != NULL)
+            text_copy(operation.route.device, DEVICE_SIZE, link->name);
+    }
+    snapshot_done(&snapshot);
+    return operation;
+}
+
+struct operation apply_case_removal(const char *line)
+{
+    struct operation operation = apply_case_operation(line);
+
+    if (operation.kind == OPERATION_RULE)
+        operation.rule.absent = true;
+    else
+        operation.route.absent = true;
+    return operation;
+}
+
+struct operation apply_case_sysctl(const char *name, const char *value)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL};
+
+    text_copy(operation.sysctl.setting.name, SYSCTL_NAME_SIZE, name);
+    text_copy(operation.sysctl.setting.value, SYSCTL_VALUE_SIZE, value);
+    return operation;
+}
+
+void apply_case_read(struct snapshot *snapshot)
+{
+    struct err err = ERR_INIT;
+
+    if (!apply_read(&apply_case, snapshot, &err))
+        fail_msg("%s", err.text);
+}
+
+void apply_case_derive(const struct operation *operation, struct undo_item *item)
+{
+    struct snapshot now;
+
+    apply_case_read(&now);
+    undo_derive(operation, 0, &now, item);
+    snapshot_done(&now);
+}
+
+void apply_case_run(const struct operation *operation, struct undo_item *item)
+{
+    struct err err = ERR_INIT;
+
+    apply_case_derive(operation, item);
+    if (!apply_run(&apply_case, item, &err))
+        fail_msg("%s", err.text);
+    assert_true(item->has_after);
+    if (!apply_is_settled(&apply_case, item, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+const char *apply_case_undo(const struct undo_item *item, enum revert_outcome expected)
+{
+    static char why[REASON_SIZE];
+    enum revert_outcome outcome = apply_undo(&apply_case, item, why, sizeof(why));
+
+    if (outcome != expected)
+        fail_msg("undone with outcome %d, expected %d: %s", (int)outcome, (int)expected, why);
+    return why;
+}
+
+static void add_line(void *context, const char *line)
+{
+    text_add(context, "%s\n", line);
+}
+
+const char *apply_case_difference(const struct snapshot *before, const struct snapshot *after)
+{
+    static char found[8192];
+    struct text text = TEXT_IN(found);
+
+    found[0] = '\0';
+    render_difference(before, after, add_line, &text);
+    return found;
+}

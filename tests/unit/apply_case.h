@@ -1,0 +1,28 @@
+/*
+ * apply_case: what the tests of apply share: operations from lines, one look, one step.
+ */
+#ifndef TESTS_UNIT_APPLY_CASE_H
+#define TESTS_UNIT_APPLY_CASE_H
+
+#include "agent/guard/io/apply.h"
+
+extern struct apply apply_case; /* without Tailscale, until a test gives it a socket */
+
+/* An operation from a line of ip_lines; its devices are eth0, far0 and tailscale0. */
+struct operation apply_case_operation(const char *line);
+struct operation apply_case_removal(const char *line);
+struct operation apply_case_sysctl(const char *name, const char *value);
+
+void apply_case_read(struct snapshot *snapshot);
+
+/* Derives the undo from this moment. */
+void apply_case_derive(const struct operation *operation, struct undo_item *item);
+/* Derives and runs; fails the test with the error. */
+void apply_case_run(const struct operation *operation, struct undo_item *item);
+/* Undoes; fails the test where the outcome is another. Returns the reason. */
+const char *apply_case_undo(const struct undo_item *item, enum revert_outcome expected);
+
+/* The differences between two moments as lines; valid until the next call. */
+const char *apply_case_difference(const struct snapshot *before, const struct snapshot *after);
+
+#endif

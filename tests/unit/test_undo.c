@@ -1,0 +1,420 @@
+/*
+ * test_undo: Before, After and Now of what an operation touches, judged; and how an undo reads.
+ */
+#include "agent/guard/core/undo.h"
+
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/net/operation.h"
+#include "tests/unit/ip_lines.h"
+
+static const char host[] = "link eth0 2\n"
+                           "link eth1 3\n"
+                           "address 203.0.113.10/24 dev eth0\n"
+                           "route default via 203.0.113.1 dev eth0 protocol 4\n";
+
+static void make(struct snapshot *snapshot, const char *lines)
+{
+    snapshot_init(snapshot);
+    ip_lines_add(snapshot, host);
+    ip_lines_add_usual_rules(snapshot);
+    ip_lines_add(snapshot, lines);
+}
+
+static struct operation operation_of(const char *line)
+{
+    struct operation operation = {.kind = OPERATION_ROUTE};
+    bool absent = text_starts(line, "remove ");
+    struct snapshot snapshot;
+
+    snapshot_init(&snapshot);
+    ip_lines_add(&snapshot, "link eth0 2\nlink eth1 3");
+    ip_lines_add(&snapshot, line + (absent ? strlen("remove ") : 0));
+    if (snapshot.rules_count > 0) {
+        operation.kind = OPERATION_RULE;
+        operation.rule.absent = absent;
+        operation.rule.rule = snapshot.rules[0];
+        operation.rule.rule.protocol = 0;
+    } else {
+        const struct link *link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
+
+        operation.route.absent = absent;
+        operation.route.route = snapshot.routes[0];
+        operation.route.route.protocol = 0;
+        if (link != NULL)
+            text_copy(operation.route.device, DEVICE_SIZE, link->name);
+    }
+    snapshot_done(&snapshot);
+    return operation;
+}
+
+/* ---- judging ----------------------------------------------------------------------------------
+ */
+
+struct judge_case {
+    const char *operation, *before, *now;
+    enum undo_state state;
+    const char *why;
+};
+
+static const struct judge_case judge_cases[] = {
+    /* put */
+    {"rule 5140 from 203.0.113.10 lookup main", "",
+     "rule 5140 from 203.0.113.10 lookup main protocol 153", UNDO_NEEDED, "expected no rule"},
+    {"rule 5140 from 203.0.113.10 lookup main", "", "", UNDO_RESTORED, ""},
+    {"rule 5140 from 203.0.113.10 lookup main", "",
+     "rule 5140 from 203.0.113.10 lookup main protocol 3", UNDO_RESTORED, ""},
+    {"rule 5140 from 203.0.113.10 lookup main",
+     "rule 5140 from 203.0.113.10 lookup main protocol 153",
+     "rule 5140 from 203.0.113.10 lookup main protocol 153", UNDO_RESTORED, ""},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 153", UNDO_NEEDED, "expected nothing"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "", "", UNDO_RESTORED, ""},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153", UNDO_FOREIGN, "203.0.113.2"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 4", UNDO_FOREIGN, "of protocol 4"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 metric 5 protocol 4", UNDO_RESTORED, ""},
+    /* replace */
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 153", UNDO_NEEDED, "203.0.113.2"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153", UNDO_RESTORED, ""},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153", "", UNDO_NEEDED, "found nothing"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "link eth7 7\nroute 10.0.0.0/8 dev eth7 protocol 153", "", UNDO_FOREIGN, "its device is gone"},
+    /* remove */
+    {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153", "", UNDO_NEEDED, "found none"},
+    {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153", "rule 100 lookup 7 protocol 153",
+     UNDO_RESTORED, ""},
+    {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153", "rule 100 lookup 7 protocol 4",
+     UNDO_FOREIGN, "one of protocol 4"},
+    {"remove rule 100 lookup 7", "", "", UNDO_RESTORED, ""},
+    {"remove route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth0 protocol 153", "", UNDO_NEEDED,
+     "found nothing"},
+    {"remove route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth0 protocol 153",
+     "route 10.0.0.0/8 dev eth1 protocol 4", UNDO_FOREIGN, "dev eth1"},
+    /* IPv6: what leads nowhere is shown with a device; metric 0 is 1024 */
+    {"route blackhole 2001:db8::/32", "",
+     "route blackhole 2001:db8::/32 dev eth0 metric 1024 protocol 153", UNDO_NEEDED, ""},
+};
+
+static void check_judge(const struct judge_case *c, bool with_after)
+{
+    struct operation operation = operation_of(c->operation);
+    struct snapshot before, after, now;
+    struct undo_item item;
+    enum undo_state state;
+    char why[REASON_SIZE];
+
+    make(&before, c->before);
+    make(&now, c->now);
+    snapshot_copy(&after, &before);
+    operation_predict(&operation, &after);
+    undo_derive(&operation, 3, &before, &item);
+    assert_int_equal(item.operation, 3);
+    if (with_after)
+        undo_take_after(&item, &after);
+    assert_int_equal(item.has_after, with_after);
+    state = undo_judge(&item, &now, why, sizeof(why));
+    if (state != c->state || strstr(why, c->why) == NULL)
+        fail_msg("%s | %s | %s: state %d, expected %d: %s", c->operation, c->before, c->now,
+                 (int)state, (int)c->state, why);
+    undo_item_done(&item);
+    snapshot_done(&before);
+    snapshot_done(&after);
+    snapshot_done(&now);
+}
+
+static void test_judge(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(judge_cases) / sizeof(judge_cases[0]); i++) {
+        check_judge(&judge_cases[i], true);
+        check_judge(&judge_cases[i], false); /* the guard died before it had read back */
+    }
+}
+
+static void put_sysctl(struct snapshot *snapshot, const char *name, const char *value)
+{
+    struct sysctl *sysctl = snapshot_add_sysctl(snapshot);
+
+    text_copy(sysctl->name, sizeof(sysctl->name), name);
+    text_copy(sysctl->value, sizeof(sysctl->value), value);
+}
+
+static void make_forwarding(struct snapshot *snapshot, const char *global, const char *eth0,
+                            const char *redirects)
+{
+    make(snapshot, "");
+    put_sysctl(snapshot, "net.ipv4.ip_forward", global);
+    put_sysctl(snapshot, "net.ipv4.conf.eth0.forwarding", eth0);
+    put_sysctl(snapshot, "net.ipv4.conf.all.accept_redirects", redirects);
+    put_sysctl(snapshot, "net.ipv4.conf.eth0.rp_filter", "0");
+    put_sysctl(snapshot, "net.ipv6.conf.eth0.forwarding", "0");
+}
+
+static void test_sysctl_touches_what_it_overwrites(void **state)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL,
+                                  .sysctl.setting = {"net.ipv4.ip_forward", "1"}};
+    struct snapshot before, after, now;
+    struct undo_item item;
+    char why[REASON_SIZE];
+
+    (void)state;
+    make_forwarding(&before, "0", "0", "1");
+    make_forwarding(&after, "1", "1", "0");
+    make_forwarding(&now, "0", "1", "1"); /* somebody has undone the half of it */
+    undo_derive(&operation, 0, &before, &item);
+    assert_int_equal(item.before.sysctls_count, 3);
+    assert_int_equal(undo_judge(&item, &after, why, sizeof(why)), UNDO_NEEDED);
+    undo_take_after(&item, &after);
+    assert_int_equal(undo_judge(&item, &before, why, sizeof(why)), UNDO_RESTORED);
+    assert_int_equal(undo_judge(&item, &after, why, sizeof(why)), UNDO_NEEDED);
+    assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), UNDO_NEEDED);
+    assert_non_null(strstr(why, "net.ipv4.conf.eth0.forwarding = 0"));
+    assert_false(undo_removes(&item));
+    undo_item_done(&item);
+    snapshot_done(&before);
+    snapshot_done(&after);
+    snapshot_done(&now);
+}
+
+/* ---- Tailscale --------------------------------------------------------------------------------
+ */
+
+static struct operation use_exit_node(void)
+{
+    return (struct operation){.kind = OPERATION_TAILSCALE,
+                              .tailscale = {.set_exit_node = true,
+                                            .exit_node_id = "nEXIT",
+                                            .set_allow_lan_access = true,
+                                            .allow_lan_access = true}};
+}
+
+static void make_tailscale(struct snapshot *snapshot, const char *exit_node, bool lan_access,
+                           const char *lines)
+{
+    make(snapshot, "link tailscale0 4\naddress 100.64.0.2/32 dev tailscale0");
+    ip_lines_add(snapshot, lines);
+    snapshot->tailscale.presence = TAILSCALE_ANSWERS;
+    text_copy(snapshot->tailscale.exit_node_id, TAILSCALE_ID_SIZE, exit_node);
+    snapshot->tailscale.exit_node_allow_lan_access = lan_access;
+}
+
+static const char exit_route[] = "route default dev tailscale0 table 52 protocol 3";
+
+static void test_tailscale(void **state)
+{
+    static const struct {
+        const char *exit_node;
+        bool lan_access;
+        const char *lines;
+        enum undo_state state;
+        bool sets_exit_node, sets_lan_access;
+    } cases[] = {
+        {"nEXIT", true, exit_route, UNDO_NEEDED, true, true},
+        {"", false, "", UNDO_RESTORED, false, false},
+        {"", false, exit_route, UNDO_NEEDED, true, false}, /* the route is left */
+        {"", true, "", UNDO_NEEDED, false, true},
+        {"nOTHER", true, exit_route, UNDO_NEEDED, false, true}, /* half of it is others' */
+        {"nOTHER", false, exit_route, UNDO_FOREIGN, false, false},
+    };
+    struct operation operation = use_exit_node();
+    struct snapshot before;
+
+    (void)state;
+    make_tailscale(&before, "", false, "");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation_tailscale change;
+        struct err err = ERR_INIT;
+        struct undo_item item;
+        struct snapshot now;
+        char why[REASON_SIZE];
+
+        make_tailscale(&now, cases[i].exit_node, cases[i].lan_access, cases[i].lines);
+        undo_derive(&operation, 0, &before, &item);
+        assert_true(item.persists);
+        assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), cases[i].state);
+        assert_true(undo_tailscale_change(&item, &now, &change, &err));
+        assert_int_equal(change.set_exit_node, cases[i].sets_exit_node);
+        assert_int_equal(change.set_allow_lan_access, cases[i].sets_lan_access);
+        assert_string_equal(change.exit_node_id, "");
+        now.tailscale.presence = TAILSCALE_SILENT;
+        assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), UNDO_NEEDED);
+        undo_item_done(&item);
+        snapshot_done(&now);
+    }
+    snapshot_done(&before);
+}
+
+static void test_exit_node_by_address(void **state)
+{
+    struct operation operation = use_exit_node();
+    struct operation_tailscale change;
+    struct snapshot before, now;
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    make_tailscale(&before, "", false, exit_route);
+    make_tailscale(&now, "nEXIT", true, exit_route);
+    assert_true(address_parse("100.64.0.9", &before.tailscale.exit_node_ip));
+    undo_derive(&operation, 0, &before, &item);
+    assert_false(undo_is_possible(&item, &err));
+    assert_non_null(strstr(err.text, "address 100.64.0.9"));
+    undo_item_done(&item);
+    before.tailscale.peers = mem_alloc(2, sizeof(*before.tailscale.peers));
+    before.tailscale.peers_count = 2;
+    text_copy(before.tailscale.peers[1].id, TAILSCALE_ID_SIZE, "nNINE");
+    before.tailscale.peers[1].addresses[0] = before.tailscale.exit_node_ip;
+    before.tailscale.peers[1].addresses_count = 1;
+    undo_derive(&operation, 0, &before, &item);
+    assert_true(undo_is_possible(&item, &err));
+    assert_true(undo_tailscale_change(&item, &now, &change, &err));
+    assert_string_equal(change.exit_node_id, "nNINE");
+    undo_item_done(&item);
+    text_copy(before.tailscale.auto_exit_node, sizeof(before.tailscale.auto_exit_node), "any");
+    undo_derive(&operation, 0, &before, &item);
+    assert_false(undo_is_possible(&item, &err));
+    undo_item_done(&item);
+    snapshot_done(&before);
+    snapshot_done(&now);
+}
+
+/* ---- how it reads -----------------------------------------------------------------------------
+ */
+
+static void test_render(void **state)
+{
+    static const struct {
+        const char *operation, *before, *sentence, *batch;
+        bool removes, batched;
+    } cases[] = {
+        {"rule 5140 from 203.0.113.10 lookup main", "",
+         "delete rule 5140: from 203.0.113.10 lookup main",
+         "rule del pref 5140 from 203.0.113.10 lookup main protocol 153", true, true},
+        {"rule 300 not fwmark 0x1/0xff iif eth0 goto 32766", "",
+         "delete rule 300: not from all fwmark 0x1/0xff iif eth0 goto 32766",
+         "rule del pref 300 not from all fwmark 0x1/0xff iif eth0 goto 32766 protocol 153", true,
+         true},
+        {"rule 5140 from 2001:db8::10 lookup main", "",
+         "delete rule 5140: from 2001:db8::10 lookup main (IPv6)",
+         "# ip -6 rule del pref 5140 from 2001:db8::10 lookup main protocol 153", true, false},
+        {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153",
+         "restore rule 100: from all lookup 7", "rule add pref 100 from all lookup 7 protocol 153",
+         false, true},
+        {"remove rule 100 lookup 7", "", "nothing to undo: rule 100", "# nothing to undo: rule 100",
+         false, false},
+        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100", "",
+         "delete route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100",
+         "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100 proto 153", true, true},
+        {"route -6 default via fe80::1 dev eth0", "",
+         "delete route default via fe80::1 dev eth0 (IPv6)",
+         "route del ::/0 via fe80::1 dev eth0 proto 153", true, true},
+        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+         "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
+         "restore route 10.0.0.0/8 via 203.0.113.2 dev eth0",
+         "route replace 10.0.0.0/8 via 203.0.113.2 dev eth0 proto 153", false, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation operation = operation_of(cases[i].operation);
+        struct undo_item item;
+        struct snapshot before;
+        char sentence[400] = "", batch[400] = "";
+        struct text text = TEXT_IN(sentence);
+        struct text batch_text = TEXT_IN(batch);
+
+        make(&before, cases[i].before);
+        undo_derive(&operation, 0, &before, &item);
+        undo_render(&item, &text);
+        assert_string_equal(sentence, cases[i].sentence);
+        assert_int_equal(undo_render_batch(&item, &batch_text), cases[i].batched);
+        assert_string_equal(batch, cases[i].batch);
+        assert_int_equal(undo_removes(&item), cases[i].removes);
+        undo_item_done(&item);
+        snapshot_done(&before);
+    }
+}
+
+static void test_render_what_ip_cannot(void **state)
+{
+    struct operation operations[] = {
+        use_exit_node(),
+        {.kind = OPERATION_SYSCTL, .sysctl.setting = {"net.ipv4.ip_forward", "1"}}};
+    static const char *const expected[][2] = {
+        {"set tailscale exit node to none, LAN access off",
+         "# tailscale set --exit-node= --exit-node-allow-lan-access=false"},
+        {"set sysctl net.ipv4.ip_forward = 0 (and 2 that follow from it)",
+         "# sysctl -w net.ipv4.ip_forward=0"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char sentence[400] = "", batch[400] = "";
+        struct text text = TEXT_IN(sentence);
+        struct text batch_text = TEXT_IN(batch);
+        struct undo_item item;
+        struct snapshot before;
+
+        make_forwarding(&before, "0", "0", "1");
+        before.tailscale.presence = TAILSCALE_ANSWERS;
+        undo_derive(&operations[i], 0, &before, &item);
+        undo_render(&item, &text);
+        assert_string_equal(sentence, expected[i][0]);
+        assert_false(undo_render_batch(&item, &batch_text));
+        assert_string_equal(batch, expected[i][1]);
+        undo_item_done(&item);
+        snapshot_done(&before);
+    }
+}
+
+static void test_overlaps(void **state)
+{
+    static const struct {
+        const char *one, *other;
+        bool overlap;
+    } cases[] = {
+        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth1", true},
+        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth0 metric 5", false},
+        {"rule 9 lookup 7", "remove rule 9 lookup 7", true},
+        {"rule 9 lookup 7", "rule 9 lookup 8", false},
+        {"rule 9 lookup 7", "route 10.0.0.0/8 dev eth0", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation one = operation_of(cases[i].one);
+        struct operation other = operation_of(cases[i].other);
+        struct undo_item older = {.change = one};
+        struct undo_item newer = {.change = other};
+
+        assert_int_equal(undo_overlaps(&older, &newer), cases[i].overlap);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_judge),     cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
+        cmocka_unit_test(test_tailscale), cmocka_unit_test(test_exit_node_by_address),
+        cmocka_unit_test(test_render),    cmocka_unit_test(test_render_what_ip_cannot),
+        cmocka_unit_test(test_overlaps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
