@@ -143,6 +143,23 @@ static void test_foreign_statements(void **state)
     assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
 }
 
+/* Each part came in time, and together they prove only what is a lease old: no answer to the first
+ * nonce. Found by the simulator, seed 95. */
+static void test_old_parts(void **state)
+{
+    (void)state;
+    issue(1000, false);
+    say("office", 1, VERDICT_PASS, 2000);
+    say("b", 1, VERDICT_PASS, 2000);
+    issue(16000, false);
+    say("other", 2, VERDICT_PASS, 21500);
+    assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
+    assert_int_equal(desk.lease.until, 35000);
+    say("office", 2, VERDICT_PASS, 22000);
+    say("b", 2, VERDICT_PASS, 22000);
+    assert_int_equal(desk.lease.until, 36000);
+}
+
 /* Sources and statements cross each other: joined by their nonce, in any order. */
 static void test_crossing(void **state)
 {
@@ -279,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup(test_quorum_and_own, set_up),
         cmocka_unit_test_setup(test_too_late, set_up),
         cmocka_unit_test_setup(test_foreign_statements, set_up),
+        cmocka_unit_test_setup(test_old_parts, set_up),
         cmocka_unit_test_setup(test_crossing, set_up),
         cmocka_unit_test_setup(test_own_failing_of_a_witness, set_up),
         cmocka_unit_test_setup(test_failing_is_newest, set_up),

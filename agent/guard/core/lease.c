@@ -170,13 +170,13 @@ static mono_t quorum_of(const struct lease *lease, const struct trial_terms *ter
 }
 
 /* docs/protocol.md rule 10: the oldest of what the quorum and the node itself have proven. */
-static void renew(struct lease *lease, const struct trial_terms *terms)
+static void renew(struct lease *lease, const struct trial_terms *terms, mono_t now)
 {
     mono_t any = mono_min(quorum_of(lease, terms, false), lease->own.any);
 
     advance(&lease->all.last, mono_min(quorum_of(lease, terms, true), lease->own.last));
-    if (any <= lease->all.any)
-        return;
+    if (any <= lease->all.any || now >= mono_add(any, terms->lease_ms))
+        return; /* made up of parts of which one is older than a lease: no proof */
     lease->all.any = any;
     lease->until = any + terms->lease_ms;
 }
@@ -264,7 +264,7 @@ void lease_take(struct lease *lease, const struct trial_terms *terms,
         take_own(lease, terms, statement, nonce, now);
     else if (witness >= 0)
         take_witness(lease, witness, statement, nonce, now);
-    renew(lease, terms);
+    renew(lease, terms, now);
 }
 
 void lease_bar(struct lease *lease, const struct trial_terms *terms, const char *witness,
@@ -295,7 +295,7 @@ void lease_take_source(struct lease *lease, const struct trial_terms *terms,
         nonce->seen |= UINT64_C(1) << at;
         join_source(lease, at, nonce);
     }
-    renew(lease, terms);
+    renew(lease, terms, ev->now);
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
