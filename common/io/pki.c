@@ -38,9 +38,8 @@ static void format_time(int64_t unix_s, char *to, size_t size)
 
 /* ---- extensions ------------------------------------------------------------------------------- */
 
-/* GeneralName (RFC 5280 4.2.1.6): an address as iPAddress [7], the operator's mark as
- * uniformResourceIdentifier [6], else dNSName [2]. Writes backwards before *at; returns the length
- * or mbedTLS' error. */
+/* GeneralName (RFC 5280 4.2.1.6): an address as iPAddress [7], else dNSName [2]. Writes backwards
+ * before *at; returns the length or mbedTLS' error. */
 static int write_general_name(unsigned char **at, unsigned char *start, const char *name)
 {
     struct address address;
@@ -53,8 +52,6 @@ static int write_general_name(unsigned char **at, unsigned char *start, const ch
         value = address.bytes;
         len = address_bits(address.family) / 8;
         tag = 7;
-    } else if (text_equal(name, PKI_OPERATOR_URI)) {
-        tag = 6;
     }
     written = mbedtls_asn1_write_raw_buffer(at, start, value, len);
     if (written < 0)
@@ -86,8 +83,6 @@ static int set_names(mbedtls_x509write_cert *cert, const struct pki_request *req
         len += written;
     }
     len += write_general_name(&at, buffer, request->name);
-    if (request->usage == PKI_OPERATOR)
-        len += write_general_name(&at, buffer, PKI_OPERATOR_URI);
     len = wrap_sequence(&at, buffer, len);
     return mbedtls_x509write_crt_set_extension(cert, MBEDTLS_OID_SUBJECT_ALT_NAME,
                                                MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0,

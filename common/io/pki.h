@@ -19,9 +19,6 @@ struct pki_request {
 
 enum { PKI_PEM_SIZE = 4096 };
 
-/* In the SAN of an operator's certificate and of no other: agents are clients of the same CA. */
-#define PKI_OPERATOR_URI "urn:oceanid:operator"
-
 /* A self-signed CA certificate, PEM into ret_pem (PKI_PEM_SIZE). */
 bool pki_make_ca(const struct sign_key *ca_key, const char *name, int64_t not_before,
                  int64_t not_after, char *ret_pem, struct err *err);
