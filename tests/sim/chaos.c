@@ -142,8 +142,11 @@ static void people_look(struct world *world)
         .at = world->now + 20 * SECOND_MS, .kind = HAPPENS_PEOPLE, .life = world->lead.life};
 
     if (rollout_is_ended(rollout)) {
-        if (world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
-            rollout->record.state != ROLLOUT_COMPLETE && chance_permille(&world->chance, 700)) {
+        bool back = rollout->record.state == ROLLOUT_REVERTED ||
+                    rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
+
+        if (back && world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
+            chance_permille(&world->chance, 700)) {
             world->lead.has_stored = false;
             lead_sign(world);
         }

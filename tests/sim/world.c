@@ -273,7 +273,8 @@ static void take(struct world *world, struct happening *happening)
 
 static bool has_ended(const struct world *world)
 {
-    if (!world->quiet || !world->lead.up || !rollout_is_ended(world->lead.rollout))
+    if (!world->quiet || !world->lead.up || !rollout_is_ended(world->lead.rollout) ||
+        world->lead.rollout->record.state == ROLLOUT_INCOMPLETE)
         return false;
     for (int i = 0; i < SIM_NODES; i++) {
         if (!world->hosts[i].guard_up || world->hosts[i].trial->state != TRIAL_IDLE)
