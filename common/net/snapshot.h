@@ -107,7 +107,7 @@ struct nexthop {
     uint32_t raw_len;
 };
 
-enum { SYSCTL_NAME_SIZE = 96, SYSCTL_VALUE_SIZE = 64, SYSCTLS_MAX = 256 };
+enum { SYSCTL_NAME_SIZE = 96, SYSCTL_VALUE_SIZE = 64, SYSCTLS_MAX = 4096 };
 struct sysctl {
     char
         name[SYSCTL_NAME_SIZE]; /* net.ipv4.conf.eth0.rp_filter, "/" inside a device as sysctl(8) */

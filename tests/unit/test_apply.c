@@ -261,6 +261,42 @@ static void test_the_kernel_is_quoted(void **state)
     }
 }
 
+/* What could not be given back is not touched. */
+static void test_an_unknown_before_is_refused(void **state)
+{
+    struct operation operation = apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2");
+    struct snapshot nothing;
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    snapshot_init(&nothing);
+    undo_derive(&operation, 0, &nothing, &item);
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_non_null(strstr(err.text, "its value before is not known"));
+    check_difference("");
+    undo_item_done(&item);
+}
+
+/* Somebody was faster between planning and doing: his value is not taken for ours to undo. */
+static void test_changed_since_planned_is_refused(void **state)
+{
+    struct operation operation = apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2");
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    apply_case_derive(&operation, &item);
+    netns_run("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "changed since it was planned"));
+    check_difference("- net.ipv4.conf.eth0.rp_filter = 0\n+ net.ipv4.conf.eth0.rp_filter = 1\n");
+    undo_item_done(&item);
+}
+
 static void test_changed_by_others_is_left(void **state)
 {
     struct operation route = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
@@ -565,6 +601,8 @@ int main(void)
         IN_NAMESPACE(test_ipv6_comes_back),
         IN_NAMESPACE(test_conflicts),
         IN_NAMESPACE(test_the_kernel_is_quoted),
+        IN_NAMESPACE(test_an_unknown_before_is_refused),
+        IN_NAMESPACE(test_changed_since_planned_is_refused),
         IN_NAMESPACE(test_changed_by_others_is_left),
         IN_NAMESPACE(test_vanished_is_not_foreign),
         IN_NAMESPACE(test_gone_device_is_left),

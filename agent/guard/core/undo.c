@@ -54,7 +54,12 @@ void undo_take_after(struct undo_item *item, const struct snapshot *now)
 
 bool undo_is_possible(const struct undo_item *item, struct err *err)
 {
-    return item->change.kind != OPERATION_TAILSCALE || undo_prefs_is_possible(item, err);
+    if (item->change.kind == OPERATION_TAILSCALE)
+        return undo_prefs_is_possible(item, err);
+    if (item->change.kind == OPERATION_SYSCTL && !item->existed)
+        return err_set(err, ERR_MISSING, "sysctl %s: its value before is not known",
+                       item->change.sysctl.setting.name);
+    return true;
 }
 
 bool undo_removes(const struct undo_item *item)

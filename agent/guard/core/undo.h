@@ -26,8 +26,8 @@ void undo_derive(const struct operation *operation, uint32_t number, const struc
                  struct undo_item *ret_item);
 void undo_take_after(struct undo_item *item, const struct snapshot *now);
 
-/* False, with the reason, if before is a state that nobody could put back (an exit node that was
- * chosen automatically, or by an address that no peer had). */
+/* False, with the reason, if before is a state that nobody could put back: a sysctl that was not
+ * read, an exit node that was chosen automatically or by an address that no peer had. */
 bool undo_is_possible(const struct undo_item *item, struct err *err);
 
 /* Taking it back removes what the change added (false: puts back what was there). */
