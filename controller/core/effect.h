@@ -38,7 +38,7 @@ struct rollout_effect {
             enum rollout_send request;
             struct generation_id id;  /* abort: start is zero when it is not known */
             struct nonce stack_nonce; /* abort, pop: of its latest hello */
-            char fellow[NAME_SIZE];   /* pop after not-after: attach this node's end receipt */
+            char fellow[NAME_SIZE];   /* pop: attach this node's end receipt (rule 17); "": none */
             bool emergency;
             char reason[REASON_SIZE];
         } send;

@@ -179,6 +179,7 @@ void rollout_do_start(struct rollout_move *move)
     target->record->generation = (struct generation_id){rollout->record.attempt, target->prepared};
     target->record->in_doubt = true;
     target->started = true;
+    target->asked_at = rollout->now;
     target->retry_at = mono_add(rollout->now, ROLLOUT_RETRY_MS);
     effect->send.request = SEND_START;
     effect->send.id = target->record->generation;

@@ -99,7 +99,7 @@ static void take_hello(struct rollout_move *move)
     struct nonce start;
     enum target_says says;
 
-    if (stack->receipt_index < target->receipt_index)
+    if (stack->receipt_index < target->receipt_index || nonce_equal(&stack->nonce, &target->quoted))
         return;
     note_word(move, target);
     target->receipt_index = stack->receipt_index;
@@ -140,6 +140,7 @@ static void take_prepared(struct rollout_move *move)
         record->in_doubt = false;
 }
 
+/* Once for each request, however often the refusal comes. */
 static void count_refusal(struct target *target, const char *reason)
 {
     target->refusals = text_equal(target->record->reason, reason) ? target->refusals + 1 : 1;
@@ -147,7 +148,7 @@ static void count_refusal(struct target *target, const char *reason)
 }
 
 /* On the way ahead: an offer or a start is refused, or an earlier guard does not say it stands. */
-static void hear_no(struct rollout_move *move, struct target *target)
+static void hear_no(struct rollout_move *move, struct target *target, bool was_asked)
 {
     if (target->record->says == SAYS_CONFIRMED) {
         target->heard = false;
@@ -157,28 +158,36 @@ static void hear_no(struct rollout_move *move, struct target *target)
         return;
     forget_prepared(target);
     target->record->says = SAYS_REFUSED;
-    if (!move->ev->refused.expired) {
+    if (move->ev->refused.expired)
+        return;
+    if (was_asked)
         count_refusal(target, move->ev->reason);
-        target->retry_at = mono_add(move->rollout->now, ROLLOUT_RETRY_MS);
-    }
+    target->retry_at = mono_add(move->rollout->now, ROLLOUT_RETRY_MS);
+}
+
+/* docs/protocol.md rule 14: what was quoted may not be its latest hello. */
+static void hear_no_end(struct rollout_move *move, struct target *target, bool was_asked)
+{
+    target->stack_nonce = (struct nonce){0};
+    if (was_asked)
+        count_refusal(target, move->ev->reason);
+    target->retry_at = mono_add(move->rollout->now,
+                                target->record->listed ? ROLLOUT_SLOW_RETRY_MS : ROLLOUT_BREATH_MS);
 }
 
 static void take_refused(struct rollout_move *move)
 {
     struct target *target = move->target;
+    bool was_asked = target->asked_at != MONO_NEVER;
 
     if (!attempt_equal(&move->ev->refused.attempt, &move->rollout->record.attempt) ||
         target_is_ended(target))
         return;
     note_word(move, target);
-    if (target->record->wants == WANTS_CHANGE) {
-        hear_no(move, target);
-        return;
-    }
-    /* docs/protocol.md rule 14: what was quoted may not be its latest hello. */
-    target->stack_nonce = (struct nonce){0};
-    if (target->record->wants == WANTS_REVERT)
-        count_refusal(target, move->ev->reason);
+    if (target->record->wants == WANTS_CHANGE)
+        hear_no(move, target, was_asked);
+    else
+        hear_no_end(move, target, was_asked);
 }
 
 static void take_nonce(struct rollout_move *move)

@@ -11,6 +11,7 @@
 enum { EVENT_LOOK = ROLLOUT_EVENT_COUNT };
 
 enum {
+    ROLLOUT_BREATH_MS = 1000,       /* before a refused abort or pop learns again */
     ROLLOUT_RETRY_MS = 5000,        /* what is not answered is asked again */
     ROLLOUT_SLOW_RETRY_MS = 30000,  /* of what is listed */
     ROLLOUT_LINGER_MS = 3000,       /* for witnesses beyond the quorum, before a start */

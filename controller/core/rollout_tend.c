@@ -133,7 +133,8 @@ static enum owed owe(const struct rollout *rollout, const struct target *target)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* docs/protocol.md rule 17: after its not-after a guard pops only with a fellow's signed end. */
+/* docs/protocol.md rule 17: after its not-after a guard pops only with a fellow's signed end. That
+ * is by its own clock, which nobody else knows: the receipt goes along as soon as there is one. */
 static const char *find_fellow(const struct rollout *rollout, const struct target *target)
 {
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
@@ -159,8 +160,9 @@ static void fill_end(struct rollout *rollout, struct target *target, enum rollou
     else
         text_copy(effect->send.reason, REASON_SIZE,
                   rollout->why[0] != '\0' ? rollout->why : "the rollout is taken back");
-    if (request == SEND_POP && rollout->unix_now > rollout->record.not_after)
+    if (request == SEND_POP)
         text_copy(effect->send.fellow, NAME_SIZE, find_fellow(rollout, target));
+    target->quoted = target->stack_nonce;
     target->stack_nonce = (struct nonce){0};
 }
 

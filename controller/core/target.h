@@ -57,7 +57,8 @@ struct target {
     struct target_record *record; /* in rollout.record */
     bool connected;
     bool heard; /* its stack has come since this controller leads, or since it last collected */
-    struct nonce stack_nonce; /* of its latest hello; zero: none */
+    struct nonce stack_nonce; /* of its latest hello; zero: none, or quoted already */
+    struct nonce quoted;      /* the last one that an abort or pop quoted: it is good once */
     struct nonce prepared;    /* prepare nonce that statements are being gathered over */
     mono_t prepared_at;
     bool started;                  /* start was sent over `prepared` */
