@@ -57,8 +57,10 @@ static void start_probes(struct examination *examination)
         if (!checks_need_probe(part->check.kind) || part->check.kind == CHECK_CONTROLLER)
             continue;
         part->runs = true;
-        trying_start(examination->question.loop, &part->check, &now->snapshot,
-                     examination->question.tailscale_socket, on_result, part);
+        trying_start(&(struct trying_options){examination->question.loop, &part->check,
+                                              &now->snapshot,
+                                              examination->question.tailscale_socket},
+                     on_result, part);
     }
 }
 

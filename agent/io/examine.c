@@ -131,8 +131,10 @@ static void start_probe(struct entry *entry, mono_t now)
     examiner->trying_count++;
     if (entry->check.kind == CHECK_SSH && address_parse(entry->check.to, &address))
         handshakes_note(&examiner->handshakes, &address, entry->check.port, now);
-    trying_start(examiner->options.loop, &entry->check, seen != NULL ? &seen->snapshot : NULL,
-                 examiner->options.tailscale_socket, on_result, entry);
+    trying_start(&(struct trying_options){examiner->options.loop, &entry->check,
+                                          seen != NULL ? &seen->snapshot : NULL,
+                                          examiner->options.tailscale_socket},
+                 on_result, entry);
 }
 
 /* ---- when ------------------------------------------------------------------------------------ */

@@ -19,23 +19,23 @@ void session_lose(struct session *session, const char *why)
     text_copy(session->why, sizeof(session->why), why);
 }
 
-struct session *session_new(uint64_t number, const struct identity *identity, struct inbox *inbox,
-                            const char *url, struct wire_bytes nonce, bool beside, mono_t now)
+struct session *session_new(const struct session_options *options, mono_t now)
 {
     struct session *session = mem_alloc(1, sizeof(*session));
+    struct link_client_options client = {
+        .url = options->url, .tls = identity_tls(options->identity), .state_fn = inbox_on_state};
     struct err err = ERR_INIT;
 
-    session->number = number;
-    session->identity = identity;
-    session->inbox = inbox;
-    session->nonce = nonce;
-    session->beside = beside;
+    session->number = options->number;
+    session->identity = options->identity;
+    session->inbox = options->inbox;
+    session->nonce = options->nonce;
+    session->beside = options->beside;
     session->greet_until = now + SESSION_GREET_MS;
     session->deadline = session->greet_until;
-    session->line = inbox_line_new(inbox, number);
-    session->client = link_client_new(
-        &(struct link_client_options){url, identity_tls(identity), inbox_on_state, session->line},
-        &err);
+    session->line = inbox_line_new(options->inbox, options->number);
+    client.context = session->line;
+    session->client = link_client_new(&client, &err);
     if (session->client == NULL)
         session_lose(session, err.text);
     return session;

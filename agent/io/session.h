@@ -47,9 +47,16 @@ struct session {
     char why[160];
 };
 
-/* nonce is taken; empty for none. Dials at once; state is SESSION_LOST if that cannot be. */
-struct session *session_new(uint64_t number, const struct identity *identity, struct inbox *inbox,
-                            const char *url, struct wire_bytes nonce, bool beside, mono_t now);
+struct session_options {
+    uint64_t number;
+    const struct identity *identity;
+    struct inbox *inbox;
+    const char *url;
+    struct wire_bytes nonce; /* taken; empty for none */
+    bool beside;
+};
+/* Dials at once; state is SESSION_LOST if that cannot be. */
+struct session *session_new(const struct session_options *options, mono_t now);
 void session_free(struct session *session);
 
 void session_connected(struct session *session, bool connected, mono_t now);

@@ -32,18 +32,18 @@ static void after(uv_work_t *work, int status)
     free(trying);
 }
 
-void trying_start(uv_loop_t *loop, const struct check *check, const struct snapshot *snapshot,
-                  const char *tailscale_socket, trying_fn result_fn, void *context)
+void trying_start(const struct trying_options *options, trying_fn result_fn, void *context)
 {
     struct trying *trying = mem_alloc(1, sizeof(*trying));
-    const struct tailscale_peer *peer = snapshot != NULL ? checks_exit_peer(snapshot) : NULL;
+    const struct tailscale_peer *peer =
+        options->snapshot != NULL ? checks_exit_peer(options->snapshot) : NULL;
 
-    trying->job.check = *check;
+    trying->job.check = *options->check;
     if (peer != NULL && peer->addresses_count > 0)
         trying->job.exit_node = peer->addresses[0];
-    text_copy(trying->job.tailscale_socket, PATH_SIZE, tailscale_socket);
+    text_copy(trying->job.tailscale_socket, PATH_SIZE, options->tailscale_socket);
     trying->result_fn = result_fn;
     trying->context = context;
     trying->work.data = trying;
-    uv_queue_work(loop, &trying->work, run, after);
+    uv_queue_work(options->loop, &trying->work, run, after);
 }

@@ -11,9 +11,14 @@
 /* result is lent for the call. */
 typedef void (*trying_fn)(void *context, const struct probe_result *result);
 
-/* The exit node's address is taken from the snapshot (which may be NULL), now. context must live
- * until result_fn was called, once. */
-void trying_start(uv_loop_t *loop, const struct check *check, const struct snapshot *snapshot,
-                  const char *tailscale_socket, trying_fn result_fn, void *context);
+struct trying_options {
+    uv_loop_t *loop;
+    const struct check *check;       /* copied */
+    const struct snapshot *snapshot; /* the exit node is looked up in it, now; may be NULL */
+    const char *tailscale_socket;    /* copied */
+};
+
+/* context must live until result_fn was called, once. */
+void trying_start(const struct trying_options *options, trying_fn result_fn, void *context);
 
 #endif

@@ -72,11 +72,15 @@ static void make_room(struct uplink *uplink)
 static void dial(struct uplink *uplink, struct wire_bytes nonce, bool beside)
 {
     const struct identity *identity = uplink->options.identity;
+    struct session_options options = {.number = ++uplink->last_number,
+                                      .identity = identity,
+                                      .inbox = &uplink->inbox,
+                                      .url = identity->controllers[uplink->controller],
+                                      .nonce = nonce,
+                                      .beside = beside};
 
     make_room(uplink);
-    uplink->sessions[uplink->sessions_count++] =
-        session_new(++uplink->last_number, identity, &uplink->inbox,
-                    identity->controllers[uplink->controller], nonce, beside, clock_now());
+    uplink->sessions[uplink->sessions_count++] = session_new(&options, clock_now());
 }
 
 static bool is_on_trial(const struct uplink *uplink, mono_t now)

@@ -34,8 +34,13 @@ static void write_file(const struct fake_controller *fake, const char *name, con
         give_up(name, &err);
 }
 
-static void issue(const struct fake_controller *fake, const struct sign_key *ca, const char *ca_pem,
-                  const char *name, enum pki_usage usage, struct sign_key *key)
+struct ca {
+    struct sign_key *key;
+    char pem[PKI_PEM_SIZE];
+};
+
+static void issue(const struct fake_controller *fake, const struct ca *ca, const char *name,
+                  enum pki_usage usage, struct sign_key *key)
 {
     static const char *const addresses[] = {"127.0.0.1", NULL};
     struct err err = ERR_INIT;
@@ -49,7 +54,7 @@ static void issue(const struct fake_controller *fake, const struct sign_key *ca,
     if (usage == PKI_AGENT)
         request.addresses = &addresses[1];
     snprintf(path, sizeof(path), "%s/%s.key", fake->directory, name);
-    if (!pki_issue(ca, ca_pem, &request, pem, &err) || !sign_key_save(key, path, &err))
+    if (!pki_issue(ca->key, ca->pem, &request, pem, &err) || !sign_key_save(key, path, &err))
         give_up(name, &err);
     snprintf(path, sizeof(path), "%s.pem", name);
     write_file(fake, path, pem);
@@ -57,19 +62,18 @@ static void issue(const struct fake_controller *fake, const struct sign_key *ca,
 
 static void make_keys(struct fake_controller *fake)
 {
-    struct sign_key *ca = sign_key_generate();
+    struct ca ca = {.key = sign_key_generate()};
     struct sign_key *own = sign_key_generate();
     struct err err = ERR_INIT;
-    char ca_pem[PKI_PEM_SIZE];
     int64_t now = clock_unix();
 
     fake->agent.key = sign_key_generate();
-    if (!pki_make_ca(ca, "oceanid-ca", now - DAY_S, now + DAY_S, ca_pem, &err))
+    if (!pki_make_ca(ca.key, "oceanid-ca", now - DAY_S, now + DAY_S, ca.pem, &err))
         give_up("ca", &err);
-    write_file(fake, "ca.pem", ca_pem);
-    issue(fake, ca, ca_pem, "controller", PKI_CONTROLLER, own);
-    issue(fake, ca, ca_pem, "subject", PKI_AGENT, fake->agent.key);
-    sign_key_free(ca);
+    write_file(fake, "ca.pem", ca.pem);
+    issue(fake, &ca, "controller", PKI_CONTROLLER, own);
+    issue(fake, &ca, "subject", PKI_AGENT, fake->agent.key);
+    sign_key_free(ca.key);
     sign_key_free(own);
 }
 
