@@ -259,6 +259,12 @@ void do_resume_pop(struct move *move)
     do_undo_generation(move);
 }
 
+/* Its receipt is still owed: until it is written the attempt is not answered with an older one. */
+void do_resume_end(struct move *move)
+{
+    move->trial->id = move->trial->ledger->owed.generation;
+}
+
 /* ---- refusing an end ------------------------------------------------------------------------ */
 
 void do_refuse_end(struct move *move)

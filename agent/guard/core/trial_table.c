@@ -29,7 +29,7 @@ static const struct transition table[] = {
     /* the journal was read */
     ROW(IN(IDLE), BOOT, trial_was_open, REVERTING, revert_found, "a trial was open in the journal: it is taken back"),
     ROW(IN(IDLE), BOOT, was_popping, REVERTING, resume_pop, "a generation was being popped: it goes on"),
-    ROW(IN(IDLE), BOOT, receipt_is_owed, CLOSING, nothing, "an end was recorded, its receipt was not"),
+    ROW(IN(IDLE), BOOT, receipt_is_owed, CLOSING, resume_end, "an end was recorded, its receipt was not"),
 
     /* prepare */
     ROW(IN(IDLE), PREPARE, attempt_has_ended, SAME, send_receipt, "this attempt was made here already: its receipt"),
