@@ -162,7 +162,6 @@ void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
 
     memcpy(&before, &rollout->record, sizeof(before));
     rollout->now = ev->now;
-    rollout->unix_now = ev->unix_now;
     rollout->rows = 0;
     move.target = rollout_find(rollout, ev->node);
     rollout_effects_add(effects, EFFECT_STORE, NULL);

@@ -49,7 +49,6 @@ struct rollout {
     const struct manifest *manifest; /* borrowed */
     struct target targets[NODES_MAX];
     mono_t now; /* of the last event */
-    int64_t unix_now;
     mono_t ask_gates_at;
     bool offering;         /* the gates of this stage have passed since this controller leads */
     char why[REASON_SIZE]; /* it is taken back */

@@ -9,7 +9,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 
-enum { WORDS_MAX = 32, SIX_HOURS = 6 * 3600 };
+enum { WORDS_MAX = 96, SIX_HOURS = 6 * 3600 };
 
 struct words {
     uint32_t count;

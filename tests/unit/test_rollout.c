@@ -104,6 +104,57 @@ static void plays_as_written(void **state)
     free(text);
 }
 
+static __attribute__((format(printf, 3, 4))) void play_line(struct rollout_script *script,
+                                                            FILE *out, const char *format, ...)
+{
+    char line[640];
+    va_list values;
+
+    va_start(values, format);
+    vsnprintf(line, sizeof(line), format, values);
+    va_end(values);
+    if (!rollout_script_play(script, line, out))
+        fail_msg("%s", script->message);
+}
+
+/* The largest fleet, all but one in the second stage: every step has room for its effects. */
+static void has_room_for_the_largest_fleet(void **state)
+{
+    struct rollout_script *script = mem_alloc(1, sizeof(*script));
+    char fleet[600] = "fleet n0 |";
+    struct text line = TEXT_IN(fleet);
+    FILE *out = fopen("/dev/null", "w");
+    enum { NODES = NODES_MAX - 2 }; /* two witnesses more */
+
+    (void)state;
+    assert_non_null(out);
+    line.len = strlen(fleet);
+    for (unsigned i = 1; i < NODES; i++)
+        text_add(&line, " n%u", i);
+    rollout_script_init(script);
+    play_line(script, out, "%s", fleet);
+    play_line(script, out, "start anna");
+    for (unsigned i = 0; i < NODES; i++)
+        play_line(script, out, "hello n%u never", i);
+    play_line(script, out, "gates pass");
+    play_line(script, out, "receipt n0 confirmed 1");
+    play_line(script, out, "next anna");
+    play_line(script, out, "hello n0 confirmed 1");
+    for (unsigned i = 1; i < NODES; i++)
+        play_line(script, out, "hello n%u never", i);
+    play_line(script, out, "gates pass");
+    for (unsigned i = 1; i < NODES; i++)
+        play_line(script, out, "prepared n%u %u", i, i);
+    play_line(script, out, "wait 100");
+    assert_int_equal(script->rollout->record.state, ROLLOUT_STAGE);
+    play_line(script, out, "emergency all otto everything");
+    play_line(script, out, "wait 100");
+    assert_int_equal(script->rollout->record.state, ROLLOUT_INCOMPLETE);
+    fclose(out);
+    rollout_script_done(script);
+    free(script);
+}
+
 static void every_row_was_taken(void **state)
 {
     struct rollout_row row;
@@ -143,7 +194,7 @@ static int is_scenario(const struct dirent *entry)
 
 int main(void)
 {
-    struct CMUnitTest tests[SCENARIOS_MAX + 2];
+    struct CMUnitTest tests[SCENARIOS_MAX + 3];
     struct dirent **entries = NULL;
     int count = scandir(ROLLOUT_SCRIPTS, &entries, is_scenario, alphasort);
     size_t used = 0;
@@ -161,6 +212,7 @@ int main(void)
     }
     free(entries);
     tests[used++] = (struct CMUnitTest)cmocka_unit_test(every_row_was_taken);
+    tests[used++] = (struct CMUnitTest)cmocka_unit_test(has_room_for_the_largest_fleet);
     tests[used++] = (struct CMUnitTest)cmocka_unit_test(names_every_state);
     return _cmocka_run_group_tests("rollout", tests, used, NULL, NULL);
 }
