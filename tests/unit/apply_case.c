@@ -3,6 +3,7 @@
  */
 #include "tests/unit/apply_case.h"
 
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,59 @@
 
 #include "common/net/render.h"
 #include "tests/unit/ip_lines.h"
+#include "tests/unit/netns.h"
 
 struct apply apply_case;
+static struct snapshot then; /* how it was when the test began */
+
+static const char host[] = "ip address add 203.0.113.10/24 dev eth0\n"
+                           "ip address add 2001:db8:1::10/64 dev eth0 nodad\n"
+                           "ip route add default via 203.0.113.1 proto static\n";
+
+int apply_case_enter(void **state)
+{
+    snapshot_init(&then);
+    apply_case.tailscale_socket = NULL;
+    return netns_enter(state);
+}
+
+int apply_case_leave(void **state)
+{
+    (void)state;
+    snapshot_done(&then);
+    return 0;
+}
+
+static bool has_local_ipv6(const struct snapshot *now)
+{
+    struct address own;
+
+    assert_true(address_parse("2001:db8:1::10", &own));
+    for (size_t i = 0; i < now->routes_count; i++) {
+        if (now->routes[i].table == RT_TABLE_LOCAL &&
+            address_equal(&now->routes[i].destination.address, &own))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel makes an IPv6 address's local route a moment later. */
+void apply_case_begin(const char *lines)
+{
+    netns_run(host);
+    netns_run(lines);
+    netns_wait_for(has_local_ipv6, "local route of 2001:db8:1::10");
+    apply_case_read(&then);
+}
+
+void apply_case_check(const char *difference)
+{
+    struct snapshot now;
+
+    apply_case_read(&now);
+    assert_string_equal(apply_case_difference(&then, &now), difference);
+    snapshot_done(&now);
+}
 
 struct operation apply_case_operation(const char *line)
 {

@@ -8,6 +8,16 @@
 
 extern struct apply apply_case; /* without Tailscale, until a test gives it a socket */
 
+/* cmocka's setup and teardown: a fresh namespace (netns_enter). */
+int apply_case_enter(void **state);
+int apply_case_leave(void **state);
+
+/* Gives eth0 203.0.113.10/24 and 2001:db8:1::10/64 and a default route, then runs the lines, and
+ * remembers what is there. */
+void apply_case_begin(const char *lines);
+/* What differs from that moment, as lines. */
+void apply_case_check(const char *difference);
+
 /* An operation from a line of ip_lines; its devices are eth0, far0 and tailscale0. */
 struct operation apply_case_operation(const char *line);
 struct operation apply_case_removal(const char *line);

@@ -4,11 +4,17 @@
 #include "tests/unit/netns.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "agent/io/netlink.h"
+
+enum { DEADLINE_MS = 5000 };
 
 bool netns_is_allowed(void)
 {
@@ -17,6 +23,45 @@ bool netns_is_allowed(void)
     printf("skipped: needs root and network namespaces (%s)\n",
            geteuid() != 0 ? "not root" : strerror(errno));
     return false;
+}
+
+_Noreturn static void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "netns: %s: %s\n", what, why);
+    abort();
+}
+
+void netns_wait_for(netns_state_fn is_so, const char *what)
+{
+    struct err err = ERR_INIT;
+    struct netlink_watch *watch = netlink_watch_open(-1, &err);
+    bool found = false;
+
+    if (watch == NULL)
+        give_up(what, err.text);
+    while (!found) {
+        struct pollfd poll_fd = {.fd = netlink_watch_fd(watch), .events = POLLIN};
+        struct snapshot now;
+
+        if (!netlink_snapshot(&now, &err))
+            give_up(what, err.text);
+        found = is_so(&now);
+        snapshot_done(&now);
+        if (!found && poll(&poll_fd, 1, DEADLINE_MS) <= 0)
+            give_up(what, "it did not come about in 5 s");
+        netlink_watch_take(watch);
+    }
+    netlink_watch_close(watch);
+}
+
+/* The kernel works carrier off in the background; the last it does then is ff00::/8. */
+static bool links_are_settled(const struct snapshot *now)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < now->routes_count; i++)
+        count += now->routes[i].type == RTN_MULTICAST && now->routes[i].destination.len == 8;
+    return count == 2;
 }
 
 int netns_enter(void **state)
@@ -30,6 +75,7 @@ int netns_enter(void **state)
               "ip link set eth0 addrgenmode none\n"
               "ip link set far0 up\n"
               "ip link set eth0 up\n");
+    netns_wait_for(links_are_settled, "both ends up");
     return 0;
 }
 

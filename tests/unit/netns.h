@@ -6,13 +6,19 @@
 
 #include <stdbool.h>
 
+#include "common/net/snapshot.h"
+
 /* Whether this process may make namespaces; prints why it may not. */
 bool netns_is_allowed(void);
 
-/* A fresh one, with lo up and a pair eth0 - far0, both up. For a cmocka setup. */
+/* A fresh one, with lo up and a pair eth0 - far0, both up and settled. For a cmocka setup. */
 int netns_enter(void **state);
 
 /* Lines for sh(1), each of which has to succeed; else the test ends and names them. */
 void netns_run(const char *lines);
+
+/* Waits for what the kernel does a moment later; at most 5 s, else the test ends and names it. */
+typedef bool (*netns_state_fn)(const struct snapshot *now);
+void netns_wait_for(netns_state_fn is_so, const char *what);
 
 #endif

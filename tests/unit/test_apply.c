@@ -1,58 +1,18 @@
 /*
- * test_apply: operations done, refused, taken back and put back again, in a real kernel.
+ * test_apply: operations done, refused and taken back, in a real kernel.
  */
-#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/io/sysctl.h"
 #include "tests/unit/apply_case.h"
-#include "tests/unit/fake_tailscaled.h"
 #include "tests/unit/netns.h"
-
-static const char host[] = "ip address add 203.0.113.10/24 dev eth0\n"
-                           "ip address add 2001:db8:1::10/64 dev eth0 nodad\n"
-                           "ip route add default via 203.0.113.1 proto static\n";
-
-static struct snapshot then; /* how it was when the test began */
-
-static void check_difference(const char *expected)
-{
-    struct snapshot now;
-
-    apply_case_read(&now);
-    assert_string_equal(apply_case_difference(&then, &now), expected);
-    snapshot_done(&now);
-}
-
-static void begin(const char *lines)
-{
-    netns_run(host);
-    netns_run(lines);
-    apply_case_read(&then);
-}
-
-static int enter(void **state)
-{
-    snapshot_init(&then);
-    apply_case.tailscale_socket = NULL;
-    return netns_enter(state);
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    snapshot_done(&then);
-    return 0;
-}
 
 /* ---- each kind there and back -----------------------------------------------------------------
  */
@@ -64,16 +24,16 @@ static void check_there_and_back(const struct operation *operation, const char *
     struct err err = ERR_INIT;
 
     apply_case_run(operation, &item);
-    check_difference(difference);
+    apply_case_check(difference);
     apply_case_run(operation, &again); /* already so: fine, and its undo leaves it so */
-    check_difference(difference);
+    apply_case_check(difference);
     apply_case_undo(&again, REVERT_DONE);
-    check_difference(difference);
+    apply_case_check(difference);
     assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
     apply_case_undo(&item, REVERT_DONE);
-    check_difference("");
+    apply_case_check("");
     apply_case_undo(&item, REVERT_DONE);
-    check_difference("");
+    apply_case_check("");
     if (!apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err))
         fail_msg("%s", err.text);
     undo_item_done(&item);
@@ -109,7 +69,7 @@ static void test_there_and_back(void **state)
     };
 
     (void)state;
-    begin("");
+    apply_case_begin("");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct operation operation = apply_case_operation(cases[i].line);
 
@@ -123,8 +83,8 @@ static void test_removal_there_and_back(void **state)
     struct operation route = apply_case_removal("route 10.0.0.0/8 via 203.0.113.1 dev eth0");
 
     (void)state;
-    begin("ip rule add pref 100 to 192.0.2.0/24 lookup 7 protocol 153\n"
-          "ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n");
+    apply_case_begin("ip rule add pref 100 to 192.0.2.0/24 lookup 7 protocol 153\n"
+                     "ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n");
     check_there_and_back(&rule, "- rule 100: from all to 192.0.2.0/24 lookup 7\n");
     check_there_and_back(&route, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n");
 }
@@ -135,8 +95,8 @@ static void test_replacing_there_and_back(void **state)
     struct operation ipv6 = apply_case_operation("route 2001:db8:2::/48 dev eth0 metric 9");
 
     (void)state;
-    begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n"
-          "ip -6 route add 2001:db8:2::/48 via 2001:db8:1::1 metric 9 proto 153\n");
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n"
+                     "ip -6 route add 2001:db8:2::/48 via 2001:db8:1::1 metric 9 proto 153\n");
     check_there_and_back(&ipv4, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n"
                                 "+ 10.0.0.0/8 via 203.0.113.2 dev eth0\n");
     check_there_and_back(&ipv6, "- 2001:db8:2::/48 via 2001:db8:1::1 dev eth0 metric 9\n"
@@ -148,7 +108,7 @@ static void test_sysctl_there_and_back(void **state)
     struct operation operation = apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2");
 
     (void)state;
-    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
     check_there_and_back(&operation, "- net.ipv4.conf.eth0.rp_filter = 1\n"
                                      "+ net.ipv4.conf.eth0.rp_filter = 2\n");
 }
@@ -163,14 +123,14 @@ static void test_forwarding_comes_back_everywhere(void **state)
     };
 
     (void)state;
-    begin("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=1 "
-          "net.ipv6.conf.all.forwarding=0 net.ipv6.conf.far0.forwarding=1\n");
+    apply_case_begin("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=1 "
+                     "net.ipv6.conf.all.forwarding=0 net.ipv6.conf.far0.forwarding=1\n");
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         struct undo_item item;
 
         apply_case_run(&operations[i], &item);
         apply_case_undo(&item, REVERT_DONE);
-        check_difference("");
+        apply_case_check("");
         undo_item_done(&item);
     }
 }
@@ -180,12 +140,13 @@ static void test_ipv6_comes_back(void **state)
 {
     struct operation operation = apply_case_sysctl("net.ipv6.conf.eth0.disable_ipv6", "1");
     struct undo_item item;
-    struct snapshot now;
+    struct snapshot then, now;
 
     (void)state;
-    begin("ip -6 route add default via 2001:db8:1::1 proto static\n"
-          "ip -6 route add 2001:db8:5::/48 dev eth0 metric 50 proto static\n"
-          "ip -6 route add 2001:db8:6::/48 dev eth0 proto ra\n");
+    apply_case_begin("ip -6 route add default via 2001:db8:1::1 proto static\n"
+                     "ip -6 route add 2001:db8:5::/48 dev eth0 metric 50 proto static\n"
+                     "ip -6 route add 2001:db8:6::/48 dev eth0 proto ra\n");
+    apply_case_read(&then);
     apply_case_run(&operation, &item);
     apply_case_read(&now);
     assert_non_null(strstr(apply_case_difference(&then, &now), "- address 2001:db8:1::10/64"));
@@ -198,6 +159,7 @@ static void test_ipv6_comes_back(void **state)
     assert_null(strstr(apply_case_difference(&then, &now), "- 2001:db8:5::/48"));
     assert_non_null(strstr(apply_case_difference(&then, &now), "- 2001:db8:6::/48"));
     snapshot_done(&now);
+    snapshot_done(&then);
     undo_item_done(&item);
 }
 
@@ -216,9 +178,9 @@ static void test_conflicts(void **state)
     };
 
     (void)state;
-    begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static\n"
-          "ip -6 route add 2001:db8:2::/48 dev eth0 proto static\n"
-          "ip rule add pref 100 to 192.0.2.0/24 lookup 7\n");
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static\n"
+                     "ip -6 route add 2001:db8:2::/48 dev eth0 proto static\n"
+                     "ip rule add pref 100 to 192.0.2.0/24 lookup 7\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct operation operation = apply_case_operation(cases[i].line);
         struct err err = ERR_INIT;
@@ -229,7 +191,7 @@ static void test_conflicts(void **state)
         assert_int_equal(err.kind, ERR_CONFLICT);
         if (strstr(err.text, cases[i].says) == NULL)
             fail_msg("%s: %s", cases[i].line, err.text);
-        check_difference("");
+        apply_case_check("");
         undo_item_done(&item);
     }
 }
@@ -246,7 +208,7 @@ static void test_the_kernel_is_quoted(void **state)
     };
 
     (void)state;
-    begin("");
+    apply_case_begin("");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct operation operation = apply_case_operation(cases[i].line);
         struct err err = ERR_INIT;
@@ -256,7 +218,7 @@ static void test_the_kernel_is_quoted(void **state)
         assert_false(apply_run(&apply_case, &item, &err));
         if (strstr(err.text, cases[i].says) == NULL)
             fail_msg("%s: %s", cases[i].line, err.text);
-        check_difference("");
+        apply_case_check("");
         undo_item_done(&item);
     }
 }
@@ -270,12 +232,12 @@ static void test_an_unknown_before_is_refused(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
     snapshot_init(&nothing);
     undo_derive(&operation, 0, &nothing, &item);
     assert_false(apply_run(&apply_case, &item, &err));
     assert_non_null(strstr(err.text, "its value before is not known"));
-    check_difference("");
+    apply_case_check("");
     undo_item_done(&item);
 }
 
@@ -287,13 +249,13 @@ static void test_changed_since_planned_is_refused(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
     apply_case_derive(&operation, &item);
     netns_run("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
     assert_false(apply_run(&apply_case, &item, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
     assert_non_null(strstr(err.text, "changed since it was planned"));
-    check_difference("- net.ipv4.conf.eth0.rp_filter = 0\n+ net.ipv4.conf.eth0.rp_filter = 1\n");
+    apply_case_check("- net.ipv4.conf.eth0.rp_filter = 0\n+ net.ipv4.conf.eth0.rp_filter = 1\n");
     undo_item_done(&item);
 }
 
@@ -306,11 +268,11 @@ static void test_changed_by_others_is_left(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
     apply_case_run(&route, &item);
     netns_run("ip route replace 10.0.0.0/8 via 203.0.113.3 proto static\n");
     assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT), "203.0.113.3"));
-    check_difference("+ 10.0.0.0/8 via 203.0.113.3 dev eth0\n");
+    apply_case_check("+ 10.0.0.0/8 via 203.0.113.3 dev eth0\n");
     assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
     undo_item_done(&item);
     apply_case_run(&rp_filter, &item);
@@ -329,7 +291,7 @@ static void test_vanished_is_not_foreign(void **state)
     struct undo_item put, replaced;
 
     (void)state;
-    begin("ip route add 10.1.0.0/16 via 203.0.113.1 proto 153\n");
+    apply_case_begin("ip route add 10.1.0.0/16 via 203.0.113.1 proto 153\n");
     apply_case_run(&fresh, &put);
     apply_case_run(&other, &replaced);
     netns_run("ip link set eth0 down\n");
@@ -348,8 +310,9 @@ static void test_gone_device_is_left(void **state)
     struct undo_item item;
 
     (void)state;
-    begin("ip tuntap add tailscale0 mode tun\nip link set tailscale0 addrgenmode none up\n"
-          "ip route add 10.1.0.0/16 dev tailscale0 proto 153\n");
+    apply_case_begin(
+        "ip tuntap add tailscale0 mode tun\nip link set tailscale0 addrgenmode none up\n"
+        "ip route add 10.1.0.0/16 dev tailscale0 proto 153\n");
     apply_case_run(&operation, &item);
     netns_run("ip link del tailscale0\n");
     assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT), "its device is gone"));
@@ -367,7 +330,7 @@ static void test_undo_without_after(void **state)
     };
 
     (void)state;
-    begin("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=1\n");
+    apply_case_begin("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=1\n");
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         struct undo_item item;
 
@@ -375,220 +338,13 @@ static void test_undo_without_after(void **state)
         item.has_after = false;
         snapshot_done(&item.after);
         apply_case_undo(&item, REVERT_DONE);
-        check_difference("");
+        apply_case_check("");
         apply_case_undo(&item, REVERT_DONE);
         undo_item_done(&item);
     }
 }
 
-/* Two operations on one object: the older one knows how it was. */
-static void test_restored_is_judged_by_the_oldest(void **state)
-{
-    struct operation first = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
-    struct operation second = apply_case_operation("route 10.0.0.0/8 via 203.0.113.3 dev eth0");
-    struct undo_item items[2];
-    struct err err = ERR_INIT;
-
-    (void)state;
-    begin("");
-    apply_case_run(&first, &items[0]);
-    apply_case_run(&second, &items[1]);
-    assert_true(apply_is_settled(&apply_case, items, 2, &err));
-    apply_case_undo(&items[1], REVERT_DONE);
-    assert_false(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
-    apply_case_undo(&items[0], REVERT_DONE);
-    assert_true(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
-    check_difference("");
-    undo_item_done(&items[0]);
-    undo_item_done(&items[1]);
-}
-
-static void test_restored_demands_the_flows(void **state)
-{
-    struct protected_flow flows[] = {
-        {.name = "other", .device = "far0"},
-        {.name = "ssh-reply", .device = "eth0"},
-    };
-    struct err err = ERR_INIT;
-
-    (void)state;
-    begin("");
-    for (int i = 0; i < 2; i++) {
-        assert_true(address_parse("203.0.113.10", &flows[i].flow.source));
-        flows[i].destination = prefix_default(FAMILY_IPV4);
-    }
-    assert_true(apply_is_restored(&apply_case, NULL, 0, flows, 2, 2, &err));
-    assert_false(apply_is_restored(&apply_case, NULL, 0, flows, 2, 3, &err));
-    assert_non_null(strstr(err.text, "other: "));
-    netns_run("ip rule add pref 10 unreachable\n");
-    assert_false(apply_is_restored(&apply_case, NULL, 0, flows, 2, 2, &err));
-    assert_non_null(strstr(err.text, "ssh-reply: "));
-}
-
-/* ---- putting back -----------------------------------------------------------------------------
- */
-
-static void test_assert(void **state)
-{
-    struct operation operations[] = {
-        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
-        apply_case_operation("rule 5145 from 203.0.113.10 lookup 5100"),
-        apply_case_operation("route default via 203.0.113.1 dev eth0 onlink table 5100"),
-        apply_case_operation("route 10.9.0.0/16 dev tailscale0 table 5100"),
-        apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2"),
-        {.kind = OPERATION_TAILSCALE, .tailscale = {.set_accept_routes = true}},
-    };
-    const uint32_t count = sizeof(operations) / sizeof(operations[0]);
-    struct err err = ERR_INIT;
-    uint32_t pending;
-
-    (void)state;
-    begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=2\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 3);
-    assert_int_equal(pending, 1);
-    assert_int_equal(err.kind, ERR_NONE);
-    check_difference("+ default via 203.0.113.1 dev eth0 onlink table 5100\n"
-                     "+ rule 5140: from 203.0.113.10 lookup main\n"
-                     "+ rule 5145: from 203.0.113.10 lookup 5100\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
-    netns_run("ip rule flush\nip rule add pref 32766 lookup main\nip route flush table 5100\n"
-              "sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 4);
-    netns_run("ip link set eth0 down\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
-    assert_int_equal(pending, 2);
-    netns_run("ip link set eth0 up\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 1);
-}
-
-static void test_assert_leaves_others(void **state)
-{
-    struct operation operation = apply_case_operation("route 10.0.0.0/8 dev eth0");
-    struct err err = ERR_INIT;
-    uint32_t pending;
-
-    (void)state;
-    begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static\n");
-    assert_int_equal(apply_assert(&apply_case, &operation, 1, &pending, &err), 0);
-    assert_int_equal(err.kind, ERR_CONFLICT);
-    check_difference("");
-}
-
-/* ---- Tailscale --------------------------------------------------------------------------------
- */
-
-static const struct operation use_exit_node = {.kind = OPERATION_TAILSCALE,
-                                               .tailscale = {.set_exit_node = true,
-                                                             .exit_node_id = "nEXIT",
-                                                             .exit_node_name = "tethys",
-                                                             .set_allow_lan_access = true,
-                                                             .allow_lan_access = true}};
-
-static struct fake_tailscaled *begin_tailscale(void)
-{
-    static char path[64];
-
-    netns_run("ip tuntap add tailscale0 mode tun\nip link set tailscale0 addrgenmode none up\n"
-              "ip address add 100.64.0.2/32 dev tailscale0\n"
-              "ip address add fd7a:115c:a1e0::2/128 dev tailscale0 nodad\n");
-    snprintf(path, sizeof(path), "/tmp/oceanid-test-apply-%d.sock", (int)getpid());
-    apply_case.tailscale_socket = path;
-    return fake_tailscaled_start(path);
-}
-
-static void test_exit_node_there_and_back(void **state)
-{
-    struct fake_tailscaled *fake = begin_tailscale();
-    struct err err = ERR_INIT;
-    struct undo_item item;
-
-    (void)state;
-    begin("");
-    apply_case_run(&use_exit_node, &item);
-    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
-    assert_true(item.persists);
-    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
-    apply_case_undo(&item, REVERT_DONE);
-    assert_string_equal(fake_tailscaled_exit_node(fake), "");
-    check_difference("");
-    apply_case_undo(&item, REVERT_DONE);
-    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
-    undo_item_done(&item);
-    fake_tailscaled_stop(fake);
-}
-
-/* The pref alone is not enough: as long as table 52 has the default, nothing is undone. */
-static void test_exit_node_with_its_route_left(void **state)
-{
-    struct fake_tailscaled *fake = begin_tailscale();
-    struct undo_item item;
-
-    (void)state;
-    begin("");
-    apply_case_run(&use_exit_node, &item);
-    fake_tailscaled_leave_routes(fake, true);
-    assert_non_null(strstr(apply_case_undo(&item, REVERT_RETRY), "table 52"));
-    assert_string_equal(fake_tailscaled_exit_node(fake), "");
-    fake_tailscaled_leave_routes(fake, false);
-    apply_case_undo(&item, REVERT_DONE);
-    check_difference("");
-    undo_item_done(&item);
-    fake_tailscaled_stop(fake);
-}
-
-static void test_silent_tailscaled_is_tried_again(void **state)
-{
-    struct fake_tailscaled *fake = begin_tailscale();
-    struct undo_item item;
-
-    (void)state;
-    begin("");
-    apply_case_run(&use_exit_node, &item);
-    fake_tailscaled_hang(fake, true);
-    apply_case_undo(&item, REVERT_RETRY);
-    fake_tailscaled_stop(fake);
-    apply_case_undo(&item, REVERT_RETRY); /* nobody listens */
-    fake = fake_tailscaled_start(apply_case.tailscale_socket);
-    fake_tailscaled_set_exit_node(fake, "nEXIT"); /* it remembers */
-    apply_case_undo(&item, REVERT_DONE);
-    assert_string_equal(fake_tailscaled_exit_node(fake), "");
-    undo_item_done(&item);
-    fake_tailscaled_stop(fake);
-}
-
-static void test_exit_node_of_others_is_left(void **state)
-{
-    struct fake_tailscaled *fake = begin_tailscale();
-    struct undo_item item;
-
-    (void)state;
-    begin("");
-    apply_case_run(&use_exit_node, &item);
-    fake_tailscaled_set_exit_node(fake, "nOTHER");
-    assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT), "nOTHER"));
-    assert_string_equal(fake_tailscaled_exit_node(fake), "nOTHER");
-    undo_item_done(&item);
-    fake_tailscaled_stop(fake);
-}
-
-static void test_other_exit_node_comes_back(void **state)
-{
-    struct fake_tailscaled *fake = begin_tailscale();
-    struct undo_item item;
-
-    (void)state;
-    fake_tailscaled_set_exit_node(fake, "nOTHER");
-    begin("");
-    apply_case_run(&use_exit_node, &item);
-    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
-    apply_case_undo(&item, REVERT_DONE);
-    assert_string_equal(fake_tailscaled_exit_node(fake), "nOTHER");
-    check_difference("");
-    undo_item_done(&item);
-    fake_tailscaled_stop(fake);
-}
-
-#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
 {
@@ -607,15 +363,6 @@ int main(void)
         IN_NAMESPACE(test_vanished_is_not_foreign),
         IN_NAMESPACE(test_gone_device_is_left),
         IN_NAMESPACE(test_undo_without_after),
-        IN_NAMESPACE(test_restored_is_judged_by_the_oldest),
-        IN_NAMESPACE(test_restored_demands_the_flows),
-        IN_NAMESPACE(test_assert),
-        IN_NAMESPACE(test_assert_leaves_others),
-        IN_NAMESPACE(test_exit_node_there_and_back),
-        IN_NAMESPACE(test_exit_node_with_its_route_left),
-        IN_NAMESPACE(test_silent_tailscaled_is_tried_again),
-        IN_NAMESPACE(test_exit_node_of_others_is_left),
-        IN_NAMESPACE(test_other_exit_node_comes_back),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -1,0 +1,242 @@
+/*
+ * test_apply_hold: looking whether all is restored, putting back what was confirmed, and Tailscale.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/apply_case.h"
+#include "tests/unit/fake_tailscaled.h"
+#include "tests/unit/netns.h"
+
+/* Two operations on one object: the older one knows how it was. */
+static void test_restored_is_judged_by_the_oldest(void **state)
+{
+    struct operation first = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
+    struct operation second = apply_case_operation("route 10.0.0.0/8 via 203.0.113.3 dev eth0");
+    struct undo_item items[2];
+    struct err err = ERR_INIT;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&first, &items[0]);
+    apply_case_run(&second, &items[1]);
+    assert_true(apply_is_settled(&apply_case, items, 2, &err));
+    apply_case_undo(&items[1], REVERT_DONE);
+    assert_false(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
+    apply_case_undo(&items[0], REVERT_DONE);
+    assert_true(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
+    apply_case_check("");
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
+static void test_restored_demands_the_flows(void **state)
+{
+    struct protected_flow flows[] = {
+        {.name = "other", .device = "far0"},
+        {.name = "ssh-reply", .device = "eth0"},
+    };
+    struct err err = ERR_INIT;
+
+    (void)state;
+    apply_case_begin("");
+    for (int i = 0; i < 2; i++) {
+        assert_true(address_parse("203.0.113.10", &flows[i].flow.source));
+        flows[i].destination = prefix_default(FAMILY_IPV4);
+    }
+    assert_true(apply_is_restored(&apply_case, NULL, 0, flows, 2, 2, &err));
+    assert_false(apply_is_restored(&apply_case, NULL, 0, flows, 2, 3, &err));
+    assert_non_null(strstr(err.text, "other: "));
+    netns_run("ip rule add pref 10 unreachable\n");
+    assert_false(apply_is_restored(&apply_case, NULL, 0, flows, 2, 2, &err));
+    assert_non_null(strstr(err.text, "ssh-reply: "));
+}
+
+/* ---- putting back -----------------------------------------------------------------------------
+ */
+
+static void test_assert(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        apply_case_operation("rule 5145 from 203.0.113.10 lookup 5100"),
+        apply_case_operation("route default via 203.0.113.1 dev eth0 onlink table 5100"),
+        apply_case_operation("route 10.9.0.0/16 dev tailscale0 table 5100"),
+        apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2"),
+        {.kind = OPERATION_TAILSCALE, .tailscale = {.set_accept_routes = true}},
+    };
+    const uint32_t count = sizeof(operations) / sizeof(operations[0]);
+    struct err err = ERR_INIT;
+    uint32_t pending;
+
+    (void)state;
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=2\n");
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 3);
+    assert_int_equal(pending, 1);
+    assert_int_equal(err.kind, ERR_NONE);
+    apply_case_check("+ default via 203.0.113.1 dev eth0 onlink table 5100\n"
+                     "+ rule 5140: from 203.0.113.10 lookup main\n"
+                     "+ rule 5145: from 203.0.113.10 lookup 5100\n");
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
+    netns_run("ip rule flush\nip rule add pref 32766 lookup main\nip route flush table 5100\n"
+              "sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 4);
+    netns_run("ip link set eth0 down\n");
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
+    assert_int_equal(pending, 2);
+    netns_run("ip link set eth0 up\n");
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 1);
+}
+
+static void test_assert_leaves_others(void **state)
+{
+    struct operation operation = apply_case_operation("route 10.0.0.0/8 dev eth0");
+    struct err err = ERR_INIT;
+    uint32_t pending;
+
+    (void)state;
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static\n");
+    assert_int_equal(apply_assert(&apply_case, &operation, 1, &pending, &err), 0);
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    apply_case_check("");
+}
+
+/* ---- Tailscale --------------------------------------------------------------------------------
+ */
+
+static const struct operation use_exit_node = {.kind = OPERATION_TAILSCALE,
+                                               .tailscale = {.set_exit_node = true,
+                                                             .exit_node_id = "nEXIT",
+                                                             .exit_node_name = "tethys",
+                                                             .set_allow_lan_access = true,
+                                                             .allow_lan_access = true}};
+
+static struct fake_tailscaled *begin_tailscale(void)
+{
+    static char path[64];
+
+    netns_run("ip tuntap add tailscale0 mode tun\nip link set tailscale0 addrgenmode none up\n"
+              "ip address add 100.64.0.2/32 dev tailscale0\n"
+              "ip address add fd7a:115c:a1e0::2/128 dev tailscale0 nodad\n");
+    snprintf(path, sizeof(path), "/tmp/oceanid-test-apply-%d.sock", (int)getpid());
+    apply_case.tailscale_socket = path;
+    return fake_tailscaled_start(path);
+}
+
+static void test_exit_node_there_and_back(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
+    assert_true(item.persists);
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    apply_case_undo(&item, REVERT_DONE);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    apply_case_check("");
+    apply_case_undo(&item, REVERT_DONE);
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+/* The pref alone is not enough: as long as table 52 has the default, nothing is undone. */
+static void test_exit_node_with_its_route_left(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_leave_routes(fake, true);
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_RETRY), "table 52"));
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    fake_tailscaled_leave_routes(fake, false);
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+static void test_silent_tailscaled_is_tried_again(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_hang(fake, true);
+    apply_case_undo(&item, REVERT_RETRY);
+    fake_tailscaled_stop(fake);
+    apply_case_undo(&item, REVERT_RETRY); /* nobody listens */
+    fake = fake_tailscaled_start(apply_case.tailscale_socket);
+    fake_tailscaled_set_exit_node(fake, "nEXIT"); /* it remembers */
+    apply_case_undo(&item, REVERT_DONE);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+static void test_exit_node_of_others_is_left(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_set_exit_node(fake, "nOTHER");
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT), "nOTHER"));
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nOTHER");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+static void test_other_exit_node_comes_back(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    fake_tailscaled_set_exit_node(fake, "nOTHER");
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
+    apply_case_undo(&item, REVERT_DONE);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nOTHER");
+    apply_case_check("");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_NAMESPACE(test_restored_is_judged_by_the_oldest),
+        IN_NAMESPACE(test_restored_demands_the_flows),
+        IN_NAMESPACE(test_assert),
+        IN_NAMESPACE(test_assert_leaves_others),
+        IN_NAMESPACE(test_exit_node_there_and_back),
+        IN_NAMESPACE(test_exit_node_with_its_route_left),
+        IN_NAMESPACE(test_silent_tailscaled_is_tried_again),
+        IN_NAMESPACE(test_exit_node_of_others_is_left),
+        IN_NAMESPACE(test_other_exit_node_comes_back),
+    };
+
+    return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
