@@ -94,24 +94,36 @@ void undo_render(const struct undo_item *item, struct text *out)
 /* ---- ip -batch --------------------------------------------------------------------------------
  */
 
-/* ip(8) takes `default` for IPv4, and in a batch there is no -6. */
+/* The line with one word of it replaced; unchanged where there is no such word. */
+static void replace_word(char *line, const char *word, const char *by)
+{
+    char *start = strstr(line, word);
+    char rest[LINE_SIZE];
+    struct text out;
+
+    if (start == NULL)
+        return;
+    text_copy(rest, sizeof(rest), start + strlen(word));
+    text_init(&out, start, LINE_SIZE - (size_t)(start - line));
+    text_add(&out, "%s%s", by, rest);
+}
+
+/* ip(8) takes `default` for IPv4, in a batch there is no -6, and a gateway of the other family is
+ * to be announced. */
 static void add_route_words(const struct route *route, const struct snapshot *named,
                             struct text *out)
 {
+    uint8_t family = route->destination.address.family;
     char line[LINE_SIZE] = "";
     struct text text = TEXT_IN(line);
-    char *start;
 
     render_route(route, named, &text);
-    start = strstr(line, "default");
-    if (start != NULL && route->destination.len == 0 &&
-        route->destination.address.family == FAMILY_IPV6) {
-        *start = '\0';
-        text_add(out, "%s::/0%s", line, start + strlen("default"));
-    } else {
-        text_add(out, "%s", line);
-    }
-    text_add(out, " proto %u", route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
+    if (route->destination.len == 0 && family == FAMILY_IPV6)
+        replace_word(line, "default", "::/0");
+    if (address_is_set(&route->hop.gateway) && route->hop.gateway.family != family)
+        replace_word(line, " via ", " via inet6 ");
+    text_add(out, "%s proto %u", line,
+             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
 }
 
 static bool batch_route(const struct undo_item *item, struct text *out)
