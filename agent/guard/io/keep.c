@@ -96,7 +96,7 @@ void keep_take_watch(struct guard *guard)
 
     if (changed == 0)
         return;
-    guard->keep->everything |= (changed & (NETLINK_LINKS | NETLINK_ADDRESSES)) != 0;
+    guard->keep->everything |= (changed & NETLINK_LINKS) != 0;
     look_at(guard->keep, clock_now() + DEBOUNCE_MS);
 }
 

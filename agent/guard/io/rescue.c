@@ -60,8 +60,6 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                    rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
     if (journal_damage(rescue->journal)[0] != '\0')
         printf("the journal: %s\n", journal_damage(rescue->journal));
-    if (!read_only && !journal_is_writable(rescue->journal))
-        printf("the journal cannot be written (read-only or full disk): undoing from memory\n");
     rescue->is_reboot = journal_was_rebooted(rescue->journal);
     return true;
 }
@@ -119,31 +117,44 @@ static struct answer *add_answer(struct rescue *rescue, enum guard_event_kind ki
     return answer;
 }
 
-static bool append(struct rescue *rescue, struct answer *answer, bool durable)
+/* Without its key the receipt stays owed: the guard signs it at its next start. */
+static bool append(struct rescue *rescue, struct guard_record *record, bool durable,
+                   struct err *err)
 {
     AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
     struct journal_extra extra = {0};
-    struct err err = ERR_INIT;
-    bool done = false;
 
-    if (answer->record.kind == RECORD_RECEIPT && rescue->key == NULL) {
-        err_set(&err, ERR_MISSING, "no key to sign the receipt with; the guard does it");
-    } else {
-        if (answer->record.kind == RECORD_RECEIPT)
-            envelope = seal_receipt(&answer->record, rescue->key);
-        extra.envelope = wire_lend(&envelope);
-        done = journal_append(rescue->journal, &answer->record, &extra, durable, &err);
-    }
-    text_copy(answer->why, sizeof(answer->why), err.text);
-    return done;
+    if (record->kind == RECORD_RECEIPT && rescue->key == NULL)
+        return true;
+    if (record->kind == RECORD_RECEIPT)
+        envelope = seal_receipt(record, rescue->key);
+    extra.envelope = wire_lend(&envelope);
+    return journal_append(rescue->journal, record, &extra, durable, err);
+}
+
+/* A disk that says no stops nothing (docs/protocol.md rule 16): the machine goes on as if it were
+ * written, and the end says that it is not. */
+static void go_on_from_memory(struct rescue *rescue, const struct guard_record *record,
+                              const struct err *err)
+{
+    if (!rescue->from_memory)
+        printf("ALARM the journal cannot be written (%s): undoing goes on from memory\n",
+               err->text);
+    rescue->from_memory = true;
+    if (record->kind == RECORD_MARK &&
+        (record->mark == MARK_REVERTED || record->mark == MARK_POPPED))
+        rescue->is_unrecorded = true;
 }
 
 static void do_record(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct answer *answer = add_answer(rescue, ON_RECORDED);
+    struct err err = ERR_INIT;
 
     answer->record = effect->record.record;
-    answer->ev.recorded.ok = append(rescue, answer, effect->record.durable);
+    if (!append(rescue, &answer->record, effect->record.durable, &err))
+        go_on_from_memory(rescue, &answer->record, &err);
+    answer->ev.recorded.ok = true;
     answer->ev.recorded.number = effect->record.number;
     answer->ev.recorded.record = &answer->record;
     answer->ev.recorded.why = answer->why;
@@ -173,6 +184,7 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
         text_add(&text, "operation %u", effect->operation + 1);
     work_do(&rescue->apply, work);
     say_undone(work, line);
+    rescue->left += work->outcome == REVERT_LEFT;
     text_copy(answer->why, sizeof(answer->why), work->why);
     answer->ev.undone.operation = effect->operation;
     answer->ev.undone.outcome = work->outcome;
@@ -322,8 +334,7 @@ void rescue_give_boot(struct rescue *rescue, enum end_cause cause)
 
 bool rescue_is_done(const struct rescue *rescue)
 {
-    return rescue->trial->state == TRIAL_IDLE ||
-           (rescue->trial->state == TRIAL_CLOSING && rescue->trial->disk_failed);
+    return rescue->trial->state == TRIAL_IDLE;
 }
 
 static void wait_until(struct rescue *rescue, mono_t at)
@@ -380,6 +391,4 @@ void rescue_say_open(struct rescue *rescue)
     }
     if (trial->state == TRIAL_VERIFYING)
         printf("  open: all is undone, and not verified yet\n");
-    if (trial->disk_failed)
-        printf("  open: the journal's record of it\n");
 }

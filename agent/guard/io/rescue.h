@@ -24,7 +24,10 @@ struct rescue {
     struct guard_effects *effects;
     struct answer *first, *last;
     struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
+    unsigned left; /* items that others had changed meanwhile */
     bool is_reboot;
+    bool from_memory;   /* the journal could not be written, and that was said */
+    bool is_unrecorded; /* an end is in the kernel and not in the journal */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -43,7 +46,7 @@ void rescue_give(struct rescue *rescue, struct guard_event *ev);
 void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
 
 /* Waits for what the machine waits for, at most until then (0: not at all). True: nothing is open
- * any more, or only its record cannot be written. */
+ * any more. */
 bool rescue_run(struct rescue *rescue, mono_t until);
 bool rescue_is_done(const struct rescue *rescue);
 

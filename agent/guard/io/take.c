@@ -12,7 +12,7 @@
 #include "agent/guard/io/run.h"
 #include "common/io/clock.h"
 
-enum { TAKE_MS = 6000, TAKE_PACE_MS = 50 };
+enum { TAKE_MS = 6000, END_MS = 2000, TAKE_PACE_MS = 20 };
 
 static bool try_open(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
 {
@@ -20,10 +20,13 @@ static bool try_open(const struct guard_config *config, struct rescue *ret_rescu
     return rescue_open(ret_rescue, config, false, err);
 }
 
-/* The unit's own oceanid-rollback --stop-post may have it for a moment. */
-static bool wait_open(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
+/* The unit's own oceanid-rollback --stop-post may have it for a moment, and a guard that has let go
+ * takes one to end. */
+static bool wait_open(const struct guard_config *config, bool fenced, struct rescue *ret_rescue,
+                      struct err *err)
 {
     mono_t until = clock_now() + TAKE_MS;
+    mono_t kill_from = clock_now() + (fenced ? END_MS : 0);
 
     for (;;) {
         struct err refused = ERR_INIT;
@@ -32,18 +35,19 @@ static bool wait_open(const struct guard_config *config, struct rescue *ret_resc
             return true;
         if (err->kind != ERR_CONFLICT || clock_now() >= until)
             return false;
-        run_end_holder(config, &refused);
+        if (clock_now() >= kill_from)
+            run_end_holder(config, &refused);
         poll(NULL, 0, TAKE_PACE_MS);
     }
 }
 
 bool take_journal(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
 {
-    if (run_fence_guard(config))
+    bool fenced = run_fence_guard(config);
+
+    if (fenced)
         printf("The guard was asked to let go of the journal, and did.\n");
-    else if (try_open(config, ret_rescue, err))
-        return true;
-    if (wait_open(config, ret_rescue, err))
+    if (wait_open(config, fenced, ret_rescue, err))
         return true;
     if (err->kind != ERR_CONFLICT)
         return false;
