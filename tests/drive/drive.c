@@ -16,7 +16,7 @@
 static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
-    "                   [sequence=N] [answers=N] [failing=1]\n";
+    "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
 
@@ -25,7 +25,8 @@ static bool make_key(const char *directory, const char *name, struct public_key 
 {
     char path[512];
     struct sign_key *key = sign_key_generate();
-    bool done = file_join(path, sizeof(path), directory, name, err) && sign_key_save(key, path, err);
+    bool done =
+        file_join(path, sizeof(path), directory, name, err) && sign_key_save(key, path, err);
 
     sign_key_public(key, ret_public);
     sign_key_free(key);
@@ -107,6 +108,10 @@ static bool set_option(struct drive_options *options, const char *word)
         options->device = word + strlen("device=");
     else if (text_equal(word, "failing=1"))
         options->failing = true;
+    else if (text_equal(word, "removes=1"))
+        options->removes = true;
+    else if (text_equal(word, "shield=1"))
+        options->shield = true;
     else
         return false;
     return true;
@@ -114,7 +119,8 @@ static bool set_option(struct drive_options *options, const char *word)
 
 static int trial(int argc, char **argv, struct err *err)
 {
-    struct drive_options options = {"/run/oceanid/guard.sock", "lo", 1, 3, 10, 1, 1000, false};
+    struct drive_options options = {
+        "/run/oceanid/guard.sock", "lo", 1, 3, 10, 1, 1000, false, false, false};
     struct drive_keys keys = {0};
     int code = 2;
 

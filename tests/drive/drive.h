@@ -27,6 +27,8 @@ struct drive_options {
     unsigned sequence;
     unsigned answers_max; /* nonces that are answered; then silence */
     bool failing;         /* after answers_max the witnesses say fail instead of nothing */
+    bool removes;         /* the routes are taken away instead of put */
+    bool shield;          /* they are marked as shields */
 };
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.

@@ -41,8 +41,7 @@ static void fill_route(struct operation *operation, const char *device, unsigned
 
     operation->kind = OPERATION_ROUTE;
     text_copy(operation->route.device, sizeof(operation->route.device), device);
-    route->destination.address =
-        address_from_bytes(FAMILY_IPV4, (const uint8_t *)&address);
+    route->destination.address = address_from_bytes(FAMILY_IPV4, (const uint8_t *)&address);
     route->destination.len = 32;
     route->table = RT_TABLE_MAIN;
     route->protocol = OCEANID_PROTOCOL;
@@ -56,8 +55,11 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
     text_copy(plan->node, sizeof(plan->node), "subject");
     plan->operations_count = options->routes_count;
     plan->operations = mem_alloc(options->routes_count, sizeof(*plan->operations));
-    for (unsigned i = 0; i < options->routes_count; i++)
+    for (unsigned i = 0; i < options->routes_count; i++) {
         fill_route(&plan->operations[i], options->device, i);
+        plan->operations[i].route.absent = options->removes;
+        plan->operations[i].shield = options->shield;
+    }
     plan->witnesses_count = DRIVE_WITNESSES;
     for (int i = 0; i < DRIVE_WITNESSES; i++)
         text_copy(plan->witnesses[i], sizeof(plan->witnesses[i]), witness_names[i]);
@@ -85,10 +87,18 @@ static void fill_roster(struct manifest *manifest, const struct drive_keys *keys
 static void make_manifest(struct drive *drive)
 {
     const struct drive_options *options = drive->options;
-    struct manifest manifest = {
-        .soak_s = options->soak_s, .lease_s = options->lease_s, .period_s = 1, .path_s = 1,
-        .dial_s = 1, .apply_s = 5, .settle_s = 1, .grace_s = 1, .revert_budget_s = 30,
-        .pause_after = PAUSE_FIRST, .stages_count = 1, .plans_count = 1};
+    struct manifest manifest = {.soak_s = options->soak_s,
+                                .lease_s = options->lease_s,
+                                .period_s = 1,
+                                .path_s = 1,
+                                .dial_s = 1,
+                                .apply_s = 5,
+                                .settle_s = 1,
+                                .grace_s = 1,
+                                .revert_budget_s = 30,
+                                .pause_after = PAUSE_FIRST,
+                                .stages_count = 1,
+                                .plans_count = 1};
 
     snprintf(manifest.change, sizeof(manifest.change), "drive-%u", options->sequence);
     text_copy(manifest.reason, sizeof(manifest.reason), "a test of the guard alone");
@@ -131,8 +141,7 @@ static struct wire_bytes make_statement(const struct drive *drive, int witness,
 {
     bool failing = drive->options->failing && drive->answered > drive->options->answers_max;
     struct statement statement = {.body = drive->body, .nonce = *nonce, .phase = phase};
-    const struct sign_key *key =
-        witness < 0 ? drive->keys->agent : drive->keys->witness[witness];
+    const struct sign_key *key = witness < 0 ? drive->keys->agent : drive->keys->witness[witness];
 
     text_copy(statement.subject, sizeof(statement.subject), "subject");
     text_copy(statement.signer, sizeof(statement.signer),
@@ -146,11 +155,11 @@ static struct wire_bytes make_statement(const struct drive *drive, int witness,
     return wire_encode_statement(&statement, key);
 }
 
-static bool answer_prepared(struct drive *drive, const struct guard_report *report,
-                            struct err *err)
+static bool answer_prepared(struct drive *drive, const struct guard_report *report, struct err *err)
 {
     struct wire_bytes statements[1 + DRIVE_WITNESSES];
-    struct guard_request request = {.kind = GUARD_START, .id = report->id,
+    struct guard_request request = {.kind = GUARD_START,
+                                    .id = report->id,
                                     .statements_count = 1 + DRIVE_WITNESSES,
                                     .statements = statements};
     bool sent;
