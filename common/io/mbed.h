@@ -5,6 +5,7 @@
 #ifndef COMMON_IO_MBED_H
 #define COMMON_IO_MBED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <mbedtls/ecp.h>
@@ -26,12 +27,21 @@ static inline int mbed_random(void *context, unsigned char *to, size_t len)
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 
+#include <psa/crypto.h>
+
+/* Before TLS 1.3; any number of times. */
+static inline bool mbed_start(void)
+{
+    return psa_crypto_init() == PSA_SUCCESS;
+}
+
 #define mbed_sha256(data, len, to) mbedtls_sha256((data), (len), (to), 0)
 #define mbed_parse_key(pk, data, len)                                                              \
     mbedtls_pk_parse_key((pk), (data), (len), NULL, 0, mbed_random, NULL)
 #define mbed_sign(pk, hash, hash_len, to, size, ret_len)                                           \
     mbedtls_pk_sign((pk), MBEDTLS_MD_SHA256, (hash), (hash_len), (to), (size), (ret_len),          \
                     mbed_random, NULL)
+#define mbed_check_pair(public, key) mbedtls_pk_check_pair((public), (key), mbed_random, NULL)
 
 static inline int mbed_set_serial(mbedtls_x509write_cert *cert, unsigned char *serial, size_t len)
 {
@@ -40,10 +50,16 @@ static inline int mbed_set_serial(mbedtls_x509write_cert *cert, unsigned char *s
 
 #else
 
+static inline bool mbed_start(void)
+{
+    return true;
+}
+
 #define mbed_sha256(data, len, to) mbedtls_sha256_ret((data), (len), (to), 0)
 #define mbed_parse_key(pk, data, len) mbedtls_pk_parse_key((pk), (data), (len), NULL, 0)
 #define mbed_sign(pk, hash, hash_len, to, size, ret_len)                                           \
     mbedtls_pk_sign((pk), MBEDTLS_MD_SHA256, (hash), (hash_len), (to), (ret_len), mbed_random, NULL)
+#define mbed_check_pair(public, key) mbedtls_pk_check_pair((public), (key))
 
 static inline int mbed_set_serial(mbedtls_x509write_cert *cert, unsigned char *serial, size_t len)
 {

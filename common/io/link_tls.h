@@ -1,0 +1,31 @@
+/*
+ * link_tls: what both sides of link set up in nng. Private to link*.c, the only includers of nng.
+ */
+#ifndef COMMON_IO_LINK_TLS_H
+#define COMMON_IO_LINK_TLS_H
+
+#include "common/io/link.h"
+
+#include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
+
+/* Always false, with nng's word for code. */
+bool link_fail(struct err *err, const char *what, int code);
+
+/* Ends the process unless code is 0: for calls that fail only for want of memory. */
+void link_must(int code);
+
+/* nng's only thread that ends connections can hang for good (1.5 to 1.10: a connection closed while
+ * a message is between two parts of its transfer), and with it every later loss would go unnoticed
+ * and every nng_close would block. Who notices ends the process; systemd restarts it. */
+enum { LINK_END_MS = 10000 };
+void link_die(const char *url);
+
+/* nng_close within LINK_END_MS. */
+void link_close(nng_socket socket, const char *url);
+
+/* Our certificate, and the peer's demanded and verified. NULL: err says why. The caller frees it
+ * (nng counts references). */
+nng_tls_config *link_make_config(const struct link_tls *tls, nng_tls_mode mode, struct err *err);
+
+#endif
