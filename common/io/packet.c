@@ -1,10 +1,10 @@
 /*
- * packet: whole messages over a unix SOCK_SEQPACKET socket; large ones as a sealed memfd beside.
+ * packet: whole messages over a unix SOCK_SEQPACKET socket.
+ *
+ * Every packet begins with one byte that says where the message is: behind it, or in the sealed
+ * memfd that comes along. So an empty message is not taken for the end.
  */
 #include "common/io/packet.h"
-
-#include "common/core/mem.h"
-#include "common/core/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,78 +16,90 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum {
-    INLINE_MAX = 128 * 1024, /* the kernel takes some 200 KB in one packet */
-    BACKLOG = 16,
-    SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
-};
+#include "common/core/mem.h"
 
-/* ---- sockets -------------------------------------------------------------------------------- */
+/* A packet of the default send buffer carries at most 212,960 bytes. */
+enum { INLINE_MAX = 200 << 10, BACKLOG = 16 };
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+static const uint8_t here = 'M';
+static const uint8_t in_file = 'F';
 
-static bool fill_address(struct sockaddr_un *address, const char *path, struct err *err)
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+static bool set_path(const char *path, struct sockaddr_un *ret_address, struct err *err)
 {
-    memset(address, 0, sizeof(*address));
-    address->sun_family = AF_UNIX;
-    if (text_copy(address->sun_path, sizeof(address->sun_path), path) && path[0] != '\0')
+    *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) < sizeof(ret_address->sun_path)) {
+        strcpy(ret_address->sun_path, path);
         return true;
-    return err_set(err, ERR_INPUT, "socket '%s': accepted is a path of 1 to %zu characters", path,
-                   sizeof(address->sun_path) - 1);
+    }
+    return err_set(err, ERR_LIMIT, "socket %s: accepted is a path of at most %zu characters", path,
+                   sizeof(ret_address->sun_path) - 1);
 }
 
-static int open_socket(int flags, struct err *err)
+static int open_socket(struct err *err)
 {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
-        err_set(err, ERR_SYSTEM, "unix socket: %s", strerror(errno));
+        err_set(err, ERR_SYSTEM, "socket: %s", strerror(errno));
     return fd;
 }
 
-static bool bind_at(int fd, const struct sockaddr_un *address, mode_t mode, gid_t group)
+static bool remove_old(const char *path, struct err *err)
 {
-    const char *path = address->sun_path;
-    mode_t before;
-    int bound;
+    struct stat there;
 
-    if (unlink(path) < 0 && errno != ENOENT)
+    if (lstat(path, &there) != 0)
+        return true;
+    if (!S_ISSOCK(there.st_mode))
+        return err_set(err, ERR_CONFLICT, "%s is there and is no socket; it is left alone", path);
+    return unlink(path) == 0 || err_set(err, ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
+}
+
+/* The mode is set before the name exists, and again for what the umask took. */
+static bool bind_listen(int fd, const char *path, mode_t mode, gid_t group, struct err *err)
+{
+    struct sockaddr_un address;
+
+    if (!set_path(path, &address, err) || !remove_old(path, err))
         return false;
-    before = umask(0777); /* nobody gets in before mode and group are set */
-    bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-    umask(before);
-    if (bound < 0)
-        return false;
-    if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
-        return false;
-    return chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0;
+    if (fchmod(fd, mode) != 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        (group != (gid_t)-1 && chown(path, (uid_t)-1, group) != 0) || chmod(path, mode) != 0 ||
+        listen(fd, BACKLOG) != 0)
+        return err_set(err, ERR_SYSTEM, "listen on %s: %s", path, strerror(errno));
+    return true;
 }
 
 int packet_listen(const char *path, mode_t mode, gid_t group, struct err *err)
 {
-    struct sockaddr_un address;
-    int fd;
+    int fd = open_socket(err);
 
-    if (!fill_address(&address, path, err))
-        return -1;
-    fd = open_socket(SOCK_NONBLOCK, err);
-    if (fd < 0 || bind_at(fd, &address, mode, group))
+    if (fd < 0 || bind_listen(fd, path, mode, group, err))
         return fd;
-    err_set(err, ERR_SYSTEM, "listen at %s: %s", path, strerror(errno));
     close(fd);
     return -1;
 }
 
-int packet_connect(const char *path, struct err *err)
+static bool connect_to(int fd, const char *path, struct err *err)
 {
     struct sockaddr_un address;
-    int fd;
 
-    if (!fill_address(&address, path, err))
-        return -1;
-    fd = open_socket(0, err);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+    if (!set_path(path, &address, err))
+        return false;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return true;
+    return err_set(err, errno == ENOENT || errno == ECONNREFUSED ? ERR_MISSING : ERR_SYSTEM,
+                   "connect to %s: %s", path, strerror(errno));
+}
+
+int packet_connect(const char *path, struct err *err)
+{
+    int fd = open_socket(err);
+
+    if (fd < 0 || connect_to(fd, path, err))
         return fd;
-    err_set(err, errno == ENOENT ? ERR_MISSING : ERR_SYSTEM, "connect to %s: %s", path,
-            strerror(errno));
     close(fd);
     return -1;
 }
@@ -97,190 +109,230 @@ bool packet_peer(int fd, uid_t *ret_uid, pid_t *ret_pid, struct err *err)
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        return err_set(err, ERR_SYSTEM, "who is connected: %s", strerror(errno));
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return err_set(err, ERR_SYSTEM, "SO_PEERCRED: %s", strerror(errno));
     *ret_uid = peer.uid;
     *ret_pid = peer.pid;
     return true;
 }
 
-/* ---- sending -------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
-static bool fail(const char *what, struct err *err)
+static bool refuse(struct err *err, const char *what)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
+    if (errno == EAGAIN)
+        return err_set(err, ERR_TIMEOUT, "%s: not now: %s", what, strerror(errno));
     if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
         return err_set(err, ERR_PEER, "%s: the other side has hung up", what);
     return err_set(err, ERR_SYSTEM, "%s: %s", what, strerror(errno));
 }
 
-static bool write_whole(int fd, struct bytes message)
-{
-    for (size_t done = 0; done < message.len;) {
-        ssize_t wrote = write(fd, message.data + done, message.len - done);
-
-        if (wrote < 0 && errno != EINTR)
-            return false;
-        done += wrote > 0 ? (size_t)wrote : 0;
-    }
-    return true;
-}
-
-/* A sealed memfd with the message, or -1. */
-static int make_memory(struct bytes message, struct err *err)
-{
-    int fd = memfd_create("oceanid-packet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd >= 0 && write_whole(fd, message) && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-        return fd;
-    err_set(err, ERR_SYSTEM, "memfd of %zu bytes: %s", message.len, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-union control {
-    struct cmsghdr header;
-    char room[CMSG_SPACE(sizeof(int))];
-};
-
-static bool send_one(int fd, struct msghdr *packet, struct err *err)
+static ssize_t send_whole(int fd, const struct msghdr *packet)
 {
     ssize_t sent;
 
     do
         sent = sendmsg(fd, packet, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    return sent >= 0 || fail("send", err);
+    return sent;
 }
 
-/* One byte, because an empty packet looks like the end. */
-static bool send_memory(int fd, struct bytes message, struct err *err)
+static bool send_inline(int fd, struct bytes message, struct err *err)
 {
-    union control control = {.room = {0}};
-    char mark = 'm';
-    struct iovec part = {&mark, 1};
+    struct iovec parts[2] = {{(void *)(uintptr_t)&here, 1},
+                             {(void *)(uintptr_t)message.data, message.len}};
+    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = message.len > 0 ? 2 : 1};
+
+    return send_whole(fd, &packet) >= 0 || refuse(err, "send");
+}
+
+static bool fill_file(int file, struct bytes message)
+{
+    size_t done = 0;
+
+    while (done < message.len) {
+        ssize_t written = write(file, message.data + done, message.len - done);
+
+        if (written < 0 && errno != EINTR)
+            return false;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fcntl(file, F_ADD_SEALS, SEALS | F_SEAL_SEAL) == 0;
+}
+
+static bool send_descriptor(int fd, int file, struct err *err)
+{
+    struct iovec part = {(void *)(uintptr_t)&in_file, 1};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control = {{0}};
     struct msghdr packet = {.msg_iov = &part,
                             .msg_iovlen = 1,
-                            .msg_control = control.room,
-                            .msg_controllen = sizeof(control.room)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
-    int memory = make_memory(message, err);
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&packet);
+
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &file, sizeof(int));
+    return send_whole(fd, &packet) >= 0 || refuse(err, "send");
+}
+
+static bool send_file(int fd, struct bytes message, struct err *err)
+{
+    int file = memfd_create("oceanid-packet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     bool sent;
 
-    if (memory < 0)
-        return false;
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &memory, sizeof(int));
-    sent = send_one(fd, &packet, err);
-    close(memory);
+    if (file < 0)
+        return err_set(err, ERR_SYSTEM, "memfd: %s", strerror(errno));
+    sent = fill_file(file, message) ? send_descriptor(fd, file, err)
+                                    : err_set(err, ERR_SYSTEM, "memfd: %s", strerror(errno));
+    close(file);
     return sent;
 }
 
 bool packet_send(int fd, struct bytes message, struct err *err)
 {
-    struct iovec part = {(void *)(uintptr_t)message.data, message.len};
-    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (message.len == 0 || message.len > PACKET_SIZE_MAX)
-        return err_set(err, ERR_LIMIT, "message of %zu bytes: accepted are 1 to %d", message.len,
-                       PACKET_SIZE_MAX);
-    if (message.len > INLINE_MAX)
-        return send_memory(fd, message, err);
-    return send_one(fd, &packet, err);
+    if (message.len > PACKET_SIZE_MAX)
+        return err_set(err, ERR_LIMIT, "send: a message of %zu bytes: accepted are at most %u",
+                       message.len, PACKET_SIZE_MAX);
+    if (message.len <= INLINE_MAX)
+        return send_inline(fd, message, err);
+    return send_file(fd, message, err);
 }
 
-/* ---- receiving ------------------------------------------------------------------------------ */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
-/* The descriptor that came along; -1 for none. Further ones are closed. */
-static int take_descriptor(struct msghdr *packet)
+struct received {
+    uint8_t *data; /* with the first byte; heap */
+    size_t len;
+    int file; /* -1: none */
+};
+
+/* The length of the next packet without taking it; 0 at the end. */
+static bool peek(int fd, size_t *ret_len, struct err *err)
 {
-    int taken = -1;
+    ssize_t len;
 
-    for (struct cmsghdr *at = CMSG_FIRSTHDR(packet); at != NULL; at = CMSG_NXTHDR(packet, at)) {
-        size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(int));
-            if (taken < 0)
-                taken = fd;
-            else
-                close(fd);
-        }
-    }
-    return taken;
-}
-
-static bool read_memory(int memory, uint8_t **ret_data, size_t *ret_len, struct err *err)
-{
-    struct stat found;
-    int seals = fcntl(memory, F_GET_SEALS);
-    size_t done = 0;
-
-    if (seals < 0 || (seals & SEALS) != SEALS)
-        return err_set(err, ERR_DENIED,
-                       "the memory that came along can still be altered: accepted is a sealed one");
-    if (fstat(memory, &found) < 0 || found.st_size < 1 || found.st_size > PACKET_SIZE_MAX)
-        return err_set(err, ERR_LIMIT, "message of %lld bytes: accepted are 1 to %d",
-                       (long long)found.st_size, PACKET_SIZE_MAX);
-    *ret_len = (size_t)found.st_size;
-    *ret_data = mem_alloc(1, *ret_len);
-    while (done < *ret_len) {
-        ssize_t got = pread(memory, *ret_data + done, *ret_len - done, (off_t)done);
-
-        if (got <= 0 && errno != EINTR) {
-            free(*ret_data);
-            return err_set(err, ERR_SYSTEM, "reading the memory that came along: %s",
-                           strerror(errno));
-        }
-        done += got > 0 ? (size_t)got : 0;
-    }
+    do
+        len = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
+    while (len < 0 && errno == EINTR);
+    if (len < 0)
+        return refuse(err, "receive");
+    if (len == 0)
+        return err_set(err, ERR_PEER, "receive: the other side has hung up");
+    *ret_len = (size_t)len;
     return true;
 }
 
-static bool take_packet(int memory, const uint8_t *data, size_t len, uint8_t **ret_data,
-                        size_t *ret_len, struct err *err)
+static int take_descriptor(struct msghdr *packet)
 {
-    if (memory >= 0)
-        return read_memory(memory, ret_data, ret_len, err);
-    *ret_data = mem_copy(data, len);
+    struct cmsghdr *head = CMSG_FIRSTHDR(packet);
+    int file = -1;
+
+    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+        memcpy(&file, CMSG_DATA(head), sizeof(int));
+    return file;
+}
+
+/* Room for one descriptor: the kernel drops what does not fit. */
+static bool take_packet(int fd, size_t len, struct received *ret_packet, struct err *err)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part = {NULL, len <= INLINE_MAX + 1 ? len : 1};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    ssize_t got;
+
+    ret_packet->data = mem_alloc(part.iov_len, 1);
+    part.iov_base = ret_packet->data;
+    do
+        got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return refuse(err, "receive");
+    ret_packet->len = (size_t)got;
+    ret_packet->file = take_descriptor(&packet);
+    if (packet.msg_flags & MSG_TRUNC)
+        return err_set(err, ERR_LIMIT, "receive: a packet of %zu bytes: accepted are at most %u",
+                       len, INLINE_MAX + 1);
+    return true;
+}
+
+static bool check_file(int file, size_t *ret_len, struct err *err)
+{
+    struct stat status;
+    int seals = fcntl(file, F_GET_SEALS);
+
+    if (seals < 0 || (seals & SEALS) != SEALS)
+        return err_set(err, ERR_PEER,
+                       "receive: expected a memfd sealed against shrinking, growing "
+                       "and writing");
+    if (fstat(file, &status) != 0)
+        return err_set(err, ERR_SYSTEM, "receive: memfd: %s", strerror(errno));
+    if (status.st_size < 0 || status.st_size > PACKET_SIZE_MAX)
+        return err_set(err, ERR_LIMIT, "receive: a message of %lld bytes: accepted are at most %u",
+                       (long long)status.st_size, PACKET_SIZE_MAX);
+    *ret_len = (size_t)status.st_size;
+    return true;
+}
+
+static bool read_file(int file, uint8_t **ret_data, size_t *ret_len, struct err *err)
+{
+    size_t len;
+    size_t done = 0;
+    uint8_t *data;
+
+    if (!check_file(file, &len, err))
+        return false;
+    data = mem_alloc(len + 1, 1);
+    while (done < len) {
+        ssize_t got = pread(file, data + done, len - done, (off_t)done);
+
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            free(data);
+            return err_set(err, ERR_SYSTEM, "receive: memfd ended after %zu of %zu bytes", done,
+                           len);
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    *ret_data = data;
     *ret_len = len;
+    return true;
+}
+
+/* Moves the message to the front of the buffer that it came in. */
+static bool open_packet(struct received *packet, uint8_t **ret_data, size_t *ret_len,
+                        struct err *err)
+{
+    if (packet->len == 1 && packet->data[0] == in_file && packet->file >= 0)
+        return read_file(packet->file, ret_data, ret_len, err);
+    if (packet->len == 0 || packet->data[0] != here || packet->file >= 0)
+        return err_set(err, ERR_PEER, "receive: a packet of no known kind");
+    *ret_len = packet->len - 1;
+    memmove(packet->data, packet->data + 1, *ret_len);
+    packet->data[*ret_len] = '\0';
+    *ret_data = packet->data;
+    packet->data = NULL;
     return true;
 }
 
 bool packet_receive(int fd, uint8_t **ret_data, size_t *ret_len, struct err *err)
 {
-    AUTO_FREE uint8_t *data = mem_alloc(1, INLINE_MAX + 1);
-    union control control = {.room = {0}};
-    struct iovec part = {data, INLINE_MAX + 1};
-    struct msghdr packet = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.room,
-                            .msg_controllen = sizeof(control.room)};
-    ssize_t got;
-    int memory;
-    bool good;
+    struct received packet = {NULL, 0, -1};
+    size_t len;
+    bool good = peek(fd, &len, err) && take_packet(fd, len, &packet, err) &&
+                open_packet(&packet, ret_data, ret_len, err);
 
-    do
-        got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return fail("receive", err);
-    if (got == 0)
-        return err_set(err, ERR_PEER, "receive: the other side has hung up");
-    memory = take_descriptor(&packet);
-    if ((packet.msg_flags & MSG_TRUNC) != 0)
-        good = err_set(err, ERR_LIMIT, "a packet of more than %d bytes", INLINE_MAX);
-    else
-        good = take_packet(memory, data, (size_t)got, ret_data, ret_len, err);
-    if (memory >= 0)
-        close(memory);
+    if (packet.file >= 0)
+        close(packet.file);
+    free(packet.data);
     return good;
 }

@@ -1,8 +1,8 @@
 /*
  * packet: whole messages over a unix SOCK_SEQPACKET socket, between agent (or root) and guard.
  *
- * A packet carries at most about 200 KB; a larger message goes as a sealed memfd beside an empty
- * packet, and the reader does not see the difference.
+ * A packet carries at most about 200 KB; a larger message goes as a sealed memfd beside a
+ * packet of one byte, and the reader does not see the difference.
  */
 #ifndef COMMON_IO_PACKET_H
 #define COMMON_IO_PACKET_H
