@@ -1,0 +1,343 @@
+/*
+ * test_localapi: what the real daemon said, as captured; and a daemon that is absent, hangs,
+ * babbles, refuses, or says yes and does not do it.
+ */
+#include "common/io/localapi.h"
+
+#include "common/core/text.h"
+#include "common/io/file.h"
+#include "common/io/localapi_parse.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DATA OCEANID_SOURCE "/tests/data/tailscale/"
+
+/* ---- a daemon that says what it is told ------------------------------------------------------ */
+
+struct daemon {
+    char path[100];
+    int listener, wake[2];
+    pthread_t thread;
+    const char *status_line; /* NULL: hangs */
+    const char *bodies[3];   /* prefs, status, anything else */
+    char asked[4096];        /* the last request */
+};
+
+static const char *body_for(const struct daemon *daemon, const char *request)
+{
+    if (strstr(request, " /localapi/v0/prefs ") != NULL)
+        return daemon->bodies[0];
+    return strstr(request, " /localapi/v0/status ") != NULL ? daemon->bodies[1] : daemon->bodies[2];
+}
+
+/* Up to the blank line, and a body as long as Content-Length says. */
+static void read_request(int fd, char *to, size_t size)
+{
+    size_t len = 0;
+
+    for (;;) {
+        ssize_t got = read(fd, to + len, size - 1 - len);
+        const char *end, *length;
+
+        if (got <= 0)
+            return;
+        len += (size_t)got;
+        to[len] = '\0';
+        end = strstr(to, "\r\n\r\n");
+        if (end == NULL)
+            continue;
+        length = strstr(to, "Content-Length: ");
+        if (length == NULL || strlen(end + 4) >= (size_t)atoi(length + 16))
+            return;
+    }
+}
+
+static void serve(struct daemon *daemon, int fd)
+{
+    const char *body;
+
+    read_request(fd, daemon->asked, sizeof(daemon->asked));
+    body = body_for(daemon, daemon->asked);
+    dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+            daemon->status_line, strlen(body), body);
+}
+
+static void *run(void *context)
+{
+    struct daemon *daemon = context;
+    int held = -1;
+
+    for (;;) {
+        struct pollfd wait[2] = {{daemon->listener, POLLIN, 0}, {daemon->wake[0], POLLIN, 0}};
+        int fd;
+
+        if (poll(wait, 2, -1) < 0 || wait[1].revents != 0)
+            break;
+        fd = accept(daemon->listener, NULL, NULL);
+        if (daemon->status_line == NULL) {
+            held = fd; /* says nothing until the end */
+            continue;
+        }
+        serve(daemon, fd);
+        close(fd);
+    }
+    if (held >= 0)
+        close(held);
+    return NULL;
+}
+
+static void start(struct daemon *daemon, const char *status_line, const char *prefs,
+                  const char *status, const char *other)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *daemon = (struct daemon){.status_line = status_line, .bodies = {prefs, status, other}};
+    snprintf(daemon->path, sizeof(daemon->path), "/tmp/oceanid-localapi-%d.sock", getpid());
+    unlink(daemon->path);
+    text_copy(address.sun_path, sizeof(address.sun_path), daemon->path);
+    daemon->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(daemon->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(daemon->listener, 8), 0);
+    assert_int_equal(pipe(daemon->wake), 0);
+    assert_int_equal(pthread_create(&daemon->thread, NULL, run, daemon), 0);
+}
+
+static void stop(struct daemon *daemon)
+{
+    assert_int_equal(write(daemon->wake[1], "x", 1), 1);
+    pthread_join(daemon->thread, NULL);
+    close(daemon->listener);
+    close(daemon->wake[0]);
+    close(daemon->wake[1]);
+    unlink(daemon->path);
+}
+
+static char *load(const char *path)
+{
+    struct err err = ERR_INIT;
+    uint8_t *data = NULL;
+    size_t len = 0;
+
+    if (!file_read(path, 1 << 20, &data, &len, &err))
+        fail_msg("%s", err.text);
+    return (char *)data;
+}
+
+/* ---- captured documents ---------------------------------------------------------------------- */
+
+static void read_captured(const char *prefs_path, const char *status_path,
+                          struct tailscale *ret_tailscale)
+{
+    char *prefs = load(prefs_path);
+    char *status = load(status_path);
+    struct daemon daemon;
+
+    start(&daemon, "200 OK", prefs, status, "{}");
+    localapi_read(daemon.path, 2000, ret_tailscale);
+    assert_non_null(strstr(daemon.asked, "Host: local-tailscaled.sock"));
+    assert_null(strstr(daemon.asked, "Origin:"));
+    stop(&daemon);
+    free(prefs);
+    free(status);
+}
+
+static void captured_exit_node_in_use(void **state)
+{
+    struct tailscale tailscale;
+    char text[ADDRESS_TEXT_SIZE];
+
+    (void)state;
+    read_captured(DATA "prefs_exit_ok.json", DATA "status_exit_ok.json", &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_ANSWERS);
+    assert_string_equal(tailscale.backend_state, "Running");
+    assert_string_equal(tailscale.exit_node_id, "1");
+    assert_int_equal(tailscale.exit_node_allow_lan_access, true);
+    assert_int_equal(tailscale.accept_routes, false);
+    assert_string_equal(address_format(&tailscale.addresses[0], text), "100.64.0.2");
+    assert_int_equal(tailscale.peers_count, 2);
+    assert_string_equal(tailscale.peers[0].id, "1");
+    assert_int_equal(tailscale.peers[0].exit_node_option, true);
+    assert_int_equal(tailscale.peers[0].direct, true);
+    assert_int_equal(tailscale.peers[1].exit_node_option, false);
+    free(tailscale.peers);
+}
+
+static void captured_exit_node_deleted(void **state)
+{
+    struct tailscale tailscale;
+
+    (void)state;
+    read_captured(DATA "prefs_exit_deleted.json", DATA "status_exit_deleted.json", &tailscale);
+    assert_string_equal(tailscale.exit_node_id, "1"); /* dangling: nobody says so */
+    for (uint32_t i = 0; i < tailscale.peers_count; i++)
+        assert_string_not_equal(tailscale.peers[i].id, "1");
+    free(tailscale.peers);
+}
+
+static void captured_exit_node_itself(void **state)
+{
+    struct tailscale tailscale;
+
+    (void)state;
+    read_captured(DATA "prefs_exit_node_side.json", DATA "status_exit_node_side.json", &tailscale);
+    assert_int_equal(tailscale.self_exit_node_option, false); /* not approved yet, just then */
+    assert_int_equal(tailscale.advertise_routes_count, 4);
+    assert_string_equal(tailscale.exit_node_id, "");
+    free(tailscale.peers);
+}
+
+static void captured_key_expired(void **state)
+{
+    struct tailscale tailscale;
+
+    (void)state;
+    read_captured(DATA "prefs_key_expired.json", DATA "status_key_expired.json", &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_ANSWERS);
+    assert_string_equal(tailscale.backend_state, "NeedsLogin");
+    free(tailscale.peers);
+}
+
+/* ---- daemons that are not well ----------------------------------------------------------------
+ */
+
+static void absent_is_an_answer(void **state)
+{
+    struct tailscale tailscale;
+
+    (void)state;
+    localapi_read("/nonexistent/tailscaled.sock", 500, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
+    assert_non_null(strstr(tailscale.why, "/nonexistent/tailscaled.sock"));
+    localapi_read("", 500, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
+}
+
+static void hanging_is_silent_in_time(void **state)
+{
+    struct tailscale tailscale;
+    struct daemon daemon;
+
+    (void)state;
+    start(&daemon, NULL, "", "", "");
+    localapi_read(daemon.path, 200, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_SILENT);
+    assert_string_equal(tailscale.why, "tailscaled does not answer in 200 ms");
+    stop(&daemon);
+}
+
+static void garbage_is_silent_with_reason(void **state)
+{
+    struct tailscale tailscale;
+    struct daemon daemon;
+
+    (void)state;
+    start(&daemon, "200 OK", "\x01{]", "", "");
+    localapi_read(daemon.path, 2000, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_SILENT);
+    assert_non_null(strstr(tailscale.why, "expected a JSON object"));
+    stop(&daemon);
+}
+
+static bool patch_exit_node(const struct daemon *daemon, const char *id, struct err *err)
+{
+    struct operation_tailscale change = {
+        .set_exit_node = true, .set_allow_lan_access = true, .allow_lan_access = true};
+
+    text_copy(change.exit_node_id, sizeof(change.exit_node_id), id);
+    return localapi_patch(daemon->path, 2000, &change, err);
+}
+
+static void refusals_say_what_the_daemon_said(void **state)
+{
+    char *body = load(DATA "prefs_patch_error_400.json");
+    struct err err = ERR_INIT;
+    struct daemon daemon;
+
+    (void)state;
+    start(&daemon, "400 Bad Request", body, "", "");
+    assert_int_equal(patch_exit_node(&daemon, "1", &err), false);
+    assert_string_equal(err.text, "tailscaled says 400: Cannot advertise an exit node and use an "
+                                  "exit node at the same time.");
+    stop(&daemon);
+    start(&daemon, "403 Forbidden", "access denied\n", "", "");
+    assert_int_equal(patch_exit_node(&daemon, "1", &err), false);
+    assert_int_equal(err.kind, ERR_DENIED);
+    stop(&daemon);
+    free(body);
+}
+
+static void a_yes_that_was_not_done_is_no(void **state)
+{
+    char *prefs = load(DATA "prefs_exit_ok.json");
+    struct err err = ERR_INIT;
+    struct daemon daemon;
+
+    (void)state;
+    start(&daemon, "200 OK", prefs, "", "");
+    assert_int_equal(patch_exit_node(&daemon, "1", &err), true);
+    assert_non_null(strstr(daemon.asked, "\"ExitNodeID\":\"1\",\"ExitNodeIDSet\":true"));
+    assert_non_null(strstr(daemon.asked, "\"ExitNodeIP\":\"\",\"ExitNodeIPSet\":true"));
+    assert_int_equal(patch_exit_node(&daemon, "", &err), false);
+    assert_non_null(strstr(err.text, "has ExitNodeID '1'"));
+    stop(&daemon);
+    free(prefs);
+}
+
+static void ping_believes_only_the_peer_itself(void **state)
+{
+    char *good = load(DATA "ping_disco_ok.json");
+    char *other = load(DATA "ping_unknown_address_answered_by_exit_node.json");
+    struct err err = ERR_INIT;
+    struct address exit_node, unknown;
+    struct daemon daemon;
+
+    (void)state;
+    address_parse("100.64.0.1", &exit_node);
+    address_parse("100.64.0.77", &unknown);
+    start(&daemon, "200 OK", "", "", good);
+    assert_int_equal(localapi_ping(daemon.path, 2000, &exit_node, &err), true);
+    stop(&daemon);
+    start(&daemon, "200 OK", "", "", other);
+    assert_int_equal(localapi_ping(daemon.path, 2000, &unknown, &err), false);
+    assert_string_equal(err.text,
+                        "disco ping to 100.64.0.77 was answered by 100.64.0.1, another node");
+    stop(&daemon);
+    start(&daemon, NULL, "", "", "");
+    assert_int_equal(localapi_ping(daemon.path, 200, &exit_node, &err), false);
+    assert_string_equal(err.text, "disco ping to 100.64.0.1: no answer in 200 ms");
+    stop(&daemon);
+    free(good);
+    free(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(captured_exit_node_in_use),
+        cmocka_unit_test(captured_exit_node_deleted),
+        cmocka_unit_test(captured_exit_node_itself),
+        cmocka_unit_test(captured_key_expired),
+        cmocka_unit_test(absent_is_an_answer),
+        cmocka_unit_test(hanging_is_silent_in_time),
+        cmocka_unit_test(garbage_is_silent_with_reason),
+        cmocka_unit_test(refusals_say_what_the_daemon_said),
+        cmocka_unit_test(a_yes_that_was_not_done_is_no),
+        cmocka_unit_test(ping_believes_only_the_peer_itself),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
