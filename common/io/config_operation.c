@@ -1,0 +1,165 @@
+/*
+ * config_operation: one step of a change: `protect`, `route`, `rule`, `sysctl` or `tailscale`.
+ */
+#include <string.h>
+
+#include "common/core/text.h"
+#include "common/io/config_yaml.h"
+
+static bool take_protect(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                         void *to)
+{
+    struct change_step *step = to;
+
+    if (!yaml_expect_list(file, key, node))
+        return false;
+    step->kind = STEP_PROTECT;
+    for (size_t i = 0; i < yaml_count(node); i++) {
+        yaml_node_t *item = yaml_item(file, node, i);
+        enum protect_what what;
+
+        if (!yaml_is_text(item) || !protect_what_parse(yaml_text(item), &what))
+            return yaml_refuse_value(file, key, item,
+                                     "accepted are ssh, api-server, pods, services and controller");
+        if (step->protect & what)
+            return yaml_refuse_value(file, key, item, "it is named twice; accepted is once");
+        step->protect |= what;
+    }
+    return true;
+}
+
+/* ---- sysctl -----------------------------------------------------------------------------------
+ */
+
+static const struct yaml_key sysctl_keys[] = {
+    {.name = "name",
+     .take_fn = yaml_take_text,
+     YAML_FIELD(struct sysctl, name),
+     .min = 1,
+     .needed = true},
+    {.name = "value",
+     .take_fn = yaml_take_text,
+     YAML_FIELD(struct sysctl, value),
+     .min = 1,
+     .needed = true},
+};
+
+static bool take_sysctl(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                        void *to)
+{
+    struct change_step *step = to;
+
+    (void)key;
+    step->operation.kind = OPERATION_SYSCTL;
+    return yaml_read_mapping(file, node, YAML_KEYS(sysctl_keys), &step->operation.sysctl.setting);
+}
+
+/* ---- tailscale --------------------------------------------------------------------------------
+ */
+
+/* "" clears the exit node; nothing written at all would be a slip. */
+static bool take_exit_node(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                           void *to)
+{
+    struct operation_tailscale *prefs = to;
+    const struct yaml_key name = {.name = key->name, .size = sizeof(prefs->exit_node_name)};
+
+    if (yaml_is_empty(node) || !yaml_is_text(node) || strpbrk(yaml_text(node), " \t\n") != NULL)
+        return yaml_refuse_value(file, key, node,
+                                 "accepted is a peer's host name, or \"\" for no exit node");
+    prefs->set_exit_node = true;
+    return yaml_take_text(file, &name, node, prefs->exit_node_name);
+}
+
+static bool take_allow_lan_access(struct yaml_file *file, const struct yaml_key *key,
+                                  yaml_node_t *node, void *to)
+{
+    struct operation_tailscale *prefs = to;
+
+    prefs->set_allow_lan_access = true;
+    return yaml_take_bool(file, key, node, &prefs->allow_lan_access);
+}
+
+static bool take_accept_routes(struct yaml_file *file, const struct yaml_key *key,
+                               yaml_node_t *node, void *to)
+{
+    struct operation_tailscale *prefs = to;
+
+    prefs->set_accept_routes = true;
+    return yaml_take_bool(file, key, node, &prefs->accept_routes);
+}
+
+static bool take_advertise_routes(struct yaml_file *file, const struct yaml_key *key,
+                                  yaml_node_t *node, void *to)
+{
+    struct operation_tailscale *prefs = to;
+    struct prefix *routes = prefs->advertise_routes;
+
+    if (!yaml_expect_list(file, key, node))
+        return false;
+    prefs->set_advertise_routes = true;
+    for (size_t i = 0; i < yaml_count(node); i++) {
+        yaml_node_t *item = yaml_item(file, node, i);
+
+        if (!yaml_take_prefix(file, key, item, &routes[i]))
+            return false;
+        for (size_t k = 0; k < i; k++) {
+            if (prefix_equal(&routes[k], &routes[i]))
+                return yaml_refuse_value(file, key, item, "it is named twice; accepted is once");
+        }
+        prefs->advertise_routes_count++;
+    }
+    return true;
+}
+
+static const struct yaml_key tailscale_keys[] = {
+    {.name = "exit_node", .take_fn = take_exit_node},
+    {.name = "exit_node_allow_lan_access", .take_fn = take_allow_lan_access},
+    {.name = "accept_routes", .take_fn = take_accept_routes},
+    {.name = "advertise_routes", .take_fn = take_advertise_routes, .max = TAILSCALE_ROUTES_MAX},
+};
+
+static bool take_tailscale(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                           void *to)
+{
+    struct change_step *step = to;
+
+    (void)key;
+    step->operation.kind = OPERATION_TAILSCALE;
+    return yaml_read_mapping(file, node, YAML_KEYS(tailscale_keys), &step->operation.tailscale);
+}
+
+/* ---- any of them ------------------------------------------------------------------------------
+ */
+
+static const struct yaml_key step_keys[] = {
+    {.name = "protect", .take_fn = take_protect, .min = 1, .max = 5},
+    {.name = "route", .take_fn = config_take_route},
+    {.name = "rule", .take_fn = config_take_rule},
+    {.name = "sysctl", .take_fn = take_sysctl},
+    {.name = "tailscale", .take_fn = take_tailscale},
+};
+
+/* An exit node is named here; the StableID that is validated with it comes with the plan. */
+static bool validate(const struct change_step *step, struct err *err)
+{
+    struct operation operation = step->operation;
+
+    if (step->kind == STEP_PROTECT)
+        return true;
+    if (operation.kind == OPERATION_TAILSCALE && operation.tailscale.exit_node_name[0] != '\0')
+        text_copy(operation.tailscale.exit_node_id, TAILSCALE_ID_SIZE, "planned");
+    return operation_validate(&operation, err);
+}
+
+bool config_read_step(struct yaml_file *file, yaml_node_t *node, struct change_step *ret_step)
+{
+    memset(ret_step, 0, sizeof(*ret_step));
+    if (!yaml_is_mapping(node) || yaml_count(node) != 1)
+        return yaml_refuse(file, node,
+                           "an operation: accepted is one of `protect`, `route`, `rule`, `sysctl` "
+                           "and `tailscale` with its value");
+    if (!yaml_read_mapping(file, node, YAML_KEYS(step_keys), ret_step))
+        return false;
+    return validate(ret_step, file->err) || yaml_refuse_here(file, node);
+}
