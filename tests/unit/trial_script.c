@@ -128,6 +128,15 @@ static void give_prepare(struct script *script, char **words)
     world_prepare_done(&given);
 }
 
+/* Its word is of the nonce before; everything else is of the one that is out. */
+static void stand_before(const struct script *script, struct world_start *given)
+{
+    for (uint32_t i = 0; i < given->start.statements_count; i++) {
+        if (given->statements[i].phase == PHASE_STANDING)
+            given->statements[i].nonce = script->offered_before;
+    }
+}
+
 static void give_start(struct script *script, char **words)
 {
     struct world_start given;
@@ -135,6 +144,8 @@ static void give_start(struct script *script, char **words)
 
     world_fill_start(&given, words,
                      has_word(words, "late") ? &script->offered_before : &script->offered);
+    if (has_word(words, "stood-before"))
+        stand_before(script, &given);
     ev.start = given.start;
     script_give(script, &ev);
     world_start_done(&given);
@@ -161,7 +172,11 @@ static void give_end(struct script *script, enum guard_event_kind kind, char **w
         ev.end.right = RIGHT_OPERATOR;
     else if (has_word(words, "root") || kind == ON_RESCUE)
         ev.end.right = RIGHT_ROOT;
-    if (!has_word(words, "stale"))
+    if (has_word(words, "old"))
+        ev.end.id.start = script->offered_before;
+    if (has_word(words, "delayed"))
+        ev.end.stack_nonce = script->hello_before;
+    else if (!has_word(words, "stale"))
         ev.end.stack_nonce = script->trial->stack_nonce;
     fellow.generation.attempt = ev.end.id.attempt;
     if (has_word(words, "fellow"))
@@ -209,9 +224,10 @@ static bool give_words(struct script *script, char **words)
         give_standing(script, words);
     else if (text_equal(words[0], "barred"))
         give_barred(script, words[1]);
-    else if (text_equal(words[0], "stack"))
+    else if (text_equal(words[0], "stack")) {
+        script->hello_before = script->trial->stack_nonce;
         script_give(script, &ev);
-    else if (text_equal(words[0], "fence"))
+    } else if (text_equal(words[0], "fence"))
         ev.kind = ON_FENCE, script_give(script, &ev);
     else
         return false;
@@ -235,7 +251,7 @@ void script_run_line(struct script *script, const char *line)
     if (text_equal(words[0], "wait"))
         script_wait(script, (int64_t)(atof(words[1]) * 1000));
     else if (text_equal(words[0], "restart")) {
-        script_restart(script);
+        script_restart(script, has_word(words, "keeps") ? (unsigned)atoi(words[3]) : 0);
         boot(script, words[1]);
     } else if (!set_surroundings(script, line, words) && !give_words(script, words)) {
         fail_msg("%s: not understood; trial_script.h has the words", line);

@@ -7,14 +7,21 @@
  * checks are own (critical) and database (fixed by the change). Each manifest (m1, m2, ...) has
  * three operations: a shield and a rule, whose undo removes, and a pref, whose undo puts back.
  *
- *   boot CAUSE             reboot, died, rescued; `restart CAUSE` is a new life from the disk
- *   prepare m1 1 [lifts N[!] ...] [WORD]   manifest, sequence; receipt N contained, ! with a
- * reason; WORD makes it wrong: see trial_world.h start m1 1 [late] [from NAME ...]      late: the
- * nonce before; baselines of those only, `-a`: without the earlier guard's statement, `short`:
- * which soaked less abort m1 1, pop m1 1   [by operator|root] [stale] [fellow]; pop and rescue:
- * `down` to it rescue, rescue m1 1, fence, stack, standing m1 disk works|fails|hangs|takes S,
- * prepares|settles works|fails|hangs apply N works|fails|hangs, undo N works|fails|left|hangs,
- * verify works|fails answer NAME pass|fail|unknown|silent   office, other, third, own, database
+ *   boot CAUSE        reboot, died, rescued
+ *   restart CAUSE     a new life from the disk; `keeps N`: so many records under way got there
+ *   prepare m1 1      manifest, sequence; then a WORD that makes it wrong (see trial_world.h),
+ *                     then `lifts N[!] ...`: receipt N contained, ! with a reason
+ *   start m1 1        `late`: over the nonce before; `-a`: without the earlier guard's statement;
+ *                     `short`: which soaked less; `stood-before`: which it made over the nonce
+ *                     before; `from NAME ...`: baselines of those only
+ *   abort m1 1        `stale`: quotes no hello; `delayed`: the hello before the latest
+ *   pop m1 1          the same; `by operator|root`: down to it; `fellow`: with a fellow's end;
+ *                     `old`: names the start over the nonce before
+ *   rescue [m1 1]     down to it
+ *   fence, stack, standing m1
+ *   disk works|fails|hangs|takes S, prepares|settles|verify works|fails|hangs
+ *   apply N works|fails|hangs, undo N works|fails|left|hangs
+ *   answer NAME pass|fail|unknown|silent   office, other, third, own, database
  *   own first|last         the own agent's answer comes before or after the witnesses'
  *   source NAME counts|not|unseen, path S (how long a statement takes), dials dead|alive
  *   wait S                 time passes, in seconds with decimals
@@ -61,6 +68,7 @@ struct script {
     enum script_way apply_way[SCRIPT_OPERATIONS], undo_way[SCRIPT_OPERATIONS];
     int64_t disk_ms, path_ms;
     bool dials_dead;
+    struct nonce hello_before; /* of the hello before the latest */
     enum verdict_value answers[SCRIPT_WITNESSES], own, database;
     bool silent[SCRIPT_WITNESSES], own_silent, own_last;
     int sources[SCRIPT_WITNESSES]; /* 1: counts, 0: not, -1: not seen */
@@ -84,7 +92,8 @@ char *script_run(struct script *script, const char *text);
 /* In trial_shell.c, for trial_script.c: */
 void script_print(struct script *script, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void script_restart(struct script *script); /* a new life from what is on the disk */
+/* A new life from what is on the disk, with that many of the records under way. */
+void script_restart(struct script *script, unsigned keeps);
 void script_release(struct script *script, enum guard_event_kind kind); /* what hung is answered */
 
 /* Gives one event now, and all answers that are due. */

@@ -95,9 +95,35 @@ void script_free(struct script *script)
     free(script);
 }
 
-void script_restart(struct script *script)
+static void write_disk(struct script *script, const struct guard_record *record)
+{
+    assert_true(script->disk_count < SCRIPT_DISK_MAX);
+    script->disk[script->disk_count++] = *record;
+    if (record->kind == RECORD_INTENT)
+        script->intent_durable[record->operation] = true;
+    if (record->kind == RECORD_BEGIN)
+        memset(script->intent_durable, 0, sizeof(script->intent_durable));
+    if (record->kind == RECORD_RECEIPT)
+        script->durable_receipts[script->durable_count++] = record->receipt.receipt_hash;
+}
+
+/* The first of those under way, in the order of asking. */
+static void keep_records(struct script *script, unsigned count)
+{
+    for (uint64_t order = 0; order < script->order && count > 0; order++) {
+        for (uint32_t i = 0; i < script->pending_count; i++) {
+            if (script->pending[i].order != order || script->pending[i].record == NULL)
+                continue;
+            write_disk(script, script->pending[i].record);
+            count--;
+        }
+    }
+}
+
+void script_restart(struct script *script, unsigned keeps)
 {
     count_rows(script);
+    keep_records(script, keeps);
     drop_pending(script);
     ledger_init(script->ledger);
     for (uint32_t i = 0; i < script->disk_count; i++)
@@ -250,18 +276,6 @@ static void step(struct script *script, struct guard_event *ev)
 }
 
 /* ---- answering ------------------------------------------------------------------------------ */
-
-static void write_disk(struct script *script, const struct guard_record *record)
-{
-    assert_true(script->disk_count < SCRIPT_DISK_MAX);
-    script->disk[script->disk_count++] = *record;
-    if (record->kind == RECORD_INTENT)
-        script->intent_durable[record->operation] = true;
-    if (record->kind == RECORD_BEGIN)
-        memset(script->intent_durable, 0, sizeof(script->intent_durable));
-    if (record->kind == RECORD_RECEIPT)
-        script->durable_receipts[script->durable_count++] = record->receipt.receipt_hash;
-}
 
 static void answer_recorded(struct script *script, struct script_pending *pending)
 {

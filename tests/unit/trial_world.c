@@ -202,6 +202,8 @@ static void spoil(struct world_prepare *given, const char *word)
         given->valid_s = -10;
     else if (text_equal(word, "brief"))
         given->valid_s = 60;
+    else if (text_equal(word, "long-soak"))
+        manifest->soak_s = 900;
     else if (text_equal(word, "invalid"))
         manifest->plans[1].quorum = 1;
     else
@@ -310,7 +312,7 @@ void world_fill_start(struct world_start *given, char **words, const struct nonc
     for (char **name = names != NULL ? names : everybody; *name != NULL; name++)
         add_baseline(given, *name, has(words, "failing"));
     if (!has(words, "-a"))
-        add_statement(given, "a", PHASE_STANDING)->soak_s = has(words, "short") ? 29 : 30;
+        add_statement(given, "a", PHASE_STANDING)->soak_s = has(words, "short") ? 29 : 900;
     for (uint32_t i = 0; has(words, "unverified") && i < given->start.statements_count; i++)
         given->given[i].verified = false;
     given->start.statements = given->given;

@@ -20,8 +20,8 @@ void world_fill_statement(struct statement *statement, const char *signer, enum 
 void world_add_verdict(struct statement *statement, const char *check, enum verdict_value value);
 
 /* After `prepare m1 1`: `lifts N[!] ...` and words that make one thing wrong: unsigned, threshold,
- * another-body, no-trust, no-plan, other-key, short-soak, long-lease, long-path, expired, brief
- * (valid for 60 s), invalid. */
+ * another-body, no-trust, no-plan, other-key, short-soak, long-lease, long-path, expired, invalid;
+ * and those that do not: brief (valid for 60 s), long-soak (900 s). */
 struct world_prepare {
     struct manifest manifest;
     struct approval approval;

@@ -153,7 +153,7 @@ static mono_t state_deadline(const struct trial *trial)
     case TRIAL_LAST:
         return proving_deadline(trial);
     case TRIAL_CONFIRMING:
-        return lease_deadline(trial);
+        return mono_min(lease_deadline(trial), trial_gives_up_at(trial));
     case TRIAL_REVERTING:
     case TRIAL_VERIFYING:
         return undoing_deadline(trial);

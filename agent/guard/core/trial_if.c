@@ -111,6 +111,12 @@ bool if_recorded_in_time(const struct move *move)
     return if_recorded(move) && !if_nonce_expired(move);
 }
 
+/* The same for the intent of the first operation: nothing is touched before it. */
+bool if_recorded_too_late(const struct move *move)
+{
+    return if_recorded(move) && move->trial->operation == 0 && if_nonce_expired(move);
+}
+
 bool if_not_recorded(const struct move *move)
 {
     return is_awaited(move) && !move->ev->recorded.ok;

@@ -54,6 +54,7 @@ static const struct transition table[] = {
     ROW(IN(STARTING), RECORDED, recorded, CLOSING, write_expired, "the disk took longer than the nonce lives; nothing was touched"),
 
     /* apply and settle */
+    ROW(IN(APPLYING), RECORDED, recorded_too_late, CLOSING, write_expired, "the disk took longer than the nonce lives; nothing was touched"),
     ROW(IN(APPLYING), RECORDED, recorded, SAME, apply, "its intent is written"),
     ROW(UNDECIDED, RECORDED, disk_refuses, REVERTING, revert_disk, "the journal cannot be written: it is taken back"),
     ROW(IN(APPLYING), APPLIED, more_to_apply, SAME, write_next_intent, "applied; the next one"),
@@ -67,7 +68,7 @@ static const struct transition table[] = {
     /* proof */
     ROW(PROVING | IN(CONFIRMING), TIMEOUT, fails_too_long, REVERTING, revert_failed, "a proof failed for longer than its grace: it is taken back"),
     ROW(PROVING | IN(CONFIRMING), TIMEOUT, lease_is_over, REVERTING, revert_unproven, "the lease ran out without a fresh proof: it is taken back"),
-    ROW(PROVING, TIMEOUT, must_give_up, REVERTING, revert_given_up, "soak and two leases are over: it is taken back"),
+    ROW(PROVING | IN(CONFIRMING), TIMEOUT, must_give_up, REVERTING, revert_given_up, "soak and two leases are over: it is taken back"),
     ROW(IN(FIRST), STATEMENT, first_is_answered, SOAKING, begin_soak, "proven over a new connection; the soak begins"),
     ROW(IN(FIRST), SOURCE, first_is_answered, SOAKING, begin_soak, "proven over a new connection; the soak begins"),
     ROW(IN(FIRST), TIMEOUT, nonce_is_due, SAME, issue_first, "not answered yet; another one for a new connection"),

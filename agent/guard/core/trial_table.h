@@ -61,13 +61,13 @@ const char *trial_word(const char *why);
 typedef bool condition_fn(const struct move *move);
 condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, if_admissible,
     if_attempt_has_ended, if_this_attempt, if_went_well, if_start_is_proven, if_nonce_expired,
-    if_recorded, if_recorded_in_time, if_not_recorded, if_more_to_apply, if_apply_is_late,
-    if_settle_is_late, if_first_is_answered, if_soaked, if_proven_to_the_end, if_nonce_is_due,
-    if_last_is_due, if_lease_is_over, if_fails_too_long, if_must_give_up, if_not_entitled,
-    if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already, if_has_generation,
-    if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget, if_verify_is_due,
-    if_all_written, if_all_written_and_more, if_end_is_due, if_stands, if_answers_another,
-    if_disk_refuses, if_ends_are_full, if_an_end_is_missing;
+    if_recorded, if_recorded_in_time, if_recorded_too_late, if_not_recorded, if_more_to_apply,
+    if_apply_is_late, if_settle_is_late, if_first_is_answered, if_soaked, if_proven_to_the_end,
+    if_nonce_is_due, if_last_is_due, if_lease_is_over, if_fails_too_long, if_must_give_up,
+    if_not_entitled, if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already,
+    if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
+    if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
+    if_answers_another, if_disk_refuses, if_ends_are_full, if_an_end_is_missing;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
