@@ -114,6 +114,8 @@ void chaos_strike(struct world *world)
     }
     if (chance_permille(&world->chance, world->faults.people_permille))
         people_meddle(world);
+    if (world->hostile != NULL)
+        hostile_strike(world);
 }
 
 /* From here on nothing fails, and everything has to come to its end. */
@@ -145,7 +147,7 @@ static void people_look(struct world *world)
         bool back = rollout->record.state == ROLLOUT_REVERTED ||
                     rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
 
-        if (back && world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
+        if (back && lead_all_ended(world) && world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
             chance_permille(&world->chance, 700)) {
             world->lead.has_stored = false;
             lead_sign(world);
@@ -225,6 +227,10 @@ void chaos_take_happening(struct world *world, const struct happening *happening
             answer_gates(world, happening);
         else
             people_look(world);
+        break;
+    case HAPPENS_KERNEL:
+        if (happening->number == host->applied)
+            guard_do_to_kernel(world, happening->host, happening);
         break;
     case HAPPENS_MESSAGE:
     case HAPPENS_TIMER:

@@ -8,10 +8,6 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-static const uint8_t removes[SIM_OPERATIONS] = {[SIM_SHIELD] = 1, [SIM_RULE] = 1, [SIM_PREF] = 0};
-static const struct trust trust = {
-    .keys_count = 1, .threshold = 1, .soak_min_s = 1, .lease_max_s = 600};
-
 bool sim_is_changed(const struct host *host)
 {
     for (int i = 0; i < SIM_OPERATIONS; i++) {
@@ -43,8 +39,8 @@ static struct message *tell(int host, enum message_kind kind)
     return message;
 }
 
-static struct sim_statement own_statement(const struct world *world, int number,
-                                          const struct nonce *nonce, enum phase phase)
+struct sim_statement guard_own_statement(const struct world *world, int number,
+                                         const struct nonce *nonce, enum phase phase)
 {
     const struct host *host = &world->hosts[number];
     bool broken = host->breaks_own && host->in_kernel[SIM_RULE];
@@ -61,7 +57,7 @@ static void tell_own_baseline(struct world *world, int host, const struct nonce 
 {
     struct message *message = tell(host, TELL_STATEMENT);
 
-    message->statement = own_statement(world, host, nonce, PHASE_BASELINE);
+    message->statement = guard_own_statement(world, host, nonce, PHASE_BASELINE);
     network_send(world, message);
 }
 
@@ -95,6 +91,7 @@ static void tell_receipt(struct world *world, int number, const struct hash *has
             continue;
         message = tell(number, TELL_RECEIPT);
         message->receipt = ledger->ends[i].receipt;
+        message->receipt_hash = *hash;
         model_receipt(world->model, number, &message->receipt);
         network_send(world, message);
         return;
@@ -158,6 +155,8 @@ static void begin_record(struct world *world, int number, const struct guard_eff
         takes = chance_between(&world->chance, 1000, 40000);
     if (!world->quiet && chance_permille(&world->chance, world->faults.disk_fail_permille))
         done.ok = false;
+    if (effect->record.record.kind == RECORD_BEGIN)
+        model_started(world->model, number);
     done.record = mem_copy(&effect->record.record, sizeof(*done.record));
     done.operation = effect->record.durable;
     if (done.record->kind == RECORD_RECEIPT) {
@@ -189,6 +188,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         begin_work(world, number, effect);
         break;
     case DO_OFFER:
+        model_offer(world->model, number, &effect->id);
         message = tell(number, TELL_PREPARED);
         message->id = effect->id;
         network_send(world, message);
@@ -239,7 +239,7 @@ static void set_timer(struct world *world, int number)
     world_schedule(world, &timer);
 }
 
-static void give(struct world *world, int number, struct guard_event *ev)
+void guard_give(struct world *world, int number, struct guard_event *ev)
 {
     struct host *host = &world->hosts[number];
     enum trial_state before = host->trial->state;
@@ -268,6 +268,12 @@ static void put_back_confirmed(struct host *host)
     host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = true;
 }
 
+void guard_count_rows(struct world *world, int number)
+{
+    for (int i = 0; i < TRIAL_ROWS_MAX; i++)
+        world->trial_rows[i] += world->hosts[number].trial->rows_taken[i];
+}
+
 void guard_start(struct world *world, int number, enum end_cause cause)
 {
     struct host *host = &world->hosts[number];
@@ -277,16 +283,17 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     host->frozen = false;
     host->life++;
     host->work_until = host->disk_until = world->now;
+    guard_count_rows(world, number);
     ledger_init(host->ledger);
     for (uint32_t i = 0; i < host->disk_count; i++)
         ledger_take(host->ledger, &host->disk[i].record);
     trial_init(host->trial, host->ledger, host->name);
     world_say(world, host->name, "guard starts with %u records", host->disk_count);
     put_back_confirmed(host);
-    give(world, number, &ev);
+    guard_give(world, number, &ev);
 }
 
-static void write_record(struct world *world, int number, const struct happening *done)
+void guard_write_record(struct world *world, int number, const struct happening *done)
 {
     struct host *host = &world->hosts[number];
 
@@ -300,15 +307,17 @@ static void write_record(struct world *world, int number, const struct happening
         for (uint32_t i = 0; i < host->disk_count; i++)
             host->disk[i].synced = true;
     }
-    model_record(world->model, number, done->record);
+    model_record(world->model, number, done->record, done->operation != 0);
 }
 
-static void do_to_kernel(struct world *world, int number, const struct happening *work)
+void guard_do_to_kernel(struct world *world, int number, const struct happening *work)
 {
     struct host *host = &world->hosts[number];
 
-    if (work->work == DO_APPLY)
+    if (work->work == DO_APPLY) {
         host->in_kernel[work->operation] = true;
+        host->applied++;
+    }
     if (work->work == DO_UNDO && host->in_kernel[work->operation]) {
         host->in_kernel[work->operation] = false;
         model_undone(world->model, number, work->operation);
@@ -339,12 +348,12 @@ static void settle_in_flight(struct world *world, int number)
         if (first->kind == HAPPENS_DISK && disk_open && first->ok) {
             disk_open = chance_permille(&world->chance, 500);
             if (disk_open)
-                write_record(world, number, first);
+                guard_write_record(world, number, first);
         }
         if (first->kind == HAPPENS_WORK && kernel_open) {
             kernel_open = false;
             if (chance_permille(&world->chance, 500))
-                do_to_kernel(world, number, first);
+                guard_do_to_kernel(world, number, first);
         }
     }
 }
@@ -366,262 +375,4 @@ void guard_stop(struct world *world, int number, bool power_lost)
             host->disk_count = i;
     }
     host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = false;
-    model_rebooted(world->model, number);
-}
-
-/* ---- events ---------------------------------------------------------------------------------- */
-
-static void fill_statement(const struct world *world, const struct sim_statement *from,
-                           struct statement *to)
-{
-    bool own = from->signer == from->subject;
-
-    memset(to, 0, sizeof(*to));
-    text_copy(to->signer, sizeof(to->signer), world->hosts[from->signer].name);
-    text_copy(to->subject, sizeof(to->subject), world->hosts[from->subject].name);
-    to->body = from->body;
-    to->nonce = from->nonce;
-    to->phase = from->phase;
-    to->soak_s = from->soak_s;
-    if (from->phase == PHASE_STANDING)
-        return;
-    to->verdicts_count = 1;
-    text_copy(to->verdicts[0].check, NAME_SIZE, own ? "own" : "ssh");
-    verdict_set(&to->verdicts[0], from->value, "a banner", verdict_format(from->value));
-}
-
-static void give_statement(struct world *world, int host, const struct sim_statement *from)
-{
-    static struct statement statement;
-    struct guard_event ev = {.kind = ON_STATEMENT,
-                             .statement = {.statement = &statement, .verified = true}};
-
-    fill_statement(world, from, &statement);
-    model_proof(world->model, host, from);
-    give(world, host, &ev);
-    if (from->signer == from->subject)
-        return;
-    ev = (struct guard_event){.kind = ON_SOURCE};
-    ev.source.nonce = from->nonce;
-    ev.source.witness = world->hosts[from->signer].name;
-    ev.source.counts = true;
-    give(world, host, &ev);
-}
-
-static void give_start(struct world *world, const struct message *message)
-{
-    static struct statement statements[SIM_STATEMENTS_MAX];
-    struct guard_statement given[SIM_STATEMENTS_MAX];
-    struct guard_event ev = {.kind = ON_START};
-
-    for (uint32_t i = 0; i < message->statements_count; i++) {
-        fill_statement(world, &message->statements[i], &statements[i]);
-        given[i] = (struct guard_statement){&statements[i], true};
-    }
-    model_start(world->model, message);
-    ev.start.id = message->id;
-    ev.start.statements_count = message->statements_count;
-    ev.start.statements = given;
-    give(world, message->host, &ev);
-}
-
-static void give_prepare(struct world *world, const struct message *message)
-{
-    static char objects[SIM_OPERATIONS][96];
-    struct guard_event ev = {.kind = ON_PREPARE};
-    const struct approval *approval = NULL;
-
-    for (uint32_t i = 0; i < world->attempt; i++) {
-        if (attempt_equal(&world->approvals[i].attempt, &message->id.attempt))
-            approval = &world->approvals[i];
-    }
-    if (approval == NULL)
-        return;
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
-        struct text text = TEXT_IN(objects[i]);
-
-        operation_object(&world->manifest->plans[0].operations[i], &text);
-    }
-    ev.prepare = (struct guard_prepare){.manifest = world->manifest,
-                                        .body = world->body,
-                                        .approval = approval,
-                                        .trust = &trust,
-                                        .approvals_count = 1,
-                                        .key_is_mine = true,
-                                        .objects_count = SIM_OPERATIONS,
-                                        .objects = objects};
-    give(world, message->host, &ev);
-}
-
-static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
-{
-    struct guard_event ev = {.kind = kind};
-
-    ev.end.id = message->id;
-    ev.end.right = RIGHT_CONTROLLER;
-    ev.end.stack_nonce = message->nonce;
-    ev.end.fellow = message->has_fellow ? &message->receipt : NULL;
-    ev.end.reason = "the controller asks";
-    give(world, message->host, &ev);
-}
-
-static void give_message(struct world *world, const struct message *message)
-{
-    struct guard_event ev = {.kind = ON_STACK};
-
-    switch (message->kind) {
-    case ASK_STACK:
-        ev.challenge = message->nonce;
-        give(world, message->host, &ev);
-        break;
-    case ASK_PREPARE:
-        give_prepare(world, message);
-        break;
-    case ASK_START:
-        give_start(world, message);
-        break;
-    case ASK_ABORT:
-        give_end(world, message, ON_ABORT);
-        break;
-    case ASK_POP:
-        give_end(world, message, ON_POP);
-        break;
-    case ASK_STANDING:
-        ev.kind = ON_STANDING;
-        ev.standing.nonce = message->nonce;
-        ev.standing.body = world->body;
-        ev.standing.subject = world->hosts[message->subject].name;
-        give(world, message->host, &ev);
-        break;
-    case GIVE_STATEMENT:
-        give_statement(world, message->host, &message->statement);
-        break;
-    case ASK_STATEMENT:
-    case TELL_STACK:
-    case TELL_PREPARED:
-    case TELL_NONCE:
-    case TELL_STATEMENT:
-    case TELL_REFUSED:
-    case TELL_RECEIPT:
-        break;
-    }
-}
-
-enum { FROZEN_AGAIN_MS = 50 };
-
-void guard_take_message(struct world *world, struct message *message)
-{
-    const struct host *host = &world->hosts[message->host];
-    struct happening again = {
-        .at = world->now + FROZEN_AGAIN_MS, .kind = HAPPENS_MESSAGE, .host = message->host};
-
-    if (!host->guard_up)
-        return;
-    if (host->frozen) {
-        again.message = mem_copy(message, sizeof(*message));
-        world_schedule(world, &again);
-        return;
-    }
-    give_message(world, message);
-}
-
-static void take_work(struct world *world, const struct happening *work)
-{
-    struct host *host = &world->hosts[work->host];
-    struct guard_event ev = {.kind = ON_PREPARED};
-    bool noisy = !world->quiet;
-
-    if (work->work == DO_PREPARE) {
-        ev.prepared.ok = true;
-        ev.prepared.why = "";
-        ev.prepared.operations_count = SIM_OPERATIONS;
-        ev.prepared.removes = removes;
-    } else if (work->work == DO_APPLY) {
-        ev.kind = ON_APPLIED;
-        ev.applied.operation = work->operation;
-        ev.applied.ok =
-            !(noisy && chance_permille(&world->chance, world->faults.apply_fail_permille));
-        ev.applied.why = ev.applied.ok ? "" : "the kernel says no";
-        if (ev.applied.ok)
-            do_to_kernel(world, work->host, work);
-    } else if (work->work == DO_SETTLE) {
-        ev.kind = ON_SETTLED;
-        ev.settled.ok = true;
-        ev.settled.why = "";
-    } else if (work->work == DO_UNDO) {
-        bool fails = noisy && chance_permille(&world->chance, world->faults.undo_fail_permille);
-
-        ev.kind = ON_UNDONE;
-        ev.undone.operation = work->operation;
-        ev.undone.outcome = fails ? REVERT_RETRY : REVERT_DONE;
-        ev.undone.why = fails ? "no answer in 2 s" : "";
-        if (!fails)
-            do_to_kernel(world, work->host, work);
-    } else {
-        ev.kind = ON_VERIFIED;
-        ev.verified.ok = !sim_is_changed(host);
-        ev.verified.why = ev.verified.ok ? "" : "an operation is still in the kernel";
-    }
-    give(world, work->host, &ev);
-}
-
-static void take_disk(struct world *world, const struct happening *done)
-{
-    struct guard_event ev = {.kind = ON_RECORDED};
-
-    if (done->ok)
-        write_record(world, done->host, done);
-    ev.recorded.record = done->record;
-    ev.recorded.number = done->number;
-    ev.recorded.ok = done->ok;
-    ev.recorded.why = done->ok ? "" : "No space left on device";
-    give(world, done->host, &ev);
-}
-
-void guard_take_happening(struct world *world, const struct happening *happening)
-{
-    struct host *host = &world->hosts[happening->host];
-    struct guard_event timeout = {.kind = ON_TIMEOUT};
-    struct sim_statement own;
-
-    if (!host->guard_up || happening->life != host->life)
-        return;
-    if (host->frozen) {
-        struct happening again = *happening;
-
-        again.at = world->now + FROZEN_AGAIN_MS;
-        again.message =
-            mem_copy(happening->message, happening->message ? sizeof(*again.message) : 0);
-        again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
-        world_schedule(world, &again);
-        return;
-    }
-    switch (happening->kind) {
-    case HAPPENS_TIMER:
-        if (happening->number == host->timer)
-            give(world, happening->host, &timeout);
-        break;
-    case HAPPENS_WORK:
-        take_work(world, happening);
-        break;
-    case HAPPENS_DISK:
-        take_disk(world, happening);
-        break;
-    case HAPPENS_LOCAL:
-        if (!host->agent_up)
-            break;
-        own = own_statement(world, happening->host, &happening->message->nonce, PHASE_RENEWAL);
-        give_statement(world, happening->host, &own);
-        break;
-    case HAPPENS_MESSAGE:
-    case HAPPENS_LEAD:
-    case HAPPENS_CHAOS:
-    case HAPPENS_GUARD_START:
-    case HAPPENS_AGENT_START:
-    case HAPPENS_THAW:
-    case HAPPENS_CONTROLLER_START:
-    case HAPPENS_PEOPLE:
-    case HAPPENS_LINK:
-        break;
-    }
 }

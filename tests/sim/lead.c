@@ -21,22 +21,33 @@ static int find_host(const struct world *world, const char *name)
 
 /* ---- signing --------------------------------------------------------------------------------- */
 
-/* As oceanidctl does: the approval contains every end that is known, with a reason for each. */
+/* As oceanidctl does: the approval contains every end whose receipt came, with a reason for each.
+ */
 static void fill_lifts(const struct world *world, struct approval *approval)
 {
-    for (int h = 0; h < SIM_NODES; h++) {
-        const struct ledger *ledger = world->hosts[h].ledger;
-
-        for (uint32_t i = 0; i < ledger->ends_count && approval->lifts_count < LIFTS_MAX; i++) {
+    for (uint32_t a = 0; a + 1 < approval->attempt.sequence; a++) {
+        for (int h = 0; h < SIM_NODES; h++) {
             struct lift *lift = &approval->lifts[approval->lifts_count];
 
-            if (!receipt_is_end(&ledger->ends[i].receipt))
+            if (!world->lead.receipts[a][h].has ||
+                !receipt_is_end(&world->lead.receipts[a][h].receipt))
                 continue;
-            lift->receipt = ledger->ends[i].receipt_hash;
+            lift->receipt = world->lead.receipts[a][h].hash;
             text_copy(lift->reason, sizeof(lift->reason), "understood");
             approval->lifts_count++;
         }
     }
+}
+
+bool lead_all_ended(const struct world *world)
+{
+    for (uint32_t a = 0; a < world->attempt; a++) {
+        for (int h = 0; h < SIM_NODES; h++) {
+            if (!world->lead.receipts[a][h].has)
+                return false;
+        }
+    }
+    return true;
 }
 
 void lead_sign(struct world *world)
@@ -195,6 +206,12 @@ static void wake_people(struct world *world)
     world_schedule(world, &looks);
 }
 
+static void count_rows(struct world *world)
+{
+    for (unsigned i = 0; i < SIM_ROLLOUT_ROWS_MAX; i++)
+        world->rollout_rows[i] += (world->lead.rollout->rows >> i) & 1;
+}
+
 static void give(struct world *world, struct rollout_event *ev, const struct sim_statement *forward)
 {
     struct lead *lead = &world->lead;
@@ -204,6 +221,7 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     ev->unix_now = world_unix(world, NULL);
     world->lead_effects->count = 0;
     rollout_step(lead->rollout, ev, world->lead_effects);
+    count_rows(world);
     for (uint32_t i = 0; i < world->lead_effects->count; i++) {
         if (!carry(world, &world->lead_effects->list[i], forward)) {
             world_say(world, "controller", "dies in the middle of its effects");
@@ -274,8 +292,12 @@ static void note_receipt(struct world *world, const struct message *message)
 
     if (sequence == 0 || sequence > world->attempt || !has_ended_receipt(&message->receipt))
         return;
+    if (world->lead.receipts[sequence - 1][message->host].has &&
+        receipt_is_end(&world->lead.receipts[sequence - 1][message->host].receipt))
+        return; /* nothing comes after an end; this one was late */
     world->lead.receipts[sequence - 1][message->host].has = true;
     world->lead.receipts[sequence - 1][message->host].receipt = message->receipt;
+    world->lead.receipts[sequence - 1][message->host].hash = message->receipt_hash;
 }
 
 void lead_take_message(struct world *world, const struct message *message)

@@ -45,7 +45,9 @@ static void send_once(struct world *world, struct message *message)
 
 void network_send(struct world *world, struct message *message)
 {
-    if (!gets_through(world, message)) {
+    if (world->hostile != NULL)
+        hostile_hear(world, message);
+    if ((world->tap != NULL && world->tap(world, message)) || !gets_through(world, message)) {
         free(message);
         return;
     }

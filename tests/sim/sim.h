@@ -27,6 +27,9 @@ enum {
     SIM_ATTEMPTS_MAX = 4,
     SIM_SOAK_S = 20,
     SIM_LEASE_S = 12,
+    SIM_TAIL_LINES = 30, /* of the trace, shown of a seed that fails */
+    SIM_LINE_SIZE = 700,
+    SIM_ROLLOUT_ROWS_MAX = 64,
 };
 
 /* ---- chance, from the seed ------------------------------------------------------------------- */
@@ -51,6 +54,8 @@ struct faults {
     unsigned controller_crash_permille;
     unsigned disk_slow_permille, disk_fail_permille; /* a record */
     unsigned undo_fail_permille, apply_fail_permille;
+    unsigned undo_late_permille; /* said to be done, and seen to be done seconds later */
+    unsigned settle_fail_permille, prepare_fail_permille;
     unsigned wall_step_permille;
     unsigned people_permille; /* abort, emergency, next out of turn: chance a second */
     unsigned bad_permille;    /* a node that the change cuts off, or whose own check it breaks */
@@ -100,6 +105,7 @@ struct message {
     struct sim_statement statements[SIM_STATEMENTS_MAX];
     bool has_fellow;
     struct receipt receipt; /* or the fellow's */
+    struct hash receipt_hash;
     struct stack stack;
 };
 
@@ -119,6 +125,7 @@ struct host {
     unsigned timer;          /* the newest set timer */
     int64_t wall_offset_s;
     mono_t work_until, disk_until;
+    unsigned applied; /* how often something was: an undo that is late is of the one before */
     /* what the change does to it */
     bool cuts_ssh, breaks_own, cuts_controller;
     bool fixes_fail;
@@ -144,7 +151,8 @@ enum event_kind {
     HAPPENS_THAW,
     HAPPENS_CONTROLLER_START,
     HAPPENS_PEOPLE,
-    HAPPENS_LINK, /* a partition ends */
+    HAPPENS_LINK,   /* a partition ends */
+    HAPPENS_KERNEL, /* what was undone is gone now */
 };
 
 struct happening {
@@ -174,6 +182,7 @@ struct lead {
     struct {
         bool has;
         struct receipt receipt;
+        struct hash hash;
     } receipts[SIM_ATTEMPTS_MAX][SIM_NODES]; /* stored, by attempt */
 };
 
@@ -187,6 +196,14 @@ struct world {
     struct faults faults;
     mono_t now, quiet_from;
     bool trace, quiet;
+    bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
+    struct hostile *hostile;     /* and does; NULL: it means well */
+    char (*tail)[SIM_LINE_SIZE]; /* the newest lines; NULL: they are printed as they come */
+    uint64_t tail_count;
+    /* A scenario's: true: this message is taken away. NULL: none is. */
+    bool (*tap)(struct world *world, const struct message *message);
+    void *scenario;
+    uint64_t trial_rows[TRIAL_ROWS_MAX], rollout_rows[SIM_ROLLOUT_ROWS_MAX]; /* how often taken */
     uint64_t order;
     size_t heap_count, heap_capacity;
     struct happening *heap;
@@ -204,8 +221,16 @@ struct world {
     char violation[400];
 };
 
-struct world *world_new(uint64_t seed, bool trace);
+enum world_way { WORLD_SEEDED, WORLD_SAFETY, WORLD_HOSTILE, WORLD_CALM };
+/* Calm: nothing fails by itself. */
+struct world *world_new(uint64_t seed, enum world_way way);
 void world_free(struct world *world);
+/* Keeps the newest lines of the trace instead of printing them all. */
+void world_keep_tail(struct world *world);
+void world_print_tail(const struct world *world);
+void world_begin(struct world *world);
+/* The next thing happens; false: an invariant broke, or nothing is left. */
+bool world_step(struct world *world);
 /* Runs until it ends; false when an invariant broke: world->violation says which. */
 bool world_run(struct world *world);
 
@@ -226,6 +251,15 @@ void guard_start(struct world *world, int host, enum end_cause cause);
 void guard_stop(struct world *world, int host, bool power_lost);
 /* A hello begins: the controller's session asks for the signed stack. */
 void network_greet(struct world *world, int host);
+void guard_give(struct world *world, int host, struct guard_event *ev);
+void guard_write_record(struct world *world, int host, const struct happening *done);
+void guard_do_to_kernel(struct world *world, int host, const struct happening *work);
+/* What its own agent says of it. */
+struct sim_statement guard_own_statement(const struct world *world, int host,
+                                         const struct nonce *nonce, enum phase phase);
+void guard_count_rows(struct world *world, int host);
+
+/* guard_events.c: what reaches it */
 void guard_take_message(struct world *world, struct message *message);
 void guard_take_happening(struct world *world, const struct happening *happening);
 bool sim_sees(const struct world *world, int witness, int subject);
@@ -237,6 +271,8 @@ void lead_stop(struct world *world);
 void lead_take_message(struct world *world, const struct message *message);
 void lead_give(struct world *world, struct rollout_event *ev);
 void lead_timeout(struct world *world);
+/* Rule 20: every target of every attempt has ended, by receipts that came. */
+bool lead_all_ended(const struct world *world);
 /* Signs the next attempt and starts a rollout of it. */
 void lead_sign(struct world *world);
 
@@ -244,6 +280,23 @@ void lead_sign(struct world *world);
 void chaos_strike(struct world *world);
 void chaos_end(struct world *world);
 void chaos_take_happening(struct world *world, const struct happening *happening);
+
+/* hostile.c: a controller that lies, replays and holds back, and can forge no signature */
+struct hostile *hostile_new(void);
+void hostile_free(struct hostile *hostile);
+void hostile_hear(struct world *world, const struct message *message);
+void hostile_strike(struct world *world);
+
+/* scenarios.c: schedules of both sides, by name; 0 when each went as it has to */
+int scenarios_run(const char *name, bool trace);
+
+/* coverage.c: how often each row of both tables was taken */
+struct coverage {
+    uint64_t trial_rows[TRIAL_ROWS_MAX], rollout_rows[SIM_ROLLOUT_ROWS_MAX];
+};
+void coverage_add(struct coverage *coverage, const struct world *world);
+/* False when a row that the simulator can reach was never taken. */
+bool coverage_print(const struct coverage *coverage);
 
 /* ---- checker.c: what is told to the model, as it is seen from outside ------------------------ */
 
@@ -255,12 +308,16 @@ void model_undone(struct check_model *model, int host, uint32_t operation);
 void model_reverting(struct check_model *model, int host);
 void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
 void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
-void model_record(struct check_model *model, int host, const struct guard_record *record);
+void model_record(struct check_model *model, int host, const struct guard_record *record,
+                  bool durable);
+/* Its prepare nonce is out. */
+void model_offer(struct check_model *model, int host, const struct generation_id *id);
 void model_receipt(struct check_model *model, int host, const struct receipt *receipt);
 void model_guard_died(struct check_model *model, int host);
-void model_rebooted(struct check_model *model, int host);
 /* A start with these statements has reached the guard. */
 void model_start(struct check_model *model, const struct message *start);
+/* And the guard wants it to be written down. */
+void model_started(struct check_model *model, int host);
 /* After every happening. */
 void model_check(struct check_model *model);
 /* When everything is quiet: liveness and agreement. */

@@ -10,8 +10,9 @@
 #include "tests/sim/sim.h"
 
 enum {
-    FAULTS_UNTIL_MS = 400 * 1000, /* then it is quiet */
-    ENDS_AT_MS = 1600 * 1000,     /* by then everything has ended, or liveness is broken */
+    FAULTS_UNTIL_MS = 400 * 1000,  /* then it is quiet */
+    GUARDS_END_AT_MS = 700 * 1000, /* by then every guard has come to its end alone */
+    ENDS_AT_MS = 1600 * 1000,      /* by then everything has ended, or liveness is broken */
     UNIX_AT_START = 1790000000,
 };
 
@@ -69,14 +70,34 @@ void world_say(struct world *world, const char *who, const char *format, ...)
 {
     va_list arguments;
 
+    char line[SIM_LINE_SIZE];
+    struct text text = TEXT_IN(line);
+
     if (!world->trace)
         return;
-    printf("[%7lld.%03lld] %-10s ", (long long)(world->now / 1000), (long long)(world->now % 1000),
-           who);
+    text_add(&text, "[%7lld.%03lld] %-10s ", (long long)(world->now / 1000),
+             (long long)(world->now % 1000), who);
     va_start(arguments, format);
-    vprintf(format, arguments);
+    vsnprintf(line + text.len, sizeof(line) - text.len, format, arguments);
     va_end(arguments);
-    putchar('\n');
+    if (world->tail == NULL)
+        puts(line);
+    else
+        text_copy(world->tail[world->tail_count++ % SIM_TAIL_LINES], SIM_LINE_SIZE, line);
+}
+
+void world_keep_tail(struct world *world)
+{
+    world->trace = true;
+    world->tail = mem_alloc(SIM_TAIL_LINES, sizeof(*world->tail));
+}
+
+void world_print_tail(const struct world *world)
+{
+    uint64_t first = world->tail_count > SIM_TAIL_LINES ? world->tail_count - SIM_TAIL_LINES : 0;
+
+    for (uint64_t i = first; i < world->tail_count; i++)
+        puts(world->tail[i % SIM_TAIL_LINES]);
 }
 
 void world_violate(struct world *world, const char *format, ...)
@@ -192,15 +213,18 @@ static void make_host(struct world *world, int number)
     host->cuts_controller = chance_permille(&world->chance, world->faults.bad_permille / 2);
 }
 
-struct world *world_new(uint64_t seed, bool trace)
+struct world *world_new(uint64_t seed, enum world_way way)
 {
     struct world *world = mem_alloc(1, sizeof(*world));
     struct err err = ERR_INIT;
 
     world->seed = seed;
-    world->trace = trace;
     world->chance.state = seed * 0x2545f4914f6cdd1du + 1;
     faults_draw(&world->faults, &world->chance);
+    if (way == WORLD_CALM)
+        world->faults = (struct faults){.delay_max_ms = 60};
+    world->safety = way == WORLD_SAFETY || way == WORLD_HOSTILE;
+    world->hostile = way == WORLD_HOSTILE ? hostile_new() : NULL;
     world->quiet_from = FAULTS_UNTIL_MS;
     world->manifest = make_manifest();
     if (!manifest_validate(world->manifest, &err))
@@ -239,6 +263,8 @@ void world_free(struct world *world)
     free(world->lead.rollout);
     model_free(world->model);
     free(world->heap);
+    hostile_free(world->hostile);
+    free(world->tail);
     free(world);
 }
 
@@ -266,15 +292,21 @@ static void take(struct world *world, struct happening *happening)
     case HAPPENS_CONTROLLER_START:
     case HAPPENS_PEOPLE:
     case HAPPENS_LINK:
+    case HAPPENS_KERNEL:
         chaos_take_happening(world, happening);
         break;
     }
 }
 
-static bool has_ended(const struct world *world)
+/* Whatever the controller thinks, guards come to an end alone. */
+static bool is_over(const struct world *world)
 {
-    if (!world->quiet || !world->lead.up || !rollout_is_ended(world->lead.rollout) ||
-        world->lead.rollout->record.state == ROLLOUT_INCOMPLETE)
+    const struct rollout *rollout = world->lead.rollout;
+
+    if (world->safety)
+        return world->now > GUARDS_END_AT_MS;
+    if (!world->quiet || !world->lead.up || !rollout_is_ended(rollout) ||
+        rollout->record.state == ROLLOUT_INCOMPLETE)
         return false;
     for (int i = 0; i < SIM_NODES; i++) {
         if (!world->hosts[i].guard_up || world->hosts[i].trial->state != TRIAL_IDLE)
@@ -283,7 +315,7 @@ static bool has_ended(const struct world *world)
     return true;
 }
 
-static void begin(struct world *world)
+void world_begin(struct world *world)
 {
     struct happening second = {.at = 1000, .kind = HAPPENS_CHAOS};
 
@@ -294,30 +326,39 @@ static void begin(struct world *world)
     world_schedule(world, &second);
 }
 
+bool world_step(struct world *world)
+{
+    struct happening next;
+
+    if (world->heap_count == 0 || world->violation[0] != '\0')
+        return false;
+    next = take_next(world);
+    world->now = next.at > world->now ? next.at : world->now;
+    if (!world->quiet && world->now >= world->quiet_from) {
+        world->quiet = true;
+        chaos_end(world);
+    }
+    take(world, &next);
+    free_happening(&next);
+    world->happenings++;
+    model_check(world->model);
+    if (!world->safety && world->now > ENDS_AT_MS)
+        world_violate(world, "5: %d s after the last fault nothing has ended: rollout %s (%s)",
+                      (ENDS_AT_MS - FAULTS_UNTIL_MS) / 1000,
+                      rollout_state_name(world->lead.rollout->record.state),
+                      world->lead.rollout->record.sentence);
+    return world->violation[0] == '\0';
+}
+
 bool world_run(struct world *world)
 {
-    begin(world);
-    while (world->heap_count > 0 && world->violation[0] == '\0') {
-        struct happening next = take_next(world);
-
-        world->now = next.at > world->now ? next.at : world->now;
-        if (!world->quiet && world->now >= world->quiet_from) {
-            world->quiet = true;
-            chaos_end(world);
-        }
-        take(world, &next);
-        free_happening(&next);
-        world->happenings++;
-        model_check(world->model);
-        if (has_ended(world))
+    world_begin(world);
+    while (world_step(world)) {
+        if (is_over(world))
             break;
-        if (world->now > ENDS_AT_MS) {
-            world_violate(world, "5: %d s after the last fault nothing has ended: rollout %s (%s)",
-                          (ENDS_AT_MS - FAULTS_UNTIL_MS) / 1000,
-                          rollout_state_name(world->lead.rollout->record.state),
-                          world->lead.rollout->record.sentence);
-        }
     }
+    for (int i = 0; i < SIM_NODES; i++)
+        guard_count_rows(world, i);
     if (world->violation[0] == '\0')
         model_check_end(world->model);
     return world->violation[0] == '\0';

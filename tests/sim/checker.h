@@ -1,0 +1,80 @@
+/*
+ * checker: what the model of the invariants remembers of one guard, as a bystander sees it.
+ */
+#ifndef TESTS_SIM_CHECKER_H
+#define TESTS_SIM_CHECKER_H
+
+#include "tests/sim/sim.h"
+
+enum {
+    NONCES_SEEN_MAX = 512,
+    ENDS_SEEN_MAX = 4 * SIM_ATTEMPTS_MAX,
+    LATE_MS = 250,
+    STALE_MS = 30000,
+    SOAK_MS = SIM_SOAK_S * 1000,
+    LEASE_MS = SIM_LEASE_S * 1000,
+    QUORUM = 2,
+};
+
+enum stand { STANDS_CLEAN, STANDS_CHANGED, STANDS_REVERTING, STANDS_CONFIRMED };
+
+struct seen_nonce {
+    struct nonce nonce;
+    mono_t issued_at;
+    uint32_t number;
+    bool last;
+    unsigned denied; /* bits by host: said no over it */
+};
+
+/* The end of an attempt there, by its receipt's name. */
+struct seen_end {
+    struct hash name;
+    bool answered; /* an approval that contains it was begun */
+};
+
+struct model_host {
+    enum stand stand;
+    struct generation_id id;
+    mono_t touched_at, confirmed_at, stood_until, frozen_at;
+    mono_t deadline;
+    bool confirming_in_time;
+    /* what was offered, and what the journal holds */
+    struct nonce offered;
+    mono_t offered_at;
+    struct generation_id intended;
+    unsigned intents, intents_synced;           /* bits by operation */
+    uint64_t touched_sequences, dead_sequences; /* bits */
+    uint64_t sequence_max;
+    uint32_t ends_count;
+    struct seen_end ends[ENDS_SEEN_MAX];
+    bool mark_durable; /* the end of id is on the disk */
+    bool end_unsynced; /* it may still be lost */
+    bool receipt_unsynced;
+    /* proofs */
+    struct message came, start; /* the newest start that came; the one that was taken */
+    bool has_baseline[SIM_HOSTS];
+    mono_t proven[SIM_HOSTS], proven_last[SIM_HOSTS]; /* issue of the newest; -1: none */
+    uint32_t heard[SIM_HOSTS];                        /* number of the newest nonce */
+    mono_t failing_since[SIM_HOSTS];                  /* -1: it does not */
+    mono_t answered_at, first_nonce_at;               /* -1: not yet */
+    uint32_t nonces_count;
+    struct seen_nonce nonces[NONCES_SEEN_MAX];
+};
+
+struct check_model {
+    struct world *world;
+    struct model_host hosts[SIM_NODES];
+};
+
+const char *checker_name(const struct check_model *model, int host);
+
+/* A new trial: no proof is left of an earlier one. In checker_proof.c. */
+void checker_begin_proof(struct model_host *at);
+
+/* Issue of the oldest of what quorum and node have proven; -1: nothing. */
+mono_t checker_proven_since(const struct model_host *at, int host, const mono_t *proven);
+
+/* Rules 3, 10, 11: it does not stand longer than its proofs allow. */
+void checker_check_proof(struct check_model *model, int host);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * guard_events: what reaches one guard: messages, the ends of its work, its disk's answers, time.
+ */
+#include <string.h>
+
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+static const uint8_t removes[SIM_OPERATIONS] = {[SIM_SHIELD] = 1, [SIM_RULE] = 1, [SIM_PREF] = 0};
+static const struct trust trust = {
+    .keys_count = 1, .threshold = 1, .soak_min_s = 1, .lease_max_s = 600};
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static void fill_statement(const struct world *world, const struct sim_statement *from,
+                           struct statement *to)
+{
+    bool own = from->signer == from->subject;
+
+    memset(to, 0, sizeof(*to));
+    text_copy(to->signer, sizeof(to->signer), world->hosts[from->signer].name);
+    text_copy(to->subject, sizeof(to->subject), world->hosts[from->subject].name);
+    to->body = from->body;
+    to->nonce = from->nonce;
+    to->phase = from->phase;
+    to->soak_s = from->soak_s;
+    if (from->phase == PHASE_STANDING)
+        return;
+    to->verdicts_count = 1;
+    text_copy(to->verdicts[0].check, NAME_SIZE, own ? "own" : "ssh");
+    verdict_set(&to->verdicts[0], from->value, "a banner", verdict_format(from->value));
+}
+
+static void give_statement(struct world *world, int host, const struct sim_statement *from)
+{
+    static struct statement statement;
+    struct guard_event ev = {.kind = ON_STATEMENT,
+                             .statement = {.statement = &statement, .verified = true}};
+
+    fill_statement(world, from, &statement);
+    model_proof(world->model, host, from);
+    guard_give(world, host, &ev);
+    if (from->signer == from->subject)
+        return;
+    ev = (struct guard_event){.kind = ON_SOURCE};
+    ev.source.nonce = from->nonce;
+    ev.source.witness = world->hosts[from->signer].name;
+    ev.source.counts = true;
+    guard_give(world, host, &ev);
+}
+
+static void give_start(struct world *world, const struct message *message)
+{
+    static struct statement statements[SIM_STATEMENTS_MAX];
+    struct guard_statement given[SIM_STATEMENTS_MAX];
+    struct guard_event ev = {.kind = ON_START};
+
+    for (uint32_t i = 0; i < message->statements_count; i++) {
+        fill_statement(world, &message->statements[i], &statements[i]);
+        given[i] = (struct guard_statement){&statements[i], true};
+    }
+    model_start(world->model, message);
+    ev.start.id = message->id;
+    ev.start.statements_count = message->statements_count;
+    ev.start.statements = given;
+    guard_give(world, message->host, &ev);
+}
+
+static void give_prepare(struct world *world, const struct message *message)
+{
+    static char objects[SIM_OPERATIONS][96];
+    struct guard_event ev = {.kind = ON_PREPARE};
+    const struct approval *approval = NULL;
+
+    for (uint32_t i = 0; i < world->attempt; i++) {
+        if (attempt_equal(&world->approvals[i].attempt, &message->id.attempt))
+            approval = &world->approvals[i];
+    }
+    if (approval == NULL)
+        return;
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        struct text text = TEXT_IN(objects[i]);
+
+        operation_object(&world->manifest->plans[0].operations[i], &text);
+    }
+    ev.prepare = (struct guard_prepare){.manifest = world->manifest,
+                                        .body = world->body,
+                                        .approval = approval,
+                                        .trust = &trust,
+                                        .approvals_count = 1,
+                                        .key_is_mine = true,
+                                        .objects_count = SIM_OPERATIONS,
+                                        .objects = objects};
+    guard_give(world, message->host, &ev);
+}
+
+static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
+{
+    struct guard_event ev = {.kind = kind};
+
+    ev.end.id = message->id;
+    ev.end.right = RIGHT_CONTROLLER;
+    ev.end.stack_nonce = message->nonce;
+    ev.end.fellow = message->has_fellow ? &message->receipt : NULL;
+    ev.end.reason = "the controller asks";
+    guard_give(world, message->host, &ev);
+}
+
+static void give_message(struct world *world, const struct message *message)
+{
+    struct guard_event ev = {.kind = ON_STACK};
+
+    switch (message->kind) {
+    case ASK_STACK:
+        ev.challenge = message->nonce;
+        guard_give(world, message->host, &ev);
+        break;
+    case ASK_PREPARE:
+        give_prepare(world, message);
+        break;
+    case ASK_START:
+        give_start(world, message);
+        break;
+    case ASK_ABORT:
+        give_end(world, message, ON_ABORT);
+        break;
+    case ASK_POP:
+        give_end(world, message, ON_POP);
+        break;
+    case ASK_STANDING:
+        ev.kind = ON_STANDING;
+        ev.standing.nonce = message->nonce;
+        ev.standing.body = world->body;
+        ev.standing.subject = world->hosts[message->subject].name;
+        guard_give(world, message->host, &ev);
+        break;
+    case GIVE_STATEMENT:
+        give_statement(world, message->host, &message->statement);
+        break;
+    case ASK_STATEMENT:
+    case TELL_STACK:
+    case TELL_PREPARED:
+    case TELL_NONCE:
+    case TELL_STATEMENT:
+    case TELL_REFUSED:
+    case TELL_RECEIPT:
+        break;
+    }
+}
+
+enum { FROZEN_AGAIN_MS = 50 };
+
+void guard_take_message(struct world *world, struct message *message)
+{
+    const struct host *host = &world->hosts[message->host];
+    struct happening again = {
+        .at = world->now + FROZEN_AGAIN_MS, .kind = HAPPENS_MESSAGE, .host = message->host};
+
+    if (!host->guard_up)
+        return;
+    if (host->frozen) {
+        again.message = mem_copy(message, sizeof(*message));
+        world_schedule(world, &again);
+        return;
+    }
+    give_message(world, message);
+}
+
+/* Of the rule alone: what shields must not go before what it shields. */
+static void undo(struct world *world, const struct happening *work)
+{
+    struct happening late = {.kind = HAPPENS_KERNEL,
+                             .host = work->host,
+                             .number = world->hosts[work->host].applied,
+                             .work = DO_UNDO,
+                             .operation = work->operation};
+
+    if (world->quiet || work->operation != SIM_RULE ||
+        !chance_permille(&world->chance, world->faults.undo_late_permille)) {
+        guard_do_to_kernel(world, work->host, work);
+        return;
+    }
+    late.at = world->now + chance_between(&world->chance, 500, 9000);
+    world_schedule(world, &late);
+}
+
+static void take_work(struct world *world, const struct happening *work)
+{
+    struct host *host = &world->hosts[work->host];
+    struct guard_event ev = {.kind = ON_PREPARED};
+    bool noisy = !world->quiet;
+
+    if (work->work == DO_PREPARE) {
+        ev.prepared.ok =
+            !(noisy && chance_permille(&world->chance, world->faults.prepare_fail_permille));
+        ev.prepared.why = ev.prepared.ok ? "" : "a protected flow would leave elsewhere";
+        ev.prepared.operations_count = SIM_OPERATIONS;
+        ev.prepared.removes = removes;
+    } else if (work->work == DO_APPLY) {
+        ev.kind = ON_APPLIED;
+        ev.applied.operation = work->operation;
+        ev.applied.ok =
+            !(noisy && chance_permille(&world->chance, world->faults.apply_fail_permille));
+        ev.applied.why = ev.applied.ok ? "" : "the kernel says no";
+        if (ev.applied.ok)
+            guard_do_to_kernel(world, work->host, work);
+    } else if (work->work == DO_SETTLE) {
+        ev.kind = ON_SETTLED;
+        ev.settled.ok =
+            !(noisy && chance_permille(&world->chance, world->faults.settle_fail_permille));
+        ev.settled.why = ev.settled.ok ? "" : "table 52 is empty";
+    } else if (work->work == DO_UNDO) {
+        bool fails = noisy && chance_permille(&world->chance, world->faults.undo_fail_permille);
+
+        ev.kind = ON_UNDONE;
+        ev.undone.operation = work->operation;
+        ev.undone.outcome = fails ? REVERT_RETRY : REVERT_DONE;
+        ev.undone.why = fails ? "no answer in 2 s" : "";
+        if (!fails)
+            undo(world, work);
+    } else {
+        ev.kind = ON_VERIFIED;
+        ev.verified.ok = !sim_is_changed(host);
+        ev.verified.why = ev.verified.ok ? "" : "an operation is still in the kernel";
+    }
+    guard_give(world, work->host, &ev);
+}
+
+static void take_disk(struct world *world, const struct happening *done)
+{
+    struct guard_event ev = {.kind = ON_RECORDED};
+
+    if (done->ok)
+        guard_write_record(world, done->host, done);
+    ev.recorded.record = done->record;
+    ev.recorded.number = done->number;
+    ev.recorded.ok = done->ok;
+    ev.recorded.why = done->ok ? "" : "No space left on device";
+    guard_give(world, done->host, &ev);
+}
+
+void guard_take_happening(struct world *world, const struct happening *happening)
+{
+    struct host *host = &world->hosts[happening->host];
+    struct guard_event timeout = {.kind = ON_TIMEOUT};
+    struct sim_statement own;
+
+    if (!host->guard_up || happening->life != host->life)
+        return;
+    if (host->frozen) {
+        struct happening again = *happening;
+
+        again.at = world->now + FROZEN_AGAIN_MS;
+        again.message =
+            mem_copy(happening->message, happening->message ? sizeof(*again.message) : 0);
+        again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
+        world_schedule(world, &again);
+        return;
+    }
+    switch (happening->kind) {
+    case HAPPENS_TIMER:
+        if (happening->number == host->timer)
+            guard_give(world, happening->host, &timeout);
+        break;
+    case HAPPENS_WORK:
+        take_work(world, happening);
+        break;
+    case HAPPENS_DISK:
+        take_disk(world, happening);
+        break;
+    case HAPPENS_LOCAL:
+        if (!host->agent_up)
+            break;
+        own =
+            guard_own_statement(world, happening->host, &happening->message->nonce, PHASE_RENEWAL);
+        give_statement(world, happening->host, &own);
+        break;
+    case HAPPENS_MESSAGE:
+    case HAPPENS_LEAD:
+    case HAPPENS_CHAOS:
+    case HAPPENS_GUARD_START:
+    case HAPPENS_AGENT_START:
+    case HAPPENS_THAW:
+    case HAPPENS_CONTROLLER_START:
+    case HAPPENS_PEOPLE:
+    case HAPPENS_LINK:
+    case HAPPENS_KERNEL:
+        break;
+    }
+}
