@@ -224,6 +224,7 @@ static void bundle_for_other_keys_is_refused(void **state)
     struct join_request asked;
     struct join_request altered;
     struct public_key key;
+    char path[256];
     struct err err = ERR_INIT;
 
     sign_key_public(other, &key);
@@ -246,8 +247,8 @@ static void bundle_for_other_keys_is_refused(void **state)
     assert_non_null(strstr(err.text, "another agent's key for 'srv712695'"));
 
     expect_file(disk, "agent/key.pem", disk->place.agent_uid, 0600);
-    snprintf(disk->trust, sizeof(disk->trust), "%s/name", disk->agent);
-    assert_int_not_equal(access(disk->trust, F_OK), 0); /* nothing was installed */
+    snprintf(path, sizeof(path), "%s/name", disk->agent);
+    assert_int_not_equal(access(path, F_OK), 0); /* nothing was installed */
     sign_key_free(other);
 }
 

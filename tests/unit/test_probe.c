@@ -208,7 +208,7 @@ static void connection_is_seen_by_its_subject(void **state)
 /* ---- a real sshd ----------------------------------------------------------------------------- */
 
 struct sshd {
-    char directory[64], key[96], config[96];
+    char directory[64], key[96], public_key[104];
     uint16_t port;
     pid_t pid;
 };
@@ -298,8 +298,8 @@ static void sshd_shows_banner_and_host_key(void **state)
         waitpid(sshd.pid, NULL, 0);
     }
     unlink(sshd.key);
-    snprintf(sshd.config, sizeof(sshd.config), "%s.pub", sshd.key);
-    unlink(sshd.config);
+    snprintf(sshd.public_key, sizeof(sshd.public_key), "%s.pub", sshd.key);
+    unlink(sshd.public_key);
     rmdir(sshd.directory);
     if (!runs)
         skip(); /* no sshd on this machine, or it may not run here */
