@@ -1,4 +1,171 @@
-int main(void)
+/*
+ * oceanid-guard: applies networking changes and takes back what is not proven.
+ *
+ * One thread decides: it hears the local socket, the kernel's hints and the two threads that do
+ * what blocks, and gives events to the trial machine (agent/guard/core/trial).
+ * agent/guard/io/guard.h says which part does what.
+ */
+#include "agent/guard/io/guard.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/guard/io/loop.h"
+#include "agent/guard/io/run.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/file.h"
+#include "common/io/log.h"
+
+static const char usage[] = "usage: oceanid-guard [--config FILE] [--version]\n";
+
+enum { LOCK_RETRY_MS = 100 };
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static bool load_key(struct guard *guard, struct err *err)
 {
-    return 2;
+    char path[PATH_SIZE + 16];
+
+    if (!file_join(path, sizeof(path), guard->config.state, "key.pem", err))
+        return false;
+    if (access(path, F_OK) != 0) {
+        log_info("no key at %s yet: made one", path);
+        guard->key = sign_key_generate();
+        if (!sign_key_save(guard->key, path, err))
+            return false;
+    } else {
+        guard->key = sign_key_load(path, err);
+        if (guard->key == NULL)
+            return false;
+    }
+    sign_key_public(guard->key, &guard->public_key);
+    return true;
+}
+
+/* A rescue that a person runs is waited for; one that only finishes hands over. */
+static bool may_take_journal(const struct guard *guard, bool *waits)
+{
+    struct err err = ERR_INIT;
+    pid_t rescuer = run_rescuer(&guard->config);
+
+    if (rescuer == 0)
+        return true;
+    if (run_end_finisher(&guard->config, &err))
+        return true;
+    if (!*waits)
+        log_info("oceanid-rollback (process %d) is at work: waiting until it has ended",
+                 (int)rescuer);
+    *waits = true;
+    return false;
+}
+
+static bool open_journal(struct guard *guard, struct err *err)
+{
+    bool waits = false;
+
+    guard->ledger = mem_alloc(1, sizeof(*guard->ledger));
+    for (;;) {
+        *err = (struct err)ERR_INIT;
+        ledger_init(guard->ledger);
+        if (may_take_journal(guard, &waits)) {
+            guard->journal = journal_open(guard->config.state, false, guard->ledger, err);
+            if (guard->journal != NULL || err->kind != ERR_CONFLICT)
+                return guard->journal != NULL;
+            if (!waits)
+                log_info("%s: waiting", err->text);
+            waits = true;
+            run_end_finisher(&guard->config, err);
+        }
+        sd_notify(0, "STATUS=waiting for oceanid-rollback\nEXTEND_TIMEOUT_USEC=30000000");
+        poll(NULL, 0, LOCK_RETRY_MS);
+    }
+}
+
+static void say_state(const struct guard *guard)
+{
+    const char *damage = journal_damage(guard->journal);
+
+    if (damage[0] != '\0')
+        log_error("ALARM journal: %s", damage);
+    if (!journal_is_writable(guard->journal))
+        log_error("ALARM journal: it cannot be written; nothing new is started, undoing goes on");
+    if (access(guard->config.trust, F_OK) != 0)
+        log_info("no trust root at %s: this node only observes", guard->config.trust);
+    log_info("%s: %u confirmed%s, sequence %llu", guard->trial->node,
+             guard->ledger->generations_count, guard->ledger->is_open ? ", a trial was open" : "",
+             (unsigned long long)guard->ledger->sequence);
+}
+
+static bool start(struct guard *guard, struct err *err)
+{
+    struct apply apply;
+    struct guard_event boot = {.kind = ON_BOOT};
+
+    if (!load_key(guard, err) || !open_journal(guard, err))
+        return false;
+    guard->trial = mem_alloc(1, sizeof(*guard->trial));
+    guard->effects = mem_alloc(1, sizeof(*guard->effects));
+    guard->written = journal_size(guard->journal);
+    trial_init(guard->trial, guard->ledger, "");
+    admit_refresh_name(guard);
+    say_state(guard);
+    apply = (struct apply){.tailscale_socket = guard->config.tailscale_socket};
+    if (!keep_open(guard, err) || !clients_listen(&guard->clients, &guard->config, err))
+        return false;
+    guard->worker = worker_start(&apply);
+    guard->writer = writer_start(guard->journal, guard->config.state);
+    boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
+    guard_step(guard, &boot);
+    carry_write_text(guard);
+    return true;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int run(struct guard *guard, struct err *err)
+{
+    struct loop *loop = loop_open(err);
+
+    if (loop == NULL || !start(guard, err))
+        return 1;
+    sd_notify(0, "READY=1\nSTATUS=");
+    while (!guard->leaving)
+        loop_once(loop, guard);
+    clients_close(&guard->clients);
+    /* The writer may hang in the disk; the process's end lets go of the lock. */
+    _exit(0);
+}
+
+/* ---- command line --------------------------------------------------------------------------- */
+
+int main(int argc, char **argv)
+{
+    static struct guard guard;
+    const char *config = "/etc/oceanid/guard.yaml";
+    enum log_level level = LOG_LEVEL_INFO;
+    struct err err = ERR_INIT;
+    int code = 2;
+
+    if (argc == 2 && text_equal(argv[1], "--version")) {
+        puts("oceanid-guard " OCEANID_VERSION);
+        return 0;
+    }
+    if (argc == 3 && text_equal(argv[1], "--config"))
+        config = argv[2];
+    else if (argc != 1) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    log_init("oceanid-guard", level);
+    if (config_read_guard(config, &guard.config, &err)) {
+        if (log_level_parse(guard.config.log, &level))
+            log_init("oceanid-guard", level);
+        code = run(&guard, &err);
+    }
+    if (err.kind != ERR_NONE)
+        log_error("%s", err.text);
+    return code;
 }

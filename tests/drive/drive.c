@@ -16,7 +16,8 @@
 static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
-    "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n";
+    "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
+    "                   [exit-node=STABLE-ID address=ADDRESS]\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
 
@@ -108,6 +109,10 @@ static bool set_option(struct drive_options *options, const char *word)
         options->device = word + strlen("device=");
     else if (text_equal(word, "failing=1"))
         options->failing = true;
+    else if (text_starts(word, "exit-node="))
+        options->exit_node = word + strlen("exit-node=");
+    else if (text_starts(word, "address="))
+        options->address = word + strlen("address=");
     else if (text_equal(word, "removes=1"))
         options->removes = true;
     else if (text_equal(word, "shield=1"))
@@ -119,8 +124,13 @@ static bool set_option(struct drive_options *options, const char *word)
 
 static int trial(int argc, char **argv, struct err *err)
 {
-    struct drive_options options = {
-        "/run/oceanid/guard.sock", "lo", 1, 3, 10, 1, 1000, false, false, false};
+    struct drive_options options = {.socket = "/run/oceanid/guard.sock",
+                                    .device = "lo",
+                                    .routes_count = 1,
+                                    .soak_s = 3,
+                                    .lease_s = 10,
+                                    .sequence = 1,
+                                    .answers_max = 1000};
     struct drive_keys keys = {0};
     int code = 2;
 

@@ -25,10 +25,13 @@ struct drive_options {
     unsigned soak_s;
     unsigned lease_s;
     unsigned sequence;
-    unsigned answers_max; /* nonces that are answered; then silence */
-    bool failing;         /* after answers_max the witnesses say fail instead of nothing */
-    bool removes;         /* the routes are taken away instead of put */
-    bool shield;          /* they are marked as shields */
+    unsigned answers_max;  /* nonces that are answered; then silence */
+    bool failing;          /* after answers_max the witnesses say fail instead of nothing */
+    bool removes;          /* the routes are taken away instead of put */
+    bool shield;           /* they are marked as shields */
+    const char *exit_node; /* instead of routes: a shield for the replies of address, and then this
+                              exit node (StableID) */
+    const char *address;
 };
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.

@@ -50,15 +50,55 @@ static void fill_route(struct operation *operation, const char *device, unsigned
     route->hops_count = 1;
 }
 
-static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
+/* What `protect: [ssh]` compiles to, as far as it matters here. */
+static void fill_shield(struct operation *operation, const char *address)
 {
-    text_copy(plan->node, sizeof(plan->node), "subject");
-    plan->operations_count = options->routes_count;
-    plan->operations = mem_alloc(options->routes_count, sizeof(*plan->operations));
+    struct rule *rule = &operation->rule.rule;
+
+    operation->kind = OPERATION_RULE;
+    operation->shield = true;
+    rule->family = FAMILY_IPV4;
+    rule->action = FR_ACT_TO_TBL;
+    rule->protocol = OCEANID_PROTOCOL;
+    rule->priority = SHIELD_PRIORITY_FROM;
+    rule->table = RT_TABLE_MAIN;
+    rule->uid_last = UINT32_MAX;
+    rule->suppress_prefixlength = rule->suppress_ifgroup = -1;
+    rule->source.len = 32;
+    address_parse(address, &rule->source.address);
+}
+
+static void fill_exit_node(struct operation *operation, const char *id)
+{
+    struct operation_tailscale *prefs = &operation->tailscale;
+
+    operation->kind = OPERATION_TAILSCALE;
+    prefs->set_exit_node = prefs->set_allow_lan_access = prefs->allow_lan_access = true;
+    text_copy(prefs->exit_node_id, sizeof(prefs->exit_node_id), id);
+    text_copy(prefs->exit_node_name, sizeof(prefs->exit_node_name), "exit");
+}
+
+static void fill_routes(struct manifest_plan *plan, const struct drive_options *options)
+{
     for (unsigned i = 0; i < options->routes_count; i++) {
         fill_route(&plan->operations[i], options->device, i);
         plan->operations[i].route.absent = options->removes;
         plan->operations[i].shield = options->shield;
+    }
+}
+
+static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
+{
+    bool exits = options->exit_node != NULL && options->address != NULL;
+
+    text_copy(plan->node, sizeof(plan->node), "subject");
+    plan->operations_count = exits ? 2 : options->routes_count;
+    plan->operations = mem_alloc(plan->operations_count, sizeof(*plan->operations));
+    if (exits) {
+        fill_shield(&plan->operations[0], options->address);
+        fill_exit_node(&plan->operations[1], options->exit_node);
+    } else {
+        fill_routes(plan, options);
     }
     plan->witnesses_count = DRIVE_WITNESSES;
     for (int i = 0; i < DRIVE_WITNESSES; i++)

@@ -72,10 +72,11 @@ static void offer(struct guard *guard, const struct guard_effect *effect)
 
     for (uint32_t i = guard->held.items_count; i-- > 0;)
         add_line(&report, &guard->held.items[i], NULL);
-    clients_tell(&guard->clients,
-                 clients_find(&guard->clients, guard->held.asker) != NULL ? guard->held.asker
-                                                                          : CLIENT_NONE,
-                 &report);
+    if (guard->asker != CLIENT_NONE)
+        guard->held.asker = guard->asker; /* asked again, maybe over another connection */
+    if (clients_find(&guard->clients, guard->held.asker) == NULL)
+        guard->held.asker = CLIENT_NONE;
+    clients_tell(&guard->clients, guard->held.asker, &report);
     guard_report_done(&report);
 }
 

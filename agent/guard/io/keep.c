@@ -17,7 +17,7 @@
 
 enum {
     DEBOUNCE_MS = 20,
-    PENDING_MS = 2000, /* a device is missing: looked at again, also without a hint */
+    PENDING_MS = 10000, /* a device is missing: looked at again, also without a hint */
     FIGHT_WINDOW_MS = 10000,
     FIGHT_LIMIT = 20, /* put back so often in a window: somebody fights */
     FIGHT_PACE_MS = 1000,
@@ -27,7 +27,8 @@ struct keep {
     struct netlink_watch *watch;
     struct worker *worker;
     bool busy, everything, released;
-    mono_t due, began; /* MONO_NEVER: nothing to look at */
+    bool looks_at_everything; /* the look that is under way */
+    mono_t due, began;        /* MONO_NEVER: nothing to look at */
     mono_t window_from, paced_until;
     unsigned in_window;
 };
@@ -135,6 +136,7 @@ void keep_tick(struct guard *guard)
     work->operations = owned.operations;
     work->operations_count = owned.count;
     keep->busy = true;
+    keep->looks_at_everything = keep->everything;
     keep->everything = false;
     keep->began = clock_now();
     worker_give_take(keep->worker, work);
@@ -175,7 +177,7 @@ void keep_take_worker(struct guard *guard)
                             ? keep->paced_until
                             : now + 4 * (now - keep->began);
     if (work->pending > 0 || !work->ok) {
-        keep->everything = true;
+        keep->everything |= keep->looks_at_everything;
         look_at(keep, now + PENDING_MS);
     }
     if (keep->due != MONO_NEVER)

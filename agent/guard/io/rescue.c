@@ -94,12 +94,14 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
     done = apply_assert(&kernel_only, owned.operations, owned.count, &pending, &err);
     if (done > 0)
         printf("put back %u of %u owned items\n", done, owned.count);
-    if (pending > 0)
+    if (pending > 0 && pending != rescue->pending)
         printf("%u owned items wait for their device\n", pending);
+    rescue->pending = pending;
     if (err.kind != ERR_NONE)
         printf("putting back: %s\n", err.text);
     free(owned.operations);
-    return done;
+    fflush(stdout);
+    return owned.count;
 }
 
 /* ---- effects -------------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ struct rescue {
     struct guard_effects *effects;
     struct answer *first, *last;
     struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
-    unsigned left; /* items that others had changed meanwhile */
+    uint32_t pending;            /* owned items that wait for their device, as was said */
+    unsigned left;               /* items that others had changed meanwhile */
     bool is_reboot;
     bool from_memory;   /* the journal could not be written, and that was said */
     bool is_unrecorded; /* an end is in the kernel and not in the journal */
@@ -36,8 +37,8 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                  struct err *err);
 void rescue_close(struct rescue *rescue); /* lets go of the lock */
 
-/* Puts the shields of all that is on back (everything: all else that was confirmed too). Returns
- * how many were put back. */
+/* Puts the shields of all that is on back (everything: all else that was confirmed too), and says
+ * what it put. Returns how many there are. */
 uint32_t rescue_put_back(struct rescue *rescue, bool everything);
 
 /* Gives one event, and all that follows from it at once. */

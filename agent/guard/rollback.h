@@ -1,0 +1,43 @@
+/*
+ * rollback: what the parts of oceanid-rollback share: its options, what it has chosen to undo.
+ */
+#ifndef AGENT_GUARD_ROLLBACK_H
+#define AGENT_GUARD_ROLLBACK_H
+
+#include "agent/guard/io/rescue.h"
+
+/* As docs/man/oceanid-rollback.8 has them. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_DIFFERS = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_ROOT = 4,
+    EXIT_REST_FOLLOWS = 5,
+};
+
+struct options {
+    const char *mode; /* "" for none */
+    uint32_t to;
+    const char *config_path;
+    struct guard_config config;
+};
+
+/* Chosen before anybody is stopped: what the guard or its unit undoes meanwhile is done, and
+ * nothing older follows by mistake. */
+struct target {
+    bool is_open;        /* the open trial */
+    bool has_generation; /* and down to this one */
+    struct generation_id down_to;
+};
+bool rollback_choose(const struct ledger *ledger, const struct options *options,
+                     struct target *ret_target, struct err *err);
+
+/* What is open, then down to the target's generation. False: something waits to be tried again. */
+bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t until);
+
+/* What the units run; each returns the exit code. */
+int rollback_boot(const struct options *options, struct err *err);
+int rollback_stop_post(const struct options *options, struct err *err);
+int rollback_finish(const struct options *options, struct err *err);
+
+#endif

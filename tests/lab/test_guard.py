@@ -1,0 +1,504 @@
+"""guard: the real guard and rescue alone in a network namespace; drive plays agent and witnesses.
+
+No fleet and no lab: one folder holds state, socket and trust root, one namespace the routes.
+"""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import uuid
+
+import pytest
+
+from lab.wait import stays, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("OCEANID_BIN", ROOT / "build/dev/bin"))
+ROUTE = "198.18.0.0"
+SETUP = """
+ip link set lo up
+ip link add eth0 type veth peer name far0
+ip link set far0 up
+ip link set eth0 up
+ip address add 203.0.113.10/24 dev eth0
+echo ready
+exec sleep infinity
+"""
+
+# A disk that hangs: fdatasync does not return while the file that OCEANID_HANG names is there.
+HANGING_DISK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+int fdatasync(int fd)
+{
+    const char *path = getenv("OCEANID_HANG");
+    while (path != NULL && access(path, F_OK) == 0)
+        poll(NULL, 0, 20);
+    return fsync(fd);
+}
+"""
+
+
+class Node:
+    """One guard's surroundings. Processes run in its network and mount namespace."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.state = folder / "guard"
+        self.boot_file = folder / "boot_id"
+        self.guard = None
+        self.more_environment = {}
+        self.children = []
+        for name in ("keys", "guard"):
+            (folder / name).mkdir()
+        self.new_boot_id()
+        self.holder = subprocess.Popen(["unshare", "-n", "-m", "sh", "-ec", SETUP],
+                                       stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.call([BIN / "drive", "init", folder / "keys", self.state, folder / "trust.yaml"])
+        (folder / "guard.yaml").write_text(
+            f"state: {self.state}\nsocket: {folder}/guard.sock\ntrust: {folder}/trust.yaml\n"
+            f"tailscale-socket: {folder}/no-tailscaled.sock\nagent-user: root\n")
+
+    # -- processes ----------------------------------------------------------------------------
+
+    def inside(self, argv):
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", *map(str, argv)]
+
+    def environment(self):
+        return dict(os.environ, OCEANID_BOOT_ID_FILE=str(self.boot_file), **self.more_environment)
+
+    def call(self, argv, check=True, answer=None):
+        done = subprocess.run(self.inside(argv), capture_output=True, text=True, check=False,
+                              timeout=60, env=self.environment(), input=answer)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def spawn(self, argv, log):
+        with open(self.folder / log, "ab") as out:
+            process = subprocess.Popen(self.inside(argv), stdout=out, stderr=out,
+                                       stdin=subprocess.DEVNULL, env=self.environment())
+        self.children.append(process)
+        return process
+
+    def log(self, name):
+        path = self.folder / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # -- guard --------------------------------------------------------------------------------
+
+    def hang_disk(self):
+        (self.folder / "hang").write_text("")
+
+    def free_disk(self):
+        (self.folder / "hang").unlink()
+
+    def start_with_hanging_disk(self):
+        """The guard again, on a disk that hang_disk() makes hang."""
+        source, library = self.folder / "hang.c", self.folder / "hang.so"
+        source.write_text(HANGING_DISK)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        self.kill()
+        self.more_environment = {"LD_PRELOAD": str(library),
+                                 "OCEANID_HANG": str(self.folder / "hang"),
+                                 "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        self.start()
+        self.more_environment = {}
+
+    def start(self):
+        self.guard = self.spawn([BIN / "oceanid-guard", "--config", self.folder / "guard.yaml"],
+                                "guard.log")
+        wait_until(self.answers, 15, f"the guard to listen: {self.log('guard.log')}")
+
+    def answers(self):
+        assert self.guard.poll() is None, self.log("guard.log")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as attempt:
+            return attempt.connect_ex(str(self.folder / "guard.sock")) == 0
+
+    def kill(self, number=signal.SIGKILL):
+        self.guard.send_signal(number)
+        self.guard.wait(15)
+
+    def reboot(self):
+        """A lab's reboot: the guard is gone, volatile state is gone, the boot id is another."""
+        self.kill()
+        self.ip("route", "flush", "proto", "153", check=False)
+        self.new_boot_id()
+
+    def new_boot_id(self):
+        self.boot_file.write_text(f"{uuid.uuid4()}\n")
+
+    # -- what a test asks ---------------------------------------------------------------------
+
+    def ip(self, *words, check=True):
+        return self.call(["ip", *words], check=check).stdout
+
+    def has_route(self):
+        return ROUTE in self.ip("route", "show", "table", "main")
+
+    def trial_argv(self, *options):
+        return [BIN / "drive", "trial", self.folder / "keys", self.state,
+                f"socket={self.folder}/guard.sock", "device=eth0", *options]
+
+    def trial(self, *options):
+        """A whole trial; its exit code: 0 confirmed, 1 reverted, 2 refused."""
+        return self.call(self.trial_argv(*options), check=False)
+
+    def open_trial(self, *options):
+        """A trial with a long soak, until its route is there."""
+        process = self.spawn(self.trial_argv("soak=60", "lease=20", *options), "drive.log")
+        wait_until(self.has_route, 15, "the route of the trial")
+        return process
+
+    def confirm(self, sequence=1):
+        done = self.trial("soak=1", f"sequence={sequence}")
+        assert done.returncode == 0, done.stdout + done.stderr + self.log("guard.log")
+
+    def rollback(self, *words, check=True, answer=None):
+        return self.call([BIN / "oceanid-rollback", *words, "--config", self.folder / "guard.yaml"],
+                         check=check, answer=answer)
+
+    def end(self):
+        for process in [*self.children, self.holder]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def node(tmp_path):
+    if not (BIN / "oceanid-guard").exists():
+        pytest.skip(f"no programs in {BIN}: build them, or set OCEANID_BIN")
+    made = Node(tmp_path)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+
+
+# -- the trial ------------------------------------------------------------------------------------
+
+def test_confirmed(node):
+    node.confirm()
+    assert node.has_route()
+    listed = node.rollback("--list").stdout
+    assert "drive-1" in listed and "confirmed" in listed
+    assert "route del" in (node.state / "undo.txt").read_text()
+
+
+def test_silence_reverts(node):
+    done = node.trial("soak=30", "lease=4", "answers=2")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "receipt reverted" in done.stdout
+    assert not node.has_route()
+
+
+def test_a_failing_witness_reverts(node):
+    done = node.trial("soak=30", "lease=10", "answers=2", "failing=1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the proof failed" in done.stdout
+    assert not node.has_route()
+
+
+def test_many_operations(node):
+    done = node.trial("soak=1", "routes=100")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert node.ip("route", "show", "proto", "153").count("198.18.0.") == 100
+    node.rollback("--yes")
+    assert not node.has_route()
+
+
+def test_the_same_attempt_is_made_once(node):
+    node.confirm()
+    again = node.trial("soak=1")
+    assert again.returncode == 0 and "prepared" not in again.stdout, again.stdout
+
+
+def test_without_a_trust_root_nothing_is_touched(node):
+    (node.folder / "trust.yaml").unlink()
+    done = node.trial("soak=1")
+    assert done.returncode == 2 and "only observes" in done.stdout
+    assert not node.has_route()
+
+
+def test_a_device_that_is_not_here_is_refused(node):
+    done = node.trial("soak=1", "device=eth7")
+    assert done.returncode == 2 and "eth7" in done.stdout
+    assert not node.has_route()
+
+
+# -- a disk that hangs ------------------------------------------------------------------------------
+
+def test_hanging_disk_delays_no_revert(node):
+    node.start_with_hanging_disk()
+    driver = node.spawn(node.trial_argv("soak=30", "lease=4", "answers=2"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.hang_disk()
+    wait_until(lambda: not node.has_route(), 8, "the change to be taken back all the same")
+    assert "receipt" not in node.log("drive.log")
+    node.free_disk()
+    assert driver.wait(15) == 1
+    assert "receipt reverted" in node.log("drive.log")
+
+
+def test_disk_that_hangs_at_the_confirmation_confirms_nothing(node):
+    """Rule 12: `confirming` comes back from the disk after the deadline."""
+    node.start_with_hanging_disk()
+    driver = node.spawn(node.trial_argv("soak=2", "lease=5"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.hang_disk()
+    wait_until(lambda: "confirming" in node.log("guard.log"), 10, "the confirmation")
+    wait_until(lambda: not node.has_route(), 12, "the lease to run out meanwhile")
+    node.free_disk()
+    assert driver.wait(15) == 1
+    assert "receipt reverted" in node.log("drive.log")
+
+
+def test_rescue_of_a_guard_whose_disk_hangs(node):
+    node.start_with_hanging_disk()
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("guard.log"), 15, "the trial to soak")
+    node.hang_disk()
+    done = node.rollback("--yes")
+    assert not node.has_route(), done.stdout
+    assert "Done and verified" in done.stdout
+
+
+# -- death ----------------------------------------------------------------------------------------
+
+def test_killed_in_a_trial_stop_post_reverts(node):
+    node.open_trial()
+    node.kill()
+    assert node.has_route()
+    done = node.rollback("--stop-post")
+    assert not node.has_route(), done.stdout
+    node.start()
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_killed_in_a_trial_restart_reverts(node):
+    node.open_trial()
+    node.kill()
+    node.start()
+    wait_until(lambda: not node.has_route(), 5, "the restarted guard to take it back")
+    wait_until(lambda: "reverted" in node.log("guard.log"), 5, "the receipt")
+
+
+def test_stopped_by_systemd_then_stop_post(node):
+    node.open_trial()
+    node.kill(signal.SIGTERM)
+    assert node.guard.returncode == 0
+    node.rollback("--stop-post")
+    assert not node.has_route()
+
+
+def test_reboot_in_a_trial(node):
+    node.open_trial()
+    node.reboot()
+    node.rollback("--boot")
+    node.start()
+    assert not node.has_route()
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "the end")
+
+
+def test_confirmed_route_comes_back_after_a_reboot(node):
+    node.confirm()
+    node.reboot()
+    assert not node.has_route()
+    node.start()
+    wait_until(node.has_route, 5, "the confirmed route to be put back")
+
+
+def test_confirmed_route_comes_back_when_its_device_does(node):
+    node.confirm()
+    node.reboot()
+    node.ip("link", "set", "eth0", "down")
+    node.start()
+    assert not node.has_route()
+    node.ip("link", "set", "eth0", "up")
+    wait_until(node.has_route, 5, "the route to follow its device")
+
+
+def test_boot_unit_puts_back_without_a_guard(node):
+    node.confirm()
+    node.reboot()
+    node.rollback("--boot")
+    assert node.has_route()
+
+
+# -- shields -------------------------------------------------------------------------------------
+
+def test_shield_comes_back_within_100_ms(node):
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    took = []
+    for _ in range(5):
+        before = node.log("guard.log").count("put back")
+        removed = time.monotonic()
+        node.ip("route", "flush", "proto", "153")
+        wait_until(lambda: node.log("guard.log").count("put back") > before, 5, "it", every_s=0.005)
+        took.append(time.monotonic() - removed)
+        assert node.has_route()
+    assert min(took) < 0.1, took  # with the time that ip(8) itself takes
+
+
+def test_shield_comes_back_in_an_open_trial(node):
+    node.open_trial("shield=1")
+    node.ip("route", "flush", "proto", "153")
+    wait_until(node.has_route, 2, "the shield to be put back")
+
+
+def test_no_shield_no_putting_back(node):
+    node.confirm()
+    node.ip("route", "flush", "proto", "153")
+    stays(lambda: not node.has_route(), 1, "the route that root removed")
+
+
+def test_released_shields_stay_away(node):
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    done = node.rollback("--release")
+    assert "not put back any more" in done.stdout and node.has_route()
+    node.ip("route", "flush", "proto", "153")
+    stays(lambda: not node.has_route(), 1, "the shield that root released")
+
+
+# -- rescue ---------------------------------------------------------------------------------------
+
+def test_rollback_pops_the_newest(node):
+    node.confirm(1)
+    done = node.rollback("--yes")
+    assert "Done and verified" in done.stdout
+    assert not node.has_route()
+    assert node.guard.wait(5) == 0  # it was asked to let go, and did
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_rollback_ends_an_open_trial(node):
+    driver = node.open_trial()
+    done = node.rollback("--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not node.has_route()
+    driver.wait(10)
+
+
+def test_rollback_of_a_frozen_guard(node):
+    node.open_trial()
+    node.guard.send_signal(signal.SIGSTOP)
+    done = node.rollback("--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not node.has_route()
+    assert node.guard.wait(5) == -signal.SIGKILL
+
+
+def test_rollback_asks_first(node):
+    node.confirm()
+    done = node.rollback(check=False, answer="no\n")
+    assert "delete route 198.18.0.0" in done.stdout and "Nothing was done" in done.stdout
+    assert done.returncode == 1 and node.has_route()
+    assert node.rollback(answer="yes\n").returncode == 0
+    assert not node.has_route()
+
+
+def test_rollback_to_a_number(node):
+    for sequence in (1, 2):
+        done = node.trial("soak=1", f"sequence={sequence}", f"routes={sequence}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    listed = node.rollback("--list").stdout
+    assert listed.index("drive-2") < listed.index("drive-1")
+    node.rollback("--to", "1", answer="yes\n")
+    assert not node.has_route()
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_check(node):
+    node.confirm()
+    assert "All as confirmed" in node.rollback("--check").stdout
+    node.ip("route", "del", "198.18.0.0/32", "dev", "eth0")
+    done = node.rollback("--check", check=False)
+    assert done.returncode == 1 and "differs" in done.stdout
+
+
+def test_release_ends_the_trial_and_is_said(node):
+    node.open_trial()
+    done = node.rollback("--release")
+    assert not node.has_route(), done.stdout
+    assert (node.folder / "released").exists()
+
+
+def test_rollback_with_a_full_disk_goes_on_from_memory(node):
+    """Undone all the same, and a guard that still believes the old journal puts nothing back."""
+    for sequence in (1, 2):
+        done = node.trial("soak=1", f"sequence={sequence}", f"routes={sequence}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    node.kill()
+    argv = ["prlimit", "--fsize=0", BIN / "oceanid-rollback", "--yes", "--to", "1", "--config",
+            node.folder / "guard.yaml"]
+    done = node.call(argv, check=False)
+    assert not node.has_route(), done.stdout + done.stderr
+    assert "cannot be written" in done.stdout and done.returncode == 5, done.stdout
+    (node.folder / "released").write_text("")  # prlimit kept it from that, too
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    done = node.rollback("--yes", "--to", "1")
+    assert "Done and verified" in done.stdout
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def hold_up(node):
+    """A confirmed change whose undo needs a device that is down; returns the rescue's output."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    done = node.trial("soak=1", "removes=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not node.has_route()
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    done = node.rollback("--yes", check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "open: restore route 198.18.0.0" in done.stdout
+    return done.stdout
+
+
+def bring_back(node):
+    node.ip("link", "set", "eth0", "up")
+
+
+def test_what_is_held_up_follows_by_itself(node):
+    hold_up(node)
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+
+
+def test_a_guard_takes_over_from_the_finishing_process(node):
+    hold_up(node)
+    node.start()
+    assert not node.has_route()
+    bring_back(node)
+    wait_until(node.has_route, 10, "the guard to put it back")
+
+
+def test_rescue_takes_over_from_the_finishing_process(node):
+    hold_up(node)
+    bring_back(node)
+    node.rollback("--yes")
+    wait_until(node.has_route, 5, "either to put it back")
+
+
+def test_nothing_to_undo(node):
+    done = node.rollback("--yes")
+    assert "nothing to undo" in done.stdout.lower()
+    assert node.guard.poll() is None
+
+
+def test_usage(node):
+    assert node.rollback("--nonsense", check=False).returncode == 2
+    assert node.rollback("--to", "7", check=False).returncode == 2
+    assert node.call(["setpriv", "--reuid=65534", BIN / "oceanid-rollback", "--list"],
+                     check=False).returncode == 4

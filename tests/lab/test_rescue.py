@@ -1,0 +1,156 @@
+"""rescue: a node of the lab with tailscaled, its guard, and nobody else: no agent, no controller.
+
+drive plays agent and witnesses. What the story's last step tells, without the fleet around it.
+"""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+from lab import localapi
+from lab.wait import stays, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("OCEANID_BIN", ROOT / "build/dev/bin"))
+ADDRESS = "203.0.113.10"
+STATE = "/var/lib/oceanid/guard"
+ROLLBACK = "/usr/sbin/oceanid-rollback"
+
+pytestmark = pytest.mark.tailnet("standin")
+
+
+class Styx:
+    """srv712695 with keys, trust root and guard; sequence counts its trials."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.host = lab["srv712695"]
+        self.sequence = 0
+        self.host.run(["mkdir", "-p", "/root/keys", STATE, "/etc/oceanid"])
+        self.host.run([BIN / "drive", "init", "/root/keys", STATE, "/etc/oceanid/trust.yaml"])
+        self.host.enable_unit("oceanid-rollback-boot")
+        self.host.start_unit("oceanid-guard")
+        wait_until(lambda: self.exit_nodes(), 20, "an exit node among the peers")
+
+    def exit_nodes(self):
+        peers = localapi.status(self.host)["Peer"] or {}
+        return [peer["ID"] for peer in peers.values() if peer.get("ExitNodeOption")]
+
+    def argv(self, *options):
+        self.sequence += 1
+        return [BIN / "drive", "trial", "/root/keys", STATE, f"sequence={self.sequence}",
+                f"exit-node={self.exit_nodes()[0]}", f"address={ADDRESS}", *options]
+
+    def confirm(self):
+        self.host.run(self.argv("soak=1"), timeout=60)
+        assert self.exit_node() and self.ssh()
+
+    def open_trial(self):
+        process = self.host.popen(self.argv("soak=60", "lease=30"))
+        wait_until(lambda: self.exit_node() and self.has_shield(), 20, "the trial to be open")
+        return process
+
+    def exit_node(self):
+        return localapi.prefs(self.host)["ExitNodeID"]
+
+    def freeze_tailscaled(self):
+        self.host.kill(self.lab.tailnet.daemon(self.host), signal.SIGSTOP)
+
+    def thaw_tailscaled(self):
+        self.host.kill(self.lab.tailnet.daemon(self.host), signal.SIGCONT)
+
+    def has_shield(self):
+        return "5140:" in self.host.ip("rule", "show")
+
+    def ssh(self):
+        return self.lab["office"].ssh_banner(ADDRESS)
+
+    def kill_guard_for_good(self):
+        unit = self.host.unit("oceanid-guard")
+        unit.power_lost()
+        self.host.kill(unit.process)
+
+    def flush_rules(self):
+        self.host.ip("rule", "flush")
+        self.host.ip("rule", "add", "pref", "32766", "lookup", "main")
+        self.host.ip("rule", "add", "pref", "5270", "lookup", "52")
+
+    def rollback(self, *words):
+        return self.host.run([ROLLBACK, *words], check=False)
+
+
+@pytest.fixture
+def styx(fresh_lab):
+    made = Styx(fresh_lab)
+    yield made
+    made.thaw_tailscaled()
+
+
+def test_everything_dead_one_command(styx):
+    styx.confirm()
+    styx.kill_guard_for_good()
+    styx.freeze_tailscaled()
+    styx.flush_rules()
+    assert styx.ssh() is None
+    done = styx.rollback("--yes")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "The shields are in place" in done.stdout
+    wait_until(styx.ssh, 3, "SSH from outside")
+    stays(styx.ssh, 1, "SSH from outside while the pref cannot be unset")
+    styx.thaw_tailscaled()
+    wait_until(lambda: styx.exit_node() == "", 15, "the pref to follow by itself")
+    wait_until(lambda: not styx.has_shield(), 10, "the shields to go last")
+    assert styx.ssh()
+    assert "Nothing is changed" in styx.rollback("--list").stdout
+
+
+def test_shields_removed_while_the_rest_is_open(styx):
+    """The finishing process keeps them; somebody flushes the rules once more."""
+    styx.confirm()
+    styx.kill_guard_for_good()
+    styx.freeze_tailscaled()
+    assert styx.rollback("--yes").returncode == 5
+    styx.flush_rules()
+    wait_until(styx.has_shield, 5, "the finishing process to put the shield back")
+    styx.thaw_tailscaled()
+    wait_until(lambda: styx.exit_node() == "", 15, "the pref to follow")
+
+
+def test_guard_keeps_shields_while_the_pref_is_stuck(styx):
+    process = styx.open_trial()
+    styx.freeze_tailscaled()
+    styx.host.kill(process)
+    styx.host.unit("oceanid-guard").kill()
+    styx.host.unit("oceanid-guard").wait_active(30)
+    styx.flush_rules()
+    wait_until(styx.has_shield, 5, "the guard to put the shield back")
+    wait_until(styx.ssh, 5, "SSH from outside")
+    styx.thaw_tailscaled()
+    wait_until(lambda: styx.exit_node() == "", 20, "the pref to be undone")
+    wait_until(lambda: not styx.has_shield(), 10, "the shields to go last")
+
+
+def test_reboot_in_a_trial_of_the_exit_node(styx):
+    """tailscaled brings the exit node back by itself; the shield is there before it."""
+    styx.open_trial()
+    styx.host.reboot()
+    wait_until(lambda: styx.exit_node() == "", 20, "the pref to be undone")
+    wait_until(styx.ssh, 10, "SSH from outside")
+    wait_until(lambda: "Nothing is changed" in styx.rollback("--list").stdout, 20, "its end")
+
+
+def test_confirmed_survives_a_reboot(styx):
+    styx.confirm()
+    styx.host.reboot()
+    wait_until(styx.has_shield, 10, "the shield")
+    wait_until(styx.ssh, 10, "SSH from outside with the exit node in use")
+    assert styx.exit_node()
+
+
+def test_flushed_rules_come_back(styx):
+    styx.confirm()
+    styx.flush_rules()
+    wait_until(styx.has_shield, 2, "the guard to put the shield back")
+    wait_until(styx.ssh, 3, "SSH from outside")
