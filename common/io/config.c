@@ -1,5 +1,5 @@
 /*
- * config: opens a YAML file that a person wrote and reads its mappings by tables of keys.
+ * config: opens a YAML file that a person wrote, and refuses what none of ours may contain.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -200,17 +200,22 @@ static bool scan_events(struct yaml_file *file, yaml_parser_t *parser, struct by
 /* ---- once the nodes are there -----------------------------------------------------------------
  */
 
+/* C0, DEL, and C1 in UTF-8; newline and tab are text. */
+static bool is_control(const uint8_t *at)
+{
+    if (at[0] == 0xc2)
+        return at[1] >= 0x80 && at[1] < 0xa0;
+    return (at[0] < ' ' && at[0] != '\n' && at[0] != '\t') || at[0] == 0x7f;
+}
+
 /* A terminal prints what stands in a file: nothing in it may steer one. */
 static bool check_text(struct yaml_file *file, const yaml_node_t *node)
 {
-    const char *text = yaml_text(node);
+    const uint8_t *text = node->data.scalar.value;
 
     for (size_t i = 0; i < node->data.scalar.length; i++) {
-        unsigned char byte = (unsigned char)text[i];
-
-        if ((byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f)
-            return yaml_refuse(file, node, "character %u in '%.40s': accepted is printable text",
-                               byte, text);
+        if (is_control(text + i))
+            return yaml_refuse(file, node, "a control character: accepted is printable text");
     }
     return true;
 }
@@ -296,171 +301,7 @@ void yaml_file_close(struct yaml_file *file)
     yaml_document_delete(&file->document);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------
- */
-
 yaml_node_t *yaml_file_root(struct yaml_file *file)
 {
     return yaml_document_get_root_node(&file->document);
-}
-
-bool yaml_is_empty(const yaml_node_t *node)
-{
-    return node == NULL || (node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0 &&
-                            node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
-}
-
-bool yaml_is_text(const yaml_node_t *node)
-{
-    return node->type == YAML_SCALAR_NODE;
-}
-
-bool yaml_is_list(const yaml_node_t *node)
-{
-    return node->type == YAML_SEQUENCE_NODE;
-}
-
-bool yaml_is_mapping(const yaml_node_t *node)
-{
-    return node->type == YAML_MAPPING_NODE;
-}
-
-const char *yaml_text(const yaml_node_t *node)
-{
-    return (const char *)node->data.scalar.value;
-}
-
-size_t yaml_count(const yaml_node_t *node)
-{
-    if (yaml_is_list(node))
-        return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
-    if (yaml_is_mapping(node))
-        return (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
-    return 0;
-}
-
-yaml_node_t *yaml_item(struct yaml_file *file, const yaml_node_t *list, size_t i)
-{
-    return yaml_document_get_node(&file->document, list->data.sequence.items.start[i]);
-}
-
-yaml_node_t *yaml_pair_key(struct yaml_file *file, const yaml_node_t *mapping, size_t i)
-{
-    return yaml_document_get_node(&file->document, mapping->data.mapping.pairs.start[i].key);
-}
-
-yaml_node_t *yaml_pair_value(struct yaml_file *file, const yaml_node_t *mapping, size_t i)
-{
-    return yaml_document_get_node(&file->document, mapping->data.mapping.pairs.start[i].value);
-}
-
-/* ---- mappings by table ------------------------------------------------------------------------
- */
-
-static const struct yaml_key *find_key(struct yaml_keys keys, const char *name)
-{
-    for (size_t i = 0; i < keys.count; i++) {
-        if (text_equal(keys.list[i].name, name))
-            return &keys.list[i];
-    }
-    return NULL;
-}
-
-static bool refuse_key(struct yaml_file *file, const yaml_node_t *key, struct yaml_keys keys)
-{
-    char accepted[400] = "";
-    struct text text = TEXT_IN(accepted);
-
-    for (size_t i = 0; i < keys.count; i++)
-        text_add(&text, "%s%s", i > 0 ? ", " : "", keys.list[i].name);
-    return yaml_refuse(file, key, "key '%.60s' is not known; accepted are %s", yaml_text(key),
-                       keys.count > 0 ? accepted : "none");
-}
-
-static bool has_key(struct yaml_file *file, const yaml_node_t *mapping, const char *name)
-{
-    for (size_t i = 0; mapping != NULL && i < yaml_count(mapping); i++) {
-        if (text_equal(yaml_text(yaml_pair_key(file, mapping, i)), name))
-            return true;
-    }
-    return false;
-}
-
-static bool check_needed(struct yaml_file *file, const yaml_node_t *mapping, struct yaml_keys keys)
-{
-    char text[REASON_SIZE];
-
-    for (size_t i = 0; i < keys.count; i++) {
-        if (!keys.list[i].needed || has_key(file, mapping, keys.list[i].name))
-            continue;
-        snprintf(text, sizeof(text), "key `%s` is missing", keys.list[i].name);
-        return refuse_line(file, mapping != NULL ? mapping->start_mark.line : 0, text);
-    }
-    return true;
-}
-
-static bool take_pair(struct yaml_file *file, const yaml_node_t *mapping, size_t i,
-                      struct yaml_keys keys, void *to)
-{
-    yaml_node_t *name = yaml_pair_key(file, mapping, i);
-    yaml_node_t *value = yaml_pair_value(file, mapping, i);
-    const struct yaml_key *key = find_key(keys, yaml_text(name));
-
-    if (key == NULL)
-        return refuse_key(file, name, keys);
-    return key->take_fn(file, key, value, (char *)to + key->offset);
-}
-
-bool yaml_read_mapping(struct yaml_file *file, yaml_node_t *node, struct yaml_keys keys, void *to)
-{
-    if (yaml_is_empty(node))
-        return check_needed(file, node, keys);
-    if (!yaml_is_mapping(node))
-        return yaml_refuse(file, node, "%s: accepted is a mapping, like `{ %s: ... }`",
-                           yaml_is_list(node) ? "a list" : yaml_text(node),
-                           keys.count > 0 ? keys.list[0].name : "");
-    for (size_t i = 0; i < yaml_count(node); i++) {
-        if (!take_pair(file, node, i, keys, to))
-            return false;
-    }
-    return check_needed(file, node, keys);
-}
-
-bool yaml_read_document(const char *path, struct bytes text, struct yaml_keys keys, void *to,
-                        struct err *err)
-{
-    struct yaml_file file;
-    bool good;
-
-    if (!yaml_file_open(&file, path, text, err))
-        return false;
-    good = yaml_read_mapping(&file, yaml_file_root(&file), keys, to);
-    yaml_file_close(&file);
-    return good;
-}
-
-static bool expect_count(struct yaml_file *file, const struct yaml_key *key,
-                         const yaml_node_t *node)
-{
-    size_t count = yaml_count(node);
-
-    if (count >= key->min && count <= key->max)
-        return true;
-    return yaml_refuse(file, node, "`%s` has %zu: accepted are %llu to %llu", key->name, count,
-                       key->min, key->max);
-}
-
-bool yaml_expect_list(struct yaml_file *file, const struct yaml_key *key, const yaml_node_t *node)
-{
-    if (!yaml_is_list(node))
-        return yaml_refuse_value(file, key, node, "accepted is a list, like [a, b]");
-    return expect_count(file, key, node);
-}
-
-bool yaml_expect_mapping(struct yaml_file *file, const struct yaml_key *key,
-                         const yaml_node_t *node)
-{
-    if (!yaml_is_mapping(node) && !yaml_is_empty(node))
-        return yaml_refuse_value(file, key, node, "accepted is a mapping, like { a: b }");
-    return expect_count(file, key, node);
 }

@@ -278,16 +278,33 @@ static const struct yaml_key fleet_keys[] = {
 };
 
 /* `for` may stand above the nodes, so it is looked at last. */
-static bool check_subjects(const char *path, const struct fleet_file *fleet, struct err *err)
+static bool check_subjects(struct yaml_file *file, const yaml_node_t *check,
+                           const struct fleet_file *fleet)
 {
-    for (uint32_t i = 0; i < fleet->checks_count; i++) {
-        for (uint32_t k = 0; k < fleet->checks[i].nodes_count; k++) {
-            if (fleet_file_find(fleet, fleet->checks[i].nodes[k]) == NULL)
-                return err_set(err, ERR_INPUT,
-                               "%s: check %s is for '%s': accepted are the names under `nodes` and "
-                               "`witnesses`",
-                               path, fleet->checks[i].check.name, fleet->checks[i].nodes[k]);
-        }
+    const yaml_node_t *names = yaml_find(file, check, "for");
+
+    for (size_t i = 0; names != NULL && i < yaml_count(names); i++) {
+        yaml_node_t *name = yaml_item(file, names, i);
+
+        if (fleet_file_find(fleet, yaml_text(name)) == NULL)
+            return yaml_refuse(file, name,
+                               "`for` '%s': accepted are the names under `nodes` and `witnesses`",
+                               yaml_text(name));
+    }
+    return true;
+}
+
+static bool read_fleet(struct yaml_file *file, struct fleet_file *fleet)
+{
+    yaml_node_t *root = yaml_file_root(file);
+    const yaml_node_t *checks;
+
+    if (!yaml_read_mapping(file, root, YAML_KEYS(fleet_keys), fleet))
+        return false;
+    checks = yaml_find(file, root, "checks");
+    for (size_t i = 0; checks != NULL && i < yaml_count(checks); i++) {
+        if (!check_subjects(file, yaml_item(file, checks, i), fleet))
+            return false;
     }
     return true;
 }
@@ -296,12 +313,16 @@ bool config_parse_fleet(const char *path, struct bytes text, struct fleet_file *
                         struct err *err)
 {
     AUTO_FREE struct fleet_file *fleet = mem_alloc(1, sizeof(*fleet));
+    struct yaml_file file;
+    bool good;
 
     fleet->policy = (struct policy){
         .soak_s = 300, .lease_s = 60, .approvals = 1, .pause_after = PAUSE_FIRST, .soak_min_s = 60};
-    if (!yaml_read_document(path, text, YAML_KEYS(fleet_keys), fleet, err) ||
-        !check_subjects(path, fleet, err))
+    if (!yaml_file_open(&file, path, text, err))
         return false;
-    *ret_fleet = *fleet;
-    return true;
+    good = read_fleet(&file, fleet);
+    yaml_file_close(&file);
+    if (good)
+        *ret_fleet = *fleet;
+    return good;
 }

@@ -102,28 +102,35 @@ static const struct yaml_key trust_keys[] = {
     {.name = "keys", .take_fn = take_keys, .min = 1, .max = KEYS_MAX, .needed = true},
 };
 
-static bool check_threshold(const char *path, const struct trust *trust, struct err *err)
+static bool read_trust(struct yaml_file *file, struct trust *trust)
 {
+    yaml_node_t *root = yaml_file_root(file);
     uint32_t approvers = 0;
 
+    if (!yaml_read_mapping(file, root, YAML_KEYS(trust_keys), trust))
+        return false;
     for (uint32_t i = 0; i < trust->keys_count; i++)
         approvers += (trust->keys[i].roles & TRUST_APPROVER) != 0;
     if (trust->threshold <= approvers)
         return true;
-    return err_set(err, ERR_INPUT,
-                   "%s: `threshold` %u: accepted is at most the number of keys with the role "
-                   "approver, which is %u",
-                   path, trust->threshold, approvers);
+    return yaml_refuse(file, yaml_find(file, root, "threshold"),
+                       "`threshold` %u: accepted is at most the number of keys with the role "
+                       "approver, which is %u",
+                       trust->threshold, approvers);
 }
 
 bool config_parse_trust(const char *path, struct bytes text, struct trust *ret_trust,
                         struct err *err)
 {
     AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
+    struct yaml_file file;
+    bool good;
 
-    if (!yaml_read_document(path, text, YAML_KEYS(trust_keys), trust, err) ||
-        !check_threshold(path, trust, err))
+    if (!yaml_file_open(&file, path, text, err))
         return false;
-    *ret_trust = *trust;
-    return true;
+    good = read_trust(&file, trust);
+    yaml_file_close(&file);
+    if (good)
+        *ret_trust = *trust;
+    return good;
 }

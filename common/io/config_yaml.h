@@ -71,6 +71,9 @@ yaml_node_t *yaml_item(struct yaml_file *file, const yaml_node_t *list, size_t i
 yaml_node_t *yaml_pair_key(struct yaml_file *file, const yaml_node_t *mapping, size_t i);
 yaml_node_t *yaml_pair_value(struct yaml_file *file, const yaml_node_t *mapping, size_t i);
 
+/* A mapping's value under this name; NULL: not there. */
+yaml_node_t *yaml_find(struct yaml_file *file, const yaml_node_t *mapping, const char *name);
+
 /* Whether it is a list, or a mapping (or nothing), of key->min to key->max things. */
 bool yaml_expect_list(struct yaml_file *file, const struct yaml_key *key, const yaml_node_t *node);
 bool yaml_expect_mapping(struct yaml_file *file, const struct yaml_key *key,
