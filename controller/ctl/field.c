@@ -5,6 +5,8 @@
 
 #include "common/core/text.h"
 
+enum { BUFFERS_COUNT = 16 }; /* more than any one line prints */
+
 void field_release(json_t **document)
 {
     json_decref(*document);
@@ -46,9 +48,9 @@ bool field_nonce(const json_t *object, const char *key, struct nonce *ret_nonce)
 
 const char *field_plain(const char *text)
 {
-    static char buffers[4][1024];
+    static char buffers[BUFFERS_COUNT][1024];
     static unsigned next;
-    char *to = buffers[next++ % 4];
+    char *to = buffers[next++ % BUFFERS_COUNT];
 
     text_copy(to, sizeof(buffers[0]), text);
     for (char *c = to; *c != '\0'; c++) {

@@ -21,8 +21,8 @@ const json_t *field_array(const json_t *object, const char *key); /* NULL: its s
 bool field_hash(const json_t *object, const char *key, struct hash *ret_hash);
 bool field_nonce(const json_t *object, const char *key, struct nonce *ret_nonce);
 
-/* The text with what a terminal could be told by replaced: peers wrote it. Four may be in use at
- * once. */
+/* The text with what a terminal could be told by replaced: peers wrote it. Sixteen may be in use
+ * at once. */
 const char *field_plain(const char *text);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/io/file.h"
 #include "common/io/pki.h"
 #include "controller/ctl/keys.h"
+#include "controller/operator_mark.h"
 
 enum { DAY_S = 86400, TRUST_SIZE = 1024 };
 
@@ -142,9 +143,8 @@ static bool make_leaf(struct making *making, struct pki_request *request, const 
 
 static bool make_leaves(struct making *making, struct err *err)
 {
-    static const char *const nowhere[] = {NULL};
-    struct pki_request operator= {
-        .name = making->name, .usage = PKI_OPERATOR, .addresses = nowhere};
+    static const char *const mark[] = {OPERATOR_MARK, NULL};
+    struct pki_request operator= {.name = making->name, .usage = PKI_OPERATOR, .addresses = mark};
     struct pki_request controller = {
         .name = "controller", .usage = PKI_CONTROLLER, .addresses = making->addresses};
 

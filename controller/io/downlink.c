@@ -348,6 +348,11 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
     return downlink;
 }
 
+unsigned downlink_port(const struct downlink *downlink)
+{
+    return link_server_port(downlink->server);
+}
+
 static void closed(uv_handle_t *handle)
 {
     free(handle->data);

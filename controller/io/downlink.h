@@ -30,6 +30,9 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
 /* The loop must run once more. */
 void downlink_close(struct downlink *downlink);
 
+/* Where it listens, for a URL that says port 0. */
+unsigned downlink_port(const struct downlink *downlink);
+
 /* fleet.yaml or the roster have changed: checks and watches are sent to whoever is connected; who
  * is not in the roster any more loses his connection. */
 void downlink_tell_checks(struct downlink *downlink);

@@ -17,37 +17,9 @@
 #include "common/io/log.h"
 #include "controller/io/http_parts.h"
 
-enum {
-    CONNECTIONS_MAX = 512,
-    PER_ADDRESS_MAX = 128,
-    IDLE_S = 60,
-    QUERIES_MAX = 4,
-    PEM_MAX = 65536
-};
+enum { CONNECTIONS_MAX = 512, PER_ADDRESS_MAX = 128, IDLE_S = 60, PEM_MAX = 65536 };
 
 static const char unavailable[] = "{\"error\": \"the controller stops\", \"kind\": \"system\"}";
-
-struct http_query_value {
-    char *key, *value;
-};
-
-struct http_call {
-    struct http *http;
-    struct MHD_Connection *connection;
-    char *method, *path;
-    uint32_t queries_count;
-    struct http_query_value queries[QUERIES_MAX];
-    struct http_peer peer;
-    uint8_t *body;
-    size_t len, capacity;
-    bool too_large;
-    bool answered; /* what follows is set */
-    unsigned status;
-    const char *type;
-    void *data;
-    size_t data_len;
-    struct http_call *next, **previous; /* among those that wait for the loop thread */
-};
 
 struct http {
     struct MHD_Daemon *local, *tls;
@@ -62,53 +34,6 @@ struct http {
     bool stopping;
     struct http_call *calls;
 };
-
-/* ---- what was asked --------------------------------------------------------------------------
- */
-
-const char *http_method(const struct http_call *call)
-{
-    return call->method;
-}
-
-const char *http_path(const struct http_call *call)
-{
-    return call->path;
-}
-
-const char *http_query(const struct http_call *call, const char *key)
-{
-    for (uint32_t i = 0; i < call->queries_count; i++) {
-        if (text_equal(call->queries[i].key, key))
-            return call->queries[i].value;
-    }
-    return NULL;
-}
-
-struct bytes http_body(const struct http_call *call)
-{
-    return (struct bytes){call->body, call->len};
-}
-
-const char *http_who(const struct http_call *call)
-{
-    return call->peer.who;
-}
-
-enum http_role http_role(const struct http_call *call)
-{
-    return call->peer.role;
-}
-
-const char *http_denied(const struct http_call *call)
-{
-    return call->peer.denied;
-}
-
-bool http_is_too_large(const struct http_call *call)
-{
-    return call->too_large;
-}
 
 /* ---- handing over ----------------------------------------------------------------------------
  */

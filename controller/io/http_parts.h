@@ -1,5 +1,5 @@
 /*
- * http_parts: who asks, for http.c alone.
+ * http_parts: what http's files share and nobody else sees.
  */
 #ifndef CONTROLLER_IO_HTTP_PARTS_H
 #define CONTROLLER_IO_HTTP_PARTS_H
@@ -12,6 +12,30 @@ struct http_peer {
     char who[NAME_SIZE];
     enum http_role role;
     char denied[REASON_SIZE]; /* why the role is none */
+};
+
+enum { QUERIES_MAX = 4 };
+
+struct http_query_value {
+    char *key, *value;
+};
+
+struct http_call {
+    struct http *http;
+    struct MHD_Connection *connection;
+    char *method, *path;
+    uint32_t queries_count;
+    struct http_query_value queries[QUERIES_MAX];
+    struct http_peer peer;
+    uint8_t *body;
+    size_t len, capacity;
+    bool too_large;
+    bool answered; /* what follows is set */
+    unsigned status;
+    const char *type;
+    void *data;
+    size_t data_len;
+    struct http_call *next, **previous; /* among those that wait for the loop thread */
 };
 
 /* By SO_PEERCRED and the roles of the configuration. */

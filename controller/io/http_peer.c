@@ -12,8 +12,8 @@
 #include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/core/text.h"
-#include "common/io/pki.h"
 #include "controller/io/http_parts.h"
+#include "controller/operator_mark.h"
 
 static const char *const names[] = {
     [ROLE_NONE] = "none", [ROLE_VIEWER] = "viewer", [ROLE_CI] = "ci", [ROLE_OPERATOR] = "operator"};
@@ -101,8 +101,8 @@ static bool is_operator(gnutls_x509_crt_t certificate)
 
         if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             return false;
-        if (type == GNUTLS_SAN_URI && size == strlen(PKI_OPERATOR_URI) &&
-            memcmp(name, PKI_OPERATOR_URI, size) == 0)
+        if (type == GNUTLS_SAN_DNSNAME && size == strlen(OPERATOR_MARK) &&
+            memcmp(name, OPERATOR_MARK, size) == 0)
             return true;
         if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
             return false;
