@@ -476,6 +476,7 @@ static void a_report_lands_in_the_fleet(void **state)
     report->id = 5;
     report->full = true;
     set_verdict(report, "database", VERDICT_FAIL);
+    set_verdict(report, "ssh:b2", VERDICT_PASS);
     report->has_snapshot = true;
     snapshot_init(&report->snapshot);
     text_copy(snapshot_add_link(&report->snapshot)->name, DEVICE_SIZE, "eth0");
@@ -485,6 +486,8 @@ static void a_report_lands_in_the_fleet(void **state)
     assert_int_equal(reply->id, 5);
     fleet_verdict_now(member, "database", clock_now(), &verdict);
     assert_int_equal(verdict.value, VERDICT_FAIL);
+    fleet_reach(&place.desk.fleet, "a1", "b2", clock_now(), &verdict);
+    assert_int_equal(verdict.value, VERDICT_PASS);
     assert_true(member->has_snapshot);
     assert_int_equal(member->snapshot.links_count, 1);
     hang_up(&agent);
