@@ -12,7 +12,7 @@ import sys
 import time
 
 from lab import changes, tailnet_real
-from lab.fleet import Fleet
+from lab.fleet import PKI, Fleet
 from lab.lab import Lab, end_detached
 from lab.wait import wait_until
 
@@ -52,8 +52,9 @@ class Story:
         return self.lab.tailnet.prefs(self.lab[name])["ExitNodeID"]
 
     def quarantines(self):
-        return [hold["receipt"] for hold in self.fleet.json("hold", "list")["holds"]
-                if hold["kind"] == "quarantine"]
+        held = self.fleet.json("hold", "list")["holds"]
+        return list(dict.fromkeys(hold["receipt"] for hold in held
+                                  if hold["kind"] == "quarantine"))
 
     def start(self, name, text):
         text = changes.with_quarantines(text, self.quarantines())
@@ -264,7 +265,7 @@ def keep(lab):
     pid = lab["office"].pid
     print(f"""
 The lab stays. Look around, at the operator's desk:
-  nsenter -t {pid} -m -n -u -i -p oceanidctl --pki /root/oceanid --controller https://198.51.100.10:7431 status
+  nsenter -t {pid} -m -n -u -i -p oceanidctl --pki {PKI} --controller https://198.51.100.10:7431 status
 On {STYX}:
   nsenter -t {lab[STYX].pid} -m -n -u -i -p bash
 End it with: packaging/quickstart --clean""")

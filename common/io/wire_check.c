@@ -132,9 +132,19 @@ Oceanid__Verdict **wire_put_verdicts(struct arena *arena, const struct verdict *
     return list;
 }
 
+/* A check's name, or "ssh:NODE": who reaches whom at rest. */
+static bool take_check_name(char *to, const char *from, struct err *err)
+{
+    char name[NAME_SIZE];
+    const char *node = text_starts(from, "ssh:") ? from + 4 : from;
+
+    return wire_take_name(name, node, "check", err) &&
+           wire_take_text(to, NAME_SIZE, from, "check", err);
+}
+
 static bool take_verdict(struct verdict *to, const Oceanid__Verdict *from, struct err *err)
 {
-    if (!wire_take_name(to->check, from->check, "check", err) ||
+    if (!take_check_name(to->check, from->check, err) ||
         !wire_take_range(from->value, VERDICT_VALUE_COUNT - 1, "verdict", err) ||
         !wire_take_range(from->severity, SEVERITY_COUNT - 1, "severity", err))
         return false;

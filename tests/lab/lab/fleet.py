@@ -7,6 +7,7 @@ witness too. Files that a person would copy by scp are copied here.
 import json
 
 from lab import topology
+from lab.machine import HOME
 from lab.wait import wait_until
 
 AGENT = """\
@@ -48,7 +49,7 @@ checks:
       severity: warning, interval: 5s }
 policy: { soak: SOAK, lease: LEASE, approvals: 1, pause_after: first, soak-min: 1s }
 """
-PKI = "/root/oceanid"
+PKI = f"{HOME}/oceanid"
 
 
 class Fleet:
@@ -112,8 +113,8 @@ class Fleet:
         request = host.run(["/usr/sbin/oceanid-agent", "request", "--name", name, *kind]).stdout
         self.write(self.operator, f"{PKI}/{name}.req", request)
         self.ctl("node", "admit", f"{PKI}/{name}.req", "--yes", *kind)
-        self.copy(self.operator, f"{PKI}/{name}.bundle", host, f"/root/{name}.bundle")
-        host.run(["/usr/sbin/oceanid-agent", "install", f"/root/{name}.bundle"])
+        self.copy(self.operator, f"{PKI}/{name}.bundle", host, f"{HOME}/{name}.bundle")
+        host.run(["/usr/sbin/oceanid-agent", "install", f"{HOME}/{name}.bundle"])
         if not witness:
             if trust:
                 self.trust(host)
@@ -123,8 +124,8 @@ class Fleet:
 
     def trust(self, host):
         """What root does on the node's own console; joining never does."""
-        self.copy(self.operator, f"{PKI}/trust.yaml", host, "/root/trust.yaml")
-        host.run(["/usr/sbin/oceanid-agent", "trust", "/root/trust.yaml"])
+        self.copy(self.operator, f"{PKI}/trust.yaml", host, f"{HOME}/trust.yaml")
+        host.run(["/usr/sbin/oceanid-agent", "trust", f"{HOME}/trust.yaml"])
 
     # -- files that travel by hand -------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """tailnet: what the real tailnet and the stand-in have in common, and how tests use either."""
 
+import signal
+
 from lab import localapi, topology
 from lab.wait import wait_until
 
@@ -83,6 +85,21 @@ class Tailnet:
 
     def leave_exit_node(self, host):
         return localapi.patch(host, localapi.EXIT_OFF)
+
+    @staticmethod
+    def prefs(host):
+        """The prefs as tailscaled has them; ExitNodeID is None while it does not answer."""
+        try:
+            return localapi.prefs(host)
+        except OSError:
+            return {"ExitNodeID": None}
+
+    def freeze(self, host):
+        """Stops tailscaled where it stands: its routes stay, it answers nobody."""
+        self.daemon(host).send(signal.SIGSTOP)
+
+    def thaw(self, host):
+        self.daemon(host).send(signal.SIGCONT)
 
     def daemon(self, host):
         """The running Process of a host's tailscaled."""
