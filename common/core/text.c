@@ -53,7 +53,7 @@ bool text_parse_u64(const char *from, unsigned long long max, unsigned long long
     for (; *from != '\0'; from++) {
         unsigned digit = (unsigned)(*from - '0');
 
-        if (*from < '0' || *from > '9' || value > (max - digit) / 10)
+        if (*from < '0' || *from > '9' || digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
     }

@@ -1,0 +1,84 @@
+/*
+ * test_text: numbers and times in text, at their borders.
+ */
+#include "common/core/text.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned long long max;
+        bool accepted;
+        unsigned long long value;
+    } rows[] = {
+        {"0", 0, true, 0},
+        {"8", 8, true, 8},
+        {"9", 8, false, 0}, /* one digit above a limit of one digit */
+        {"255", 255, true, 255},
+        {"256", 255, false, 0},
+        {"007", 8, true, 7},
+        {"18446744073709551615", ULLONG_MAX, true, ULLONG_MAX},
+        {"18446744073709551616", ULLONG_MAX, false, 0},
+        {"", 8, false, 0},
+        {"-1", 8, false, 0},
+        {"+1", 8, false, 0},
+        {"1 ", 8, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned long long value = 0;
+
+        if (text_parse_u64(rows[i].text, rows[i].max, &value) != rows[i].accepted)
+            fail_msg("'%s' up to %llu", rows[i].text, rows[i].max);
+        assert_int_equal(value, rows[i].value);
+    }
+}
+
+static void test_durations(void **state)
+{
+    static const struct {
+        const char *text;
+        bool accepted;
+        unsigned seconds;
+    } rows[] = {
+        {"45", true, 45},
+        {"90s", true, 90},
+        {"5m", true, 300},
+        {"2h", true, 7200},
+        {"1193046h", true, 4294965600},
+        {"1193047h", false, 0},
+        {"1d", false, 0},
+        {"s", false, 0},
+        {"", false, 0},
+        {"1.5s", false, 0},
+        {"5 m", false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned seconds = 0;
+
+        if (text_parse_duration(rows[i].text, &seconds) != rows[i].accepted)
+            fail_msg("'%s'", rows[i].text);
+        assert_int_equal(seconds, rows[i].seconds);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_durations),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
