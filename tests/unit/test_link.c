@@ -20,6 +20,14 @@
 
 #include <cmocka.h>
 
+/* nng leaks a connection that is closed while it negotiates. The price: a message of ours that is
+ * not freed goes unseen too, for nng allocates it. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libnng.so\n";
+}
+
 enum { PATIENCE_S = 20, LONG_MS = 20000 };
 
 static char directory[64] = "/tmp/test_link.XXXXXX";
