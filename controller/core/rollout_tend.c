@@ -62,15 +62,16 @@ static enum owed owe_ahead(const struct rollout *rollout, const struct target *t
 
 /* ---- back ----------------------------------------------------------------------------------- */
 
-/* While this one is being taken back, no confirmed one is popped beside it. */
+/* While this one is being taken back, no confirmed one is popped beside it. One that stands, and
+ * only its receipt is not known here, waits for its turn. */
 static bool is_under_way(const struct target *target)
 {
     const struct target_record *record = target->record;
 
     if (record->wants != WANTS_REVERT || record->listed || target_is_ended(target))
         return false;
-    return record->in_doubt || target->at_once || record->says == SAYS_ON_TRIAL ||
-           record->says == SAYS_REVERTING;
+    return target->at_once || record->says == SAYS_ON_TRIAL || record->says == SAYS_REVERTING ||
+           (record->in_doubt && record->says != SAYS_CONFIRMED);
 }
 
 /* The newest confirmed one, once nothing else is being taken back. Listed ones are passed; when

@@ -62,6 +62,10 @@ void faults_draw(struct faults *faults, struct chance *chance)
         .settle_fail_permille = draw(chance, 60),
         .prepare_fail_permille = draw(chance, 60),
         .wall_step_permille = draw(chance, 20),
+        .undo_stuck_permille = draw(chance, 30),
+        .late_permille = draw(chance, 500),
+        .backup_permille = chance_permille(chance, 200) ? 50 : 0,
+        .gates_permille = draw(chance, 300),
         .people_permille = draw(chance, 30),
         .bad_permille = draw(chance, 500),
     };

@@ -56,6 +56,8 @@ static void strike_host(struct world *world, int number)
         world_say(world, host->name, "agent dies");
         later(world, HAPPENS_AGENT_START, number, 200, 20000);
     }
+    if (chance_permille(&world->chance, faults->undo_stuck_permille))
+        host->undo_stuck_until = world->now + chance_between(&world->chance, 5000, 60000);
     if (chance_permille(&world->chance, faults->wall_step_permille))
         host->wall_offset_s = chance_between(&world->chance, -100000000, 100000000);
     if (number >= SIM_NODES || !host->guard_up)
@@ -77,28 +79,64 @@ static void strike_host(struct world *world, int number)
     }
 }
 
+/* Signed by an operator, for what stands there or is on trial; the controller passes it on. */
+static void give_order(struct world *world, int number)
+{
+    struct message *order = mem_alloc(1, sizeof(*order));
+    struct host *host = &world->hosts[number];
+    const struct ledger_generation *top = ledger_top(host->ledger);
+
+    order->kind = ASK_ORDER;
+    order->host = number;
+    order->id = top != NULL ? top->id : host->trial->id;
+    host->ordered = true;
+    world_say(world, "operator", "orders %s back", host->name);
+    network_send(world, order);
+}
+
+static void meddle(struct world *world, struct rollout_event *ev)
+{
+    enum rollout_state state = world->lead.rollout->record.state;
+    bool closed = state == ROLLOUT_COMPLETE || state == ROLLOUT_ABORTED;
+
+    world->lead.alone |= closed && ev->kind == EVENT_EMERGENCY && ev->node != NULL;
+    world_say(world, "operator", "%s", rollout_event_name(ev->kind));
+    lead_give(world, ev);
+}
+
+/* When all has confirmed, only an emergency is left to be said. */
+static void people_regret(struct world *world)
+{
+    struct rollout_event ev = {
+        .kind = EVENT_EMERGENCY, .by = "operator", .reason = "the phones ring"};
+
+    if (chance_permille(&world->chance, 500))
+        ev.node = world->hosts[chance_between(&world->chance, 0, SIM_NODES - 1)].name;
+    meddle(world, &ev);
+}
+
 static void people_meddle(struct world *world)
 {
+    static const enum rollout_event_kind kinds[] = {EVENT_ABORT, EVENT_EMERGENCY, EVENT_FREEZE,
+                                                    EVENT_NEXT, EVENT_CHECK_FAILING};
     struct rollout_event ev = {.by = "operator", .reason = "a person says so"};
 
-    if (!world->lead.up || rollout_is_ended(world->lead.rollout))
+    if (!world->lead.up)
         return;
-    switch (chance_between(&world->chance, 0, 3)) {
-    case 0:
-        ev.kind = EVENT_ABORT;
-        break;
-    case 1:
-        ev.kind = EVENT_EMERGENCY;
-        break;
-    case 2:
-        ev.kind = EVENT_FREEZE;
-        break;
-    default:
-        ev.kind = EVENT_NEXT;
-        break;
+    if (rollout_is_ended(world->lead.rollout)) {
+        people_regret(world);
+        return;
     }
-    world_say(world, "operator", "%s", rollout_event_name(ev.kind));
-    lead_give(world, &ev);
+    if (chance_permille(&world->chance, 200)) {
+        give_order(world, (int)chance_between(&world->chance, 0, SIM_NODES - 1));
+        return;
+    }
+    ev.kind = kinds[chance_between(&world->chance, 0, sizeof(kinds) / sizeof(kinds[0]) - 1)];
+    if (ev.kind == EVENT_CHECK_FAILING || chance_permille(&world->chance, 300))
+        ev.node = world->hosts[chance_between(&world->chance, 0, SIM_NODES - 1)].name;
+    if (ev.kind == EVENT_NEXT || ev.kind == EVENT_ABORT)
+        ev.node = NULL;
+    meddle(world, &ev);
 }
 
 void chaos_strike(struct world *world)
@@ -149,7 +187,6 @@ static void people_look(struct world *world)
 
         if (back && lead_all_ended(world) && world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
             chance_permille(&world->chance, 700)) {
-            world->lead.has_stored = false;
             lead_sign(world);
         }
         return;
@@ -173,6 +210,12 @@ static void answer_gates(struct world *world, const struct happening *happening)
 
     ev.gates.stage = (uint32_t)happening->number;
     ev.gates.pass = true;
+    if (!world->quiet && chance_permille(&world->chance, world->faults.gates_permille)) {
+        if (chance_permille(&world->chance, 300))
+            return; /* nobody answers */
+        ev.gates.pass = false;
+        ev.reason = "a gate says no";
+    }
     lead_give(world, &ev);
 }
 

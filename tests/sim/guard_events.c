@@ -96,13 +96,14 @@ static void give_prepare(struct world *world, const struct message *message)
 
 static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
 {
+    bool ordered = message->kind == ASK_ORDER;
     struct guard_event ev = {.kind = kind};
 
     ev.end.id = message->id;
-    ev.end.right = RIGHT_CONTROLLER;
+    ev.end.right = ordered ? RIGHT_OPERATOR : RIGHT_CONTROLLER;
     ev.end.stack_nonce = message->nonce;
     ev.end.fellow = message->has_fellow ? &message->receipt : NULL;
-    ev.end.reason = "the controller asks";
+    ev.end.reason = ordered ? "an operator's order" : "the controller asks";
     guard_give(world, message->host, &ev);
 }
 
@@ -125,6 +126,7 @@ static void give_message(struct world *world, const struct message *message)
         give_end(world, message, ON_ABORT);
         break;
     case ASK_POP:
+    case ASK_ORDER:
         give_end(world, message, ON_POP);
         break;
     case ASK_STANDING:
@@ -210,7 +212,8 @@ static void take_work(struct world *world, const struct happening *work)
             !(noisy && chance_permille(&world->chance, world->faults.settle_fail_permille));
         ev.settled.why = ev.settled.ok ? "" : "table 52 is empty";
     } else if (work->work == DO_UNDO) {
-        bool fails = noisy && chance_permille(&world->chance, world->faults.undo_fail_permille);
+        bool fails = noisy && (world->now < host->undo_stuck_until ||
+                               chance_permille(&world->chance, world->faults.undo_fail_permille));
 
         ev.kind = ON_UNDONE;
         ev.undone.operation = work->operation;
@@ -239,6 +242,22 @@ static void take_disk(struct world *world, const struct happening *done)
     guard_give(world, done->host, &ev);
 }
 
+/* What is asked for later still comes after it. */
+static void wait_for_thaw(struct world *world, const struct happening *happening)
+{
+    struct host *host = &world->hosts[happening->host];
+    struct happening again = *happening;
+
+    again.at = world->now + FROZEN_AGAIN_MS;
+    again.message = mem_copy(happening->message, happening->message ? sizeof(*again.message) : 0);
+    again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
+    if (happening->kind == HAPPENS_WORK && host->work_until < again.at)
+        host->work_until = again.at;
+    if (happening->kind == HAPPENS_DISK && host->disk_until < again.at)
+        host->disk_until = again.at;
+    world_schedule(world, &again);
+}
+
 void guard_take_happening(struct world *world, const struct happening *happening)
 {
     struct host *host = &world->hosts[happening->host];
@@ -248,13 +267,7 @@ void guard_take_happening(struct world *world, const struct happening *happening
     if (!host->guard_up || happening->life != host->life)
         return;
     if (host->frozen) {
-        struct happening again = *happening;
-
-        again.at = world->now + FROZEN_AGAIN_MS;
-        again.message =
-            mem_copy(happening->message, happening->message ? sizeof(*again.message) : 0);
-        again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
-        world_schedule(world, &again);
+        wait_for_thaw(world, happening);
         return;
     }
     switch (happening->kind) {

@@ -43,7 +43,8 @@ bool lead_all_ended(const struct world *world)
 {
     for (uint32_t a = 0; a < world->attempt; a++) {
         for (int h = 0; h < SIM_NODES; h++) {
-            if (!world->lead.receipts[a][h].has)
+            if (!world->lead.receipts[a][h].has ||
+                !receipt_is_end(&world->lead.receipts[a][h].receipt))
                 return false;
         }
     }
@@ -60,6 +61,8 @@ void lead_sign(struct world *world)
     approval->attempt.sequence = ++world->attempt;
     approval->not_after = world_unix(world, NULL) + APPROVAL_VALID_S;
     fill_lifts(world, approval);
+    world->lead.has_stored = world->lead.has_backup = false;
+    world->lead.restored = world->lead.alone = false;
     world_say(world, "operator", "signs sequence %u", world->attempt);
     rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
     lead_give(world, &start);
@@ -152,6 +155,10 @@ static bool carry(struct world *world, const struct rollout_effect *effect,
     }
     switch (effect->kind) {
     case EFFECT_STORE:
+        if (!world->quiet && chance_permille(&world->chance, world->faults.backup_permille)) {
+            world->lead.backup = world->lead.stored;
+            world->lead.has_backup = world->lead.has_stored;
+        }
         world->lead.stored = world->lead.rollout->record;
         world->lead.has_stored = true;
         break;
@@ -269,6 +276,12 @@ void lead_start(struct world *world)
     lead->up = true;
     lead->life++;
     world_say(world, "controller", "starts from its disk");
+    if (lead->has_backup && !world->quiet) {
+        world_say(world, "controller", "from a backup that is older");
+        lead->stored = lead->backup;
+        lead->has_backup = false;
+        lead->restored = true;
+    }
     if (lead->has_stored)
         rollout_load(lead->rollout, &lead->stored, world->manifest);
     else
@@ -346,6 +359,7 @@ void lead_take_message(struct world *world, const struct message *message)
     case ASK_START:
     case ASK_ABORT:
     case ASK_POP:
+    case ASK_ORDER:
     case ASK_STATEMENT:
     case ASK_STANDING:
     case GIVE_STATEMENT:

@@ -6,7 +6,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { NORMAL_DELAY_MS = 20, DIAL_DELAY_MS = 100 };
+enum { LATE_MAX_MS = 120000, NORMAL_DELAY_MS = 20, DIAL_DELAY_MS = 100 };
 
 static bool is_upward(const struct message *message)
 {
@@ -27,12 +27,14 @@ static bool gets_through(struct world *world, const struct message *message)
     return !chance_permille(&world->chance, world->quiet ? 0 : world->faults.loss_permille);
 }
 
-static void send_once(struct world *world, struct message *message)
+static void send_once(struct world *world, struct message *message, bool again)
 {
     int64_t delay = chance_between(&world->chance, 1, NORMAL_DELAY_MS);
 
     if (!world->quiet)
         delay += chance_between(&world->chance, 0, world->faults.delay_max_ms);
+    if (again && chance_permille(&world->chance, world->faults.late_permille))
+        delay += chance_between(&world->chance, 1000, LATE_MAX_MS);
     if (message->fresh)
         delay += DIAL_DELAY_MS;
     struct happening arrival = {.at = world->now + delay,
@@ -52,8 +54,8 @@ void network_send(struct world *world, struct message *message)
         return;
     }
     if (!world->quiet && chance_permille(&world->chance, world->faults.duplicate_permille))
-        send_once(world, mem_copy(message, sizeof(*message)));
-    send_once(world, message);
+        send_once(world, mem_copy(message, sizeof(*message)), true);
+    send_once(world, message, false);
 }
 
 /* A witness opens a new SSH connection, which takes its time, and says what it saw. */

@@ -57,8 +57,12 @@ struct faults {
     unsigned undo_late_permille; /* said to be done, and seen to be done seconds later */
     unsigned settle_fail_permille, prepare_fail_permille;
     unsigned wall_step_permille;
-    unsigned people_permille; /* abort, emergency, next out of turn: chance a second */
-    unsigned bad_permille;    /* a node that the change cuts off, or whose own check it breaks */
+    unsigned undo_stuck_permille; /* chance a second: nothing can be undone for a while */
+    unsigned late_permille;       /* of what comes twice: the second time up to two minutes later */
+    unsigned backup_permille;     /* of what is stored: this is what a later restart finds */
+    unsigned gates_permille;      /* of the gates: they say no, or nothing */
+    unsigned people_permille;     /* abort, emergency, next out of turn: chance a second */
+    unsigned bad_permille; /* a node that the change cuts off, or whose own check it breaks */
 };
 void faults_draw(struct faults *faults, struct chance *chance);
 
@@ -80,6 +84,7 @@ enum message_kind {
     ASK_START,
     ASK_ABORT,
     ASK_POP,
+    ASK_ORDER,     /* a pop that an operator signed: passed on as it is */
     ASK_STATEMENT, /* witness */
     ASK_STANDING,
     GIVE_STATEMENT, /* to the subject's guard */
@@ -124,7 +129,8 @@ struct host {
     unsigned life;           /* of its guard: what an earlier one asked for goes nowhere */
     unsigned timer;          /* the newest set timer */
     int64_t wall_offset_s;
-    mono_t work_until, disk_until;
+    mono_t work_until, disk_until, undo_stuck_until;
+    bool ordered;     /* an operator's order went there: it may be popped after all has ended */
     unsigned applied; /* how often something was: an undo that is late is of the one before */
     /* what the change does to it */
     bool cuts_ssh, breaks_own, cuts_controller;
@@ -177,6 +183,9 @@ struct lead {
     struct rollout *rollout;
     struct rollout_record stored;
     bool has_stored;
+    struct rollout_record backup;
+    bool has_backup, restored; /* restored: it has forgotten what came after its backup */
+    bool alone;                /* one node was taken back after all had confirmed */
     uint32_t statements_count;
     struct sim_statement statements[256];
     struct {
@@ -271,7 +280,8 @@ void lead_stop(struct world *world);
 void lead_take_message(struct world *world, const struct message *message);
 void lead_give(struct world *world, struct rollout_event *ev);
 void lead_timeout(struct world *world);
-/* Rule 20: every target of every attempt has ended, by receipts that came. */
+/* Rule 20: every target of every attempt has ended, by receipts that came; and as it is the same
+ * body that would be signed again, none keeps it. */
 bool lead_all_ended(const struct world *world);
 /* Signs the next attempt and starts a rollout of it. */
 void lead_sign(struct world *world);

@@ -109,6 +109,45 @@ static void test_quorum_and_own(void **state)
     assert_int_equal(desk.lease.until, 26000);
 }
 
+/* Neither the witnesses without the node itself, nor what is unknown to it. */
+static void test_own_is_asked(void **state)
+{
+    (void)state;
+    issue(1000, true);
+    say("office", 1, VERDICT_PASS, 2000);
+    say("other", 1, VERDICT_PASS, 2000);
+    assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
+    say("b", 1, VERDICT_UNKNOWN, 2000);
+    assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
+    assert_false(lease_last_answered(&desk.lease, &desk.terms, 2000));
+    say("b", 1, VERDICT_PASS, 2000);
+    assert_int_equal(desk.lease.all.any, 1000);
+    assert_true(lease_last_answered(&desk.lease, &desk.terms, 2000));
+}
+
+/* A pass of whose connection nothing is known proves nothing, nor does one that is barred. */
+static void test_source_is_asked(void **state)
+{
+    struct guard_event source = {.kind = ON_SOURCE, .now = 2000};
+    struct nonce nonce = nonce_of(1);
+
+    (void)state;
+    issue(1000, false);
+    say("office", 1, VERDICT_PASS, 2000);
+    say("b", 1, VERDICT_PASS, 2000);
+    world_fill_statement(&statement, "other", PHASE_RENEWAL, &body, &nonce);
+    world_add_verdict(&statement, "ssh", VERDICT_PASS);
+    lease_take(&desk.lease, &desk.terms, &statement, 2000);
+    assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
+    source.source.nonce = nonce;
+    source.source.witness = "other";
+    lease_take_source(&desk.lease, &desk.terms, &source);
+    assert_int_equal(desk.lease.all.any, LEASE_UNPROVEN);
+    source.source.counts = true;
+    lease_take_source(&desk.lease, &desk.terms, &source);
+    assert_int_equal(desk.lease.all.any, 1000);
+}
+
 static void test_too_late(void **state)
 {
     (void)state;
@@ -294,6 +333,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_before_the_first, set_up),
         cmocka_unit_test_setup(test_quorum_and_own, set_up),
+        cmocka_unit_test_setup(test_own_is_asked, set_up),
+        cmocka_unit_test_setup(test_source_is_asked, set_up),
         cmocka_unit_test_setup(test_too_late, set_up),
         cmocka_unit_test_setup(test_foreign_statements, set_up),
         cmocka_unit_test_setup(test_old_parts, set_up),
