@@ -78,7 +78,7 @@ monitor=$!
 "$1/drive" trial "$2/keys" "$2/guard" socket="$2/guard.sock" device=eth0 routes="$3" \
     soak=30 lease=5 answers=2 || true
 kill $monitor
-"$1/bench_routes" "$3" "$(cat /sys/class/net/eth0/ifindex)" | sed 's/^/floor /'
+"$1/bench_routes" "$3" "$(ip -o link show eth0 | cut -d: -f1)" | sed 's/^/floor /'
 """
 
 
@@ -95,7 +95,8 @@ def last_delete(path):
 def bench_lease(count):
     with tempfile.TemporaryDirectory(prefix="oceanid-bench-") as folder:
         output = inside(LEASE, BIN, folder, count)
-        nonces = [line.split()[0] for line in output.splitlines() if " nonce" in line]
+        nonces = [line.split()[0] for line in output.splitlines()
+                  if line.split()[1:2] == ["nonce"]]
         floor = float(re.search(r"floor ([\d.]+)", output).group(1))
         issued = int(nonces[1]) / 1e6  # the second nonce is the last one that was answered
         moment = time.localtime(issued)
