@@ -91,6 +91,14 @@ static void give_order(struct world *world, int number)
     order->id = top != NULL ? top->id : host->trial->id;
     host->ordered = true;
     world_say(world, "operator", "orders %s back", host->name);
+    if (chance_permille(&world->chance, 300)) { /* said again, as it does not hear of it */
+        struct happening again = {.at = world->now + chance_between(&world->chance, 500, 20000),
+                                  .kind = HAPPENS_MESSAGE,
+                                  .host = number,
+                                  .message = mem_copy(order, sizeof(*order))};
+
+        world_schedule(world, &again);
+    }
     network_send(world, order);
 }
 

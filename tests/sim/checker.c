@@ -72,7 +72,7 @@ static void check_order(struct check_model *model, int host)
         const struct model_host *at = &model->hosts[earlier];
         mono_t stood = at->stand == STANDS_CONFIRMED ? now : at->stood_until;
 
-        if (at->confirmed_at == 0)
+        if (stood == 0)
             world_violate(model->world, "2: %s is touched and %s never confirmed",
                           checker_name(model, host), checker_name(model, earlier));
         else if (now - stood > STALE_MS)
@@ -343,7 +343,7 @@ static void check_one_first(struct check_model *model)
 }
 
 /* What the controller itself thinks: asked only of one that means well, and that has not forgotten
- * receipts that it had. */
+ * receipts that it had; and not of what an operator took back beside it. */
 static void check_in_doubt(struct check_model *model)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
@@ -351,7 +351,7 @@ static void check_in_doubt(struct check_model *model)
     unsigned in_doubt = 0;
 
     for (uint32_t i = 0; i < record->targets_count; i++)
-        in_doubt += record->targets[i].in_doubt;
+        in_doubt += record->targets[i].in_doubt && !model->world->hosts[i].ordered;
     if (in_doubt > 1 && !back && !model->world->lead.restored)
         world_violate(model->world, "1: %u nodes are in doubt", in_doubt);
 }

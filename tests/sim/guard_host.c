@@ -136,6 +136,9 @@ static void begin_work(struct world *world, int number, const struct guard_effec
                              .work = effect->kind,
                              .operation = effect->operation};
 
+    if (effect->kind == DO_SETTLE && !world->quiet &&
+        chance_permille(&world->chance, world->faults.settle_fail_permille))
+        takes += 5000; /* longer than it may */
     done.at = host->work_until = begin + takes;
     world_schedule(world, &done);
 }

@@ -85,13 +85,17 @@ static void attach_fellow(struct world *world, const char *name, struct message 
     message->receipt = world->lead.receipts[world->attempt - 1][host].receipt;
 }
 
-static void attach_statements(const struct lead *lead, struct message *message)
+static void attach_statements(struct world *world, struct message *message)
 {
+    const struct lead *lead = &world->lead;
     uint32_t kept = lead->statements_count < STATEMENTS_KEPT ? lead->statements_count
                                                              : (uint32_t)STATEMENTS_KEPT;
 
     for (uint32_t i = 0; i < kept && message->statements_count < SIM_STATEMENTS_MAX; i++) {
-        if (nonce_equal(&lead->statements[i].nonce, &message->id.start))
+        bool forgets =
+            !world->quiet && chance_permille(&world->chance, world->faults.forget_permille);
+
+        if (!forgets && nonce_equal(&lead->statements[i].nonce, &message->id.start))
             message->statements[message->statements_count++] = lead->statements[i];
     }
 }
@@ -113,7 +117,7 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
     if (effect->send.fellow[0] != '\0')
         attach_fellow(world, effect->send.fellow, message);
     if (effect->send.request == SEND_START)
-        attach_statements(&world->lead, message);
+        attach_statements(world, message);
     network_send(world, message);
 }
 
@@ -350,6 +354,12 @@ void lead_take_message(struct world *world, const struct message *message)
         ev.reason = "refused";
         break;
     case TELL_RECEIPT:
+        if (!world->quiet &&
+            chance_permille(&world->chance, 3 * world->faults.controller_crash_permille)) {
+            world_say(world, "controller", "dies over a receipt");
+            lead_stop(world);
+            return;
+        }
         note_receipt(world, message);
         ev.kind = EVENT_RECEIPT;
         ev.receipt = &message->receipt;

@@ -60,6 +60,7 @@ struct faults {
     unsigned undo_stuck_permille; /* chance a second: nothing can be undone for a while */
     unsigned late_permille;       /* of what comes twice: the second time up to two minutes later */
     unsigned backup_permille;     /* of what is stored: this is what a later restart finds */
+    unsigned forget_permille;     /* of the statements for a start: it does not come along */
     unsigned gates_permille;      /* of the gates: they say no, or nothing */
     unsigned people_permille;     /* abort, emergency, next out of turn: chance a second */
     unsigned bad_permille; /* a node that the change cuts off, or whose own check it breaks */
