@@ -339,6 +339,18 @@ struct link_client *link_client_new(const struct link_client_options *options, s
     return NULL;
 }
 
+/* Before nng_close: nng 1.5 panics when a context is used while its socket is closed. An aio that
+ * is stopped just before it starts again never calls back, so its ask is ended here. */
+static void stop_asks(struct link_client *client)
+{
+    for (struct ask *ask = client->asks; ask != NULL; ask = ask->next) {
+        nng_aio_stop(ask->aio);
+        nng_aio_stop(ask->refusal);
+        if (ask->phase != ASK_IDLE)
+            end_ask(ask, NNG_ECLOSED);
+    }
+}
+
 void link_client_free(struct link_client *client)
 {
     if (client == NULL)
@@ -347,6 +359,7 @@ void link_client_free(struct link_client *client)
     client->closing = true;
     pthread_mutex_unlock(&client->lock);
     nng_aio_stop(client->watch);
+    stop_asks(client);
     link_close(client->socket, client->url);
     nng_aio_free(client->watch);
     while (client->asks != NULL) {

@@ -325,6 +325,8 @@ void link_server_free(struct link_server *server)
         return;
     if (server->sweep != NULL)
         nng_aio_stop(server->sweep);
+    for (unsigned i = 0; i < server->requests_count; i++)
+        nng_aio_stop(server->requests[i].aio); /* nng 1.5: no context may be used while it closes */
     link_close(server->socket, "server");
     for (unsigned i = 0; i < server->requests_count; i++) {
         nng_aio_free(server->requests[i].aio);
