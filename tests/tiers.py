@@ -3,7 +3,8 @@
 usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
-  sim     both state machines under faults; --long: many more seeds
+  sim     both state machines under faults, and a third of the mutants that the tests have to kill;
+          --long: many more seeds, every mutant
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
@@ -100,8 +101,13 @@ def run_unit(tally, _long):
 
 def run_sim(tally, long):
     ctest(tally, "sim", "sim")
-    if long and call([BUILD / "dev/bin/sim", "--seeds", "1..20000"]) != 0:
-        tally.add_failure("sim: the long run; its output names the seed that replays it")
+    for ways in (["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"]) if long else ():
+        if call([BUILD / "dev/bin/sim", *ways]) != 0:
+            tally.add_failure("sim: the long run; its output names the seed that replays it")
+    if call(["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]) == 0:
+        tally.passed += 1
+    else:
+        tally.add_failure("sim: mutants; the lines above name what survived")
 
 
 def run_lab(tally, long):

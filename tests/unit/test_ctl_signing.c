@@ -240,6 +240,32 @@ static void a_quarantine_must_be_named(void **state)
     assert_non_null(strstr(err.text, "no such quarantine is known"));
 }
 
+/* Rule 19: what was signed to lift one end lifts no later one, and nothing is signed before every
+ * target of what failed has ended: else two nodes could be changed at once. */
+static void an_approval_lifts_no_later_end(void **state)
+{
+    struct desk *desk = *state;
+    struct lift named[2] = {{.reason = "the sensor was broken"}, {.reason = "and again"}};
+    struct err err = ERR_INIT;
+
+    sign(desk, 1);
+    named[0].receipt = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    end(desk, "calypso", 1, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    assert_true(choose(desk, named, 1, &err));
+    desk->entry.lifts_count = 1;
+    desk->entry.lifts[0] = (struct ledger_lift){.receipt = named[0].receipt, .named = true};
+    sign(desk, 2);
+    named[1].receipt = end(desk, "srv712695", 2, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    assert_false(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    assert_non_null(strstr(err.text, "no receipt of calypso"));
+    end(desk, "calypso", 2, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    assert_true(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
+    assert_false(choose(desk, named, 1, &err));
+    assert_non_null(strstr(err.text, "is in quarantine"));
+    assert_true(choose(desk, named, 2, &err));
+    assert_true(hash_equal(&desk->approval.lifts[1].receipt, &named[1].receipt));
+}
+
 /* Contained, so that it does not bar; not lifted, so that it still has to be named later. */
 static void an_untouched_quarantine_stays(void **state)
 {
@@ -292,6 +318,7 @@ int main(void)
         AT_DESK(lapses_when_it_can_no_longer_begin),
         AT_DESK(contains_ends_by_itself),
         AT_DESK(a_quarantine_must_be_named),
+        AT_DESK(an_approval_lifts_no_later_end),
         AT_DESK(an_untouched_quarantine_stays),
         AT_DESK(validity_covers_all_stages),
     };

@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""run: proves that the tests can fail. Each patch beside this file takes one rule or check out of
+the shipped code; the tests that its first line names have to fail with it.
+
+usage: tests/mutants/run.py [--short] [NAME ...]
+
+  --short   a third of them: which one follows from the number of commits, so that three commits in
+            a row take all
+  NAME      only patches whose file names begin with one of these
+
+A patch's first line:
+
+  RULE: WHAT IS TAKEN OUT; killed by: TEST ...    every named test has to fail
+  RULE: WHAT IS PATCHED; holds: TEST ...          a controller that means harm: every named test
+                                                  has to pass all the same
+
+Works in build/mutants on a copy, without sanitizers. A mutant that does not compile, a patch that
+does not apply, and a named test that does not notice are failures.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
+UNITS = ["trial", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
+         "change"]
+TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
+TESTS["sim"] = ["sim", "--seeds", "1..300"]
+TESTS["sim-hostile"] = ["sim", "--hostile", "--seeds", "1..100"]
+TESTS["sim-scenarios"] = ["sim", "--scenarios"]
+SAFETY = {"sim-safety": ["sim", "--safety", "--seeds", "1..200"]}
+TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
+TEST_TIMEOUT_S = 60
+
+
+class Failure(Exception):
+    """Of the runner, not of a mutant."""
+
+
+class Mutant:
+    def __init__(self, path):
+        self.path, self.name = path, path.stem
+        first = path.read_text().split("\n", 1)[0]
+        found = re.fullmatch(r"(.+); (killed by|holds): ([\w -]+)", first)
+        if not found:
+            raise Failure(f"{path.name}: its first line is '{first}'; accepted is "
+                          "'RULE: WHAT; killed by: TEST ...' or '...; holds: TEST ...'")
+        self.what, self.kind, self.tests = found[1], found[2], found[3].split()
+        unknown = [name for name in self.tests if name not in {**TESTS, **SAFETY}]
+        if unknown:
+            raise Failure(f"{path.name} names {unknown[0]}; accepted are "
+                          f"{' '.join([*TESTS, *SAFETY])}")
+        self.files = re.findall(r"^\+\+\+ b/(\S+)", path.read_text(), re.M)
+
+
+def tracked():
+    done = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=False,
+                          capture_output=True, text=True)
+    if done.returncode == 0:
+        return [name for name in done.stdout.split("\n") if name and (ROOT / name).is_file()]
+    return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")
+            if path.is_file() and path.relative_to(ROOT).parts[0] not in ("build", ".git")]
+
+
+def copy_sources():
+    """What is the same keeps its time, so that little is built; what is not is new now."""
+    names = set(tracked())
+    for old in [path for path in SOURCE.rglob("*") if path.is_file()]:
+        if str(old.relative_to(SOURCE)) not in names:
+            old.unlink()
+    for name in names:
+        to = SOURCE / name
+        if to.is_file() and to.read_bytes() == (ROOT / name).read_bytes():
+            continue
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, to)
+
+
+def call(argv, what, **kwargs):
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True,
+                          check=False, **kwargs)
+    if done.returncode != 0:
+        raise Failure(f"{what}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+
+
+def configure():
+    call(["cmake", "--preset", "dev", "-B", BUILD, "-Wno-dev", "-DCMAKE_C_FLAGS=-O1",
+          "-DOCEANID_WERROR=OFF"], "configure", cwd=SOURCE)
+
+
+def build():
+    call(["ninja", "-C", BUILD, "--quiet", *TARGETS], "build")
+
+
+def fails(argv):
+    """What a test says when it fails, in a line; None when it passes."""
+    try:
+        done = subprocess.run([str(BUILD / "bin" / argv[0]), *argv[1:]], capture_output=True,
+                              text=True, errors="replace", check=False, timeout=TEST_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return f"no end in {TEST_TIMEOUT_S} s"
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stdout.split("\n") if "invariant" in line or "scenario" in line]
+    return lines[0] if lines else f"exit {done.returncode}"
+
+
+def run_tests(tests):
+    """Name and reason of each that fails."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = list(pool.map(fails, tests.values()))
+    return {name: why for name, why in zip(tests, results) if why is not None}
+
+
+def patch(mutant):
+    call(["patch", "-p1", "--quiet", "--force", "--no-backup-if-mismatch", "-d", SOURCE, "-i",
+          mutant.path], f"{mutant.path.name} no longer applies")
+
+
+def restore(mutant):
+    for name in mutant.files:
+        (SOURCE / name).write_bytes((ROOT / name).read_bytes())
+    for left in [*SOURCE.rglob("*.rej"), *SOURCE.rglob("*.orig")]:
+        left.unlink()
+
+
+def judge(mutant, failed):
+    """The line for people, and whether it went as it has to."""
+    if mutant.kind == "holds":
+        broken = [f"{name} ({failed[name]})" for name in mutant.tests if name in failed]
+        return (f"BROKEN by it: {', '.join(broken)}", False) if broken else ("held", True)
+    if not failed:
+        return "SURVIVED", False
+    blind = [name for name in mutant.tests if name not in failed]
+    said = f"killed by {', '.join(sorted(failed))}"
+    return (f"{said}; SURVIVED {', '.join(blind)}", False) if blind else (said, True)
+
+
+def try_mutant(mutant):
+    tests = TESTS if mutant.kind == "killed by" else SAFETY
+    try:
+        patch(mutant)
+        build()
+        return judge(mutant, run_tests(tests))
+    except Failure as failure:
+        return f"FAILED: {failure}", False
+    finally:
+        restore(mutant)
+
+
+def choose(arguments):
+    mutants = sorted((Mutant(path) for path in HERE.glob("*.patch")), key=lambda m: m.name)
+    names = [word for word in arguments if word != "--short"]
+    if names:
+        mutants = [m for m in mutants if m.name.startswith(tuple(names))]
+    elif "--short" in arguments:
+        done = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, check=False,
+                              capture_output=True, text=True)
+        third = int(done.stdout or 0) % 3
+        print(f"third {third + 1} of 3", flush=True)
+        mutants = mutants[third::3]
+    return sorted(mutants, key=lambda m: (m.files, m.name))  # the same file once in a row
+
+
+def main():
+    arguments = sys.argv[1:]
+    if any(word.startswith("-") and word != "--short" for word in arguments):
+        print(__doc__)
+        return 0 if arguments[0] in ("-h", "--help") else 2
+    began, bad = time.monotonic(), 0
+    try:
+        mutants = choose(arguments)
+        copy_sources()
+        configure()
+        build()
+        failed = run_tests({**TESTS, **SAFETY})
+        if failed:
+            raise Failure(f"without a patch it fails: {failed}")
+    except Failure as failure:
+        print(f"mutants: {failure}")
+        return 1
+    print(f"unpatched: everything passes ({time.monotonic() - began:.0f} s)", flush=True)
+    for mutant in mutants:
+        line, good = try_mutant(mutant)
+        bad += not good
+        print(f"{mutant.name}: {line}", flush=True)
+    print(f"{len(mutants)} mutants, {bad} not as they have to be, "
+          f"{time.monotonic() - began:.0f} s")
+    return 1 if bad or not mutants else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
