@@ -13,7 +13,7 @@ enum change_step_kind { STEP_OPERATION, STEP_PROTECT };
 
 struct change_step {
     enum change_step_kind kind;
-    unsigned protect;          /* bits of enum protect_what */
+    unsigned protect;           /* bits of enum protect_what */
     struct operation operation; /* exit node still by name: exit_node_name */
 };
 
@@ -40,7 +40,7 @@ struct change {
 struct fleet_node {
     char name[NAME_SIZE];
     bool witness_only, first, is_protected, exit_node, api_server;
-    struct ssh_target ssh; /* port 22 unless said */
+    struct ssh_target ssh;   /* port 22 unless said */
     char console[NAME_SIZE]; /* "physical", a provider's name, "" for none declared */
     char console_id[NAME_SIZE];
 };

@@ -9,19 +9,19 @@
 #include "common/net/address.h"
 
 enum check_kind {
-    CHECK_ROUTE,          /* destination [from] -> device / gateway / table, exhaustive over it */
-    CHECK_REPLY_PATH,     /* answers from the uplink addresses to anywhere leave by their own link */
-    CHECK_RULES,          /* a rule of this priority (and selector text) is there */
-    CHECK_LINK,           /* device is up with carrier, mtu */
-    CHECK_ADDRESS,        /* device has this address */
-    CHECK_SYSCTL,         /* name = expect */
-    CHECK_TAILSCALE,      /* backend Running, with an address */
-    CHECK_EXIT_NODE,      /* `use` is the exit node, offered, and its data path answers */
-    CHECK_EGRESS_ADDRESS, /* GET url answers with expect */
-    CHECK_TCP,            /* to: connects */
-    CHECK_SSH,            /* to: banner, host key */
-    CHECK_API_SERVER_PATH,/* direct path to `to`: not by the tailnet's device, and it connects */
-    CHECK_CONTROLLER,     /* agent -> controller: session alive */
+    CHECK_ROUTE,      /* destination [from] -> device / gateway / table, exhaustive over it */
+    CHECK_REPLY_PATH, /* answers from the uplink addresses to anywhere leave by their own link */
+    CHECK_RULES,      /* a rule of this priority (and selector text) is there */
+    CHECK_LINK,       /* device is up with carrier, mtu */
+    CHECK_ADDRESS,    /* device has this address */
+    CHECK_SYSCTL,     /* name = expect */
+    CHECK_TAILSCALE,  /* backend Running, with an address */
+    CHECK_EXIT_NODE,  /* `use` is the exit node, offered, and its data path answers */
+    CHECK_EGRESS_ADDRESS,  /* GET url answers with expect */
+    CHECK_TCP,             /* to: connects */
+    CHECK_SSH,             /* to: banner, host key */
+    CHECK_API_SERVER_PATH, /* direct path to `to`: not by the tailnet's device, and it connects */
+    CHECK_CONTROLLER,      /* agent -> controller: session alive */
     CHECK_KIND_COUNT,
 };
 
@@ -48,7 +48,7 @@ struct check {
     char to[HOST_SIZE]; /* host or address */
     uint16_t port;
     char url[URL_SIZE];
-    char use[NAME_SIZE]; /* an exit node's host name */
+    char use[NAME_SIZE];     /* an exit node's host name */
     char name_of[HOST_SIZE]; /* a sysctl's name, an address's text */
     char expect[REASON_SIZE];
     enum check_level level;

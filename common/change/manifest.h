@@ -76,15 +76,15 @@ struct manifest {
     char fixes[CHECKS_MAX][NAME_SIZE];
     struct hash fleet_hash;
     unsigned soak_s, lease_s;
-    unsigned period_s;        /* a renewal nonce is issued so often */
-    unsigned path_s;          /* the slowest counting witness's way, with its retries */
-    unsigned dial_s;          /* a new connection */
+    unsigned period_s; /* a renewal nonce is issued so often */
+    unsigned path_s;   /* the slowest counting witness's way, with its retries */
+    unsigned dial_s;   /* a new connection */
     unsigned apply_s, settle_s;
-    unsigned grace_s;         /* a critical check or counting witness may fail so long */
+    unsigned grace_s; /* a critical check or counting witness may fail so long */
     unsigned revert_budget_s;
     enum pause_after pause_after;
     uint32_t stages_count;
-    struct stage *stages;        /* owned */
+    struct stage *stages; /* owned */
     uint32_t plans_count;
     struct manifest_plan *plans; /* one a target; owned */
     uint32_t roster_count;

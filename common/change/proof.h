@@ -53,9 +53,9 @@ struct statement {
     struct hash body;
     struct nonce nonce;
     enum phase phase;
-    unsigned soak_s;          /* PHASE_STANDING: as that guard counted them */
-    bool own_failing;         /* one of the witness's own critical checks newly fails */
-    struct address source;    /* of the witness's SSH connection, as the witness knows it */
+    unsigned soak_s;       /* PHASE_STANDING: as that guard counted them */
+    bool own_failing;      /* one of the witness's own critical checks newly fails */
+    struct address source; /* of the witness's SSH connection, as the witness knows it */
     uint16_t source_port;
     uint32_t verdicts_count;
     struct verdict verdicts[VERDICTS_MAX]; /* of the subject; a witness says "ssh" */
@@ -73,14 +73,14 @@ enum receipt_kind {
 
 enum end_cause {
     CAUSE_NONE,
-    CAUSE_PROOF_FAILED,    /* a check or counting witness said no: quarantine */
-    CAUSE_PROOF_MISSING,   /* the lease ran out */
+    CAUSE_PROOF_FAILED,  /* a check or counting witness said no: quarantine */
+    CAUSE_PROOF_MISSING, /* the lease ran out */
     CAUSE_APPLY_FAILED,
     CAUSE_ABORTED,
-    CAUSE_ORDERED,         /* rolled back on purpose, by controller or operator */
-    CAUSE_RESCUED,         /* root on the node */
-    CAUSE_REBOOT,          /* found open at boot */
-    CAUSE_GUARD_DIED,      /* found open by ExecStopPost or a restart */
+    CAUSE_ORDERED,    /* rolled back on purpose, by controller or operator */
+    CAUSE_RESCUED,    /* root on the node */
+    CAUSE_REBOOT,     /* found open at boot */
+    CAUSE_GUARD_DIED, /* found open by ExecStopPost or a restart */
     CAUSE_DISK,
     CAUSE_COUNT,
 };
@@ -90,9 +90,9 @@ struct receipt {
     struct generation_id generation; /* start is zero when never started */
     enum receipt_kind kind;
     enum end_cause cause;
-    uint64_t index;         /* one more at each receipt of this node */
+    uint64_t index; /* one more at each receipt of this node */
     unsigned soak_s;
-    int64_t at;             /* unix seconds, for people */
+    int64_t at; /* unix seconds, for people */
     char reason[REASON_SIZE];
     uint32_t objects_count; /* what the attempt touches: quarantine is per node and object */
     char objects[16][96];

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 enum {
-    HASH_SIZE = 32,      /* SHA-256 */
-    NONCE_SIZE = 16,     /* random, made by the side that wants freshness */
-    KEY_SIZE = 65,       /* P-256 public key, uncompressed point (SEC 1) */
-    SIGNATURE_MAX = 72,  /* ECDSA P-256, DER */
+    HASH_SIZE = 32,     /* SHA-256 */
+    NONCE_SIZE = 16,    /* random, made by the side that wants freshness */
+    KEY_SIZE = 65,      /* P-256 public key, uncompressed point (SEC 1) */
+    SIGNATURE_MAX = 72, /* ECDSA P-256, DER */
 };
 
 struct bytes { /* borrowed */

@@ -29,7 +29,9 @@ struct err {
     char text[ERR_TEXT_SIZE];
 };
 
+/* clang-format off */
 #define ERR_INIT {ERR_NONE, ""}
+/* clang-format on */
 
 /* Writes kind and text (cut at ERR_TEXT_SIZE). Always returns false: `return err_set(...)`. */
 bool err_set(struct err *err, enum err_kind kind, const char *format, ...)

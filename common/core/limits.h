@@ -7,33 +7,33 @@
 #define COMMON_CORE_LIMITS_H
 
 enum {
-    NAME_SIZE = 64,           /* node, witness, change, check: [a-z0-9-]{1,63} and NUL */
-    DEVICE_SIZE = 16,         /* IFNAMSIZ */
-    REASON_SIZE = 256,        /* why, for people; longer ones are cut */
+    NAME_SIZE = 64,    /* node, witness, change, check: [a-z0-9-]{1,63} and NUL */
+    DEVICE_SIZE = 16,  /* IFNAMSIZ */
+    REASON_SIZE = 256, /* why, for people; longer ones are cut */
     SENTENCE_SIZE = 200,
-    HOST_SIZE = 256,          /* a DNS name (RFC 1035) or an address in text */
+    HOST_SIZE = 256, /* a DNS name (RFC 1035) or an address in text */
     URL_SIZE = 512,
-    TEXT_SIZE = 1024,         /* a change's reason or justification */
+    TEXT_SIZE = 1024, /* a change's reason or justification */
 
-    NODES_MAX = 64,           /* nodes and witnesses of one fleet */
+    NODES_MAX = 64, /* nodes and witnesses of one fleet */
     STAGES_MAX = 64,
-    OPERATIONS_MAX = 256,     /* for one node */
-    CHECKS_MAX = 64,          /* that concern one node */
-    FLOWS_MAX = 32,           /* protected flows of one node */
+    OPERATIONS_MAX = 256, /* for one node */
+    CHECKS_MAX = 64,      /* that concern one node */
+    FLOWS_MAX = 32,       /* protected flows of one node */
     WAIVERS_MAX = 16,
-    LIFTS_MAX = 64,           /* ends and quarantines that one approval lifts */
+    LIFTS_MAX = 64, /* ends and quarantines that one approval lifts */
     SIGNATURES_MAX = 8,
-    KEYS_MAX = 64,            /* in the trust root */
-    GENERATIONS_MAX = 32,     /* confirmed, on one node's stack */
-    ENDS_MAX = 256,           /* receipts of ended attempts that a node remembers */
-    STATEMENTS_MAX = 64,      /* carried by one start */
-    VERDICTS_MAX = 64,        /* in one statement or report */
+    KEYS_MAX = 64,        /* in the trust root */
+    GENERATIONS_MAX = 32, /* confirmed, on one node's stack */
+    ENDS_MAX = 256,       /* receipts of ended attempts that a node remembers */
+    STATEMENTS_MAX = 64,  /* carried by one start */
+    VERDICTS_MAX = 64,    /* in one statement or report */
     ADDRESSES_PER_NODE_MAX = 16,
-    PEERS_MAX = 4096,         /* of one tailscaled */
-    ROUTES_MAX = 1 << 21,     /* in one snapshot */
-    LINKS_MAX = 1 << 16,      /* and addresses, rules, nexthop objects: each */
-    HOPS_MAX = 8192,          /* of one route */
-    RAW_SIZE_MAX = 1 << 16,   /* the kernel's message of one object */
+    PEERS_MAX = 4096,       /* of one tailscaled */
+    ROUTES_MAX = 1 << 21,   /* in one snapshot */
+    LINKS_MAX = 1 << 16,    /* and addresses, rules, nexthop objects: each */
+    HOPS_MAX = 8192,        /* of one route */
+    RAW_SIZE_MAX = 1 << 16, /* the kernel's message of one object */
 
     MANIFEST_SIZE_MAX = 1 << 20,
     FRAME_SIZE_MAX = 64 << 20, /* controller side: a snapshot of a full table */

@@ -8,8 +8,8 @@
 #include "common/core/err.h"
 #include "common/core/mono.h"
 
-mono_t clock_now(void);       /* CLOCK_BOOTTIME, ms */
-int64_t clock_unix(void);     /* CLOCK_REALTIME, s */
+mono_t clock_now(void);   /* CLOCK_BOOTTIME, ms */
+int64_t clock_unix(void); /* CLOCK_REALTIME, s */
 int64_t clock_unix_us(void);
 
 /* The kernel's boot id, or the text of the file that OCEANID_BOOT_ID_FILE names. size >= 40. */

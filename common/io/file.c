@@ -14,8 +14,8 @@
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
-static bool read_all(int fd, const char *path, size_t size_max, uint8_t **ret_data,
-                     size_t *ret_len, struct err *err)
+static bool read_all(int fd, const char *path, size_t size_max, uint8_t **ret_data, size_t *ret_len,
+                     struct err *err)
 {
     size_t capacity = 4096;
     size_t len = 0;

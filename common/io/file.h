@@ -14,7 +14,7 @@
 bool file_read(const char *path, size_t size_max, uint8_t **ret_data, size_t *ret_len,
                struct err *err);
 
-/* Temporary name (O_EXCL|O_NOFOLLOW) in the same directory, fsync, rename, fsync of the directory. */
+/* Temporary name (O_EXCL|O_NOFOLLOW) in that directory, fsync, rename, fsync of the directory. */
 bool file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
 /* mkdir -p of the last component only; an existing directory is fine. */

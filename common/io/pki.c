@@ -36,7 +36,7 @@ static void format_time(int64_t unix_s, char *to, size_t size)
     strftime(to, size, "%Y%m%d%H%M%S", &parts);
 }
 
-/* ---- extensions ------------------------------------------------------------------------------- */
+/* ---- extensions ----------------------------------------------------------------------------- */
 
 /* GeneralName (RFC 5280 4.2.1.6): an address as iPAddress [7], else dNSName [2]. Writes backwards
  * before *at; returns the length or mbedTLS' error. */
@@ -57,8 +57,8 @@ static int write_general_name(unsigned char **at, unsigned char *start, const ch
     if (written < 0)
         return written;
     written += mbedtls_asn1_write_len(at, start, len);
-    return written + mbedtls_asn1_write_tag(
-                         at, start, (unsigned char)(MBEDTLS_ASN1_CONTEXT_SPECIFIC | tag));
+    return written +
+           mbedtls_asn1_write_tag(at, start, (unsigned char)(MBEDTLS_ASN1_CONTEXT_SPECIFIC | tag));
 }
 
 static int wrap_sequence(unsigned char **at, unsigned char *start, int len)
@@ -105,7 +105,7 @@ static int set_usage(mbedtls_x509write_cert *cert, enum pki_usage usage)
                                                at, (size_t)len);
 }
 
-/* ---- certificates ----------------------------------------------------------------------------- */
+/* ---- certificates --------------------------------------------------------------------------- */
 
 static int set_validity(mbedtls_x509write_cert *cert, int64_t not_before, int64_t not_after)
 {
@@ -126,8 +126,8 @@ static int set_validity(mbedtls_x509write_cert *cert, int64_t not_before, int64_
 
 static bool write_pem(mbedtls_x509write_cert *cert, char *ret_pem, struct err *err)
 {
-    int failed = mbedtls_x509write_crt_pem(cert, (unsigned char *)ret_pem, PKI_PEM_SIZE,
-                                           mbed_random, NULL);
+    int failed =
+        mbedtls_x509write_crt_pem(cert, (unsigned char *)ret_pem, PKI_PEM_SIZE, mbed_random, NULL);
 
     return failed == 0 || fail(err, "write", failed);
 }

@@ -10,11 +10,11 @@
 enum pki_usage { PKI_AGENT, PKI_CONTROLLER, PKI_OPERATOR };
 
 struct pki_request {
-    const char *name;             /* CN */
-    enum pki_usage usage;         /* client or server; in the OU-free subject's SAN as a DNS name */
+    const char *name;     /* CN */
+    enum pki_usage usage; /* client or server; in the OU-free subject's SAN as a DNS name */
     const struct public_key *key;
     int64_t not_before, not_after; /* unix seconds */
-    const char *const *addresses; /* SAN: IP addresses or DNS names of a controller; NULL-ended */
+    const char *const *addresses;  /* SAN: IP addresses or DNS names of a controller; NULL-ended */
 };
 
 enum { PKI_PEM_SIZE = 4096 };

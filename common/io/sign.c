@@ -27,9 +27,9 @@ static const char *const domains[] = {
 _Static_assert(sizeof(domains) / sizeof(domains[0]) == SIGN_DOMAIN_COUNT, "one a domain");
 
 /* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480). */
-static const uint8_t spki_head[26] = {
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+static const uint8_t spki_head[26] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                      0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                      0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 
 struct sign_key {
     mbedtls_pk_context pk;
@@ -99,8 +99,8 @@ bool sign_key_pem(const struct sign_key *key, char *to, size_t size, struct err 
 bool sign_key_save(const struct sign_key *key, const char *path, struct err *err)
 {
     char pem[PEM_SIZE];
-    bool done = sign_key_pem(key, pem, sizeof(pem), err) &&
-                file_write(path, pem, strlen(pem), 0600, err);
+    bool done =
+        sign_key_pem(key, pem, sizeof(pem), err) && file_write(path, pem, strlen(pem), 0600, err);
 
     mbedtls_platform_zeroize(pem, sizeof(pem));
     return done;
