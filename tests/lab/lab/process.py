@@ -44,8 +44,8 @@ class Process:
             return
         try:
             os.kill(self.pid, number)
-            if number == signal.SIGCONT:  # nsenter stops itself with its child
-                os.kill(self._entry.pid, number)
+            if number in (signal.SIGCONT, signal.SIGKILL):  # nsenter stops itself with its child
+                os.kill(self._entry.pid, signal.SIGCONT)
         except ProcessLookupError:
             pass
 
