@@ -108,8 +108,8 @@ def fails(argv):
         return f"no end in {TEST_TIMEOUT_S} s"
     if done.returncode == 0:
         return None
-    lines = [line for line in done.stdout.split("\n") if "invariant" in line or "scenario" in line]
-    return lines[0] if lines else f"exit {done.returncode}"
+    said = re.search(r"^.*(invariant \d+:|: scenario:).*$", done.stdout, re.M)
+    return said[0] if said else f"exit {done.returncode}"
 
 
 def run_tests(tests):

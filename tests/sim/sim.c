@@ -75,12 +75,13 @@ static void tell_again(uint64_t seed, enum world_way way)
     world_free(world);
 }
 
-/* Neither end may be an accident: a simulator in which nothing is ever confirmed proves nothing. */
+/* Neither end may be an accident: a simulator in which nothing is ever confirmed proves nothing.
+ * But a controller that is patched to do harm may well get nowhere. */
 static bool ends_are_mixed(const struct tally *tally, enum world_way way)
 {
-    if (tally->seeds < SEEDS_FOR_ENDS)
+    if (tally->seeds < SEEDS_FOR_ENDS || way == WORLD_SAFETY)
         return true;
-    if (way != WORLD_SEEDED)
+    if (way == WORLD_HOSTILE)
         return tally->confirmed > 0;
     return tally->states[ROLLOUT_COMPLETE] > 0 && tally->states[ROLLOUT_REVERTED] > 0;
 }
