@@ -1,0 +1,16 @@
+"""figures: where the measured programs are, and how a figure is printed."""
+
+import os
+import pathlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+BIN = pathlib.Path(os.environ.get("OCEANID_BIN", HERE.parent.parent / "build/release/bin")).resolve()
+
+
+def show(what, value, beside="", goal=""):
+    print(f"{what:<44} {value:<38} {beside:<54} {goal}".rstrip(), flush=True)
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,0 +1,144 @@
+"""fleet_figures: what is measured on a whole fleet in the lab: how long an event takes to the
+controller's store, and what the programs of a node weigh while nothing happens.
+"""
+
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+from figures import BIN, HERE, percentile, show
+
+sys.path.insert(0, str(HERE.parent / "lab"))
+
+NODE = "srv712695"
+DEVICE = "cni0"
+CHECK = (f"  - {{ name: bench, kind: link, for: [{NODE}], device: {DEVICE}, mtu: 1500, "
+         "severity: warning }\n")
+DEBOUNCE_MS = 50  # agent/core/schedule.h DEBOUNCE_QUIET_MS
+PAUSE_S = 0.4
+SCRAPE_S = 15
+PYTHON = [sys.executable, "-IS", HERE / "inside.py"]
+
+
+# -- from the kernel to the store ------------------------------------------------------------------
+
+def floor_ms(fleet):
+    """What an event cannot be faster than: the debounce, one walk of the kernel's tables, one way
+    to the controller and back, and one commit there."""
+    node, controller = fleet.lab[NODE], fleet.controller
+    walk = statistics.median(float(line.split()[0]) for line in
+                             node.run([BIN / "bench_snapshot"]).stdout.splitlines())
+    travel = float(node.run([*PYTHON, "connect", controller.address, "7430"]).stdout) / 1000
+    commit = float(controller.run([*PYTHON, "commit", "/var/lib/oceanid/controller"]).stdout) / 1000
+    return DEBOUNCE_MS + walk + travel + commit
+
+
+def kept(fleet):
+    """(event, kept) in microseconds of the time of day, as the controller's debug log has them."""
+    log = fleet.controller.unit("oceanid-controller").process.output()
+    found = re.findall(rf"{NODE}: \d+ verdicts of the event at (\d+) us are kept (\d+) us later", log)
+    return [(int(event), int(event) + int(later)) for event, later in found]
+
+
+def bench_event(fleet, rounds):
+    """The MTU of a device changes; its check's verdict follows. All hosts of the lab have the same
+    clock, so that times of node and controller may be subtracted."""
+    changes = list(map(int, fleet.lab[NODE].run(
+        [*PYTHON, "toggle", DEVICE, rounds, PAUSE_S], timeout=rounds * 2 + 30).stdout.split()))
+    stored = kept(fleet)
+    took, hints = [], []
+    for change in changes:
+        mine = [(event, at) for event, at in stored if change <= event < change + PAUSE_S * 0.9e6]
+        if mine:
+            hints.append((mine[0][0] - change) / 1000)
+            took.append((mine[0][1] - change) / 1000)
+    if len(took) < rounds * 0.9:
+        raise RuntimeError(f"{len(took)} of {rounds} events came to the controller in {PAUSE_S} s")
+    show("kernel event -> verdict stored",
+         f"p50 {statistics.median(took):.0f}, p99 {percentile(took, 0.99):.0f} ms of {len(took)}",
+         f"{DEBOUNCE_MS} ms debounce, walk, way, commit: {floor_ms(fleet):.0f} ms; heard after "
+         f"{statistics.median(hints):.1f} ms", "p99 <= 150 ms")
+
+
+# -- at rest ---------------------------------------------------------------------------------------
+
+def status(pid, key):
+    return int(re.search(rf"^{key}:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(),
+                         re.MULTILINE).group(1))
+
+
+def usage(pid):
+    """(seconds on a CPU of all threads, also those that ended; wake-ups of those that are there)"""
+    cpu_clock = (~pid << 3) | 2  # as clock_getcpuclockid(3) makes it
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return time.clock_gettime(cpu_clock), sum(
+        status(f"{pid}/task/{task.name}", "voluntary_ctxt_switches") for task in tasks)
+
+
+def rates(pids, seconds):
+    """{pid: (percent of one CPU, wake-ups a second)} over so many seconds."""
+    before = {pid: usage(pid) for pid in pids}
+    started = time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - started
+    after = {pid: usage(pid) for pid in pids}
+    return {pid: ((after[pid][0] - before[pid][0]) / took * 100,
+                  (after[pid][1] - before[pid][1]) / took) for pid in pids}
+
+
+def libraries(program):
+    """The paths of the shared libraries that a program loads."""
+    done = subprocess.run(["ldd", BIN / program], check=True, text=True, stdout=subprocess.PIPE)
+    return re.findall(r"=> (/\S+)", done.stdout)
+
+
+def floor_resident(program):
+    """KiB resident of a process that loads the program's libraries and does nothing."""
+    with subprocess.Popen([BIN / "bench_floor", *libraries(program)], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError(f"the libraries of {program} cannot be loaded")
+        resident = status(process.pid, "VmRSS")
+        process.stdin.close()
+    return resident
+
+
+def bench_weight(fleet, seconds):
+    """The exporter is scraped meanwhile, as it is where it is in use; the agent does its checks."""
+    node = fleet.lab[NODE]
+    pids = {program: node.unit(program).process.pid
+            for program in ("oceanid-agent", "oceanid-guard")}
+    exporter = node.popen(["/usr/bin/prometheus-node-exporter",
+                           "--web.listen-address=127.0.0.1:9100"])
+    url = "http://127.0.0.1:9100/metrics"
+    while not node.listens(9100):
+        if not exporter.alive():
+            raise RuntimeError(f"prometheus-node-exporter ended: {exporter.output()[-300:]}")
+    scraper = node.popen([*PYTHON, "get", url, str(SCRAPE_S)], name="scraper")
+    pids["prometheus-node-exporter"] = exporter.pid
+    used = rates(pids.values(), seconds)
+    other = pids.pop("prometheus-node-exporter")
+    for program, pid in pids.items():
+        show(f"RSS {program}", f"{status(pid, 'VmRSS')} KiB, {status(pid, 'RssAnon')} of its own",
+             f"its libraries alone {floor_resident(program)}, prometheus-node-exporter "
+             f"{status(other, 'VmRSS')} KiB")
+        show(f"idle CPU {program}", "{:.2f} %, {:.1f} wake-ups/s".format(*used[pid]),
+             "prometheus-node-exporter {:.2f} %, {:.1f} wake-ups/s".format(*used[other]))
+    node.kill(scraper)
+    node.kill(exporter)
+
+
+# --------------------------------------------------------------------------------------------------
+
+def bench_fleet(long):
+    from lab import Lab, fleet as fleets  # pylint: disable=import-outside-toplevel
+    fleets.CONTROLLER = fleets.CONTROLLER.replace("log: info", "log: debug")
+    with Lab.build(tailnet="standin") as lab:
+        fleet = fleets.Fleet(lab)
+        fleet.text = fleets.FLEET.replace("checks:\n", f"checks:\n{CHECK}")
+        fleet.install()
+        bench_event(fleet, 500 if long else 60)
+        bench_weight(fleet, 120 if long else 30)
