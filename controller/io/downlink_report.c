@@ -62,6 +62,15 @@ static bool keep_verdicts(struct downlink *downlink, struct fleet_member *member
     return desk_commit(desk);
 }
 
+/* How long it took from the kernel's first word at the node to here; both clocks are in it. */
+static void say_age(const struct fleet_member *member, const struct session_request *asked)
+{
+    if (asked->event_at_us != 0)
+        log_debug("%s: %u verdicts of the event at %lld us are kept %lld us later", member->name,
+                  asked->verdicts_count, (long long)asked->event_at_us,
+                  (long long)(clock_unix_us() - asked->event_at_us));
+}
+
 static void take_verdicts(struct downlink *downlink, struct fleet_member *member,
                           const struct session_request *asked)
 {
@@ -84,6 +93,7 @@ static void take_verdicts(struct downlink *downlink, struct fleet_member *member
     }
     if (!keep_verdicts(downlink, member, asked))
         return;
+    say_age(member, asked);
     for (uint32_t i = 0; i < asked->verdicts_count; i++) {
         if (failing[i])
             lead_take_failing(downlink->lead, member->name, &asked->verdicts[i]);
