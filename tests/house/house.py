@@ -1,6 +1,6 @@
 """house: the rules of the house that a machine can hold.
 
-usage: house.py purity BUILD | headers | format | guard-has-no-nng BUILD | sizes
+usage: house.py RULE BUILD; a rule that cannot be judged here says "skipped: why" and ends in 77
 """
 import pathlib
 import re
@@ -25,6 +25,13 @@ PURE_SYMBOLS = re.compile(
     r"|__(v?snprintf|mem\w+|str\w+)_chk|__isoc\d+_(sscanf|strto\w+)"
     r"|__(asan|ubsan|tsan|sanitizer|san)\w*|_GLOBAL_OFFSET_TABLE_|__cxa_\w+|__start_asan_globals"
     r"|__stop_asan_globals|__sancov\w*)$")
+
+
+PROGRAMS = ["oceanid-agent", "oceanid-controller", "oceanid-guard", "oceanid-rollback", "oceanidctl"]
+
+
+class Skip(Exception):
+    """Why a rule cannot be judged here, and what would make it judged."""
 
 
 def tracked(*suffixes):
@@ -52,9 +59,9 @@ def check_includes():
 
 
 def check_symbols(build):
-    archives = [path for name in PURE_ARCHIVES for path in pathlib.Path(build).rglob(name)]
-    if not archives:
-        yield f"no pure library below {build}: nothing was checked"
+    archives = sorted(pathlib.Path(build).rglob("lib*_core.a"))
+    for name in set(PURE_ARCHIVES) - {archive.name for archive in archives}:
+        yield f"no {name} below {build}: build it first"
     defined, wanted = set(), {}
     for archive in archives:
         lines = subprocess.run(["nm", "-A", str(archive)], capture_output=True, text=True,
@@ -70,12 +77,12 @@ def check_symbols(build):
             yield f"{where} calls {symbol}: pure code takes facts and time as arguments"
 
 
-def check_headers():
+def check_headers(build):
     for name in tracked(".h"):
         if name.startswith("tests/"):
             continue
         done = subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-                               "-fsyntax-only", "-I", str(ROOT), "-x", "c", "-"],
+                               "-fsyntax-only", "-I", str(ROOT), "-isystem", str(build), "-x", "c", "-"],
                               input=f'#include "{name}"\n', capture_output=True, text=True, check=False)
         if done.returncode != 0:
             yield f"{name} does not compile alone:\n{done.stderr}"
@@ -101,6 +108,52 @@ def check_guard(build):
                     yield f"{program} links nng: {line.strip()}; the guard has no network transport"
 
 
+def undefined_symbols(path):
+    """What a program takes from shared libraries, without versions."""
+    text = subprocess.run(["nm", "-D", "--undefined-only", str(path)], capture_output=True,
+                          text=True, check=True).stdout
+    return {line.split()[-1].split("@")[0] for line in text.split("\n") if line}
+
+
+def check_no_shell(build):
+    """Who parses foreign bytes starts no programs; oceanid-rollback starts itself, by execl."""
+    for program in ("oceanid-agent", "oceanid-controller", "oceanid-guard", "oceanid-rollback"):
+        allowed = {"execl"} if program == "oceanid-rollback" else set()
+        for symbol in sorted(undefined_symbols(pathlib.Path(build) / "bin" / program) - allowed):
+            if re.match(r"(system|popen|f?exec(l|v|ve|lp|vp|le|vpe|veat)?|posix_spawnp?)$", symbol):
+                yield f"{program} calls {symbol}: it starts no programs"
+
+
+def is_hardened(build):
+    cache = pathlib.Path(build) / "CMakeCache.txt"
+    return cache.exists() and "-D_FORTIFY_SOURCE" in cache.read_text()
+
+
+def check_hardened(build):
+    """The build itself if it is one of the release preset, else build/release."""
+    build = next((each for each in (build, ROOT / "build/release") if is_hardened(each)), None)
+    if build is None:
+        raise Skip("no build/release here; cmake --preset release && ninja -C build/release makes it")
+    for program in PROGRAMS:
+        path = pathlib.Path(build) / "bin" / program
+        if not path.exists():
+            yield f"{path} is not there: build it, or remove {build}"
+            continue
+        text = subprocess.run(["readelf", "-hldW", str(path)], capture_output=True, text=True,
+                              check=True).stdout
+        symbols = undefined_symbols(path)
+        for what, holds in {
+                "position independent (-pie)": re.search(r"FLAGS_1.*\bPIE\b", text),
+                "RELRO (-z relro)": "GNU_RELRO" in text,
+                "bound at start (-z now)": re.search(r"FLAGS_1.*\bNOW\b", text),
+                "a stack that is not executable": re.search(r"GNU_STACK.* RW +0x", text),
+                "stack protector": "__stack_chk_fail" in symbols,
+                "fortified (-D_FORTIFY_SOURCE)": any(re.match(r"__\w+_chk$", symbol)
+                                                     for symbol in symbols)}.items():
+            if not holds:
+                yield f"{path}: expected {what}, and it is not"
+
+
 def check_root():
     lines = len((ROOT / "CMakeLists.txt").read_text().split("\n")) - 1
     if lines >= 80:
@@ -112,16 +165,22 @@ def check_root():
 
 CHECKS = {
     "purity": lambda build: [*check_includes(), *check_symbols(build)],
-    "headers": lambda _build: check_headers(),
+    "headers": check_headers,
     "format": lambda _build: check_format(),
     "guard-has-no-nng": check_guard,
+    "no-shell": check_no_shell,
+    "hardened": check_hardened,
     "root": lambda _build: check_root(),
 }
 
 
 def main():
     name, build = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
-    complaints = list(CHECKS[name](build))
+    try:
+        complaints = list(CHECKS[name](build))
+    except Skip as why:
+        print(f"skipped: {why}")
+        return 77
     for line in complaints:
         print(line)
     return 1 if complaints else 0
