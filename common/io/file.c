@@ -82,11 +82,9 @@ static bool sync_directory_of(const char *path)
     bool done;
     int fd;
 
-    if (slash == NULL)
-        strcpy(directory, ".");
-    else
+    if (slash != NULL)
         slash[slash == directory ? 1 : 0] = '\0';
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(directory);
     done = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)

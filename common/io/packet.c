@@ -30,7 +30,7 @@ static bool set_path(const char *path, struct sockaddr_un *ret_address, struct e
 {
     *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) < sizeof(ret_address->sun_path)) {
-        strcpy(ret_address->sun_path, path);
+        memcpy(ret_address->sun_path, path, strlen(path) + 1);
         return true;
     }
     return err_set(err, ERR_LIMIT, "socket %s: accepted is a path of at most %zu characters", path,
@@ -286,7 +286,7 @@ static bool check_file(int file, size_t *ret_len, struct err *err)
 
 static bool read_file(int file, uint8_t **ret_data, size_t *ret_len, struct err *err)
 {
-    size_t len;
+    size_t len = 0;
     size_t done = 0;
     uint8_t *data;
 
@@ -327,7 +327,7 @@ static bool open_packet(struct received *packet, uint8_t **ret_data, size_t *ret
 bool packet_receive(int fd, uint8_t **ret_data, size_t *ret_len, struct err *err)
 {
     struct received packet = {NULL, 0, -1};
-    size_t len;
+    size_t len = 0;
     bool good = peek(fd, &len, err) && take_packet(fd, len, &packet, err) &&
                 open_packet(&packet, ret_data, ret_len, err);
 

@@ -139,9 +139,8 @@ static bool parse_ipv6(const char *text, uint8_t *bytes)
             return false;
         parser.len += 2;
         text = next;
-        if (*text == ':' && text[1] != ':' && *++text == '\0')
-            return false;
-        else if (*text != '\0' && *text != ':' && text == next)
+        if ((*text == ':' && text[1] != ':' && *++text == '\0') ||
+            (*text != '\0' && *text != ':' && text == next))
             return false;
     }
     return close_gap(&parser, bytes);

@@ -1,6 +1,7 @@
 /*
  * operation_tailscale: writes Tailscale prefs; what follows in the kernel is tailnet.c's.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "common/net/operation_kind.h"
@@ -56,6 +57,7 @@ static bool validate(const struct operation *operation, struct err *err)
 
 static const struct tailscale_peer *find_peer(const struct tailscale *tailscale, const char *id)
 {
+    assert(tailscale->peers_count == 0 || tailscale->peers != NULL);
     for (uint32_t i = 0; i < tailscale->peers_count; i++) {
         if (text_equal(tailscale->peers[i].id, id))
             return &tailscale->peers[i];

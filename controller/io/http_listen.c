@@ -91,7 +91,7 @@ int http_listen_tcp(const char *text, struct err *err)
     struct sockaddr_storage to;
     struct address address;
     const int on = 1;
-    uint16_t port;
+    uint16_t port = 0;
     socklen_t len;
     int fd;
 

@@ -79,6 +79,7 @@ static void make_leaf(const struct place *place, const char *ca_pem, struct pki_
     snprintf(name, sizeof(name), "%s.key", stem);
     join(place, name, ret_key);
     must(sign_key_save(key, ret_key, &err), &err);
+    request->key = NULL;
     sign_key_free(key);
 }
 

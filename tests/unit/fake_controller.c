@@ -197,7 +197,7 @@ static void on_request(void *context, uint32_t pipe, struct bytes bytes,
         welcome(fake, pipe, decoded, request);
     else if (kind == ASK_POLL)
         park(fake, pipe, decoded->id, request);
-    else
+    else if (kind == ASK_REPORT)
         acknowledge(fake, decoded, request);
     pthread_mutex_unlock(&fake->mutex);
     if (kind != ASK_REPORT) {

@@ -13,7 +13,7 @@
 #include "common/io/pki.h"
 
 struct identity { /* files, and who they belong to */
-    char ca[256], cert[256], key[256];
+    char ca[340], cert[340], key[340];
 };
 
 /* A certificate authority and the certificates that it issues. */
