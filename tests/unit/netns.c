@@ -20,8 +20,9 @@ bool netns_is_allowed(void)
 {
     if (geteuid() == 0 && unshare(CLONE_NEWNET) == 0)
         return true;
-    printf("skipped: needs root and network namespaces (%s)\n",
-           geteuid() != 0 ? "not root" : strerror(errno));
+    printf(
+        "skipped: needs root and network namespaces (%s); run it as root where unshare -n works\n",
+        geteuid() != 0 ? "not root" : strerror(errno));
     return false;
 }
 
