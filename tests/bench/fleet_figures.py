@@ -12,6 +12,7 @@ import time
 from figures import BIN, HERE, percentile, show
 
 sys.path.insert(0, str(HERE.parent / "lab"))
+from lab import Lab, fleet as fleets, wait_until  # noqa: E402
 
 NODE = "srv712695"
 DEVICE = "cni0"
@@ -58,8 +59,8 @@ def bench_event(fleet, rounds):
     if len(took) < rounds * 0.9:
         raise RuntimeError(f"{len(took)} of {rounds} events came to the controller in {PAUSE_S} s")
     show("kernel event -> verdict stored",
-         f"p50 {statistics.median(took):.0f}, p99 {percentile(took, 0.99):.0f} ms of {len(took)}",
-         f"{DEBOUNCE_MS} ms debounce, walk, way, commit: {floor_ms(fleet):.0f} ms; heard after "
+         f"p50 {statistics.median(took):.1f}, p99 {percentile(took, 0.99):.1f} ms of {len(took)}",
+         f"{DEBOUNCE_MS} ms debounce, walk, way, commit: {floor_ms(fleet):.1f} ms; heard after "
          f"{statistics.median(hints):.1f} ms", "p99 <= 150 ms")
 
 
@@ -96,12 +97,12 @@ def libraries(program):
 
 
 def floor_resident(program):
-    """KiB resident of a process that loads the program's libraries and does nothing."""
+    """KiB (resident, its own of it) of a process that loads the program's libraries and waits."""
     with subprocess.Popen([BIN / "bench_floor", *libraries(program)], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         if process.stdout.readline() != "ready\n":
             raise RuntimeError(f"the libraries of {program} cannot be loaded")
-        resident = status(process.pid, "VmRSS")
+        resident = status(process.pid, "VmRSS"), status(process.pid, "RssAnon")
         process.stdin.close()
     return resident
 
@@ -113,28 +114,36 @@ def bench_weight(fleet, seconds):
             for program in ("oceanid-agent", "oceanid-guard")}
     exporter = node.popen(["/usr/bin/prometheus-node-exporter",
                            "--web.listen-address=127.0.0.1:9100"])
-    url = "http://127.0.0.1:9100/metrics"
-    while not node.listens(9100):
-        if not exporter.alive():
-            raise RuntimeError(f"prometheus-node-exporter ended: {exporter.output()[-300:]}")
-    scraper = node.popen([*PYTHON, "get", url, str(SCRAPE_S)], name="scraper")
+    wait_until(lambda: node.listens(9100), 10, "prometheus-node-exporter to listen")
+    scraper = node.popen([*PYTHON, "get", "http://127.0.0.1:9100/metrics", str(SCRAPE_S)],
+                         name="scraper")
     pids["prometheus-node-exporter"] = exporter.pid
     used = rates(pids.values(), seconds)
     other = pids.pop("prometheus-node-exporter")
     for program, pid in pids.items():
-        show(f"RSS {program}", f"{status(pid, 'VmRSS')} KiB, {status(pid, 'RssAnon')} of its own",
-             f"its libraries alone {floor_resident(program)}, prometheus-node-exporter "
-             f"{status(other, 'VmRSS')} KiB")
+        show(f"RSS {program}", f"{status(pid, 'VmRSS')} KiB, {status(pid, 'RssAnon')} not shared",
+             "its libraries alone {} KiB, {}; node-exporter {}, {}".format(
+                 *floor_resident(program), status(other, "VmRSS"), status(other, "RssAnon")))
         show(f"idle CPU {program}", "{:.2f} %, {:.1f} wake-ups/s".format(*used[pid]),
-             "prometheus-node-exporter {:.2f} %, {:.1f} wake-ups/s".format(*used[other]))
+             "node-exporter {:.2f} %, {:.1f} wake-ups/s".format(*used[other]))
     node.kill(scraper)
     node.kill(exporter)
+
+
+# -- SSH -------------------------------------------------------------------------------------------
+
+def bench_ssh(fleet, count):
+    """From the witness outside to the node, as at rest and in a trial."""
+    office, address = fleet.lab["office"], fleet.lab[NODE].address
+    cpu, wall = map(float, office.run([BIN / "bench_ssh", address, count], timeout=120).stdout.split())
+    scan = float(office.run([*PYTHON, "keyscan", address, count], timeout=120).stdout)
+    show("CPU of one SSH probe, the witness's end", f"{cpu / 1000:.1f} ms ({wall / 1000:.1f} ms wall)",
+         f"ssh-keyscan, a process each {scan / 1000:.1f} ms")
 
 
 # --------------------------------------------------------------------------------------------------
 
 def bench_fleet(long):
-    from lab import Lab, fleet as fleets  # pylint: disable=import-outside-toplevel
     fleets.CONTROLLER = fleets.CONTROLLER.replace("log: info", "log: debug")
     with Lab.build(tailnet="standin") as lab:
         fleet = fleets.Fleet(lab)
@@ -142,3 +151,4 @@ def bench_fleet(long):
         fleet.install()
         bench_event(fleet, 500 if long else 60)
         bench_weight(fleet, 120 if long else 30)
+        bench_ssh(fleet, 200 if long else 20)

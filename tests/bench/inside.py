@@ -5,16 +5,19 @@
   inside.py connect ADDRESS PORT           microseconds of one TCP handshake; the median of 50
   inside.py commit FOLDER                  microseconds of one SQLite commit as the controller makes
                                            them for reports (WAL, synchronous NORMAL); median of 50
+  inside.py keyscan ADDRESS N              microseconds of CPU of one ssh-keyscan; the mean of N
   inside.py get URL EVERY_S                fetches URL for ever, as a scraper would
 """
 
 import fcntl
 import pathlib
 import random
+import resource
 import socket
 import sqlite3
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -64,6 +67,14 @@ def commit(folder):
         store.close()
 
 
+def keyscan(address, count):
+    for _ in range(int(count)):
+        subprocess.run(["ssh-keyscan", "-t", "ed25519", address], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print((used.ru_utime + used.ru_stime) / int(count) * 1e6)
+
+
 def get(url, every_s):
     while True:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -72,4 +83,6 @@ def get(url, every_s):
 
 
 if __name__ == "__main__":
-    {"toggle": toggle, "connect": connect, "commit": commit, "get": get}[sys.argv[1]](*sys.argv[2:])
+    subcommands = {"toggle": toggle, "connect": connect, "commit": commit, "keyscan": keyscan,
+                   "get": get}
+    subcommands[sys.argv[1]](*sys.argv[2:])
