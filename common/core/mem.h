@@ -10,10 +10,10 @@
 #include <stddef.h>
 
 /* Zeroed; the caller frees with free(). */
-void *mem_alloc(size_t count, size_t size);
+void *mem_alloc(size_t count, size_t size) __attribute__((returns_nonnull));
 
 /* Like realloc; new room is not zeroed. */
-void *mem_resize(void *old, size_t count, size_t size);
+void *mem_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
 
 /* Makes room for one more item in an array of *capacity items, by doubling. */
 void *mem_grow(void *items, size_t count, size_t *capacity, size_t size);

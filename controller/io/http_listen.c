@@ -89,7 +89,7 @@ static socklen_t fill(const struct address *address, uint16_t port, struct socka
 int http_listen_tcp(const char *text, struct err *err)
 {
     struct sockaddr_storage to;
-    struct address address;
+    struct address address = {.family = FAMILY_NONE};
     const int on = 1;
     uint16_t port = 0;
     socklen_t len;
