@@ -83,26 +83,19 @@ static void tell(struct side *side, const char *text)
     side->count++;
 }
 
-/* The first route of the other side whose key is not smaller. */
-static size_t lower_bound(const struct snapshot *snapshot, const struct route *route)
+/* Both sides are sorted: the search goes on where it was for the one before. */
+static size_t skip_smaller(const struct snapshot *snapshot, size_t from, const struct route *route)
 {
-    size_t low = 0;
-    size_t high = snapshot->routes_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (snapshot_compare_routes(&snapshot->routes[middle], route) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    while (from < snapshot->routes_count &&
+           snapshot_compare_routes(&snapshot->routes[from], route) < 0)
+        from++;
+    return from;
 }
 
-static bool has_route(const struct snapshot *snapshot, const struct route *route)
+/* from: the first route whose key is not smaller. */
+static bool has_route(const struct snapshot *snapshot, size_t from, const struct route *route)
 {
-    for (size_t i = lower_bound(snapshot, route); i < snapshot->routes_count; i++) {
+    for (size_t i = from; i < snapshot->routes_count; i++) {
         if (snapshot_compare_routes(&snapshot->routes[i], route) != 0)
             return false;
         if (render_same_route(&snapshot->routes[i], route))
@@ -113,12 +106,15 @@ static bool has_route(const struct snapshot *snapshot, const struct route *route
 
 static void tell_routes(struct side *side)
 {
+    size_t at = 0;
+
     for (size_t i = 0; i < side->one->routes_count; i++) {
         const struct route *route = &side->one->routes[i];
         char line[SENTENCE_SIZE];
         struct text out = TEXT_IN(line);
 
-        if (route->clone || has_route(side->other, route))
+        at = skip_smaller(side->other, at, route);
+        if (route->clone || has_route(side->other, at, route))
             continue;
         line[0] = '\0';
         render_route(route, side->one, &out);
