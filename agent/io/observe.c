@@ -3,6 +3,7 @@
  */
 #include "agent/io/observe.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@
 #include "common/net/render.h"
 
 #include <systemd/sd-daemon.h>
+
+/* Any worker may make a dump. With an arena each, all of them would keep the memory of one. */
+enum { ARENAS_MAX = 2 };
 
 /* One dump in a worker. */
 struct dump {
@@ -292,6 +296,7 @@ struct observer *observer_new(const struct observer_options *options)
 {
     struct observer *observer = mem_alloc(1, sizeof(*observer));
 
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
     observer->options = *options;
     debounce_init(&observer->kernel);
     debounce_init(&observer->bus);
