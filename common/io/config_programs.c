@@ -216,7 +216,7 @@ bool config_read_controller(const char *path, struct controller_config *ret_conf
 
     *config = (struct controller_config){.state = "/var/lib/oceanid/controller",
                                          .fleet = "/etc/oceanid/fleet.yaml",
-                                         .socket = "/run/oceanid/controller.sock",
+                                         .socket = "/run/oceanid-controller/controller.sock",
                                          .agents = "tls+tcp://0.0.0.0:7430",
                                          .https = "0.0.0.0:7431",
                                          .log = "info"};

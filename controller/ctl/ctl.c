@@ -13,7 +13,7 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/rescue.h"
 
-static const char *const LOCAL_SOCKET = "/run/oceanid/controller.sock";
+static const char *const LOCAL_SOCKET = "/run/oceanid-controller/controller.sock";
 
 static bool find_pki(struct ctl *ctl, const struct arguments *arguments, struct err *err)
 {

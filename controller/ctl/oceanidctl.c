@@ -94,7 +94,8 @@ static void print_all(FILE *to)
     for (int i = 0; i < COMMANDS_COUNT; i++)
         fprintf(to, "  %-20s %s\n", commands[i].name, commands[i].help);
     fprintf(to,
-            "\nURL: unix:/run/oceanid/controller.sock or https://HOST:7431 ($OCEANID_CONTROLLER).\n"
+            "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
+            "($OCEANID_CONTROLLER).\n"
             "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
             "Exit: 0 done and verified, 1 a check or gate says no or it ended reverted, 2 usage,\n"
             "3 controller not reachable, 4 not allowed, 5 done but something is still open.\n");

@@ -1,4 +1,7 @@
-"""conftest: stages the installed tree once, and gives each test a machine that has booted it."""
+"""conftest: makes the packages and an image with them once; lends a booted machine to each test.
+
+Most tests share one machine. A test that fails takes it along: the next one gets another.
+"""
 
 import os
 import pathlib
@@ -9,10 +12,21 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from machine import Machine, REPO  # noqa: E402
+from machine import Machine, REPO, mount_disk  # noqa: E402
 
-USERS = (("oceanid-agent", 64001), ("oceanid-controller", 64002))
 STATE = "/var/lib/oceanid/guard"
+PACKAGES = ("oceanid-agent", "oceanid-controller", "oceanid-ctl")
+
+# An overlay of this machine, without a running systemd: what an image builder sees.
+INSTALL = r"""
+set -e
+mount --make-rprivate /
+mount -t overlay overlay -o "lowerdir=/,upperdir=$DISK/upper,workdir=$DISK/work" "$DISK/root"
+mount --rbind /dev "$DISK/root/dev"
+mount -t tmpfs tmpfs "$DISK/root/tmp"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$DISK/root" \
+    sh -c "dpkg --no-triggers -i /root/packages/*.deb"
+"""
 
 
 @pytest.fixture(scope="session")
@@ -21,69 +35,98 @@ def build():
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory, build):
-    """What `cmake --install --prefix /usr` puts on a disk, with the users that sysusers makes."""
-    folder = tmp_path_factory.mktemp("stage")
-    folder.chmod(0o755)
-    subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr"], check=True,
-                   env=dict(os.environ, DESTDIR=str(folder)), stdout=subprocess.DEVNULL)
-    merge_usr(folder)
-    add_users(folder)
-    for path in ("etc/oceanid", "var/lib/oceanid"):
-        (folder / path).mkdir(parents=True, exist_ok=True)
-    return folder
+def packages(tmp_path_factory, build):
+    """The three packages, by name."""
+    folder = tmp_path_factory.mktemp("packages")
+    done = subprocess.run(["cpack", "-G", "DEB", "--config", str(build / "CPackConfig.cmake"),
+                           "-B", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: next(folder.glob(f"{name}_*.deb")) for name in PACKAGES}
 
 
-def merge_usr(folder):
-    """Units lie in /usr/lib/systemd on a merged-/usr system; /lib is a link there."""
-    for name in ("lib", "bin", "sbin"):
-        if (folder / name).is_dir():
-            subprocess.run(["cp", "-a", f"{folder / name}/.", str(folder / "usr" / name)],
-                           check=True)
-            subprocess.run(["rm", "-r", str(folder / name)], check=True)
+@pytest.fixture(scope="session")
+def image(tmp_path_factory, build, packages):
+    """An upper folder on which the packages are installed, and what the driver of trials needs."""
+    disk = tmp_path_factory.mktemp("image") / "disk"
+    mount_disk(disk)
+    upper = disk / "upper"
+    for path in (upper / "root/packages", disk / "work", disk / "root"):
+        path.mkdir(parents=True)
+    upper.chmod(0o755)  # it is "/" inside, for every user
+    for package in packages.values():
+        subprocess.run(["cp", str(package), str(upper / "root/packages")], check=True)
+    try:
+        done = subprocess.run(["unshare", "-mn", "sh", "-c", INSTALL], capture_output=True,
+                              text=True, env=dict(os.environ, DISK=str(disk)), check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        add_keys(upper, build / "bin/drive")
+        yield upper
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def add_users(folder):
-    etc = folder / "etc"
-    etc.mkdir(exist_ok=True)
-    for name, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/usr/sbin/nologin\n"),
-                       ("group", "{0}:x:{1}:\n")):
-        text = (pathlib.Path("/etc") / name).read_text()
-        text += "".join(line.format(*user) for user in USERS if f"\n{user[0]}:" not in text)
-        (etc / name).write_text(text)
+def add_keys(upper, drive):
+    """A trust root and keys of the guard, an approver and witnesses."""
+    (upper / "root/keys").mkdir()
+    (upper / STATE[1:]).mkdir(mode=0o700)
+    subprocess.run([str(drive), "init", str(upper / "root/keys"), str(upper / STATE[1:]),
+                    str(upper / "etc/oceanid/trust.yaml")], check=True)
+    subprocess.run(["cp", str(drive), str(upper / "usr/bin/drive")], check=True)
+
+
+class Lender:
+    """Holds the machine that tests share; makes it when it is not there or does not run."""
+
+    def __init__(self, folder_of, image):
+        self.folder_of = folder_of
+        self.image = image
+        self.machine = None
+
+    def lend(self):
+        if self.machine is None:
+            self.machine = Machine(self.folder_of(), self.image)
+        if self.machine.pid is None:
+            self.machine.boot()
+            self.machine.raise_uplink()
+        return self.machine
+
+    def drop(self):
+        if self.machine is not None:
+            self.machine.remove()
+        self.machine = None
+
+
+@pytest.fixture(scope="session")
+def lender(tmp_path_factory, image):
+    made = Lender(lambda: tmp_path_factory.mktemp("machine") / "disk", image)
+    yield made
+    made.drop()
 
 
 @pytest.fixture
-def machine(tmp_path, stage, build):
-    """Booted, with a trust root and keys, an uplink eth0, and the guard running."""
-    booted = Machine(tmp_path / "disk", stage)
-    booted.drive = build / "bin/drive"
+def machine(lender, request):
+    """Booted, with an uplink eth0 and the guard running; shared with other tests."""
     try:
-        prepare_disk(booted)
+        yield lender.lend()
+    finally:
+        if getattr(request.node, "went_well", False) is False:
+            lender.drop()
+
+
+@pytest.fixture
+def own_machine(tmp_path, image):
+    """One that nobody else uses: its packages may be taken away."""
+    booted = Machine(tmp_path / "disk", image)
+    try:
         booted.boot()
-        raise_uplink(booted)
+        booted.raise_uplink()
         yield booted
     finally:
         booted.remove()
 
 
-def prepare_disk(booted):
-    upper = booted.disk / "upper"
-    for path in ("root/keys", STATE[1:], "etc/oceanid"):
-        (upper / path).mkdir(parents=True, exist_ok=True)
-    (upper / STATE[1:]).chmod(0o700)
-    subprocess.run([str(booted.drive), "init", str(upper / "root/keys"), str(upper / STATE[1:]),
-                    str(upper / "etc/oceanid/trust.yaml")], check=True)
-    subprocess.run(["cp", str(booted.drive), str(upper / "usr/bin/drive")], check=True)
-    wants = upper / "etc/systemd/system"
-    for unit, target in (("oceanid-guard.service", "multi-user.target.wants"),
-                         ("oceanid-rollback-boot.service", "sysinit.target.wants")):
-        (wants / target).mkdir(parents=True, exist_ok=True)
-        (wants / target / unit).symlink_to(f"/usr/lib/systemd/system/{unit}")
-
-
-def raise_uplink(booted):
-    booted.ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0")
-    booted.ip("link", "set", "far0", "up")
-    booted.ip("link", "set", "eth0", "up")
-    booted.ip("address", "add", "203.0.113.10/24", "dev", "eth0")
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.went_well = outcome.get_result().passed

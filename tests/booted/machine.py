@@ -1,12 +1,11 @@
 """machine: a real systemd as PID 1, in namespaces, on an overlay of this machine's own files.
 
-The installed programs and units lie on top; what a "disk" keeps over a reboot is the overlay's
-upper folder. It has no way out: its network namespace is its own.
+The installed packages lie on top; what a "disk" keeps over a reboot is the overlay's upper folder.
+It has no way out: its network namespace is its own. It ends when the tests end.
 """
 
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import time
@@ -57,35 +56,37 @@ def select_a_moment():
     signal.sigtimedwait([], 0.05)
 
 
-class Machine:
-    """folder is the machine's own; stage is a DESTDIR tree of `cmake --install`."""
+def mount_disk(folder):
+    """A disk is a tmpfs: an overlay cannot lie on every file system."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], check=True)
 
-    def __init__(self, folder, stage):
+
+class Machine:
+    """folder is the machine's own; image is an upper folder with everything installed."""
+
+    def __init__(self, folder, image):
         self.disk = pathlib.Path(folder)
-        self.stage = pathlib.Path(stage)
         self.process = None
         self.pid = None
-        self._mount()
-        shutil.copytree(self.stage, self.disk / "upper", symlinks=True)
-        (self.disk / "upper").chmod(0o755)  # it is "/" inside, for every user
+        self.trials = 0  # the sequence that approvers count
+        self.ends = []  # receipts of ended trials, which the next approval has to name
+        mount_disk(self.disk)
+        subprocess.run(["cp", "-a", str(image), str(self.disk / "upper")], check=True)
         upper = self.disk / "upper/etc/systemd/system"
-        upper.mkdir(parents=True, exist_ok=True)
         for unit in MASKED:
-            (upper / unit).symlink_to("/dev/null")
+            if not (upper / unit).is_symlink():
+                (upper / unit).symlink_to("/dev/null")
         (self.disk / "upper/etc/machine-id").write_text(uuid.uuid4().hex + "\n")
         (self.disk / "upper/etc/fstab").write_text("")
-
-    def _mount(self):
-        """The disk is a tmpfs: an overlay cannot lie on every file system."""
-        self.disk.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(self.disk)], check=True)
 
     # -- power --------------------------------------------------------------------------------
 
     def boot(self):
         environment = dict(os.environ, DISK=str(self.disk), BOOT_ID=str(uuid.uuid4()))
         log = open(self.disk / "console.log", "ab")
-        self.process = subprocess.Popen(["unshare", "-mpfnuiC", "bash", "-c", BOOT],
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare",
+                                         "--kill-child", "-mpfnuiC", "bash", "-c", BOOT],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         log.close()
@@ -112,9 +113,12 @@ class Machine:
         self.process.wait(20)
         self.pid = None
 
-    def reboot(self):
-        self.power_off()
-        self.boot()
+    def raise_uplink(self):
+        """A cable to nowhere: eth0 with a public address."""
+        self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0")
+        self.ip("link", "set", "far0", "up")
+        self.ip("link", "set", "eth0", "up")
+        self.ip("address", "add", "203.0.113.10/24", "dev", "eth0")
 
     def remove(self):
         self.power_off()
@@ -122,9 +126,13 @@ class Machine:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def run(self, argv, check=True, timeout=60, input=None):
-        argv = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
+    def inside(self, argv):
+        """The same command, run inside."""
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
                 *map(str, argv)]
+
+    def run(self, argv, check=True, timeout=60, input=None):
+        argv = self.inside(argv)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=input,
                               check=False)
         if check and done.returncode != 0:
@@ -140,6 +148,15 @@ class Machine:
     def property(self, unit, name):
         return self.systemctl("show", "-p", name, "--value", unit)
 
+    def is_active(self, unit):
+        return self.property(unit, "ActiveState") == "active"
+
+    def wait_active(self, unit, seconds=20):
+        try:
+            wait_until(lambda: self.is_active(unit), seconds, f"{unit} to be active")
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.journal(unit)[-2000:]}") from None
+
     def main_pid(self, unit):
         """The main process's pid as seen inside."""
         return int(self.property(unit, "MainPID"))
@@ -152,3 +169,8 @@ class Machine:
 
     def path(self, inside):
         return pathlib.Path(f"/proc/{self.pid}/root{inside}")
+
+    def write(self, inside, text):
+        self.path(inside).parent.mkdir(parents=True, exist_ok=True)
+        self.path(inside).write_text(text)
+        self.path(inside).chmod(0o644)

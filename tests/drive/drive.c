@@ -17,6 +17,7 @@ static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
+    "                   [lifts=RECEIPT,...]\n"
     "                   [exit-node=STABLE-ID address=ADDRESS]\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
@@ -109,6 +110,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->device = word + strlen("device=");
     else if (text_equal(word, "failing=1"))
         options->failing = true;
+    else if (text_starts(word, "lifts="))
+        options->lifts = word + strlen("lifts=");
     else if (text_starts(word, "exit-node="))
         options->exit_node = word + strlen("exit-node=");
     else if (text_starts(word, "address="))
@@ -130,7 +133,8 @@ static int trial(int argc, char **argv, struct err *err)
                                     .soak_s = 3,
                                     .lease_s = 10,
                                     .sequence = 1,
-                                    .answers_max = 1000};
+                                    .answers_max = 1000,
+                                    .lifts = ""};
     struct drive_keys keys = {0};
     int code = 2;
 

@@ -161,14 +161,32 @@ static bool send_request(struct drive *drive, const struct guard_request *reques
     return packet_send(drive->fd, wire_lend(&encoded), err);
 }
 
+static void fill_lifts(struct approval *approval, const char *lifts)
+{
+    const size_t digits = 2 * HASH_SIZE;
+    char hex[2 * HASH_SIZE + 1];
+
+    for (; strlen(lifts) >= digits && approval->lifts_count < LIFTS_MAX; lifts += digits + 1) {
+        memcpy(hex, lifts, digits);
+        hex[digits] = '\0';
+        if (!bytes_parse_hex(hex, approval->lifts[approval->lifts_count].receipt.bytes, HASH_SIZE))
+            return;
+        approval->lifts_count++;
+        if (lifts[digits] == '\0')
+            return;
+    }
+}
+
 static bool send_prepare(struct drive *drive, struct err *err)
 {
     struct approval approval = {.attempt = {drive->body, drive->options->sequence},
                                 .not_after = clock_unix() + 3600};
     struct guard_request request = {.kind = GUARD_PREPARE};
-    AUTO_WIRE struct wire_bytes unsigned_approval = wire_encode_approval(&approval);
+    AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
     bool sent;
 
+    fill_lifts(&approval, drive->options->lifts);
+    unsigned_approval = wire_encode_approval(&approval);
     request.body = drive->manifest; /* lent */
     request.envelope = wire_sign_approval(wire_lend(&unsigned_approval), drive->keys->approver);
     sent = send_request(drive, &request, err);

@@ -145,7 +145,7 @@ static void test_controller(void **state)
     assert_string_equal(config.fleet, "/etc/oceanid/fleet.yaml");
     assert_string_equal(config.agents, "tls+tcp://0.0.0.0:7430");
     assert_string_equal(config.https, "");
-    assert_string_equal(config.socket, "/run/oceanid/controller.sock");
+    assert_string_equal(config.socket, "/run/oceanid-controller/controller.sock");
     assert_int_equal(config.roles_count, 3);
     assert_string_equal(config.roles[1].user, "1000");
     assert_string_equal(config.roles[1].role, "viewer");
