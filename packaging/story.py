@@ -5,7 +5,6 @@ a step that does not behave ends the story with exit code 1 and its name.
 import argparse
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -155,6 +154,7 @@ class Story:
 
     def drill(self, name):
         """A harmless change on trial on styx."""
+        wait_until(self.fleet.settled, 60, "the fleet to be healthy")
         self.start(name, changes.HARMLESS)
         self.fleet.wait_state(STYX, "on trial")
         self.expect("198.18.255.0/24" in self.styx.ip("route"), "the drill's route", "none")
@@ -239,14 +239,14 @@ class Story:
 def choose_tailnet(wanted_real):
     """"real" or "standin"; exits with 2 when the real one was asked for and cannot be had."""
     if wanted_real:
-        if not shutil.which("go") and not tailnet_real.available():
-            print("quickstart: --real-tailscale expected tailscaled and headscale on PATH, or Go to "
-                  "build them; observed neither. Install Go, or run without the option.",
+        tailnet_real.build_missing()
+        lack = tailnet_real.missing()
+        if lack:
+            print(f"quickstart: --real-tailscale: {lack}; or run without the option",
                   file=sys.stderr)
             sys.exit(2)
-        tailnet_real.build()
         return "real"
-    return "real" if tailnet_real.available() else "standin"
+    return "standin" if tailnet_real.missing() else "real"
 
 
 def clean():

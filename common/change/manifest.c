@@ -102,6 +102,24 @@ int manifest_stage_of(const struct manifest *manifest, const char *node)
     return -1;
 }
 
+bool manifest_plan_object(const struct manifest_plan *plan, uint32_t i, char *ret_object,
+                          size_t size)
+{
+    struct text text;
+
+    text_init(&text, ret_object, size);
+    operation_object(&plan->operations[i], &text);
+    for (uint32_t earlier = 0; earlier < i; earlier++) {
+        char object[96] = "";
+        struct text other = TEXT_IN(object);
+
+        operation_object(&plan->operations[earlier], &other);
+        if (text_equal(object, ret_object))
+            return false;
+    }
+    return true;
+}
+
 unsigned manifest_trial_max_s(const struct manifest *manifest)
 {
     return manifest->apply_s + manifest->settle_s + manifest->soak_s + 2 * manifest->lease_s +

@@ -284,13 +284,13 @@ static void judge_quarantine(const struct gates_inputs *inputs, const struct man
                              struct gate_answer *answer)
 {
     for (uint32_t i = 0; i < plan->operations_count; i++) {
-        char object[HOLD_OBJECT_SIZE] = "";
-        struct text text = TEXT_IN(object);
+        char object[HOLD_OBJECT_SIZE];
         const struct hold *hold;
         struct gate_evidence *evidence;
         char hex[2 * HASH_SIZE + 1];
 
-        operation_object(&plan->operations[i], &text);
+        if (!manifest_plan_object(plan, i, object, sizeof(object)))
+            continue;
         hold = holds_find_quarantine(inputs->holds, plan->node, object, inputs->approval);
         if (hold == NULL)
             continue;

@@ -89,7 +89,16 @@ json_t *json_checks(const struct desk *desk)
     return list;
 }
 
-static json_t *reaches(const struct fleet_member *member)
+/* Nobody is said not to reach an address that is not meant for him. */
+static bool may_reach(const struct desk *desk, const struct fleet_member *member,
+                      const char *target)
+{
+    const struct fleet_node *node = fleet_file_find(desk->file, target);
+
+    return node != NULL && fleet_in_audience(member, node->ssh.audience);
+}
+
+static json_t *reaches(const struct desk *desk, const struct fleet_member *member)
 {
     json_t *list = json_array();
 
@@ -99,7 +108,7 @@ static json_t *reaches(const struct fleet_member *member)
         struct verdict verdict;
         json_t *look;
 
-        if (target == NULL)
+        if (target == NULL || !may_reach(desk, member, target))
             continue;
         fleet_age(member, known, clock_now(), &verdict);
         look = json_object();
@@ -203,7 +212,7 @@ json_t *json_node(const struct desk *desk, const struct lead *lead,
     set_text(object, "state", state_of(lead, member));
     json_object_set_new(object, "generations", generations(member));
     json_object_set_new(object, "trial", trial(lead, member));
-    json_object_set_new(object, "reaches", reaches(member));
+    json_object_set_new(object, "reaches", reaches(desk, member));
     set_text(object, "version", member->version);
     set_text(object, "boot_id", member->boot_id);
     if (in_full)

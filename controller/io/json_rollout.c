@@ -90,11 +90,10 @@ static json_t *quarantines(const struct gates_inputs *inputs)
         const struct manifest_plan *plan = &inputs->manifest->plans[p];
 
         for (uint32_t o = 0; o < plan->operations_count; o++) {
-            char object[HOLD_OBJECT_SIZE] = "";
-            struct text text = TEXT_IN(object);
+            char object[HOLD_OBJECT_SIZE];
 
-            operation_object(&plan->operations[o], &text);
-            add_quarantines(list, inputs, plan, object);
+            if (manifest_plan_object(plan, o, object, sizeof(object)))
+                add_quarantines(list, inputs, plan, object);
         }
     }
     return list;

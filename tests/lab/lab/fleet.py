@@ -22,7 +22,7 @@ state: /var/lib/oceanid/controller
 fleet: /etc/oceanid/fleet.yaml
 agents: tls+tcp://0.0.0.0:7430
 https: 0.0.0.0:7431
-socket: /run/oceanid/controller.sock
+socket: /run/oceanid-controller/controller.sock
 roles:
   unix: { root: operator }
 log: info
@@ -161,19 +161,27 @@ class Fleet:
     def nodes(self):
         return {node["name"]: node for node in self.json("nodes")["nodes"]}
 
+    @staticmethod
+    def witnesses_of(nodes, name):
+        """How many reach a node's SSH at rest."""
+        return sum(look["value"] == "pass" for node in nodes for look in node["reaches"]
+                   if look["node"] == name)
+
     def settled(self):
-        """True when all are connected and no critical check fails or is unknown."""
+        """True when all are connected, no critical check fails or is unknown, and each node's SSH
+        is reached by two."""
         done = self.ctl("nodes", "-o", "json", check=False)
         if done.returncode != 0:
             return False
         nodes = json.loads(done.stdout)["nodes"]
         names = {node["name"] for node in nodes if node["connected"] and node["health"] == "pass"}
-        return names >= {*topology.NODES, "office"}
+        return (names >= {*topology.NODES, "office"}
+                and all(self.witnesses_of(nodes, name) >= 2 for name in topology.NODES))
 
     def verdict(self, node, check):
         """pass, fail or unknown, as the controller has it now; asked on its own host's socket."""
         done = self.controller.run(
-            ["curl", "-s", "--unix-socket", "/run/oceanid/controller.sock",
+            ["curl", "-s", "--unix-socket", "/run/oceanid-controller/controller.sock",
              f"http://controller/v1/nodes/{node}"])
         found = [one["value"] for one in json.loads(done.stdout)["verdicts"]
                  if one["check"] == check]
