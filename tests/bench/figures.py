@@ -8,7 +8,7 @@ BIN = pathlib.Path(os.environ.get("OCEANID_BIN", HERE.parent.parent / "build/rel
 
 
 def show(what, value, beside="", goal=""):
-    print(f"{what:<44} {value:<38} {beside:<54} {goal}".rstrip(), flush=True)
+    print(f"{what:<45} {value:<38} {beside:<54} {goal}".rstrip(), flush=True)
 
 
 def percentile(values, share):
