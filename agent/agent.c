@@ -169,7 +169,6 @@ static void on_signal(uv_signal_t *signal, int number)
     (void)number;
     sd_notify(0, "STOPPING=1");
     witness_stop(agent.witness);
-    uplink_stop(agent.uplink);
     uv_stop(signal->loop);
 }
 

@@ -71,19 +71,6 @@ void inbox_init(struct inbox *inbox, uv_loop_t *loop, inbox_fn letter_fn, void *
     inbox->async.data = inbox;
 }
 
-void inbox_close(struct inbox *inbox)
-{
-    struct letter *letter = take_all(inbox);
-
-    while (letter != NULL) {
-        struct letter *next = letter->next;
-
-        free_letter(letter);
-        letter = next;
-    }
-    uv_close((uv_handle_t *)&inbox->async, NULL);
-}
-
 struct inbox_line *inbox_line_new(struct inbox *inbox, uint64_t session)
 {
     struct inbox_line *line = mem_alloc(1, sizeof(*line));

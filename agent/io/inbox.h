@@ -33,7 +33,6 @@ struct inbox {
 
 /* inbox must live as long as the process: threads write to it until they end. */
 void inbox_init(struct inbox *inbox, uv_loop_t *loop, inbox_fn letter_fn, void *context);
-void inbox_close(struct inbox *inbox); /* nothing is handed over any more */
 
 /* The contexts for link: of a client (freed by the caller after the client), and of one question
  * (freed with its answer). */

@@ -41,11 +41,36 @@ struct session *session_new(const struct session_options *options, mono_t now)
     return session;
 }
 
-void session_free(struct session *session)
+struct closing {
+    uv_work_t work;
+    struct link_client *client;
+    struct inbox_line *line; /* lives as long as the client may call */
+};
+
+static void close_client(uv_work_t *work)
 {
-    if (session->client != NULL)
-        link_client_free(session->client);
-    free(session->line);
+    struct closing *closing = work->data;
+
+    link_client_free(closing->client);
+}
+
+static void after_close(uv_work_t *work, int status)
+{
+    struct closing *closing = work->data;
+
+    (void)status; /* never cancelled */
+    free(closing->line);
+    free(closing);
+}
+
+void session_free(struct session *session, uv_loop_t *loop)
+{
+    struct closing *closing = mem_alloc(1, sizeof(*closing));
+
+    closing->client = session->client;
+    closing->line = session->line;
+    closing->work.data = closing;
+    uv_queue_work(loop, &closing->work, close_client, after_close);
     wire_bytes_done(&session->nonce);
     free(session);
 }

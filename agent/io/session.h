@@ -57,7 +57,9 @@ struct session_options {
 };
 /* Dials at once; state is SESSION_LOST if that cannot be. */
 struct session *session_new(const struct session_options *options, mono_t now);
-void session_free(struct session *session);
+/* The connection is closed in a worker of the loop's: nng may take its time over it, and
+ * statements, checks and the guard must not wait for that. */
+void session_free(struct session *session, uv_loop_t *loop);
 
 void session_connected(struct session *session, bool connected, mono_t now);
 

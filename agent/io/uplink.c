@@ -32,7 +32,6 @@ struct uplink {
     mono_t trial_until;
     uint64_t acknowledged;
     bool full_wanted; /* a hello was welcomed: everything is told again */
-    bool stopped;
 };
 
 static void go_on(struct uplink *uplink);
@@ -59,7 +58,7 @@ static void remove_at(struct uplink *uplink, uint32_t index)
     uplink->sessions_count--;
     memmove(&uplink->sessions[index], &uplink->sessions[index + 1],
             (uplink->sessions_count - index) * sizeof(uplink->sessions[0]));
-    session_free(session);
+    session_free(session, uplink->options.loop);
 }
 
 /* The oldest that is not the main one gives way. */
@@ -275,7 +274,7 @@ static void on_letter(void *context, const struct letter *letter)
     struct session *session = find(uplink, letter->session);
     mono_t now = clock_now();
 
-    if (session == NULL || uplink->stopped)
+    if (session == NULL)
         return;
     if (letter->kind == LETTER_CONNECTED || letter->kind == LETTER_DISCONNECTED)
         session_connected(session, letter->kind == LETTER_CONNECTED, now);
@@ -312,8 +311,6 @@ static void go_on(struct uplink *uplink)
     mono_t now = clock_now();
     mono_t next;
 
-    if (uplink->stopped)
-        return;
     look_at_clock(uplink, now);
     ask_main(uplink, now);
     next = uplink->dial_at;
@@ -329,8 +326,7 @@ static void go_on(struct uplink *uplink)
 
 void uplink_send(struct uplink *uplink)
 {
-    if (!uplink->stopped)
-        ask_main(uplink, clock_now());
+    ask_main(uplink, clock_now());
 }
 
 bool uplink_take_stack(struct uplink *uplink, const struct nonce *challenge, struct bytes envelope)
@@ -355,7 +351,7 @@ void uplink_dial_beside(struct uplink *uplink, struct wire_bytes report_bytes)
 
 void uplink_greet_again(struct uplink *uplink)
 {
-    if (uplink->main != NULL && !uplink->stopped)
+    if (uplink->main != NULL)
         session_greet_again(uplink->main, clock_now());
     go_on(uplink);
 }
@@ -376,13 +372,4 @@ struct uplink *uplink_new(const struct uplink_options *options)
     uplink->timer.data = uplink;
     go_on(uplink);
     return uplink;
-}
-
-void uplink_stop(struct uplink *uplink)
-{
-    uplink->stopped = true;
-    while (uplink->sessions_count > 0)
-        remove_at(uplink, uplink->sessions_count - 1);
-    inbox_close(&uplink->inbox);
-    uv_close((uv_handle_t *)&uplink->timer, NULL);
 }

@@ -21,7 +21,7 @@ struct uplink_calls {
     void (*heard)(void *context, bool alive, const char *why);
 };
 
-struct uplink; /* lives as long as the process, but for uplink_stop() */
+struct uplink; /* lives as long as the process */
 
 struct uplink_options {
     uv_loop_t *loop;
@@ -31,9 +31,6 @@ struct uplink_options {
     void *context;
 };
 struct uplink *uplink_new(const struct uplink_options *options);
-
-/* Ends all sessions; nothing is called any more. */
-void uplink_stop(struct uplink *uplink);
 
 /* The reporter has something new to say. */
 void uplink_send(struct uplink *uplink);

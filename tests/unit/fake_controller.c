@@ -259,22 +259,11 @@ void fake_controller_done(struct fake_controller *fake)
                                         "subject.key"};
     char path[PATH_SIZE];
 
-    link_server_free(fake->server);
-    for (uint32_t i = 0; i < fake->hellos_count; i++) {
-        wire_bytes_done(&fake->hellos[i].nonce);
-        wire_bytes_done(&fake->hellos[i].stack);
-    }
-    for (uint32_t i = 0; i < fake->reports_count; i++) {
-        session_request_done(fake->reports[i]);
-        free(fake->reports[i]);
-    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", fake->directory, names[i]);
         unlink(path);
     }
     rmdir(fake->directory);
-    identity_done(&fake->agent);
-    pthread_mutex_destroy(&fake->mutex);
 }
 
 bool fake_controller_command(struct fake_controller *fake, const struct session_reply *command)

@@ -40,6 +40,8 @@ struct fake_controller {
 
 /* Keys, certificates, and a server on a free port of loopback, which agent.controllers names. */
 void fake_controller_init(struct fake_controller *fake);
+/* Removes the files. The server ends with the process, as an agent's connections do: nng can hang
+ * when it is to close them (common/io/link_tls.h), which is for test_link to try. */
 void fake_controller_done(struct fake_controller *fake);
 
 /* Answers the parked poll (the newest) with this command. False if there is none. */
