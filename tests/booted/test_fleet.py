@@ -1,0 +1,161 @@
+"""fleet: agent, guard and controller under their shipped units on one booted host, joined the way
+the README says, with the privileges that the units leave them.
+"""
+
+import ctypes
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from machine import wait_until
+from trial import GUARD
+
+AGENT = "oceanid-agent.service"
+SOCKET = "oceanid-agent-netlink.socket"
+CONTROLLER = "oceanid-controller.service"
+PKI = "/root/pki"
+ADDRESS = "203.0.113.10"
+NODE = "subject"  # the name that the driver's manifests give this guard
+
+CONFIG = f"""\
+agents: tls+tcp://{ADDRESS}:7430
+https: {ADDRESS}:7431
+roles:
+  unix: {{ root: operator }}
+"""
+FLEET = f"""\
+nodes:
+  {NODE}: {{ first: true, ssh: {ADDRESS}, console: physical }}
+cluster:
+  controllers: [{ADDRESS}:7430]
+"""
+BUFFER = 16 << 20  # ReceiveBuffer= of the socket unit
+PIDFD_GETFD = 438  # x86-64 and arm64
+
+
+def ctl(machine, *words):
+    return machine.run(["oceanidctl", "--pki", PKI, *words])
+
+
+@pytest.fixture(scope="module")
+def fleet(lender):
+    """One host that is its own controller; what it needs is taken away afterwards."""
+    machine = lender.lend()
+    machine.run(["mkdir", PKI])
+    ctl(machine, "pki", "init", "--name", "operator", "--controller", ADDRESS)
+    machine.run(["cp", "-rT", f"{PKI}/controller", "/var/lib/oceanid/controller"])
+    machine.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
+    machine.write("/etc/oceanid/controller.yaml", CONFIG)
+    machine.write("/etc/oceanid/fleet.yaml", FLEET)
+    machine.systemctl("start", CONTROLLER)
+    machine.write("/etc/oceanid/agent.yaml", "log: info\n")
+    request = machine.run(["oceanid-agent", "request", "--name", NODE]).stdout
+    machine.write(f"{PKI}/{NODE}.req", request)
+    ctl(machine, "node", "admit", f"{PKI}/{NODE}.req", "--yes")
+    machine.run(["oceanid-agent", "install", f"{PKI}/{NODE}.bundle"])
+    machine.systemctl("start", AGENT)
+    yield machine
+    lender.drop()
+
+
+def connected(machine):
+    done = machine.run(["oceanidctl", "nodes", "-o", "json"], check=False)
+    return done.returncode == 0 and any(
+        node["name"] == NODE and node["connected"] for node in json.loads(done.stdout)["nodes"])
+
+
+def test_agent_reports_to_a_controller_that_has_no_privileges(fleet):
+    wait_until(lambda: connected(fleet), 30, "the node to be connected")
+    for unit, user in ((AGENT, "oceanid-agent"), (CONTROLLER, "oceanid-controller")):
+        pid = fleet.main_pid(unit)
+        status = fleet.run(["cat", f"/proc/{pid}/status"]).stdout
+        assert fleet.run(["stat", "-c", "%U", f"/proc/{pid}"]).stdout.strip() == user
+        for line in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert re.search(rf"^{line}:\s*0+$", status, re.M), status
+
+
+def test_the_controllers_user_may_not_touch_what_guard_and_rescue_leave(fleet):
+    for path in ("/run/oceanid/released", "/var/lib/oceanid/guard/x", "/etc/oceanid/x"):
+        done = fleet.run(["setpriv", "--reuid=oceanid-controller", "--regid=oceanid-controller",
+                          "--clear-groups", "touch", path], check=False)
+        assert done.returncode != 0, path
+    owner = fleet.run(["stat", "-c", "%U:%G %a", "/run/oceanid", "/run/oceanid/guard.sock",
+                       "/run/oceanid-controller"]).stdout
+    assert owner.splitlines() == ["root:oceanid-agent 755", "root:oceanid-agent 660",
+                                  "oceanid-controller:oceanid-controller 755"]
+
+
+def received_from_systemd(machine):
+    """The agent's descriptor 3, which systemd gave it (LISTEN_FDS), as a socket of ours."""
+    inside = machine.main_pid(AGENT)
+    line = machine.run(["cat", f"/proc/{inside}/status"]).stdout
+    assert re.search(r"^Name:\s*oceanid-agent$", line, re.M)
+    outside = pid_outside(machine, inside)
+    pidfd = os.pidfd_open(outside)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, pidfd, 3, 0)
+    os.close(pidfd)
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    return socket.socket(fileno=fd)
+
+
+def pid_outside(machine, inside):
+    """The pid that a process of the machine has here."""
+    namespace = os.readlink(f"/proc/{machine.pid}/ns/pid")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/ns/pid") != namespace:
+                continue
+            with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+                found = re.search(r"^NSpid:.*\s(\d+)$", status.read(), re.M)
+        except FileNotFoundError:
+            continue
+        if found and int(found[1]) == inside:
+            return int(pid)
+    raise AssertionError(f"no process {inside} in {namespace}")
+
+
+def test_agent_gets_the_buffer_that_it_may_not_force(fleet):
+    fleet.wait_active(AGENT)
+    taken = received_from_systemd(fleet)
+    with taken:
+        assert taken.family == socket.AF_NETLINK
+        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == 0  # NETLINK_ROUTE
+        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= BUFFER
+        groups = taken.getsockopt(270, 9, 8)  # SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS
+    assert int.from_bytes(groups, "little") != 0  # the agent joined what it wants to hear
+
+
+def test_killed_agent_comes_back_with_the_buffer(fleet):
+    fleet.wait_active(AGENT)
+    before = fleet.main_pid(AGENT)
+    fleet.kill(AGENT)
+    wait_until(lambda: fleet.main_pid(AGENT) not in (0, before), 20, "the agent to be started")
+    fleet.wait_active(AGENT)
+    with received_from_systemd(fleet) as taken:
+        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= BUFFER
+    wait_until(lambda: connected(fleet), 30, "the node to be connected again")
+
+
+def test_a_route_that_changes_does_not_start_a_stopped_agent(fleet):
+    fleet.systemctl("stop", AGENT)
+    assert fleet.property(SOCKET, "ActiveState") == "inactive"
+    fleet.ip("route", "add", "198.51.100.0/24", "dev", "eth0")
+    fleet.ip("route", "del", "198.51.100.0/24", "dev", "eth0")
+    assert fleet.property(AGENT, "ActiveState") == "inactive"
+    fleet.systemctl("start", AGENT)
+    assert fleet.is_active(SOCKET)
+
+
+def test_all_units_come_back_by_themselves_after_a_reboot(fleet):
+    fleet.power_off()
+    fleet.boot()
+    fleet.raise_uplink()
+    for unit in (GUARD, CONTROLLER, AGENT):
+        fleet.wait_active(unit, 30)
+    wait_until(lambda: connected(fleet), 30, "the node to be connected after the reboot")
+    boot = int(fleet.property("oceanid-rollback-boot.service", "ExecMainExitTimestampMonotonic"))
+    agent = int(fleet.property(AGENT, "ExecMainStartTimestampMonotonic"))
+    assert 0 < boot < agent

@@ -1,0 +1,140 @@
+"""packages: what is in the three .debs, and what dpkg does with them on a running node."""
+
+import re
+import subprocess
+
+from machine import wait_until
+from trial import BOOT, GUARD, confirm, gone, start_trial, wait_gone
+
+AGENT_FILES = (
+    "./usr/sbin/oceanid-agent", "./usr/sbin/oceanid-guard", "./usr/sbin/oceanid-rollback",
+    "./usr/lib/systemd/system/oceanid-agent.service",
+    "./usr/lib/systemd/system/oceanid-agent-netlink.socket",
+    "./usr/lib/systemd/system/oceanid-guard.service",
+    "./usr/lib/systemd/system/oceanid-rollback-boot.service",
+    "./usr/lib/systemd/networkd.conf.d/oceanid.conf", "./usr/lib/sysusers.d/oceanid-agent.conf",
+    "./usr/lib/tmpfiles.d/oceanid.conf", "./usr/share/man/man8/oceanid-agent.8",
+    "./usr/share/man/man8/oceanid-guard.8", "./usr/share/man/man8/oceanid-rollback.8",
+    "./usr/share/doc/oceanid-agent/copyright")
+CONTROLLER_FILES = (
+    "./usr/sbin/oceanid-controller", "./usr/lib/systemd/system/oceanid-controller.service",
+    "./usr/lib/sysusers.d/oceanid-controller.conf", "./usr/share/man/man8/oceanid-controller.8",
+    "./usr/share/doc/oceanid-controller/copyright")
+CTL_FILES = ("./usr/bin/oceanidctl", "./usr/share/man/man1/oceanidctl.1",
+             "./usr/share/doc/oceanid-ctl/copyright",
+             "./usr/share/doc/oceanid/examples/fleet.yaml",
+             "./usr/share/doc/oceanid/examples/change.yaml")
+
+
+def listing(package):
+    """Path -> mode and owner of each file."""
+    text = subprocess.run(["dpkg-deb", "-c", str(package)], capture_output=True, text=True,
+                          check=True).stdout
+    rows = [line.split(None, 5) for line in text.splitlines()]
+    return {row[5]: (row[0], row[1]) for row in rows if not row[5].endswith("/")}
+
+
+def field(package, name):
+    return subprocess.run(["dpkg-deb", "-f", str(package), name], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_packages_hold_what_they_should(packages):
+    for name, wanted in (("oceanid-agent", AGENT_FILES), ("oceanid-controller", CONTROLLER_FILES),
+                         ("oceanid-ctl", CTL_FILES)):
+        found = listing(packages[name])
+        assert set(wanted) <= set(found)
+        for path, (mode, owner) in found.items():
+            assert owner == "root/root", path
+            programs = "/sbin/" in path or "/bin/" in path
+            assert mode == ("-rwxr-xr-x" if programs else "-rw-r--r--"), path
+
+
+def test_no_two_packages_hold_the_same_file(packages):
+    paths = [path for package in packages.values() for path in listing(package)]
+    assert sorted(paths) == sorted(set(paths))
+
+
+def test_guard_and_rescue_need_nothing_that_speaks_to_a_network(packages, tmp_path):
+    assert "libnng1" in field(packages["oceanid-agent"], "Depends")
+    subprocess.run(["dpkg-deb", "-x", str(packages["oceanid-agent"]), str(tmp_path)], check=True)
+    for program in ("oceanid-guard", "oceanid-rollback"):
+        needed = subprocess.run(["readelf", "-d", str(tmp_path / "usr/sbin" / program)],
+                                capture_output=True, text=True, check=True).stdout
+        assert "libnng" not in needed and "libssh" not in needed, program
+
+
+def test_image_without_a_running_systemd_has_users_and_directories(image):
+    """image is dpkg -i in a chroot: the maintainer scripts must not miss a running systemd."""
+    passwd = (image / "etc/passwd").read_text()
+    for user in ("oceanid-agent", "oceanid-controller"):
+        assert re.search(rf"^{user}:.*nologin$", passwd, re.M), user
+    assert (image / "etc/oceanid").is_dir()
+    assert (image / "var/lib/oceanid").stat().st_mode & 0o777 == 0o755
+
+
+def dpkg(machine, *words, check=True):
+    return machine.run(["sh", "-c", f"dpkg --no-triggers {' '.join(words)} </dev/null"],
+                       check=check)
+
+
+def test_upgrade_in_a_trial_reverts_it(machine):
+    driver = start_trial(machine)
+    pid = machine.main_pid(GUARD)
+    dpkg(machine, "-i", "/root/packages/oceanid-agent_*.deb")
+    driver.end()
+    assert gone(machine)
+    machine.wait_active(GUARD)
+    assert machine.main_pid(GUARD) != pid
+
+
+def test_upgrade_keeps_what_is_confirmed_and_what_is_disabled(machine):
+    confirm(machine, "device=eth0")
+    machine.systemctl("disable", "oceanid-controller.service")
+    dpkg(machine, "-i", "/root/packages/*.deb")
+    machine.wait_active(GUARD)
+    assert not gone(machine)
+    assert machine.systemctl("is-enabled", "oceanid-controller.service", check=False) == "disabled"
+    machine.systemctl("enable", "oceanid-controller.service")
+    machine.run(["oceanid-rollback", "--to", "1", "--yes"])
+    machine.wait_active(GUARD)
+
+
+def test_remove_in_a_trial_reverts_it_and_purge_leaves_nothing(own_machine):
+    machine = own_machine
+    driver = start_trial(machine)
+    dpkg(machine, "-r", "oceanid-agent")
+    driver.end()
+    wait_gone(machine, 5)
+    assert machine.property(GUARD, "ActiveState") == "inactive"
+    assert machine.path("/var/lib/oceanid/guard/journal").exists()
+    dpkg(machine, "--purge", "oceanid-agent", "oceanid-controller", "oceanid-ctl")
+    for path in ("/var/lib/oceanid", "/etc/oceanid", "/run/oceanid"):
+        assert not machine.path(path).exists(), path
+    done = machine.run(["sh", "-c", "find /etc/systemd/system /var/lib/systemd -name 'oceanid*'"])
+    assert done.stdout == ""
+
+
+def test_remove_is_refused_while_a_confirmed_change_stands(own_machine):
+    machine = own_machine
+    trial = confirm(machine, "device=eth0")
+    pid = machine.main_pid(GUARD)
+    done = dpkg(machine, "-r", "oceanid-agent", check=False)
+    assert done.returncode != 0
+    assert trial.name in done.stderr and "oceanid-rollback --to 1 --yes" in done.stderr
+    assert machine.main_pid(GUARD) == pid
+    assert not gone(machine)
+    machine.run(["touch", "/run/oceanid/released"])
+    done = dpkg(machine, "-r", "oceanid-agent")
+    assert trial.name in done.stdout
+    assert not gone(machine)
+    wait_until(lambda: not machine.is_active(BOOT), 5, "the boot unit to be stopped")
+
+
+def test_reinstalling_enables_the_units_again(own_machine):
+    machine = own_machine
+    dpkg(machine, "-r", "oceanid-agent")
+    dpkg(machine, "-i", "/root/packages/oceanid-agent_*.deb")
+    machine.wait_active(GUARD)
+    for unit in (GUARD, BOOT, "oceanid-agent.service"):
+        assert machine.systemctl("is-enabled", unit) == "enabled", unit
