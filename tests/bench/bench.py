@@ -175,8 +175,8 @@ def main():
     print(f"{os.cpu_count()} cores, Linux {platform.release()}, load average "
           f"{os.getloadavg()[0]:.1f}, {datetime.date.today()}, programs of {BIN}", flush=True)
     show("figure", "measured", "beside it, in the same run", "goal")
-    benches = [bench_snapshot,
-               lambda: bench_lease(1, 20 if long else 4), lambda: bench_lease(100, 20 if long else 4),
+    runs = 12 if long else 4
+    benches = [bench_snapshot, lambda: bench_lease(1, runs), lambda: bench_lease(100, runs),
                lambda: bench_handshake(500 if long else 50),
                lambda: fleet_figures.bench_fleet(long)]
     failed = 0

@@ -23,15 +23,18 @@ import tempfile
 import time
 import urllib.request
 
-SIOCSIFMTU = 0x8922
+SIOCGIFMTU, SIOCSIFMTU = 0x8921, 0x8922
 REPEATS = 50
 
 
 def toggle(device, rounds, pause_s):
     """The pauses differ, so that no timer of the programs keeps step with them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        for number in range(int(rounds)):
-            request = struct.pack("16si12x", device.encode(), 1400 if number % 2 == 0 else 1500)
+        request = struct.pack("16si12x", device.encode(), 0)
+        mtu = struct.unpack("16si12x", fcntl.ioctl(any_socket, SIOCGIFMTU, request))[1]
+        for _ in range(int(rounds)):
+            mtu = 1400 if mtu == 1500 else 1500
+            request = struct.pack("16si12x", device.encode(), mtu)
             started = time.time_ns() // 1000
             fcntl.ioctl(any_socket, SIOCSIFMTU, request)
             print(started, flush=True)
