@@ -136,9 +136,8 @@ static void on_timer(uv_timer_t *timer)
         examination->observed = true;
         start_probes(examination);
     }
-    if (examination->observed && is_complete(examination, now))
-        end(examination);
-    else if (!examination->observed && now >= examination->asked_at + OBSERVATION_MAX_MS)
+    if (examination->observed ? is_complete(examination, now)
+                              : now >= examination->asked_at + OBSERVATION_MAX_MS)
         end(examination);
 }
 

@@ -39,15 +39,17 @@ static void fail(struct probe_result *result, enum probe_outcome outcome, const 
 
 static struct address address_of(const struct sockaddr_storage *from, uint16_t *ret_port)
 {
-    const struct sockaddr_in *four = (const struct sockaddr_in *)from;
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
 
     if (from->ss_family == AF_INET) {
-        *ret_port = ntohs(four->sin_port);
-        return address_from_bytes(FAMILY_IPV4, (const uint8_t *)&four->sin_addr);
+        memcpy(&four, from, sizeof(four));
+        *ret_port = ntohs(four.sin_port);
+        return address_from_bytes(FAMILY_IPV4, (const uint8_t *)&four.sin_addr);
     }
-    *ret_port = ntohs(six->sin6_port);
-    return address_from_bytes(FAMILY_IPV6, six->sin6_addr.s6_addr);
+    memcpy(&six, from, sizeof(six));
+    *ret_port = ntohs(six.sin6_port);
+    return address_from_bytes(FAMILY_IPV6, six.sin6_addr.s6_addr);
 }
 
 static bool bind_source(int fd, const struct address *from)

@@ -14,7 +14,7 @@ static const char *const kind_names[] = {
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == ERR_KIND_COUNT, "name every kind");
 
-bool err_set(struct err *err, enum err_kind kind, const char *format, ...)
+bool(err_set)(struct err *err, enum err_kind kind, const char *format, ...)
 {
     va_list args;
 
@@ -25,7 +25,7 @@ bool err_set(struct err *err, enum err_kind kind, const char *format, ...)
     return false;
 }
 
-bool err_wrap(struct err *err, const char *format, ...)
+bool(err_wrap)(struct err *err, const char *format, ...)
 {
     char context[ERR_TEXT_SIZE];
     char text[ERR_TEXT_SIZE];

@@ -45,15 +45,13 @@ void fib_table_index(struct fib_table *table)
     table->entries = mem_alloc(table->routes_count, sizeof(*table->entries));
     for (size_t i = 0; i < table->routes_count; i++) {
         const struct prefix *destination = &table->routes[i]->destination;
-        struct fib_entry *last =
-            table->entries_count > 0 ? &table->entries[table->entries_count - 1] : NULL;
+        struct fib_entry *next = &table->entries[table->entries_count];
 
-        if (last != NULL && prefix_equal(&last->destination, destination)) {
-            last->count++;
+        if (table->entries_count > 0 && prefix_equal(&next[-1].destination, destination)) {
+            next[-1].count++;
             continue;
         }
-        table->entries[table->entries_count] =
-            (struct fib_entry){.destination = *destination, .first = (uint32_t)i, .count = 1};
+        *next = (struct fib_entry){.destination = *destination, .first = (uint32_t)i, .count = 1};
         link_parent(table, table->entries_count++);
     }
 }

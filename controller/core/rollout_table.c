@@ -7,11 +7,11 @@
 #include <stddef.h>
 
 #define IN(state) (1u << ROLLOUT_##state)
+/* clang-format off */
 #define ANY_ROW(from, on, condition, to, action, because, quiet)                                   \
-    {                                                                                              \
-        from, EVENT_##on, rollout_if_##condition, ROLLOUT_##to, rollout_do_##action, because,      \
-            quiet, #condition, #action                                                             \
-    }
+    {from, EVENT_##on, rollout_if_##condition, ROLLOUT_##to, rollout_do_##action, because, quiet,  \
+     #condition, #action}
+/* clang-format on */
 #define ROW(from, on, condition, to, action, because)                                              \
     ANY_ROW(from, on, condition, to, action, because, false)
 /* Happens so often that nobody wants a line of it. */

@@ -137,6 +137,7 @@ static bool make_leaf(struct making *making, struct pki_request *request, const 
     good = pki_issue(making->ca, making->ca_pem, request, pem, err) &&
            save_key(making->ctl, key_name, key, err) &&
            write_text(making->ctl, cert_name, pem, err);
+    request->key = NULL;
     sign_key_free(key);
     return good;
 }
@@ -144,11 +145,11 @@ static bool make_leaf(struct making *making, struct pki_request *request, const 
 static bool make_leaves(struct making *making, struct err *err)
 {
     static const char *const mark[] = {OPERATOR_MARK, NULL};
-    struct pki_request operator= {.name = making->name, .usage = PKI_OPERATOR, .addresses = mark};
+    struct pki_request person = {.name = making->name, .usage = PKI_OPERATOR, .addresses = mark};
     struct pki_request controller = {
         .name = "controller", .usage = PKI_CONTROLLER, .addresses = making->addresses};
 
-    return make_leaf(making, &operator, "operator.key", "operator.pem", err) &&
+    return make_leaf(making, &person, "operator.key", "operator.pem", err) &&
            make_leaf(making, &controller, "controller/key.pem", "controller/cert.pem", err);
 }
 

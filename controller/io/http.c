@@ -260,13 +260,12 @@ static bool open_local(struct http *http, const struct http_options *options, st
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage own;
+    struct sockaddr_in6 own = {0}; /* an IPv4 socket's port lies at the same place */
     socklen_t len = sizeof(own);
 
     if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
         return 0;
-    return ntohs(own.ss_family == AF_INET ? ((struct sockaddr_in *)&own)->sin_port
-                                          : ((struct sockaddr_in6 *)&own)->sin6_port);
+    return ntohs(own.sin6_port);
 }
 
 static bool start_tls(struct http *http, const struct http_options *options, int fd,

@@ -217,7 +217,7 @@ static int compare(const struct printed_table *table, const char *page, size_t l
     FILE *file = fopen(path, "r");
     char *known = malloc(len + 2);
     size_t known_len = file == NULL || known == NULL ? 0 : fread(known, 1, len + 1, file);
-    bool same = known_len == len && memcmp(known, page, len) == 0;
+    bool same = known != NULL && known_len == len && memcmp(known, page, len) == 0;
 
     if (file != NULL)
         fclose(file);

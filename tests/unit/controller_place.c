@@ -88,7 +88,7 @@ static void make_certificates(struct place *place)
     static const char *const here[] = {"127.0.0.1", NULL};
     struct pki_request server = {.name = "controller", .usage = PKI_CONTROLLER, .addresses = here};
     static const char *const mark[] = {OPERATOR_MARK, NULL};
-    struct pki_request operator= {.name = "olga", .usage = PKI_OPERATOR, .addresses = mark};
+    struct pki_request olga = {.name = "olga", .usage = PKI_OPERATOR, .addresses = mark};
     struct err err = ERR_INIT;
     char pem[PKI_PEM_SIZE];
 
@@ -98,8 +98,7 @@ static void make_certificates(struct place *place)
     write_text(place, "ca.pem", pem);
     join(place, "ca.pem", place->ca_path);
     make_leaf(place, pem, &server, "controller", place->cert_path, place->key_path);
-    make_leaf(place, pem, &operator, "operator", place->operator_cert_path,
-              place->operator_key_path);
+    make_leaf(place, pem, &olga, "operator", place->operator_cert_path, place->operator_key_path);
     for (unsigned i = 0; i < PLACE_MEMBERS; i++) {
         struct place_member *member = &place->members[i];
         struct pki_request agent = {.name = member->name, .usage = PKI_AGENT};

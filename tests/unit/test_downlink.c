@@ -348,9 +348,13 @@ static void denies_before_hello(void **state)
     hang_up(&agent);
 }
 
+static char lost_name[] = "a1";
+
 static bool is_lost(void *context)
 {
-    return !fleet_find(&place.desk.fleet, context)->connected;
+    const char *name = context;
+
+    return !fleet_find(&place.desk.fleet, name)->connected;
 }
 
 static void nonsense_ends_that_connection_only(void **state)
@@ -366,7 +370,7 @@ static void nonsense_ends_that_connection_only(void **state)
     begin(&bad, (struct bytes){nonsense, sizeof(nonsense)}, &answer);
     place_until(&place, is_done, &answer, "an answer or the end");
     wire_bytes_done(&answer.bytes);
-    place_until(&place, is_lost, (void *)(uintptr_t) "a1", "the connection's end");
+    place_until(&place, is_lost, lost_name, "the connection's end");
     assert_int_equal(poll_for(&good, COMMAND_CHECKS)->kind, ANSWER_COMMAND);
     hang_up(&bad);
     hang_up(&good);
@@ -387,7 +391,7 @@ static void a_second_connection_is_fine_and_the_last_one_counts(void **state)
         place_turn(&place);
     assert_true(fleet_find(&place.desk.fleet, "a1")->connected);
     hang_up(&second);
-    place_until(&place, is_lost, (void *)(uintptr_t) "a1", "both gone");
+    place_until(&place, is_lost, lost_name, "both gone");
 }
 
 /* ---- polls -----------------------------------------------------------------------------------

@@ -5,10 +5,10 @@
 #include "agent/guard/core/trial_table.h"
 
 #define IN(state) (1u << TRIAL_##state)
+/* clang-format off */
 #define ROW(from, on, condition, to, action, because)                                              \
-    {                                                                                              \
-        from, ON_##on, if_##condition, TRIAL_##to, do_##action, because, #condition, #action       \
-    }
+    {from, ON_##on, if_##condition, TRIAL_##to, do_##action, because, #condition, #action}
+/* clang-format on */
 
 #define TRIAL_SAME TRIAL_STATE_COUNT
 

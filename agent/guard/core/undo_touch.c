@@ -3,6 +3,7 @@
  */
 #include "agent/guard/core/undo_touch.h"
 
+#include <assert.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -88,6 +89,7 @@ static void take_one_route(const struct snapshot *from, const struct route *rout
     *copy = *route;
     if (route->hops != NULL)
         copy->hops = mem_copy(route->hops, route->hops_count * sizeof(*route->hops));
+    assert(route->hops != NULL || route->hops_count <= 1);
     copy->raw = route->raw != NULL ? mem_copy(route->raw, route->raw_len) : NULL;
     for (uint32_t i = 0; i < route->hops_count; i++) {
         const struct hop *hop = route->hops_count == 1 ? &route->hop : &route->hops[i];

@@ -27,15 +27,17 @@ struct held {
 };
 void held_done(struct held *held);
 
+struct work_order {
+    enum work_kind kind;
+    struct generation_id id;
+    uint32_t operation;
+};
+
 /* Kernel work in the order of the effects; its data is copied when it is its turn. */
 struct backlog {
     bool busy; /* the worker has one */
     uint32_t count, capacity;
-    struct work_order {
-        enum work_kind kind;
-        struct generation_id id;
-        uint32_t operation;
-    } * orders;
+    struct work_order *orders;
 };
 
 struct keep; /* keep.c: puts shields back */
