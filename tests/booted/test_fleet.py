@@ -2,9 +2,7 @@
 the README says, with the privileges that the units leave them.
 """
 
-import ctypes
 import json
-import os
 import re
 import socket
 
@@ -33,7 +31,18 @@ cluster:
   controllers: [{ADDRESS}:7430]
 """
 BUFFER = 16 << 20  # ReceiveBuffer= of the socket unit
-PIDFD_GETFD = 438  # x86-64 and arm64
+NETLINK_ROUTE = 0
+
+# Takes a copy of another process's descriptor 3 (pidfd_getfd) and says what it is.
+LOOK = """
+import ctypes, json, os, socket, sys
+fd = ctypes.CDLL(None).syscall(438, os.pidfd_open(int(sys.argv[1])), 3, 0)
+taken = socket.socket(fileno=fd)
+groups = taken.getsockopt(270, 9, 8)  # SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS
+print(json.dumps({
+    "family": taken.family, "protocol": taken.proto, "groups": int.from_bytes(groups, "little"),
+    "buffer": taken.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)}))
+"""
 
 
 def ctl(machine, *words):
@@ -88,44 +97,20 @@ def test_the_controllers_user_may_not_touch_what_guard_and_rescue_leave(fleet):
                                   "oceanid-controller:oceanid-controller 755"]
 
 
-def received_from_systemd(machine):
-    """The agent's descriptor 3, which systemd gave it (LISTEN_FDS), as a socket of ours."""
-    inside = machine.main_pid(AGENT)
-    line = machine.run(["cat", f"/proc/{inside}/status"]).stdout
-    assert re.search(r"^Name:\s*oceanid-agent$", line, re.M)
-    outside = pid_outside(machine, inside)
-    pidfd = os.pidfd_open(outside)
-    fd = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, pidfd, 3, 0)
-    os.close(pidfd)
-    assert fd >= 0, os.strerror(ctypes.get_errno())
-    return socket.socket(fileno=fd)
-
-
-def pid_outside(machine, inside):
-    """The pid that a process of the machine has here."""
-    namespace = os.readlink(f"/proc/{machine.pid}/ns/pid")
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{pid}/ns/pid") != namespace:
-                continue
-            with open(f"/proc/{pid}/status", encoding="utf-8") as status:
-                found = re.search(r"^NSpid:.*\s(\d+)$", status.read(), re.M)
-        except FileNotFoundError:
-            continue
-        if found and int(found[1]) == inside:
-            return int(pid)
-    raise AssertionError(f"no process {inside} in {namespace}")
+def taken_from_systemd(machine):
+    """What the agent's descriptor 3 is, the first that systemd gives (LISTEN_FDS)."""
+    pid = machine.main_pid(AGENT)
+    assert machine.run(["cat", f"/proc/{pid}/comm"]).stdout.strip() == "oceanid-agent"
+    return json.loads(machine.run(["/usr/bin/python3", "-c", LOOK, str(pid)]).stdout)
 
 
 def test_agent_gets_the_buffer_that_it_may_not_force(fleet):
     fleet.wait_active(AGENT)
-    taken = received_from_systemd(fleet)
-    with taken:
-        assert taken.family == socket.AF_NETLINK
-        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == 0  # NETLINK_ROUTE
-        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= BUFFER
-        groups = taken.getsockopt(270, 9, 8)  # SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS
-    assert int.from_bytes(groups, "little") != 0  # the agent joined what it wants to hear
+    taken = taken_from_systemd(fleet)
+    assert taken["family"] == socket.AF_NETLINK
+    assert taken["protocol"] == NETLINK_ROUTE
+    assert taken["buffer"] >= BUFFER
+    assert taken["groups"] != 0  # it joined what it wants to hear
 
 
 def test_killed_agent_comes_back_with_the_buffer(fleet):
@@ -134,8 +119,7 @@ def test_killed_agent_comes_back_with_the_buffer(fleet):
     fleet.kill(AGENT)
     wait_until(lambda: fleet.main_pid(AGENT) not in (0, before), 20, "the agent to be started")
     fleet.wait_active(AGENT)
-    with received_from_systemd(fleet) as taken:
-        assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= BUFFER
+    assert taken_from_systemd(fleet)["buffer"] >= BUFFER
     wait_until(lambda: connected(fleet), 30, "the node to be connected again")
 
 
