@@ -3,12 +3,15 @@
  */
 #include "tests/unit/wire_fill.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/io/file.h"
 
 #include <cmocka.h>
 
@@ -114,11 +117,28 @@ static void try_copy(const uint8_t *data, size_t len, void (*try_fn)(struct byte
     free(copy);
 }
 
+/* What the fuzzers begin with (tests/fuzz/corpus), written where OCEANID_SEEDS says. */
+static void keep_seed(struct bytes good)
+{
+    static unsigned number;
+    const char *directory = getenv("OCEANID_SEEDS");
+    char name[NAME_SIZE];
+    char path[4096];
+    struct err err = ERR_INIT;
+
+    if (directory == NULL)
+        return;
+    snprintf(name, sizeof(name), "%s_%u", program_invocation_short_name, number++);
+    assert_true(file_join(path, sizeof(path), directory, name, &err));
+    assert_true(file_write(path, good.data, good.len, 0644, &err));
+}
+
 void torment(struct bytes good, void (*try_fn)(struct bytes bad))
 {
     static const uint8_t masks[] = {0x01, 0x80};
     AUTO_FREE uint8_t *altered = mem_copy(good.data, good.len);
 
+    keep_seed(good);
     for (size_t len = 0; len < good.len; len++)
         try_copy(good.data, len, try_fn);
     for (size_t i = 0; i < good.len; i++) {
