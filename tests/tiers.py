@@ -22,11 +22,16 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
+# What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
+SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
 NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "bench"]
 
 
 class Tally:
-    """What came of the tests so far; reasons holds a line for each that did not pass."""
+    """What came of the tests so far; reasons holds a line for each that did not pass.
+
+    A test that skips says why, and what would un-skip it, in a line "skipped: ..." of its output.
+    """
 
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, 0, 0
@@ -34,17 +39,21 @@ class Tally:
 
     def add_junit(self, path, tier):
         for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
-            name = f"{tier}: {case.get('classname', '')} {case.get('name')}"
+            own = [part for part in (case.get("classname"), case.get("name")) if part]
+            name = f"{tier}: {' '.join(dict.fromkeys(own))}"
             skip = case.find("skipped")
+            said = re.findall(r"^skipped: (.*)$", case.findtext("system-out", ""), re.MULTILINE)
             if case.find("failure") is not None or case.find("error") is not None:
                 self.failed += 1
                 self.reasons.append(f"FAILED  {name}")
             elif skip is not None or case.get("status") in ("notrun", "disabled"):
                 self.skipped += 1
                 why = skip.get("message", "") if skip is not None else ""
-                self.reasons.append(f"skipped {name}: {why or 'see its output above'}")
+                self.reasons.append(f"skipped {name}: {'; '.join(said) or why or 'see above'}")
             else:
                 self.passed += 1
+                self.skipped += len(said)
+                self.reasons += [f"skipped in {name}: {why}" for why in said]
 
     def add_failure(self, what):
         self.failed += 1
@@ -72,9 +81,13 @@ def ctest(tally, tier, label):
         tally.add_failure(f"{tier}: the dev build")
         return
     report = BUILD / f"{tier}.xml"
+    report.unlink(missing_ok=True)
     call(["ctest", "--test-dir", BUILD / "dev", "-L", label, "--output-on-failure", "-j2",
-          "--output-junit", report], stdout=None)
-    tally.add_junit(report, tier)
+          "--test-output-size-passed", "65536", "--output-junit", report])
+    if report.exists():
+        tally.add_junit(report, tier)
+    else:
+        tally.add_failure(f"{tier}: ctest itself")
 
 
 def pytest(tally, tier, *arguments, preset="dev"):
@@ -86,6 +99,7 @@ def pytest(tally, tier, *arguments, preset="dev"):
         tally.add_failure(f"{tier}: the {preset} build")
         return
     report = BUILD / f"{tier}.xml"
+    report.unlink(missing_ok=True)
     environment = dict(os.environ, OCEANID_BIN=str(BUILD / preset / "bin"))
     code = call(["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
                  f"tests/{tier}", f"--junitxml={report}", *arguments], env=environment)
@@ -124,12 +138,11 @@ def run_fuzz(tally, long):
         return
     seconds = 300 if long else 5
     for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
-        corpus = ROOT / "tests/fuzz/corpus" / target.name
+        corpus = SEEDS.get(target.name, ROOT / "tests/fuzz/corpus" / target.name)
         grown = BUILD / "fuzz/corpus" / target.name
         grown.mkdir(parents=True, exist_ok=True)
-        corpora = [grown] + ([corpus] if corpus.is_dir() else [])
         code = call([target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
-                     "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", *corpora])
+                     "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", grown, corpus])
         if code == 0:
             tally.passed += 1
         else:

@@ -4,6 +4,7 @@ usage: house.py RULE BUILD; a rule that cannot be judged here says "skipped: why
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -35,10 +36,14 @@ class Skip(Exception):
 
 
 def tracked(*suffixes):
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
-                             capture_output=True, text=True, check=False)
-    names = listing.stdout.split("\n") if listing.returncode == 0 else [
-        str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if "build" not in path.parts]
+    """What git knows or would add; without git (an unpacked archive), all but build/."""
+    names = []
+    if shutil.which("git"):
+        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                               capture_output=True, text=True, check=False).stdout.split("\n")
+    if not any(names):
+        below = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+        names = [str(path) for path in below if path.parts[0] not in ("build", ".git")]
     return [name for name in names if name.endswith(suffixes) and (ROOT / name).is_file()]
 
 
