@@ -4,7 +4,8 @@ import os
 import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("OCEANID_BIN", HERE.parent.parent / "build/release/bin")).resolve()
+RELEASE = HERE.parent.parent / "build/release/bin"
+BIN = pathlib.Path(os.environ.get("OCEANID_BIN", RELEASE)).resolve()
 
 
 def show(what, value, beside="", goal=""):
