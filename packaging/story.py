@@ -292,8 +292,6 @@ def main():
                 print("  " + line)
         if arguments.keep:
             keep(lab)
-            sys.stdout.flush()
-            lab.hosts.clear()
     return 0 if went_well else 1
 
 

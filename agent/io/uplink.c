@@ -144,9 +144,14 @@ static void report(struct uplink *uplink, mono_t now)
                    is_on_trial(uplink, now) ? REPORT_TRIAL_MS : SESSION_REPORT_MS);
 }
 
+static bool has_session(const struct uplink *uplink)
+{
+    return uplink->main != NULL && uplink->main->state == SESSION_WELCOMED;
+}
+
 static void ask_main(struct uplink *uplink, mono_t now)
 {
-    if (uplink->main == NULL || uplink->main->state != SESSION_WELCOMED)
+    if (!has_session(uplink))
         return;
     report(uplink, now);
     if (!uplink->main->poll_out)
@@ -324,9 +329,12 @@ static void go_on(struct uplink *uplink)
 
 /* ---- asked by others ------------------------------------------------------------------------- */
 
+/* Never polls: it may be called while a command is carried out that is not acknowledged yet, and a
+ * poll that acknowledges the one before has it sent again two seconds later. */
 void uplink_send(struct uplink *uplink)
 {
-    ask_main(uplink, clock_now());
+    if (has_session(uplink))
+        report(uplink, clock_now());
 }
 
 bool uplink_take_stack(struct uplink *uplink, const struct nonce *challenge, struct bytes envelope)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/clock.h"
+
 static const struct {
     const char *name;
     int priority; /* syslog(3) */
@@ -55,6 +57,9 @@ __attribute__((format(printf, 2, 0))) static void write_line(enum log_level leve
     }
     if (log_to_journal)
         fprintf(stderr, "<%d>%s\n", levels[level].priority, line);
+    else if (log_limit == LOG_LEVEL_DEBUG)
+        fprintf(stderr, "%lld.%06lld %s: %s: %s\n", (long long)(clock_unix_us() / 1000000),
+                (long long)(clock_unix_us() % 1000000), log_program, levels[level].name, line);
     else
         fprintf(stderr, "%s: %s: %s\n", log_program, levels[level].name, line);
 }

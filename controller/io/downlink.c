@@ -89,6 +89,17 @@ static struct link_request *take_parked(struct pipe *pipe)
     return request;
 }
 
+/* What is said from now on goes over this connection: the older ones of that name are let go, so
+ * that no command is given to one that its agent is about to close. */
+void downlink_prefer(struct downlink *downlink, struct pipe *pipe)
+{
+    pipe->order = downlink->order_next++;
+    for (struct pipe *other = downlink->pipes; other != NULL; other = other->next) {
+        if (other != pipe && other->parked != NULL && text_equal(other->name, pipe->name))
+            answer_nothing(take_parked(other));
+    }
+}
+
 static struct pipe *newest_parked(const struct downlink *downlink, const char *node)
 {
     struct pipe *found = NULL;

@@ -158,6 +158,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     bool is_first = !member->connected;
 
     pipe->bound = true;
+    downlink_prefer(downlink, pipe);
     pipe->extra = asked->extra;
     pipe->heard_at = clock_now();
     member->connected = true;

@@ -20,7 +20,7 @@ struct pipe {
     bool bound;             /* and proved */
     bool extra;             /* dialled beside an old one */
     struct nonce challenge; /* zero: none is out */
-    uint64_t order;         /* the newest is asked first */
+    uint64_t order;         /* the newest that was bound is asked first */
     mono_t heard_at;
     struct link_request *parked; /* NULL: none */
     mono_t parked_at;
@@ -54,6 +54,9 @@ void downlink_answer(struct link_request *request, const struct session_reply *r
 /* Denies, says so in the log and, once a minute, in the audit. */
 void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason);
 void downlink_deny(struct link_request *request, const char *reason, bool hello_again);
+
+/* The connection was just bound to its name. */
+void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
 
 /* In downlink_hello.c. */
 void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,

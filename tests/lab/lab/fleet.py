@@ -25,7 +25,7 @@ https: 0.0.0.0:7431
 socket: /run/oceanid-controller/controller.sock
 roles:
   unix: { root: operator }
-log: info
+log: LOG
 """
 FLEET = """\
 nodes:
@@ -94,7 +94,7 @@ class Fleet:
         host.run(["mkdir", "-p", "/var/lib/oceanid/controller", "/etc/oceanid"])
         self.copy_folder(self.operator, f"{PKI}/controller", host, "/var/lib/oceanid/controller")
         host.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
-        self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER)
+        self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER.replace("LOG", self.log))
         self.write_fleet(self.text)
         host.start_unit("oceanid-controller")
 

@@ -144,7 +144,10 @@ class Lab:
         return self.folder
 
     def close(self, keep_files=None):
-        """Ends every host. The folder goes too, unless keep_files or OCEANID_LAB_KEEP."""
+        """Ends every host. The folder goes too, unless keep_files or OCEANID_LAB_KEEP. A lab that was
+        detached stays as it is."""
+        if self.keeper is not None:
+            return
         for host in reversed(list(self.hosts.values())):
             for unit in host.units.values():
                 unit.power_lost()
