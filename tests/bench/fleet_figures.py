@@ -168,7 +168,7 @@ def bench_ssh(fleet, count):
 # --------------------------------------------------------------------------------------------------
 
 def bench_fleet(long):
-    fleets.CONTROLLER = fleets.CONTROLLER.replace("log: info", "log: debug")
+    fleets.CONTROLLER = re.sub(r"^log: .*", "log: debug", fleets.CONTROLLER, flags=re.MULTILINE)
     with Lab.build(tailnet="standin") as lab:
         fleet = fleets.Fleet(lab)
         fleet.text = fleets.FLEET.replace("checks:\n", f"checks:\n{CHECK}")
