@@ -136,6 +136,7 @@ class Story:
         print(said.stdout)
         self.expect("quarantine" in said.stdout + said.stderr,
                     "the plan to name what is quarantined since step 4", said.stdout)
+        self.fleet.wait_needed(STYX)
         self.start("workers-use-exit-node", changes.GOOD)
         self.fleet.wait_state(STYX, "confirmed")
         self.fleet.wait_rollout(lambda r: r["waiting_for"] == "next", 20, "it to wait for next")
@@ -154,7 +155,7 @@ class Story:
 
     def drill(self, name):
         """A harmless change on trial on styx."""
-        wait_until(self.fleet.settled, 60, "the fleet to be healthy")
+        self.fleet.wait_settled()
         self.start(name, changes.HARMLESS)
         self.fleet.wait_state(STYX, "on trial")
         self.expect("198.18.255.0/24" in self.styx.ip("route"), "the drill's route", "none")
@@ -187,6 +188,8 @@ class Story:
         wait_until(lambda: self.exit_node(STYX) == "" and self.exit_node("calypso") == "", 30,
                    "both exit nodes to be unset")
         self.say("emergency-rollback --all: both workers are as they were")
+        self.fleet.wait_needed(STYX)
+        self.fleet.wait_settled()
         self.start("once-more", changes.ONE_NODE)
         self.fleet.wait_state(STYX, "confirmed")
         self.break_everything()

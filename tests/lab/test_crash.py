@@ -28,7 +28,7 @@ def start_trial(fleet, name):
 def fresh(fleet):
     yield
     fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
-    wait_until(fleet.settled, 60, "the fleet to be healthy again")
+    fleet.wait_settled()
 
 
 def test_guard_killed(fleet):
@@ -83,6 +83,7 @@ def test_reboot_in_trial_of_the_exit_node(fleet):
     """The pref persists by itself: tailscaled brings it back before anybody can unset it."""
     lab = fleet.lab
     node = lab["srv712695"]
+    fleet.wait_needed("srv712695")
     fleet.start("exit-node", changes.ONE_NODE)
     fleet.wait_state("srv712695", "on trial")
     node.reboot()
@@ -95,6 +96,7 @@ def test_pref_undo_failing_keeps_the_shields(fleet):
     """Rule 15: removing the reply rule while the exit node cannot be unset is the lock-out."""
     lab = fleet.lab
     node = lab["srv712695"]
+    fleet.wait_needed("srv712695")
     fleet.start("exit-node-stuck", changes.ONE_NODE)
     fleet.wait_state("srv712695", "on trial")
     lab.tailnet.freeze(node)

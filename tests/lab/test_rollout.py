@@ -40,7 +40,7 @@ def fresh(fleet):
     for host in fleet.lab.hosts.values():
         host.undrop()
     roll_back_all(fleet)
-    wait_until(fleet.settled, 60, "the fleet to be healthy again")
+    fleet.wait_settled()
 
 
 def test_status_shows_a_healthy_fleet(fleet):
@@ -81,6 +81,7 @@ def test_lost_way_reverts_by_itself_and_is_quarantined(fleet):
 def test_special_witness_does_not_count(fleet):
     """Step 4 of the story: the controller's host sees SSH, the outside witness does not."""
     lab = fleet.lab
+    fleet.wait_needed("srv712695", ["egress-address"])
     fleet.start("subtle", changes.SUBTLE)
     rollout = fleet.wait_outcome(ENDED_BADLY)
     assert rollout["outcome"] == "reverted"
@@ -93,6 +94,7 @@ def test_special_witness_does_not_count(fleet):
 
 def test_good_change_goes_one_node_after_the_other(fleet):
     lab = fleet.lab
+    fleet.wait_needed("srv712695")
     fleet.start("workers-use-exit-node", lift_all(changes.GOOD, fleet))
     fleet.wait_state("srv712695", "on trial")
     assert exit_node_of(lab, "calypso") == ""

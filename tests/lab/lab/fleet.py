@@ -73,7 +73,7 @@ class Fleet:
         for node in self.lab.nodes:
             self.join(node)
         self.join(self.operator, witness=True)
-        wait_until(self.settled, 40, "every node and witness to be connected and healthy")
+        self.wait_settled(40)
         return self
 
     def make_keys(self):
@@ -167,25 +167,40 @@ class Fleet:
         return sum(look["value"] == "pass" for node in nodes for look in node["reaches"]
                    if look["node"] == name)
 
-    def settled(self):
-        """True when all are connected, no critical check fails or is unknown, and each node's SSH
-        is reached by two."""
+    def unsettled(self):
+        """What keeps the fleet from being healthy: a node that is not connected, a critical check
+        that fails or is unknown, an SSH that fewer than two reach. "" when nothing does."""
         done = self.ctl("nodes", "-o", "json", check=False)
         if done.returncode != 0:
-            return False
+            return f"oceanidctl nodes ended with {done.returncode}"
         nodes = json.loads(done.stdout)["nodes"]
-        names = {node["name"] for node in nodes if node["connected"] and node["health"] == "pass"}
-        return (names >= {*topology.NODES, "office"}
-                and all(self.witnesses_of(nodes, name) >= 2 for name in topology.NODES))
+        ill = [f"{node['name']}: {'' if node['connected'] else 'not connected, '}{node['health']}"
+               for node in nodes if not node["connected"] or node["health"] != "pass"]
+        alone = [f"{name}: reached by {self.witnesses_of(nodes, name)}" for name in topology.NODES
+                 if self.witnesses_of(nodes, name) < 2]
+        missing = [name for name in (*topology.NODES, "office")
+                   if name not in [node["name"] for node in nodes]]
+        return "; ".join([*ill, *alone, *missing])
+
+    def settled(self):
+        return self.unsettled() == ""
+
+    def wait_settled(self, deadline_s=60):
+        try:
+            wait_until(self.settled, deadline_s, "the fleet to be healthy")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.unsettled()}") from None
 
     def verdict(self, node, check):
-        """pass, fail or unknown, as the controller has it now; asked on its own host's socket."""
-        done = self.controller.run(
-            ["curl", "-s", "--unix-socket", "/run/oceanid-controller/controller.sock",
-             f"http://controller/v1/nodes/{node}"])
-        found = [one["value"] for one in json.loads(done.stdout)["verdicts"]
+        """pass, fail or unknown, as the controller has it now; None while it has none."""
+        found = [one["value"] for one in self.json("node", node)["verdicts"]
                  if one["check"] == check]
         return found[0] if found else None
+
+    def wait_needed(self, name, checks=("egress-address", "database")):
+        """Until a node's checks that the good change mends fail again, after a revert."""
+        wait_until(lambda: all(self.verdict(name, check) == "fail" for check in checks), 30,
+                   f"{' and '.join(checks)} of {name} to fail")
 
     def write_change(self, name, text):
         """Puts change NAME on the operator's desk; returns its path."""
