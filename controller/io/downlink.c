@@ -253,7 +253,8 @@ static void take_request(void *context, void *item)
     if (!wire_decode_session_request(arrival->bytes, asked, &err)) {
         log_warning("%s: a request of %zu bytes is not accepted (%s), closing its connection",
                     pipe->bound ? pipe->name : "a connection", arrival->bytes.len, err.text);
-        downlink_deny(arrival->request, err.text, false);
+        /* No answer: nng may never end a connection that is closed under one. */
+        link_request_drop(arrival->request);
         link_server_close_pipe(downlink->server, arrival->pipe);
         return;
     }

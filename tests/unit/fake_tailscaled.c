@@ -107,18 +107,22 @@ static bool read_request(int fd, char *request, size_t size)
     return false;
 }
 
-static void serve_one(struct fake_tailscaled *fake, int fd)
+/* Returns whether it hangs. */
+static bool serve_one(struct fake_tailscaled *fake, int fd)
 {
     char request[8192];
+    bool hangs;
     struct timeval patience = {.tv_sec = 5};
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (!read_request(fd, request, sizeof(request)))
-        return;
+        return false;
     pthread_mutex_lock(&fake->lock);
-    if (!fake->hangs)
+    hangs = fake->hangs;
+    if (!hangs)
         answer(fake, fd, request);
     pthread_mutex_unlock(&fake->lock);
+    return hangs;
 }
 
 /* A hanging daemon keeps its connections; the client gives up. */
@@ -126,8 +130,7 @@ static void wait_for_end(const struct fake_tailscaled *fake, int fd)
 {
     struct pollfd both[2] = {{.fd = fd, .events = POLLIN}, {.fd = fake->stop[0], .events = POLLIN}};
 
-    if (fake->hangs)
-        poll(both, 2, 10000);
+    poll(both, 2, 10000);
 }
 
 static void *serve(void *context)
@@ -144,8 +147,8 @@ static void *serve(void *context)
         fd = accept(fake->fd, NULL, NULL);
         if (fd < 0)
             continue;
-        serve_one(fake, fd);
-        wait_for_end(fake, fd);
+        if (serve_one(fake, fd))
+            wait_for_end(fake, fd);
         close(fd);
     }
 }

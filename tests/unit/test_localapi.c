@@ -148,9 +148,9 @@ static void read_captured(const char *prefs_path, const char *status_path,
 
     start(&daemon, "200 OK", prefs, status, "{}");
     localapi_read(daemon.path, 2000, ret_tailscale);
+    stop(&daemon);
     assert_non_null(strstr(daemon.asked, "Host: local-tailscaled.sock"));
     assert_null(strstr(daemon.asked, "Origin:"));
-    stop(&daemon);
     free(prefs);
     free(status);
 }
@@ -289,11 +289,11 @@ static void a_yes_that_was_not_done_is_no(void **state)
     (void)state;
     start(&daemon, "200 OK", prefs, "", "");
     assert_int_equal(patch_exit_node(&daemon, "1", &err), true);
+    stop(&daemon);
     assert_non_null(strstr(daemon.asked, "\"ExitNodeID\":\"1\",\"ExitNodeIDSet\":true"));
     assert_non_null(strstr(daemon.asked, "\"ExitNodeIP\":\"\",\"ExitNodeIPSet\":true"));
     assert_int_equal(patch_exit_node(&daemon, "", &err), false);
     assert_non_null(strstr(err.text, "has ExitNodeID '1'"));
-    stop(&daemon);
     free(prefs);
 }
 
