@@ -17,7 +17,7 @@ def texts():
                                       guard_socket="/run/oceanid/guard.sock")
     yield "agent-witness", fleet.AGENT.format(controller="198.51.100.10", log="info",
                                               guard_socket="")
-    yield "controller", fleet.CONTROLLER
+    yield "controller", fleet.CONTROLLER.replace("LOG", "debug")
     yield "fleet", (fleet.FLEET.replace("SOAK", "6s").replace("LEASE", "12s")
                     .replace("CONTROLLER", "198.51.100.10"))
     for name, text in vars(changes).items():
