@@ -532,6 +532,29 @@ static void test_compaction_without_room_leaves_the_old_one(void **state)
     assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
 }
 
+/* The rename is done and its directory cannot be synced: what is written from then on must not go
+ * to a file without a name (a begin in it would be taken back by nobody). */
+static void test_compaction_whose_rename_is_not_durable_loses_nothing(void **state)
+{
+    struct place *place = *state;
+    struct err err = ERR_INIT;
+
+    if (geteuid() != 0)
+        skip();
+    open_again(place);
+    confirm(place, 1);
+    assert_int_equal(chown(place->state, 65534, 0), 0);
+    assert_int_equal(chmod(place->state, 0300), 0);
+    assert_int_equal(seteuid(65534), 0);
+    assert_false(journal_compact(place->journal, place->ledger, &err));
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(place->state, 0700), 0);
+    begin(place, 2);
+    open_again(place);
+    assert_true(place->ledger->is_open);
+    assert_int_equal(place->ledger->generations_count, 1);
+}
+
 static void test_undo_text(void **state)
 {
     struct place *place = *state;
@@ -570,6 +593,7 @@ int main(void)
         TEST(test_compaction_keeps_what_is_needed),
         TEST(test_compaction_keeps_what_was_answered),
         TEST(test_compaction_without_room_leaves_the_old_one),
+        TEST(test_compaction_whose_rename_is_not_durable_loses_nothing),
         TEST(test_undo_text),
     };
 

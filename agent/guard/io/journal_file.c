@@ -14,6 +14,7 @@
 
 #include "agent/guard/io/wire_journal.h"
 #include "common/core/mem.h"
+#include "common/core/text.h"
 #include "common/io/file.h"
 
 enum { FRAME_HEAD = 8, LOCK_NAME_SIZE = JOURNAL_PATH_SIZE };
@@ -79,14 +80,19 @@ static int open_best(const char *path, bool read_only, bool *ret_writable)
 }
 
 /* A new file is there after a power loss only when its directory is synced. */
-static void sync_directory(const char *state)
+static bool sync_directory(const struct journal_file *file)
 {
-    int fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char state[JOURNAL_PATH_SIZE];
+    bool done;
+    int fd;
 
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
+    text_copy(state, sizeof(state), file->path);
+    *strrchr(state, '/') = '\0'; /* file_join put it there */
+    fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    done = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
 }
 
 static bool lock_path(char *to, const char *state, struct err *err)
@@ -166,8 +172,7 @@ static bool open_file(struct journal_file *file, const char *state, struct err *
                        strerror(errno));
     if (!take_size(file, err))
         return false;
-    if (file->writable && file->size == 0)
-        sync_directory(state);
+    file->unsynced = file->writable && file->size == 0 && !sync_directory(file);
     return true;
 }
 
@@ -344,6 +349,10 @@ static bool check_writable(struct journal_file *file, struct err *err)
     if (file->dirty && !cut(file))
         return err_set(err, ERR_SYSTEM, "cut off a torn record of %s: %s", file->path,
                        strerror(errno));
+    if (file->unsynced && !sync_directory(file))
+        return err_set(err, ERR_SYSTEM, "sync the directory of %s: %s", file->path,
+                       strerror(errno));
+    file->unsynced = false;
     return true;
 }
 
@@ -370,11 +379,26 @@ bool journal_file_append(struct journal_file *file, struct bytes payload, bool d
     return false;
 }
 
+/* Whether what is open still has the journal's name. */
+static bool has_name(const struct journal_file *file)
+{
+    struct stat open_one, named;
+
+    return fstat(file->fd, &open_one) == 0 && lstat(file->path, &named) == 0 &&
+           open_one.st_ino == named.st_ino && open_one.st_dev == named.st_dev;
+}
+
+/* The rename may be done although its directory could not be synced: from then on the new file is
+ * the journal, and nothing is written to it before the directory is. */
 bool journal_file_replace(struct journal_file *file, struct bytes content, struct err *err)
 {
+    bool written;
     int fd;
 
-    if (!check_writable(file, err) || !file_write(file->path, content.data, content.len, 0600, err))
+    if (!check_writable(file, err))
+        return false;
+    written = file_write(file->path, content.data, content.len, 0600, err);
+    if (!written && has_name(file))
         return false;
     fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
@@ -384,5 +408,6 @@ bool journal_file_replace(struct journal_file *file, struct bytes content, struc
     close(file->fd);
     file->fd = fd;
     file->size = content.len;
-    return true;
+    file->unsynced = !written;
+    return written;
 }

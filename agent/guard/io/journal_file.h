@@ -18,7 +18,8 @@ struct journal_file {
     int fd, lock_fd; /* -1: there is none */
     bool read_only;  /* opened for looking: without the lock, nothing is cut off */
     bool writable;
-    bool dirty; /* behind size lies what must be cut off before the next append */
+    bool dirty;    /* behind size lies what must be cut off before the next append */
+    bool unsynced; /* its name is not durable: the directory is synced before the next append */
     uint64_t size;
     char path[JOURNAL_PATH_SIZE];
     char damage[JOURNAL_WHY_SIZE]; /* what was found and done about it; "" for nothing */
