@@ -292,8 +292,10 @@ static void a_yes_that_was_not_done_is_no(void **state)
     stop(&daemon);
     assert_non_null(strstr(daemon.asked, "\"ExitNodeID\":\"1\",\"ExitNodeIDSet\":true"));
     assert_non_null(strstr(daemon.asked, "\"ExitNodeIP\":\"\",\"ExitNodeIPSet\":true"));
+    start(&daemon, "200 OK", prefs, "", "");
     assert_int_equal(patch_exit_node(&daemon, "", &err), false);
     assert_non_null(strstr(err.text, "has ExitNodeID '1'"));
+    stop(&daemon);
     free(prefs);
 }
 
