@@ -17,7 +17,7 @@ static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
-    "                   [lifts=RECEIPT,...]\n"
+    "                   [lifts=RECEIPT,...] [renames=NAME]\n"
     "                   [exit-node=STABLE-ID address=ADDRESS]\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
@@ -112,6 +112,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->failing = true;
     else if (text_starts(word, "lifts="))
         options->lifts = word + strlen("lifts=");
+    else if (text_starts(word, "renames="))
+        options->renames = word + strlen("renames=");
     else if (text_starts(word, "exit-node="))
         options->exit_node = word + strlen("exit-node=");
     else if (text_starts(word, "address="))

@@ -87,11 +87,16 @@ static void fill_routes(struct manifest_plan *plan, const struct drive_options *
     }
 }
 
+static const char *subject_of(const struct drive_options *options)
+{
+    return options->renames != NULL ? options->renames : "subject";
+}
+
 static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
 {
     bool exits = options->exit_node != NULL && options->address != NULL;
 
-    text_copy(plan->node, sizeof(plan->node), "subject");
+    text_copy(plan->node, sizeof(plan->node), subject_of(options));
     plan->operations_count = exits ? 2 : options->routes_count;
     plan->operations = mem_alloc(plan->operations_count, sizeof(*plan->operations));
     if (exits) {
@@ -108,13 +113,14 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
     plan->ssh.port = 22;
 }
 
-static void fill_roster(struct manifest *manifest, const struct drive_keys *keys)
+static void fill_roster(struct manifest *manifest, const struct drive *drive)
 {
+    const struct drive_keys *keys = drive->keys;
     struct roster_entry *entry = mem_alloc(1 + DRIVE_WITNESSES, sizeof(*entry));
 
     manifest->roster = entry;
     manifest->roster_count = 1 + DRIVE_WITNESSES;
-    text_copy(entry[0].name, sizeof(entry[0].name), "subject");
+    text_copy(entry[0].name, sizeof(entry[0].name), subject_of(drive->options));
     entry[0].guard_key = keys->guard;
     sign_key_public(keys->agent, &entry[0].agent_key);
     for (int i = 0; i < DRIVE_WITNESSES; i++) {
@@ -145,10 +151,10 @@ static void make_manifest(struct drive *drive)
     text_copy(manifest.reference, sizeof(manifest.reference), "test");
     manifest.stages = mem_alloc(1, sizeof(*manifest.stages));
     manifest.stages[0].nodes_count = 1;
-    text_copy(manifest.stages[0].nodes[0], NAME_SIZE, "subject");
+    text_copy(manifest.stages[0].nodes[0], NAME_SIZE, subject_of(options));
     manifest.plans = mem_alloc(1, sizeof(*manifest.plans));
     fill_plan(&manifest.plans[0], options);
-    fill_roster(&manifest, drive->keys);
+    fill_roster(&manifest, drive);
     drive->manifest = wire_encode_manifest(&manifest);
     sign_hash(drive->manifest.data, drive->manifest.len, &drive->body);
     manifest_done(&manifest);
@@ -185,6 +191,8 @@ static bool send_prepare(struct drive *drive, struct err *err)
     AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
     bool sent;
 
+    if (drive->options->renames != NULL)
+        approval.attempt.body.bytes[0] ^= 1;
     fill_lifts(&approval, drive->options->lifts);
     unsigned_approval = wire_encode_approval(&approval);
     request.body = drive->manifest; /* lent */

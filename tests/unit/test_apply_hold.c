@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/worker.h"
+#include "common/core/mem.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/fake_tailscaled.h"
 #include "tests/unit/netns.h"
@@ -35,6 +37,38 @@ static void test_restored_is_judged_by_the_oldest(void **state)
     apply_case_check("");
     undo_item_done(&items[0]);
     undo_item_done(&items[1]);
+}
+
+/* What came back after it was undone (a tailscaled that takes a pref late) is undone again; what
+ * was never applied is others' business. */
+static void test_verifying_undoes_what_came_back(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0"),
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2"),
+    };
+    struct revert revert = {.steps_count = 3, .steps = {{.touched = true}, {.touched = true}}};
+    struct work *work = work_new(WORK_VERIFY, NULL);
+
+    (void)state;
+    apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
+    work->items = mem_alloc(3, sizeof(*work->items));
+    work->items_count = 3;
+    for (uint32_t i = 0; i < 2; i++) {
+        apply_case_run(&operations[i], &work->items[i]);
+        work->items[i].operation = i;
+    }
+    apply_case_derive(&operations[2], &work->items[2]);
+    work->items[2].operation = 2;
+    netns_run("sysctl -qw net.ipv4.conf.eth0.rp_filter=2\n");
+    work_keep_touched(work, &revert);
+    assert_int_equal(work->items_count, 2);
+    work_do(&apply_case, work);
+    assert_string_equal(work->why, "");
+    assert_true(work->ok);
+    apply_case_check("- net.ipv4.conf.eth0.rp_filter = 1\n+ net.ipv4.conf.eth0.rp_filter = 2\n");
+    work_free(work);
 }
 
 static void test_restored_demands_the_flows(void **state)
@@ -228,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_restored_is_judged_by_the_oldest),
+        IN_NAMESPACE(test_verifying_undoes_what_came_back),
         IN_NAMESPACE(test_restored_demands_the_flows),
         IN_NAMESPACE(test_assert),
         IN_NAMESPACE(test_assert_leaves_others),

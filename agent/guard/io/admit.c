@@ -45,11 +45,12 @@ static void step_prepare(struct guard *guard, const struct approval *approval,
 
     ev.prepare.approvals_count =
         wire_count_approvals(wire_lend(&asked->approval), trust, TRUST_APPROVER);
-    if (trust->keys_count > 0 && ev.prepare.approvals_count >= trust->threshold)
+    sign_hash(asked->body.data, asked->body.len, &ev.prepare.body);
+    if (trust->keys_count > 0 && ev.prepare.approvals_count >= trust->threshold &&
+        hash_equal(&approval->attempt.body, &ev.prepare.body))
         admit_learn_name(guard, &asked->manifest);
     plan = manifest_find_plan(&asked->manifest, guard->trial->node);
     ev.prepare.manifest = &asked->manifest;
-    sign_hash(asked->body.data, asked->body.len, &ev.prepare.body);
     ev.prepare.approval = approval;
     ev.prepare.trust = trust;
     ev.prepare.key_is_mine = is_my_key(guard, &asked->manifest);
@@ -141,22 +142,30 @@ static bool admit_statement(struct guard *guard, const struct guard_request *req
 
 /* ---- ends ----------------------------------------------------------------------------------- */
 
-/* docs/protocol.md rule 17: by the roster that was signed with that very generation. */
+bool admit_is_fellow(const struct manifest *manifest, struct bytes envelope,
+                     struct receipt *ret_fellow)
+{
+    const struct roster_entry *entry;
+    struct err err = ERR_INIT;
+
+    if (envelope.len == 0 || !wire_decode_receipt(envelope, ret_fellow, &err) ||
+        manifest_find_plan(manifest, ret_fellow->node) == NULL)
+        return false;
+    entry = manifest_find_entry(manifest, ret_fellow->node);
+    return entry != NULL && wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, &err);
+}
+
 static bool verify_fellow(const struct guard *guard, const struct guard_request *request,
                           struct receipt *ret_fellow)
 {
     struct journal_generation *kept = journal_find(guard->journal, &request->id);
-    struct bytes envelope = wire_lend(&request->envelope);
-    const struct roster_entry *entry;
     struct manifest manifest;
     struct err err = ERR_INIT;
     bool good;
 
-    if (kept == NULL || envelope.len == 0 || !wire_decode_receipt(envelope, ret_fellow, &err) ||
-        !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
+    if (kept == NULL || !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
         return false;
-    entry = manifest_find_entry(&manifest, ret_fellow->node);
-    good = entry != NULL && wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, &err);
+    good = admit_is_fellow(&manifest, wire_lend(&request->envelope), ret_fellow);
     manifest_done(&manifest);
     return good;
 }

@@ -168,6 +168,9 @@ static bool read_after(const struct apply *apply, struct undo_item *item, struct
     if (!good)
         return false;
     undo_take_after(item, &now);
+    /* Somebody took it away at once, or it does not show yet: what was asked for is what we made,
+     * or undoing would leave it when it is there after all. */
+    item->has_after = operation_holds(&item->change, &now);
     snapshot_done(&now);
     return true;
 }
@@ -264,6 +267,20 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
     return true;
 }
 
+/* Newest first, and no further than to the first that fails (docs/protocol.md rule 15). */
+static void undo_what_came_back(const struct apply *apply, const struct undo_item *items,
+                                uint32_t count, const struct snapshot *now)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        char why[REASON_SIZE];
+
+        if (!is_within_earlier(items, i) &&
+            undo_judge(&items[i], now, why, sizeof(why)) == UNDO_NEEDED &&
+            apply_undo(apply, &items[i], why, sizeof(why)) == REVERT_RETRY)
+            return;
+    }
+}
+
 static bool flows_answer(const struct snapshot *now, const struct protected_flow *flows,
                          uint32_t count, uint64_t held, struct err *err)
 {
@@ -274,6 +291,17 @@ static bool flows_answer(const struct snapshot *now, const struct protected_flow
             return err_set(err, ERR_CONFLICT, "%s: %.400s", flows[i].name, prediction.reason);
     }
     return true;
+}
+
+void apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    if (!apply_read(apply, &now, &err))
+        return;
+    undo_what_came_back(apply, items, count, &now);
+    snapshot_done(&now);
 }
 
 bool apply_is_restored(const struct apply *apply, const struct undo_item *items, uint32_t count,

@@ -93,6 +93,10 @@ void carry_fill_open(struct guard *guard, struct guard_report *report);
 
 /* One packet of a client: decoded, verified, given to the machine; or refused. */
 void admit_packet(struct guard *guard, const struct client *client, struct bytes packet);
+/* docs/protocol.md rule 17: by the roster that was signed with that very generation, and of a
+ * target: any other guard of the roster writes a tombstone for whoever asks it to. */
+bool admit_is_fellow(const struct manifest *manifest, struct bytes envelope,
+                     struct receipt *ret_fellow);
 /* Read anew each time: root may install or change it while the guard runs. None: keys_count 0. */
 bool admit_read_trust(const struct guard *guard, struct trust *ret_trust, struct err *err);
 /* A manifest that approvers signed and that has this very key calls it by its name. */

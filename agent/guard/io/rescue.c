@@ -204,6 +204,7 @@ static void fill_verify(struct rescue *rescue, struct work *work)
     if (kept == NULL)
         return;
     work_fill_items(work, kept);
+    work_keep_touched(work, &rescue->trial->revert);
     if (!owned_read_plan(kept, rescue->trial->node, &manifest, &plan, &err)) {
         printf("  protected flows are not verified: %s\n", err.text);
         return;

@@ -59,7 +59,21 @@ void clients_drop(struct clients *clients, unsigned id, const char *why)
     *client = clients->list[--clients->count];
 }
 
-static bool may_connect(const struct clients *clients, int fd, struct client *ret_client)
+/* Root is never kept out by an agent that holds them all. */
+static bool make_room(struct clients *clients, uid_t uid)
+{
+    if (clients->count < CLIENTS_MAX)
+        return true;
+    for (uint32_t i = 0; uid == 0 && i < clients->count; i++) {
+        if (clients->list[i].uid != 0) {
+            clients_drop(clients, clients->list[i].id, "it makes room for root");
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_connect(struct clients *clients, int fd, struct client *ret_client)
 {
     struct err err = ERR_INIT;
 
@@ -72,7 +86,7 @@ static bool may_connect(const struct clients *clients, int fd, struct client *re
                     ret_client->uid, (int)ret_client->pid, clients->agent_uid);
         return false;
     }
-    if (clients->count == CLIENTS_MAX) {
+    if (!make_room(clients, ret_client->uid)) {
         log_warning("refused a connection of process %d: %u are open already", (int)ret_client->pid,
                     clients->count);
         return false;

@@ -3,12 +3,15 @@
  */
 #include "agent/guard/io/worker.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/guard/io/mailbox.h"
 #include "agent/guard/io/prepare.h"
 #include "common/core/mem.h"
+
+enum { SETTLE_PACE_MS = 50 };
 
 struct work *work_new(enum work_kind kind, const struct generation_id *id)
 {
@@ -56,6 +59,21 @@ void work_fill_items(struct work *work, const struct journal_generation *generat
         journal_copy_item(&work->items[i], &generation->items[i]);
 }
 
+void work_keep_touched(struct work *work, const struct revert *revert)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < work->items_count; i++) {
+        uint32_t operation = work->items[i].operation;
+
+        if (operation < revert->steps_count && revert->steps[operation].touched)
+            work->items[kept++] = work->items[i];
+        else
+            undo_item_done(&work->items[i]);
+    }
+    work->items_count = kept;
+}
+
 bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation)
 {
     const struct undo_item *item = journal_generation_item(generation, operation);
@@ -73,13 +91,25 @@ bool work_fill_item(struct work *work, struct journal_generation *generation, ui
 
 static void do_settle(const struct apply *apply, struct work *work, struct err *err)
 {
+    if (work->again)
+        poll(NULL, 0, SETTLE_PACE_MS);
     work->ok = apply_is_settled(apply, work->items, work->items_count, err);
+}
+
+static bool is_restored(const struct apply *apply, const struct work *work, struct err *err)
+{
+    return apply_is_restored(apply, work->items, work->items_count, work->flows, work->flows_count,
+                             work->flows_held, err);
 }
 
 static void do_verify(const struct apply *apply, struct work *work, struct err *err)
 {
-    work->ok = apply_is_restored(apply, work->items, work->items_count, work->flows,
-                                 work->flows_count, work->flows_held, err);
+    work->ok = is_restored(apply, work, err);
+    if (work->ok)
+        return;
+    apply_undo_again(apply, work->items, work->items_count);
+    *err = (struct err)ERR_INIT;
+    work->ok = is_restored(apply, work, err);
 }
 
 static void do_assert(const struct apply *apply, struct work *work, struct err *err)

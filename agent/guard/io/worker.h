@@ -16,6 +16,7 @@ struct work {
     enum work_kind kind;
     struct generation_id id;
     uint32_t operation; /* apply, undo: its item is the only one */
+    bool again;         /* settle: it was looked at a moment ago */
     uint32_t operations_count;
     struct operation *operations; /* prepare, assert; owned */
     uint32_t items_count;
@@ -39,6 +40,8 @@ void work_fill_plan(struct work *work, const struct manifest_plan *plan);
 void work_fill_flows(struct work *work, const struct manifest_plan *plan);
 /* Copies of all items of a generation, or of the one of an operation (false: it has none). */
 void work_fill_items(struct work *work, const struct journal_generation *generation);
+/* Of those, the ones that were touched: an operation that was never applied is not verified. */
+void work_keep_touched(struct work *work, const struct revert *revert);
 bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation);
 
 /* Does it, here and now. */

@@ -1,0 +1,78 @@
+"""guard_hostile: the real guard towards an agent that means harm, and a node where others meddle."""
+
+import os
+import signal
+import socket
+
+from lab.wait import wait_until
+from test_guard import node  # noqa: F401 (a fixture)
+
+NOBODY = 65534
+# As fast as ip can, until its list is removed.
+TAKES_AWAY = "while [ -e $0 ]; do ip -force -batch $0 >/dev/null 2>&1; done"
+
+
+def connect_as_nobody(folder, count):
+    """A process that holds so many connections to the guard as another user; its pid."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid != 0:
+        os.close(writer)
+        assert os.read(reader, 1) == b"1"
+        os.close(reader)
+        return pid
+    try:
+        folder.chmod(0o711)
+        os.chdir(folder)  # nobody may not walk here
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
+        held = []
+        for _ in range(count):
+            held.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            held[-1].connect("guard.sock")
+        os.write(writer, b"1")
+        signal.pause()
+    finally:
+        os._exit(1)
+
+
+def test_an_approval_of_another_manifest_names_nobody(node):
+    """Any old approval goes with a body that calls this guard's key by another node's name."""
+    done = node.trial("renames=elsewhere")
+    assert done.returncode == 2 and "another manifest" in done.stdout, done.stdout
+    assert "this node is elsewhere" not in node.log("guard.log")
+    node.confirm()
+
+
+def test_root_gets_in_although_the_agent_holds_every_connection(node):
+    text = (node.folder / "guard.yaml").read_text()
+    (node.folder / "guard.yaml").write_text(text.replace("agent-user: root", "agent-user: nobody"))
+    node.kill()
+    node.start()
+    node.confirm()
+    crowd = connect_as_nobody(node.folder, 64)
+    try:
+        done = node.rollback("--yes")
+        assert "asked to let go of the journal, and did" in done.stdout, done.stdout
+        assert node.guard.wait(15) == 0, node.log("guard.log")
+        assert not node.has_route()
+    finally:
+        os.kill(crowd, signal.SIGKILL)
+        os.waitpid(crowd, 0)
+
+
+def test_effects_are_looked_for_until_they_show(node):
+    """Rule 6: settling is bounded by time, not by one look; and what was there in vain for a while
+    is known as made here, so that it is taken back."""
+    orders = node.folder / "orders"
+    orders.write_text("route del 198.18.0.0/32 proto 153\n" * 1000)
+    thief = node.spawn(["sh", "-c", TAKES_AWAY, orders], "thief.log")
+    driver = node.spawn(node.trial_argv("soak=30", "lease=5", "answers=1", "shield=1",
+                                        "routes=50"), "drive.log")
+    wait_until(lambda: "not settled" in node.log("guard.log"), 15, "a look in vain")
+    orders.unlink()
+    thief.wait(15)
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15,
+               f"the trial to go on: {node.log('guard.log')}")
+    assert driver.wait(30) == 1, node.log("drive.log")
+    assert not node.has_route(), node.log("guard.log")
