@@ -161,6 +161,30 @@ static void test_touched(void **state)
     assert_false(revert.steps[1].removes);
 }
 
+/* The disk takes the mark and not the receipt, and somebody pops a generation meanwhile: the end of
+ * the trial is not forgotten, or its approval would be good once more. */
+static void test_every_end_gets_its_receipt(void **state)
+{
+    const struct generation_id one = id_of(1), two = id_of(2);
+
+    (void)state;
+    confirm(1);
+    take_begin(2);
+    take_mark(2, MARK_REVERTING, CAUSE_PROOF_FAILED);
+    take_mark(2, MARK_REVERTED, CAUSE_PROOF_FAILED);
+    take_mark(1, MARK_POPPING, CAUSE_ORDERED);
+    take_mark(1, MARK_POPPED, CAUSE_ORDERED);
+    assert_int_equal(ledger->owed.kind, RECEIPT_POPPED);
+    take_owed();
+    assert_true(ledger->owes);
+    assert_int_equal(ledger->owed.kind, RECEIPT_REVERTED);
+    assert_true(ledger_needs(ledger, &two));
+    take_owed();
+    assert_false(ledger->owes);
+    assert_int_equal(ledger_find_receipt(ledger, &one.attempt)->receipt.kind, RECEIPT_POPPED);
+    assert_int_equal(ledger_find_receipt(ledger, &two.attempt)->receipt.kind, RECEIPT_REVERTED);
+}
+
 static void test_incomplete(void **state)
 {
     (void)state;
@@ -339,6 +363,7 @@ int main(void)
         WITH(test_popped_from_the_top_only),
         WITH(test_records_that_cannot_follow),
         WITH(test_touched),
+        WITH(test_every_end_gets_its_receipt),
         WITH(test_incomplete),
         WITH(test_end_bars_until_contained),
         WITH(test_quarantine_bars_until_named),

@@ -86,11 +86,20 @@ void ledger_fill_stack(const struct ledger *ledger, struct stack *ret_stack)
     }
 }
 
+static bool owes_of(const struct ledger *ledger, const struct generation_id *id)
+{
+    for (uint32_t i = 0; i < ledger->waiting_count; i++) {
+        if (generation_id_equal(&ledger->waiting[i].generation, id))
+            return true;
+    }
+    return ledger->owes && generation_id_equal(&ledger->owed.generation, id);
+}
+
 bool ledger_needs(const struct ledger *ledger, const struct generation_id *id)
 {
     if (ledger->is_open && generation_id_equal(&ledger->open.id, id))
         return true;
-    if (ledger->owes && generation_id_equal(&ledger->owed.generation, id))
+    if (owes_of(ledger, id))
         return true;
     if (ledger_find(ledger, id) != NULL)
         return true;
@@ -139,12 +148,50 @@ static void take_begin(struct ledger *ledger, const struct guard_record *record)
     }
 }
 
+/* RECEIPT_KIND_COUNT: of any kind. */
+static void stop_waiting(struct ledger *ledger, const struct generation_id *id,
+                         enum receipt_kind kind)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < ledger->waiting_count; i++) {
+        const struct receipt *waiting = &ledger->waiting[i];
+
+        if (!generation_id_equal(&waiting->generation, id) ||
+            (kind != RECEIPT_KIND_COUNT && waiting->kind != kind))
+            ledger->waiting[kept++] = *waiting;
+    }
+    ledger->waiting_count = kept;
+}
+
+/* Of one generation only its newest end is told; those of others wait. */
+static void make_way(struct ledger *ledger, const struct generation_id *id)
+{
+    stop_waiting(ledger, id, RECEIPT_KIND_COUNT);
+    if (ledger->owes && !generation_id_equal(&ledger->owed.generation, id) &&
+        ledger->waiting_count < sizeof(ledger->waiting) / sizeof(ledger->waiting[0]))
+        ledger->waiting[ledger->waiting_count++] = ledger->owed;
+}
+
+static void settle_debt(struct ledger *ledger, const struct receipt *receipt)
+{
+    if (!ledger->owes || ledger->owed.kind != receipt->kind ||
+        !generation_id_equal(&ledger->owed.generation, &receipt->generation)) {
+        stop_waiting(ledger, &receipt->generation, receipt->kind);
+        return;
+    }
+    ledger->owes = ledger->waiting_count > 0;
+    if (ledger->owes)
+        ledger->owed = ledger->waiting[--ledger->waiting_count];
+}
+
 /* An end is durable from here on; its receipt is owed until it is durable too. */
 static void owe(struct ledger *ledger, enum receipt_kind kind,
                 const struct ledger_generation *generation, const struct guard_record *record)
 {
     struct receipt *owed = &ledger->owed;
 
+    make_way(ledger, generation != NULL ? &generation->id : &record->id);
     memset(owed, 0, sizeof(*owed));
     ledger->owes = true;
     owed->generation = record->id;
@@ -320,9 +367,7 @@ static void take_receipt(struct ledger *ledger, const struct guard_record *recor
     end->receipt_hash = record->receipt.receipt_hash;
     if (receipt->index > ledger->receipt_index)
         ledger->receipt_index = receipt->index;
-    if (ledger->owes && ledger->owed.kind == receipt->kind &&
-        generation_id_equal(&ledger->owed.generation, &receipt->generation))
-        ledger->owes = false;
+    settle_debt(ledger, receipt);
 }
 
 static void take_floor(struct ledger *ledger, const struct guard_record *record)
@@ -381,96 +426,4 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
     case RECORD_KIND_COUNT:
         break;
     }
-}
-
-/* ---- admission ------------------------------------------------------------------------------ */
-
-/* The first object that both touch, or NULL. A full list may have been cut: it touches all. */
-static const char *find_touched(const struct receipt *receipt, const char (*objects)[96],
-                                uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < receipt->objects_count; j++) {
-            if (text_equal(objects[i], receipt->objects[j]))
-                return objects[i];
-        }
-    }
-    return receipt->objects_count == RECORD_OBJECTS_MAX ? receipt->objects[0] : NULL;
-}
-
-static const struct lift *find_approved(const struct approval *approval, const struct hash *receipt)
-{
-    for (uint32_t i = 0; i < approval->lifts_count; i++) {
-        if (hash_equal(&approval->lifts[i].receipt, receipt))
-            return &approval->lifts[i];
-    }
-    return NULL;
-}
-
-/* docs/protocol.md rule 18: an end bars what was signed before it; a quarantine bars its objects
- * until an approver names it with a reason. */
-static bool end_admits(const struct ledger_end *end, const struct approval *approval,
-                       const char *touched, struct err *err)
-{
-    const struct lift *lift = find_approved(approval, &end->receipt_hash);
-    bool quarantines = receipt_quarantines(&end->receipt) && !end->lifted && touched != NULL;
-    char hash[2 * HASH_SIZE + 1];
-
-    if (!receipt_is_end(&end->receipt))
-        return true;
-    bytes_format_hex(end->receipt_hash.bytes, HASH_SIZE, hash);
-    if (lift == NULL && !end->answered)
-        return err_set(err, ERR_DENIED,
-                       "sequence %llu ended here (%s: %s) and the approval does not contain its "
-                       "receipt %s: sign it again, knowing that",
-                       (unsigned long long)end->receipt.generation.attempt.sequence,
-                       receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause),
-                       hash);
-    if (quarantines && (lift == NULL || lift->reason[0] == '\0'))
-        return err_set(err, ERR_DENIED,
-                       "%s is quarantined since its proof failed (%s): the approval has to name "
-                       "receipt %s with a reason",
-                       touched, end->receipt.reason, hash);
-    return true;
-}
-
-static bool sequence_admits(const struct ledger *ledger, const struct attempt *attempt,
-                            struct err *err)
-{
-    if (attempt->sequence < ledger->sequence)
-        return err_set(err, ERR_DENIED, "sequence %llu: accepted are %llu and above",
-                       (unsigned long long)attempt->sequence, (unsigned long long)ledger->sequence);
-    if (attempt->sequence == ledger->sequence &&
-        !hash_equal(&attempt->body, &ledger->sequence_body) &&
-        !hash_is_zero(&ledger->sequence_body))
-        return err_set(err, ERR_CONFLICT,
-                       "sequence %llu stands for another manifest here: two were signed with it",
-                       (unsigned long long)attempt->sequence);
-    return true;
-}
-
-bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
-                   const char (*objects)[96], uint32_t objects_count, struct err *err)
-{
-    if (ledger->is_open || ledger->owes)
-        return err_set(err, ERR_CONFLICT, "the end of an earlier trial is still being written");
-    if (ledger_find_receipt(ledger, &approval->attempt) != NULL)
-        return err_set(err, ERR_DENIED, "this attempt was made here already: at most once each");
-    if (ledger_standing(ledger, &approval->attempt.body) != NULL)
-        return err_set(err, ERR_CONFLICT, "this manifest stands here already");
-    if (ledger->generations_count == GENERATIONS_MAX)
-        return err_set(err, ERR_LIMIT, "%u generations stand here: accepted are at most %u",
-                       ledger->generations_count, GENERATIONS_MAX);
-    if (!ledger_has_room(ledger))
-        return err_set(err, ERR_LIMIT, "%u ends are remembered here and none was answered",
-                       ledger->ends_count);
-    if (!sequence_admits(ledger, &approval->attempt, err))
-        return false;
-    for (uint32_t i = 0; i < ledger->ends_count; i++) {
-        const struct ledger_end *end = &ledger->ends[i];
-
-        if (!end_admits(end, approval, find_touched(&end->receipt, objects, objects_count), err))
-            return false;
-    }
-    return true;
 }

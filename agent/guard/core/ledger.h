@@ -41,6 +41,8 @@ struct ledger {
     struct ledger_generation open;
     bool owes; /* an end is durable and its receipt is not */
     struct receipt owed;
+    uint32_t waiting_count; /* owed too, after that one: others ended while the disk refused */
+    struct receipt waiting[GENERATIONS_MAX + 1];
     bool incomplete_told; /* what reverts now had its receipt `incomplete` */
     uint32_t ends_count;
     struct ledger_end ends[ENDS_MAX]; /* oldest first; of confirmed generations too */
