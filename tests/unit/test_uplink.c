@@ -36,6 +36,7 @@ static struct bench {
     struct nonce asked_stack;
     unsigned stacks_asked, welcomes, commands;
     struct nonce last_command_nonce;
+    bool reports_at_once; /* carrying out a command sends a report */
 } bench;
 
 /* ---- the agent's side ------------------------------------------------------------------------ */
@@ -55,11 +56,21 @@ static void on_welcomed(void *context, const struct session_reply *welcome)
     bench.welcomes++;
 }
 
+static void tell_at_once(void)
+{
+    struct verdict verdict = {.check = "at-once", .value = VERDICT_PASS};
+
+    reporter_tell_verdict(bench.reporter, &verdict, 0);
+    uplink_send(bench.uplink);
+}
+
 static void on_command(void *context, const struct session_reply *command)
 {
     (void)context;
     bench.commands++;
     bench.last_command_nonce = command->nonce;
+    if (bench.reports_at_once)
+        tell_at_once();
     if (command->command == COMMAND_WITNESS)
         witness_command(bench.witness, command);
 }
@@ -277,6 +288,46 @@ static void witness_signs_what_it_saw(void **state)
     free(statement);
 }
 
+static bool is_told_at_once(const struct session_request *report)
+{
+    for (uint32_t i = 0; i < report->verdicts_count; i++) {
+        if (text_equal(report->verdicts[i].check, "at-once"))
+            return true;
+    }
+    return false;
+}
+
+static bool has_told_at_once_and_polled(void)
+{
+    return fake_controller_find(&bench.fake, is_told_at_once) != NULL && has_polled();
+}
+
+static uint64_t acknowledged_by_poll(void)
+{
+    uint64_t acknowledged;
+
+    pthread_mutex_lock(&bench.fake.mutex);
+    acknowledged = bench.fake.polls[0].acknowledged;
+    pthread_mutex_unlock(&bench.fake.mutex);
+    return acknowledged;
+}
+
+/* A report that is sent while a command is carried out brings no poll with it: one that
+ * acknowledges the command before has this one sent again. */
+static void report_within_a_command_acknowledges_nothing_older(void **state)
+{
+    struct session_reply command = {.kind = ANSWER_COMMAND, .id = 8, .command = COMMAND_SNAPSHOT};
+
+    (void)state;
+    await(has_polled, "a parked poll");
+    assert_int_equal(acknowledged_by_poll(), 7);
+    bench.reports_at_once = true;
+    assert_true(fake_controller_command(&bench.fake, &command));
+    await(has_told_at_once_and_polled, "the report and the next poll");
+    bench.reports_at_once = false;
+    assert_int_equal(acknowledged_by_poll(), 8);
+}
+
 /* ---- hello again ----------------------------------------------------------------------------- */
 
 static bool greeted_twice(void)
@@ -405,6 +456,7 @@ int main(void)
         cmocka_unit_test(built_in_checks_are_reported),
         cmocka_unit_test(heartbeat_is_answered_by_the_next_poll),
         cmocka_unit_test(witness_signs_what_it_saw),
+        cmocka_unit_test(report_within_a_command_acknowledges_nothing_older),
         cmocka_unit_test(denied_report_is_told_again_after_a_new_hello),
         cmocka_unit_test(nonce_travels_in_the_hello_of_a_new_connection),
         cmocka_unit_test(refused_poll_ends_in_another_connection),
