@@ -26,6 +26,7 @@ enum {
     KEYS_MAX = 64,        /* in the trust root */
     GENERATIONS_MAX = 32, /* confirmed, on one node's stack */
     ENDS_MAX = 256,       /* receipts of ended attempts that a node remembers */
+    TOMBSTONES_MAX = 32,  /* of them, of attempts that were aborted before they were made */
     STATEMENTS_MAX = 64,  /* carried by one start */
     VERDICTS_MAX = 64,    /* in one statement or report */
     ADDRESSES_PER_NODE_MAX = 16,

@@ -82,7 +82,8 @@ static void test_script(void **state)
 static void test_tombstones_push_nothing_out(void **state)
 {
     struct script *script = script_new();
-    char line[64];
+    char line[512];
+    struct text text;
 
     (void)state;
     script_run_line(script, "boot reboot");
@@ -91,10 +92,17 @@ static void test_tombstones_push_nothing_out(void **state)
         snprintf(line, sizeof(line), "abort m1 %u", i);
         script_run_line(script, line);
     }
-    assert_int_equal(script->ledger->ends_count, ENDS_MAX);
+    assert_int_equal(script->ledger->ends_count, TOMBSTONES_MAX);
     assert_int_equal(script->ledger->ends[0].receipt.generation.attempt.sequence, 1);
     assert_int_equal(script->trial->state, TRIAL_IDLE);
     assert_int_equal(script->effects->list[0].kind, DO_REFUSE);
+    /* Not more than one approval can contain, or nothing could be prepared here ever again. */
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "prepare m2 1000 lifts");
+    for (unsigned i = 1; i <= TOMBSTONES_MAX; i++)
+        text_add(&text, " %u", i);
+    script_run_line(script, line);
+    assert_int_not_equal(script->trial->state, TRIAL_IDLE);
     script_free(script);
 }
 

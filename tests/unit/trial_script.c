@@ -237,11 +237,11 @@ static bool give_words(struct script *script, char **words)
 void script_run_line(struct script *script, const char *line)
 {
     char copy[LINE_SIZE];
-    char *words[32] = {NULL};
+    char *words[64] = {NULL};
     char *rest = copy;
 
     text_copy(copy, sizeof(copy), line);
-    for (unsigned i = 0; i < 31; i++) {
+    for (unsigned i = 0; i < 63; i++) {
         words[i] = strtok_r(rest, " ", &rest);
         if (words[i] == NULL)
             break;

@@ -327,6 +327,16 @@ bool ledger_has_room(const struct ledger *ledger)
     return false;
 }
 
+bool ledger_may_bury(const struct ledger *ledger)
+{
+    uint32_t tombstones = 0;
+
+    for (uint32_t i = 0; i < ledger->ends_count; i++)
+        tombstones += ledger->ends[i].receipt.kind == RECEIPT_TOMBSTONE &&
+                      !is_spent(ledger, &ledger->ends[i]);
+    return tombstones < TOMBSTONES_MAX && ledger_has_room(ledger);
+}
+
 static void remove_end(struct ledger *ledger, uint32_t at)
 {
     ledger->ends_count--;

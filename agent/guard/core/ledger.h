@@ -76,6 +76,9 @@ bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
 
 /* Whether one more end can be remembered without forgetting one that still bars something. */
 bool ledger_has_room(const struct ledger *ledger);
+/* Whether one more tombstone can. Anybody who carries messages may ask for one: they are fewer than
+ * one approval can lift, and leave room for ends of what was made. */
+bool ledger_may_bury(const struct ledger *ledger);
 
 /* The undo order's facts for what is open, or for a generation. */
 void ledger_fill_revert(const struct ledger_generation *generation, struct revert *ret_revert);

@@ -278,7 +278,7 @@ void do_refuse_end(struct move *move)
 void do_refuse_full(struct move *move)
 {
     trial_refuse(move, &move->ev->end.id.attempt,
-                 "no room for one more tombstone, and so for no trial either", false);
+                 "no room for one more tombstone: an approval has to answer some first", false);
 }
 
 void do_refuse_pop(struct move *move)

@@ -205,9 +205,9 @@ bool if_not_entitled(const struct move *move)
     return !admission_check_end(move->trial, move->ev, &err);
 }
 
-bool if_ends_are_full(const struct move *move)
+bool if_tombstones_are_full(const struct move *move)
 {
-    return !ledger_has_room(move->trial->ledger);
+    return !ledger_may_bury(move->trial->ledger);
 }
 
 bool if_was_popped(const struct move *move)

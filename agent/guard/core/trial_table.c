@@ -86,7 +86,7 @@ static const struct transition table[] = {
     /* abort */
     ROW(ANY, ABORT, attempt_has_ended, SAME, send_receipt, "it has ended here already: its receipt"),
     ROW(ANY, ABORT, not_entitled, SAME, refuse_end, "the abort does not quote the latest hello"),
-    ROW(IN(IDLE), ABORT, ends_are_full, SAME, refuse_full, "no room for a tombstone; nothing can be prepared either"),
+    ROW(IN(IDLE), ABORT, tombstones_are_full, SAME, refuse_full, "no room for a tombstone; an approval has to answer some first"),
     ROW(IN(IDLE), ABORT, always, CLOSING, write_tombstone, "aborted before a start; a late one finds the tombstone"),
     ROW(BEFORE, ABORT, this_attempt, CLOSING, write_tombstone, "aborted before anything was touched"),
     ROW(UNDECIDED, ABORT, this_attempt, REVERTING, revert_aborted, "aborted: it is taken back"),

@@ -67,7 +67,7 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, i
     if_not_entitled, if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already,
     if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
     if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
-    if_answers_another, if_disk_refuses, if_ends_are_full, if_an_end_is_missing;
+    if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
