@@ -210,11 +210,13 @@ void fleet_reach(const struct fleet *fleet, const char *witness, const char *nod
         fleet_verdict_now(member, check, now, ret_verdict);
 }
 
-/* Whoever has an address of the tailnet is in its audience; the connected network of a private
- * address is known to the witness's own snapshot only, and the guard judges it in the trial. */
+/* A bare witness with an address of the tailnet is in its audience, a node always: its snapshot may
+ * be of a moment when tailscaled was not up yet, and its look at SSH tells in any case. The
+ * connected network of a private address is known to the witness's own snapshot only, and the guard
+ * judges it in the trial. */
 bool fleet_in_audience(const struct fleet_member *witness, enum audience audience)
 {
-    if (audience != AUDIENCE_TAILNET)
+    if (audience != AUDIENCE_TAILNET || !witness->witness_only)
         return true;
     return witness->has_snapshot && witness->snapshot.tailscale.addresses_count > 0;
 }

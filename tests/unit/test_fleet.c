@@ -132,6 +132,7 @@ static void knows_who_reaches_whom(void **state)
     assert_null(fleet_reach_target("database"));
     assert_true(fleet_in_audience(office, AUDIENCE_EVERYWHERE));
     assert_false(fleet_in_audience(office, AUDIENCE_TAILNET));
+    assert_true(fleet_in_audience(fleet_put(*state, "b1", false), AUDIENCE_TAILNET));
 }
 
 static void follows_the_roster(void **state)

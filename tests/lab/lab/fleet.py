@@ -167,6 +167,13 @@ class Fleet:
         return sum(look["value"] == "pass" for node in nodes for look in node["reaches"]
                    if look["node"] == name)
 
+    @staticmethod
+    def looks(nodes, name):
+        """Who does not reach a node's SSH, and what he saw."""
+        return ", ".join(f"{node['name']} {look['value']}: {look['observed']}" for node in nodes
+                         for look in node["reaches"]
+                         if look["node"] == name and look["value"] != "pass")
+
     def unsettled(self):
         """What keeps the fleet from being healthy: a node that is not connected, a critical check
         that fails or is unknown, an SSH that fewer than two reach. "" when nothing does."""
@@ -176,8 +183,8 @@ class Fleet:
         nodes = json.loads(done.stdout)["nodes"]
         ill = [f"{node['name']}: {'' if node['connected'] else 'not connected, '}{node['health']}"
                for node in nodes if not node["connected"] or node["health"] != "pass"]
-        alone = [f"{name}: reached by {self.witnesses_of(nodes, name)}" for name in topology.NODES
-                 if self.witnesses_of(nodes, name) < 2]
+        alone = [f"{name}: reached by {self.witnesses_of(nodes, name)} ({self.looks(nodes, name)})"
+                 for name in topology.NODES if self.witnesses_of(nodes, name) < 2]
         missing = [name for name in (*topology.NODES, "office")
                    if name not in [node["name"] for node in nodes]]
         return "; ".join([*ill, *alone, *missing])
@@ -185,7 +192,7 @@ class Fleet:
     def settled(self):
         return self.unsettled() == ""
 
-    def wait_settled(self, deadline_s=60):
+    def wait_settled(self, deadline_s=120):
         try:
             wait_until(self.settled, deadline_s, "the fleet to be healthy")
         except AssertionError as error:
