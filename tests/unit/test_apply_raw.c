@@ -331,6 +331,22 @@ static void test_the_narrower_rule_stays(void **state)
 
 #define IN_NAMESPACE(test) cmocka_unit_test_setup(test, netns_enter)
 
+/* More than a page of next hops. */
+static void test_very_many_hops_come_back(void **state)
+{
+    struct operation operation =
+        apply_case_removal("route 2001:db8:2::/48 via 2001:db8:1::1000 dev eth0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("for i in $(seq 1000 1180); do echo route append 2001:db8:2::/48 proto 153 via "
+                     "2001:db8:1::$i dev eth0; done | ip -6 -batch -\n");
+    apply_case_run(&operation, &item);
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +357,7 @@ int main(void)
         IN_NAMESPACE(test_deleting_asks_for_the_protocol),
         IN_NAMESPACE(test_a_restored_rule_stands_where_it_stood),
         IN_NAMESPACE(test_the_narrower_rule_stays),
+        IN_NAMESPACE(test_very_many_hops_come_back),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -10,23 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/limits.h"
 #include "common/core/mem.h"
 #include "common/net/render.h"
 
 /* The newer half of a dump is not accepted back: state flags, and what the kernel counts. */
 enum { ROUTE_FLAGS_KEPT = RTNH_F_ONLINK | RTNH_F_PERVASIVE };
 
+/* Room for raw bytes of the kernel's and what is put besides. */
+enum { MESSAGE_SIZE = RAW_SIZE_MAX + 4096 };
+
 static struct nl_msg *start(int type, int flags, const void *header, size_t size)
 {
-    struct nl_msg *message = nlmsg_alloc_simple(type, flags | NLM_F_REQUEST);
+    struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
 
     if (message == NULL ||
+        nlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags | NLM_F_REQUEST) == NULL ||
         nlmsg_append(message, (void *)(uintptr_t)header, size, NLMSG_ALIGNTO) < 0)
         abort();
     return message;
 }
 
-/* A message has a page of room; raw bytes are at most as long as one of the kernel's. */
 static void put(struct nl_msg *message, int type, const void *data, size_t len)
 {
     if (nla_put(message, type, (int)len, data) < 0)
