@@ -176,7 +176,7 @@ static void promote(struct uplink *uplink, struct session *session, mono_t now)
     for (uint32_t i = 0; i < uplink->sessions_count; i++) {
         struct session *other = uplink->sessions[i];
 
-        if (other->state != SESSION_WELCOMED && other->nonce.len == 0)
+        if (other->state == SESSION_DIALLING && other->nonce.len == 0)
             session_lose(other, "its place is taken");
     }
 }
@@ -249,6 +249,14 @@ static void take_answer(struct uplink *uplink, struct session *session, int ask,
         session_lose(session, "the controller answered with something that was not asked");
 }
 
+/* Nothing is on its way to us: nng 1.5 to 1.10 can hang for good when a connection is closed between
+ * two parts of a message (tlstran: the second part's receive is begun on an aio that was closed
+ * meanwhile, and nobody ends the one that waits for it). */
+static bool is_quiet(const struct session *session)
+{
+    return !session->poll_out && !session->report_out;
+}
+
 static void take_reply(struct uplink *uplink, struct session *session, const struct letter *letter,
                        mono_t now)
 {
@@ -269,7 +277,7 @@ static void take_reply(struct uplink *uplink, struct session *session, const str
     }
     take_answer(uplink, session, letter->ask, &reply, now);
     session_reply_done(&reply);
-    if (session != uplink->main && session->state == SESSION_WELCOMED && !session->poll_out)
+    if (session != uplink->main && session->state == SESSION_WELCOMED && is_quiet(session))
         session_lose(session, "its place is taken");
 }
 
