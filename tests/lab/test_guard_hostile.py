@@ -76,3 +76,15 @@ def test_effects_are_looked_for_until_they_show(node):
                f"the trial to go on: {node.log('guard.log')}")
     assert driver.wait(30) == 1, node.log("drive.log")
     assert not node.has_route(), node.log("guard.log")
+
+
+def test_what_is_asked_in_a_trial_reads_no_file(node):
+    """The loop that keeps the lease waits for no disk: a trust root that cannot be read is one."""
+    driver = node.open_trial()
+    (node.folder / "trust.yaml").unlink()
+    os.mkfifo(node.folder / "trust.yaml")
+    other = node.spawn(node.trial_argv("sequence=2", "routes=2"), "other.log")
+    assert other.wait(10) == 2
+    assert "another trial is open" in node.log("other.log")
+    driver.kill()
+    driver.wait()

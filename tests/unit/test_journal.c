@@ -239,6 +239,23 @@ static void test_after_takes_its_place(void **state)
     assert_int_equal(journal_find(place->journal, &id)->items[0].after.rules_count, 1);
 }
 
+/* What lies behind a record that cannot be read is cut off: intents that nobody would undo. */
+static void test_after_that_could_not_be_read_is_left_out(void **state)
+{
+    struct place *place = *state;
+    struct guard_record record = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct undo_item item = {.operation = OPERATIONS_MAX};
+    struct journal_extra extra = {.item = &item};
+
+    open_again(place);
+    begin(place, 1);
+    append(place, &record, &extra);
+    mark(place, 1, MARK_CONFIRMED);
+    open_again(place);
+    assert_string_equal(journal_damage(place->journal), "");
+    assert_int_equal(place->ledger->generations_count, 1);
+}
+
 static void test_another_boot_is_seen(void **state)
 {
     struct place *place = *state;
@@ -581,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_what_is_appended_is_read_again),
         TEST(test_after_takes_its_place),
+        TEST(test_after_that_could_not_be_read_is_left_out),
         TEST(test_another_boot_is_seen),
         TEST(test_torn_at_every_byte),
         TEST(test_torn_as_zeroes),

@@ -59,13 +59,20 @@ static void step_prepare(struct guard *guard, const struct approval *approval,
     guard_step(guard, &ev);
 }
 
+/* While something is open it is not looked at, and the disk might hang. */
+static bool read_trust_if_closed(const struct guard *guard, struct trust *ret_trust,
+                                 struct err *err)
+{
+    return trial_is_open(guard->trial) || admit_read_trust(guard, ret_trust, err);
+}
+
 static bool admit_prepare(struct guard *guard, struct guard_request *request, struct err *err)
 {
     AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
     AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
     struct held *asked = &guard->asked;
 
-    if (!admit_read_trust(guard, trust, err) ||
+    if (!read_trust_if_closed(guard, trust, err) ||
         !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
         !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
         return false;

@@ -161,7 +161,8 @@ void journal_keep(struct journal *journal, const struct guard_record *record,
         keep_receipt(journal, &record->receipt.receipt_hash, extra->envelope);
 }
 
-/* A begin that could not be read again would leave a change that nobody takes back. */
+/* A begin that could not be read again would leave a change that nobody takes back; behind any
+ * other nothing would be read. */
 static bool reads_again(const struct wire_bytes *encoded)
 {
     struct journal_entry entry;
@@ -179,8 +180,11 @@ struct wire_bytes journal_encode(struct journal *journal, const struct guard_rec
     struct wire_bytes encoded =
         wire_encode_journal(record, ++journal->number, journal->boot_id, extra);
 
-    if (record->kind == RECORD_BEGIN && !reads_again(&encoded))
-        wire_bytes_done(&encoded);
+    if (extra == NULL || reads_again(&encoded))
+        return encoded;
+    wire_bytes_done(&encoded);
+    if (record->kind == RECORD_RESULT) /* its After is expected instead of known */
+        encoded = wire_encode_journal(record, journal->number, journal->boot_id, NULL);
     return encoded;
 }
 

@@ -62,7 +62,7 @@ bool journal_append(struct journal *journal, const struct guard_record *record,
 /* The parts of journal_append, for a shell whose disk must not hold up what decides. keep, encode,
  * drop and find look at memory only; write and compact at the disk only: the one may be done in
  * another thread than the other. The caller frees what encode gives: nothing (which write refuses)
- * for a begin that could not be read again. */
+ * for what could not be read again; a result goes without its item then. */
 void journal_keep(struct journal *journal, const struct guard_record *record,
                   const struct journal_extra *extra);
 struct wire_bytes journal_encode(struct journal *journal, const struct guard_record *record,
