@@ -116,6 +116,18 @@ static enum MHD_Result keep_query(void *context, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+/* A browser shows its certificate for whatever page asks, and says which page that is. */
+static bool asks_from_elsewhere(const struct http_call *call)
+{
+    const char *origin =
+        MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
+    const char *host =
+        MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+
+    return origin != NULL && (host == NULL || !text_starts(origin, "https://") ||
+                              !text_equal(origin + strlen("https://"), host));
+}
+
 static void identify(struct http_call *call, bool local)
 {
     const struct http *http = call->http;
@@ -125,6 +137,8 @@ static void identify(struct http_call *call, bool local)
 
     if (info == NULL)
         text_copy(call->peer.denied, REASON_SIZE, "it is not known who asks");
+    else if (!local && asks_from_elsewhere(call))
+        text_copy(call->peer.denied, REASON_SIZE, "a page of another site asks");
     else if (local)
         http_identify_user((int)info->connect_fd, http->roles, http->roles_count, &call->peer);
     else

@@ -109,9 +109,11 @@ static struct answer send_text(const char *method, const char *path, const char 
     return call(method, path, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
-/* cert NULL: without a certificate. */
-static struct answer call_tls(const char *path, const char *cert, const char *key)
+/* cert NULL: without a certificate. header NULL: none besides curl's. */
+static struct answer call_tls_with(const char *header, const char *path, const char *cert,
+                                   const char *key)
 {
+    struct curl_slist *headers = header != NULL ? curl_slist_append(NULL, header) : NULL;
     struct answer answer = {0};
     CURL *curl = curl_easy_init();
     char url[1024];
@@ -119,13 +121,20 @@ static struct answer call_tls(const char *path, const char *cert, const char *ke
     snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", http_port(place.http), path);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CAINFO, place.ca_path);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (cert != NULL) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, cert);
         curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
     }
     perform(curl, &answer);
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     return answer;
+}
+
+static struct answer call_tls(const char *path, const char *cert, const char *key)
+{
+    return call_tls_with(NULL, path, cert, key);
 }
 
 /* ---- what is expected ------------------------------------------------------------------------
@@ -571,6 +580,25 @@ static void https_asks_for_an_operators_certificate(void **state)
                    "not made for an operator");
 }
 
+/* A page of another site, open in the browser that has the operator's certificate. */
+static void https_refuses_what_another_sites_page_asks(void **state)
+{
+    const char *cert = place.operator_cert_path;
+    const char *key = place.operator_key_path;
+    struct answer answer;
+    char own[64];
+
+    (void)state;
+    expect_refusal(call_tls_with("Origin: https://example.com", "/v1/nodes", cert, key), 403,
+                   "denied", "another site");
+    expect_refusal(call_tls_with("Origin: null", "/v1/nodes", cert, key), 403, "denied",
+                   "another site");
+    snprintf(own, sizeof(own), "Origin: https://127.0.0.1:%u", http_port(place.http));
+    answer = call_tls_with(own, "/v1/nodes", cert, key);
+    assert_int_equal(answer.status, 200);
+    answer_done(&answer);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int main(void)
@@ -589,6 +617,7 @@ int main(void)
         WITH_PLACE(tells_receipts),
         WITH_PLACE(roles_decide),
         WITH_PLACE(https_asks_for_an_operators_certificate),
+        WITH_PLACE(https_refuses_what_another_sites_page_asks),
     };
 
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
