@@ -281,13 +281,20 @@ static void undo_what_came_back(const struct apply *apply, const struct undo_ite
     }
 }
 
+/* What nobody can keep on its way holds up no revert. */
+static bool can_answer(const struct protected_flow *flow, const struct snapshot *now)
+{
+    return flow->device[0] == '\0' || snapshot_find_device(now, flow->device) != NULL;
+}
+
 static bool flows_answer(const struct snapshot *now, const struct protected_flow *flows,
                          uint32_t count, uint64_t held, struct err *err)
 {
     for (uint32_t i = 0; i < count && i < 64; i++) {
         struct prediction prediction;
 
-        if ((held >> i & 1) != 0 && !predict_flows(now, &flows[i], 1, &prediction))
+        if ((held >> i & 1) != 0 && can_answer(&flows[i], now) &&
+            !predict_flows(now, &flows[i], 1, &prediction))
             return err_set(err, ERR_CONFLICT, "%s: %.400s", flows[i].name, prediction.reason);
     }
     return true;

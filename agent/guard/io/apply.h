@@ -34,7 +34,8 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
                       struct err *err);
 
 /* One look: every touched object as before (or left because it is foreign), and every flow whose
- * bit is set in flows_held answering as it demands. The error names the first that is not. */
+ * bit is set in flows_held answering as it demands (where its device is there). The error names the
+ * first that is not. */
 bool apply_is_restored(const struct apply *apply, const struct undo_item *items, uint32_t count,
                        const struct protected_flow *flows, uint32_t flows_count,
                        uint64_t flows_held, struct err *err);
