@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 
-from lab.wait import wait_until
-from test_guard import node  # noqa: F401 (a fixture)
+from lab.wait import stays, wait_until
+from test_guard import bring_back, hold_up, node  # noqa: F401 (a fixture)
 
 NOBODY = 65534
 # As fast as ip can, until its list is removed.
@@ -88,3 +88,13 @@ def test_what_is_asked_in_a_trial_reads_no_file(node):
     assert "another trial is open" in node.log("other.log")
     driver.kill()
     driver.wait()
+
+
+def test_the_finishing_process_fills_no_disk(node):
+    """It tries every 2 s, maybe for weeks; what did not change is not said again."""
+    hold_up(node)
+    log = node.folder / "rollback.log"
+    wait_until(lambda: log.exists() and "not yet" in log.read_text(), 10, "the first try in vain")
+    stays(lambda: log.read_text().count("not yet") == 1, 5, "one line of it")
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")

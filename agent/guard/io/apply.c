@@ -268,17 +268,22 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
 }
 
 /* Newest first, and no further than to the first that fails (docs/protocol.md rule 15). */
-static void undo_what_came_back(const struct apply *apply, const struct undo_item *items,
+static bool undo_what_came_back(const struct apply *apply, const struct undo_item *items,
                                 uint32_t count, const struct snapshot *now)
 {
+    bool some = false;
+
     for (uint32_t i = count; i-- > 0;) {
         char why[REASON_SIZE];
 
-        if (!is_within_earlier(items, i) &&
-            undo_judge(&items[i], now, why, sizeof(why)) == UNDO_NEEDED &&
-            apply_undo(apply, &items[i], why, sizeof(why)) == REVERT_RETRY)
-            return;
+        if (is_within_earlier(items, i) ||
+            undo_judge(&items[i], now, why, sizeof(why)) != UNDO_NEEDED)
+            continue;
+        if (apply_undo(apply, &items[i], why, sizeof(why)) == REVERT_RETRY)
+            return some;
+        some = true;
     }
+    return some;
 }
 
 /* What nobody can keep on its way holds up no revert. */
@@ -300,15 +305,17 @@ static bool flows_answer(const struct snapshot *now, const struct protected_flow
     return true;
 }
 
-void apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count)
+bool apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count)
 {
     struct err err = ERR_INIT;
     struct snapshot now;
+    bool some;
 
     if (!apply_read(apply, &now, &err))
-        return;
-    undo_what_came_back(apply, items, count, &now);
+        return false;
+    some = undo_what_came_back(apply, items, count, &now);
     snapshot_done(&now);
+    return some;
 }
 
 bool apply_is_restored(const struct apply *apply, const struct undo_item *items, uint32_t count,

@@ -41,8 +41,8 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
                        uint64_t flows_held, struct err *err);
 
 /* Takes back what is as the operations made it although all were undone: a tailscaled that was
- * frozen may take a pref late. */
-void apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count);
+ * frozen may take a pref late. False: there was nothing, or it could not be. */
+bool apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count);
 
 /* Puts back those of the operations that do not hold now (shields; at boot what was confirmed).
  * Persisting ones are passed over. Returns how many it put back; what cannot be put yet (device

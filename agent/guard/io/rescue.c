@@ -162,14 +162,27 @@ static void do_record(struct rescue *rescue, const struct guard_effect *effect)
     answer->ev.recorded.why = answer->why;
 }
 
-static void say_undone(const struct work *work, const char *line)
+/* Tried every 2 s, maybe for weeks: what has not changed is not said again. */
+static void say_not_yet(char *said, const char *what, const char *why)
 {
+    if (strncmp(said, why, NOT_YET_SIZE - 1) == 0)
+        return;
+    text_copy(said, NOT_YET_SIZE, why);
+    printf("  %s: %s\n", what, why);
+}
+
+static void say_undone(struct rescue *rescue, const struct work *work, const char *line)
+{
+    char what[SENTENCE_SIZE + 16];
+
     if (work->outcome == REVERT_DONE)
         printf("  done: %s\n", line);
     else if (work->outcome == REVERT_LEFT)
         printf("  left as it is: %s: %s\n", line, work->why);
-    else
-        printf("  not yet: %s: %s\n", line, work->why);
+    else {
+        snprintf(what, sizeof(what), "not yet: %s", line);
+        say_not_yet(rescue->not_yet[work->operation % OPERATIONS_MAX], what, work->why);
+    }
 }
 
 static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
@@ -185,7 +198,7 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
     else
         text_add(&text, "operation %u", effect->operation + 1);
     work_do(&rescue->apply, work);
-    say_undone(work, line);
+    say_undone(rescue, work, line);
     rescue->left += work->outcome == REVERT_LEFT;
     text_copy(answer->why, sizeof(answer->why), work->why);
     answer->ev.undone.operation = effect->operation;
@@ -224,7 +237,7 @@ static void do_verify(struct rescue *rescue, const struct guard_effect *effect)
         printf("  verified: touched objects are as before, %u protected flows answer\n",
                work->flows_count);
     else
-        printf("  not as before yet: %s\n", work->why);
+        say_not_yet(rescue->not_yet[OPERATIONS_MAX], "not as before yet", work->why);
     text_copy(answer->why, sizeof(answer->why), work->why);
     answer->ev.verified.ok = work->ok;
     answer->ev.verified.why = answer->why;

@@ -13,6 +13,8 @@
 
 struct answer; /* what came of an effect: the next event */
 
+enum { NOT_YET_SIZE = 160 };
+
 struct rescue {
     struct guard_config config;
     struct apply apply;
@@ -25,7 +27,8 @@ struct rescue {
     struct answer *first, *last;
     struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
     uint32_t pending;            /* owned items that wait for their device, as was said */
-    unsigned left;               /* items that others had changed meanwhile */
+    char not_yet[OPERATIONS_MAX + 1][NOT_YET_SIZE]; /* said of each; the last: of verifying */
+    unsigned left;                                  /* items that others had changed meanwhile */
     bool is_reboot;
     bool from_memory;   /* the journal could not be written, and that was said */
     bool is_unrecorded; /* an end is in the kernel and not in the journal */

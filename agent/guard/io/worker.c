@@ -105,9 +105,8 @@ static bool is_restored(const struct apply *apply, const struct work *work, stru
 static void do_verify(const struct apply *apply, struct work *work, struct err *err)
 {
     work->ok = is_restored(apply, work, err);
-    if (work->ok)
+    if (work->ok || !apply_undo_again(apply, work->items, work->items_count))
         return;
-    apply_undo_again(apply, work->items, work->items_count);
     *err = (struct err)ERR_INIT;
     work->ok = is_restored(apply, work, err);
 }
