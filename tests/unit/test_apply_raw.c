@@ -339,8 +339,9 @@ static void test_very_many_hops_come_back(void **state)
     struct undo_item item;
 
     (void)state;
-    apply_case_begin("for i in $(seq 1000 1180); do echo route append 2001:db8:2::/48 proto 153 via "
-                     "2001:db8:1::$i dev eth0; done | ip -6 -batch -\n");
+    apply_case_begin(
+        "for i in $(seq 1000 1180); do echo route append 2001:db8:2::/48 proto 153 via "
+        "2001:db8:1::$i dev eth0; done | ip -6 -batch -\n");
     apply_case_run(&operation, &item);
     apply_case_undo(&item, REVERT_DONE);
     apply_case_check("");
