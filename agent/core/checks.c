@@ -74,12 +74,12 @@ static bool wait(struct check_state *state, const struct verdict *fresh, unsigne
                  unsigned of)
 {
     struct verdict waiting = *fresh;
-    char observed[REASON_SIZE];
+    char observed[2 * REASON_SIZE];
 
     if (state->was_shown && state->shown.value != VERDICT_UNKNOWN)
         return false;
-    snprintf(observed, sizeof(observed), "%s for %u of %u times: %.180s",
-             verdict_format(fresh->value), so_often, of, fresh->observed);
+    snprintf(observed, sizeof(observed), "%s for %u of %u times: %s", verdict_format(fresh->value),
+             so_often, of, fresh->observed);
     verdict_set(&waiting, VERDICT_UNKNOWN, fresh->expected, observed);
     return show(state, &waiting);
 }

@@ -44,6 +44,23 @@ bool text_copy(char *to, size_t size, const char *from)
     return fits;
 }
 
+void text_shorten(char *to, size_t size, const char *from)
+{
+    static const char dots[] = "...";
+    size_t room = size - sizeof(dots);
+    size_t end = room;
+
+    if (text_copy(to, size, from))
+        return;
+    while (end > room / 2 && from[end] != ' ')
+        end--;
+    if (from[end] != ' ')
+        end = room; /* one long word */
+    while (end > 0 && strchr(" ,:;", from[end - 1]) != NULL)
+        end--;
+    memcpy(to + end, dots, sizeof(dots));
+}
+
 bool text_parse_u64(const char *from, unsigned long long max, unsigned long long *ret_value)
 {
     unsigned long long value = 0;

@@ -22,6 +22,10 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 /* Copies and always ends in NUL; false if it had to cut. */
 bool text_copy(char *to, size_t size, const char *from);
 
+/* For people: what does not fit is cut where a word ends, with "..." behind it. size: 4 at least.
+ */
+void text_shorten(char *to, size_t size, const char *from);
+
 /* A bound, whole-string decimal number; false for anything else. */
 bool text_parse_u64(const char *from, unsigned long long max, unsigned long long *ret_value);
 

@@ -63,6 +63,6 @@ void verdict_set(struct verdict *verdict, enum verdict_value value, const char *
                  const char *observed)
 {
     verdict->value = value;
-    text_copy(verdict->expected, sizeof(verdict->expected), expected);
-    text_copy(verdict->observed, sizeof(verdict->observed), observed);
+    text_shorten(verdict->expected, sizeof(verdict->expected), expected);
+    text_shorten(verdict->observed, sizeof(verdict->observed), observed);
 }

@@ -33,7 +33,7 @@ bool severity_parse(const char *text, enum severity *ret_severity);
 /* Of several: fail if one fails, else unknown if one is unknown, else pass. */
 enum verdict_value verdict_worst(enum verdict_value a, enum verdict_value b);
 
-/* Fills value, expected and observed in one go; both texts are cut at REASON_SIZE. */
+/* Fills value, expected and observed in one go; both texts are shortened to REASON_SIZE. */
 void verdict_set(struct verdict *verdict, enum verdict_value value, const char *expected,
                  const char *observed);
 

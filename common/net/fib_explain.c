@@ -15,14 +15,11 @@ static void explain_route(const struct fib *fib, const struct fib_decision *deci
         [RTN_PROHIBIT] = "prohibit ",   [RTN_THROW] = "throw ",
     };
     const struct route *route = decision->route;
-    char destination[PREFIX_TEXT_SIZE];
     char gateway[ADDRESS_TEXT_SIZE];
 
     if (route->type < sizeof(types) / sizeof(types[0]) && types[route->type] != NULL)
         text_add(out, "%s", types[route->type]);
-    text_add(out, "%s",
-             route->destination.len > 0 ? prefix_format(&route->destination, destination)
-                                        : "default");
+    render_destination(&route->destination, out);
     if (decision->hop != NULL) {
         const struct link *link = snapshot_find_link(fib_snapshot(fib), decision->hop->link);
 

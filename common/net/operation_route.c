@@ -316,8 +316,6 @@ static void render(const struct operation *operation, struct text *out)
     route.hops_count = operation->route.device[0] != '\0' ? 1 : 0;
     text_add(out, operation->route.absent ? "remove route: " : "route: ");
     render_route(&route, &named, out);
-    if (route.destination.address.family == FAMILY_IPV6 && route.destination.len == 0)
-        text_add(out, " (IPv6)");
 }
 
 const struct operation_row operation_route_row = {

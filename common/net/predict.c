@@ -88,19 +88,16 @@ static void add_way(const struct judgement *judgement, const struct fib_decision
 
 static void add_chain(const struct fib_decision *decision, struct text *out)
 {
-    char text[PREFIX_TEXT_SIZE];
-
     if (decision->rule == NULL) {
         text_add(out, " (no rule and no route)");
         return;
     }
     text_add(out, " (rule %u", decision->rule->priority);
     if (decision->route != NULL) {
-        const struct prefix *destination = &decision->route->destination;
-
         text_add(out, ", table ");
         render_table(decision->route->table, out);
-        text_add(out, ", %s", destination->len > 0 ? prefix_format(destination, text) : "default");
+        text_add(out, ", ");
+        render_destination(&decision->route->destination, out);
     }
     text_add(out, ")");
 }

@@ -24,6 +24,14 @@ static void add_prefix(const struct prefix *prefix, struct text *out)
         text_add(out, "%s", prefix_format(prefix, text));
 }
 
+void render_destination(const struct prefix *destination, struct text *out)
+{
+    if (destination->len == 0 && destination->address.family != FAMILY_IPV6)
+        text_add(out, "default");
+    else
+        add_prefix(destination, out);
+}
+
 static void add_device(uint32_t index, const struct snapshot *snapshot, struct text *out)
 {
     const struct link *link = snapshot != NULL ? snapshot_find_link(snapshot, index) : NULL;
@@ -79,10 +87,7 @@ void render_route(const struct route *route, const struct snapshot *snapshot, st
 {
     if (route->type < sizeof(route_types) / sizeof(route_types[0]) && route_types[route->type])
         text_add(out, "%s", route_types[route->type]);
-    if (route->destination.len == 0)
-        text_add(out, "default");
-    else
-        add_prefix(&route->destination, out);
+    render_destination(&route->destination, out);
     if (route->source.len > 0) {
         text_add(out, " from ");
         add_prefix(&route->source, out);

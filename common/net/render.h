@@ -8,6 +8,9 @@
 #include "common/core/text.h"
 #include "common/net/snapshot.h"
 
+/* Where a route goes, as ip(8) takes it: "default" of IPv4, "::/0" of IPv6, "10.0.0.0/8", an
+ * address alone for one host. */
+void render_destination(const struct prefix *destination, struct text *out);
 /* "default via 203.0.113.1 dev eth0 metric 100", " table 52" unless main. snapshot may be NULL:
  * then devices print as "if7". */
 void render_route(const struct route *route, const struct snapshot *snapshot, struct text *out);

@@ -62,12 +62,12 @@ static void judge_critical(const struct gates_inputs *inputs, const struct fleet
     fleet_verdict_now(member, check->name, inputs->now, &verdict);
     if (verdict.value == VERDICT_FAIL && is_remaining(inputs, member->name) &&
         is_fixed(inputs->manifest, check->name)) {
-        char observed[REASON_SIZE];
+        char observed[2 * REASON_SIZE];
 
-        text_copy(observed, sizeof(observed), verdict.observed);
+        snprintf(observed, sizeof(observed), "fails, and is what this change fixes: %s",
+                 verdict.observed);
         verdict.value = VERDICT_PASS;
-        snprintf(verdict.observed, sizeof(verdict.observed),
-                 "fails, and is what this change fixes: %.200s", observed);
+        text_shorten(verdict.observed, sizeof(verdict.observed), observed);
     }
     add_verdict(answer, member->name, &verdict);
 }
@@ -288,6 +288,7 @@ static void judge_quarantine(const struct gates_inputs *inputs, const struct man
         const struct hold *hold;
         struct gate_evidence *evidence;
         char hex[2 * HASH_SIZE + 1];
+        char reason[64];
 
         if (!manifest_plan_object(plan, i, object, sizeof(object)))
             continue;
@@ -295,12 +296,13 @@ static void judge_quarantine(const struct gates_inputs *inputs, const struct man
         if (hold == NULL)
             continue;
         bytes_format_hex(hold->receipt.bytes, HASH_SIZE, hex);
+        text_shorten(reason, sizeof(reason), hold->reason);
         evidence = gates_add_evidence(answer, plan->node, "quarantine", VERDICT_FAIL);
         verdict_set(&evidence->verdict, VERDICT_FAIL, "nothing that it touches is in quarantine",
                     "");
         snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
-                 "'%s' is: %.70s; an approval that names receipt %.16s... with a reason lifts it",
-                 object, hold->reason, hex);
+                 "'%.95s' is: %s; an approval that names receipt %.16s... with a reason lifts it",
+                 object, reason, hex);
         evidence->waivable = WAIVE_QUARANTINE;
     }
 }
@@ -316,11 +318,13 @@ static void judge_hold(const struct gates_inputs *inputs, struct gate_answer *an
         if (freeze != NULL) {
             struct gate_evidence *evidence =
                 gates_add_evidence(answer, plan->node, "freeze", VERDICT_FAIL);
+            char reason[120];
 
+            text_shorten(reason, sizeof(reason), freeze->reason);
             verdict_set(&evidence->verdict, VERDICT_FAIL, "no freeze covers it", "");
             snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
-                     "hold %llu of %s: %.120s; `oceanidctl hold lift %llu` lifts it",
-                     (unsigned long long)freeze->id, freeze->by, freeze->reason,
+                     "hold %llu of %s: %s; `oceanidctl hold lift %llu` lifts it",
+                     (unsigned long long)freeze->id, freeze->by, reason,
                      (unsigned long long)freeze->id);
         }
         judge_quarantine(inputs, plan, answer);
@@ -334,6 +338,7 @@ static void judge_hold(const struct gates_inputs *inputs, struct gate_answer *an
 static void summarise(enum gate gate, struct gate_answer *answer)
 {
     const struct gate_evidence *worst = NULL;
+    char observed[NAME_SIZE + REASON_SIZE + 2];
 
     text_copy(answer->verdict.check, sizeof(answer->verdict.check), gate_name(gate));
     answer->verdict.value = answer->evidence_count > 0 ? VERDICT_PASS : VERDICT_UNKNOWN;
@@ -352,8 +357,9 @@ static void summarise(enum gate gate, struct gate_answer *answer)
         return;
     }
     text_copy(answer->verdict.expected, REASON_SIZE, worst->verdict.expected);
-    snprintf(answer->verdict.observed, REASON_SIZE, "%s%s%.190s", worst->node,
-             worst->node[0] != '\0' ? ": " : "", worst->verdict.observed);
+    snprintf(observed, sizeof(observed), "%s%s%s", worst->node, worst->node[0] != '\0' ? ": " : "",
+             worst->verdict.observed);
+    text_shorten(answer->verdict.observed, REASON_SIZE, observed);
 }
 
 static void apply_waivers(const struct manifest *manifest, struct gate_answer *answer)

@@ -67,14 +67,11 @@ bool rollout_has_room(const struct rollout_effects *effects, uint32_t count)
     return effects->count + count + ROOM_OF_ROW <= ROLLOUT_EFFECTS_MAX;
 }
 
-/* What the event says, behind a row's sentence that has nothing of its own to say. */
-static void describe_event(struct rollout_move *move)
+void rollout_say_event(struct rollout_move *move)
 {
     const struct rollout_event *ev = move->ev;
     struct text out = TEXT_IN(move->detail);
 
-    if (ev->kind == EVENT_RECEIPT || ev->kind == EVENT_STATEMENT || ev->kind == EVENT_TIMEOUT)
-        return;
     if (ev->node != NULL)
         text_add(&out, "%s", ev->node);
     if (ev->by != NULL && ev->by[0] != '\0')
@@ -105,6 +102,12 @@ static void say(struct rollout_move *move, const struct rollout_transition *row,
                  sentence);
 }
 
+/* Those that a person or a node began by saying so. */
+static bool event_says_why(const struct rollout_event *ev)
+{
+    return ev->kind != EVENT_RECEIPT && ev->kind != EVENT_STATEMENT && ev->kind != EVENT_TIMEOUT;
+}
+
 static void take_row(struct rollout_move *move, const struct rollout_transition *row)
 {
     struct rollout_record *record = &move->rollout->record;
@@ -116,8 +119,8 @@ static void take_row(struct rollout_move *move, const struct rollout_transition 
     row->act(move);
     if (row->quiet)
         return;
-    if (move->detail[0] == '\0' && row->on != EVENT_LOOK)
-        describe_event(move);
+    if (move->detail[0] == '\0' && row->on != EVENT_LOOK && event_says_why(move->ev))
+        rollout_say_event(move);
     say(move, row, from);
 }
 

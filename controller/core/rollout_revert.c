@@ -29,18 +29,10 @@ static void want_all_back(struct rollout_move *move, bool at_once)
         want_back(&rollout->targets[i], at_once);
 }
 
-/* Who, where, why; kept for the requests that say so to the guards. */
+/* Kept for the requests that say so to the guards. */
 static void say_why(struct rollout_move *move)
 {
-    const struct rollout_event *ev = move->ev;
-    struct text out = TEXT_IN(move->detail);
-
-    if (ev->node != NULL)
-        text_add(&out, "%s", ev->node);
-    if (ev->by != NULL && ev->by[0] != '\0')
-        text_add(&out, "%sby %s", out.len > 0 ? ", " : "", ev->by);
-    if (ev->reason != NULL && ev->reason[0] != '\0')
-        text_add(&out, "%s%s", out.len > 0 ? ": " : "", ev->reason);
+    rollout_say_event(move);
     text_copy(move->rollout->why, sizeof(move->rollout->why), move->detail);
 }
 

@@ -51,6 +51,9 @@ const struct rollout_transition *rollout_table_find(const struct rollout_move *m
 /* What the event says of its node, taken before the rows are looked at. In rollout_facts.c. */
 void rollout_take_facts(struct rollout_move *move);
 
+/* The event's who, where and why, to detail. In rollout.c. */
+void rollout_say_event(struct rollout_move *move);
+
 /* Sends what is owed to each target now, and says when to look again. In rollout_tend.c. */
 void rollout_tend(struct rollout_move *move);
 

@@ -13,7 +13,7 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/render.h"
 
-enum { POLL_MS = 300, UNREACHABLE_MAX = 20, LINE_SIZE = 2 * SENTENCE_SIZE };
+enum { POLL_MS = 300, UNREACHABLE_MAX = 20, LINE_SIZE = 2 * REASON_SIZE };
 
 /* What was printed last, so that only news are. */
 struct news {
@@ -100,7 +100,7 @@ static void tell_nodes(struct news *news, const json_t *nodes)
         const char *sentence = field_plain(field_text(node, "sentence"));
         char line[LINE_SIZE];
 
-        snprintf(line, sizeof(line), "stage %lld  %.60s  %.20s%s%.140s",
+        snprintf(line, sizeof(line), "stage %lld  %.60s  %.20s%s%.255s",
                  field_number(node, "stage"), field_plain(field_text(node, "name")),
                  field_plain(field_text(node, "state")), sentence[0] != '\0' ? ": " : "", sentence);
         tell(news, news->nodes[i], sizeof(news->nodes[i]), line);
@@ -132,7 +132,7 @@ static void tell_news(struct news *news, const json_t *rollout)
 
     tell_nodes(news, field_array(rollout, "nodes"));
     tell_proofs(news, field_array(rollout, "proofs"));
-    snprintf(line, sizeof(line), "rollout %lld  %.30s: %.150s", field_number(rollout, "id"),
+    snprintf(line, sizeof(line), "rollout %lld  %.30s: %.255s", field_number(rollout, "id"),
              field_plain(field_text(rollout, "state")),
              field_plain(field_text(rollout, "sentence")));
     tell(news, news->sentence, sizeof(news->sentence), line);

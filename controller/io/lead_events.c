@@ -350,10 +350,11 @@ static bool is_on_trial(const struct led *led, const char *node)
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)
 {
     char reason[REASON_SIZE];
+    char observed[120];
     struct rollout_event ev = {.kind = EVENT_CHECK_FAILING, .node = node, .reason = reason};
 
-    snprintf(reason, sizeof(reason), "%s fails on %s: %.120s", verdict->check, node,
-             verdict->observed);
+    text_shorten(observed, sizeof(observed), verdict->observed);
+    snprintf(reason, sizeof(reason), "%s fails on %s: %s", verdict->check, node, observed);
     for (struct led *led = lead->leds; led != NULL; led = led->next) {
         if (!is_on_trial(led, node))
             lead_step(lead, led, &ev, NULL);

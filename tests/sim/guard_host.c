@@ -99,22 +99,13 @@ static void tell_receipt(struct world *world, int number, const struct hash *has
     world_violate(world, "6: %s sends a receipt that it does not have", world->hosts[number].name);
 }
 
-static int find_host(const struct world *world, const char *name)
-{
-    for (int i = 0; i < SIM_HOSTS; i++) {
-        if (text_equal(world->hosts[i].name, name))
-            return i;
-    }
-    return -1;
-}
-
 static void tell_standing(struct world *world, int host, const struct guard_effect *effect)
 {
     struct message *message = tell(host, TELL_STATEMENT);
 
     message->statement =
         (struct sim_statement){.signer = host,
-                               .subject = find_host(world, effect->statement.subject),
+                               .subject = world_find_host(world, effect->statement.subject),
                                .body = effect->statement.body,
                                .nonce = effect->statement.nonce,
                                .phase = PHASE_STANDING,

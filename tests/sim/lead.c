@@ -10,15 +10,6 @@
 
 enum { STATEMENTS_KEPT = 256, APPROVAL_VALID_S = 3600, PEOPLE_THINK_MS = 3000 };
 
-static int find_host(const struct world *world, const char *name)
-{
-    for (int i = 0; i < SIM_HOSTS; i++) {
-        if (text_equal(world->hosts[i].name, name))
-            return i;
-    }
-    return -1;
-}
-
 /* ---- signing --------------------------------------------------------------------------------- */
 
 /* As oceanidctl does: the approval contains every end whose receipt came, with a reason for each.
@@ -77,7 +68,7 @@ static bool has_ended_receipt(const struct receipt *receipt)
 
 static void attach_fellow(struct world *world, const char *name, struct message *message)
 {
-    int host = find_host(world, name);
+    int host = world_find_host(world, name);
 
     if (host < 0 || host >= SIM_NODES || !world->lead.receipts[world->attempt - 1][host].has)
         return;
@@ -110,7 +101,7 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
     struct message *message = mem_alloc(1, sizeof(*message));
 
     message->kind = kinds[effect->send.request];
-    message->host = find_host(world, effect->node);
+    message->host = world_find_host(world, effect->node);
     message->id = effect->send.id;
     message->nonce = effect->send.request == SEND_STACK ? chance_nonce(&world->chance)
                                                         : effect->send.stack_nonce;
@@ -126,8 +117,8 @@ static void carry_ask(struct world *world, const struct rollout_effect *effect)
     struct message *message = mem_alloc(1, sizeof(*message));
 
     message->kind = effect->ask.phase == PHASE_STANDING ? ASK_STANDING : ASK_STATEMENT;
-    message->host = find_host(world, effect->node);
-    message->subject = find_host(world, effect->ask.subject);
+    message->host = world_find_host(world, effect->node);
+    message->subject = world_find_host(world, effect->ask.subject);
     message->nonce = effect->ask.nonce;
     message->phase = effect->ask.phase;
     network_send(world, message);

@@ -247,6 +247,8 @@ bool world_run(struct world *world);
 void world_schedule(struct world *world, const struct happening *happening);
 void world_say(struct world *world, const char *who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Its number; -1 if there is none. */
+int world_find_host(const struct world *world, const char *name);
 int64_t world_unix(const struct world *world, const struct host *host);
 /* The first violation is kept. */
 void world_violate(struct world *world, const char *format, ...)

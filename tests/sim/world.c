@@ -111,6 +111,15 @@ void world_violate(struct world *world, const char *format, ...)
     va_end(arguments);
 }
 
+int world_find_host(const struct world *world, const char *name)
+{
+    for (int i = 0; i < SIM_HOSTS; i++) {
+        if (text_equal(world->hosts[i].name, name))
+            return i;
+    }
+    return -1;
+}
+
 int64_t world_unix(const struct world *world, const struct host *host)
 {
     return UNIX_AT_START + world->now / 1000 + (host != NULL ? host->wall_offset_s : 0);

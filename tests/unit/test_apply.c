@@ -62,7 +62,7 @@ static void test_there_and_back(void **state)
         {"route throw 10.0.0.0/8 table 5100", "+ throw 10.0.0.0/8 table 5100\n"},
         {"route blackhole 10.0.0.0/8", "+ blackhole 10.0.0.0/8\n"},
         {"route -6 default via 2001:db8:1::1 dev eth0",
-         "+ default via 2001:db8:1::1 dev eth0 metric 1024\n"},
+         "+ ::/0 via 2001:db8:1::1 dev eth0 metric 1024\n"},
         {"route 2001:db8:2::/48 dev eth0 metric 9", "+ 2001:db8:2::/48 dev eth0 metric 9\n"},
         {"route unreachable 2001:db8:2::/48", "+ unreachable 2001:db8:2::/48 dev lo metric 1024\n"},
         {"route 10.0.0.0/8 via fe80::1 dev eth0", "+ 10.0.0.0/8 via fe80::1 dev eth0\n"},
@@ -150,12 +150,12 @@ static void test_ipv6_comes_back(void **state)
     apply_case_run(&operation, &item);
     apply_case_read(&now);
     assert_non_null(strstr(apply_case_difference(&then, &now), "- address 2001:db8:1::10/64"));
-    assert_non_null(strstr(apply_case_difference(&then, &now), "- default via 2001:db8:1::1"));
+    assert_non_null(strstr(apply_case_difference(&then, &now), "- ::/0 via 2001:db8:1::1"));
     snapshot_done(&now);
     apply_case_undo(&item, REVERT_DONE);
     apply_case_read(&now);
     assert_null(strstr(apply_case_difference(&then, &now), "- address 2001:db8:1::10/64"));
-    assert_null(strstr(apply_case_difference(&then, &now), "- default via 2001:db8:1::1"));
+    assert_null(strstr(apply_case_difference(&then, &now), "- ::/0 via 2001:db8:1::1"));
     assert_null(strstr(apply_case_difference(&then, &now), "- 2001:db8:5::/48"));
     assert_non_null(strstr(apply_case_difference(&then, &now), "- 2001:db8:6::/48"));
     snapshot_done(&now);

@@ -156,7 +156,7 @@ static void test_route_kinds(void **state)
 {
     (void)state;
     expect_rendered("route: { to: default, via: \"fe80::1\", dev: eth0, table: 100, mtu: 1400 }",
-                    "route: default via fe80::1 dev eth0 table 100 mtu 1400 (IPv6)");
+                    "route: ::/0 via fe80::1 dev eth0 table 100 mtu 1400");
     expect_rendered("route: { to: 0.0.0.0/0, via: \"fe80::1\", dev: eth0, onlink: true }",
                     "route: default via fe80::1 dev eth0 onlink");
     expect_rendered("route: { to: 198.18.0.0/16, type: throw, table: 100 }",

@@ -161,7 +161,7 @@ static void test_routes(void **state)
                      "+ blackhole 10.7.0.0/16\n"
                      "+ unreachable 10.8.0.0/16 metric 9\n"
                      "+ prohibit 10.9.0.0/16\n"
-                     "+ default via 2001:db8:1::1 dev eth0 metric 1024\n"
+                     "+ ::/0 via 2001:db8:1::1 dev eth0 metric 1024\n"
                      "+ 2001:db8:2::/48 from 2001:db8:1::/64 dev eth0 metric 1024\n"
                      "+ 2001:db8:3::/48 nexthop via 2001:db8:1::2 dev eth0 weight 1 "
                      "nexthop via 2001:db8:1::3 dev eth0 weight 1 metric 1024\n"

@@ -410,7 +410,7 @@ static void test_texts(void **state)
     expect_texts(&operation, "route: default via 203.0.113.9 dev eth0 metric 50",
                  "route default table main metric 50");
     operation = operation_of("route -6 default via fe80::1 dev eth0");
-    expect_texts(&operation, "route: default via fe80::1 dev eth0 (IPv6)",
+    expect_texts(&operation, "route: ::/0 via fe80::1 dev eth0",
                  "route default (IPv6) table main metric 1024");
     operation = operation_of("route throw 10.0.0.0/8 table 100");
     expect_texts(&operation, "route: throw 10.0.0.0/8 table 100",

@@ -206,7 +206,7 @@ static void test_incident_is_refused(void **state)
     assert_false(predict_flows(&after, flows + 1, 1, &prediction));
     assert_string_equal(prediction.reason,
                         "replies from 2001:db8:1::10 to ::/0 would leave by tailscale0 "
-                        "(rule 5270, table 52, default), expected eth0");
+                        "(rule 5270, table 52, ::/0), expected eth0");
     snapshot_done(&after);
     snapshot_done(&before);
 }

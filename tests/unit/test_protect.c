@@ -231,7 +231,7 @@ static void test_ipv6(void **state)
     static const char *const operations[] = {
         "route: default via 203.0.113.1 dev eth0 onlink table 5100",
         "route: 203.0.113.0/24 dev eth0 table 5100",
-        "route: default via fe80::1 dev eth0 onlink table 5100 metric 1024 (IPv6)",
+        "route: ::/0 via fe80::1 dev eth0 onlink table 5100 metric 1024",
         "route: 2001:db8:1::/64 dev eth0 table 5100 metric 256",
         "rule 5140: from 203.0.113.10 lookup main",
         "rule 5140: from 2001:db8:1::10 lookup main (IPv6)",

@@ -147,7 +147,7 @@ static void test_same_key(void **state)
 {
     expect_difference("route -6 default via fe80::1 dev eth0\n"
                       "route -6 default via fe80::2 dev eth0",
-                      "route -6 default via fe80::2 dev eth0", "- default via fe80::1 dev eth0\n");
+                      "route -6 default via fe80::2 dev eth0", "- ::/0 via fe80::1 dev eth0\n");
     (void)state;
 }
 

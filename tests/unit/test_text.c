@@ -43,6 +43,29 @@ static void test_numbers(void **state)
     }
 }
 
+static void test_shortened(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        {"", ""},
+        {"it fits into 20 byte", "it fits into 20 byte"},
+        {"no answer in 5 seconds", "no answer in 5..."},
+        {"no answer in 5 s, twice", "no answer in 5 s..."},
+        {"no answer: in 0.0002500 s", "no answer: in..."},
+        {"2001:db8:1:2:3:4:5:6:7", "2001:db8:1:2:3:4..."},
+        {"a 2001:db8:1:2:3:4:5:6:7", "a 2001:db8:1:2:3..."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char line[21];
+
+        text_shorten(line, sizeof(line), rows[i].text);
+        assert_string_equal(line, rows[i].shown);
+    }
+}
+
 static void test_durations(void **state)
 {
     static const struct {
@@ -77,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_shortened),
         cmocka_unit_test(test_durations),
     };
 

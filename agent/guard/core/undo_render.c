@@ -45,8 +45,6 @@ static void render_route_undo(const struct undo_item *item, struct text *out)
 
     text_add(out, undo_removes(item) ? "delete route " : "restore route ");
     render_route(&route, &named, out);
-    if (route.destination.len == 0 && route.destination.address.family == FAMILY_IPV6)
-        text_add(out, " (IPv6)");
 }
 
 static void render_rule_undo(const struct undo_item *item, struct text *out)
@@ -108,8 +106,7 @@ static void replace_word(char *line, const char *word, const char *by)
     text_add(&out, "%s%s", by, rest);
 }
 
-/* ip(8) takes `default` for IPv4, in a batch there is no -6, and a gateway of the other family is
- * to be announced. */
+/* ip(8) wants a gateway of the other family announced. */
 static void add_route_words(const struct route *route, const struct snapshot *named,
                             struct text *out)
 {
@@ -118,8 +115,6 @@ static void add_route_words(const struct route *route, const struct snapshot *na
     struct text text = TEXT_IN(line);
 
     render_route(route, named, &text);
-    if (route->destination.len == 0 && family == FAMILY_IPV6)
-        replace_word(line, "default", "::/0");
     if (address_is_set(&route->hop.gateway) && route->hop.gateway.family != family)
         replace_word(line, " via ", " via inet6 ");
     text_add(out, "%s proto %u", line,
