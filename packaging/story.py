@@ -158,7 +158,7 @@ class Story:
         self.fleet.wait_settled()
         self.start(name, changes.HARMLESS)
         self.fleet.wait_state(STYX, "on trial")
-        self.expect("198.18.255.0/24" in self.styx.ip("route"), "the drill's route", "none")
+        wait_until(lambda: not self.gone(), 10, "the drill's route")
 
     def gone(self):
         return "198.18.255.0/24" not in self.styx.ip("route")

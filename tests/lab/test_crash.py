@@ -11,6 +11,11 @@ ROUTE = "198.18.255.0/24"
 ENDED = ("complete", "reverted", "halted", "aborted", "incomplete")
 
 
+def wait_exit_node(lab, node):
+    """Until the trial's pref is set: the guard is asked about earlier than it has applied all."""
+    wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"], 20, "the exit node to be set")
+
+
 def has_change(host):
     return ROUTE in host.ip("route")
 
@@ -20,7 +25,7 @@ def start_trial(fleet, name):
     node = fleet.lab["srv712695"]
     fleet.start(name, changes.HARMLESS)
     fleet.wait_state("srv712695", "on trial")
-    assert has_change(node)
+    wait_until(lambda: has_change(node), 10, "the change to be on")
     return node
 
 
@@ -86,6 +91,7 @@ def test_reboot_in_trial_of_the_exit_node(fleet):
     fleet.wait_needed("srv712695")
     fleet.start("exit-node", changes.ONE_NODE)
     fleet.wait_state("srv712695", "on trial")
+    wait_exit_node(lab, node)
     node.reboot()
     wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 20, "the pref to be undone")
     wait_until(lambda: lab["office"].ssh_banner("203.0.113.10"), 10, "SSH from outside")
@@ -99,6 +105,7 @@ def test_pref_undo_failing_keeps_the_shields(fleet):
     fleet.wait_needed("srv712695")
     fleet.start("exit-node-stuck", changes.ONE_NODE)
     fleet.wait_state("srv712695", "on trial")
+    wait_exit_node(lab, node)
     lab.tailnet.freeze(node)
     fleet.ctl("rollout", "abort", "--reason", "a drill", check=False)
     wait_until(lambda: fleet.node_state("srv712695") == "incomplete", 30, "revert incomplete")

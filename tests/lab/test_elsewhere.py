@@ -29,6 +29,7 @@ def test_controllers_host_is_cut_off(fleet):
     node = fleet.lab["srv712695"]
     fleet.start("cut-off", changes.HARMLESS)
     fleet.wait_state("srv712695", "on trial")
+    wait_until(lambda: "198.18.255.0/24" in node.ip("route"), 10, "the change to be on")
     fleet.controller.cut_link()
     wait_until(lambda: "198.18.255.0/24" not in node.ip("route"), 40, "the lease to run out")
     fleet.controller.restore_link()
