@@ -233,6 +233,15 @@ int main(int argc, char **argv)
     struct words words;
     int code = EXIT_FAILED;
 
+    log_init("oceanid-agent", LOG_LEVEL_INFO);
+    if (argc == 2 && text_equal(argv[1], "--help")) {
+        fputs(words_usage, stdout);
+        return EXIT_DONE;
+    }
+    if (argc == 2 && text_equal(argv[1], "--version")) {
+        puts("oceanid-agent " OCEANID_VERSION);
+        return EXIT_DONE;
+    }
     if (!words_parse(argc, argv, &words)) {
         fputs(words_usage, stderr);
         return EXIT_USAGE;
@@ -242,7 +251,9 @@ int main(int argc, char **argv)
             code = run(&err);
         else
             code = join_run(&words, &agent.config, &err) ? EXIT_DONE : EXIT_FAILED;
-    }
+    } else if (err.kind == ERR_MISSING)
+        err_wrap(&err, "a node's or a witness's agent.yaml has to be there, as in "
+                       "/usr/share/doc/oceanid/examples");
     if (err.kind != ERR_NONE)
         log_error("%s", err.text);
     return err.kind == ERR_DENIED && words.what != WORD_RUN ? EXIT_DENIED : code;

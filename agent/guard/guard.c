@@ -19,7 +19,7 @@
 #include "common/io/file.h"
 #include "common/io/log.h"
 
-static const char usage[] = "usage: oceanid-guard [--config FILE] [--version]\n";
+static const char usage[] = "usage: oceanid-guard [--config FILE] [--version] [--help]\n";
 
 enum { LOCK_RETRY_MS = 100 };
 
@@ -151,6 +151,10 @@ int main(int argc, char **argv)
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-guard " OCEANID_VERSION);
+        return 0;
+    }
+    if (argc == 2 && text_equal(argv[1], "--help")) {
+        fputs(usage, stdout);
         return 0;
     }
     if (argc == 3 && text_equal(argv[1], "--config"))

@@ -21,14 +21,17 @@
 enum { PERSON_WAITS_MS = 5000 };
 
 static const char usage[] =
-    "usage: oceanid-rollback [--yes | --list | --check | --release | --to N] [--config FILE]\n"
+    "usage: oceanid-rollback [--yes | --list | --check | --release | --to N [--yes]] [--config "
+    "FILE]\n"
     "  (none)     show what would be undone, and ask\n"
     "  --yes      undo without asking: the open trial, else the newest confirmed change\n"
     "  --list     the open trial and the confirmed changes, newest first\n"
     "  --check    whether protected flows and owned items are as confirmed; changes nothing\n"
-    "  --to N     undo down to and including change N of --list\n"
+    "  --to N     undo down to and including change N of --list; asks, unless --yes is there\n"
     "  --release  end the trial and stop putting shields back, to work by hand\n"
-    "  --boot, --stop-post, --finish   what the units run\n";
+    "  --boot, --stop-post, --finish   what the units run\n"
+    "exit: 0 done and verified, or nothing to do; 1 differs, or not done; 2 usage; 4 not root;\n"
+    "      5 done as far as possible, the rest is tried again\n";
 
 /* ---- what is to be undone ------------------------------------------------------------------- */
 
@@ -51,11 +54,16 @@ bool rollback_choose(const struct ledger *ledger, const struct options *options,
     return true;
 }
 
+static bool asks(const struct options *options)
+{
+    return options->mode[0] == '\0' || text_equal(options->mode, "--to");
+}
+
 static bool person_agrees(const struct options *options)
 {
     char line[16] = "";
 
-    if (options->mode[0] != '\0' && !text_equal(options->mode, "--to"))
+    if (!asks(options))
         return true;
     printf("Undo this now? Type yes: ");
     fflush(stdout);
@@ -172,8 +180,12 @@ static int run_undo(const struct options *options, struct err *err)
     if (!look(options, &rescue, &code, err))
         return code;
     chosen = rollback_choose(rescue.ledger, options, &target, err);
-    count =
-        chosen && (target.is_open || target.has_generation) ? show_plan(&rescue, options->to) : 0;
+    count = 0;
+    if (chosen && (target.is_open || target.has_generation)) {
+        printf("%s, newest first:\n",
+               asks(options) ? "This would be undone" : "This is undone now");
+        count = show_plan(&rescue, options->to);
+    }
     rescue_close(&rescue);
     if (!chosen)
         return EXIT_USAGE;
@@ -299,6 +311,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* whoever reads along may go; the undoing goes on */
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-rollback " OCEANID_VERSION);
+        return EXIT_DONE;
+    }
+    if (argc == 2 && text_equal(argv[1], "--help")) {
+        fputs(usage, stdout);
         return EXIT_DONE;
     }
     if (!parse(argc, argv, &options)) {

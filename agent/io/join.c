@@ -258,8 +258,8 @@ static bool install(const struct join_place *place, const struct join_bundle *bu
     become_root();
     if (good)
         fprintf(notes,
-                "%s is installed in %s. It observes and reports; nobody may change anything here "
-                "before `oceanid-agent trust FILE`.\n",
+                "%s is installed in %s. Once its daemons run it observes and reports; nobody may "
+                "change anything here before `oceanid-agent trust FILE`.\n",
                 bundle->name, place->agent_state);
     return good;
 }
@@ -323,12 +323,28 @@ bool join_trust(const struct join_place *place, const char *trust_path, FILE *no
     return true;
 }
 
+/* What it asks to be, and what agent.yaml will make of it when it runs, are one. */
+static bool check_kind(const struct words *words, const struct agent_config *agent, struct err *err)
+{
+    bool has_guard = agent->guard_socket[0] != '\0';
+
+    if (words->what != WORD_REQUEST || words->witness != has_guard)
+        return true;
+    return err_set(err, ERR_INPUT,
+                   words->witness
+                       ? "--witness, but %s names a guard's socket; accepted for a "
+                         "witness is guard-socket: \"\""
+                       : "%s names no guard's socket, which makes it a witness; expected "
+                         "--witness, or a guard-socket",
+                   words->config);
+}
+
 bool join_run(const struct words *words, const struct agent_config *agent, struct err *err)
 {
     struct guard_config guard;
     struct join_place place;
 
-    if (!config_read_guard(words->guard_config, &guard, err) ||
+    if (!check_kind(words, agent, err) || !config_read_guard(words->guard_config, &guard, err) ||
         !join_find_place(agent, &guard, &place, err))
         return false;
     switch (words->what) {

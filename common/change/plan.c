@@ -46,7 +46,7 @@ static bool resolve_exit_node(const struct tailscale *tailscale, struct operatio
     if (!to->set_exit_node || to->exit_node_name[0] == '\0')
         return true;
     if (tailscale->presence != TAILSCALE_ANSWERS)
-        return err_set(err, ERR_MISSING, "exit_node '%s': its tailscaled does not answer (%s)",
+        return err_set(err, ERR_MISSING, "exit_node '%s' cannot be looked up on it: %s",
                        to->exit_node_name, tailscale->why);
     for (uint32_t i = 0; i < tailscale->peers_count; i++) {
         const struct tailscale_peer *peer = &tailscale->peers[i];

@@ -106,8 +106,8 @@ static bool check(const struct operation *operation, const struct snapshot *snap
     const struct tailscale *tailscale = &snapshot->tailscale;
 
     if (tailscale->presence != TAILSCALE_ANSWERS)
-        return err_set(err, ERR_MISSING, "tailscale: tailscaled does not answer%s%s",
-                       tailscale->why[0] != '\0' ? ": " : "", tailscale->why);
+        return err_set(err, ERR_MISSING, "tailscale: %s",
+                       tailscale->why[0] != '\0' ? tailscale->why : "nothing is known of it");
     return check_exit_node(&operation->tailscale, tailscale, err) || err_wrap(err, "tailscale");
 }
 

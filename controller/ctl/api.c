@@ -146,6 +146,11 @@ bool api_call(struct api *api, const char *method, const char *path, struct byte
     api->reason[0] = '\0';
     code = curl_easy_perform(api->curl);
     curl_slist_free_all(headers);
+    if (code == CURLE_COULDNT_CONNECT && text_starts(api->url, "unix:"))
+        return err_set(err, ERR_TIMEOUT,
+                       "controller %.200s is not reachable: nobody listens there (is it this host, "
+                       "and does oceanid-controller run?)",
+                       api->url);
     if (code != CURLE_OK)
         return err_set(err, ERR_TIMEOUT, "controller %.200s is not reachable: %.200s", api->url,
                        api->reason[0] != '\0' ? api->reason : curl_easy_strerror(code));

@@ -40,6 +40,7 @@ struct command {
     unsigned words_min, words_max;
     const char *const *options; /* see arguments_parse */
     command_fn run;
+    const char *more; /* what `help` says besides; NULL: nothing */
 };
 
 /* Fills pki and controller from options, environment and defaults. writes_file: -o names a file. */

@@ -36,49 +36,81 @@ static const char *const audit_options[] = {"--after=", "--last=", NULL};
 
 static const struct command commands[] = {
     {"pki init", "[--controller ADDRESS[,ADDRESS]] [--name OPERATOR]",
-     "make the operator's keys, the CA, trust.yaml and the roster", 0, 0, pki_options,
-     pki_init_run},
+     "make the operator's keys, the CA, trust.yaml and the roster", 0, 0, pki_options, pki_init_run,
+     "Asks nothing and overwrites nothing. The directory (--pki, or ~/.config/oceanid) then\n"
+     "holds approver.key (signs changes), ca.key, operator.key (speaks to the controller), the\n"
+     "ledger of what was signed, trust.yaml for the nodes, and controller/ for the\n"
+     "controller's host. Keep a copy. --controller: where agents and operators reach it; its\n"
+     "certificate names no other address."},
     {"node admit", "NODE.req [--witness] [--yes]",
      "sign a node's keys into the roster and write NODE.bundle", 1, 1, admit_options,
-     node_admit_run},
-    {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none,
-     status_run},
-    {"nodes", "", "one line a node", 0, 0, none, status_nodes_run},
+     node_admit_run,
+     "Compare the fingerprints with what the node printed: they are what keeps a stranger out.\n"
+     "The new roster goes to the controller, the bundle back to the node: oceanid-agent\n"
+     "install NODE.bundle."},
+    {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
+     "Exit 1 while a critical check of any node or witness does not pass."},
+    {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
     {"node", "NAME", "one node: its checks, drift, and the changes that stand", 1, 1, none,
-     status_node_run},
-    {"checks", "", "every check's last answer", 0, 0, none, status_checks_run},
+     status_node_run, NULL},
+    {"checks", "", "every check's last answer", 0, 0, none, status_checks_run,
+     "Exit 1 while a critical one does not pass; `unknown` never counts as pass."},
     {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
-     "which rule, table and route decide", 2, 2, explain_options, explain_run},
+     "which rule, table and route decide", 2, 2, explain_options, explain_run,
+     "By the model of the kernel's decision, on the node's latest snapshot."},
     {"plan", "CHANGE.yaml [--fleet FILE]",
      "what a change would do where, with its undo, question by question", 1, 1, fleet_options,
-     plan_run},
+     plan_run,
+     "Touches nothing. Compiles with --fleet FILE, else fleet.yaml of the keys' directory,\n"
+     "else the controller's. Exit 1 when a question is not answered with yes."},
     {"manifest build", "CHANGE.yaml [-o FILE] [--fleet FILE]", "compile a change", 1, 1,
-     fleet_options, manifest_build_run},
+     fleet_options, manifest_build_run,
+     "Writes CHANGE.manifest unless -o says where; signs nothing."},
     {"manifest show", "FILE", "what a manifest says, from its very bytes", 1, 1, none,
-     manifest_show_run},
+     manifest_show_run, NULL},
     {"manifest sign",
      "FILE [-o FILE] [--approve NAME] [--valid DURATION] [--quarantine RECEIPT=REASON]",
-     "approve a manifest, or add a signature", 1, 1, sign_options, manifest_sign_run},
+     "approve a manifest, or add a signature", 1, 1, sign_options, manifest_sign_run,
+     "Writes FILE.signed unless -o says where. The signature is good for an hour or twice what\n"
+     "the stages can take, whichever is longer, unless --valid says how long. --approve NAME\n"
+     "answers the question for the change's name. Refused while an earlier signed change has\n"
+     "not ended."},
     {"rollout start", "FILE [--approve NAME] [--no-watch] [--fleet FILE]",
      "plan, approve and start a change; or start a signed manifest", 1, 1, start_options,
-     rollout_start_run},
-    {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run},
-    {"rollout show", "[ID]", "one rollout, with every proof", 0, 1, none, rollout_show_run},
-    {"rollout list", "", "all rollouts, newest first", 0, 0, none, rollout_list_run},
+     rollout_start_run,
+     "Shows the plan, asks for the change's name, signs on this machine, and follows until it\n"
+     "ends or waits for a person. --approve NAME answers the question."},
+    {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run,
+     "Without ID the newest. Leaving it (Ctrl-C) changes nothing."},
+    {"rollout show", "[ID]", "one rollout, with every proof", 0, 1, none, rollout_show_run,
+     "Without ID the newest."},
+    {"rollout list", "", "all rollouts, newest first", 0, 0, none, rollout_list_run, NULL},
     {"rollout next", "[ID] [--no-watch]", "go on to the next node", 0, 1, next_options,
-     rollout_next_run},
+     rollout_next_run,
+     "Without ID the newest. Also asks the gates again, and tries again what was halted."},
     {"rollout abort", "[ID] [--reason TEXT] [--no-watch]", "end a rollout and take it back", 0, 1,
-     abort_options, rollout_abort_run},
-    {"hold list", "", "what is frozen or in quarantine", 0, 0, none, hold_list_run},
+     abort_options, rollout_abort_run,
+     "Without ID the newest. The open trial ends, confirmed nodes follow one by one; an\n"
+     "aborted change is not quarantined. Exit 0 when all of it is taken back."},
+    {"hold list", "", "what is frozen or in quarantine", 0, 0, none, hold_list_run, NULL},
     {"hold add", "[freeze] --reason TEXT [--node NAME] [--for DURATION]",
-     "freeze the fleet or one node", 0, 1, hold_options, hold_add_run},
-    {"hold lift", "ID [--reason TEXT]", "lift a freeze", 1, 1, lift_options, hold_lift_run},
+     "freeze the fleet or one node", 0, 1, hold_options, hold_add_run,
+     "A freeze stops the next stage and takes an open trial back. Without --node it covers the\n"
+     "fleet, without --for it lasts until `hold lift`."},
+    {"hold lift", "ID [--reason TEXT]", "lift a freeze", 1, 1, lift_options, hold_lift_run,
+     "Of a freeze. A quarantine is lifted by a change that names its receipt and why:\n"
+     "quarantines: [{receipt: HASH, reason: WHY}]"},
     {"emergency-rollback",
      "[--node NAME]... | --all  [--to CHANGE|SEQUENCE] [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
-     emergency_run},
+     emergency_run,
+     "Without --node all nodes of the open or last rollout (--all says the same), every one at\n"
+     "once, each by its own guard; it waits for nobody. --to takes a node back down to and\n"
+     "including that change, which may have completed long ago: it needs --node, and signs an\n"
+     "order with approver.key. Waits 60 s for the nodes unless --wait says how long; exit 5\n"
+     "when one is not back by then. Without a controller: ssh root@NODE oceanid-rollback --yes"},
     {"audit show", "[--after N] [--last N]", "what happened, oldest first", 0, 0, audit_options,
-     audit_show_run},
+     audit_show_run, "A hash chain; the last line is its head."},
 };
 enum { COMMANDS_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
@@ -88,17 +120,26 @@ static void print_usage(FILE *to, const struct command *command)
             command->help);
 }
 
+static void print_help(const struct command *command)
+{
+    print_usage(stdout, command);
+    if (command->more != NULL)
+        printf("\n%s\n", command->more);
+}
+
 static void print_all(FILE *to)
 {
     fprintf(to, "usage: oceanidctl [--pki DIR] [--controller URL] COMMAND ... [-o json]\n\n");
     for (int i = 0; i < COMMANDS_COUNT; i++)
         fprintf(to, "  %-20s %s\n", commands[i].name, commands[i].help);
-    fprintf(to,
-            "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
-            "($OCEANID_CONTROLLER).\n"
-            "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
-            "Exit: 0 done and verified, 1 a check or gate says no or it ended reverted, 2 usage,\n"
-            "3 controller not reachable, 4 not allowed, 5 done but something is still open.\n");
+    fprintf(
+        to,
+        "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
+        "($OCEANID_CONTROLLER).\n"
+        "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
+        "Exit: 0 done and verified, 1 a check or gate says no or it ended reverted, 2 usage or\n"
+        "bad input, 3 controller not reachable, 4 not allowed, 5 done but something is open.\n"
+        "oceanidctl help COMMAND says more.\n");
 }
 
 /* How many words of argv the command's name takes: 0 if it is not there. */
@@ -131,26 +172,32 @@ static const struct command *find_command(char *const *argv, int argc, int *ret_
     return found;
 }
 
+/* The commands that begin with the word; how many. */
+static unsigned print_group(FILE *to, const char *word)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < COMMANDS_COUNT; i++) {
+        size_t len = strcspn(commands[i].name, " ");
+
+        if (strlen(word) == len && strncmp(commands[i].name, word, len) == 0) {
+            print_usage(to, &commands[i]);
+            count++;
+        }
+    }
+    return count;
+}
+
 /* The group's commands, or all of them. */
 static enum outcome refuse_command(char *const *argv, int argc)
 {
-    unsigned group = 0;
-
     if (argc == 0) {
         print_all(stderr);
         return OUTCOME_USAGE;
     }
     fprintf(stderr, "oceanidctl: '%s%s%s' is no command\n", argv[0], argc > 1 ? " " : "",
             argc > 1 ? argv[1] : "");
-    for (int i = 0; i < COMMANDS_COUNT; i++) {
-        size_t len = strcspn(commands[i].name, " ");
-
-        if (strlen(argv[0]) == len && strncmp(commands[i].name, argv[0], len) == 0) {
-            print_usage(stderr, &commands[i]);
-            group++;
-        }
-    }
-    if (group == 0)
+    if (print_group(stderr, argv[0]) == 0)
         print_all(stderr);
     return OUTCOME_USAGE;
 }
@@ -160,12 +207,12 @@ static enum outcome help(char *const *argv, int argc)
     int words;
     const struct command *command = find_command(argv, argc, &words);
 
-    if (command == NULL && argc > 0)
-        return refuse_command(argv, argc);
-    if (command == NULL)
+    if (command != NULL)
+        print_help(command);
+    else if (argc == 0)
         print_all(stdout);
-    else
-        print_usage(stdout, command);
+    else if (argc > 1 || print_group(stdout, argv[0]) == 0)
+        return refuse_command(argv, argc);
     return OUTCOME_DONE;
 }
 
@@ -192,12 +239,13 @@ static enum outcome run(const struct command *command, char *const *words, int c
     if (!arguments_parse(words, count, command->options, &arguments, &err))
         return refuse_usage(command, &err);
     if (arguments_get(&arguments, "--help") != NULL) {
-        print_usage(stdout, command);
+        print_help(command);
         return OUTCOME_DONE;
     }
     if (arguments.words_count < command->words_min || arguments.words_count > command->words_max) {
-        err_set(&err, ERR_INPUT, "%u words behind `%s`: accepted are %u to %u",
-                arguments.words_count, command->name, command->words_min, command->words_max);
+        err_set(&err, ERR_INPUT, "%u given behind `%s`: it takes %u%s", arguments.words_count,
+                command->name, command->words_max,
+                command->words_min < command->words_max ? " or none" : "");
         return refuse_usage(command, &err);
     }
     if (!ctl_init(&ctl, &arguments, writes_file(command), &err))
@@ -221,6 +269,10 @@ int main(int argc, char **argv)
     log_init("oceanidctl", LOG_LEVEL_WARNING);
     if (leading > 0 && rest_count == 0 && text_equal(argv[leading], "--help"))
         return help(NULL, 0);
+    if (argc == 2 && text_equal(argv[1], "--version")) {
+        puts("oceanidctl " OCEANID_VERSION);
+        return OUTCOME_DONE;
+    }
     if (rest_count > 0 && text_equal(rest[0], "help"))
         return help(rest + 1, rest_count - 1);
     command = find_command(rest, rest_count, &taken);

@@ -214,8 +214,9 @@ static void print_result(const struct making *making)
     sign_key_public(making->approver, &key);
     printf("%s holds this fleet's keys; keep it private and keep a copy.\n"
            "approver's key: %s\n"
-           "Next: copy %s/controller/ to /var/lib/oceanid/controller/ on the controller's host,\n"
-           "and %s/trust.yaml to each node for `oceanid-agent trust`.\n",
+           "Next: copy %s/controller/ to /var/lib/oceanid/controller/ on the controller's host\n"
+           "(chown -R oceanid-controller: there), and %s/trust.yaml to each node for\n"
+           "`oceanid-agent trust`.\n",
            making->ctl->pki, sign_fingerprint(&key, fingerprint, sizeof(fingerprint)),
            making->ctl->pki, making->ctl->pki);
     if (making->addresses[0] == NULL)

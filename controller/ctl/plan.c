@@ -193,9 +193,11 @@ void plan_print(const json_t *plan)
     for (size_t i = 0; i < json_array_size(quarantines); i++)
         print_quarantine(json_array_get(quarantines, i));
     render_gates(field_array(plan, "gates"));
-    printf("%s\n", field_is_true(plan, "pass")
-                       ? "Every question is answered; what is missing is a person's yes."
-                       : "No: what is not `pass` above stops this change.");
+    printf(
+        "%s\n",
+        field_is_true(plan, "pass")
+            ? "Every question is answered; what is missing is a person's yes."
+            : "No: what is `fail` or `unknown` above stops this change (`approved` does not yet).");
 }
 
 enum outcome plan_run(struct ctl *ctl, const struct arguments *arguments)

@@ -77,6 +77,15 @@ void render_verdict(const json_t *verdict, const char *node)
     putchar('\n');
 }
 
+/* The gate's own line is all that there is. */
+static bool is_said(const json_t *gate, const json_t *evidence)
+{
+    const json_t *only = json_array_get(evidence, 0);
+
+    return json_array_size(evidence) == 1 && field_text(only, "node")[0] == '\0' &&
+           text_equal(field_text(only, "observed"), field_text(gate, "observed"));
+}
+
 static void render_gate(const json_t *gate)
 {
     const char *value = field_text(gate, "value");
@@ -94,6 +103,8 @@ static void render_gate(const json_t *gate)
         return;
     if (field_text(gate, "expected")[0] != '\0')
         printf("        %-13s expected: %s\n", "", field_plain(field_text(gate, "expected")));
+    if (is_said(gate, evidence))
+        return;
     for (size_t i = 0; i < json_array_size(evidence); i++) {
         const json_t *item = json_array_get(evidence, i);
 

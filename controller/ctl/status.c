@@ -110,6 +110,14 @@ static void print_ssh(const json_t *nodes)
     }
 }
 
+static void print_hint(const json_t *nodes)
+{
+    if (json_array_size(nodes) == 0)
+        printf("\nNo node yet: `oceanid-agent request` on a host, then `oceanidctl node admit`.\n");
+    else if (!all_healthy(nodes))
+        printf("\nWhat fails: `oceanidctl checks`, or `oceanidctl node NAME`.\n");
+}
+
 static void print_open_rollout(const json_t *rollouts)
 {
     const json_t *rollout = json_array_get(field_array(rollouts, "rollouts"), 0);
@@ -141,6 +149,7 @@ enum outcome status_run(struct ctl *ctl, const struct arguments *arguments)
         print_nodes(nodes);
         print_ssh(nodes);
         print_open_rollout(rollouts);
+        print_hint(nodes);
     }
     return all_healthy(nodes) ? OUTCOME_DONE : OUTCOME_NO;
 }

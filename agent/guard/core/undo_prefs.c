@@ -136,7 +136,7 @@ enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tail
     enum undo_state worst = UNDO_RESTORED;
 
     if (now->tailscale.presence != TAILSCALE_ANSWERS) {
-        text_add(why, "tailscaled does not answer: %s", now->tailscale.why);
+        text_add(why, "%s", now->tailscale.why);
         return UNDO_NEEDED;
     }
     if (item->before.tailscale.presence != TAILSCALE_ANSWERS) {

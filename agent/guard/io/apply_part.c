@@ -37,7 +37,7 @@ static void read_tailscale(const struct apply *apply, mono_t until, struct snaps
         localapi_read(apply->tailscale_socket, apply_part_left(until), &snapshot->tailscale);
     else
         text_copy(snapshot->tailscale.why, sizeof(snapshot->tailscale.why),
-                  "no socket is configured");
+                  "no tailscaled is configured");
 }
 
 bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct err *err)

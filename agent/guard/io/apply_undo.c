@@ -102,7 +102,7 @@ static bool undo_tailscale(const struct apply *apply, const struct undo_item *it
     struct operation_tailscale change;
 
     if (now->tailscale.presence != TAILSCALE_ANSWERS)
-        return err_set(err, ERR_TIMEOUT, "tailscaled does not answer: %s", now->tailscale.why);
+        return err_set(err, ERR_TIMEOUT, "%s", now->tailscale.why);
     if (!undo_tailscale_change(item, now, &change, err))
         return false;
     return localapi_patch(apply->tailscale_socket, apply_part_left(until), &change, err) &&

@@ -116,7 +116,7 @@ static int check_item(const struct operation *operation, const struct snapshot *
         return 0;
     }
     if (operation->kind == OPERATION_TAILSCALE && snapshot->tailscale.presence != TAILSCALE_ANSWERS)
-        printf("unknown  %s: tailscaled does not answer (%s)\n", line, snapshot->tailscale.why);
+        printf("unknown  %s: %s\n", line, snapshot->tailscale.why);
     else
         printf("differs  %s: expected as confirmed, observed that it is not so; %s\n", line,
                operation->shield ? "the guard puts it back" : "nobody changes it by himself");
