@@ -249,9 +249,9 @@ static void take_answer(struct uplink *uplink, struct session *session, int ask,
         session_lose(session, "the controller answered with something that was not asked");
 }
 
-/* Nothing is on its way to us: nng 1.5 to 1.10 can hang for good when a connection is closed between
- * two parts of a message (tlstran: the second part's receive is begun on an aio that was closed
- * meanwhile, and nobody ends the one that waits for it). */
+/* Nothing is on its way to us: nng 1.5 to 1.10 can hang for good when a connection is closed
+ * between two parts of a message (tlstran: the second part's receive is begun on an aio that was
+ * closed meanwhile, and nobody ends the one that waits for it). */
 static bool is_quiet(const struct session *session)
 {
     return !session->poll_out && !session->report_out;
