@@ -121,7 +121,7 @@ class Machine:
         if self.pid is None:
             return
         os.kill(self.pid, signal.SIGKILL)
-        self._unshare.wait(10)
+        self._unshare.wait(30)
         self._unshare.stdout.close()
         self.lifeline.close()
         self.pid = None
