@@ -252,8 +252,9 @@ int main(int argc, char **argv)
         else
             code = join_run(&words, &agent.config, &err) ? EXIT_DONE : EXIT_FAILED;
     } else if (err.kind == ERR_MISSING)
-        err_wrap(&err, "a node's or a witness's agent.yaml has to be there, as in "
-                       "/usr/share/doc/oceanid/examples");
+        err_wrap(&err,
+                 "an agent.yaml has to be there: empty for a node, with `guard-socket: \"\"` for "
+                 "a witness");
     if (err.kind != ERR_NONE)
         log_error("%s", err.text);
     return err.kind == ERR_DENIED && words.what != WORD_RUN ? EXIT_DENIED : code;

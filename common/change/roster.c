@@ -3,6 +3,8 @@
  */
 #include "common/change/roster.h"
 
+#include <string.h>
+
 #include "common/core/name.h"
 #include "common/core/text.h"
 
@@ -64,6 +66,18 @@ bool roster_put(struct roster *roster, const struct roster_entry *entry, struct 
     if (at < 0)
         at = (int)roster->entries_count++;
     roster->entries[at] = *entry;
+    return true;
+}
+
+bool roster_remove(struct roster *roster, const char *name)
+{
+    int at = find_index(roster, name);
+
+    if (at < 0)
+        return false;
+    roster->entries_count--;
+    memmove(&roster->entries[at], &roster->entries[at + 1],
+            (roster->entries_count - (uint32_t)at) * sizeof(roster->entries[0]));
     return true;
 }
 

@@ -27,6 +27,9 @@ const struct roster_entry *roster_find(const struct roster *roster, const char *
 /* Puts or replaces the entry of that name; refuses a key that stands under another name. */
 bool roster_put(struct roster *roster, const struct roster_entry *entry, struct err *err);
 
+/* False: it was not there. */
+bool roster_remove(struct roster *roster, const char *name);
+
 /* Roles of the trust root's keys. */
 enum trust_role { TRUST_APPROVER = 1, TRUST_OPERATOR = 2 }; /* bits */
 

@@ -34,10 +34,16 @@ static json_t *wanted_nodes(const struct arguments *arguments, struct err *err)
     return nodes;
 }
 
-static bool confirm(const struct arguments *arguments, struct err *err)
+static bool confirm(const struct arguments *arguments, size_t nodes_count, struct err *err)
 {
-    if (arguments_get(arguments, "--yes") != NULL ||
-        ctl_ask("This takes changes back on all nodes named, at once. Type yes:", "yes"))
+    const char *question =
+        arguments_get(arguments, "--to") != NULL
+            ? "This takes the nodes named back, down to and including that change. Type yes:"
+        : nodes_count > 0
+            ? "This takes the open or last rollout back on the nodes named. Type yes:"
+            : "This takes the open or last rollout back on all its nodes, at once. Type yes:";
+
+    if (arguments_get(arguments, "--yes") != NULL || ctl_ask(question, "yes"))
         return true;
     return err_set(err, ERR_DENIED, "not confirmed; nothing was done");
 }
@@ -192,7 +198,7 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         err_set(&err, ERR_INPUT, "--node and --all exclude each other");
         return ctl_fail(ctl, &err);
     }
-    good = confirm(arguments, &err) &&
+    good = confirm(arguments, json_array_size(nodes), &err) &&
            (to != NULL ? order_each(ctl, arguments, nodes, to, &answer, &err)
                        : ask_all(ctl, arguments, nodes, &answer, &err));
     return good ? wait_back(ctl, wait_s) : ctl_fail(ctl, &err);

@@ -1,5 +1,6 @@
 /*
- * node: a node's keys come by hand, are shown by their fingerprints, and go into the signed roster.
+ * node: a node's keys come by hand, are shown by their fingerprints, and go into the signed roster;
+ * or leave it.
  */
 #include "controller/ctl/node.h"
 
@@ -174,5 +175,42 @@ enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments)
         !make_bundle(ctl, request, &bytes, path, &err))
         return ctl_fail(ctl, &err);
     push_roster(ctl, &bytes);
+    return OUTCOME_DONE;
+}
+
+/* ---- removing -------------------------------------------------------------------------------- */
+
+static bool confirm_removal(const char *name, const struct arguments *arguments, struct err *err)
+{
+    printf(
+        "%s leaves the roster: the controller does not speak with it any more, and it witnesses "
+        "for nobody.\nWhat stands on it stays: take that back first (oceanid-rollback --to 1).\n",
+        name);
+    fflush(stdout);
+    if (arguments_get(arguments, "--yes") != NULL || ctl_ask("Remove it? Type its name:", name))
+        return true;
+    return err_set(err, ERR_DENIED, "not confirmed; nothing was removed");
+}
+
+enum outcome node_remove_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    const char *name = arguments->words[0];
+    struct err err = ERR_INIT;
+
+    if (!keys_read_roster(ctl, roster, &err))
+        return ctl_fail(ctl, &err);
+    if (!roster_remove(roster, name)) {
+        err_set(&err, ERR_MISSING, "there is no %.80s in roster version %llu", name,
+                (unsigned long long)roster->version);
+        return ctl_fail(ctl, &err);
+    }
+    roster->version++;
+    if (!confirm_removal(name, arguments, &err) || !keys_write_roster(ctl, roster, &bytes, &err))
+        return ctl_fail(ctl, &err);
+    push_roster(ctl, &bytes);
+    printf("%s is out of roster version %llu; take it out of fleet.yaml too\n", name,
+           (unsigned long long)roster->version);
     return OUTCOME_DONE;
 }

@@ -7,5 +7,6 @@
 #include "controller/ctl/ctl.h"
 
 enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome node_remove_run(struct ctl *ctl, const struct arguments *arguments);
 
 #endif

@@ -22,6 +22,7 @@
 static const char *const none[] = {NULL};
 static const char *const pki_options[] = {"--name=", NULL};
 static const char *const admit_options[] = {"--witness", "--yes", NULL};
+static const char *const remove_options[] = {"--yes", NULL};
 static const char *const explain_options[] = {"--from=", "--iif=", "--mark=", NULL};
 static const char *const fleet_options[] = {"--fleet=", NULL};
 static const char *const sign_options[] = {"--approve=", "--valid=", "--quarantine=", NULL};
@@ -42,12 +43,21 @@ static const struct command commands[] = {
      "ledger of what was signed, trust.yaml for the nodes, and controller/ for the\n"
      "controller's host. Keep a copy. --controller: where agents and operators reach it; its\n"
      "certificate names no other address."},
+    {"pki renew", "[--controller ADDRESS[,ADDRESS]] [--name OPERATOR]",
+     "new certificates for controller and operator, for the same keys", 0, 0, pki_options,
+     pki_renew_run,
+     "They last two years. Copy controller/cert.pem to the controller's host and restart it. A\n"
+     "node's: oceanid-agent request, oceanidctl node admit, oceanid-agent install, as it joined."},
     {"node admit", "NODE.req [--witness] [--yes]",
      "sign a node's keys into the roster and write NODE.bundle", 1, 1, admit_options,
      node_admit_run,
      "Compare the fingerprints with what the node printed: they are what keeps a stranger out.\n"
      "The new roster goes to the controller, the bundle back to the node: oceanid-agent\n"
      "install NODE.bundle."},
+    {"node remove", "NAME [--yes]", "take a node's keys out of the roster", 1, 1, remove_options,
+     node_remove_run,
+     "For one that is gone for good, or whose keys got lost; it can be admitted again. Other\n"
+     "nodes may need it as a witness: see `oceanidctl status`."},
     {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},

@@ -1,5 +1,6 @@
 /*
- * pki: `pki init` makes everything that an operator needs, asks nothing and overwrites nothing.
+ * pki: `pki init` makes everything that an operator needs, asks nothing and overwrites nothing;
+ * `pki renew` makes certificates anew.
  */
 #include "controller/ctl/pki.h"
 
@@ -27,6 +28,7 @@ struct making {
     char controllers[CONTROLLERS_MAX][HOST_SIZE];
     const char *addresses[CONTROLLERS_MAX + 1]; /* the same, NULL-ended */
     struct sign_key *approver, *ca;
+    bool renews; /* for the keys that are there */
     char ca_pem[PKI_PEM_SIZE];
     char trust[TRUST_SIZE];
 };
@@ -120,22 +122,36 @@ static bool make_ca(struct making *making, struct err *err)
            write_text(making->ctl, "controller/ca.pem", making->ca_pem, err);
 }
 
-/* A new key and its certificate, as files of these names. */
+static struct sign_key *leaf_key(const struct making *making, const char *name, struct err *err)
+{
+    struct sign_key *key;
+
+    if (making->renews)
+        return keys_load(making->ctl, name, err);
+    key = sign_key_generate();
+    if (save_key(making->ctl, name, key, err))
+        return key;
+    sign_key_free(key);
+    return NULL;
+}
+
+/* A key and its certificate, as files of these names. */
 static bool make_leaf(struct making *making, struct pki_request *request, const char *key_name,
                       const char *cert_name, struct err *err)
 {
-    struct sign_key *key = sign_key_generate();
+    struct sign_key *key = leaf_key(making, key_name, err);
     struct public_key public_key;
     char pem[PKI_PEM_SIZE];
     int64_t now = clock_unix();
     bool good;
 
+    if (key == NULL)
+        return false;
     sign_key_public(key, &public_key);
     request->key = &public_key;
     request->not_before = now - PKI_SKEW_S;
     request->not_after = now + (int64_t)PKI_LEAF_DAYS * DAY_S;
     good = pki_issue(making->ca, making->ca_pem, request, pem, err) &&
-           save_key(making->ctl, key_name, key, err) &&
            write_text(making->ctl, cert_name, pem, err);
     request->key = NULL;
     sign_key_free(key);
@@ -223,22 +239,81 @@ static void print_result(const struct making *making)
         printf("No --controller was named: its certificate is good for its local socket only.\n");
 }
 
+/* Who it is for, and where the controller is. */
+static bool take_options(struct making *making, const struct arguments *arguments, struct err *err)
+{
+    const char *name = arguments_get(arguments, "--name");
+
+    if (name == NULL)
+        name = "operator";
+    return name_check("--name", name, err) && text_copy(making->name, sizeof(making->name), name) &&
+           read_controllers(making, arguments_get(arguments, "--controller"), err);
+}
+
 enum outcome pki_init_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct making *making = mem_alloc(1, sizeof(*making));
-    const char *name = arguments_get(arguments, "--name");
     struct err err = ERR_INIT;
     bool good;
 
     making->ctl = ctl;
-    if (!name_check("--name", name != NULL ? name : "operator", &err) ||
-        !read_controllers(making, arguments_get(arguments, "--controller"), &err))
+    if (!take_options(making, arguments, &err))
         return ctl_fail(ctl, &err);
-    text_copy(making->name, sizeof(making->name), name != NULL ? name : "operator");
     good = make_all(making, &err);
     if (good)
         print_result(making);
     sign_key_free(making->approver);
     sign_key_free(making->ca);
     return good ? OUTCOME_DONE : ctl_fail(ctl, &err);
+}
+
+/* ---- renewing -------------------------------------------------------------------------------- */
+
+/* As `pki init` was told, unless the command names others. */
+static bool recall_controllers(struct making *making, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes list = {NULL, 0};
+
+    if (making->addresses[0] != NULL)
+        return write_controllers(making, err);
+    if (!keys_read_file(making->ctl, "controllers", &list, err))
+        return false;
+    for (char *c = (char *)list.data; *c != '\0'; c++) {
+        if (*c == '\n')
+            *c = ',';
+    }
+    return read_controllers(making, (const char *)list.data, err);
+}
+
+static bool load_ca(struct making *making, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes pem = {NULL, 0};
+
+    if (!keys_read_file(making->ctl, "ca.pem", &pem, err))
+        return false;
+    if (!text_copy(making->ca_pem, sizeof(making->ca_pem), (const char *)pem.data))
+        return err_set(err, ERR_LIMIT, "ca.pem is too long");
+    making->ca = keys_load(making->ctl, "ca.key", err);
+    return making->ca != NULL;
+}
+
+enum outcome pki_renew_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct making *making = mem_alloc(1, sizeof(*making));
+    struct err err = ERR_INIT;
+    bool good;
+
+    making->ctl = ctl;
+    making->renews = true;
+    good = take_options(making, arguments, &err) && recall_controllers(making, &err) &&
+           load_ca(making, &err) && make_leaves(making, &err);
+    sign_key_free(making->ca);
+    if (!good)
+        return ctl_fail(ctl, &err);
+    printf(
+        "%s/operator.pem and %s/controller/cert.pem are good for %d days more.\n"
+        "Next: copy the latter to /var/lib/oceanid/controller/cert.pem on the controller's host\n"
+        "(chown oceanid-controller: there), and restart oceanid-controller.\n",
+        ctl->pki, ctl->pki, PKI_LEAF_DAYS);
+    return OUTCOME_DONE;
 }

@@ -9,5 +9,6 @@
 enum { PKI_LEAF_DAYS = 730, PKI_CA_DAYS = 3650, PKI_SKEW_S = 3600 };
 
 enum outcome pki_init_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome pki_renew_run(struct ctl *ctl, const struct arguments *arguments);
 
 #endif

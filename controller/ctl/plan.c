@@ -193,11 +193,10 @@ void plan_print(const json_t *plan)
     for (size_t i = 0; i < json_array_size(quarantines); i++)
         print_quarantine(json_array_get(quarantines, i));
     render_gates(field_array(plan, "gates"));
-    printf(
-        "%s\n",
-        field_is_true(plan, "pass")
-            ? "Every question is answered; what is missing is a person's yes."
-            : "No: what is `fail` or `unknown` above stops this change (`approved` does not yet).");
+    printf("%s\n", field_is_true(plan, "pass")
+                       ? "Every question is answered; what is missing is a person's yes."
+                       : "No: what is `fail` or `unknown` above and not waived stops this change; "
+                         "`approved` comes with the signature.");
 }
 
 enum outcome plan_run(struct ctl *ctl, const struct arguments *arguments)

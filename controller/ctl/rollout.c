@@ -138,8 +138,8 @@ static void print_rollout(const json_t *rollout)
     printf("rollout %lld: %s, by %s\n  %s\n", field_number(rollout, "id"),
            field_plain(field_text(rollout, "change")), field_plain(field_text(rollout, "by")),
            field_plain(field_text(rollout, "reason")));
-    printf("  %s%s%s: %s\n", field_plain(field_text(rollout, "state")),
-           field_is_true(rollout, "ended") ? ", " : "", field_plain(field_text(rollout, "outcome")),
+    printf("  %s: %s\n",
+           field_plain(field_text(rollout, field_is_true(rollout, "ended") ? "outcome" : "state")),
            field_plain(field_text(rollout, "sentence")));
     printf("  started %s, ended %s, sequence %lld\n",
            render_time(field_number(rollout, "started_at"), started, sizeof(started)),

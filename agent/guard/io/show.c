@@ -138,13 +138,13 @@ static int check_items(struct rescue *rescue, const struct snapshot *snapshot)
 static int check_flow(const struct protected_flow *flow, const struct snapshot *snapshot)
 {
     struct prediction prediction;
+    bool keeps = predict_flows(snapshot, flow, 1, &prediction);
+    char to[PREFIX_TEXT_SIZE];
 
-    if (predict_flows(snapshot, flow, 1, &prediction)) {
-        printf("ok       flow %s\n", flow->name);
-        return 0;
-    }
-    printf("differs  flow %s: %s\n", flow->name, prediction.reason);
-    return 1;
+    printf("%s flow %s to %s%s%s\n", keeps ? "ok      " : "differs ", flow->name,
+           prefix_format(&flow->destination, to), keeps ? "" : ": ",
+           keeps ? "" : prediction.reason);
+    return keeps ? 0 : 1;
 }
 
 /* Of the newest change that says what has to keep working. */
