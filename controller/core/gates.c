@@ -168,7 +168,9 @@ static void judge_signatures(const struct gates_inputs *inputs, struct gate_answ
                                    ? VERDICT_PASS
                                    : VERDICT_FAIL;
 
-    snprintf(expected, sizeof(expected), "signatures of %u or more approvers of trust.yaml",
+    snprintf(expected, sizeof(expected),
+             "signatures of %u or more approvers of trust.yaml (its threshold, or "
+             "fleet.yaml's approvals)",
              inputs->threshold);
     snprintf(observed, sizeof(observed), "%u", inputs->approvals_count);
     add_text(answer, "signatures", value, expected, observed);

@@ -4,6 +4,7 @@
 #include "controller/ctl/keys.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/io/config.h"
@@ -68,6 +69,20 @@ bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct e
            wire_decode_roster(wire_lend(&bytes), ret_roster, err);
 }
 
+/* So that what is copied to a new controller's host is whole. */
+static bool write_for_controller(const struct ctl *ctl, const struct wire_bytes *roster,
+                                 struct err *err)
+{
+    char path[CTL_PATH_SIZE];
+
+    if (!ctl_path(ctl, "controller", path, sizeof(path), err))
+        return false;
+    if (access(path, F_OK) != 0)
+        return true;
+    return ctl_path(ctl, "controller/roster", path, sizeof(path), err) &&
+           file_write(path, roster->data, roster->len, 0600, err);
+}
+
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err)
 {
@@ -80,5 +95,6 @@ bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
     *ret_bytes = wire_encode_roster(roster, key);
     sign_key_free(key);
     return ctl_path(ctl, "roster", path, sizeof(path), err) &&
-           file_write(path, ret_bytes->data, ret_bytes->len, 0600, err);
+           file_write(path, ret_bytes->data, ret_bytes->len, 0600, err) &&
+           write_for_controller(ctl, ret_bytes, err);
 }

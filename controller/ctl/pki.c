@@ -195,12 +195,9 @@ static bool make_roster(struct making *making, struct err *err)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
-    char path[CTL_PATH_SIZE];
 
     roster->version = 1;
     return keys_write_roster(making->ctl, roster, &bytes, err) &&
-           ctl_path(making->ctl, "controller/roster", path, sizeof(path), err) &&
-           file_write(path, bytes.data, bytes.len, 0600, err) &&
            write_text(making->ctl, "ledger", "", err);
 }
 

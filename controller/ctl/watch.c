@@ -48,11 +48,31 @@ bool watch_find(struct ctl *ctl, const char *given, long long *ret_id, struct er
     return true;
 }
 
+static bool is_stage_confirmed(const json_t *rollout)
+{
+    const json_t *nodes = field_array(rollout, "nodes");
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        if (field_number(node, "stage") == field_number(rollout, "stage") &&
+            !text_equal(field_text(node, "state"), "confirmed"))
+            return false;
+    }
+    return true;
+}
+
+/* Waiting behind a confirmed stage is as planned; before one, a gate, a freeze or a node said no.
+ */
 enum outcome watch_outcome(const json_t *rollout)
 {
     const char *outcome = field_text(rollout, "outcome");
 
-    if (!field_is_true(rollout, "ended") || text_equal(outcome, "complete"))
+    if (!field_is_true(rollout, "ended"))
+        return field_text(rollout, "waiting_for")[0] == '\0' || is_stage_confirmed(rollout)
+                   ? OUTCOME_DONE
+                   : OUTCOME_NO;
+    if (text_equal(outcome, "complete"))
         return OUTCOME_DONE;
     return text_equal(outcome, "incomplete") ? OUTCOME_INCOMPLETE : OUTCOME_NO;
 }

@@ -176,6 +176,14 @@ void lead_set_timer(struct lead *lead)
         uv_timer_start(&lead->timer, tick, first > now ? (uint64_t)(first - now) : 1, 0);
 }
 
+/* The nodes hold trust.yaml's threshold; fleet.yaml may ask for more, never for less. */
+static unsigned count_needed(const struct desk *desk)
+{
+    unsigned asked = desk->file->policy.approvals;
+
+    return asked > desk->trust->threshold ? asked : desk->trust->threshold;
+}
+
 /* ---- gates -----------------------------------------------------------------------------------
  */
 
@@ -191,7 +199,7 @@ static void fill_inputs(const struct lead *lead, const struct manifest *manifest
         .is_signed = envelope.len > 0,
         .approvals_count =
             envelope.len > 0 ? wire_count_approvals(envelope, desk->trust, TRUST_APPROVER) : 0,
-        .threshold = desk->trust->threshold > 0 ? desk->trust->threshold : 1,
+        .threshold = count_needed(desk),
         .file = desk->file,
         .fleet = &desk->fleet,
         .holds = &desk->holds,
