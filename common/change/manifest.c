@@ -174,6 +174,31 @@ static bool validate_stages(const struct manifest *manifest, struct err *err)
     return true;
 }
 
+/* Whoever has one key is one, however many names he goes by: two witnesses with one key would make
+ * a quorum of one. */
+static bool validate_roster(const struct manifest *manifest, struct err *err)
+{
+    for (uint32_t i = 0; i < manifest->roster_count; i++) {
+        const struct roster_entry *entry = &manifest->roster[i];
+
+        for (uint32_t j = 0; j < i; j++) {
+            const struct roster_entry *other = &manifest->roster[j];
+
+            if (key_equal(&entry->agent_key, &other->agent_key) && !key_is_zero(&entry->agent_key))
+                return err_set(err, ERR_INPUT,
+                               "%s and %s have the same agent key: accepted is one "
+                               "name a key",
+                               other->name, entry->name);
+            if (key_equal(&entry->guard_key, &other->guard_key) && !key_is_zero(&entry->guard_key))
+                return err_set(err, ERR_INPUT,
+                               "%s and %s have the same guard key: accepted is one "
+                               "name a key",
+                               other->name, entry->name);
+        }
+    }
+    return true;
+}
+
 static bool validate_witnesses(const struct manifest *manifest, const struct manifest_plan *plan,
                                struct err *err)
 {
@@ -304,7 +329,7 @@ bool manifest_validate(const struct manifest *manifest, struct err *err)
         return err_set(err, ERR_INPUT, "pause after %u is not known",
                        (unsigned)manifest->pause_after);
     if (!validate_times(manifest, err) || !validate_stages(manifest, err) ||
-        !validate_waivers(manifest, err))
+        !validate_roster(manifest, err) || !validate_waivers(manifest, err))
         return false;
     for (uint32_t i = 0; i < manifest->plans_count; i++) {
         if (!validate_plan(manifest, &manifest->plans[i], err))

@@ -175,6 +175,18 @@ static void a_target_needs_a_guard(void **state)
     refuse(manifest, "plan of srv712695: it has no guard's key");
 }
 
+static void a_key_has_one_name(void **state)
+{
+    struct manifest *manifest = *state;
+    struct public_key kept = manifest->roster[2].agent_key;
+
+    manifest->roster[2].agent_key = manifest->roster[1].agent_key;
+    refuse(manifest, "calypso and office have the same agent key: accepted is one name a key");
+    manifest->roster[2].agent_key = kept;
+    manifest->roster[1].guard_key = manifest->roster[0].guard_key;
+    refuse(manifest, "srv712695 and calypso have the same guard key: accepted is one name a key");
+}
+
 static void fixes_must_be_checked(void **state)
 {
     struct manifest *manifest = *state;
@@ -213,11 +225,17 @@ static void names_are_parsed_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ONE(accepts_a_good_one),       ONE(shows_the_lease_arithmetic),
-        ONE(first_stage_is_one_node),  ONE(a_node_stands_in_one_stage),
-        ONE(nobody_witnesses_himself), ONE(quorum_is_two_unless_waived),
-        ONE(a_target_needs_a_guard),   ONE(fixes_must_be_checked),
-        ONE(operations_are_validated), cmocka_unit_test(names_are_parsed_back),
+        ONE(accepts_a_good_one),
+        ONE(shows_the_lease_arithmetic),
+        ONE(first_stage_is_one_node),
+        ONE(a_node_stands_in_one_stage),
+        ONE(nobody_witnesses_himself),
+        ONE(quorum_is_two_unless_waived),
+        ONE(a_target_needs_a_guard),
+        ONE(a_key_has_one_name),
+        ONE(fixes_must_be_checked),
+        ONE(operations_are_validated),
+        cmocka_unit_test(names_are_parsed_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
