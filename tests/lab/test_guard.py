@@ -69,7 +69,7 @@ class Node:
     # -- processes ----------------------------------------------------------------------------
 
     def inside(self, argv):
-        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", *map(str, argv)]
+        return ["nsenter", "-t", str(self.holder.pid), "-r", "-n", "-m", *map(str, argv)]
 
     def environment(self):
         return dict(os.environ, OCEANID_BOOT_ID_FILE=str(self.boot_file), **self.more_environment)
