@@ -168,6 +168,35 @@ def check_root():
             yield f"{name}: name a file by the noun that it owns"
 
 
+def missing_names(file, names):
+    """Those that are no function of the file, nor a quoted word in it (a scenario's name)."""
+    text = file.read_text()
+    for name in names:
+        function = rf"^\s*def {name}\(" if file.suffix == ".py" else rf"\b{name}\("
+        if not re.search(rf'{function}|"{name}"', text, re.M):
+            yield name
+
+
+def check_safety():
+    """docs/safety.md: every row of a table ends in tests, and all of them exist."""
+    for number, line in enumerate((ROOT / "docs/safety.md").read_text().split("\n"), 1):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|") or cells[0] == "failure" or set(line) <= set("|-"):
+            continue
+        where = f"docs/safety.md:{number}"
+        if len(cells) != 3 or not cells[2]:
+            yield f"{where}: expected failure | what happens | tests, observed {len(cells)} cells"
+            continue
+        for part in cells[2].split(";"):
+            path, _, names = part.strip().partition(":")
+            file = ROOT / "tests" / path
+            if not file.is_file():
+                yield f"{where} names tests/{path}: there is no such file"
+                continue
+            for name in missing_names(file, [n.strip() for n in names.split(",") if n.strip()]):
+                yield f"{where} names {name}: it is not in tests/{path}"
+
+
 CHECKS = {
     "purity": lambda build: [*check_includes(), *check_symbols(build)],
     "headers": check_headers,
@@ -176,6 +205,7 @@ CHECKS = {
     "no-shell": check_no_shell,
     "hardened": check_hardened,
     "root": lambda _build: check_root(),
+    "safety": lambda _build: check_safety(),
 }
 
 
