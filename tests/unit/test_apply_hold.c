@@ -259,6 +259,35 @@ static void test_other_exit_node_comes_back(void **state)
     fake_tailscaled_stop(fake);
 }
 
+/* Two operations that set different prefs: each is looked at for its own. */
+static void test_prefs_of_two_operations(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct operation exit_node = use_exit_node;
+    struct operation lan = {.kind = OPERATION_TAILSCALE,
+                            .tailscale = {.set_allow_lan_access = true, .allow_lan_access = true}};
+    struct undo_item items[2];
+    struct err err = ERR_INIT;
+
+    (void)state;
+    exit_node.tailscale.set_allow_lan_access = false;
+    apply_case_begin("");
+    apply_case_run(&exit_node, &items[0]);
+    apply_case_run(&lan, &items[1]);
+    assert_true(apply_is_settled(&apply_case, items, 2, &err));
+    fake_tailscaled_set_exit_node(fake, "");
+    assert_false(apply_is_settled(&apply_case, items, 2, &err));
+    err = (struct err)ERR_INIT;
+    assert_false(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "LAN access on"));
+    assert_true(apply_undo_again(&apply_case, items, 2));
+    assert_true(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
+    apply_case_check("");
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+    fake_tailscaled_stop(fake);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -274,6 +303,7 @@ int main(void)
         IN_NAMESPACE(test_silent_tailscaled_is_tried_again),
         IN_NAMESPACE(test_exit_node_of_others_is_left),
         IN_NAMESPACE(test_other_exit_node_comes_back),
+        IN_NAMESPACE(test_prefs_of_two_operations),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

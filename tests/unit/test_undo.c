@@ -405,8 +405,27 @@ static void test_overlaps(void **state)
         struct undo_item older = {.change = one};
         struct undo_item newer = {.change = other};
 
-        assert_int_equal(undo_overlaps(&older, &newer), cases[i].overlap);
+        assert_int_equal(undo_take_out(&older, &newer), !cases[i].overlap);
     }
+}
+
+static void test_prefs_are_taken_out_one_by_one(void **state)
+{
+    struct operation both = {.kind = OPERATION_TAILSCALE,
+                             .tailscale = {.set_exit_node = true, .set_allow_lan_access = true}};
+    struct operation routes = {.kind = OPERATION_TAILSCALE,
+                               .tailscale = {.set_accept_routes = true}};
+    struct operation exit_node = use_exit_node();
+    struct undo_item part = {.change = both};
+
+    (void)state;
+    exit_node.tailscale.set_allow_lan_access = false;
+    assert_true(undo_take_out(&part, &(struct undo_item){.change = routes}));
+    assert_true(part.change.tailscale.set_exit_node && part.change.tailscale.set_allow_lan_access);
+    assert_true(undo_take_out(&part, &(struct undo_item){.change = exit_node}));
+    assert_false(part.change.tailscale.set_exit_node);
+    assert_true(part.change.tailscale.set_allow_lan_access);
+    assert_false(undo_take_out(&part, &(struct undo_item){.change = both}));
 }
 
 int main(void)
@@ -415,7 +434,7 @@ int main(void)
         cmocka_unit_test(test_judge),     cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
         cmocka_unit_test(test_tailscale), cmocka_unit_test(test_exit_node_by_address),
         cmocka_unit_test(test_render),    cmocka_unit_test(test_render_what_ip_cannot),
-        cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_overlaps),  cmocka_unit_test(test_prefs_are_taken_out_one_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

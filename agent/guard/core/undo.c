@@ -77,7 +77,7 @@ bool undo_removes(const struct undo_item *item)
     return false;
 }
 
-bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer)
+static bool same_object(const struct undo_item *older, const struct undo_item *newer)
 {
     const struct operation *one = &older->change;
     const struct operation *other = &newer->change;
@@ -99,6 +99,14 @@ bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer)
         break;
     }
     return false;
+}
+
+bool undo_take_out(struct undo_item *part, const struct undo_item *other)
+{
+    if (!same_object(part, other))
+        return true;
+    return part->change.kind == OPERATION_TAILSCALE &&
+           undo_prefs_take_out(&part->change.tailscale, &other->change.tailscale);
 }
 
 /* ---- routes and rules -------------------------------------------------------------------------

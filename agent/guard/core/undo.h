@@ -43,8 +43,10 @@ enum undo_state {
 enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
                            size_t size);
 
-/* older touches an object of newer's: then what newer found is not how it was before both. */
-bool undo_overlaps(const struct undo_item *older, const struct undo_item *newer);
+/* Takes out of part's change what other touches too, which then answers for it: all of it, or of
+ * prefs those that both set. False: nothing is left. part may be a shallow copy: only its change is
+ * written. */
+bool undo_take_out(struct undo_item *part, const struct undo_item *other);
 
 /* What exactly has to be done, where undo_judge says UNDO_NEEDED. Routes and rules: the item's
  * object in a snapshot (before, after or now); NULL: not there. */

@@ -91,6 +91,17 @@ static void judge_fields(const struct undo_item *item, const struct tailscale *a
             set[i] ? judge_field(same[i], &item->before.tailscale, after, now) : UNDO_RESTORED;
 }
 
+bool undo_prefs_take_out(struct operation_tailscale *change,
+                         const struct operation_tailscale *other)
+{
+    change->set_exit_node &= !other->set_exit_node;
+    change->set_allow_lan_access &= !other->set_allow_lan_access;
+    change->set_accept_routes &= !other->set_accept_routes;
+    change->set_advertise_routes &= !other->set_advertise_routes;
+    return change->set_exit_node || change->set_allow_lan_access || change->set_accept_routes ||
+           change->set_advertise_routes;
+}
+
 /* ---- judging ----------------------------------------------------------------------------------
  */
 

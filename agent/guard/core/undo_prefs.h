@@ -16,6 +16,10 @@ bool undo_prefs_change(const struct undo_item *item, const struct tailscale *aft
                        const struct snapshot *now, struct operation_tailscale *ret_change,
                        struct err *err);
 
+/* Takes out what other sets too; false: nothing is left. */
+bool undo_prefs_take_out(struct operation_tailscale *change,
+                         const struct operation_tailscale *other);
+
 bool undo_prefs_is_possible(const struct undo_item *item, struct err *err);
 
 /* "tailscale exit node to none", for people. */

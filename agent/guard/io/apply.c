@@ -212,14 +212,17 @@ static bool fail(const struct operation *operation, const char *what, struct err
     return err_set(err, ERR_TIMEOUT, "%s: %s", line, what);
 }
 
-/* A later operation on the same object decides how it ends. */
-static bool is_superseded(const struct undo_item *items, uint32_t count, uint32_t number)
+/* A later operation on the same object decides how it ends: what of this one none does; false:
+ * nothing. Borrows. */
+static bool lasts(const struct undo_item *items, uint32_t count, uint32_t number,
+                  struct undo_item *ret_part)
 {
+    *ret_part = items[number];
     for (uint32_t i = number + 1; i < count; i++) {
-        if (undo_overlaps(&items[number], &items[i]))
-            return true;
+        if (!undo_take_out(ret_part, &items[i]))
+            return false;
     }
-    return false;
+    return true;
 }
 
 bool apply_is_settled(const struct apply *apply, const struct undo_item *items, uint32_t count,
@@ -231,27 +234,29 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
     if (!apply_read(apply, &now, err))
         return false;
     for (uint32_t i = 0; settled && i < count; i++) {
-        const struct operation *operation = &items[i].change;
+        struct undo_item part;
 
-        if (is_superseded(items, count, i))
+        if (!lasts(items, count, i, &part))
             continue;
-        if (!operation_holds(operation, &now))
-            settled = fail(operation, "not seen yet", err);
-        else if (operation->kind == OPERATION_TAILSCALE)
+        if (!operation_holds(&part.change, &now))
+            settled = fail(&part.change, "not seen yet", err);
+        else if (part.change.kind == OPERATION_TAILSCALE)
             settled = apply_part_table_fits(&now, err);
     }
     snapshot_done(&now);
     return settled;
 }
 
-/* An earlier operation on the same object knows how it was before both. */
-static bool is_within_earlier(const struct undo_item *items, uint32_t number)
+/* An earlier operation on the same object knows how it was before both: what of this one none does;
+ * false: nothing. Borrows. */
+static bool knows_before(const struct undo_item *items, uint32_t number, struct undo_item *ret_part)
 {
+    *ret_part = items[number];
     for (uint32_t i = 0; i < number; i++) {
-        if (undo_overlaps(&items[i], &items[number]))
-            return true;
+        if (!undo_take_out(ret_part, &items[i]))
+            return false;
     }
-    return false;
+    return true;
 }
 
 static bool objects_are_restored(const struct undo_item *items, uint32_t count,
@@ -259,10 +264,11 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
 {
     for (uint32_t i = 0; i < count; i++) {
         char why[REASON_SIZE];
+        struct undo_item part;
 
-        if (!is_within_earlier(items, i) &&
-            undo_judge(&items[i], now, why, sizeof(why)) == UNDO_NEEDED)
-            return fail(&items[i].change, why, err);
+        if (knows_before(items, i, &part) &&
+            undo_judge(&part, now, why, sizeof(why)) == UNDO_NEEDED)
+            return fail(&part.change, why, err);
     }
     return true;
 }
@@ -275,11 +281,12 @@ static bool undo_what_came_back(const struct apply *apply, const struct undo_ite
 
     for (uint32_t i = count; i-- > 0;) {
         char why[REASON_SIZE];
+        struct undo_item part;
 
-        if (is_within_earlier(items, i) ||
-            undo_judge(&items[i], now, why, sizeof(why)) != UNDO_NEEDED)
+        if (!knows_before(items, i, &part) ||
+            undo_judge(&part, now, why, sizeof(why)) != UNDO_NEEDED)
             continue;
-        if (apply_undo(apply, &items[i], why, sizeof(why)) == REVERT_RETRY)
+        if (apply_undo(apply, &part, why, sizeof(why)) == REVERT_RETRY)
             return some;
         some = true;
     }
