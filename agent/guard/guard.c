@@ -90,6 +90,10 @@ static void say_state(const struct guard *guard)
 
     if (damage[0] != '\0')
         log_error("ALARM journal: %s", damage);
+    if (journal_is_doubtful(guard->journal))
+        log_error("ALARM journal: records are lost; undoing goes on, nothing new is started until "
+                  "root has looked into %s/journal.damaged and moved it away",
+                  guard->config.state);
     if (!journal_is_writable(guard->journal))
         log_error("ALARM journal: it cannot be written; nothing new is started, undoing goes on");
     if (access(guard->config.trust, F_OK) != 0)

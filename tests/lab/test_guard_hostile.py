@@ -1,6 +1,7 @@
 """guard_hostile: the real guard towards an agent that means harm, and a node where others meddle."""
 
 import os
+import re
 import signal
 import socket
 
@@ -88,6 +89,37 @@ def test_what_is_asked_in_a_trial_reads_no_file(node):
     assert "another trial is open" in node.log("other.log")
     driver.kill()
     driver.wait()
+
+
+def damage_first_record(node):
+    """Its length then reaches behind the file's end, as that of a torn last record does."""
+    journal = node.state / "journal"
+    data = bytearray(journal.read_bytes())
+    data[2] ^= 0x0F
+    journal.write_bytes(data)
+
+
+def test_a_damaged_journal_reverts_and_starts_nothing_new(node):
+    node.confirm()
+    driver = node.open_trial("sequence=2", "routes=2")
+    wait_until(lambda: "198.18.0.1" in node.ip("route"), 15, "both routes of the trial")
+    node.kill()
+    driver.wait()
+    damage_first_record(node)  # of the confirmed change's; the trial's own are whole
+    node.start()
+    wait_until(lambda: "198.18.0.1" not in node.ip("route"), 10, "the trial to be taken back")
+    assert "ALARM journal" in node.log("guard.log")
+    done = node.trial("sequence=3", "routes=3", "soak=1")
+    assert done.returncode == 2 and "the journal was damaged" in done.stdout, done.stdout
+    node.kill()
+    node.start()
+    assert node.trial("sequence=4", "routes=3", "soak=1").returncode == 2  # it is not forgotten
+    (node.state / "journal.damaged").rename(node.folder / "looked-at")
+    done = node.trial("sequence=5", "routes=3", "soak=1")
+    ended = re.search("does not contain its receipt ([0-9a-f]{64})", done.stdout)
+    assert ended, done.stdout  # what was whole it knows
+    done = node.trial("sequence=6", "routes=3", "soak=1", f"lifts={ended.group(1)}")
+    assert done.returncode == 0, done.stdout + node.log("guard.log")
 
 
 def test_the_finishing_process_fills_no_disk(node):

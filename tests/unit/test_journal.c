@@ -339,29 +339,138 @@ static void test_torn_as_zeroes(void **state)
     free(data);
 }
 
+static void flip(const struct place *place, size_t at, uint8_t bits)
+{
+    size_t len;
+    uint8_t *data = read_file(place, &len);
+
+    assert_true(at < len);
+    data[at] ^= bits;
+    write_file(place, data, len);
+    free(data);
+}
+
+static void move_damaged_away(const struct place *place)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s.damaged", place->path);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Wherever the bit: what is whole on both sides is taken, the rest kept aside, and nothing new may
+ * be built on it. A length that reaches behind the file's end is no torn record while others
+ * follow. */
 static void test_damaged_in_the_middle(void **state)
 {
     struct place *place = *state;
-    char kept[128];
-    size_t len, first;
-    uint8_t *data;
+    static const struct {
+        size_t behind;
+        uint8_t bits;
+    } cases[] = {{0, 1}, {0, 0x80}, {2, 0x0f}, {3, 0x40}, {4, 1}, {8, 1}, {20, 1}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t first, len, kept_len;
+        char kept[128];
+        uint8_t *data, *before;
+        struct err err = ERR_INIT;
+
+        unlink(place->path);
+        open_again(place);
+        confirm(place, 1);
+        first = journal_size(place->journal);
+        confirm(place, 2);
+        confirm(place, 3);
+        flip(place, first + cases[i].behind, cases[i].bits);
+        before = read_file(place, &len);
+        open_again(place);
+        assert_non_null(strstr(journal_damage(place->journal), "damaged"));
+        assert_true(journal_is_doubtful(place->journal));
+        assert_int_equal(place->ledger->generations_count, 2); /* the begin of 2 is lost */
+        assert_int_equal(place->ledger->generations[1].id.attempt.sequence, 3);
+        snprintf(kept, sizeof(kept), "%s.damaged", place->path);
+        assert_true(file_read(kept, 1 << 20, &data, &kept_len, &err));
+        assert_int_equal(kept_len, len);
+        assert_memory_equal(data, before, len);
+        free(data);
+        free(before);
+        open_again(place); /* mended, and still in doubt */
+        assert_string_equal(journal_damage(place->journal), "");
+        assert_true(journal_is_doubtful(place->journal));
+        move_damaged_away(place);
+        assert_false(journal_is_doubtful(place->journal));
+        confirm(place, 4);
+        open_again(place);
+        assert_int_equal(place->ledger->generations_count, 3);
+        assert_string_equal(journal_damage(place->journal), "");
+    }
+}
+
+/* The change that is on is taken back, all of it, whichever record of its trial was lost. */
+static void test_damaged_in_a_trial(void **state)
+{
+    struct place *place = *state;
+    struct generation_id id = id_of(2);
+    size_t intent, end;
 
     open_again(place);
     confirm(place, 1);
-    first = journal_size(place->journal);
-    confirm(place, 2);
+    end = journal_size(place->journal);
+    begin(place, 2);
+    mark(place, 2, MARK_APPLIED);
+    flip(place, 10, 1); /* of the first record: the begin of 1 */
+    open_again(place);
+    assert_true(place->ledger->is_open);
+    assert_true(place->ledger->open.touched[0]);
+    assert_non_null(journal_find(place->journal, &id));
+    move_damaged_away(place);
+
+    unlink(place->path);
+    open_again(place);
+    begin(place, 2);
+    intent = journal_size(place->journal);
+    mark(place, 2, MARK_APPLIED);
+    end = journal_size(place->journal) - intent; /* a mark's length */
+    flip(place, intent - 1, 1);                  /* the last byte of the intent */
+    open_again(place);
+    assert_true(journal_is_doubtful(place->journal));
+    assert_true(end > 0);
+    assert_true(place->ledger->is_open);
+    assert_true(place->ledger->open.touched[0]);
+}
+
+/* A record inside of a damaged one (a manifest's text may say anything) is none. */
+static void test_what_looks_like_a_record_is_none(void **state)
+{
+    struct place *place = *state;
+    size_t begin_at, mark_at, len;
+    uint8_t *data;
+
+    open_again(place);
+    begin(place, 1);
+    mark_at = journal_size(place->journal);
+    mark(place, 1, MARK_CONFIRMED);
     data = read_file(place, &len);
-    data[first + 20] ^= 1;
-    write_file(place, data, len);
+    write_file(place, data, mark_at);
+    open_again(place);
+    mark(place, 1, MARK_APPLIED);
+    mark(place, 1, MARK_REVERTING);
+    begin_at = journal_size(place->journal);
+    {
+        size_t now_len;
+        uint8_t *now = read_file(place, &now_len);
+
+        now = mem_resize(now, now_len + 1 + len, 1);
+        now[begin_at] = 0xff; /* and behind it a confirmation with a number of long ago */
+        memcpy(now + begin_at + 1, data + mark_at, len - mark_at);
+        write_file(place, now, begin_at + 1 + len - mark_at);
+        free(now);
+    }
     free(data);
     open_again(place);
-    assert_int_equal(place->ledger->generations_count, 1);
-    assert_non_null(strstr(journal_damage(place->journal), "damaged"));
-    snprintf(kept, sizeof(kept), "%s.damaged", place->path);
-    assert_int_equal(access(kept, F_OK), 0);
-    confirm(place, 3);
-    open_again(place);
-    assert_int_equal(place->ledger->generations_count, 2);
+    assert_true(place->ledger->is_open);
+    assert_int_equal(place->ledger->open.mark, MARK_REVERTING);
+    assert_int_equal(place->ledger->generations_count, 0);
 }
 
 static void test_looking_cuts_nothing_off(void **state)
@@ -603,6 +712,8 @@ int main(void)
         TEST(test_torn_at_every_byte),
         TEST(test_torn_as_zeroes),
         TEST(test_damaged_in_the_middle),
+        TEST(test_damaged_in_a_trial),
+        TEST(test_what_looks_like_a_record_is_none),
         TEST(test_looking_cuts_nothing_off),
         TEST(test_one_holder),
         TEST(test_no_room_at_every_byte),

@@ -135,14 +135,54 @@ static void test_records_that_cannot_follow(void **state)
     ledger_take(ledger, &record);
     assert_false(ledger->is_open);
     take_begin(1);
-    take_begin(2);
-    assert_int_equal(ledger->open.id.attempt.sequence, 1);
+    take_begin(1);
     take_mark(2, MARK_EXPIRED, CAUSE_NONE);
     take_mark(2, MARK_REVERTED, CAUSE_ABORTED);
+    take_mark(2, MARK_CONFIRMED, CAUSE_NONE);
     assert_true(ledger->is_open);
+    assert_int_equal(ledger->open.id.attempt.sequence, 1);
     record = (struct guard_record){.kind = RECORD_INTENT, .id = id_of(1)};
     record.operation = OPERATIONS_MAX;
     ledger_take(ledger, &record);
+}
+
+static void take_receipt(unsigned number, enum receipt_kind kind)
+{
+    struct guard_record record = {.kind = RECORD_RECEIPT, .id = id_of(number)};
+
+    record.receipt.receipt = (struct receipt){.generation = id_of(number), .kind = kind};
+    record.receipt.receipt.soak_s = 60;
+    record.receipt.receipt_hash.bytes[0] = (uint8_t)(100 + number);
+    ledger_take(ledger, &record);
+}
+
+/* What a lost record said is known by those behind it. */
+static void test_lost_records(void **state)
+{
+    struct guard_record result = {.kind = RECORD_RESULT, .id = id_of(3), .operation = 1};
+
+    (void)state;
+    take_begin(1);
+    take_receipt(1, RECEIPT_CONFIRMED);
+    assert_false(ledger->is_open);
+    assert_int_equal(ledger_top(ledger)->soak_s, 60);
+    assert_false(ledger->owes);
+    take_begin(2);
+    take_receipt(2, RECEIPT_INCOMPLETE);
+    assert_true(ledger->is_open);
+    take_receipt(2, RECEIPT_REVERTED);
+    assert_false(ledger->is_open);
+    take_receipt(1, RECEIPT_POPPED);
+    assert_null(ledger_top(ledger));
+    take_begin(2);
+    take_begin(3); /* end and receipt of the second were lost */
+    assert_int_equal(ledger->open.id.attempt.sequence, 3);
+    ledger_take(ledger, &result);
+    assert_false(ledger->open.touched[0]);
+    assert_true(ledger->open.touched[1]);
+    ledger_doubt(ledger);
+    assert_true(ledger->open.touched[0]);
+    assert_false(ledger->open.touched[2]);
 }
 
 static void test_touched(void **state)
@@ -362,6 +402,7 @@ int main(void)
         WITH(test_confirmed),
         WITH(test_popped_from_the_top_only),
         WITH(test_records_that_cannot_follow),
+        WITH(test_lost_records),
         WITH(test_touched),
         WITH(test_every_end_gets_its_receipt),
         WITH(test_incomplete),

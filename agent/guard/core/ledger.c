@@ -112,6 +112,11 @@ bool ledger_needs(const struct ledger *ledger, const struct generation_id *id)
 
 /* ---- taking records ------------------------------------------------------------------------ */
 
+static bool is_open_one(const struct ledger *ledger, const struct generation_id *id)
+{
+    return ledger->is_open && generation_id_equal(&ledger->open.id, id);
+}
+
 static const struct record_lift *find_lift(const struct record_begin *begin,
                                            const struct hash *receipt)
 {
@@ -130,9 +135,10 @@ static void raise_sequence(struct ledger *ledger, const struct attempt *attempt)
     }
 }
 
+/* While another one is open: the record of its end was lost. */
 static void take_begin(struct ledger *ledger, const struct guard_record *record)
 {
-    if (ledger->is_open || ledger->generations_count == GENERATIONS_MAX)
+    if (ledger->generations_count == GENERATIONS_MAX || is_open_one(ledger, &record->id))
         return;
     memset(&ledger->open, 0, sizeof(ledger->open));
     ledger->is_open = true;
@@ -206,17 +212,20 @@ static void owe(struct ledger *ledger, enum receipt_kind kind,
     memcpy(owed->objects, generation->begin.objects, sizeof(owed->objects));
 }
 
+static struct ledger_generation *push_open(struct ledger *ledger, unsigned soak_s)
+{
+    struct ledger_generation *top = &ledger->generations[ledger->generations_count++];
+
+    *top = ledger->open;
+    top->soak_s = soak_s;
+    ledger->is_open = false;
+    return top;
+}
+
 static void take_confirmed(struct ledger *ledger, const struct guard_record *record)
 {
-    struct ledger_generation *top;
-
-    if (!ledger->is_open || ledger->generations_count == GENERATIONS_MAX)
-        return;
-    top = &ledger->generations[ledger->generations_count++];
-    *top = ledger->open;
-    top->soak_s = record->soak_s;
-    ledger->is_open = false;
-    owe(ledger, RECEIPT_CONFIRMED, top, record);
+    if (is_open_one(ledger, &record->id) && ledger->generations_count < GENERATIONS_MAX)
+        owe(ledger, RECEIPT_CONFIRMED, push_open(ledger, record->soak_s), record);
 }
 
 static void take_popped(struct ledger *ledger, const struct guard_record *record)
@@ -242,7 +251,7 @@ static void take_incomplete(struct ledger *ledger, const struct guard_record *re
 
 static void take_reverted(struct ledger *ledger, const struct guard_record *record)
 {
-    if (!ledger->is_open || !generation_id_equal(&ledger->open.id, &record->id))
+    if (!is_open_one(ledger, &record->id))
         return;
     owe(ledger, RECEIPT_REVERTED, &ledger->open, record);
     ledger->is_open = false;
@@ -259,7 +268,7 @@ static void note_mark(struct ledger *ledger, const struct guard_record *record)
 {
     struct ledger_generation *at = NULL;
 
-    if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id))
+    if (is_open_one(ledger, &record->id))
         at = &ledger->open;
     else if (ledger->generations_count > 0)
         at = &ledger->generations[ledger->generations_count - 1];
@@ -292,7 +301,7 @@ static void take_mark(struct ledger *ledger, const struct guard_record *record)
         take_tombstone(ledger, record);
         break;
     case MARK_EXPIRED:
-        if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id))
+        if (is_open_one(ledger, &record->id))
             ledger->is_open = false;
         break;
     case MARK_APPLIED:
@@ -365,11 +374,29 @@ static void make_room(struct ledger *ledger, const struct generation_id *id)
     remove_end(ledger, 0);
 }
 
+/* A receipt follows the record of its end: while that is not known, it was lost. */
+static void end_by_receipt(struct ledger *ledger, const struct receipt *receipt)
+{
+    const struct ledger_generation *top = ledger_top(ledger);
+    bool is_open = is_open_one(ledger, &receipt->generation);
+
+    if (receipt->kind == RECEIPT_POPPED && top != NULL &&
+        generation_id_equal(&top->id, &receipt->generation))
+        ledger->generations_count--;
+    if (!is_open)
+        return;
+    if (receipt->kind == RECEIPT_CONFIRMED && ledger->generations_count < GENERATIONS_MAX)
+        push_open(ledger, receipt->soak_s);
+    else if (receipt->kind == RECEIPT_REVERTED || receipt->kind == RECEIPT_TOMBSTONE)
+        ledger->is_open = false;
+}
+
 static void take_receipt(struct ledger *ledger, const struct guard_record *record)
 {
     const struct receipt *receipt = &record->receipt.receipt;
     struct ledger_end *end;
 
+    end_by_receipt(ledger, receipt);
     make_room(ledger, &receipt->generation);
     end = &ledger->ends[ledger->ends_count++];
     memset(end, 0, sizeof(*end));
@@ -390,10 +417,10 @@ static void take_floor(struct ledger *ledger, const struct guard_record *record)
         ledger->time_floor = record->floor.time_floor;
 }
 
+/* Or a result, whose intent was lost. */
 static void take_intent(struct ledger *ledger, const struct guard_record *record)
 {
-    if (ledger->is_open && generation_id_equal(&ledger->open.id, &record->id) &&
-        record->operation < OPERATIONS_MAX)
+    if (is_open_one(ledger, &record->id) && record->operation < OPERATIONS_MAX)
         ledger->open.touched[record->operation] = true;
 }
 
@@ -423,6 +450,7 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
         take_begin(ledger, record);
         break;
     case RECORD_INTENT:
+    case RECORD_RESULT:
         take_intent(ledger, record);
         break;
     case RECORD_MARK:
@@ -431,9 +459,14 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
     case RECORD_RECEIPT:
         take_receipt(ledger, record);
         break;
-    case RECORD_RESULT:
     case RECORD_ITEM:
     case RECORD_KIND_COUNT:
         break;
     }
+}
+
+void ledger_doubt(struct ledger *ledger)
+{
+    for (uint32_t i = 0; ledger->is_open && i < ledger->open.begin.operations_count; i++)
+        ledger->open.touched[i] = true;
 }

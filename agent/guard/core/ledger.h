@@ -51,8 +51,12 @@ struct ledger {
 void ledger_init(struct ledger *ledger);
 
 /* Takes one durable record: as it is written, or replayed in order after a restart. Records that
- * cannot follow what was taken are passed over (a journal is foreign input). */
+ * cannot follow what was taken are passed over (a journal is foreign input); what a lost record
+ * must have said is taken from those behind it: a receipt tells its end, a result its intent, and a
+ * begin that what was open has ended. */
 void ledger_take(struct ledger *ledger, const struct guard_record *record);
+/* Records were lost: whatever is open may have touched all that it was to touch. */
+void ledger_doubt(struct ledger *ledger);
 
 /* The top of the stack, or NULL. */
 const struct ledger_generation *ledger_top(const struct ledger *ledger);

@@ -66,13 +66,25 @@ static bool read_trust_if_closed(const struct guard *guard, struct trust *ret_tr
     return trial_is_open(guard->trial) || admit_read_trust(guard, ret_trust, err);
 }
 
+/* Replays, order and what bars an approval are judged by what the journal says. */
+static bool check_journal_if_closed(const struct guard *guard, struct err *err)
+{
+    if (trial_is_open(guard->trial) || !journal_is_doubtful(guard->journal))
+        return true;
+    return err_set(
+        err, ERR_CONFLICT,
+        "the journal was damaged: expected all of its records, some are lost; nothing new "
+        "is started here until root has looked into %s/journal.damaged and moved it away",
+        guard->config.state);
+}
+
 static bool admit_prepare(struct guard *guard, struct guard_request *request, struct err *err)
 {
     AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
     AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
     struct held *asked = &guard->asked;
 
-    if (!read_trust_if_closed(guard, trust, err) ||
+    if (!check_journal_if_closed(guard, err) || !read_trust_if_closed(guard, trust, err) ||
         !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
         !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
         return false;

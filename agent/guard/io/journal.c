@@ -3,8 +3,10 @@
  */
 #include "agent/guard/io/journal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/guard/io/journal_disk.h"
 #include "common/core/mem.h"
@@ -215,7 +217,8 @@ struct reading {
     char last_boot_id[BOOT_ID_SIZE];
 };
 
-static bool take_payload(void *context, struct bytes payload)
+/* What only looks like a record, inside of one that is damaged, is none: numbers grow. */
+static bool take_payload(void *context, struct bytes payload, bool behind_damage)
 {
     struct reading *reading = context;
     struct journal_entry entry;
@@ -224,6 +227,10 @@ static bool take_payload(void *context, struct bytes payload)
 
     if (!wire_decode_journal(payload, &entry, &err))
         return false;
+    if (behind_damage && entry.number < reading->journal->number) {
+        journal_entry_done(&entry);
+        return false;
+    }
     extra.generation = entry.generation;
     extra.envelope = wire_lend(&entry.envelope);
     extra.item = entry.item;
@@ -249,6 +256,8 @@ static bool open_journal(struct journal *journal, const char *state, bool read_o
     text_copy(journal->state, sizeof(journal->state), state);
     journal->rebooted =
         reading.last_boot_id[0] != '\0' && !text_equal(reading.last_boot_id, journal->boot_id);
+    if (journal_is_doubtful(journal))
+        ledger_doubt(ledger);
     journal_forget(journal, ledger);
     return true;
 }
@@ -292,6 +301,14 @@ bool journal_was_rebooted(const struct journal *journal)
 const char *journal_damage(const struct journal *journal)
 {
     return journal->file.damage;
+}
+
+bool journal_is_doubtful(const struct journal *journal)
+{
+    char path[JOURNAL_PATH_SIZE + 16];
+
+    snprintf(path, sizeof(path), "%s.damaged", journal->file.path);
+    return journal->file.damaged || access(path, F_OK) == 0;
 }
 
 bool journal_is_writable(const struct journal *journal)

@@ -2,7 +2,8 @@
  * journal: the guard's disk: records of proto/journal.proto, each with length and CRC-32C.
  *
  * Whoever has it open holds its lock; nobody writes without (docs/protocol.md rule 16). A torn last
- * record is cut off; a damaged one in the middle ends what is read, and is said.
+ * record is cut off. One that is damaged before or between others is passed over, said, and the
+ * whole file kept as journal.damaged.
  */
 #ifndef AGENT_GUARD_IO_JOURNAL_H
 #define AGENT_GUARD_IO_JOURNAL_H
@@ -45,6 +46,9 @@ struct bytes journal_find_receipt(const struct journal *journal, const struct ha
 bool journal_was_rebooted(const struct journal *journal);
 /* What was found damaged when it was opened and what was done about it; "" for nothing. */
 const char *journal_damage(const struct journal *journal);
+/* Records were lost, now or earlier, and journal.damaged still lies there (or could not be kept):
+ * what is left serves for undoing, nothing new may be built on it. Asks the disk. */
+bool journal_is_doubtful(const struct journal *journal);
 /* False: on a disk that cannot be written; every append fails. */
 bool journal_is_writable(const struct journal *journal);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/guard/io/journal_disk.h"
+#include "agent/guard/io/journal_frame.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
@@ -18,7 +19,7 @@
 struct compaction {
     const struct ledger *ledger;
     const char *boot_id;
-    uint64_t number;
+    uint64_t number;               /* of the record that is put: it keeps its own */
     struct generation_id *lifting; /* begins whose approval lifts an end that is remembered */
     size_t lifting_count, lifting_capacity;
     uint8_t *content;
@@ -47,13 +48,14 @@ static bool is_lifting(const struct compaction *compaction, const struct generat
 }
 
 /* First reading: whose begins answer ends, and whether the highest sequence stays named. */
-static bool take_first(void *context, struct bytes payload)
+static bool take_first(void *context, struct bytes payload, bool behind_damage)
 {
     struct compaction *compaction = context;
     struct journal_entry entry;
     struct err err = ERR_INIT;
     bool lifts;
 
+    (void)behind_damage; /* then it is not compacted */
     if (!wire_decode_journal(payload, &entry, &err))
         return false;
     lifts =
@@ -96,11 +98,11 @@ static void put(struct compaction *compaction, const struct guard_record *record
                 const char *boot_id, const struct journal_extra *extra)
 {
     AUTO_WIRE struct wire_bytes payload =
-        wire_encode_journal(record, ++compaction->number, boot_id, extra);
+        wire_encode_journal(record, compaction->number, boot_id, extra);
     AUTO_FREE uint8_t *frame = NULL;
     size_t len;
 
-    frame = journal_file_frame(wire_lend(&payload), &len);
+    frame = journal_frame_make(wire_lend(&payload), &len);
     while (compaction->len + len > compaction->capacity) {
         compaction->capacity = compaction->capacity == 0 ? 1 << 16 : compaction->capacity * 2;
         compaction->content = mem_resize(compaction->content, compaction->capacity, 1);
@@ -120,16 +122,18 @@ static void put_floor(struct compaction *compaction)
     record.floor.sequence = ledger->sequence;
     if (compaction->has_sequence && ledger->sequence > 0)
         record.floor.sequence--;
+    compaction->number = 1;
     put(compaction, &record, compaction->boot_id, NULL);
 }
 
-static bool take_second(void *context, struct bytes payload)
+static bool take_second(void *context, struct bytes payload, bool behind_damage)
 {
     struct compaction *compaction = context;
     struct journal_entry entry;
     struct err err = ERR_INIT;
     struct journal_extra extra = {0};
 
+    (void)behind_damage; /* then it is not compacted */
     if (!wire_decode_journal(payload, &entry, &err))
         return false;
     if (stands(compaction->ledger, &entry.record.id)) {
@@ -137,6 +141,7 @@ static bool take_second(void *context, struct bytes payload)
         extra.item = entry.item;
     }
     extra.envelope = wire_lend(&entry.envelope);
+    compaction->number = entry.number;
     if (is_kept(compaction, &entry))
         put(compaction, &entry.record, entry.boot_id, &extra);
     journal_entry_done(&entry);
@@ -180,24 +185,22 @@ static bool same_ledger(const struct ledger *a, const struct ledger *b)
 
 static bool replay(const struct compaction *compaction, struct ledger *ret_ledger)
 {
-    enum { HEAD = 8 }; /* length and CRC: just made by journal_file_frame */
-    size_t at = 0;
+    struct bytes rest = {compaction->content, compaction->len};
+    struct bytes payload;
 
     ledger_init(ret_ledger);
-    while (at < compaction->len) {
-        const uint8_t *head = compaction->content + at;
-        size_t len =
-            (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+    while (journal_frame_look(rest, &payload) == FRAME_WHOLE) {
         struct journal_entry entry;
         struct err err = ERR_INIT;
 
-        if (!wire_decode_journal((struct bytes){head + HEAD, len}, &entry, &err))
+        if (!wire_decode_journal(payload, &entry, &err))
             return false;
         ledger_take(ret_ledger, &entry.record);
         journal_entry_done(&entry);
-        at += HEAD + len;
+        rest.data += FRAME_HEAD + payload.len;
+        rest.len -= FRAME_HEAD + payload.len;
     }
-    return true;
+    return rest.len == 0;
 }
 
 static bool says_the_same(const struct compaction *compaction)

@@ -1,5 +1,5 @@
 /*
- * journal_file: framing, cutting and locking of the guard's journal.
+ * journal_file: opening, reading, mending and locking of the guard's journal.
  */
 #include "agent/guard/io/journal_file.h"
 
@@ -12,50 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/guard/io/journal_frame.h"
 #include "agent/guard/io/wire_journal.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
 
-enum { FRAME_HEAD = 8, LOCK_NAME_SIZE = JOURNAL_PATH_SIZE };
-
-/* ---- frames --------------------------------------------------------------------------------- */
-
-/* CRC-32C (Castagnoli, reflected 0x82f63b78), as in RFC 3720. */
-static uint32_t crc32c(const uint8_t *data, size_t len)
-{
-    uint32_t crc = 0xffffffffu;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1u)));
-    }
-    return ~crc;
-}
-
-static void put_u32(uint8_t *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *from)
-{
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 |
-           (uint32_t)from[3] << 24;
-}
-
-uint8_t *journal_file_frame(struct bytes payload, size_t *ret_len)
-{
-    uint8_t *frame = mem_alloc(FRAME_HEAD + payload.len, 1);
-
-    put_u32(frame, (uint32_t)payload.len);
-    put_u32(frame + 4, crc32c(payload.data, payload.len));
-    memcpy(frame + FRAME_HEAD, payload.data, payload.len);
-    *ret_len = FRAME_HEAD + payload.len;
-    return frame;
-}
+enum { LOCK_NAME_SIZE = JOURNAL_PATH_SIZE };
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -198,92 +161,125 @@ void journal_file_close(struct journal_file *file)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-enum frame { FRAME_WHOLE, FRAME_END, FRAME_TORN, FRAME_DAMAGED };
-
-static bool all_zero(struct bytes bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        if (bytes.data[i] != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Torn is what a power loss leaves of the last record: too short, or with its blocks not written.
- * Everything else that does not fit is damage. */
-static enum frame look_at_frame(struct bytes rest, struct bytes *ret_payload)
-{
-    size_t len;
-
-    if (rest.len == 0)
-        return FRAME_END;
-    if (rest.len < FRAME_HEAD || all_zero(rest))
-        return FRAME_TORN;
-    len = get_u32(rest.data);
-    if (len == 0 || len > JOURNAL_RECORD_SIZE_MAX)
-        return FRAME_DAMAGED;
-    if (len > rest.len - FRAME_HEAD)
-        return FRAME_TORN;
-    *ret_payload = (struct bytes){rest.data + FRAME_HEAD, len};
-    if (crc32c(ret_payload->data, len) == get_u32(rest.data + 4))
-        return FRAME_WHOLE;
-    return len == rest.len - FRAME_HEAD ? FRAME_TORN : FRAME_DAMAGED;
-}
-
 static bool cut(struct journal_file *file)
 {
     file->dirty = ftruncate(file->fd, (off_t)file->size) != 0;
     return !file->dirty;
 }
 
-/* Whoever looks into it later finds all that was there. */
-static void keep_damaged(const struct journal_file *file, struct bytes content)
+enum { KEPT_MAX = 8 };
+
+/* Whoever looks into it later finds all that was there, also of an earlier time. */
+static bool keep_damaged(const struct journal_file *file, struct bytes content)
 {
     char path[JOURNAL_PATH_SIZE + 16];
     struct err err = ERR_INIT;
 
     snprintf(path, sizeof(path), "%s.damaged", file->path);
-    (void)file_write(path, content.data, content.len, 0600, &err);
+    for (int i = 1; access(path, F_OK) == 0; i++) {
+        if (i == KEPT_MAX)
+            return false;
+        snprintf(path, sizeof(path), "%s.damaged.%d", file->path, i);
+    }
+    return file_write(path, content.data, content.len, 0600, &err);
 }
 
-static void end_at(struct journal_file *file, struct bytes content, size_t at, enum frame frame)
-{
-    const char *done = file->read_only ? "passed over" : "cut off";
+/* What of the content could be read, one piece behind the other. */
+struct reading {
+    size_t at;                /* looked at next */
+    size_t end;               /* of the last record that was taken */
+    size_t gaps_count;        /* pieces between records */
+    size_t lost_at;           /* the first byte of the first one */
+    enum journal_frame first; /* why it could not be read */
+    uint8_t *whole;           /* without the gaps */
+    size_t whole_len;
+};
 
-    file->size = at;
-    if (frame == FRAME_TORN)
-        snprintf(file->damage, sizeof(file->damage), "the last record was torn at byte %zu: %s", at,
-                 done);
+static void say_damage(struct journal_file *file, const struct reading *reading, size_t len,
+                       bool kept)
+{
+    const char *done = file->read_only  ? ""
+                       : kept           ? "; the whole of it is kept in journal.damaged"
+                       : file->writable ? "; it cannot be kept aside and stays as it is"
+                                        : "; it cannot be written";
+
+    if (!file->damaged)
+        snprintf(file->damage, sizeof(file->damage), "the last record was torn at byte %zu: %s",
+                 reading->lost_at, file->read_only ? "passed over" : "cut off");
     else
-        snprintf(file->damage, sizeof(file->damage),
-                 "a record was damaged at byte %zu of %zu: what lies behind it is %s%s", at,
-                 content.len, done, file->read_only ? "" : " (kept in journal.damaged)");
-    if (file->read_only || !file->writable)
+        snprintf(
+            file->damage, sizeof(file->damage),
+            "%zu of %zu bytes are damaged, from byte %zu on: passed over, what is whole behind "
+            "them is read%s",
+            len - reading->whole_len, len, reading->lost_at, done);
+}
+
+/* A torn last record is cut off. What is damaged is kept aside first; without room for that it
+ * stays where it is, and what is appended comes behind it. */
+static void mend(struct journal_file *file, const struct reading *reading, struct bytes content)
+{
+    struct err err = ERR_INIT;
+    bool changes = !file->read_only && file->writable;
+    bool kept = file->damaged && changes && keep_damaged(file, content);
+
+    say_damage(file, reading, content.len, kept);
+    file->damaged &= !kept;
+    if (!changes || file->damaged)
         return;
-    if (frame == FRAME_DAMAGED)
-        keep_damaged(file, content);
+    if (reading->gaps_count > 0 &&
+        journal_file_replace(file, (struct bytes){reading->whole, reading->whole_len}, &err))
+        return;
+    file->size = reading->end;
     if (cut(file))
         fdatasync(file->fd);
+}
+
+static void take_frame(struct reading *reading, struct bytes content, size_t len)
+{
+    reading->gaps_count += reading->at != reading->end;
+    memcpy(reading->whole + reading->whole_len, content.data + reading->at, len);
+    reading->whole_len += len;
+    reading->at += len;
+    reading->end = reading->at;
+}
+
+/* False: nothing is left. Behind what cannot be read each byte may be where a record begins. */
+static bool read_next(struct reading *reading, struct bytes content, journal_payload_fn payload_fn,
+                      void *context)
+{
+    struct bytes rest = {content.data + reading->at, content.len - reading->at};
+    bool is_lost = reading->at != reading->end;
+    struct bytes payload = {NULL, 0};
+    enum journal_frame frame = is_lost ? journal_frame_find(rest, &reading->at, &payload)
+                                       : journal_frame_look(rest, &payload);
+
+    if (frame == FRAME_END)
+        return false;
+    if (frame == FRAME_WHOLE && payload_fn(context, payload, is_lost)) {
+        take_frame(reading, content, FRAME_HEAD + payload.len);
+        return true;
+    }
+    if (!is_lost && reading->gaps_count == 0) {
+        reading->lost_at = reading->at;
+        reading->first = frame;
+    }
+    reading->at++;
+    return true;
 }
 
 static void read_frames(struct journal_file *file, struct bytes content,
                         journal_payload_fn payload_fn, void *context)
 {
-    size_t at = 0;
+    struct reading reading = {.whole = mem_alloc(content.len + 1, 1)};
 
-    for (;;) {
-        struct bytes payload = {NULL, 0};
-        enum frame frame =
-            look_at_frame((struct bytes){content.data + at, content.len - at}, &payload);
-
-        if (frame == FRAME_WHOLE && !payload_fn(context, payload))
-            frame = FRAME_DAMAGED;
-        if (frame == FRAME_TORN || frame == FRAME_DAMAGED)
-            end_at(file, content, at, frame);
-        if (frame != FRAME_WHOLE)
-            return;
-        at += FRAME_HEAD + payload.len;
-    }
+    while (read_next(&reading, content, payload_fn, context))
+        continue;
+    /* Nothing whole behind it: what a power loss leaves of the record that was written last. */
+    file->damaged =
+        reading.gaps_count > 0 || (reading.end < content.len && reading.first != FRAME_TORN);
+    if (reading.end < content.len || reading.gaps_count > 0)
+        mend(file, &reading, content);
+    free(reading.whole);
 }
 
 static bool read_content(const struct journal_file *file, uint8_t **ret_data, size_t *ret_len,
@@ -367,7 +363,7 @@ bool journal_file_append(struct journal_file *file, struct bytes payload, bool d
                        JOURNAL_RECORD_SIZE_MAX);
     if (!check_writable(file, err))
         return false;
-    frame = journal_file_frame(payload, &len);
+    frame = journal_frame_make(payload, &len);
     if (write_at(file->fd, (struct bytes){frame, len}, file->size) &&
         (!durable || fdatasync(file->fd) == 0)) {
         file->size += len;

@@ -12,12 +12,13 @@
 #include "common/core/bytes.h"
 #include "common/core/err.h"
 
-enum { JOURNAL_PATH_SIZE = 288, JOURNAL_WHY_SIZE = 160 };
+enum { JOURNAL_PATH_SIZE = 288, JOURNAL_WHY_SIZE = 224 };
 
 struct journal_file {
     int fd, lock_fd; /* -1: there is none */
     bool read_only;  /* opened for looking: without the lock, nothing is cut off */
     bool writable;
+    bool damaged;  /* records were lost before or between others, and it is not kept aside */
     bool dirty;    /* behind size lies what must be cut off before the next append */
     bool unsynced; /* its name is not durable: the directory is synced before the next append */
     uint64_t size;
@@ -34,9 +35,10 @@ void journal_file_close(struct journal_file *file);
 /* The pid that the lock's file names, or 0. */
 pid_t journal_file_holder(const char *state);
 
-/* Gives every whole payload in order to fn; where fn says no, or the frame is not whole, reading
- * ends, and unless read_only what lies behind is cut off (damage: kept as journal.damaged). */
-typedef bool (*journal_payload_fn)(void *context, struct bytes payload);
+/* Gives every whole payload in order to fn. What is not whole, or fn says no to, is passed over up
+ * to the next that is. Unless read_only: a torn last record is cut off; with damage before or
+ * between others the whole file is kept as journal.damaged, and only what was taken stays. */
+typedef bool (*journal_payload_fn)(void *context, struct bytes payload, bool behind_damage);
 bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn, void *context,
                        struct err *err);
 
@@ -47,8 +49,5 @@ bool journal_file_append(struct journal_file *file, struct bytes payload, bool d
 /* Puts other content in its place; a failure leaves the old one. content is made of whole frames.
  */
 bool journal_file_replace(struct journal_file *file, struct bytes content, struct err *err);
-
-/* Frames one payload; the caller frees. */
-uint8_t *journal_file_frame(struct bytes payload, size_t *ret_len);
 
 #endif
