@@ -8,10 +8,11 @@ usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
+  kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
-No tier: unit sim lab booted fuzz bench, each in its short form.
+No tier: unit sim lab booted fuzz kill bench, each in its short form.
 """
 import os
 import pathlib
@@ -24,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "bench"]
+NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "kill", "bench"]
 
 
 class Tally:
@@ -149,6 +150,26 @@ def run_fuzz(tally, long):
             tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
 
 
+def run_faults(tally, tier, long):
+    if os.geteuid() != 0:
+        tally.add_skip(f"{tier}: expected root (network namespaces); run tests/run {tier} as root")
+        return
+    if not build("release"):
+        tally.add_failure(f"{tier}: the release build")
+        return
+    environment = dict(os.environ, OCEANID_BIN=str(BUILD / "release/bin"))
+    code = call(["/usr/bin/python3", "tests/faults/run.py", tier, *(["--long"] if long else [])],
+                env=environment)
+    if code == 0:
+        tally.passed += 1
+    else:
+        tally.add_failure(f"{tier}: the lines above name the seeds, and how to replay each")
+
+
+def run_kill(tally, long):
+    run_faults(tally, "kill", long)
+
+
 def run_bench(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("bench: expected root (network namespaces); run tests/run bench as root")
@@ -176,7 +197,7 @@ def run_fresh(tally, long):
 
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
-           "fuzz": run_fuzz, "bench": run_bench, "fresh": run_fresh}
+           "fuzz": run_fuzz, "kill": run_kill, "bench": run_bench, "fresh": run_fresh}
 
 
 def main():

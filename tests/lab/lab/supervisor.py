@@ -2,8 +2,8 @@
 
 It starts ExecStart, waits for READY=1 where the unit says notify, and when the main process is
 gone, however it went, runs ExecStopPost and then does what Restart= says. It does nothing else:
-whatever comes back, the programs under test bring back. WATCHDOG=1 is taken and ignored (a hung
-service is tested under a real systemd, in tests/booted).
+whatever comes back, the programs under test bring back. A service that is silent for longer than
+WatchdogSec is killed by WatchdogSignal, as systemd does.
 """
 
 import os
@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from lab.units import seconds
 from lab.wait import wait_until
@@ -32,17 +33,18 @@ class NotifySocket:
         outside.chmod(0o777)
         self._socket.setblocking(False)
 
-    def ready(self):
-        """True once READY=1 has come; everything else is read and dropped."""
+    def heard(self):
+        """The words that have come since the last time, READY=1 and WATCHDOG=1 among them."""
+        words = set()
         while True:
             try:
-                if b"READY=1" in self._socket.recv(4096).split(b"\n"):
-                    return True
+                words.update(self._socket.recv(4096).split(b"\n"))
             except BlockingIOError:
-                return False
+                return words
 
-    def drain(self):
-        self.ready()
+    def ready(self):
+        """True once READY=1 has come; everything else is read and dropped."""
+        return b"READY=1" in self.heard()
 
     def close(self):
         self._socket.close()
@@ -56,6 +58,8 @@ class Unit:
         self.file = file
         self.state = "inactive"
         self.process = None
+        self.helper = None          # the process of the ExecStartPre or ExecStopPost run last
+        self.more_environment = {}
         self.starts = 0
         self.stop_posts = 0
         self._stopping = threading.Event()
@@ -115,7 +119,7 @@ class Unit:
     # -- the main process ---------------------------------------------------------------------
 
     def _environment(self, more=None):
-        return {**self.file.environment(), **(more or {})}
+        return {**self.file.environment(), **self.more_environment, **(more or {})}
 
     def _make_directories(self):
         uid, gid = self.host.user_ids(self.file.one("User", "root"))
@@ -151,6 +155,8 @@ class Unit:
         if self.file.one("Type") in ("notify", "notify-reload"):
             notify = NotifySocket(self.host, self.file.name)
             env["NOTIFY_SOCKET"] = notify.inside
+            if self._watchdog_s():
+                env["WATCHDOG_USEC"] = str(int(self._watchdog_s() * 1e6))
         (argv, _), = self.file.commands("ExecStart")
         self.process = self._popen(argv, self.file.name, env)
         self.starts += 1
@@ -165,13 +171,22 @@ class Unit:
         if not process.alive():
             raise AssertionError(f"{self.file.name} on {self.host.name} ended with "
                                  f"{process.exit_code} before it was ready:\n{process.output()}")
-        threading.Thread(target=self._drain, args=(notify, process), daemon=True).start()
+        threading.Thread(target=self._hear, args=(notify, process), daemon=True).start()
 
-    @staticmethod
-    def _drain(notify, process):
-        """Keeps the notify socket from filling up for as long as the process lives."""
+    def _watchdog_s(self):
+        return seconds(self.file.one("WatchdogSec"), 0.0)
+
+    def _hear(self, notify, process):
+        """Keeps the notify socket from filling up for as long as the process lives, and kills it
+        when its WATCHDOG=1 stays away."""
+        heard_at = time.monotonic()
         while process.alive():
-            notify.drain()
+            if b"WATCHDOG=1" in notify.heard():
+                heard_at = time.monotonic()
+            if self._watchdog_s() and time.monotonic() - heard_at > self._watchdog_s():
+                self._note(f"no WATCHDOG=1 for {self._watchdog_s()} s")
+                process.send(getattr(signal, self.file.one("WatchdogSignal", "SIGABRT")))
+                heard_at = time.monotonic()
             threading.Event().wait(0.2)
         notify.close()
 
@@ -213,8 +228,8 @@ class Unit:
     def _run_all(self, key, env):
         for argv, may_fail in self.file.commands(key):
             try:
-                process = self._popen(argv, f"{self.file.name}.{key}", self._environment(env))
-                code = process.wait(60)
+                self.helper = self._popen(argv, f"{self.file.name}.{key}", self._environment(env))
+                code = self.helper.wait(60)
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
                 code = self._note(f"{key} {' '.join(argv)}: {error}")
             if code and not may_fail:

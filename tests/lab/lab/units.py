@@ -2,8 +2,8 @@
 
 Understood: Exec*, Type, User, Group, UMask, Environment, Restart, RestartSec, TimeoutStopSec,
 KillSignal, RuntimeDirectory and its like, CapabilityBoundingSet, AmbientCapabilities,
-NoNewPrivileges, ConditionPathExists, ConditionDirectoryNotEmpty. Sandboxing, watchdogs and
-socket units are for tests/booted.
+NoNewPrivileges, ConditionPathExists, ConditionDirectoryNotEmpty, WatchdogSec, WatchdogSignal.
+Sandboxing and socket units are for tests/booted.
 """
 
 import pathlib

@@ -1,0 +1,103 @@
+"""campaign: runs trials by seeds on several grounds at a time, counts, and keeps what failed."""
+
+import collections
+import pathlib
+import shutil
+import threading
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build/faults"
+
+
+class Campaign:
+    """tier: a module with make_ground(plan), ground_kind(plan), trial(ground, plan) -> (count, end,
+    notes), replay(plan) and TRIALS_A_GROUND. wanted: the count at which it is enough."""
+
+    def __init__(self, name, tier, plans, wanted=None):
+        self.name, self.tier, self.wanted = name, tier, wanted
+        self.plans = iter(plans)
+        self.count, self.trials, self.failures = 0, 0, []
+        self.ends, self.notes = collections.Counter(), collections.Counter()
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    def next_plan(self):
+        with self._lock:
+            if self.wanted is not None and self.count >= self.wanted:
+                return None
+            return next(self.plans, None)
+
+    def run(self, grounds):
+        """Returns True when nothing failed."""
+        workers = [threading.Thread(target=self._work) for _ in range(grounds)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        for note, times in sorted(self.notes.items()):
+            print(f"  {times:5} {note}")
+        print(self.summary(), flush=True)
+        return not self.failures
+
+    def summary(self):
+        ends = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))
+        return (f"{self.name}: {self.count} in {self.trials} trials ({ends}), "
+                f"{len(self.failures)} failed, {time.monotonic() - self._began:.0f} s")
+
+    # -- one worker ---------------------------------------------------------------------------
+
+    def _work(self):
+        ground, kind, used = None, None, 0
+        try:
+            while (plan := self.next_plan()) is not None:
+                wanted_kind = self.tier.ground_kind(plan)
+                if ground is not None and (kind != wanted_kind
+                                           or used >= self.tier.TRIALS_A_GROUND):
+                    ground.close()
+                    ground = None
+                if ground is None:
+                    ground, kind, used = self.tier.make_ground(plan), wanted_kind, 0
+                used += 1
+                if not self._one(ground, plan):
+                    ground.close()
+                    ground = None
+        except Exception as error:  # a thread's end would go unseen
+            with self._lock:
+                self.failures.append(None)
+                print(f"FAILED {self.name}: no ground to try on: {error}", flush=True)
+        finally:
+            if ground is not None:
+                ground.close()
+
+    def _one(self, ground, plan):
+        """False when it failed: the ground is not to be used again."""
+        try:
+            count, end, notes = self.tier.trial(ground, plan)
+        except Exception as error:  # whatever it was, the campaign goes on and says so
+            self._keep(ground, plan, error)
+            return False
+        with self._lock:
+            self.count += count
+            self.trials += 1
+            self.ends[end] += 1
+            self.notes.update(notes)
+            if self.trials % 50 == 0:
+                print(self.summary(), flush=True)
+        return True
+
+    def _keep(self, ground, plan, error):
+        """The logs go to build/faults, the seed and how to replay it to the screen."""
+        where = KEPT / f"{self.name}-{plan['seed']}"
+        shutil.rmtree(where, ignore_errors=True)
+        for log in ground.lab.folder.glob("hosts/*/log/*.log"):
+            to = where / log.parts[-3] / log.name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, to)
+        with self._lock:
+            self.trials += 1
+            self.failures.append(plan["seed"])
+            print(f"FAILED {self.name} seed {plan['seed']}: {plan}\n{error}\n"
+                  + "".join(traceback.format_tb(error.__traceback__)[-3:])
+                  + f"its logs: {where}\nreplay: {self.tier.replay(plan)}", flush=True)

@@ -1,0 +1,172 @@
+"""ground: a lab with Oceanid installed, on which one trial after another is made on srv712695.
+
+Real agents, guards, controller and sshd; the tailnet is the stand-in. The harness plays systemd.
+"""
+
+import re
+import signal
+import time
+
+import dump
+from drill import Drill, learn_exit_delta
+from lab import Lab
+from lab.fleet import Fleet
+from lab.wait import wait_until
+
+NODE = "srv712695"
+ROLLBACK = "/usr/sbin/oceanid-rollback"
+ENDED = ("complete", "reverted", "aborted", "halted")
+# What a node's signed end says, and whether the change stands then.
+STANDS = {"confirmed": True, "reverted": False, "tombstone": False, "popped": False}
+SETTLE_S = 45
+
+
+class Ground:
+    """unit_environment: {unit: {variable: value}} for the node's units, from their start on."""
+
+    def __init__(self, soak="1s", lease="4s", unit_environment=None, prepare=None):
+        self.lab = Lab.build(tailnet="standin")
+        try:
+            self.node = self.lab[NODE]
+            for name, more in (unit_environment or {}).items():
+                self.node.unit(name).more_environment = more
+            if prepare:
+                prepare(self.node)
+            self.fleet = Fleet(self.lab, soak=soak, lease=lease)
+            self.fleet.install()
+            self.drills = 0
+            self.exit_delta = None
+            self.base = wait_until(lambda: dump.read(self.node), 20, "tailscaled to answer")
+        except BaseException:
+            self.lab.close()
+            raise
+
+    def close(self):
+        self.lab.close()
+
+    # -- units --------------------------------------------------------------------------------
+
+    def process(self, name):
+        """The main process of a unit of the node, or None while it has none that lives."""
+        process = self.lab.tailnet.daemon(self.node) if name == "tailscaled" \
+            else self.node.unit(name).process
+        return process if process is not None and process.alive() else None
+
+    def kill(self, name, number=signal.SIGKILL):
+        """Sends a signal to it; False when there was nothing to be killed."""
+        process = self.process(name)
+        if process is not None:
+            process.send(number)
+        return process is not None
+
+    def raise_tailscaled(self):
+        """What its own unit does (Restart=on-failure): started again when it is gone."""
+        daemon = self.lab.tailnet.daemon(self.node)
+        if daemon.exit_code is not None or not daemon.alive():
+            daemon.wait()
+            self.lab.tailnet.restart_daemon(self.node)
+
+    # -- trials -------------------------------------------------------------------------------
+
+    def start(self, drill, deadline_s=60):
+        """Starts its rollout, as soon as the gates let it."""
+        said = []
+
+        def attempt():
+            done = self.fleet.start(drill.name, drill.text(), check=False)
+            said[:] = [done.stdout[-2000:] + done.stderr[-2000:]]
+            return done.returncode == 0
+        try:
+            wait_until(attempt, deadline_s, "the gates to pass", every_s=0.3)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {said[0]}") from None
+
+    def next_drill(self, kind, soak_s=None):
+        self.drills += 1
+        return Drill(self.drills, kind, soak_s)
+
+    def rollout(self):
+        """The newest one; None while the controller cannot be asked."""
+        try:
+            return self.fleet.rollout()
+        except (AssertionError, ValueError, KeyError):
+            return None
+
+    def wait_end(self, deadline_s=90):
+        """The rollout at its end, not counting one that waits for what is incomplete."""
+        def look():
+            rollout = self.rollout()
+            return rollout if rollout and rollout["outcome"] in ENDED else None
+        return wait_until(look, deadline_s, "the rollout to end", every_s=0.1)
+
+    def calibrate(self):
+        """An undisturbed exit-node drill: what it makes of the kernel is what all others are held
+        to. It has to confirm and to be taken back."""
+        drill = self.next_drill("exit-node")
+        self.start(drill)
+        outcome = self.wait_end()["outcome"]
+        assert outcome == "complete", f"an undisturbed drill ended {outcome}"
+        self.exit_delta = learn_exit_delta(self.base, dump.read(self.node), drill)
+        self.take_back()
+        self.node.ip("route", "add", "198.18.127.1/32", "dev", "eth0")
+        assert dump.read(self.node) != self.base, "the judge does not see a route of somebody's"
+        self.node.ip("route", "del", "198.18.127.1/32", "dev", "eth0")
+
+    def take_back(self):
+        """Whatever stands goes, by an operator; back to the state that the ground began with."""
+        self.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+        self.wait_state({"before": self.base}, "after the emergency rollback")
+
+    # -- judging ------------------------------------------------------------------------------
+
+    def listed(self):
+        """What the journal on disk says: "open", "nothing" or the changes that stand."""
+        text = self.node.run([ROLLBACK, "--list"], check=False).stdout
+        if re.search(r"^ *open ", text, re.MULTILINE):
+            return "open"
+        return re.findall(r"^ +\d+  (\S+) +confirmed", text, re.MULTILINE) or "nothing"
+
+    def wait_state(self, states, when):
+        """The name of the state that the node is in once nothing is open there any more.
+
+        Anything else after SETTLE_S is a mixed state.
+        """
+        end = time.monotonic() + SETTLE_S
+        while True:
+            self.raise_tailscaled()
+            listed = self.listed()
+            now = dump.read(self.node)
+            found = [name for name, state in states.items() if now == state]
+            if found and listed != "open" and self.node.unit("oceanid-guard").active():
+                return found[0]
+            if time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        deltas = "\n".join(f" against {name}:\n{dump.show(dump.difference(state, now))}"
+                           for name, state in states.items()) if now else "tailscaled is silent"
+        raise AssertionError(f"MIXED {when}: the journal lists {listed},\n{deltas}")
+
+    def guard_state(self):
+        """The state that the guard told last, in its log's words."""
+        log = (self.node.logs / "oceanid-guard.log").read_text(errors="replace")
+        return (re.findall(r"info: ([a-z ]+): ", log) or ["starting"])[-1]
+
+    def receipts(self, sequence):
+        """The kinds of receipts that the guard has told for a sequence, oldest first."""
+        log = (self.node.logs / "oceanid-guard.log").read_text(errors="replace")
+        return re.findall(rf"receipt \d+: sequence {sequence} (\w+)", log)
+
+    def judge(self, drill, rollout):
+        """One of "before", "confirmed"; raises when the node is in neither, or when the receipt,
+        the journal or the controller says other than the kernel."""
+        states = {"before": self.base, "confirmed": drill.confirmed(self.base, self.exit_delta)}
+        state = self.wait_state(states, f"after {drill.name}")
+        stands = state == "confirmed"
+        listed = self.listed()
+        assert (drill.name in listed) == stands, f"{state}, but the journal lists {listed}"
+        said = next(node["state"] for node in rollout["nodes"] if node["name"] == NODE)
+        assert STANDS.get(said, False) == stands, f"{state}, but the controller says {said}"
+        told = self.receipts(rollout["sequence"])
+        assert not told or STANDS[told[-1]] == stands, f"{state}, but the guard told {told}"
+        assert not ("reverted" in told and stands), f"{state}, but the guard told {told}"
+        return state
