@@ -3,6 +3,7 @@
  */
 #include "agent/io/netlink_parse.h"
 
+#include <endian.h>
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/nexthop.h>
@@ -270,6 +271,9 @@ static void parse_selectors(struct rule *rule, struct nlattr *const *attributes)
     rule->mark = u32_of(attributes[FRA_FWMARK]);
     rule->mask = u32_or(attributes[FRA_FWMASK], rule->mark != 0 ? UINT32_MAX : 0);
     rule->ip_proto = u8_of(attributes[FRA_IP_PROTO]);
+    if (attributes[FRA_TUN_ID] != NULL && nla_len(attributes[FRA_TUN_ID]) >= 8)
+        rule->tun_id = be64toh(nla_get_u64(attributes[FRA_TUN_ID]));
+    rule->l3mdev = u8_of(attributes[FRA_L3MDEV]) != 0;
     copy_name(rule->iif, attributes[FRA_IIFNAME]);
     copy_name(rule->oif, attributes[FRA_OIFNAME]);
     parse_ports(attributes[FRA_SPORT_RANGE], &rule->sport_first, &rule->sport_last);

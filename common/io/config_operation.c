@@ -1,5 +1,6 @@
 /*
- * config_operation: one step of a change: `protect`, `route`, `rule`, `sysctl` or `tailscale`.
+ * config_operation: one step of a change: `protect`, `route`, `rule`, `nexthop`, `sysctl` or
+ * `tailscale`.
  */
 #include <string.h>
 
@@ -136,6 +137,7 @@ static const struct yaml_key step_keys[] = {
     {.name = "protect", .take_fn = take_protect, .min = 1, .max = 5},
     {.name = "route", .take_fn = config_take_route},
     {.name = "rule", .take_fn = config_take_rule},
+    {.name = "nexthop", .take_fn = config_take_nexthop},
     {.name = "sysctl", .take_fn = take_sysctl},
     {.name = "tailscale", .take_fn = take_tailscale},
 };
@@ -157,8 +159,8 @@ bool config_read_step(struct yaml_file *file, yaml_node_t *node, struct change_s
     memset(ret_step, 0, sizeof(*ret_step));
     if (!yaml_is_mapping(node) || yaml_count(node) != 1)
         return yaml_refuse(file, node,
-                           "an operation: accepted is one of `protect`, `route`, `rule`, `sysctl` "
-                           "and `tailscale` with its value");
+                           "an operation: accepted is one of `protect`, `route`, `rule`, "
+                           "`nexthop`, `sysctl` and `tailscale` with its value");
     if (!yaml_read_mapping(file, node, YAML_KEYS(step_keys), ret_step))
         return false;
     return validate(ret_step, file->err) || yaml_refuse_here(file, node);

@@ -43,13 +43,19 @@ static const struct yaml_key route_keys[] = {
     {.name = "mtu", .take_fn = yaml_take_number, ROUTE_FIELD(route.mtu), .min = 1280, .max = 65535},
     {.name = "tos", .take_fn = yaml_take_number, ROUTE_FIELD(route.tos)},
     {.name = "onlink", .take_fn = yaml_take_bool, ROUTE_FIELD(route.hop.onlink)},
+    {.name = "nexthops", .take_fn = config_take_hops, YAML_FIELD(struct route_text, operation)},
+    {.name = "nhid", .take_fn = yaml_take_number, ROUTE_FIELD(route.nexthop_id), .min = 1},
     {.name = "absent", .take_fn = yaml_take_bool, ROUTE_FIELD(absent)},
 };
 
-static uint8_t family_of_default(const struct route *route)
+static uint8_t family_of_default(const struct operation_route *operation)
 {
+    const struct route *route = &operation->route;
+
     if (address_is_set(&route->hop.gateway))
         return route->hop.gateway.family;
+    if (operation->hops_count > 0 && address_is_set(&operation->hops[0].hop.gateway))
+        return operation->hops[0].hop.gateway.family;
     return address_is_set(&route->prefsrc) ? route->prefsrc.family : FAMILY_IPV4;
 }
 
@@ -66,7 +72,7 @@ bool config_take_route(struct yaml_file *file, const struct yaml_key *key, yaml_
     text.operation.route.type = types[text.type];
     text.operation.route.hops_count = text.operation.device[0] != '\0' ? 1 : 0;
     if (text.by_word)
-        text.operation.route.destination = prefix_default(family_of_default(&text.operation.route));
+        text.operation.route.destination = prefix_default(family_of_default(&text.operation));
     step->operation.kind = OPERATION_ROUTE;
     step->operation.route = text.operation;
     return true;

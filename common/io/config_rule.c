@@ -16,7 +16,7 @@ static const uint8_t families[] = {FAMILY_IPV4, FAMILY_IPV6};
 
 struct rule_text {
     struct operation_rule operation;
-    unsigned actions_count; /* of lookup, goto and action */
+    unsigned actions_count; /* of lookup, l3mdev, goto and action */
 };
 
 static bool take_lookup(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
@@ -27,6 +27,32 @@ static bool take_lookup(struct yaml_file *file, const struct yaml_key *key, yaml
     rule->actions_count++;
     rule->operation.rule.action = FR_ACT_TO_TBL;
     return yaml_take_table(file, key, node, &rule->operation.rule.table);
+}
+
+/* `l3mdev: true`: the table of the VRF that the packet belongs to. */
+static bool take_l3mdev(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                        void *to)
+{
+    struct rule_text *rule = to;
+
+    if (!yaml_take_bool(file, key, node, &rule->operation.rule.l3mdev))
+        return false;
+    if (!rule->operation.rule.l3mdev)
+        return yaml_refuse_value(file, key, node, "accepted is true, or no such key");
+    rule->actions_count++;
+    rule->operation.rule.action = FR_ACT_TO_TBL;
+    return true;
+}
+
+static bool take_tun_id(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                        void *to)
+{
+    unsigned long long number;
+
+    if (!yaml_is_text(node) || !text_parse_u64(yaml_text(node), UINT64_MAX, &number) || number == 0)
+        return yaml_refuse_value(file, key, node, "accepted is a tunnel's key, from 1");
+    *(uint64_t *)to = number;
+    return true;
 }
 
 static bool take_goto(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
@@ -201,17 +227,24 @@ static const struct yaml_key rule_keys[] = {
     {.name = "oif", .take_fn = yaml_take_device, RULE_FIELD(rule.oif)},
     {.name = "fwmark", .take_fn = take_fwmark, RULE_FIELD(rule)},
     {.name = "tos", .take_fn = yaml_take_number, RULE_FIELD(rule.tos)},
+    {.name = "dsfield", .take_fn = yaml_take_number, RULE_FIELD(rule.tos)},
+    {.name = "tun_id", .take_fn = take_tun_id, RULE_FIELD(rule.tun_id)},
     {.name = "uidrange", .take_fn = take_uids, RULE_FIELD(rule)},
     {.name = "ipproto", .take_fn = take_ip_proto, RULE_FIELD(rule.ip_proto)},
     {.name = "sport", .take_fn = take_sport, RULE_FIELD(rule)},
     {.name = "dport", .take_fn = take_dport, RULE_FIELD(rule)},
     {.name = "lookup", .take_fn = take_lookup},
+    {.name = "l3mdev", .take_fn = take_l3mdev},
     {.name = "goto", .take_fn = take_goto},
     {.name = "action", .take_fn = take_action, .choices = action_names},
     {.name = "suppress_prefixlength",
      .take_fn = yaml_take_number,
      RULE_FIELD(rule.suppress_prefixlength),
      .max = 128},
+    {.name = "suppress_ifgroup",
+     .take_fn = yaml_take_number,
+     RULE_FIELD(rule.suppress_ifgroup),
+     .max = INT32_MAX},
     {.name = "absent", .take_fn = yaml_take_bool, RULE_FIELD(absent)},
 };
 
@@ -239,7 +272,7 @@ bool config_take_rule(struct yaml_file *file, const struct yaml_key *key, yaml_n
         return false;
     if (text.actions_count != 1)
         return yaml_refuse(file, node,
-                           "rule %u has %u of `lookup`, `goto` and `action`: accepted "
+                           "rule %u has %u of `lookup`, `l3mdev`, `goto` and `action`: accepted "
                            "is exactly one",
                            text.operation.rule.priority, text.actions_count);
     text.operation.rule.family = family_of_rule(&text.operation.rule);

@@ -142,9 +142,15 @@ bool config_read_check(struct yaml_file *file, yaml_node_t *node, struct fleet_c
 /* One operation: its single key and its value, validated. */
 bool config_read_step(struct yaml_file *file, yaml_node_t *node, struct change_step *ret_step);
 
+/* Takes `nexthops` into a struct operation_route. */
+bool config_take_hops(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                      void *to);
+
 /* Take-functions that fill a struct change_step. */
 bool config_take_route(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                        void *to);
+bool config_take_nexthop(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                         void *to);
 bool config_take_rule(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                       void *to);
 

@@ -13,6 +13,25 @@ static Oceanid__RouteOperation *put_route(struct arena *arena, const struct oper
 
     to->device = wire_put_text(arena, from->device);
     to->route = wire_put_route(arena, &from->route, false);
+    to->n_hops = from->hops_count;
+    to->hops =
+        wire_new_list(arena, Oceanid__OperationHop, oceanid__operation_hop__init, to->n_hops);
+    for (uint32_t i = 0; i < from->hops_count; i++) {
+        to->hops[i]->device = wire_put_text(arena, from->hops[i].device);
+        to->hops[i]->hop = wire_new(arena, Oceanid__Hop, oceanid__hop__init);
+        wire_put_hop(to->hops[i]->hop, &from->hops[i].hop);
+    }
+    return to;
+}
+
+static Oceanid__NexthopOperation *put_nexthop(struct arena *arena,
+                                              const struct operation_nexthop *from)
+{
+    Oceanid__NexthopOperation *to =
+        wire_new(arena, Oceanid__NexthopOperation, oceanid__nexthop_operation__init);
+
+    to->device = wire_put_text(arena, from->device);
+    to->nexthop = wire_put_nexthop(arena, &from->nexthop, false);
     return to;
 }
 
@@ -60,6 +79,11 @@ Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operati
         to->kind_case = OCEANID__OPERATION__KIND_TAILSCALE;
         to->tailscale = put_tailscale(arena, &operation->tailscale);
         break;
+    case OPERATION_NEXTHOP:
+        to->kind_case = OCEANID__OPERATION__KIND_NEXTHOP;
+        to->absent = operation->nexthop.absent;
+        to->nexthop = put_nexthop(arena, &operation->nexthop);
+        break;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -69,14 +93,43 @@ Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operati
 /* ---- taking -----------------------------------------------------------------------------------
  */
 
-/* One hop at most, so that an operation owns nothing. */
+static bool take_hops(struct operation_route *to, const Oceanid__RouteOperation *from,
+                      struct err *err)
+{
+    if (!wire_take_count(from->n_hops, OPERATION_HOPS_MAX, "hops of a route operation", err))
+        return false;
+    to->hops_count = (uint32_t)from->n_hops;
+    for (uint32_t i = 0; i < to->hops_count; i++) {
+        struct operation_hop *hop = &to->hops[i];
+
+        if (from->hops[i]->hop == NULL)
+            return err_set(err, ERR_INPUT, "route operation: hop %u is missing", i + 1);
+        if (!wire_take_text(hop->device, sizeof(hop->device), from->hops[i]->device, "device",
+                            err) ||
+            !wire_take_hop(&hop->hop, from->hops[i]->hop, err))
+            return false;
+    }
+    return true;
+}
+
+/* One hop at most in the route itself, so that an operation owns nothing. */
 static bool take_route(struct operation_route *to, const Oceanid__RouteOperation *from,
                        struct err *err)
 {
     if (from->route == NULL || from->route->n_hops > 1)
-        return err_set(err, ERR_INPUT, "route operation: accepted is one route of one hop");
+        return err_set(err, ERR_INPUT,
+                       "route operation: accepted is one route, its hops beside it");
     return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
-           wire_take_route(&to->route, from->route, false, err);
+           wire_take_route(&to->route, from->route, false, err) && take_hops(to, from, err);
+}
+
+static bool take_nexthop(struct operation_nexthop *to, const Oceanid__NexthopOperation *from,
+                         struct err *err)
+{
+    if (from->nexthop == NULL)
+        return err_set(err, ERR_INPUT, "nexthop operation: its object is missing");
+    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+           wire_take_nexthop(&to->nexthop, from->nexthop, false, err);
 }
 
 static bool take_tailscale(struct operation_tailscale *to, const Oceanid__TailscaleOperation *from,
@@ -116,6 +169,10 @@ bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, s
     case OCEANID__OPERATION__KIND_TAILSCALE:
         to->kind = OPERATION_TAILSCALE;
         return take_tailscale(&to->tailscale, from->tailscale, err);
+    case OCEANID__OPERATION__KIND_NEXTHOP:
+        to->kind = OPERATION_NEXTHOP;
+        to->nexthop.absent = from->absent;
+        return take_nexthop(&to->nexthop, from->nexthop, err);
     case OCEANID__OPERATION__KIND__NOT_SET:
     case _OCEANID__OPERATION__KIND__CASE_IS_INT_SIZE:
     default:

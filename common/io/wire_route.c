@@ -28,7 +28,7 @@ static bool take_raw(uint8_t **to, uint32_t *ret_len, const ProtobufCBinaryData 
 /* ---- hops -------------------------------------------------------------------------------------
  */
 
-static void put_hop(Oceanid__Hop *to, const struct hop *hop)
+void wire_put_hop(Oceanid__Hop *to, const struct hop *hop)
 {
     to->link = hop->link;
     to->gateway = wire_put_address(&hop->gateway);
@@ -37,7 +37,7 @@ static void put_hop(Oceanid__Hop *to, const struct hop *hop)
     to->dead = hop->dead;
 }
 
-static bool take_hop(struct hop *to, const Oceanid__Hop *from, struct err *err)
+bool wire_take_hop(struct hop *to, const Oceanid__Hop *from, struct err *err)
 {
     to->link = from->link;
     to->onlink = from->onlink;
@@ -59,7 +59,7 @@ static void put_hops(struct arena *arena, Oceanid__Route *to, const struct route
     to->n_hops = count_hops(route);
     to->hops = wire_new_list(arena, Oceanid__Hop, oceanid__hop__init, to->n_hops);
     for (size_t i = 0; i < to->n_hops; i++)
-        put_hop(to->hops[i], route->hops_count > 1 ? &route->hops[i] : &route->hop);
+        wire_put_hop(to->hops[i], route->hops_count > 1 ? &route->hops[i] : &route->hop);
 }
 
 static bool take_hops(struct route *to, const Oceanid__Route *from, struct err *err)
@@ -70,7 +70,7 @@ static bool take_hops(struct route *to, const Oceanid__Route *from, struct err *
     if (from->n_hops > 1)
         to->hops = mem_alloc(from->n_hops, sizeof(*to->hops));
     for (size_t i = 0; i < from->n_hops; i++) {
-        if (!take_hop(to->hops != NULL ? &to->hops[i] : &to->hop, from->hops[i], err))
+        if (!wire_take_hop(to->hops != NULL ? &to->hops[i] : &to->hop, from->hops[i], err))
             return false;
     }
     return true;
@@ -134,6 +134,8 @@ static void put_selectors(struct arena *arena, Oceanid__Rule *to, const struct r
     to->dport_last = rule->dport_last;
     to->suppress_prefixlength = rule->suppress_prefixlength;
     to->suppress_ifgroup = rule->suppress_ifgroup;
+    to->l3mdev = rule->l3mdev;
+    to->tun_id = rule->tun_id;
     to->iif = wire_put_text(arena, rule->iif);
     to->oif = wire_put_text(arena, rule->oif);
     to->source = wire_put_prefix(arena, &rule->source);
@@ -166,6 +168,8 @@ static bool take_selectors(struct rule *to, const Oceanid__Rule *from, struct er
     to->uid_last = from->uid_last;
     to->suppress_prefixlength = from->suppress_prefixlength;
     to->suppress_ifgroup = from->suppress_ifgroup;
+    to->l3mdev = from->l3mdev;
+    to->tun_id = from->tun_id;
     return wire_take_u16(&to->sport_first, from->sport_first, "port", err) &&
            wire_take_u16(&to->sport_last, from->sport_last, "port", err) &&
            wire_take_u16(&to->dport_first, from->dport_first, "port", err) &&
@@ -204,7 +208,7 @@ Oceanid__Nexthop *wire_put_nexthop(struct arena *arena, const struct nexthop *ne
     to->blackhole = nexthop->blackhole;
     to->group = nexthop->group;
     to->hop = wire_new(arena, Oceanid__Hop, oceanid__hop__init);
-    put_hop(to->hop, &nexthop->hop);
+    wire_put_hop(to->hop, &nexthop->hop);
     to->n_member_ids = to->n_member_weights = nexthop->members_count;
     to->member_ids = arena_alloc(arena, nexthop->members_count, sizeof(uint32_t));
     to->member_weights = arena_alloc(arena, nexthop->members_count, sizeof(uint32_t));
@@ -239,7 +243,7 @@ bool wire_take_nexthop(struct nexthop *to, const Oceanid__Nexthop *from, bool ra
     to->group = from->group;
     return wire_take_u8(&to->family, from->family, "family", err) &&
            wire_take_u8(&to->protocol, from->protocol, "protocol", err) &&
-           (from->hop == NULL || take_hop(&to->hop, from->hop, err)) &&
+           (from->hop == NULL || wire_take_hop(&to->hop, from->hop, err)) &&
            take_members(to, from, err) &&
            (!raw || take_raw(&to->raw, &to->raw_len, &from->raw, err));
 }

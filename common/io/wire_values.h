@@ -16,6 +16,7 @@ Oceanid__Verdict **wire_put_verdicts(struct arena *arena, const struct verdict *
 Oceanid__Snapshot *wire_put_snapshot(struct arena *arena, const struct snapshot *snapshot,
                                      bool raw);
 Oceanid__Route *wire_put_route(struct arena *arena, const struct route *route, bool raw);
+void wire_put_hop(Oceanid__Hop *to, const struct hop *hop);
 Oceanid__Rule *wire_put_rule(struct arena *arena, const struct rule *rule, bool raw);
 Oceanid__Nexthop *wire_put_nexthop(struct arena *arena, const struct nexthop *nexthop, bool raw);
 Oceanid__Sysctl *wire_put_sysctl(struct arena *arena, const struct sysctl *sysctl);
@@ -35,6 +36,7 @@ bool wire_take_snapshot(struct snapshot *to, const Oceanid__Snapshot *from, bool
                         struct err *err);
 /* to is zeroed before; what it owns is the caller's, also on false. */
 bool wire_take_route(struct route *to, const Oceanid__Route *from, bool raw, struct err *err);
+bool wire_take_hop(struct hop *to, const Oceanid__Hop *from, struct err *err);
 bool wire_take_rule(struct rule *to, const Oceanid__Rule *from, bool raw, struct err *err);
 bool wire_take_nexthop(struct nexthop *to, const Oceanid__Nexthop *from, bool raw, struct err *err);
 bool wire_take_sysctl(struct sysctl *to, const Oceanid__Sysctl *from, struct err *err);

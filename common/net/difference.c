@@ -32,12 +32,12 @@ bool render_same_route(const struct route *a, const struct route *b)
 static bool same_selectors(const struct rule *a, const struct rule *b)
 {
     return a->tos == b->tos && a->ip_proto == b->ip_proto && a->invert == b->invert &&
-           a->mark == b->mark && a->mask == b->mask && a->uid_first == b->uid_first &&
-           a->uid_last == b->uid_last && a->sport_first == b->sport_first &&
-           a->sport_last == b->sport_last && a->dport_first == b->dport_first &&
-           a->dport_last == b->dport_last && text_equal(a->iif, b->iif) &&
-           text_equal(a->oif, b->oif) && a->source.len == b->source.len &&
-           a->destination.len == b->destination.len &&
+           a->l3mdev == b->l3mdev && a->tun_id == b->tun_id && a->mark == b->mark &&
+           a->mask == b->mask && a->uid_first == b->uid_first && a->uid_last == b->uid_last &&
+           a->sport_first == b->sport_first && a->sport_last == b->sport_last &&
+           a->dport_first == b->dport_first && a->dport_last == b->dport_last &&
+           text_equal(a->iif, b->iif) && text_equal(a->oif, b->oif) &&
+           a->source.len == b->source.len && a->destination.len == b->destination.len &&
            (a->source.len == 0 || prefix_equal(&a->source, &b->source)) &&
            (a->destination.len == 0 || prefix_equal(&a->destination, &b->destination));
 }
@@ -48,6 +48,18 @@ bool render_same_rule(const struct rule *a, const struct rule *b)
            a->goto_priority == b->goto_priority && a->protocol == b->protocol &&
            a->suppress_prefixlength == b->suppress_prefixlength &&
            a->suppress_ifgroup == b->suppress_ifgroup && same_selectors(a, b);
+}
+
+bool render_same_nexthop(const struct nexthop *a, const struct nexthop *b)
+{
+    if (a->id != b->id || a->protocol != b->protocol || a->group != b->group ||
+        a->blackhole != b->blackhole || a->members_count != b->members_count)
+        return false;
+    for (uint32_t i = 0; i < a->members_count; i++) {
+        if (a->members[i].id != b->members[i].id || a->members[i].weight != b->members[i].weight)
+            return false;
+    }
+    return a->group || a->blackhole || same_hop(&a->hop, &b->hop);
 }
 
 static bool same_link(const struct link *a, const struct link *b)
@@ -146,19 +158,13 @@ static bool same_sysctl(const struct sysctl *a, const struct sysctl *b)
     return text_equal(a->name, b->name) && text_equal(a->value, b->value);
 }
 
-static bool same_nexthop(const struct nexthop *a, const struct nexthop *b)
-{
-    return a->id == b->id && a->group == b->group && a->blackhole == b->blackhole &&
-           same_hop(&a->hop, &b->hop);
-}
-
 TELL_FUNCTION(tell_links, link, links, same_link, render_link(item, &out))
 TELL_FUNCTION(tell_addresses, link_address, addresses, same_address,
               render_address(item, side->one, &out))
 TELL_FUNCTION(tell_rules, rule, rules, render_same_rule, text_add(&out, "rule ");
               render_rule(item, &out))
-TELL_FUNCTION(tell_nexthops, nexthop, nexthops, same_nexthop,
-              text_add(&out, "nexthop id %u", item->id))
+TELL_FUNCTION(tell_nexthops, nexthop, nexthops, render_same_nexthop,
+              render_nexthop(item, side->one, &out))
 TELL_FUNCTION(tell_sysctls, sysctl, sysctls, same_sysctl,
               text_add(&out, "%s = %s", item->name, item->value))
 

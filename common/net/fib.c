@@ -134,6 +134,8 @@ static bool selectors_match(const struct rule *rule, const struct flow *flow)
         return false;
     if (rule->ip_proto != 0 && rule->ip_proto != flow->ip_proto)
         return false;
+    if (rule->tun_id != 0 || rule->l3mdev)
+        return false; /* no packet of ours comes out of such a tunnel, or belongs to a VRF */
     return in_range(rule->sport_first, rule->sport_last, flow->sport) &&
            in_range(rule->dport_first, rule->dport_last, flow->dport) &&
            prefix_takes(&rule->source, &flow->source, family) &&

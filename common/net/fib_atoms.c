@@ -117,10 +117,58 @@ static bool forbids_only(const struct protected_flow *flow)
            !address_is_set(&flow->gateway);
 }
 
-static bool leaves_as_demanded(const struct fib *fib, const struct protected_flow *flow,
-                               const struct fib_decision *decision)
+static bool is_as_demanded(const struct fib *fib, const struct protected_flow *flow,
+                           const struct hop *hop)
 {
-    const struct link *link;
+    const struct link *link = snapshot_find_link(fib_snapshot(fib), hop->link);
+
+    if (flow->device[0] != '\0' && (link == NULL || !text_equal(link->name, flow->device)))
+        return false;
+    if (flow->not_device[0] != '\0' && link != NULL && text_equal(link->name, flow->not_device))
+        return false;
+    return !address_is_set(&flow->gateway) || address_equal(&flow->gateway, &hop->gateway);
+}
+
+/* The i-th that the kernel may choose for the route; NULL behind the last. */
+static const struct hop *hop_at(const struct snapshot *snapshot, const struct route *route,
+                                uint32_t i)
+{
+    const struct nexthop *object =
+        route->nexthop_id != 0 ? snapshot_find_nexthop(snapshot, route->nexthop_id) : NULL;
+
+    if (object != NULL && object->group) {
+        if (i >= object->members_count)
+            return NULL;
+        object = snapshot_find_nexthop(snapshot, object->members[i].id);
+        return object != NULL ? &object->hop : NULL;
+    }
+    if (object != NULL || route->hops_count < 2)
+        return NULL; /* the one that was decided for */
+    return i < route->hops_count ? &route->hops[i] : NULL;
+}
+
+/* The kernel spreads flows over all living hops: the first that is wrong, or NULL. */
+static const struct hop *find_wrong_hop(const struct fib *fib, const struct protected_flow *flow,
+                                        const struct fib_decision *decision)
+{
+    const struct hop *hop;
+
+    if (!is_as_demanded(fib, flow, decision->hop))
+        return decision->hop;
+    if (flow->flow.oif[0] != '\0')
+        return NULL;
+    for (uint32_t i = 0; (hop = hop_at(fib_snapshot(fib), decision->route, i)) != NULL; i++) {
+        if (!hop->dead && !is_as_demanded(fib, flow, hop))
+            return hop;
+    }
+    return NULL;
+}
+
+/* decision->hop becomes the wrong one of several. */
+static bool leaves_as_demanded(const struct fib *fib, const struct protected_flow *flow,
+                               struct fib_decision *decision)
+{
+    const struct hop *wrong;
 
     if (decision->outcome == FIB_LOCAL)
         return true;
@@ -128,13 +176,10 @@ static bool leaves_as_demanded(const struct fib *fib, const struct protected_flo
         return forbids_only(flow);
     if (flow->destination.len == 0 && is_connected(fib_snapshot(fib), decision))
         return true;
-    link = snapshot_find_link(fib_snapshot(fib), decision->hop->link);
-    if (flow->device[0] != '\0' && (link == NULL || !text_equal(link->name, flow->device)))
-        return false;
-    if (flow->not_device[0] != '\0' && link != NULL && text_equal(link->name, flow->not_device))
-        return false;
-    return !address_is_set(&flow->gateway) ||
-           address_equal(&flow->gateway, &decision->hop->gateway);
+    wrong = find_wrong_hop(fib, flow, decision);
+    if (wrong != NULL)
+        decision->hop = wrong;
+    return wrong == NULL;
 }
 
 /* A run of neighbouring atoms that violate in the same way. */

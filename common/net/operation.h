@@ -17,6 +17,7 @@ enum operation_kind {
     OPERATION_RULE,
     OPERATION_SYSCTL,
     OPERATION_TAILSCALE,
+    OPERATION_NEXTHOP,
     OPERATION_KIND_COUNT,
 };
 
@@ -30,17 +31,32 @@ enum {
     TAILSCALE_RULE_FIRST = 5200,   /* tailscaled's own: refused */
     TAILSCALE_RULE_LAST = 5299,
     TAILSCALE_TABLE = 52,
+    OPERATION_HOPS_MAX = 16, /* of one route that a change puts */
+};
+
+struct operation_hop {
+    char device[DEVICE_SIZE]; /* resolved to hop.link on the node */
+    struct hop hop;           /* link unused */
 };
 
 struct operation_route {
     bool absent;              /* remove instead of put */
-    char device[DEVICE_SIZE]; /* resolved to hop.link on the node; "" for throw and the like */
-    struct route route;       /* hop.link and raw unused; at most one hop in this version */
+    char device[DEVICE_SIZE]; /* of route.hop; "" for throw and the like, and with hops below */
+    struct route route;       /* hop.link, hops and raw unused */
+    uint32_t hops_count;      /* 0: route.hop is the only one, or there is none */
+    struct operation_hop hops[OPERATION_HOPS_MAX];
 };
 
 struct operation_rule {
     bool absent;
     struct rule rule;
+};
+
+/* A nexthop object: one hop, a blackhole, or a group of others. */
+struct operation_nexthop {
+    bool absent;
+    char device[DEVICE_SIZE]; /* "" for a blackhole or a group */
+    struct nexthop nexthop;   /* hop.link and raw unused */
 };
 
 struct operation_sysctl {
@@ -67,6 +83,7 @@ struct operation {
         struct operation_rule rule;
         struct operation_sysctl sysctl;
         struct operation_tailscale tailscale;
+        struct operation_nexthop nexthop;
     };
 };
 
@@ -86,6 +103,12 @@ bool operation_holds(const struct operation *operation, const struct snapshot *s
 /* Does to the snapshot what kernel and tailscaled would do. Tailscale prefs expand into table 52
  * as router_linux.go does: default routes, throws or captures by exit_node_allow_lan_access. */
 void operation_predict(const struct operation *operation, struct snapshot *snapshot);
+
+/* The route as the kernel is asked for it: under our protocol, each device by its number (0: not
+ * there). ret_route->hops is the caller's to free. */
+typedef uint32_t (*operation_link_fn)(void *context, const char *device);
+void operation_resolve_route(const struct operation_route *operation, operation_link_fn link_fn,
+                             void *context, struct route *ret_route);
 
 /* "rule 5140: from 203.0.113.10 lookup main", "tailscale: exit node srv712429-oceanid". */
 void operation_render(const struct operation *operation, struct text *out);

@@ -22,6 +22,13 @@ extern const struct operation_row operation_route_row;
 extern const struct operation_row operation_rule_row;
 extern const struct operation_row operation_sysctl_row;
 extern const struct operation_row operation_tailscale_row;
+extern const struct operation_row operation_nexthop_row;
+
+/* Whether the kernel takes a hop by this device on this snapshot: the device is there and up, the
+ * gateway a neighbour (or `onlink`) and no address of the node's own. */
+bool operation_check_hop(const char *device, const struct hop *hop, const struct snapshot *snapshot,
+                         struct err *err);
+bool operation_has_address(const struct snapshot *snapshot, const struct address *address);
 
 /* The allow-list of settings, for who reads them: "net.ipv4.conf." and "rp_filter", with a device,
  * "all" or "default" in between; key "" where there is no device. False behind the last. */

@@ -69,20 +69,63 @@ static bool validate_table(const struct route *route, struct err *err)
     return true;
 }
 
+static bool validate_hops(const struct operation_route *operation, struct err *err)
+{
+    uint8_t family = operation->route.destination.address.family;
+
+    if (operation->hops_count < 2 || operation->hops_count > OPERATION_HOPS_MAX)
+        return err_set(err, ERR_INPUT, "%u hops: accepted are 2 to %u", operation->hops_count,
+                       OPERATION_HOPS_MAX);
+    for (uint32_t i = 0; i < operation->hops_count; i++) {
+        const struct operation_hop *hop = &operation->hops[i];
+        const struct address *gateway = &hop->hop.gateway;
+
+        if (hop->device[0] == '\0')
+            return err_set(err, ERR_INPUT, "hop %u names no device; expected one, like eth0",
+                           i + 1);
+        if (hop->hop.weight == 0)
+            return err_set(err, ERR_INPUT, "hop %u has weight 0: accepted is 1 to 255", i + 1);
+        if (address_is_set(gateway) && gateway->family != family && gateway->family != FAMILY_IPV6)
+            return err_set(err, ERR_INPUT, "an IPv6 route cannot have an IPv4 gateway");
+        if (!address_is_set(gateway) && family == FAMILY_IPV6)
+            return err_set(err, ERR_INPUT,
+                           "hop %u has no gateway; the kernel takes no such hop among several of "
+                           "an IPv6 route",
+                           i + 1);
+    }
+    return true;
+}
+
+/* One device, several hops or a nexthop object. */
+static bool validate_unicast(const struct operation_route *operation, struct err *err)
+{
+    bool by_device = operation->device[0] != '\0';
+    bool several = operation->hops_count > 0;
+    bool by_object = operation->route.nexthop_id != 0;
+
+    if (by_device + several + by_object == 0)
+        return err_set(err, ERR_INPUT, "it names no device; expected one, like eth0");
+    if (by_device + several + by_object > 1)
+        return err_set(err, ERR_INPUT,
+                       "accepted is one of a device, several hops and a nexthop object");
+    if (!by_device && address_is_set(&operation->route.hop.gateway))
+        return err_set(err, ERR_INPUT, "it has a gateway, but names no device for it");
+    return !several || validate_hops(operation, err);
+}
+
 static bool validate_way(const struct operation_route *operation, struct err *err)
 {
     const struct route *route = &operation->route;
 
     switch (route->type) {
     case RTN_UNICAST:
-        if (operation->device[0] == '\0')
-            return err_set(err, ERR_INPUT, "it names no device; expected one, like eth0");
-        return true;
+        return validate_unicast(operation, err);
     case RTN_THROW:
     case RTN_BLACKHOLE:
     case RTN_UNREACHABLE:
     case RTN_PROHIBIT:
-        if (operation->device[0] != '\0' || address_is_set(&route->hop.gateway))
+        if (operation->device[0] != '\0' || operation->hops_count > 0 || route->nexthop_id != 0 ||
+            address_is_set(&route->hop.gateway))
             return err_set(err, ERR_INPUT,
                            "a route of type %u goes nowhere; expected no device and no gateway",
                            route->type);
@@ -115,9 +158,9 @@ static bool validate_families(const struct route *route, struct err *err)
 
 static bool validate_shape(const struct route *route, struct err *err)
 {
-    if (route->hops_count > 1 || route->hops != NULL || route->nexthop_id != 0)
-        return err_set(err, ERR_INPUT, "%u hops, nexthop object %u: accepted is one hop",
-                       route->hops_count, route->nexthop_id);
+    if (route->hops_count > 1 || route->hops != NULL)
+        return err_set(err, ERR_INPUT, "%u hops of the kernel's: accepted is one",
+                       route->hops_count);
     if (route->protocol != 0 && route->protocol != OCEANID_PROTOCOL)
         return err_set(err, ERR_INPUT, "protocol %u: accepted is %u, Oceanid's own",
                        route->protocol, OCEANID_PROTOCOL);
@@ -140,68 +183,34 @@ static bool validate(const struct operation *operation, struct err *err)
 /* ---- on a snapshot ----------------------------------------------------------------------------
  */
 
-static bool check_device(const struct operation_route *operation, const struct snapshot *snapshot,
+static bool check_hops(const struct operation_route *operation, const struct snapshot *snapshot,
+                       struct err *err)
+{
+    for (uint32_t i = 0; i < operation->hops_count; i++) {
+        const struct operation_hop *hop = &operation->hops[i];
+
+        if (!operation_check_hop(hop->device, &hop->hop, snapshot, err))
+            return false;
+    }
+    return operation->device[0] == '\0' ||
+           operation_check_hop(operation->device, &operation->route.hop, snapshot, err);
+}
+
+/* Of an object, or of a group's member: an IPv6 route takes only IPv6 ones (nexthop_is_ipv6). */
+static bool check_object(const struct route *route, uint32_t id, const struct snapshot *snapshot,
                          struct err *err)
 {
-    const struct link *link = snapshot_find_device(snapshot, operation->device);
+    const struct nexthop *object = snapshot_find_nexthop(snapshot, id);
 
-    if (link == NULL)
-        return err_set(err, ERR_MISSING, "device %s is not there", operation->device);
-    if (!link->up)
-        return err_set(err, ERR_MISSING, "device %s is down; the kernel refuses routes by it",
-                       operation->device);
-    return true;
-}
-
-/* On a network of the device: the kernel accepts no other gateway, unless `onlink`. */
-static bool is_neighbour(const struct snapshot *snapshot, uint32_t link,
-                         const struct address *gateway)
-{
-    for (size_t i = 0; i < snapshot->routes_count; i++) {
-        const struct route *route = &snapshot->routes[i];
-
-        if (route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST && route->hops_count == 1 &&
-            route->hop.link == link && !address_is_set(&route->hop.gateway) &&
-            prefix_contains(&route->destination, gateway))
-            return true;
+    if (object == NULL)
+        return err_set(err, ERR_MISSING, "nexthop id %u is not there", id);
+    if (route->destination.address.family == FAMILY_IPV6 && !object->group &&
+        object->family != FAMILY_IPV6)
+        return err_set(err, ERR_INPUT, "nexthop id %u is of IPv4; an IPv6 route takes none", id);
+    for (uint32_t i = 0; object->group && i < object->members_count; i++) {
+        if (!check_object(route, object->members[i].id, snapshot, err))
+            return false;
     }
-    for (size_t i = 0; i < snapshot->addresses_count; i++) {
-        const struct link_address *own = &snapshot->addresses[i];
-        struct prefix network = prefix_make(&own->address, own->prefix_len);
-
-        if (own->link == link && prefix_contains(&network, gateway))
-            return true;
-    }
-    return gateway->family == FAMILY_IPV6 && gateway->bytes[0] == 0xfe &&
-           (gateway->bytes[1] & 0xc0) == 0x80;
-}
-
-static bool has_address(const struct snapshot *snapshot, const struct address *address)
-{
-    for (size_t i = 0; i < snapshot->addresses_count; i++) {
-        if (address_equal(&snapshot->addresses[i].address, address))
-            return true;
-    }
-    return false;
-}
-
-static bool check_gateway(const struct operation_route *operation, const struct snapshot *snapshot,
-                          struct err *err)
-{
-    const struct link *link = snapshot_find_device(snapshot, operation->device);
-    const struct hop *hop = &operation->route.hop;
-    char text[ADDRESS_TEXT_SIZE];
-
-    if (!address_is_set(&hop->gateway))
-        return true;
-    if (has_address(snapshot, &hop->gateway))
-        return err_set(err, ERR_INPUT, "gateway %s is an address of this node itself",
-                       address_format(&hop->gateway, text));
-    if (!hop->onlink && !is_neighbour(snapshot, link->index, &hop->gateway))
-        return err_set(err, ERR_MISSING,
-                       "gateway %s is on no network of %s, so the kernel refuses it; expected a "
-                       "neighbour, or `onlink`",
-                       address_format(&hop->gateway, text), operation->device);
     return true;
 }
 
@@ -210,7 +219,7 @@ static bool check_source(const struct route *route, const struct snapshot *snaps
 {
     char text[ADDRESS_TEXT_SIZE];
 
-    if (!address_is_set(&route->prefsrc) || has_address(snapshot, &route->prefsrc))
+    if (!address_is_set(&route->prefsrc) || operation_has_address(snapshot, &route->prefsrc))
         return true;
     return err_set(err, ERR_MISSING, "src %s is no address of this node",
                    address_format(&route->prefsrc, text));
@@ -244,57 +253,107 @@ static bool check(const struct operation *operation, const struct snapshot *snap
     char name[SENTENCE_SIZE];
     bool good = check_owner(route, snapshot, err);
 
-    if (good && !route->absent && route->device[0] != '\0')
-        good = check_device(route, snapshot, err) && check_gateway(route, snapshot, err) &&
-               check_source(&route->route, snapshot, err);
+    if (good && !route->absent)
+        good = check_hops(route, snapshot, err) && check_source(&route->route, snapshot, err) &&
+               (route->route.nexthop_id == 0 ||
+                check_object(&route->route, route->route.nexthop_id, snapshot, err));
     return good || err_wrap(err, "%s", name_of(operation, name, sizeof(name)));
 }
 
-/* As the kernel would list it. */
-static struct route resolve(const struct operation_route *operation,
-                            const struct snapshot *snapshot)
+static bool is_scope_link(const struct route *route)
 {
-    const struct link *link = snapshot_find_device(snapshot, operation->device);
+    return route->type == RTN_UNICAST && route->hops_count == 1 &&
+           !address_is_set(&route->hop.gateway) && route->destination.address.family == FAMILY_IPV4;
+}
+
+void operation_resolve_route(const struct operation_route *operation, operation_link_fn link_fn,
+                             void *context, struct route *ret_route)
+{
     struct route route = operation->route;
+    uint32_t count = operation->hops_count;
 
     route.protocol = OCEANID_PROTOCOL;
     route.metric = metric_of(&route);
-    route.hops = NULL;
     route.raw = NULL;
     route.raw_len = 0;
-    route.hops_count = link != NULL ? 1 : 0;
-    route.hop.link = link != NULL ? link->index : 0;
-    if (route.type == RTN_UNICAST && !address_is_set(&route.hop.gateway) &&
-        route.destination.address.family == FAMILY_IPV4)
+    route.hops = count > 1 ? mem_alloc(count, sizeof(*route.hops)) : NULL;
+    route.hops_count = count > 1 ? count : operation->device[0] != '\0';
+    route.hop.link = route.hops_count == 1 ? link_fn(context, operation->device) : 0;
+    for (uint32_t i = 0; count > 1 && i < count; i++) {
+        route.hops[i] = operation->hops[i].hop;
+        route.hops[i].link = link_fn(context, operation->hops[i].device);
+    }
+    if (is_scope_link(&route))
         route.scope = RT_SCOPE_LINK;
+    *ret_route = route;
+}
+
+static uint32_t link_of(void *context, const char *device)
+{
+    const struct link *link = snapshot_find_device(context, device);
+
+    return link != NULL ? link->index : 0;
+}
+
+/* As the kernel would list it. */
+static struct route resolve(const struct operation_route *operation, struct snapshot *snapshot)
+{
+    struct route route;
+
+    operation_resolve_route(operation, link_of, snapshot, &route);
     return route;
+}
+
+static bool same_hop(const struct hop *a, const struct hop *b)
+{
+    return a->link == b->link && a->onlink == b->onlink && address_equal(&a->gateway, &b->gateway);
+}
+
+/* The kernel lists more than was asked of a route that goes nowhere, or by an object. */
+static bool same_hops(const struct route *there, const struct route *wanted)
+{
+    if (there->nexthop_id != wanted->nexthop_id)
+        return false;
+    if (wanted->nexthop_id != 0 || wanted->hops_count == 0)
+        return true;
+    if (there->hops_count != wanted->hops_count)
+        return false;
+    if (wanted->hops_count == 1)
+        return same_hop(&there->hop, &wanted->hop);
+    for (uint32_t i = 0; i < wanted->hops_count; i++) {
+        if (!same_hop(&there->hops[i], &wanted->hops[i]) ||
+            there->hops[i].weight != wanted->hops[i].weight)
+            return false;
+    }
+    return true;
 }
 
 static bool holds(const struct operation *operation, const struct snapshot *snapshot)
 {
+    struct snapshot borrowed = *snapshot;
     const struct route *there = find_key(snapshot, &operation->route.route);
-    struct route wanted = resolve(&operation->route, snapshot);
+    struct route wanted = resolve(&operation->route, &borrowed);
+    bool same = there != NULL && there->protocol == wanted.protocol && there->type == wanted.type &&
+                there->mtu == wanted.mtu && address_equal(&there->prefsrc, &wanted.prefsrc) &&
+                same_hops(there, &wanted);
 
+    free(wanted.hops);
     if (operation->route.absent)
         return there == NULL || there->protocol != OCEANID_PROTOCOL;
-    return there != NULL && there->protocol == wanted.protocol && there->type == wanted.type &&
-           there->mtu == wanted.mtu && address_equal(&there->prefsrc, &wanted.prefsrc) &&
-           (wanted.hops_count == 0 ||
-            (there->hops_count == 1 && there->hop.link == wanted.hop.link &&
-             there->hop.onlink == wanted.hop.onlink &&
-             address_equal(&there->hop.gateway, &wanted.hop.gateway)));
+    return same;
 }
 
 static void predict(const struct operation *operation, struct snapshot *snapshot)
 {
-    struct route wanted = resolve(&operation->route, snapshot);
-    struct route *there = find_key(snapshot, &wanted);
+    struct route *there = find_key(snapshot, &operation->route.route);
+    struct route wanted;
 
     if (operation->route.absent) {
         if (there != NULL && there->protocol == OCEANID_PROTOCOL)
             snapshot_remove_route(snapshot, (size_t)(there - snapshot->routes));
         return;
     }
+    wanted = resolve(&operation->route, snapshot);
     if (there == NULL)
         there = snapshot_add_route(snapshot);
     free(there->hops);
@@ -305,17 +364,27 @@ static void predict(const struct operation *operation, struct snapshot *snapshot
 /* ---- for people -------------------------------------------------------------------------------
  */
 
+/* Numbers each device as it comes. */
+static uint32_t name_link(void *context, const char *device)
+{
+    struct snapshot *named = context;
+    struct link *link = &named->links[named->links_count++];
+
+    text_copy(link->name, sizeof(link->name), device);
+    return link->index = (uint32_t)named->links_count;
+}
+
 static void render(const struct operation *operation, struct text *out)
 {
-    struct link link = {.index = 1};
-    struct snapshot named = {.links = &link, .links_count = 1};
-    struct route route = operation->route.route;
+    struct link links[OPERATION_HOPS_MAX] = {{.index = 0}};
+    struct snapshot named = {.links = links};
+    struct route route;
 
-    text_copy(link.name, sizeof(link.name), operation->route.device);
-    route.hop.link = 1;
-    route.hops_count = operation->route.device[0] != '\0' ? 1 : 0;
+    operation_resolve_route(&operation->route, name_link, &named, &route);
+    route.metric = operation->route.route.metric;
     text_add(out, operation->route.absent ? "remove route: " : "route: ");
     render_route(&route, &named, out);
+    free(route.hops);
 }
 
 const struct operation_row operation_route_row = {

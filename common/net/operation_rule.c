@@ -6,7 +6,11 @@
 #include "common/net/operation_kind.h"
 #include "common/net/render.h"
 
-enum { RULE_PRIORITY_LAST = 32765 };
+enum {
+    RULE_PRIORITY_LAST = 32765,
+    IPV4_TOS = 0x1c, /* fib4_rule_configure and fib6_rule_configure */
+    IPV6_TOS = 0xfc,
+};
 
 static bool validate_priority(uint32_t priority, struct err *err)
 {
@@ -26,7 +30,9 @@ static bool validate_action(const struct rule *rule, struct err *err)
 {
     switch (rule->action) {
     case FR_ACT_TO_TBL:
-        if (rule->table == 0)
+        if (rule->l3mdev && rule->table != 0)
+            return err_set(err, ERR_INPUT, "l3mdev and a table: accepted is one of them");
+        if (rule->table == 0 && !rule->l3mdev)
             return err_set(err, ERR_INPUT, "lookup of table 0: expected a table, like main");
         return true;
     case FR_ACT_GOTO:
@@ -62,6 +68,10 @@ static bool validate_selectors(const struct rule *rule, struct err *err)
     if ((rule->mark & ~rule->mask) != 0)
         return err_set(err, ERR_INPUT, "fwmark 0x%x has bits that its mask 0x%x has not",
                        rule->mark, rule->mask);
+    if ((rule->tos & ~(rule->family == FAMILY_IPV4 ? IPV4_TOS : IPV6_TOS)) != 0)
+        return err_set(err, ERR_INPUT,
+                       "tos 0x%02x: accepted are the bits 0x%02x, as the kernel has it", rule->tos,
+                       rule->family == FAMILY_IPV4 ? IPV4_TOS : IPV6_TOS);
     if (rule->protocol != 0 && rule->protocol != OCEANID_PROTOCOL)
         return err_set(err, ERR_INPUT, "protocol %u: accepted is %u, Oceanid's own", rule->protocol,
                        OCEANID_PROTOCOL);

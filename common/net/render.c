@@ -96,7 +96,8 @@ void render_route(const struct route *route, const struct snapshot *snapshot, st
         text_add(out, " nhid %u", route->nexthop_id);
     else if (route->hops_count == 1)
         add_hop(&route->hop, snapshot, out);
-    for (uint32_t i = 0; route->hops_count > 1 && i < route->hops_count; i++) {
+    for (uint32_t i = 0; route->nexthop_id == 0 && route->hops_count > 1 && i < route->hops_count;
+         i++) {
         text_add(out, " nexthop");
         add_hop(&route->hops[i], snapshot, out);
         text_add(out, " weight %u", route->hops[i].weight);
@@ -124,6 +125,8 @@ static void add_selectors(const struct rule *rule, struct text *out)
         text_add(out, " tos 0x%02x", rule->tos);
     if (rule->uid_first != 0 || rule->uid_last != UINT32_MAX)
         text_add(out, " uidrange %u-%u", rule->uid_first, rule->uid_last);
+    if (rule->tun_id != 0)
+        text_add(out, " tun_id %llu", (unsigned long long)rule->tun_id);
     if (rule->ip_proto != 0)
         text_add(out, " ipproto %u", rule->ip_proto);
     if (rule->sport_first != 0)
@@ -136,8 +139,9 @@ static void add_action(const struct rule *rule, struct text *out)
 {
     switch (rule->action) {
     case FR_ACT_TO_TBL:
-        text_add(out, " lookup ");
-        render_table(rule->table, out);
+        text_add(out, rule->l3mdev ? " l3mdev" : " lookup ");
+        if (!rule->l3mdev)
+            render_table(rule->table, out);
         break;
     case FR_ACT_GOTO:
         text_add(out, " goto %u", rule->goto_priority);
@@ -171,6 +175,28 @@ void render_rule(const struct rule *rule, struct text *out)
         text_add(out, " suppress_ifgroup %d", rule->suppress_ifgroup);
     if (rule->family == FAMILY_IPV6)
         text_add(out, " (IPv6)");
+}
+
+/* As ip(8) takes it: members by "/", a weight of more than one behind ",". */
+static void add_members(const struct nexthop *nexthop, struct text *out)
+{
+    for (uint32_t i = 0; i < nexthop->members_count; i++) {
+        text_add(out, "%s%u", i == 0 ? " group " : "/", nexthop->members[i].id);
+        if (nexthop->members[i].weight > 1)
+            text_add(out, ",%u", nexthop->members[i].weight);
+    }
+}
+
+void render_nexthop(const struct nexthop *nexthop, const struct snapshot *snapshot,
+                    struct text *out)
+{
+    text_add(out, "nexthop id %u", nexthop->id);
+    if (nexthop->group)
+        add_members(nexthop, out);
+    else if (nexthop->blackhole)
+        text_add(out, " blackhole");
+    else
+        add_hop(&nexthop->hop, snapshot, out);
 }
 
 void render_address(const struct link_address *address, const struct snapshot *snapshot,

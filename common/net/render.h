@@ -16,6 +16,9 @@ void render_destination(const struct prefix *destination, struct text *out);
 void render_route(const struct route *route, const struct snapshot *snapshot, struct text *out);
 /* "5140: from 203.0.113.10 lookup main" */
 void render_rule(const struct rule *rule, struct text *out);
+/* "nexthop id 5 via 203.0.113.1 dev eth0", "nexthop id 7 group 5,2/6" */
+void render_nexthop(const struct nexthop *nexthop, const struct snapshot *snapshot,
+                    struct text *out);
 void render_address(const struct link_address *address, const struct snapshot *snapshot,
                     struct text *out);
 void render_link(const struct link *link, struct text *out);
@@ -26,6 +29,7 @@ void render_table(uint32_t table, struct text *out); /* "main", "local", "defaul
 /* Same item in normal form: counters, lifetimes, dead flags and clones do not count. */
 bool render_same_route(const struct route *a, const struct route *b);
 bool render_same_rule(const struct rule *a, const struct rule *b);
+bool render_same_nexthop(const struct nexthop *a, const struct nexthop *b);
 
 /* Of two snapshots in normal form (snapshot_sort). One line a difference, "+ ..." or "- ...", to
  * line_fn in a stable order. Returns their number. */

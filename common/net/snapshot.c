@@ -128,6 +128,15 @@ void snapshot_remove_rule(struct snapshot *snapshot, size_t index)
     memmove(rule, rule + 1, (snapshot->rules_count - index) * sizeof(*rule));
 }
 
+void snapshot_remove_nexthop(struct snapshot *snapshot, size_t index)
+{
+    struct nexthop *nexthop = &snapshot->nexthops[index];
+
+    free(nexthop->raw);
+    snapshot->nexthops_count--;
+    memmove(nexthop, nexthop + 1, (snapshot->nexthops_count - index) * sizeof(*nexthop));
+}
+
 static int compare_u32(uint32_t a, uint32_t b)
 {
     return a == b ? 0 : a < b ? -1 : 1;

@@ -77,10 +77,12 @@ struct rule {
     uint8_t protocol; /* FRA_PROTOCOL */
     uint8_t ip_proto;
     bool invert;       /* FIB_RULE_INVERT: "not" */
+    bool l3mdev;       /* the table is that of the packet's VRF; of no other packet */
     uint32_t priority; /* always written back, also when 0 */
     uint32_t table;
     uint32_t goto_priority;
     uint32_t mark, mask;
+    uint64_t tun_id;                                           /* 0: any */
     uint32_t uid_first, uid_last;                              /* 0 and UINT32_MAX: any */
     uint16_t sport_first, sport_last, dport_first, dport_last; /* 0: any */
     int32_t suppress_prefixlength;                             /* -1: none */
@@ -174,6 +176,7 @@ struct nexthop *snapshot_add_nexthop(struct snapshot *snapshot);
 struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
 
 /* Take one item out; the others keep their order. */
+void snapshot_remove_nexthop(struct snapshot *snapshot, size_t index);
 void snapshot_remove_route(struct snapshot *snapshot, size_t index);
 void snapshot_remove_rule(struct snapshot *snapshot, size_t index);
 

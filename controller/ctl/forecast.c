@@ -59,6 +59,9 @@ static struct operation invert(const struct operation *operation, const struct s
         if (sysctl != NULL)
             inverse.sysctl.setting = *sysctl;
         break;
+    case OPERATION_NEXTHOP:
+        inverse.nexthop.absent = !operation->nexthop.absent;
+        break;
     case OPERATION_TAILSCALE:
         invert_tailscale(&before->tailscale, &inverse.tailscale);
         break;

@@ -58,6 +58,12 @@ void apply_case_begin(const char *lines)
     apply_case_read(&then);
 }
 
+void apply_case_remember(void)
+{
+    snapshot_done(&then);
+    apply_case_read(&then);
+}
+
 void apply_case_check(const char *difference)
 {
     struct snapshot now;
@@ -69,26 +75,11 @@ void apply_case_check(const char *difference)
 
 struct operation apply_case_operation(const char *line)
 {
-    struct operation operation = {.kind = OPERATION_ROUTE};
-    struct snapshot snapshot;
+    struct operation operation =
+        ip_lines_operation("link eth0 2\nlink far0 3\nlink tailscale0 4\nlink gone0 5", line);
 
-    snapshot_init(&snapshot);
-    ip_lines_add(&snapshot, "link eth0 2\nlink far0 3\nlink tailscale0 4\nlink gone0 5");
-    ip_lines_add(&snapshot, line);
-    if (snapshot.rules_count > 0) {
-        operation.kind = OPERATION_RULE;
-        operation.rule.rule = snapshot.rules[0];
+    if (operation.kind == OPERATION_RULE)
         operation.rule.rule.protocol = 0;
-    } else {
-        const struct link *link;
-
-        operation.route.route = snapshot.routes[0];
-        operation.route.route.protocol = 0;
-        link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
-        if (link != NULL)
-            text_copy(operation.route.device, DEVICE_SIZE, link->name);
-    }
-    snapshot_done(&snapshot);
     return operation;
 }
 
@@ -98,6 +89,8 @@ struct operation apply_case_removal(const char *line)
 
     if (operation.kind == OPERATION_RULE)
         operation.rule.absent = true;
+    else if (operation.kind == OPERATION_NEXTHOP)
+        operation.nexthop.absent = true;
     else
         operation.route.absent = true;
     return operation;
@@ -149,6 +142,28 @@ const char *apply_case_undo(const struct undo_item *item, enum revert_outcome ex
     if (outcome != expected)
         fail_msg("undone with outcome %d, expected %d: %s", (int)outcome, (int)expected, why);
     return why;
+}
+
+void apply_case_there_and_back(const struct operation *operation, const char *difference)
+{
+    struct undo_item item, again;
+    struct err err = ERR_INIT;
+
+    apply_case_run(operation, &item);
+    apply_case_check(difference);
+    apply_case_run(operation, &again); /* already so: fine, and its undo leaves it so */
+    apply_case_check(difference);
+    apply_case_undo(&again, REVERT_DONE);
+    apply_case_check(difference);
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    if (!apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err))
+        fail_msg("%s", err.text);
+    undo_item_done(&item);
+    undo_item_done(&again);
 }
 
 static void add_line(void *context, const char *line)

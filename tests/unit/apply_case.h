@@ -15,6 +15,8 @@ int apply_case_leave(void **state);
 /* Gives eth0 203.0.113.10/24 and 2001:db8:1::10/64 and a default route, then runs the lines, and
  * remembers what is there. */
 void apply_case_begin(const char *lines);
+/* Remembers this moment instead. */
+void apply_case_remember(void);
 /* What differs from that moment, as lines. */
 void apply_case_check(const char *difference);
 
@@ -31,6 +33,9 @@ void apply_case_derive(const struct operation *operation, struct undo_item *item
 void apply_case_run(const struct operation *operation, struct undo_item *item);
 /* Undoes; fails the test where the outcome is another. Returns the reason. */
 const char *apply_case_undo(const struct undo_item *item, enum revert_outcome expected);
+
+/* Runs, compares the difference, runs again (already so), undoes both twice; nothing differs. */
+void apply_case_there_and_back(const struct operation *operation, const char *difference);
 
 /* The differences between two moments as lines; valid until the next call. */
 const char *apply_case_difference(const struct snapshot *before, const struct snapshot *after);

@@ -164,18 +164,36 @@ static void add_address(struct snapshot *snapshot, struct words *words)
         add_kernel_route(snapshot, &copy, RTN_UNICAST, copy.prefix_len);
 }
 
+/* "nexthop" begins one more; what follows is its own. */
+static struct hop *begin_hop(struct route *route)
+{
+    if (route->hops == NULL)
+        route->hops = mem_alloc(OPERATION_HOPS_MAX, sizeof(*route->hops));
+    route->hops[route->hops_count].weight = 1;
+    return &route->hops[route->hops_count++];
+}
+
 static void read_hop(struct route *route, struct words *words, const char *word,
                      const struct snapshot *snapshot)
 {
-    route->hops_count = 1;
+    struct hop *hop = route->hops != NULL ? &route->hops[route->hops_count - 1] : &route->hop;
+
+    if (text_equal(word, "nexthop")) {
+        begin_hop(route);
+        return;
+    }
+    if (route->hops == NULL)
+        route->hops_count = 1;
     if (text_equal(word, "via"))
-        route->hop.gateway = next_address(words);
+        hop->gateway = next_address(words);
     else if (text_equal(word, "dev"))
-        route->hop.link = next_device(words, snapshot);
+        hop->link = next_device(words, snapshot);
+    else if (text_equal(word, "weight"))
+        hop->weight = (uint8_t)next_number(words);
     else if (text_equal(word, "onlink"))
-        route->hop.onlink = true;
+        hop->onlink = true;
     else if (text_equal(word, "dead"))
-        route->hop.dead = true;
+        hop->dead = true;
     else
         refuse("route", word);
 }
@@ -232,6 +250,11 @@ static void read_action(struct rule *rule, struct words *words, const char *word
         rule->table = next_table(words);
         return;
     }
+    if (text_equal(word, "l3mdev")) {
+        rule->action = FR_ACT_TO_TBL;
+        rule->l3mdev = true;
+        return;
+    }
     if (text_equal(word, "goto")) {
         rule->action = FR_ACT_GOTO;
         rule->goto_priority = next_number(words);
@@ -264,6 +287,10 @@ static bool read_port_word(struct rule *rule, struct words *words, const char *w
         rule->ip_proto = (uint8_t)next_number(words);
     else if (text_equal(word, "tos"))
         rule->tos = (uint8_t)next_number(words);
+    else if (text_equal(word, "tun_id"))
+        rule->tun_id = next_number(words);
+    else if (text_equal(word, "suppress_ifgroup"))
+        rule->suppress_ifgroup = (int32_t)next_number(words);
     else if (text_equal(word, "uid"))
         rule->uid_first = rule->uid_last = next_number(words);
     else
@@ -321,9 +348,18 @@ static void read_members(struct nexthop *nexthop, char *list)
 
     nexthop->group = true;
     for (char *id = strtok_r(list, ",", &rest); id != NULL; id = strtok_r(NULL, ",", &rest)) {
-        nexthop->members[nexthop->members_count].weight = 1;
+        char *weight = strchr(id, '*');
+
+        nexthop->members[nexthop->members_count].weight =
+            weight != NULL ? (uint8_t)strtoul(weight + 1, NULL, 10) : 1;
         nexthop->members[nexthop->members_count++].id = (uint32_t)strtoul(id, NULL, 10);
     }
+}
+
+static void read_gateway(struct nexthop *nexthop, struct words *words)
+{
+    nexthop->hop.gateway = next_address(words);
+    nexthop->family = nexthop->hop.gateway.family;
 }
 
 static void add_nexthop(struct snapshot *snapshot, struct words *words)
@@ -333,6 +369,7 @@ static void add_nexthop(struct snapshot *snapshot, struct words *words)
 
     nexthop->id = next_number(words);
     nexthop->family = FAMILY_IPV4;
+    nexthop->hop.weight = 1;
     while ((word = next_word(words)) != NULL) {
         if (text_equal(word, "blackhole"))
             nexthop->blackhole = true;
@@ -341,7 +378,11 @@ static void add_nexthop(struct snapshot *snapshot, struct words *words)
         else if (text_equal(word, "dev"))
             nexthop->hop.link = next_device(words, snapshot);
         else if (text_equal(word, "via"))
-            nexthop->hop.gateway = next_address(words);
+            read_gateway(nexthop, words);
+        else if (text_equal(word, "onlink"))
+            nexthop->hop.onlink = true;
+        else if (text_equal(word, "protocol"))
+            nexthop->protocol = (uint8_t)next_number(words);
         else if (text_equal(word, "dead"))
             nexthop->hop.dead = true;
         else
@@ -382,6 +423,55 @@ void ip_lines_add(struct snapshot *snapshot, const char *lines)
         lines += len + (lines[len] == '\n');
     }
     snapshot_sort(snapshot);
+}
+
+static void copy_device(char *to, const struct snapshot *snapshot, uint32_t index)
+{
+    const struct link *link = snapshot_find_link(snapshot, index);
+
+    if (link != NULL)
+        text_copy(to, DEVICE_SIZE, link->name);
+}
+
+static void make_route(struct operation *operation, const struct snapshot *snapshot)
+{
+    const struct route *route = &snapshot->routes[0];
+
+    operation->kind = OPERATION_ROUTE;
+    operation->route.route = *route;
+    operation->route.route.protocol = 0;
+    if (route->hops == NULL) {
+        copy_device(operation->route.device, snapshot, route->hop.link);
+        return;
+    }
+    operation->route.hops_count = route->hops_count;
+    operation->route.route.hops_count = 0;
+    operation->route.route.hops = NULL;
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        operation->route.hops[i].hop = route->hops[i];
+        copy_device(operation->route.hops[i].device, snapshot, route->hops[i].link);
+    }
+}
+
+struct operation ip_lines_operation(const char *links, const char *line)
+{
+    struct operation operation = {.kind = OPERATION_RULE};
+    struct snapshot snapshot;
+
+    snapshot_init(&snapshot);
+    ip_lines_add(&snapshot, links);
+    ip_lines_add(&snapshot, line);
+    if (snapshot.rules_count > 0) {
+        operation.rule.rule = snapshot.rules[0];
+    } else if (snapshot.nexthops_count > 0) {
+        operation.kind = OPERATION_NEXTHOP;
+        operation.nexthop.nexthop = snapshot.nexthops[0];
+        copy_device(operation.nexthop.device, &snapshot, snapshot.nexthops[0].hop.link);
+    } else {
+        make_route(&operation, &snapshot);
+    }
+    snapshot_done(&snapshot);
+    return operation;
 }
 
 void ip_lines_add_usual_rules(struct snapshot *snapshot)

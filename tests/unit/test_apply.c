@@ -17,29 +17,6 @@
 /* ---- each kind there and back -----------------------------------------------------------------
  */
 
-/* Runs, compares the difference, looks, undoes twice, and nothing differs any more. */
-static void check_there_and_back(const struct operation *operation, const char *difference)
-{
-    struct undo_item item, again;
-    struct err err = ERR_INIT;
-
-    apply_case_run(operation, &item);
-    apply_case_check(difference);
-    apply_case_run(operation, &again); /* already so: fine, and its undo leaves it so */
-    apply_case_check(difference);
-    apply_case_undo(&again, REVERT_DONE);
-    apply_case_check(difference);
-    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
-    apply_case_undo(&item, REVERT_DONE);
-    apply_case_check("");
-    apply_case_undo(&item, REVERT_DONE);
-    apply_case_check("");
-    if (!apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err))
-        fail_msg("%s", err.text);
-    undo_item_done(&item);
-    undo_item_done(&again);
-}
-
 static void test_there_and_back(void **state)
 {
     static const struct {
@@ -52,6 +29,10 @@ static void test_there_and_back(void **state)
          "+ rule 5150: from all lookup main suppress_prefixlength 0\n"},
         {"rule 300 not fwmark 0x1/0xff iif eth0 goto 32766",
          "+ rule 300: not from all fwmark 0x1/0xff iif eth0 goto 32766\n"},
+        {"rule 302 tun_id 4711 lookup 7", "+ rule 302: from all tun_id 4711 lookup 7\n"},
+        {"rule 303 l3mdev", "+ rule 303: from all l3mdev\n"},
+        {"rule 304 tos 0x10 lookup main suppress_ifgroup 4",
+         "+ rule 304: from all tos 0x10 lookup main suppress_ifgroup 4\n"},
         {"rule 301 dport 22 ipproto 6 unreachable",
          "+ rule 301: from all ipproto 6 dport 22-22 unreachable\n"},
         {"route 10.0.0.0/8 via 203.0.113.1 dev eth0", "+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n"},
@@ -73,7 +54,7 @@ static void test_there_and_back(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct operation operation = apply_case_operation(cases[i].line);
 
-        check_there_and_back(&operation, cases[i].difference);
+        apply_case_there_and_back(&operation, cases[i].difference);
     }
 }
 
@@ -85,8 +66,8 @@ static void test_removal_there_and_back(void **state)
     (void)state;
     apply_case_begin("ip rule add pref 100 to 192.0.2.0/24 lookup 7 protocol 153\n"
                      "ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n");
-    check_there_and_back(&rule, "- rule 100: from all to 192.0.2.0/24 lookup 7\n");
-    check_there_and_back(&route, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n");
+    apply_case_there_and_back(&rule, "- rule 100: from all to 192.0.2.0/24 lookup 7\n");
+    apply_case_there_and_back(&route, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n");
 }
 
 static void test_replacing_there_and_back(void **state)
@@ -97,10 +78,10 @@ static void test_replacing_there_and_back(void **state)
     (void)state;
     apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n"
                      "ip -6 route add 2001:db8:2::/48 via 2001:db8:1::1 metric 9 proto 153\n");
-    check_there_and_back(&ipv4, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n"
-                                "+ 10.0.0.0/8 via 203.0.113.2 dev eth0\n");
-    check_there_and_back(&ipv6, "- 2001:db8:2::/48 via 2001:db8:1::1 dev eth0 metric 9\n"
-                                "+ 2001:db8:2::/48 dev eth0 metric 9\n");
+    apply_case_there_and_back(&ipv4, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n"
+                                     "+ 10.0.0.0/8 via 203.0.113.2 dev eth0\n");
+    apply_case_there_and_back(&ipv6, "- 2001:db8:2::/48 via 2001:db8:1::1 dev eth0 metric 9\n"
+                                     "+ 2001:db8:2::/48 dev eth0 metric 9\n");
 }
 
 static void test_sysctl_there_and_back(void **state)
@@ -109,8 +90,8 @@ static void test_sysctl_there_and_back(void **state)
 
     (void)state;
     apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=1\n");
-    check_there_and_back(&operation, "- net.ipv4.conf.eth0.rp_filter = 1\n"
-                                     "+ net.ipv4.conf.eth0.rp_filter = 2\n");
+    apply_case_there_and_back(&operation, "- net.ipv4.conf.eth0.rp_filter = 1\n"
+                                          "+ net.ipv4.conf.eth0.rp_filter = 2\n");
 }
 
 /* Toggling ip_forward overwrites the values of every interface. */

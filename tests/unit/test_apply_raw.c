@@ -90,6 +90,8 @@ static void test_rules(void **state)
         "tos 0x10 lookup 7",
         "lookup 4000000000",
         "protocol 99 lookup 7",
+        "tun_id 4711 lookup 7",
+        "l3mdev",
     };
     struct nl_sock *socket = open_socket();
 

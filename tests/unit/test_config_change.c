@@ -166,6 +166,29 @@ static void test_route_kinds(void **state)
     expect_rendered("route: { to: 198.18.0.0/16, absent: true }", "remove route: 198.18.0.0/16");
 }
 
+static void test_several_hops_and_objects(void **state)
+{
+    (void)state;
+    expect_rendered("route: { to: 198.18.0.0/16, nexthops: [ { via: 203.0.113.1, dev: eth0, "
+                    "weight: 2 }, { via: \"fe80::1\", dev: eth1, onlink: true } ], metric: 7 }",
+                    "route: 198.18.0.0/16 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop via "
+                    "fe80::1 dev eth1 onlink weight 1 metric 7");
+    expect_rendered(
+        "route: { to: default, nexthops: [ { via: \"fe80::1\", dev: eth0 }, { via: "
+        "\"fe80::2\", dev: eth0 } ] }",
+        "route: ::/0 nexthop via fe80::1 dev eth0 weight 1 nexthop via fe80::2 dev eth0 "
+        "weight 1");
+    expect_rendered("route: { to: 198.18.0.0/16, nhid: 5, table: 100 }",
+                    "route: 198.18.0.0/16 nhid 5 table 100");
+    expect_rendered("nexthop: { id: 5, via: \"2001:db8::1\", dev: eth0, onlink: true }",
+                    "nexthop id 5 via 2001:db8::1 dev eth0 onlink");
+    expect_rendered("nexthop: { id: 6, dev: eth0 }", "nexthop id 6 dev eth0");
+    expect_rendered("nexthop: { id: 7, group: [ { id: 5, weight: 3 }, { id: 6 } ] }",
+                    "nexthop id 7 group 5,3/6");
+    expect_rendered("nexthop: { id: 8, blackhole: true, family: ipv6 }", "nexthop id 8 blackhole");
+    expect_rendered("nexthop: { id: 8, absent: true }", "remove nexthop id 8");
+}
+
 static void test_rule(void **state)
 {
     const struct operation *operation =
@@ -228,6 +251,11 @@ static void test_rule_kinds(void **state)
     assert_int_equal(rule->rule.mask, UINT32_MAX);
     assert_int_equal(rule->rule.action, FR_ACT_PROHIBIT);
     assert_true(rule->absent);
+    expect_rendered("rule: { priority: 9, dsfield: 16, tun_id: 4711, lookup: main, "
+                    "suppress_ifgroup: 3 }",
+                    "rule 9: from all tos 0x10 tun_id 4711 lookup main suppress_ifgroup 3");
+    expect_rendered("rule: { priority: 9, family: ipv6, l3mdev: true }",
+                    "rule 9: from all l3mdev (IPv6)");
 }
 
 static void test_sysctl(void **state)
@@ -265,11 +293,12 @@ static void test_tailscale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),           cmocka_unit_test(test_waivers_and_quarantines),
-        cmocka_unit_test(test_checks),         cmocka_unit_test(test_route),
-        cmocka_unit_test(test_route_kinds),    cmocka_unit_test(test_rule),
-        cmocka_unit_test(test_rule_selectors), cmocka_unit_test(test_rule_kinds),
-        cmocka_unit_test(test_sysctl),         cmocka_unit_test(test_tailscale),
+        cmocka_unit_test(test_head),        cmocka_unit_test(test_waivers_and_quarantines),
+        cmocka_unit_test(test_checks),      cmocka_unit_test(test_route),
+        cmocka_unit_test(test_route_kinds), cmocka_unit_test(test_several_hops_and_objects),
+        cmocka_unit_test(test_rule),        cmocka_unit_test(test_rule_selectors),
+        cmocka_unit_test(test_rule_kinds),  cmocka_unit_test(test_sysctl),
+        cmocka_unit_test(test_tailscale),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,13 +261,13 @@ static const struct row changes[] = {
 
 static const struct row operations[] = {
     {OPERATION("reboot"),
-     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `sysctl` and `tailscale` "
-     "with its value"},
+     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl` and "
+     "`tailscale` with its value"},
     {OPERATION("{ protect: [ssh], sysctl: { } }"),
-     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `sysctl` and `tailscale` "
-     "with its value"},
+     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl` and "
+     "`tailscale` with its value"},
     {OPERATION("exec: rm"),
-     "x:6: key 'exec' is not known; accepted are protect, route, rule, sysctl, tailscale"},
+     "x:6: key 'exec' is not known; accepted are protect, route, rule, nexthop, sysctl, tailscale"},
     {OPERATION("protect: [ssh, http]"),
      "x:6: `protect` 'http': accepted are ssh, api-server, pods, services and controller"},
     {OPERATION("protect: [ssh, ssh]"), "x:6: `protect` 'ssh': it is named twice; accepted is once"},
@@ -295,14 +295,31 @@ static const struct row operations[] = {
      "x:6: `mtu` '576': accepted are 1280 to 65535"},
     {OPERATION("route: { to: 198.18.0.0/16, type: local }"),
      "x:6: `type` 'local': accepted are unicast, throw, blackhole, unreachable, prohibit"},
+    {OPERATION("route: { to: 198.18.0.0/16, nexthops: [ { dev: eth0 } ] }"),
+     "x:6: `nexthops` has 1: accepted are 2 to 16"},
+    {OPERATION("route: { to: 198.18.0.0/16, nexthops: [ { dev: a }, { dev: b, weight: 256 } ] }"),
+     "x:6: `weight` '256': accepted are 1 to 255"},
+    {OPERATION("route: { to: 198.18.0.0/16, nexthops: [ { dev: a }, { via: 192.0.2.1 } ] }"),
+     "x:6: key `dev` is missing"},
+    {OPERATION("route: { to: 198.18.0.0/16, dev: eth0, nhid: 3 }"),
+     "x:6: route 198.18.0.0/16 table main metric 0: accepted is one of a device, several hops and "
+     "a nexthop object"},
+    {OPERATION("nexthop: { via: 192.0.2.1, dev: eth0 }"), "x:6: key `id` is missing"},
+    {OPERATION("nexthop: { id: 0, dev: eth0 }"), "x:6: `id` '0': accepted are 1 to 4294967295"},
+    {OPERATION("nexthop: { id: 5, group: [ { id: 5 } ] }"),
+     "x:6: nexthop id 5: member 5: accepted is the id of another object"},
+    {OPERATION("rule: { priority: 9, l3mdev: false, lookup: main }"),
+     "x:6: `l3mdev` 'false': accepted is true, or no such key"},
+    {OPERATION("rule: { priority: 9, tun_id: 0, lookup: main }"),
+     "x:6: `tun_id` '0': accepted is a tunnel's key, from 1"},
     {OPERATION("rule: { to: 198.18.0.0/16, lookup: main }"), "x:6: key `priority` is missing"},
     {OPERATION("rule: { priority: 5210, lookup: main }"),
      "x:6: rule 5210: rules 5200 to 5299 are tailscaled's own; accepted is 1 to 5199 and 5300 to "
      "32765"},
     {OPERATION("rule: { priority: 9, to: 198.18.0.0/16 }"),
-     "x:6: rule 9 has 0 of `lookup`, `goto` and `action`: accepted is exactly one"},
+     "x:6: rule 9 has 0 of `lookup`, `l3mdev`, `goto` and `action`: accepted is exactly one"},
     {OPERATION("rule: { priority: 9, lookup: main, goto: 10 }"),
-     "x:6: rule 9 has 2 of `lookup`, `goto` and `action`: accepted is exactly one"},
+     "x:6: rule 9 has 2 of `lookup`, `l3mdev`, `goto` and `action`: accepted is exactly one"},
     {OPERATION("rule: { priority: 9, from: 198.18.0.0/16, to: \"2001:db8::/32\", lookup: main }"),
      "x:6: rule 9: its selectors are of two families"},
     {OPERATION("rule: { priority: 9, fwmark: 0xg, lookup: main }"),

@@ -572,6 +572,43 @@ static void test_check_not_device_and_gateway(void **state)
     assert_int_equal(check("route 10.42.1.0/24 via 203.0.113.9 dev eth0", &flow, &found), 1);
 }
 
+/* The kernel spreads flows over all hops that are alive. */
+static void test_check_every_hop(void **state)
+{
+    static const char objects[] = "nexthop 1 via 203.0.113.1 dev eth0\nnexthop 2 dev eth1\n"
+                                  "nexthop 3 dev eth1 dead\nnexthop 4 group 1,2\n"
+                                  "nexthop 5 group 1,3\n";
+    static const struct {
+        const char *route;
+        unsigned count;
+    } cases[] = {
+        {"route 10.42.0.0/16 nexthop via 203.0.113.1 dev eth0 nexthop via 203.0.113.2 dev eth0", 0},
+        {"route 10.42.0.0/16 nexthop via 203.0.113.1 dev eth0 nexthop dev eth1", 1},
+        {"route 10.42.0.0/16 nexthop via 203.0.113.1 dev eth0 nexthop dev eth1 dead", 0},
+        {"route 10.42.0.0/16 nhid 1", 0},
+        {"route 10.42.0.0/16 nhid 2", 1},
+        {"route 10.42.0.0/16 nhid 4", 1},
+        {"route 10.42.0.0/16 nhid 5", 0},
+    };
+    struct protected_flow flow = flow_to("10.0.0.0/8", "eth0");
+    struct violations found = {.stop_after = 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char lines[512];
+        struct text text = TEXT_IN(lines);
+
+        lines[0] = '\0';
+        text_add(&text, "%s%s", objects, cases[i].route);
+        if (check(lines, &flow, &found) != cases[i].count)
+            fail_msg("%s: %u violations", cases[i].route, found.count);
+    }
+    text_copy(flow.flow.oif, sizeof(flow.flow.oif), "eth0"); /* bound to it */
+    assert_int_equal(check("route 10.42.0.0/16 nexthop via 203.0.113.1 dev eth0 nexthop dev eth1",
+                           &flow, &found),
+                     0);
+}
+
 /* A full table: 100,000 routes, one of them wrong. */
 static void test_many_routes(void **state)
 {
@@ -611,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_check_stops),
         cmocka_unit_test(test_check_passes_over),
         cmocka_unit_test(test_check_not_device_and_gateway),
+        cmocka_unit_test(test_check_every_hop),
         cmocka_unit_test(test_many_routes),
     };
 

@@ -17,6 +17,13 @@
 #include "tests/unit/ip_lines.h"
 
 static const char host[] = "link eth0 2\n"
+                           "nexthop 1 via 203.0.113.1 dev eth0 protocol 4\n"
+                           "nexthop 2 via 203.0.113.1 dev eth0 protocol 153\n"
+                           "nexthop 3 group 1,2 protocol 153\n"
+                           "nexthop 4 via 203.0.113.1 dev eth0 protocol 153\n"
+                           "nexthop 5 blackhole protocol 153\n"
+                           "route 172.16.0.0/16 nhid 4 protocol 153\n"
+                           "route 172.17.0.0/16 nhid 5 protocol 4\n"
                            "link eth1 3 down\n"
                            "link tailscale0 4\n"
                            "address 203.0.113.10/24 dev eth0\n"
@@ -39,29 +46,9 @@ static void make_host(struct snapshot *snapshot)
     snapshot->tailscale.peers[1] = (struct tailscale_peer){.id = "nLAPTOP", .host_name = "laptop"};
 }
 
-/* An operation from a line of ip_lines, on a host of its own that has the same devices. */
 static struct operation operation_of(const char *line)
 {
-    struct operation operation = {.kind = OPERATION_ROUTE};
-    struct snapshot snapshot;
-
-    snapshot_init(&snapshot);
-    ip_lines_add(&snapshot, "link eth0 2\nlink eth1 3\nlink wg0 9");
-    ip_lines_add(&snapshot, line);
-    if (snapshot.rules_count > 0) {
-        operation.kind = OPERATION_RULE;
-        operation.rule.rule = snapshot.rules[0];
-    } else {
-        const struct link *link;
-
-        operation.route.route = snapshot.routes[0];
-        operation.route.route.protocol = 0;
-        link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
-        if (link != NULL)
-            text_copy(operation.route.device, DEVICE_SIZE, link->name);
-    }
-    snapshot_done(&snapshot);
-    return operation;
+    return ip_lines_operation("link eth0 2\nlink eth1 3\nlink wg0 9", line);
 }
 
 static struct operation sysctl_of(const char *name, const char *value)
@@ -109,7 +96,38 @@ static const struct refusal validations[] = {
     {"route local 10.0.0.1 dev eth0", ERR_INPUT, "route type 2: accepted are"},
     {"route 2001:db8::/32 via 203.0.113.1 dev eth0", ERR_INPUT, "IPv4 gateway"},
     {"route 10.0.0.0/8 dev eth0 src 2001:db8::1", ERR_INPUT, "two families"},
-    {"route 10.0.0.0/8 nhid 4", ERR_INPUT, "nexthop object 4"},
+    {"route 10.0.0.0/8 nhid 4", ERR_NONE, ""},
+    {"route 10.0.0.0/8 dev eth0 nhid 4", ERR_INPUT, "one of a device, several hops and a nexthop"},
+    {"route blackhole 10.0.0.0/8 nhid 4", ERR_INPUT, "goes nowhere"},
+    {"route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop dev eth1", ERR_NONE, ""},
+    {"route 10.0.0.0/8 nexthop via fe80::1 dev eth0 nexthop via fe80::2 dev eth1", ERR_NONE, ""},
+    {"route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0", ERR_INPUT, "1 hops: accepted are 2 to"},
+    {"route 10.0.0.0/8 nexthop via 203.0.113.1 nexthop dev eth1", ERR_INPUT,
+     "hop 1 names no device"},
+    {"route 10.0.0.0/8 nexthop dev eth0 weight 0 nexthop dev eth1", ERR_INPUT,
+     "hop 1 has weight 0"},
+    {"route 2001:db8::/32 nexthop via fe80::1 dev eth0 nexthop dev eth1", ERR_INPUT,
+     "hop 2 has no gateway"},
+    {"route 2001:db8::/32 nexthop via fe80::1 dev eth0 nexthop via 203.0.113.1 dev eth1", ERR_INPUT,
+     "IPv4 gateway"},
+    {"nexthop 5 via 203.0.113.1 dev eth0", ERR_NONE, ""},
+    {"nexthop 5 dev eth0", ERR_NONE, ""},
+    {"nexthop 5 blackhole", ERR_NONE, ""},
+    {"nexthop 7 group 5*3,6", ERR_NONE, ""},
+    {"nexthop 0 blackhole", ERR_INPUT, "nexthop id 0: accepted is 1 and above"},
+    {"nexthop 5", ERR_INPUT, "accepted is one of a hop"},
+    {"nexthop 5 blackhole dev eth0", ERR_INPUT, "accepted is one of a hop"},
+    {"nexthop 5 via 203.0.113.1", ERR_INPUT, "names no device"},
+    {"nexthop 7 group 5,5", ERR_INPUT, "member 5 is named twice"},
+    {"nexthop 7 group 7", ERR_INPUT, "member 7: accepted is the id of another object"},
+    {"nexthop 7 group 5*0", ERR_INPUT, "member 5 has weight 0"},
+    {"nexthop 5 blackhole protocol 4", ERR_INPUT, "protocol 4: accepted is 153"},
+    {"rule 9 tun_id 5 suppress_ifgroup 4 lookup main", ERR_NONE, ""},
+    {"rule 9 l3mdev", ERR_NONE, ""},
+    {"rule 9 tos 0x1c lookup main", ERR_NONE, ""},
+    {"rule 9 -6 tos 0xfc lookup main", ERR_NONE, ""},
+    {"rule 9 tos 0x20 lookup main", ERR_INPUT, "tos 0x20"},
+    {"rule 9 -6 tos 0x01 lookup main", ERR_INPUT, "tos 0x01"},
     {"rule 1 to 10.0.0.0/8 lookup main", ERR_NONE, ""},
     {"rule 5199 lookup main", ERR_NONE, ""},
     {"rule 5300 lookup main", ERR_NONE, ""},
@@ -206,6 +224,23 @@ static const struct refusal checks[] = {
     {"route 10.0.0.0/8 via 203.0.113.10 dev eth0", ERR_INPUT, "an address of this node"},
     {"route 10.0.0.0/8 dev eth0 src 203.0.113.11", ERR_MISSING, "no address of this node"},
     {"route -6 default via fe80::1 dev eth0", ERR_NONE, ""},
+    {"route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 nexthop dev eth1", ERR_MISSING,
+     "device eth1 is down"},
+    {"route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 nexthop via 198.51.100.1 dev eth0",
+     ERR_MISSING, "198.51.100.1 is on no network"},
+    {"route 10.0.0.0/8 nhid 2", ERR_NONE, ""},
+    {"route 10.0.0.0/8 nhid 3", ERR_NONE, ""},
+    {"route 10.0.0.0/8 nhid 9", ERR_MISSING, "nexthop id 9 is not there"},
+    {"route 2001:db8:9::/48 nhid 3", ERR_INPUT, "nexthop id 1 is of IPv4"},
+    {"nexthop 9 via 203.0.113.9 dev eth0", ERR_NONE, ""},
+    {"nexthop 2 via 203.0.113.9 dev eth0", ERR_NONE, ""},
+    {"nexthop 9 via 198.51.100.1 dev eth0", ERR_MISSING, "198.51.100.1 is on no network"},
+    {"nexthop 9 dev eth1", ERR_MISSING, "device eth1 is down"},
+    {"nexthop 1 blackhole", ERR_CONFLICT, "belongs to protocol 4; Oceanid replaces only its own"},
+    {"nexthop 2 group 4", ERR_CONFLICT, "it is one hop now; the kernel makes it no other"},
+    {"nexthop 9 group 2,8", ERR_MISSING, "member 8 is not there"},
+    {"nexthop 9 group 3", ERR_INPUT, "member 3 is a group itself"},
+    {"nexthop 9 group 2,5", ERR_INPUT, "member 5 is a blackhole"},
     {"rule 100 to 192.0.2.0/24 lookup 7", ERR_NONE, ""},
     {"rule 101 to 192.0.2.0/24 lookup 7", ERR_CONFLICT, "belongs to protocol 3"},
     {"rule 101 to 192.0.2.0/24 lookup 8", ERR_NONE, ""},
@@ -242,6 +277,95 @@ static void test_check_removes_only_own(void **state)
     operation.rule.absent = true;
     assert_false(operation_check(&operation, &snapshot, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
+    snapshot_done(&snapshot);
+}
+
+static void expect_removal_of_object(const struct snapshot *snapshot, const char *line,
+                                     const char *says)
+{
+    struct operation operation = operation_of(line);
+    struct err err = ERR_INIT;
+    bool accepted;
+
+    operation.nexthop.absent = true;
+    accepted = operation_check(&operation, snapshot, &err);
+    if (accepted != (says == NULL) || (!accepted && strstr(err.text, says) == NULL))
+        fail_msg("%s: %s", line, accepted ? "accepted" : err.text);
+}
+
+/* What is Oceanid's own must not vanish as a side effect: it could come back as another's. */
+static void test_removing_objects(void **state)
+{
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    expect_removal_of_object(&snapshot, "nexthop 1 blackhole", "removes only its own");
+    expect_removal_of_object(&snapshot, "nexthop 2 blackhole", "group 3 has it as a member");
+    expect_removal_of_object(&snapshot, "nexthop 3 blackhole", NULL);
+    expect_removal_of_object(&snapshot, "nexthop 4 blackhole",
+                             "route '172.16.0.0/16 nhid 4' would vanish with it");
+    expect_removal_of_object(&snapshot, "nexthop 5 blackhole", NULL);
+    expect_removal_of_object(&snapshot, "nexthop 9 blackhole", NULL);
+    snapshot_done(&snapshot);
+}
+
+static size_t count_by_object(const struct snapshot *snapshot, uint32_t id)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->routes_count; i++)
+        count += snapshot->routes[i].nexthop_id == id;
+    return count;
+}
+
+/* As the kernel does: routes of the object go, a group loses it, an empty one goes with its own. */
+static void test_predict_objects(void **state)
+{
+    struct operation operation = operation_of("nexthop 2 via 203.0.113.9 dev eth0");
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    ip_lines_add(&snapshot, "route 172.18.0.0/16 nhid 3 protocol 4");
+    assert_false(operation_holds(&operation, &snapshot));
+    operation_predict(&operation, &snapshot);
+    assert_true(operation_holds(&operation, &snapshot));
+    operation.nexthop.absent = true;
+    operation_predict(&operation, &snapshot);
+    assert_null(snapshot_find_nexthop(&snapshot, 2));
+    assert_int_equal(snapshot_find_nexthop(&snapshot, 3)->members_count, 1);
+    assert_int_equal(count_by_object(&snapshot, 3), 1);
+    operation.nexthop.nexthop.id = 1;
+    operation_predict(&operation, &snapshot);
+    assert_null(snapshot_find_nexthop(&snapshot, 3));
+    assert_int_equal(count_by_object(&snapshot, 3), 0);
+    operation.nexthop.nexthop.id = 4;
+    operation_predict(&operation, &snapshot);
+    assert_int_equal(count_by_object(&snapshot, 4), 0);
+    assert_int_equal(count_by_object(&snapshot, 5), 1);
+    snapshot_done(&snapshot);
+}
+
+static void test_several_hops_hold(void **state)
+{
+    static const char line[] = "route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 weight 2 "
+                               "nexthop via 203.0.113.2 dev eth0";
+    struct operation operation = operation_of(line);
+    struct operation other = operation_of("route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 "
+                                          "nexthop via 203.0.113.2 dev eth0");
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot);
+    assert_false(operation_holds(&operation, &snapshot));
+    operation_predict(&operation, &snapshot);
+    assert_true(operation_holds(&operation, &snapshot));
+    assert_false(operation_holds(&other, &snapshot));
+    operation_predict(&other, &snapshot);
+    assert_true(operation_holds(&other, &snapshot));
+    other = operation_of("route 10.0.0.0/8 nhid 2");
+    assert_false(operation_holds(&other, &snapshot));
     snapshot_done(&snapshot);
 }
 
@@ -449,6 +573,9 @@ int main(void)
         cmocka_unit_test(test_validate_tailscale),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_check_removes_only_own),
+        cmocka_unit_test(test_removing_objects),
+        cmocka_unit_test(test_predict_objects),
+        cmocka_unit_test(test_several_hops_hold),
         cmocka_unit_test(test_check_tailscale),
         cmocka_unit_test(test_check_sysctl),
         cmocka_unit_test(test_predict_is_idempotent),

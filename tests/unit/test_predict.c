@@ -327,6 +327,10 @@ static void test_reasons(void **state)
     check_reason("route 198.51.100.0/24 via 203.0.113.9 dev eth0", &api,
                  "api-server traffic to 198.51.100.10/32 would leave by eth0 via 203.0.113.9 "
                  "(rule 32766, table main, 198.51.100.0/24), expected eth0 via 203.0.113.1");
+    check_reason("route 198.51.100.0/24 nexthop via 203.0.113.1 dev eth0 nexthop dev tailscale0",
+                 &api,
+                 "api-server traffic to 198.51.100.10/32 would leave by tailscale0 (rule 32766, "
+                 "table main, 198.51.100.0/24), expected eth0 via 203.0.113.1");
 }
 
 /* Behind NAT: who talks to a private address is its network; that an exit node takes only without

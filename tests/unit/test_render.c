@@ -138,7 +138,7 @@ static void test_difference(void **state)
                       "- default via 203.0.113.1 dev eth0\n+ default via 203.0.113.9 dev eth0\n");
     expect_difference("rule 9 lookup 7", "rule 9 lookup 8",
                       "- rule 9: from all lookup 7\n+ rule 9: from all lookup 8\n");
-    expect_difference("nexthop 7 dev eth0", "", "- nexthop id 7\n");
+    expect_difference("nexthop 7 dev eth0", "", "- nexthop id 7 dev eth0\n");
     expect_difference("route 10.0.0.0/8 dev eth0 dead", "route 10.0.0.0/8 dev eth0", "");
 }
 

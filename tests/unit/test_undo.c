@@ -31,28 +31,18 @@ static void make(struct snapshot *snapshot, const char *lines)
 
 static struct operation operation_of(const char *line)
 {
-    struct operation operation = {.kind = OPERATION_ROUTE};
     bool absent = text_starts(line, "remove ");
-    struct snapshot snapshot;
+    struct operation operation =
+        ip_lines_operation("link eth0 2\nlink eth1 3", line + (absent ? strlen("remove ") : 0));
 
-    snapshot_init(&snapshot);
-    ip_lines_add(&snapshot, "link eth0 2\nlink eth1 3");
-    ip_lines_add(&snapshot, line + (absent ? strlen("remove ") : 0));
-    if (snapshot.rules_count > 0) {
-        operation.kind = OPERATION_RULE;
+    if (operation.kind == OPERATION_RULE) {
         operation.rule.absent = absent;
-        operation.rule.rule = snapshot.rules[0];
         operation.rule.rule.protocol = 0;
+    } else if (operation.kind == OPERATION_NEXTHOP) {
+        operation.nexthop.absent = absent;
     } else {
-        const struct link *link = snapshot_find_link(&snapshot, snapshot.routes[0].hop.link);
-
         operation.route.absent = absent;
-        operation.route.route = snapshot.routes[0];
-        operation.route.route.protocol = 0;
-        if (link != NULL)
-            text_copy(operation.route.device, DEVICE_SIZE, link->name);
     }
-    snapshot_done(&snapshot);
     return operation;
 }
 

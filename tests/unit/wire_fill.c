@@ -383,12 +383,25 @@ void fill_operation(struct operation *operation, enum operation_kind kind)
         text_copy(operation->route.device, DEVICE_SIZE, "eth0");
         fill_route(&operation->route.route, 1);
         operation->route.route.hop.link = 0;
+        operation->route.hops_count = 2;
+        for (unsigned i = 0; i < 2; i++) {
+            text_copy(operation->route.hops[i].device, DEVICE_SIZE, "eth1");
+            operation->route.hops[i].hop = (struct hop){
+                .gateway = address("203.0.113.7"), .weight = (uint8_t)(1 + i), .onlink = true};
+        }
     } else if (kind == OPERATION_RULE) {
         operation->rule.absent = true;
         fill_rule(&operation->rule.rule);
     } else if (kind == OPERATION_SYSCTL) {
         text_copy(operation->sysctl.setting.name, SYSCTL_NAME_SIZE, "net.ipv4.ip_forward");
         text_copy(operation->sysctl.setting.value, SYSCTL_VALUE_SIZE, "1");
+    } else if (kind == OPERATION_NEXTHOP) {
+        operation->nexthop.absent = true;
+        text_copy(operation->nexthop.device, DEVICE_SIZE, "eth0");
+        fill_nexthop(&operation->nexthop.nexthop);
+        free(operation->nexthop.nexthop.raw); /* an operation owns nothing */
+        operation->nexthop.nexthop.raw = NULL;
+        operation->nexthop.nexthop.raw_len = 0;
     } else {
         fill_prefs(&operation->tailscale);
     }

@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -27,6 +28,8 @@ static bool was_there(const struct undo_item *item)
         return snapshot_find_sysctl(&item->before, item->change.sysctl.setting.name) != NULL;
     case OPERATION_TAILSCALE:
         return item->before.tailscale.presence == TAILSCALE_ANSWERS;
+    case OPERATION_NEXTHOP:
+        return snapshot_find_nexthop(&item->before, item->change.nexthop.nexthop.id) != NULL;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -56,6 +59,8 @@ bool undo_is_possible(const struct undo_item *item, struct err *err)
 {
     if (item->change.kind == OPERATION_TAILSCALE)
         return undo_prefs_is_possible(item, err);
+    if (item->change.kind == OPERATION_NEXTHOP)
+        return undo_nexthop_is_possible(item, err);
     if (item->change.kind == OPERATION_SYSCTL && !item->existed)
         return err_set(err, ERR_MISSING, "sysctl %s: its value before is not known",
                        item->change.sysctl.setting.name);
@@ -69,6 +74,8 @@ bool undo_removes(const struct undo_item *item)
         return !item->change.route.absent && !item->existed;
     case OPERATION_RULE:
         return !item->change.rule.absent && !item->existed;
+    case OPERATION_NEXTHOP:
+        return !item->change.nexthop.absent && !item->existed;
     case OPERATION_SYSCTL:
     case OPERATION_TAILSCALE:
     case OPERATION_KIND_COUNT:
@@ -95,6 +102,8 @@ static bool same_object(const struct undo_item *older, const struct undo_item *n
                snapshot_find_sysctl(&newer->before, one->sysctl.setting.name) != NULL;
     case OPERATION_TAILSCALE:
         return true;
+    case OPERATION_NEXTHOP:
+        return one->nexthop.nexthop.id == other->nexthop.nexthop.id;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -158,11 +167,18 @@ static void add_route_text(const struct route *route, const struct snapshot *sna
     text_add(out, "' of protocol %u", route->protocol);
 }
 
-/* Its device is gone for good: no such route can be. */
+/* A device of it is gone for good, or its nexthop object: no such route can be. */
 static bool is_impossible(const struct route *route, const struct snapshot *now)
 {
-    return route->nexthop_id == 0 && route->hops_count == 1 &&
-           snapshot_find_link(now, route->hop.link) == NULL;
+    const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
+
+    if (route->nexthop_id != 0)
+        return snapshot_find_nexthop(now, route->nexthop_id) == NULL;
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        if (snapshot_find_link(now, hops[i].link) == NULL)
+            return true;
+    }
+    return false;
 }
 
 static enum undo_state judge_route(const struct undo_item *item, const struct snapshot *after,
@@ -179,7 +195,7 @@ static enum undo_state judge_route(const struct undo_item *item, const struct sn
     text_add(why, " as before, found ");
     add_route_text(is, now, why);
     if (is == NULL && is_impossible(was, now)) {
-        text_add(why, ", and its device is gone");
+        text_add(why, ", and its %s is gone", was->nexthop_id != 0 ? "nexthop object" : "device");
         return UNDO_FOREIGN;
     }
     /* What vanished with its device was changed by nobody. */
@@ -345,6 +361,11 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
         break;
     case OPERATION_TAILSCALE:
         state = undo_prefs_judge(item, &after.tailscale, now, &why);
+        break;
+    case OPERATION_NEXTHOP:
+        state = undo_nexthop_judge(item, &after, now, &why);
+        if (state == UNDO_RESTORED)
+            state = judge_lost(item, &after, now, &why);
         break;
     case OPERATION_KIND_COUNT:
         break;

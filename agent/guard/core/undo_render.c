@@ -1,6 +1,7 @@
 /*
  * undo_render: an undo as a sentence, and as a line for `ip -batch` on a console.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/guard/core/undo.h"
@@ -13,44 +14,107 @@ static bool has_nothing_to_undo(const struct undo_item *item)
 {
     bool route = item->change.kind == OPERATION_ROUTE && item->change.route.absent;
     bool rule = item->change.kind == OPERATION_RULE && item->change.rule.absent;
+    bool nexthop = item->change.kind == OPERATION_NEXTHOP && item->change.nexthop.absent;
     bool put_again = item->change.kind == OPERATION_RULE && !rule && item->existed;
 
-    return ((route || rule) && !item->existed) || put_again;
+    return ((route || rule || nexthop) && !item->existed) || put_again;
 }
 
-/* The route that is put back, or the one that is deleted; named is for its devices. */
-static struct route route_of(const struct undo_item *item, struct link *link,
-                             struct snapshot *named)
+/* The line with one word of it replaced; unchanged where there is no such word. */
+static void replace_word(char *line, const char *word, const char *by)
+{
+    char *start = strstr(line, word);
+    char rest[LINE_SIZE];
+    struct text out;
+
+    if (start == NULL)
+        return;
+    text_copy(rest, sizeof(rest), start + strlen(word));
+    text_init(&out, start, LINE_SIZE - (size_t)(start - line));
+    text_add(&out, "%s%s", by, rest);
+}
+
+/* ip(8) wants a gateway of the other family announced. */
+static void add_route_words(const struct route *route, const struct snapshot *named,
+                            struct text *out)
+{
+    uint8_t family = route->destination.address.family;
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    render_route(route, named, &text);
+    if (route->hops_count == 1 && address_is_set(&route->hop.gateway) &&
+        route->hop.gateway.family != family)
+        replace_word(line, " via ", " via inet6 ");
+    text_add(out, "%s proto %u", line,
+             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
+}
+
+/* Numbers each device as it comes. */
+static uint32_t name_link(void *context, const char *device)
+{
+    struct snapshot *named = context;
+    struct link *link = &named->links[named->links_count++];
+
+    text_copy(link->name, sizeof(link->name), device);
+    return link->index = (uint32_t)named->links_count;
+}
+
+/* A route that the change put. */
+static void add_put_route(const struct operation *change, bool for_ip, struct text *out)
+{
+    struct link links[OPERATION_HOPS_MAX] = {{.index = 0}};
+    struct snapshot named = {.links = links};
+    struct route route;
+
+    operation_resolve_route(&change->route, name_link, &named, &route);
+    route.metric = change->route.route.metric;
+    if (for_ip)
+        add_route_words(&route, &named, out);
+    else
+        render_route(&route, &named, out);
+    free(route.hops);
+}
+
+/* The route that is put back, or the one that is deleted, as ip(8) and people write it. */
+static void add_route(const struct undo_item *item, const char *verb, bool for_ip, struct text *out)
 {
     const struct route *before = undo_find_route(item, &item->before);
-    struct route route = item->change.route.route;
 
-    if (item->existed && before != NULL) {
-        *named = item->before;
-        return *before;
-    }
-    *link = (struct link){.index = 1};
-    text_copy(link->name, sizeof(link->name), item->change.route.device);
-    *named = (struct snapshot){.links = link, .links_count = 1};
-    route.hop.link = 1;
-    route.hops_count = link->name[0] != '\0' ? 1 : 0;
-    return route;
+    text_add(out, "%s", verb);
+    if (item->existed && before != NULL && for_ip)
+        add_route_words(before, &item->before, out);
+    else if (item->existed && before != NULL)
+        render_route(before, &item->before, out);
+    else
+        add_put_route(&item->change, for_ip, out);
 }
 
 static void render_route_undo(const struct undo_item *item, struct text *out)
 {
-    struct snapshot named;
-    struct link link;
-    struct route route = route_of(item, &link, &named);
-
-    text_add(out, undo_removes(item) ? "delete route " : "restore route ");
-    render_route(&route, &named, out);
+    add_route(item, undo_removes(item) ? "delete route " : "restore route ", false, out);
 }
 
 static void render_rule_undo(const struct undo_item *item, struct text *out)
 {
     text_add(out, undo_removes(item) ? "delete rule " : "restore rule ");
     render_rule(&item->change.rule.rule, out);
+}
+
+/* What is put back, with the routes that went with it; or the one that is deleted. */
+static void render_nexthop_undo(const struct undo_item *item, struct text *out)
+{
+    uint32_t id = item->change.nexthop.nexthop.id;
+    const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
+
+    if (before == NULL) {
+        text_add(out, "delete nexthop id %u", id);
+        return;
+    }
+    text_add(out, "restore ");
+    render_nexthop(before, &item->before, out);
+    if (item->before.routes_count > 0)
+        text_add(out, " (and %zu routes that go with it)", item->before.routes_count);
 }
 
 static const char *value_before(const struct undo_item *item)
@@ -84,6 +148,9 @@ void undo_render(const struct undo_item *item, struct text *out)
         text_add(out, "set ");
         undo_prefs_render(item, out);
         break;
+    case OPERATION_NEXTHOP:
+        render_nexthop_undo(item, out);
+        break;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -92,43 +159,9 @@ void undo_render(const struct undo_item *item, struct text *out)
 /* ---- ip -batch --------------------------------------------------------------------------------
  */
 
-/* The line with one word of it replaced; unchanged where there is no such word. */
-static void replace_word(char *line, const char *word, const char *by)
-{
-    char *start = strstr(line, word);
-    char rest[LINE_SIZE];
-    struct text out;
-
-    if (start == NULL)
-        return;
-    text_copy(rest, sizeof(rest), start + strlen(word));
-    text_init(&out, start, LINE_SIZE - (size_t)(start - line));
-    text_add(&out, "%s%s", by, rest);
-}
-
-/* ip(8) wants a gateway of the other family announced. */
-static void add_route_words(const struct route *route, const struct snapshot *named,
-                            struct text *out)
-{
-    uint8_t family = route->destination.address.family;
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-
-    render_route(route, named, &text);
-    if (address_is_set(&route->hop.gateway) && route->hop.gateway.family != family)
-        replace_word(line, " via ", " via inet6 ");
-    text_add(out, "%s proto %u", line,
-             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
-}
-
 static bool batch_route(const struct undo_item *item, struct text *out)
 {
-    struct snapshot named;
-    struct link link;
-    struct route route = route_of(item, &link, &named);
-
-    text_add(out, undo_removes(item) ? "route del " : "route replace ");
-    add_route_words(&route, &named, out);
+    add_route(item, undo_removes(item) ? "route del " : "route replace ", true, out);
     return true;
 }
 
@@ -174,6 +207,28 @@ static bool batch_tailscale(const struct undo_item *item, struct text *out)
     return false;
 }
 
+/* The routes that went with it are a line each behind it. */
+static bool batch_nexthop(const struct undo_item *item, struct text *out)
+{
+    uint32_t id = item->change.nexthop.nexthop.id;
+    const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (before == NULL) {
+        text_add(out, "nexthop del id %u", id);
+        return true;
+    }
+    render_nexthop(before, &item->before, &text);
+    replace_word(line, "nexthop ", "nexthop replace ");
+    text_add(out, "%s proto %u", line, before->protocol);
+    for (size_t i = 0; i < item->before.routes_count; i++) {
+        text_add(out, "\nroute replace ");
+        add_route_words(&item->before.routes[i], &item->before, out);
+    }
+    return true;
+}
+
 bool undo_render_batch(const struct undo_item *item, struct text *out)
 {
     if (has_nothing_to_undo(item)) {
@@ -191,6 +246,8 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
         return false;
     case OPERATION_TAILSCALE:
         return batch_tailscale(item, out);
+    case OPERATION_NEXTHOP:
+        return batch_nexthop(item, out);
     case OPERATION_KIND_COUNT:
         break;
     }

@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_nexthop.h"
 #include "common/core/mem.h"
 #include "common/net/render.h"
 
@@ -81,7 +82,7 @@ static void take_link(const struct link *link, struct snapshot *to)
         *snapshot_add_link(to) = *link;
 }
 
-static void take_one_route(const struct snapshot *from, const struct route *route,
+void undo_touch_take_route(const struct snapshot *from, const struct route *route,
                            struct snapshot *to)
 {
     struct route *copy = snapshot_add_route(to);
@@ -103,9 +104,11 @@ static void take_routes(const struct operation_route *operation, const struct sn
 {
     for (size_t i = 0; i < from->routes_count; i++) {
         if (!from->routes[i].clone && undo_touch_same_key(&from->routes[i], &operation->route))
-            take_one_route(from, &from->routes[i], to);
+            undo_touch_take_route(from, &from->routes[i], to);
     }
     take_link(snapshot_find_device(from, operation->device), to);
+    for (uint32_t i = 0; i < operation->hops_count; i++)
+        take_link(snapshot_find_device(from, operation->hops[i].device), to);
 }
 
 static void take_rules(const struct operation_rule *operation, const struct snapshot *from,
@@ -212,7 +215,7 @@ static void take_ipv6(const char *device, const struct snapshot *from, struct sn
 
         if (route->destination.address.family == FAMILY_IPV6 && undo_touch_may_restore(route) &&
             route->hops_count == 1 && link != NULL && is_device(device, link))
-            take_one_route(from, route, to);
+            undo_touch_take_route(from, route, to);
     }
 }
 
@@ -271,6 +274,9 @@ void undo_touch_take(const struct operation *operation, const struct snapshot *f
         break;
     case OPERATION_TAILSCALE:
         take_tailscale(from, ret_touched);
+        break;
+    case OPERATION_NEXTHOP:
+        undo_nexthop_take(&operation->nexthop, from, ret_touched);
         break;
     case OPERATION_KIND_COUNT:
         break;

@@ -14,6 +14,10 @@
 void undo_touch_take(const struct operation *operation, const struct snapshot *from,
                      struct snapshot *ret_touched);
 
+/* A copy of one route, with raw bytes, and of its links. */
+void undo_touch_take_route(const struct snapshot *from, const struct route *route,
+                           struct snapshot *to);
+
 /* What it is expected to leave of the touched objects, where nobody has read it back. */
 void undo_touch_predict(const struct operation *operation, const struct snapshot *before,
                         struct snapshot *ret_after);

@@ -4,9 +4,11 @@
 #include "agent/guard/io/apply.h"
 
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/guard/io/apply_netlink.h"
+#include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/apply_rule.h"
 #include "agent/io/netlink.h"
@@ -18,22 +20,23 @@
 /* ---- doing one --------------------------------------------------------------------------------
  */
 
-/* As it is asked of the kernel: under our protocol, with the device's number. */
+static uint32_t link_of(void *context, const char *device)
+{
+    uint32_t link = if_nametoindex(device);
+
+    if (link == 0)
+        *(const char **)context = device;
+    return link;
+}
+
+/* As it is asked of the kernel. The caller frees its hops, also on false. */
 static bool resolve(const struct operation_route *operation, struct route *ret_route,
                     struct err *err)
 {
-    *ret_route = operation->route;
-    ret_route->protocol = OCEANID_PROTOCOL;
-    ret_route->hops = NULL;
-    ret_route->raw = NULL;
-    ret_route->raw_len = 0;
-    ret_route->hops_count = operation->device[0] != '\0' ? 1 : 0;
-    ret_route->hop.link = 0;
-    if (operation->device[0] == '\0')
-        return true;
-    ret_route->hop.link = if_nametoindex(operation->device);
-    return ret_route->hop.link != 0 ||
-           err_set(err, ERR_MISSING, "device %s is not there", operation->device);
+    const char *missing = NULL;
+
+    operation_resolve_route(operation, link_of, &missing, ret_route);
+    return missing == NULL || err_set(err, ERR_MISSING, "device %s is not there", missing);
 }
 
 static const struct route *find_own_route(const struct operation *operation,
@@ -64,19 +67,27 @@ static bool replace_route(struct nl_sock *socket, const struct operation *operat
     return good;
 }
 
-static bool put_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
+static bool put_resolved(struct nl_sock *socket, const struct operation *operation,
+                         const struct route *route, struct err *err)
 {
     struct err refusal = ERR_INIT;
-    struct route route;
 
-    if (!resolve(&operation->route, &route, err))
-        return false;
-    if (apply_netlink_put_route(socket, &route, APPLY_EXCLUSIVE, &refusal))
+    if (apply_netlink_put_route(socket, route, APPLY_EXCLUSIVE, &refusal))
         return true;
     if (refusal.kind == ERR_CONFLICT)
-        return replace_route(socket, operation, &route, err);
+        return replace_route(socket, operation, route, err);
     *err = refusal;
     return false;
+}
+
+static bool put_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
+{
+    struct route route;
+    bool good =
+        resolve(&operation->route, &route, err) && put_resolved(socket, operation, &route, err);
+
+    free(route.hops);
+    return good;
 }
 
 static bool remove_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
@@ -121,6 +132,8 @@ static bool do_one(const struct apply *apply, struct nl_sock *socket,
                                        : put_route(socket, operation, err);
     case OPERATION_RULE:
         return do_rule(socket, operation, now, err);
+    case OPERATION_NEXTHOP:
+        return apply_nexthop_do(socket, operation, now, err);
     case OPERATION_SYSCTL:
         return operation_holds(operation, now) || sysctl_write(&operation->sysctl.setting, err);
     case OPERATION_TAILSCALE:
@@ -346,9 +359,7 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
 /* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). */
 static bool read_for_assert(struct snapshot *ret_now, struct err *err)
 {
-    struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_ADDRESSES | NETLINK_RULES |
-                                             NETLINK_ROUTES,
-                                    .protocol = OCEANID_PROTOCOL};
+    struct netlink_filter filter = {.parts = NETLINK_EVERYTHING, .protocol = OCEANID_PROTOCOL};
 
     return netlink_read(&filter, ret_now, err);
 }
@@ -370,44 +381,85 @@ static bool holds(const struct operation *operation, const struct snapshot *now)
                                                : operation_holds(operation, now);
 }
 
-/* Both families' device that is down or not there yet: it is put when the link comes. */
+static bool is_down(const char *device, const struct snapshot *now)
+{
+    const struct link *link = device[0] != '\0' ? snapshot_find_device(now, device) : NULL;
+
+    return device[0] != '\0' && (link == NULL || !link->up);
+}
+
+/* A device that is down or not there yet: it is put when the link comes. */
 static bool waits_for_device(const struct operation *operation, const struct snapshot *now)
 {
-    const struct link *link;
-
-    if (operation->kind != OPERATION_ROUTE || operation->route.device[0] == '\0')
+    if (operation->kind != OPERATION_ROUTE)
         return false;
-    link = snapshot_find_device(now, operation->route.device);
-    return link == NULL || !link->up;
+    for (uint32_t i = 0; i < operation->route.hops_count; i++) {
+        if (is_down(operation->route.hops[i].device, now))
+            return true;
+    }
+    return is_down(operation->route.device, now);
+}
+
+/* The kernel drops objects with their carrier, and says EINVAL of a route by one that is gone. */
+static bool waits_for_object(const struct operation *operation, const struct err *refusal)
+{
+    return refusal->kind == ERR_MISSING ||
+           (operation->kind == OPERATION_ROUTE && operation->route.route.nexthop_id != 0 &&
+            refusal->kind != ERR_CONFLICT);
+}
+
+struct assertion {
+    const struct apply *apply;
+    struct nl_sock *socket;
+    struct snapshot *now;
+    uint32_t put, pending;
+};
+
+/* A group looks for its members among what was read. */
+static void note_put(struct assertion *assertion, const struct operation *operation)
+{
+    if (operation->kind == OPERATION_NEXTHOP)
+        operation_predict(operation, assertion->now);
+    assertion->put++;
+}
+
+static void assert_one(struct assertion *assertion, const struct operation *operation,
+                       struct err *err)
+{
+    struct err refusal = ERR_INIT;
+
+    if (holds(operation, assertion->now))
+        return;
+    if (waits_for_device(operation, assertion->now))
+        assertion->pending++;
+    else if (do_one(assertion->apply, assertion->socket, operation, assertion->now, &refusal))
+        note_put(assertion, operation);
+    else if (waits_for_object(operation, &refusal))
+        assertion->pending++;
+    else if (err->kind == ERR_NONE)
+        *err = refusal;
 }
 
 uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
                       uint32_t *ret_pending, struct err *err)
 {
-    struct nl_sock *socket = apply_netlink_open(err);
+    struct assertion assertion = {apply, apply_netlink_open(err), NULL, 0, 0};
     struct snapshot now;
-    uint32_t put = 0;
 
     *ret_pending = 0;
-    if (socket == NULL || !read_for_assert(&now, err)) {
-        apply_netlink_close(socket);
+    if (assertion.socket == NULL || !read_for_assert(&now, err)) {
+        apply_netlink_close(assertion.socket);
         return 0;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct err refusal = ERR_INIT;
-
-        if (holds(&operations[i], &now))
-            continue;
-        if (waits_for_device(&operations[i], &now))
-            (*ret_pending)++;
-        else if (do_one(apply, socket, &operations[i], &now, &refusal))
-            put++;
-        else if (refusal.kind == ERR_MISSING)
-            (*ret_pending)++;
-        else if (err->kind == ERR_NONE)
-            *err = refusal;
+    assertion.now = &now;
+    for (int shields = 1; shields >= 0; shields--) { /* these first */
+        for (uint32_t i = 0; i < count; i++) {
+            if (operations[i].shield == (shields == 1))
+                assert_one(&assertion, &operations[i], err);
+        }
     }
     snapshot_done(&now);
-    apply_netlink_close(socket);
-    return put;
+    apply_netlink_close(assertion.socket);
+    *ret_pending = assertion.pending;
+    return assertion.put;
 }

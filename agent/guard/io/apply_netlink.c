@@ -3,6 +3,7 @@
  */
 #include "agent/guard/io/apply_netlink.h"
 
+#include <endian.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -66,14 +67,14 @@ static int flags_of(enum apply_put how)
 static uint8_t scope_of(const struct route *route)
 {
     return route->destination.address.family == FAMILY_IPV4 && route->type == RTN_UNICAST &&
-                   !address_is_set(&route->hop.gateway)
+                   route->hops_count == 1 && !address_is_set(&route->hop.gateway)
                ? RT_SCOPE_LINK
                : RT_SCOPE_UNIVERSE;
 }
 
-static void put_gateway(struct nl_msg *message, const struct route *route)
+static void put_gateway(struct nl_msg *message, const struct route *route, const struct hop *hop)
 {
-    const struct address *gateway = &route->hop.gateway;
+    const struct address *gateway = &hop->gateway;
     uint8_t via[sizeof(struct rtvia) + 16] = {0};
 
     if (!address_is_set(gateway))
@@ -85,6 +86,29 @@ static void put_gateway(struct nl_msg *message, const struct route *route)
     ((struct rtvia *)(void *)via)->rtvia_family = gateway->family;
     memcpy(via + sizeof(struct rtvia), gateway->bytes, address_bits(gateway->family) / 8);
     put(message, RTA_VIA, via, sizeof(struct rtvia) + address_bits(gateway->family) / 8);
+}
+
+/* Each hop is a header with attributes of its own behind it, and says how long both are. */
+static void put_hops(struct nl_msg *message, const struct route *route)
+{
+    struct nlattr *nest = nla_nest_start(message, RTA_MULTIPATH);
+
+    if (nest == NULL)
+        abort();
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        const struct hop *hop = &route->hops[i];
+        struct rtnexthop *header = nlmsg_reserve(message, sizeof(*header), NLMSG_ALIGNTO);
+
+        if (header == NULL)
+            abort();
+        *header = (struct rtnexthop){.rtnh_flags = hop->onlink ? RTNH_F_ONLINK : 0,
+                                     .rtnh_hops = (unsigned char)(hop->weight - 1),
+                                     .rtnh_ifindex = (int)hop->link};
+        put_gateway(message, route, hop);
+        header->rtnh_len =
+            (unsigned short)((char *)nlmsg_tail(nlmsg_hdr(message)) - (char *)header);
+    }
+    nla_nest_end(message, nest);
 }
 
 static void put_mtu(struct nl_msg *message, uint32_t mtu)
@@ -111,7 +135,7 @@ static struct nl_msg *route_from_fields(const struct route *route, int type, int
         .rtm_protocol = route->protocol,
         .rtm_scope = scope_of(route),
         .rtm_type = route->type,
-        .rtm_flags = route->hop.onlink ? RTNH_F_ONLINK : 0,
+        .rtm_flags = route->hops_count == 1 && route->hop.onlink ? RTNH_F_ONLINK : 0,
     };
     struct nl_msg *message = start(type, flags, &header, sizeof(header));
 
@@ -124,9 +148,13 @@ static struct nl_msg *route_from_fields(const struct route *route, int type, int
         put_u32(message, RTA_PRIORITY, route->metric);
     if (address_is_set(&route->prefsrc))
         put_address(message, RTA_PREFSRC, &route->prefsrc);
-    if (route->hops_count > 0 && route->type == RTN_UNICAST) {
+    if (route->nexthop_id != 0) {
+        put_u32(message, RTA_NH_ID, route->nexthop_id);
+    } else if (route->hops_count > 1) {
+        put_hops(message, route);
+    } else if (route->hops_count == 1 && route->type == RTN_UNICAST) {
         put_u32(message, RTA_OIF, route->hop.link);
-        put_gateway(message, route);
+        put_gateway(message, route, &route->hop);
     }
     put_mtu(message, route->mtu);
     return message;
@@ -247,6 +275,7 @@ static void put_ports(struct nl_msg *message, int type, uint16_t first, uint16_t
 static void put_selectors(struct nl_msg *message, const struct rule *rule)
 {
     struct fib_rule_uid_range users = {rule->uid_first, rule->uid_last};
+    uint64_t tun_id = htobe64(rule->tun_id);
 
     if (rule->source.len > 0)
         put_address(message, FRA_SRC, &rule->source.address);
@@ -262,6 +291,8 @@ static void put_selectors(struct nl_msg *message, const struct rule *rule)
         put(message, FRA_OIFNAME, rule->oif, strlen(rule->oif) + 1);
     if (rule->uid_first != 0 || rule->uid_last != UINT32_MAX)
         put(message, FRA_UID_RANGE, &users, sizeof(users));
+    if (rule->tun_id != 0)
+        put(message, FRA_TUN_ID, &tun_id, sizeof(tun_id));
     if (rule->ip_proto != 0)
         put(message, FRA_IP_PROTO, &rule->ip_proto, sizeof(rule->ip_proto));
     put_ports(message, FRA_SPORT_RANGE, rule->sport_first, rule->sport_last);
@@ -279,11 +310,14 @@ static struct nl_msg *rule_from_fields(const struct rule *rule, int type, int fl
         .action = rule->action,
         .flags = rule->invert ? FIB_RULE_INVERT : 0,
     };
+    const uint8_t on = 1;
     struct nl_msg *message = start(type, flags, &header, sizeof(header));
 
     put_u32(message, FRA_PRIORITY, rule->priority);
     put(message, FRA_PROTOCOL, &rule->protocol, sizeof(rule->protocol));
-    if (rule->action == FR_ACT_TO_TBL)
+    if (rule->l3mdev)
+        put(message, FRA_L3MDEV, &on, sizeof(on));
+    else if (rule->action == FR_ACT_TO_TBL)
         put_u32(message, FRA_TABLE, rule->table);
     if (rule->action == FR_ACT_GOTO)
         put_u32(message, FRA_GOTO, rule->goto_priority);

@@ -57,6 +57,11 @@ static struct netlink_filter filter_of(const struct operation *operation)
     case OPERATION_ROUTE:
         filter.family = operation->route.route.destination.address.family;
         filter.table = operation->route.route.table;
+        if (operation->route.route.nexthop_id != 0)
+            filter.parts |= NETLINK_NEXTHOPS;
+        break;
+    case OPERATION_NEXTHOP:
+        filter.parts |= NETLINK_NEXTHOPS;
         break;
     case OPERATION_RULE:
         filter.parts = NETLINK_RULES;

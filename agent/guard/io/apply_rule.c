@@ -21,6 +21,8 @@ static bool matches_numbers(const struct rule *given, const struct rule *rule)
            (given->mark == 0 || given->mark == rule->mark) &&
            (given->mask == 0 || given->mask == rule->mask) &&
            (given->tos == 0 || given->tos == rule->tos) &&
+           (given->tun_id == 0 || given->tun_id == rule->tun_id) &&
+           (!given->l3mdev || rule->l3mdev) &&
            (given->ip_proto == 0 || given->ip_proto == rule->ip_proto) &&
            (given->protocol == 0 || given->protocol == rule->protocol) &&
            (given->suppress_prefixlength < 0 ||

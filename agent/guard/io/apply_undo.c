@@ -4,10 +4,12 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/guard/io/apply_netlink.h"
+#include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/apply_rule.h"
 #include "agent/io/sysctl.h"
 #include "common/io/localapi.h"
+#include "common/net/render.h"
 
 /* ---- one kind each: false, with the reason, if something is left to do ------------------------
  */
@@ -96,6 +98,48 @@ static bool undo_sysctl(struct nl_sock *socket, const struct apply *apply,
     return good;
 }
 
+static bool restore_object(struct nl_sock *socket, const struct nexthop *was,
+                           const struct snapshot *now, struct err *err)
+{
+    const struct nexthop *is = snapshot_find_nexthop(now, was->id);
+
+    return (is != NULL && render_same_nexthop(is, was)) ||
+           apply_nexthop_put(socket, was, is != NULL ? APPLY_REPLACE : APPLY_EXCLUSIVE, err);
+}
+
+/* The object, then groups that lost it, then the routes that went with it. */
+static bool restore_objects(struct nl_sock *socket, const struct undo_item *item,
+                            const struct snapshot *now, struct err *err)
+{
+    const struct snapshot *before = &item->before;
+    uint32_t id = item->change.nexthop.nexthop.id;
+
+    if (!restore_object(socket, snapshot_find_nexthop(before, id), now, err))
+        return false;
+    for (size_t i = 0; i < before->nexthops_count; i++) {
+        if (before->nexthops[i].id != id && !restore_object(socket, &before->nexthops[i], now, err))
+            return false;
+    }
+    return true;
+}
+
+static bool undo_nexthop(struct nl_sock *socket, const struct apply *apply,
+                         const struct undo_item *item, const struct snapshot *now, struct err *err)
+{
+    struct snapshot then;
+    bool good;
+
+    if (!item->existed)
+        return apply_nexthop_delete(socket, item->change.nexthop.nexthop.id, err);
+    if (!restore_objects(socket, item, now, err) ||
+        !apply_part_read(apply, &item->change, apply_part_until(), &then, err))
+        return false;
+    good = restore_routes(socket, item, &then, false, err) &&
+           restore_routes(socket, item, &then, true, err);
+    snapshot_done(&then);
+    return good;
+}
+
 static bool undo_tailscale(const struct apply *apply, const struct undo_item *item,
                            const struct snapshot *now, mono_t until, struct err *err)
 {
@@ -125,6 +169,8 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
         return undo_rule(step->socket, step->item, now, err);
     case OPERATION_SYSCTL:
         return undo_sysctl(step->socket, step->apply, step->item, now, err);
+    case OPERATION_NEXTHOP:
+        return undo_nexthop(step->socket, step->apply, step->item, now, err);
     case OPERATION_TAILSCALE:
         return undo_tailscale(step->apply, step->item, now, step->until, err);
     case OPERATION_KIND_COUNT:

@@ -49,6 +49,8 @@ static bool replaces(const struct operation *newer, const struct operation *olde
         return same_rule_key(&newer->rule.rule, &older->rule.rule);
     case OPERATION_SYSCTL:
         return text_equal(newer->sysctl.setting.name, older->sysctl.setting.name);
+    case OPERATION_NEXTHOP:
+        return newer->nexthop.nexthop.id == older->nexthop.nexthop.id;
     case OPERATION_TAILSCALE:
         return covers(&newer->tailscale, &older->tailscale);
     case OPERATION_KIND_COUNT:
