@@ -3,6 +3,7 @@
  *
  *   drive init KEYS STATE TRUST       makes all keys, the guard's too, and the trust root
  *   drive trial KEYS STATE [options]  one trial; see usage
+ *   drive between SOCKET GUARD KEY    stands between an agent and its guard
  */
 #include "tests/drive/drive.h"
 
@@ -18,7 +19,8 @@ static const char usage[] =
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME]\n"
-    "                   [exit-node=STABLE-ID address=ADDRESS]\n";
+    "                   [exit-node=STABLE-ID address=ADDRESS]\n"
+    "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
 
@@ -162,6 +164,8 @@ int main(int argc, char **argv)
         code = init(argv[2], argv[3], argv[4], &err) ? 0 : 2;
     else if (argc >= 4 && text_equal(argv[1], "trial"))
         code = trial(argc, argv, &err);
+    else if (argc == 5 && text_equal(argv[1], "between"))
+        code = drive_between(argv[2], argv[3], argv[4], &err);
     else
         fputs(usage, stderr);
     if (err.kind != ERR_NONE)

@@ -40,4 +40,10 @@ struct drive_options {
  * Exit code: 0 confirmed, 1 reverted, 2 refused or broken. */
 int drive_trial(const struct drive_keys *keys, const struct drive_options *options);
 
+/* Stands between an agent (which connects to socket) and its guard until it is killed; what the
+ * agent's own statements say to fail passes, signed anew with the key in key_path. Prints what it
+ * held back. Returns, with the reason, only when it cannot. */
+int drive_between(const char *socket, const char *guard_socket, const char *key_path,
+                  struct err *err);
+
 #endif

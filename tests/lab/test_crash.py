@@ -20,6 +20,10 @@ def has_change(host):
     return ROUTE in host.ip("route")
 
 
+def lab_ssh(fleet):
+    return fleet.lab["office"].ssh_banner("203.0.113.10")
+
+
 def start_trial(fleet, name):
     """A harmless change on trial on srv712695; returns the node."""
     node = fleet.lab["srv712695"]
@@ -60,7 +64,34 @@ def test_agent_killed_comes_back(fleet):
     assert has_change(node) == (outcome == "complete")
 
 
-def test_controller_killed(fleet):
+def test_controller_killed_comes_back(fleet):
+    """kill -9 in mid-trial; its unit starts it again, and it leads on from what its disk says."""
+    node = start_trial(fleet, "controller-killed-9")
+    controller = fleet.controller.unit("oceanid-controller")
+    starts = controller.starts
+    controller.kill(signal.SIGKILL)
+    wait_until(lambda: controller.starts > starts, 20, "the controller to be started again")
+    controller.wait_active()
+    outcome = fleet.wait_outcome(ENDED)["outcome"]
+    assert outcome in ("complete", "reverted")
+    assert has_change(node) == (outcome == "complete")
+    assert fleet.node_state("srv712695") == ("confirmed" if outcome == "complete" else "reverted")
+
+
+def test_controller_killed_stays_dead(fleet):
+    """kill -9, and nobody starts it: the lease runs out, and the node takes it back by itself."""
+    node = start_trial(fleet, "controller-dead")
+    controller = fleet.controller.unit("oceanid-controller")
+    controller.power_lost()  # its supervisor sees nothing
+    fleet.controller.kill(controller.process)
+    assert controller.process.wait() == -signal.SIGKILL
+    wait_until(lambda: not has_change(node), 40, "the lease to run out")
+    assert lab_ssh(fleet)
+    controller.start()
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+
+
+def test_controller_frozen_and_killed(fleet):
     node = start_trial(fleet, "controller-killed")
     controller = fleet.controller.unit("oceanid-controller")
     controller.kill(signal.SIGSTOP)

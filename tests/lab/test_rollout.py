@@ -1,6 +1,7 @@
 """rollout: one change travels over the fleet, is proven, confirmed, or comes back by itself."""
 
 import re
+import signal
 
 import pytest
 
@@ -90,6 +91,89 @@ def test_special_witness_does_not_count(fleet):
     assert "office: fail" in audit
     wait_until(lambda: exit_node_of(lab, "srv712695") == "", 10, "the pref to be back")
     wait_until(lambda: ssh_from_office(lab), 10, "SSH from outside")
+
+
+class HeldBack:
+    """Between srv712695's agent and its guard stands tests/drive: whatever the agent's own
+    statements say to fail passes, signed with the agent's key. All else goes its way: witnesses,
+    and the agent's word on whether they count."""
+
+    def __init__(self, fleet):
+        self.node = fleet.lab["srv712695"]
+        self.config = self.node.path("/etc/oceanid/agent.yaml")
+        self.as_it_was = self.config.read_text()
+        self.between = None
+
+    def __enter__(self):
+        self.between = self.node.popen(
+            ["/usr/sbin/drive", "between", "/run/between.sock", "/run/oceanid/guard.sock",
+             "/var/lib/oceanid/agent/key.pem"], name="between")
+        self.use(self.as_it_was.replace("/run/oceanid/guard.sock", "/run/between.sock"))
+        return self
+
+    def use(self, config):
+        self.config.write_text(config)
+        self.node.restart_unit("oceanid-agent")
+
+    def said(self):
+        """What of the node's own word was held back, a line each."""
+        return [line for line in self.between.output().splitlines() if "held back: " in line]
+
+    def __exit__(self, *_):
+        self.use(self.as_it_was)
+        self.between.stop()
+
+
+@pytest.fixture
+def held_back(fleet):
+    with HeldBack(fleet) as held:
+        fleet.wait_settled()
+        yield held
+    fleet.wait_settled()
+
+
+def start_subtle(fleet, name):
+    """Step 4 once more, while calypso is no witness: its SSH fails before the change already."""
+    fleet.lab["calypso"].drop_port("tcp", 22, "out")
+    fleet.wait_needed("srv712695", ["egress-address"])
+    fleet.start(name, lift_all(changes.SUBTLE, fleet))
+
+
+def receipt_of(fleet, change):
+    """What the audit says of the end that srv712695's guard signed."""
+    lines = [line for line in fleet.audit() if " receipt " in line and f" {change} " in line]
+    return lines[-1]
+
+
+def test_an_outside_witness_says_no_where_the_node_says_yes(fleet, held_back):
+    """It is the witnesses who decide: the node's own no is held back, and nobody else says one."""
+    start_subtle(fleet, "subtle-held-back")
+    assert fleet.wait_outcome(("complete", *ENDED_BADLY))["outcome"] == "reverted"
+    assert any("ssh-reply-path" in line for line in held_back.said())
+    receipt = receipt_of(fleet, "subtle-held-back")
+    assert "srv712695: reverted, the proof failed: witness office: ssh: no answer" in receipt
+    audit = "\n".join(fleet.audit())
+    assert "srv712429: pass, not counted" in audit
+    assert "office: fail, counted" in audit
+    wait_until(lambda: ssh_from_office(fleet.lab), 10, "SSH from outside")
+
+
+def test_an_outside_witness_is_silent_where_the_node_says_yes(fleet, held_back):
+    """Nobody who counts says anything: silence is never a yes, and the lease runs out."""
+    witness = fleet.lab["office"].unit("oceanid-agent")
+    start_subtle(fleet, "subtle-silent")
+    fleet.wait_state("srv712695", "on trial")
+    witness.kill(signal.SIGSTOP)
+    try:
+        outcome = fleet.wait_outcome(("complete", *ENDED_BADLY))["outcome"]
+    finally:
+        witness.kill(signal.SIGCONT)
+    assert outcome == "reverted"
+    assert any("ssh-reply-path" in line for line in held_back.said())
+    receipt = receipt_of(fleet, "subtle-silent")
+    assert "srv712695: reverted, the proof was missing: no fresh proof of the quorum" in receipt
+    assert "srv712429: pass, not counted" in "\n".join(fleet.audit())
+    wait_until(lambda: ssh_from_office(fleet.lab), 10, "SSH from outside")
 
 
 def test_good_change_goes_one_node_after_the_other(fleet):
