@@ -148,10 +148,16 @@ struct probe_ssh *probe_ssh_open(const char *host, uint16_t port, int timeout_ms
     return NULL;
 }
 
+/* libssh 0.10 and later leave a socket open that came from outside, unless it is told that none did
+ * (which it takes, and calls an error). Open, sshd would wait for a login for two minutes, and its
+ * MaxStartups would keep people out. */
 void probe_ssh_close(struct probe_ssh *ssh)
 {
+    static const socket_t none = SSH_INVALID_SOCKET;
+
     if (ssh == NULL)
         return;
+    ssh_options_set(ssh->session, SSH_OPTIONS_FD, &none);
     ssh_disconnect(ssh->session);
     ssh_free(ssh->session);
     free(ssh);

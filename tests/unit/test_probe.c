@@ -205,6 +205,30 @@ static void connection_is_seen_by_its_subject(void **state)
     stop_server(&server);
 }
 
+/* Where the next descriptor would be: the same before and behind what lets go of its own. */
+static int lowest_free_fd(void)
+{
+    int fd = dup(STDIN_FILENO);
+
+    close(fd);
+    return fd;
+}
+
+static void ssh_that_hangs_up_is_let_go(void **state)
+{
+    struct probe_result result = {.outcome = PROBE_MISSING};
+    struct server server;
+    int free_fd;
+
+    (void)state;
+    free_fd = lowest_free_fd();
+    start_server(&server, "SSH-2.0-OpenSSH_9.2\r\n");
+    assert_null(probe_ssh_open("127.0.0.1", server.port, 2000, &result));
+    assert_int_equal(result.outcome, PROBE_FAILED);
+    stop_server(&server);
+    assert_int_equal(lowest_free_fd(), free_fd);
+}
+
 /* ---- a real sshd ----------------------------------------------------------------------------- */
 
 struct sshd {
@@ -285,14 +309,17 @@ static void sshd_shows_banner_and_host_key(void **state)
     struct sshd sshd = {.directory = "/tmp/oceanid-sshd-XXXXXX"};
     struct probe_result result = {.outcome = PROBE_MISSING};
     struct probe_ssh *ssh;
+    int free_fd, free_fd_after;
     bool runs;
 
     (void)state;
     assert_non_null(mkdtemp(sshd.directory));
     snprintf(sshd.key, sizeof(sshd.key), "%s/key", sshd.directory);
     runs = start_sshd(&sshd);
+    free_fd = lowest_free_fd();
     ssh = runs ? probe_ssh_open("127.0.0.1", sshd.port, 5000, &result) : NULL;
     probe_ssh_close(ssh);
+    free_fd_after = lowest_free_fd();
     if (sshd.pid > 0) {
         kill(sshd.pid, SIGTERM);
         waitpid(sshd.pid, NULL, 0);
@@ -310,6 +337,7 @@ static void sshd_shows_banner_and_host_key(void **state)
     assert_int_equal(result.outcome, PROBE_ANSWERED);
     assert_true(text_starts(result.answer, "SSH-2.0-OpenSSH"));
     assert_true(text_starts(result.host_key, "SHA256:"));
+    assert_int_equal(free_fd_after, free_fd); /* sshd would wait two minutes for a login */
 }
 
 static int start(void **state)
@@ -330,6 +358,7 @@ int main(void)
         cmocka_unit_test(ssh_silence_fails_in_time),
         cmocka_unit_test(name_without_answer_is_unclear),
         cmocka_unit_test(connection_is_seen_by_its_subject),
+        cmocka_unit_test(ssh_that_hangs_up_is_let_go),
         cmocka_unit_test(sshd_shows_banner_and_host_key),
     };
 
