@@ -167,13 +167,25 @@ static bool check_role(const struct api_row *row, const struct http_call *call, 
                    http_role_name(row->role), http_who(call), http_role_name(http_role(call)));
 }
 
+/* Whoever may not is told so, and so is whoever reads the audit. */
+static void refuse_role(struct api *api, struct http_call *call, const struct api_row *row,
+                        const struct err *err)
+{
+    char subject[NAME_SIZE];
+    struct text text = TEXT_IN(subject);
+
+    text_add(&text, "%s %s", row->method, row->path);
+    desk_audit_refusal(api->desk, http_who(call), subject, err->text);
+    api_refuse(call, err);
+}
+
 static void run(struct api *api, struct http_call *call, const struct api_row *row,
                 const char *word)
 {
     struct err err = ERR_INIT;
 
     if (!check_role(row, call, &err))
-        api_refuse(call, &err);
+        refuse_role(api, call, row, &err);
     else if (api->desk->failed)
         api_refuse(call, &api->desk->failure);
     else if (http_is_too_large(call)) {

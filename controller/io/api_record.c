@@ -164,6 +164,7 @@ void api_get_audit(struct api *api, struct http_call *call, const char *word)
         api_refuse(call, &err);
         return;
     }
+    desk_audit_refused_again(api->desk);
     list = audit_page(api->desk, after, limit, &err);
     if (list == NULL)
         api_refuse(call, &err);

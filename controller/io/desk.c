@@ -83,6 +83,26 @@ bool desk_audit(struct desk *desk, const char *who, const char *what, const char
     return desk_begin(desk, STORE_FULL) && add_row(desk, &entry) && desk_commit(desk);
 }
 
+void desk_audit_refused_again(struct desk *desk)
+{
+    struct refusal over;
+
+    while (refusals_take_over(&desk->refusals, clock_now(), &over))
+        desk_audit(desk, over.who, "refused", over.who, "%u times more within a minute: %s",
+                   over.more, over.what);
+}
+
+void desk_audit_refusal(struct desk *desk, const char *who, const char *subject, const char *why)
+{
+    const char *name = who[0] != '\0' ? who : "unknown";
+    char what[REASON_SIZE];
+
+    desk_audit_refused_again(desk);
+    snprintf(what, sizeof(what), "%s: %s", subject, why);
+    if (refusals_take(&desk->refusals, name, what, clock_now()))
+        desk_audit(desk, name, "refused", subject, "%s", why);
+}
+
 /* Every row since the first: one that was altered is found before anything is led. */
 static bool check_audit(struct desk *desk, struct err *err)
 {

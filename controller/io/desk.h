@@ -9,6 +9,7 @@
 #define CONTROLLER_IO_DESK_H
 
 #include "common/io/config.h"
+#include "controller/core/refusals.h"
 #include "controller/io/store.h"
 
 struct desk {
@@ -21,6 +22,7 @@ struct desk {
     struct wire_bytes roster_envelope;
     struct fleet fleet; /* a member for each entry of the roster */
     struct holds holds;
+    struct refusals refusals;
     struct store *store;
     struct audit_row audit; /* the last row; index 0: none */
     bool writing;           /* between desk_begin and desk_commit */
@@ -54,6 +56,12 @@ bool desk_kept(struct desk *desk, bool done, const struct err *err);
 /* Adds a row to the audit: in the open transaction, or in one of its own. */
 bool desk_audit(struct desk *desk, const char *who, const char *what, const char *subject,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Puts a refusal into log and audit, the same one (who, subject, why) once a minute. who "": nobody
+ * known. */
+void desk_audit_refusal(struct desk *desk, const char *who, const char *subject, const char *why);
+/* Says how often those came besides whose minute is over. */
+void desk_audit_refused_again(struct desk *desk);
 
 /* The checks of one node or witness; the caller frees them. */
 struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count);

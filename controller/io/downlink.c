@@ -42,31 +42,9 @@ void downlink_deny(struct link_request *request, const char *reason, bool hello_
     downlink_answer(request, reply);
 }
 
-static bool was_told(struct downlink *downlink, const char *text)
-{
-    mono_t now = clock_now();
-    struct refusal *fresh = &downlink->refusals[downlink->refusals_next % REFUSALS_MAX];
-
-    for (uint32_t i = 0; i < REFUSALS_MAX; i++) {
-        struct refusal *known = &downlink->refusals[i];
-
-        if (text_equal(known->text, text) && now < known->at + REFUSAL_AGAIN_MS)
-            return true;
-    }
-    downlink->refusals_next++;
-    text_copy(fresh->text, sizeof(fresh->text), text);
-    fresh->at = now;
-    return false;
-}
-
 void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason)
 {
-    char text[REASON_SIZE];
-
-    text_copy(text, sizeof(text), reason->text);
-    if (!was_told(downlink, text))
-        desk_audit(downlink->desk, name[0] != '\0' ? name : "unknown", "refused",
-                   name[0] != '\0' ? name : "unknown", "%s", text);
+    desk_audit_refusal(downlink->desk, name, name[0] != '\0' ? name : "unknown", reason->text);
 }
 
 static void answer_nothing(struct link_request *request)
@@ -303,6 +281,7 @@ static void tick(uv_timer_t *timer)
     struct downlink *downlink = timer->data;
     mono_t now = clock_now();
 
+    desk_audit_refused_again(downlink->desk);
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
         if (pipe->parked != NULL && now >= pipe->parked_at + FLEET_HEARTBEAT_MS)
             answer_nothing(take_parked(pipe));

@@ -9,8 +9,6 @@
 enum {
     PIPES_MAX = 1024,
     SILENT_MS = 75000, /* of a bound connection: its polls come at least every 20 s */
-    REFUSALS_MAX = 64,
-    REFUSAL_AGAIN_MS = 60000,
 };
 
 /* One connection. */
@@ -27,12 +25,6 @@ struct pipe {
     struct pipe *next;
 };
 
-/* The same refusal is told once a minute. */
-struct refusal {
-    char text[REASON_SIZE];
-    mono_t at;
-};
-
 struct downlink {
     struct desk *desk;
     struct outbox *outbox;
@@ -46,12 +38,10 @@ struct downlink {
     struct pipe *pipes;
     uint32_t pipes_count;
     uint64_t order_next;
-    uint32_t refusals_next;
-    struct refusal refusals[REFUSALS_MAX];
 };
 
 void downlink_answer(struct link_request *request, const struct session_reply *reply);
-/* Denies, says so in the log and, once a minute, in the audit. */
+/* Says so in log and audit (desk_audit_refusal). */
 void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason);
 void downlink_deny(struct link_request *request, const char *reason, bool hello_again);
 

@@ -567,6 +567,46 @@ static void roles_decide(void **state)
     expect_refusal(send_text("DELETE", "/v1/nodes", ""), 404, "missing", "docs/api.md");
 }
 
+/* The audit's rows whose what is "refused": how many, and whether one has that text. */
+static unsigned count_refused(const char *who, const char *text, bool *ret_said)
+{
+    struct answer answer = get("/v1/audit?limit=1000");
+    const json_t *row;
+    unsigned count = 0;
+    size_t i;
+
+    *ret_said = false;
+    json_array_foreach(json_object_get(answer.json, "entries"), i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "what")), "refused") != 0)
+            continue;
+        count++;
+        *ret_said |= strcmp(json_string_value(json_object_get(row, "who")), who) == 0 &&
+                     strstr(json_string_value(json_object_get(row, "text")), text) != NULL;
+    }
+    answer_done(&answer);
+    return count;
+}
+
+/* Each in the audit, and a flood of one is one row. */
+static void refusals_are_audited(void **state)
+{
+    bool said;
+
+    (void)state;
+    set_role("viewer");
+    for (unsigned i = 0; i < 200; i++)
+        expect_refusal(send_text("POST", "/v1/holds", "{}"), 403, "denied", "needs the role");
+    assert_int_equal(
+        count_refused("root", "POST /v1/holds needs the role operator; root has", &said), 1);
+    assert_true(said);
+    expect_refusal(send_text("POST", "/v1/rollouts", "x"), 403, "denied", "needs the role ci");
+    expect_refusal(call_tls("/v1/nodes", NULL, NULL), 403, "denied", "certificate");
+    assert_int_equal(count_refused("unknown", "a client certificate of the fleet's CA", &said), 3);
+    assert_true(said);
+    set_role("operator");
+}
+
 static void https_asks_for_an_operators_certificate(void **state)
 {
     const struct place_member *agent = &place.members[PLACE_A1];
@@ -616,6 +656,7 @@ int main(void)
         WITH_PLACE(tells_the_audit_in_pages),
         WITH_PLACE(tells_receipts),
         WITH_PLACE(roles_decide),
+        WITH_PLACE(refusals_are_audited),
         WITH_PLACE(https_asks_for_an_operators_certificate),
         WITH_PLACE(https_refuses_what_another_sites_page_asks),
     };
