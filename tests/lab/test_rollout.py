@@ -158,6 +158,7 @@ def test_an_outside_witness_says_no_where_the_node_says_yes(fleet, held_back):
     wait_until(lambda: ssh_from_office(fleet.lab), 10, "SSH from outside")
 
 
+@pytest.mark.tailnet("standin")
 def test_an_outside_witness_is_silent_where_the_node_says_yes(fleet, held_back):
     """Nobody who counts says anything: silence is never a yes, and the lease runs out."""
     witness = fleet.lab["office"].unit("oceanid-agent")

@@ -1,0 +1,201 @@
+"""operator: what oceanidctl tells the shell, exit code by exit code, and certificates renewed in use.
+
+0 done and verified; 1 a no, or it ended reverted; 2 usage or bad input; 3 the controller is not
+reachable; 4 not allowed; 5 done but incomplete.
+"""
+
+import signal
+
+import pytest
+
+from lab import changes
+from lab.fleet import PKI
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.tailnet("standin")
+RULE = "198.18.255.0/24"
+# Harmless on both workers, a stage each.
+TWO_NODES = f"""\
+reason: A rule that nobody uses.
+reference: "#104"
+justification: Nothing is broken; this is a drill.
+targets: [srv712695, calypso]
+waive:
+  needed: a drill
+operations:
+  - rule: {{ priority: 5150, to: {RULE}, lookup: main }}
+"""
+
+
+@pytest.fixture(autouse=True)
+def fresh(fleet):
+    yield
+    fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+    fleet.wait_settled()
+
+
+def code(fleet, *words, **options):
+    return fleet.ctl(*words, check=False, **options).returncode
+
+
+def start_words(fleet, name, text):
+    """The words that start change NAME and watch it, as at a terminal."""
+    return ["rollout", "start", fleet.write_change(name, text), "--approve", name]
+
+
+def read_fleet_again(fleet, text):
+    controller = fleet.controller.unit("oceanid-controller")
+    known = controller.process.output().count("was read again")
+    fleet.write_fleet(text)
+    controller.kill(signal.SIGHUP)
+    wait_until(lambda: controller.process.output().count("was read again") > known, 10,
+               "fleet.yaml to be read again")
+
+
+@pytest.fixture
+def no_pause(fleet):
+    """A fleet whose rollouts go on by themselves from stage to stage."""
+    read_fleet_again(fleet, fleet.text.replace("pause_after: first", "pause_after: none"))
+    yield
+    read_fleet_again(fleet, fleet.text)
+
+
+def has_rule(host):
+    return RULE in host.ip("rule", "show")
+
+
+def test_0_done_and_verified(fleet):
+    done = fleet.ctl(*start_words(fleet, "drill", changes.HARMLESS), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Ended: complete." in done.stdout
+    assert code(fleet, "status") == 0
+    done = fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
+
+
+def test_1_a_gate_says_no(fleet):
+    path = fleet.write_change("incident", changes.INCIDENT)
+    assert code(fleet, "plan", path) == 1
+    assert code(fleet, *start_words(fleet, "incident", changes.INCIDENT)) == 1
+
+
+def test_1_it_ended_reverted(fleet):
+    done = fleet.ctl(*start_words(fleet, "second-gateway", changes.BLACK_HOLE), check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Ended: reverted." in done.stdout
+    assert code(fleet, "rollout", "watch") == 1
+
+
+def test_1_start_waits_because_of_a_no(fleet, no_pause):
+    """A freeze that comes while the first node soaks: `start` ends waiting, and that is a no."""
+    words = start_words(fleet, "frozen", TWO_NODES)
+    start = fleet.operator.popen(["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url,
+                                  *words], name="start")
+    fleet.wait_state("srv712695", "on trial")
+    fleet.ctl("hold", "add", "--node", "calypso", "--reason", "somebody works there")
+    assert start.wait(60) == 1, start.output()
+    assert "Waiting for a person" in start.output()
+    assert not has_rule(fleet.lab["calypso"])
+    assert code(fleet, "rollout", "next") == 1
+    assert not has_rule(fleet.lab["calypso"])
+    hold, = [hold["id"] for hold in fleet.json("hold", "list")["holds"] if hold["kind"] == "freeze"]
+    fleet.ctl("hold", "lift", str(hold), "--reason", "done there")
+    done = fleet.ctl("rollout", "next", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert has_rule(fleet.lab["calypso"])
+
+
+def test_2_usage_and_bad_input(fleet):
+    before = len(fleet.json("rollout", "list")["rollouts"])
+    assert code(fleet, "no-such-command") == 2
+    assert code(fleet, "nodes", "-o", "xml") == 2
+    done = fleet.ctl(*start_words(fleet, "bad", changes.HARMLESS + "targetz: [x]\n"), check=False)
+    assert done.returncode == 2
+    assert "bad.yaml:" in done.stderr and "targetz" in done.stderr
+    assert len(fleet.json("rollout", "list")["rollouts"]) == before
+
+
+def test_3_the_controller_is_not_reachable(fleet):
+    """The rescue lines come from what was kept: how to reach each node without the controller."""
+    controller = fleet.controller.unit("oceanid-controller")
+    controller.stop()
+    try:
+        done = fleet.ctl("status", check=False)
+        assert code(fleet, "rollout", "next") == 3
+    finally:
+        controller.start()
+    assert done.returncode == 3
+    for address in ("203.0.113.10", "100.64.0.3", "198.51.100.10"):
+        assert f"ssh root@{address} oceanid-rollback --yes" in done.stderr, done.stderr
+    assert "hostinger" in done.stderr, done.stderr
+
+
+def test_4_not_allowed(fleet):
+    path = fleet.write_change("misnamed", changes.HARMLESS)
+    assert code(fleet, "rollout", "start", path, "--approve", "another", "--no-watch") == 4
+    done = fleet.ctl("rollout", "start", path, check=False, input="yes\n")
+    assert done.returncode == 4, done.stdout + done.stderr
+    done = fleet.controller.run(["/usr/bin/oceanidctl", "hold", "add", "--reason", "no role"],
+                                user="oceanid-controller", check=False)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "oceanid-controller" in done.stderr and "role" in done.stderr
+    assert any("refused" in line and "POST /v1/holds" in line for line in fleet.audit())
+
+
+def test_5_done_but_incomplete(fleet):
+    lab, node = fleet.lab, fleet.lab["srv712695"]
+    fleet.wait_needed("srv712695")
+    fleet.start("exit-node", changes.ONE_NODE)
+    fleet.wait_state("srv712695", "confirmed")
+    lab.tailnet.freeze(node)
+    try:
+        done = fleet.ctl("emergency-rollback", "--all", "--yes", "--wait", "10s", check=False)
+    finally:
+        lab.tailnet.thaw(node)
+    assert done.returncode == 5, done.stdout + done.stderr
+    wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 30, "the pref to follow")
+
+
+# -- certificates ----------------------------------------------------------------------------------
+
+def renew(fleet, check=True):
+    """Where the controller is, it knows from `pki init`."""
+    return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", PKI, "pki", "renew"], check=check)
+
+
+def certificate(fleet, path):
+    """What `openssl x509` says of one: its end, its serial, its key."""
+    return fleet.operator.run(["openssl", "x509", "-in", path, "-noout", "-enddate", "-serial",
+                               "-pubkey"]).stdout
+
+
+def test_renewed_certificates_serve(fleet):
+    """The keys stay, the certificates are new, and everybody goes on with them."""
+    names = (f"{PKI}/operator.pem", f"{PKI}/controller/cert.pem")
+    before = [certificate(fleet, name) for name in names]
+    done = renew(fleet)
+    assert "730 days" in done.stdout
+    after = [certificate(fleet, name) for name in names]
+    for old, new in zip(before, after):
+        assert old.splitlines()[2:] == new.splitlines()[2:]  # the key
+        assert old.splitlines()[1] != new.splitlines()[1]    # the serial
+    assert code(fleet, "status") == 0  # the operator's new one, the controller's old one
+    fleet.copy(fleet.operator, names[1], fleet.controller, "/var/lib/oceanid/controller/cert.pem")
+    fleet.controller.run(["chown", "oceanid-controller:", "/var/lib/oceanid/controller/cert.pem"])
+    fleet.controller.restart_unit("oceanid-controller")
+    fleet.wait_settled()
+    served = fleet.operator.run(["sh", "-c", f"openssl s_client -connect {fleet.controller.address}"
+                                 ":7431 </dev/null 2>/dev/null | openssl x509 -noout -serial"])
+    assert served.stdout.strip() == after[1].splitlines()[1]
+
+
+def test_renewing_without_the_ca_is_refused(fleet):
+    before = certificate(fleet, f"{PKI}/operator.pem")
+    fleet.operator.run(["mv", f"{PKI}/ca.key", f"{PKI}/away.key"])
+    try:
+        done = renew(fleet, check=False)
+    finally:
+        fleet.operator.run(["mv", f"{PKI}/away.key", f"{PKI}/ca.key"])
+    assert done.returncode == 2 and "ca.key" in done.stderr, done.stderr
+    assert certificate(fleet, f"{PKI}/operator.pem") == before
