@@ -21,14 +21,17 @@
 enum { PERSON_WAITS_MS = 5000 };
 
 static const char usage[] =
-    "usage: oceanid-rollback [--yes | --list | --check | --release | --to N [--yes]] [--config "
-    "FILE]\n"
-    "  (none)     show what would be undone, and ask\n"
-    "  --yes      undo without asking: the open trial, else the newest confirmed change\n"
-    "  --list     the open trial and the confirmed changes, newest first\n"
-    "  --check    whether protected flows and owned items are as confirmed; changes nothing\n"
-    "  --to N     undo down to and including change N of --list; asks, unless --yes is there\n"
-    "  --release  end the trial and stop putting shields back, to work by hand\n"
+    "usage: oceanid-rollback [MODE] [--yes] [--config FILE]\n"
+    "  (none)        show what would be undone, and ask\n"
+    "  --yes         undo without asking: the open trial, else the newest confirmed change\n"
+    "  --list        the open trial and the confirmed changes, newest first\n"
+    "  --check       whether protected flows and owned items are as confirmed; changes nothing\n"
+    "  --to N        undo down to and including change N of --list; asks, unless --yes is there\n"
+    "  --release     end the trial and stop putting shields back, to work by hand\n"
+    "  --order FILE  undo what an operator's signed order names, and nothing else; asks nothing\n"
+    "  --void-tailscale  tailscaled is gone for good: do not wait for it to take its preference\n"
+    "                back; asks\n"
+    "  --accept-clock    this host's clock is right, whatever the journal has seen; asks\n"
     "  --boot, --stop-post, --finish   what the units run\n"
     "exit: 0 done and verified, or nothing to do; 1 differs, or not done; 2 usage; 4 not root;\n"
     "      5 done as far as possible, the rest is tried again\n";
@@ -38,8 +41,7 @@ static const char usage[] =
 bool rollback_choose(const struct ledger *ledger, const struct options *options,
                      struct target *ret_target, struct err *err)
 {
-    memset(ret_target, 0, sizeof(*ret_target));
-    ret_target->is_open = ledger->is_open;
+    *ret_target = (struct target){.is_open = ledger->is_open, .opened = CAUSE_RESCUED};
     if (options->to > ledger->generations_count)
         return err_set(err, ERR_INPUT, "--to %u: accepted are 1 to %u, as --list shows them",
                        options->to, ledger->generations_count);
@@ -56,16 +58,16 @@ bool rollback_choose(const struct ledger *ledger, const struct options *options,
 
 static bool asks(const struct options *options)
 {
-    return options->mode[0] == '\0' || text_equal(options->mode, "--to");
+    return !options->yes && (options->mode[0] == '\0' || text_equal(options->mode, "--to"));
 }
 
-static bool person_agrees(const struct options *options)
+bool rollback_is_agreed(const struct options *options, const char *question)
 {
     char line[16] = "";
 
-    if (!asks(options))
+    if (options->yes)
         return true;
-    printf("Undo this now? Type yes: ");
+    printf("%s Type yes: ", question);
     fflush(stdout);
     if (fgets(line, sizeof(line), stdin) != NULL && text_equal(line, "yes\n"))
         return true;
@@ -77,16 +79,17 @@ static bool person_agrees(const struct options *options)
 
 bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t until)
 {
-    struct guard_event ev = {.kind = ON_RESCUE};
+    struct guard_event ev = {.kind = target->is_ordered ? ON_POP : ON_RESCUE};
 
-    rescue_give_boot(rescue, CAUSE_RESCUED);
+    rescue->void_tailscale = target->is_void;
+    rescue_give_boot(rescue, target->opened);
     if (!rescue_run(rescue, until))
         return false;
     if (!target->has_generation || ledger_find(rescue->ledger, &target->down_to) == NULL)
         return true;
     ev.end.id = target->down_to;
-    ev.end.right = RIGHT_ROOT;
-    ev.end.reason = "root ran oceanid-rollback";
+    ev.end.right = target->is_ordered ? RIGHT_OPERATOR : RIGHT_ROOT;
+    ev.end.reason = target->is_ordered ? target->reason : "root ran oceanid-rollback";
     rescue_give(rescue, &ev);
     return rescue_run(rescue, until);
 }
@@ -112,7 +115,9 @@ static int say_unrecorded(const struct options *options)
 static int say_rest(struct rescue *rescue, const struct options *options)
 {
     printf("Undone as far as possible. What is still open:\n");
-    rescue_say_open(rescue);
+    if (rescue_say_open(rescue))
+        printf("If tailscaled is gone for good (its package removed, not only stopped): "
+               "oceanid-rollback --void-tailscale\n");
     rescue_put_back(rescue, false);
     rescue_close(rescue);
     if (take_leave_finisher(&options->config, options->config_path, options->to))
@@ -131,8 +136,7 @@ static int say_end(struct rescue *rescue, const struct options *options, bool do
     if (!done)
         return say_rest(rescue, options);
     if (rescue->left > 0)
-        printf("%u items had been changed by others since, and were left as they are: see above.\n",
-               rescue->left);
+        printf("Items left as they are, see above: %u.\n", rescue->left);
     rescue_close(rescue);
     if (is_unrecorded)
         return say_unrecorded(options);
@@ -153,9 +157,8 @@ static int undo_target(const struct options *options, const struct target *targe
     return say_end(&rescue, options, rollback_undo(&rescue, target, clock_now() + PERSON_WAITS_MS));
 }
 
-/* Looks without the lock: the guard may be alive. ret_code is set where there is nothing to do. */
-static bool look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
-                 struct err *err)
+bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
+                   struct err *err)
 {
     if (rescue_open(ret_rescue, &options->config, true, err))
         return true;
@@ -169,6 +172,19 @@ static bool look(const struct options *options, struct rescue *ret_rescue, int *
     return false;
 }
 
+int rollback_do(const struct options *options, const struct target *target, struct err *err)
+{
+    int code;
+
+    if (!run_mark_rescue(&options->config, err)) {
+        printf("%s; going on\n", err->text);
+        *err = (struct err)ERR_INIT;
+    }
+    code = undo_target(options, target, err);
+    run_unmark_rescue(&options->config);
+    return code;
+}
+
 static int run_undo(const struct options *options, struct err *err)
 {
     struct rescue rescue;
@@ -177,7 +193,7 @@ static int run_undo(const struct options *options, struct err *err)
     bool chosen;
     int code;
 
-    if (!look(options, &rescue, &code, err))
+    if (!rollback_look(options, &rescue, &code, err))
         return code;
     chosen = rollback_choose(rescue.ledger, options, &target, err);
     count = 0;
@@ -193,15 +209,9 @@ static int run_undo(const struct options *options, struct err *err)
         printf("There is nothing to undo.\n");
         return EXIT_DONE;
     }
-    if (!person_agrees(options))
+    if (asks(options) && !rollback_is_agreed(options, "Undo this now?"))
         return EXIT_DIFFERS;
-    if (!run_mark_rescue(&options->config, err)) {
-        printf("%s; going on\n", err->text);
-        *err = (struct err)ERR_INIT;
-    }
-    code = undo_target(options, &target, err);
-    run_unmark_rescue(&options->config);
-    return code;
+    return rollback_do(options, &target, err);
 }
 
 static int run_release(const struct options *options, struct err *err)
@@ -220,7 +230,7 @@ static int run_list(const struct options *options, struct err *err)
     struct rescue rescue;
     int code;
 
-    if (!look(options, &rescue, &code, err))
+    if (!rollback_look(options, &rescue, &code, err))
         return code;
     show_list(&rescue);
     rescue_close(&rescue);
@@ -232,7 +242,7 @@ static int run_check(const struct options *options, struct err *err)
     struct rescue rescue;
     int code, differs;
 
-    if (!look(options, &rescue, &code, err))
+    if (!rollback_look(options, &rescue, &code, err))
         return code;
     differs = show_check(&rescue, err);
     rescue_close(&rescue);
@@ -246,11 +256,13 @@ static const struct {
     int (*run_fn)(const struct options *options, struct err *err);
 } modes[] = {
     {"", run_undo},
-    {"--yes", run_undo},
     {"--to", run_undo},
     {"--list", run_list},
     {"--check", run_check},
     {"--release", run_release},
+    {"--order", rollback_order},
+    {"--void-tailscale", rollback_void},
+    {"--accept-clock", rollback_clock},
     {"--boot", rollback_boot},
     {"--stop-post", rollback_stop_post},
     {"--finish", rollback_finish},
@@ -266,28 +278,60 @@ static bool take_number(const char *text, uint32_t *ret_number)
     return true;
 }
 
+/* The words that have one behind them, and --yes; false: it is none of these. */
+static bool take_option(struct options *options, char *const *words, int *at)
+{
+    const char *value = words[*at + 1]; /* NULL behind the last */
+
+    if (text_equal(words[*at], "--yes")) {
+        options->yes = true;
+        return true;
+    }
+    if (value == NULL)
+        return false;
+    if (text_equal(words[*at], "--config"))
+        options->config_path = value;
+    else if (text_equal(words[*at], "--order") && options->order_path == NULL)
+        options->order_path = value;
+    else if (!text_equal(words[*at], "--to") || !take_number(value, &options->to))
+        return false;
+    ++*at;
+    return true;
+}
+
+static bool is_any(const char *mode, const char *const *modes_wanted)
+{
+    while (*modes_wanted != NULL && !text_equal(mode, *modes_wanted))
+        modes_wanted++;
+    return *modes_wanted != NULL;
+}
+
+/* --to alone, beside --yes, and what the finishing process is told; an order names its own. */
+static bool fits(const struct options *options)
+{
+    static const char *const with_yes[] = {
+        "", "--to", "--order", "--void-tailscale", "--accept-clock", NULL};
+    static const char *const with_to[] = {"--to", "--finish", NULL};
+
+    return (!options->yes || is_any(options->mode, with_yes)) &&
+           (options->to == 0 || is_any(options->mode, with_to)) &&
+           (options->order_path == NULL || text_equal(options->mode, "--order"));
+}
+
 static bool parse(int argc, char **argv, struct options *options)
 {
-    bool yes = false;
-
     for (int i = 1; i < argc; i++) {
-        if (text_equal(argv[i], "--config") && i + 1 < argc)
-            options->config_path = argv[++i];
-        else if (text_equal(argv[i], "--yes"))
-            yes = true;
-        else if (text_equal(argv[i], "--to") && take_number(argv[i + 1], &options->to))
-            i++;
-        else if (options->mode[0] == '\0')
-            options->mode = argv[i];
-        else
+        if (take_option(options, argv, &i))
+            continue;
+        if (options->mode[0] != '\0')
             return false;
+        options->mode = argv[i];
     }
-    if (yes && options->mode[0] != '\0')
-        return false;
-    if (options->mode[0] == '\0')
-        options->mode = yes ? "--yes" : options->to > 0 ? "--to" : "";
-    return options->to == 0 || yes || text_equal(options->mode, "--to") ||
-           text_equal(options->mode, "--finish");
+    if (options->mode[0] == '\0' && options->order_path != NULL)
+        options->mode = "--order";
+    else if (options->mode[0] == '\0' && options->to > 0)
+        options->mode = "--to";
+    return fits(options);
 }
 
 static int run_mode(const struct options *options, struct err *err)

@@ -17,7 +17,9 @@ enum {
 
 struct options {
     const char *mode; /* "" for none */
+    bool yes;         /* ask nothing */
     uint32_t to;
+    const char *order_path; /* --order */
     const char *config_path;
     struct guard_config config;
 };
@@ -28,6 +30,10 @@ struct target {
     bool is_open;        /* the open trial */
     bool has_generation; /* and down to this one */
     struct generation_id down_to;
+    bool is_ordered;       /* by an operator's order, which named down_to */
+    bool is_void;          /* Tailscale's preference is not waited for: tailscaled is gone */
+    const char *reason;    /* of an order; lent */
+    enum end_cause opened; /* why an open trial ends */
 };
 bool rollback_choose(const struct ledger *ledger, const struct options *options,
                      struct target *ret_target, struct err *err);
@@ -35,9 +41,26 @@ bool rollback_choose(const struct ledger *ledger, const struct options *options,
 /* What is open, then down to the target's generation. False: something waits to be tried again. */
 bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t until);
 
+/* What a person calls is made of these. look: without the lock, the guard may be alive; false:
+ * there is nothing to look at, and ret_code is set. */
+bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
+                   struct err *err);
+/* Types "yes", or said --yes. */
+bool rollback_is_agreed(const struct options *options, const char *question);
+/* Marks the rescue, takes the journal, undoes, says the end; returns the exit code. */
+int rollback_do(const struct options *options, const struct target *target, struct err *err);
+
+/* --order FILE, --void-tailscale, --accept-clock; each returns the exit code. */
+int rollback_order(const struct options *options, struct err *err);
+int rollback_void(const struct options *options, struct err *err);
+int rollback_clock(const struct options *options, struct err *err);
+
 /* What the units run; each returns the exit code. */
 int rollback_boot(const struct options *options, struct err *err);
 int rollback_stop_post(const struct options *options, struct err *err);
 int rollback_finish(const struct options *options, struct err *err);
+
+/* Is anything on trial, being taken back, or without its receipt? */
+bool rollback_is_open(const struct ledger *ledger);
 
 #endif

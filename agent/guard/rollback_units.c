@@ -4,13 +4,16 @@
  */
 #include "agent/guard/rollback.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/guard/io/run.h"
 #include "common/io/clock.h"
 
-enum { STOP_POST_WAITS_MS = 10000, BOOT_LIMIT_S = 10 };
+enum { STOP_POST_WAITS_MS = 10000, BOOT_LIMIT_MS = 9000 };
 
 /* False: somebody else has the journal, and does it. ret_code is set. */
 static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -27,12 +30,11 @@ static bool take_for_unit(const struct options *options, struct rescue *ret_resc
     return false;
 }
 
-static bool is_anything_open(const struct rescue *rescue)
+bool rollback_is_open(const struct ledger *ledger)
 {
-    const struct ledger_generation *top = ledger_top(rescue->ledger);
+    const struct ledger_generation *top = ledger_top(ledger);
 
-    return rescue->ledger->is_open || rescue->ledger->owes ||
-           (top != NULL && top->mark == MARK_POPPING);
+    return ledger->is_open || ledger->owes || (top != NULL && top->mark == MARK_POPPING);
 }
 
 static int leave_to_guard(struct rescue *rescue, bool done)
@@ -47,21 +49,58 @@ static int leave_to_guard(struct rescue *rescue, bool done)
 
 /* Before the network and before tailscaled: what needs either stays for the guard, behind its
  * shields. */
-int rollback_boot(const struct options *options, struct err *err)
+static int boot(const struct options *options, struct err *err)
 {
     struct rescue rescue;
     bool done = true;
     int code;
 
-    alarm(BOOT_LIMIT_S);
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
     rescue_put_back(&rescue, true);
-    if (is_anything_open(&rescue)) {
+    if (rollback_is_open(rescue.ledger)) {
         rescue_give_boot(&rescue, rescue.is_reboot ? CAUSE_REBOOT : CAUSE_GUARD_DIED);
         done = rescue_run(&rescue, 0);
     }
     return leave_to_guard(&rescue, done);
+}
+
+/* A disk that hangs cannot be interrupted, not even by a kill: a child waits for it. */
+static pid_t start_boot(const struct options *options, int *ret_end_fd, struct err *err)
+{
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    pid = fork();
+    if (pid == 0) {
+        int code = boot(options, err);
+
+        if (err->kind != ERR_NONE)
+            fprintf(stderr, "oceanid-rollback: %s\n", err->text);
+        fflush(stdout);
+        _exit(code);
+    }
+    close(ends[1]); /* its other holder's end is the answer */
+    *ret_end_fd = ends[0];
+    return pid;
+}
+
+int rollback_boot(const struct options *options, struct err *err)
+{
+    int end_fd, status = 0;
+    pid_t pid = start_boot(options, &end_fd, err);
+    struct pollfd look = {.fd = end_fd, .events = POLLIN};
+
+    if (pid < 0)
+        return boot(options, err);
+    if (poll(&look, 1, BOOT_LIMIT_MS) > 0 && waitpid(pid, &status, 0) == pid)
+        return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_DIFFERS;
+    printf("ALARM not done in %d s: the boot goes on without waiting, process %d goes on with it, "
+           "and the guard waits for that\n",
+           BOOT_LIMIT_MS / 1000, (int)pid);
+    return EXIT_DONE;
 }
 
 int rollback_stop_post(const struct options *options, struct err *err)
@@ -76,7 +115,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
     }
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
-    if (!is_anything_open(&rescue)) {
+    if (!rollback_is_open(rescue.ledger)) {
         rescue_close(&rescue);
         return EXIT_DONE;
     }

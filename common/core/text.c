@@ -32,6 +32,28 @@ void text_add(struct text *text, const char *format, ...)
         text->len = text->size - 1;
 }
 
+enum { DAY_S = 86400, ERA_DAYS = 146097, ERA_SHIFT_DAYS = 719468 };
+
+/* The Gregorian calendar, its years beginning in March so that leap days come last. */
+void text_add_time(struct text *text, int64_t unix_s)
+{
+    const int64_t first = -62167219200, last = 253402300799; /* years 0 and 9999 */
+    int64_t bound = unix_s < first ? first : unix_s > last ? last : unix_s;
+    int64_t second = (bound % DAY_S + DAY_S) % DAY_S;
+    int64_t days = (bound - second) / DAY_S + ERA_SHIFT_DAYS;
+    int64_t era = (days >= 0 ? days : days - (ERA_DAYS - 1)) / ERA_DAYS;
+    int64_t of_era = days - era * ERA_DAYS;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153;
+    int64_t day = of_year - (153 * month + 2) / 5 + 1;
+
+    month = month < 10 ? month + 3 : month - 9;
+    text_add(text, "%04lld-%02lld-%02lld %02lld:%02lld:%02lld UTC",
+             (long long)(year + era * 400 + (month <= 2)), (long long)month, (long long)day,
+             (long long)(second / 3600), (long long)(second / 60 % 60), (long long)(second % 60));
+}
+
 bool text_copy(char *to, size_t size, const char *from)
 {
     size_t len = strlen(from);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *data; /* borrowed; always ends in NUL */
@@ -18,6 +19,9 @@ struct text {
 void text_init(struct text *text, char *data, size_t size);
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Unix seconds as "2026-08-26 12:00:00 UTC"; a year beyond 0000 to 9999 as that bound. */
+void text_add_time(struct text *text, int64_t unix_s);
 
 /* Copies and always ends in NUL; false if it had to cut. */
 bool text_copy(char *to, size_t size, const char *from);

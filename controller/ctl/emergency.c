@@ -12,7 +12,7 @@
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
-#include "controller/ctl/keys.h"
+#include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
 
 enum { WAIT_DEFAULT_S = 60, POLL_MS = 500 };
@@ -69,55 +69,13 @@ static bool ask_all(struct ctl *ctl, const struct arguments *arguments, json_t *
     return api_send_take(ctl->api, "POST", "/v1/emergency-rollback", body, ret_answer, err);
 }
 
-/* The generation of a change's name or a sequence, newest first, on the node's stack. */
-static bool find_generation(const json_t *node, const char *wanted, struct generation_id *ret_id,
-                            struct err *err)
+static bool order_one(struct ctl *ctl, const struct order_request *request, struct err *err)
 {
-    const json_t *generations = field_array(node, "generations");
-    unsigned long long sequence = 0;
-
-    text_parse_u64(wanted, UINT64_MAX, &sequence);
-    for (size_t i = json_array_size(generations); i > 0; i--) {
-        const json_t *item = json_array_get(generations, i - 1);
-
-        if (!text_equal(field_text(item, "change"), wanted) &&
-            (sequence == 0 || (unsigned long long)field_number(item, "sequence") != sequence))
-            continue;
-        ret_id->attempt.sequence = (uint64_t)field_number(item, "sequence");
-        if (field_hash(item, "body", &ret_id->attempt.body) &&
-            field_nonce(item, "start", &ret_id->start))
-            return true;
-    }
-    return err_set(err, ERR_INPUT,
-                   "--to '%.80s': no such change or sequence stands on %s; `oceanidctl node %s` "
-                   "shows what does",
-                   wanted, field_plain(field_text(node, "name")),
-                   field_plain(field_text(node, "name")));
-}
-
-static bool order_one(struct ctl *ctl, const struct arguments *arguments, const char *name,
-                      const char *to, struct err *err)
-{
-    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     AUTO_ANSWER struct api_answer answer = {0};
-    AUTO_JSON json_t *node = NULL;
-    struct sign_key *key;
-    char path[2 * NAME_SIZE];
 
-    snprintf(path, sizeof(path), "/v1/nodes/%s", name);
-    if (ctl_api(ctl, err) == NULL || !api_get(ctl->api, path, &node, err) ||
-        !find_generation(node, to, &order->down_to, err))
-        return false;
-    order->nodes_count = 1;
-    text_copy(order->nodes[0], NAME_SIZE, name);
-    text_copy(order->reason, sizeof(order->reason), reason_of(arguments));
-    key = keys_load(ctl, "approver.key", err);
-    if (key == NULL)
-        return false;
-    bytes = wire_encode_order(order, key);
-    sign_key_free(key);
-    return api_call(ctl->api, "POST", "/v1/emergency-rollback?signed=1", wire_lend(&bytes), &answer,
+    return order_sign(ctl, request, &bytes, err) &&
+           api_call(ctl->api, "POST", "/v1/emergency-rollback?signed=1", wire_lend(&bytes), &answer,
                     err);
 }
 
@@ -127,7 +85,11 @@ static bool order_each(struct ctl *ctl, const struct arguments *arguments, const
     if (json_array_size(nodes) == 0)
         return err_set(err, ERR_INPUT, "--to needs --node NAME: a signed order names its nodes");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        if (!order_one(ctl, arguments, json_string_value(json_array_get(nodes, i)), to, err))
+        const struct order_request request = {.node = json_string_value(json_array_get(nodes, i)),
+                                              .to = to,
+                                              .reason = reason_of(arguments)};
+
+        if (!order_one(ctl, &request, err))
             return false;
     }
     *ret_answer = json_object();
@@ -183,6 +145,24 @@ static bool read_wait(const struct arguments *arguments, unsigned *ret_wait_s, s
     return err_set(err, ERR_INPUT, "--wait '%.40s': accepted is a duration as 30s or 5m", given);
 }
 
+/* Nothing is sent: signing is consent, so nothing is asked. */
+static enum outcome write_order(struct ctl *ctl, const struct arguments *arguments,
+                                const json_t *nodes, const char *path)
+{
+    const struct order_request request = {.node = json_string_value(json_array_get(nodes, 0)),
+                                          .to = arguments_get(arguments, "--to"),
+                                          .reason = reason_of(arguments)};
+    struct err err = ERR_INIT;
+
+    if (request.to == NULL || json_array_size(nodes) != 1)
+        err_set(&err, ERR_INPUT,
+                "--order FILE needs one --node NAME and --to CHANGE: an order names one generation "
+                "of one node");
+    else if (order_write(ctl, &request, path, &err))
+        return OUTCOME_DONE;
+    return ctl_fail(ctl, &err);
+}
+
 enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *to = arguments_get(arguments, "--to");
@@ -198,6 +178,8 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         err_set(&err, ERR_INPUT, "--node and --all exclude each other");
         return ctl_fail(ctl, &err);
     }
+    if (arguments_get(arguments, "--order") != NULL)
+        return write_order(ctl, arguments, nodes, arguments_get(arguments, "--order"));
     good = confirm(arguments, json_array_size(nodes), &err) &&
            (to != NULL ? order_each(ctl, arguments, nodes, to, &answer, &err)
                        : ask_all(ctl, arguments, nodes, &answer, &err));

@@ -31,8 +31,8 @@ static const char *const next_options[] = {"--no-watch", NULL};
 static const char *const abort_options[] = {"--reason=", "--no-watch", NULL};
 static const char *const hold_options[] = {"--node=", "--reason=", "--for=", NULL};
 static const char *const lift_options[] = {"--reason=", NULL};
-static const char *const emergency_options[] = {"--node=", "--all",     "--to=", "--yes",
-                                                "--wait=", "--reason=", NULL};
+static const char *const emergency_options[] = {
+    "--node=", "--all", "--to=", "--order=", "--yes", "--wait=", "--reason=", NULL};
 static const char *const audit_options[] = {"--after=", "--last=", NULL};
 
 static const struct command commands[] = {
@@ -111,14 +111,18 @@ static const struct command commands[] = {
      "Of a freeze. A quarantine is lifted by a change that names its receipt and why:\n"
      "quarantines: [{receipt: HASH, reason: WHY}]"},
     {"emergency-rollback",
-     "[--node NAME]... | --all  [--to CHANGE|SEQUENCE] [--reason TEXT] [--wait DURATION] [--yes]",
+     "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--reason TEXT]\n"
+     "                          [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
      "Without --node all nodes of the open or last rollout (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. --to takes a node back down to and\n"
      "including that change, which may have completed long ago: it needs --node, and signs an\n"
      "order with approver.key. Waits 60 s for the nodes unless --wait says how long; exit 5\n"
-     "when one is not back by then. Without a controller: ssh root@NODE oceanid-rollback --yes"},
+     "when one is not back by then. Without a controller: ssh root@NODE oceanid-rollback --yes\n"
+     "--order FILE (with one --node) sends nothing: it writes the signed order, which root on the\n"
+     "node gives to oceanid-rollback --order FILE; without a controller by what `status` saw "
+     "last."},
     {"audit show", "[--after N] [--last N]", "what happened, oldest first", 0, 0, audit_options,
      audit_show_run, "A hash chain; the last line is its head."},
 };

@@ -47,6 +47,8 @@ void rescue_remember(const struct ctl *ctl, const json_t *nodes)
         for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++)
             json_object_set_new(entry, kept[k],
                                 json_string(field_text(json_array_get(nodes, i), kept[k])));
+        json_object_set(entry, "generations",
+                        json_object_get(json_array_get(nodes, i), "generations"));
         json_array_append_new(cache, entry);
     }
     text = json_dumps(cache, JSON_INDENT(1));
@@ -85,13 +87,30 @@ static void print_node(const json_t *node)
             field_plain(field_text(node, "console_id")));
 }
 
-void rescue_print(const struct ctl *ctl)
+static json_t *read_cache(const struct ctl *ctl)
 {
-    AUTO_JSON json_t *cache = NULL;
     char path[CTL_PATH_SIZE];
 
-    if (cache_path(ctl, path, sizeof(path)))
-        cache = json_load_file(path, 0, NULL);
+    return cache_path(ctl, path, sizeof(path)) ? json_load_file(path, 0, NULL) : NULL;
+}
+
+json_t *rescue_node(const struct ctl *ctl, const char *name)
+{
+    AUTO_JSON json_t *cache = read_cache(ctl);
+
+    for (size_t i = 0; i < json_array_size(cache); i++) {
+        json_t *node = json_array_get(cache, i);
+
+        if (text_equal(field_text(node, "name"), name))
+            return json_incref(node);
+    }
+    return NULL;
+}
+
+void rescue_print(const struct ctl *ctl)
+{
+    AUTO_JSON json_t *cache = read_cache(ctl);
+
     if (json_array_size(cache) == 0) {
         fprintf(stderr, "No node is remembered here. On any node, as root: oceanid-rollback\n");
         return;

@@ -9,8 +9,12 @@
 
 #include "controller/ctl/ctl.h"
 
-/* Remembers how to reach the nodes of a `GET /v1/nodes`; a disk that refuses is passed over. */
+/* Remembers how to reach the nodes of a `GET /v1/nodes`, and what stands on them; a disk that
+ * refuses is passed over. */
 void rescue_remember(const struct ctl *ctl, const json_t *nodes);
+
+/* What is remembered of a node; NULL: nothing. The caller's. */
+json_t *rescue_node(const struct ctl *ctl, const char *name);
 
 /* To stderr. */
 void rescue_print(const struct ctl *ctl);

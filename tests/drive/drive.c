@@ -4,6 +4,7 @@
  *   drive init KEYS STATE TRUST       makes all keys, the guard's too, and the trust root
  *   drive trial KEYS STATE [options]  one trial; see usage
  *   drive between SOCKET GUARD KEY    stands between an agent and its guard
+ *   drive order KEYS FILE NODE ID [SIGNER]  an operator's order down to a generation
  */
 #include "tests/drive/drive.h"
 
@@ -18,8 +19,9 @@ static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
-    "                   [lifts=RECEIPT,...] [renames=NAME]\n"
+    "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
     "                   [exit-node=STABLE-ID address=ADDRESS]\n"
+    "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
@@ -97,7 +99,7 @@ static bool set_option(struct drive_options *options, const char *word)
     } numbers[] = {
         {"routes=", &options->routes_count}, {"soak=", &options->soak_s},
         {"lease=", &options->lease_s},       {"sequence=", &options->sequence},
-        {"answers=", &options->answers_max},
+        {"answers=", &options->answers_max}, {"named=", &options->named},
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -122,6 +124,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->address = word + strlen("address=");
     else if (text_equal(word, "removes=1"))
         options->removes = true;
+    else if (text_equal(word, "own-failing=1"))
+        options->own_failing = true;
     else if (text_equal(word, "shield=1"))
         options->shield = true;
     else
@@ -154,6 +158,39 @@ static int trial(int argc, char **argv, struct err *err)
     return code;
 }
 
+/* "SEQUENCE:BODY:START", as drive trial prints it of what is prepared. */
+static bool parse_id(const char *text, struct generation_id *ret_id)
+{
+    char *rest;
+    char body[2 * HASH_SIZE + 1];
+
+    ret_id->attempt.sequence = strtoull(text, &rest, 10);
+    if (*rest != ':' || strlen(rest) != 2 + 2 * HASH_SIZE + 2 * NONCE_SIZE)
+        return false;
+    snprintf(body, sizeof(body), "%.*s", 2 * HASH_SIZE, rest + 1);
+    return bytes_parse_hex(body, ret_id->attempt.body.bytes, HASH_SIZE) &&
+           bytes_parse_hex(rest + 2 + 2 * HASH_SIZE, ret_id->start.bytes, NONCE_SIZE);
+}
+
+static bool order(char **argv, const char *signer, struct err *err)
+{
+    static struct order order;
+    struct sign_key *key = load_key(argv[2], signer, err);
+    struct wire_bytes bytes;
+    bool done;
+
+    if (key == NULL || !parse_id(argv[5], &order.down_to))
+        return false;
+    order.nodes_count = 1;
+    text_copy(order.nodes[0], NAME_SIZE, argv[4]);
+    text_copy(order.reason, sizeof(order.reason), "a drill");
+    bytes = wire_encode_order(&order, key);
+    sign_key_free(key);
+    done = file_write(argv[3], bytes.data, bytes.len, 0600, err);
+    wire_bytes_done(&bytes);
+    return done;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
@@ -166,6 +203,8 @@ int main(int argc, char **argv)
         code = trial(argc, argv, &err);
     else if (argc == 5 && text_equal(argv[1], "between"))
         code = drive_between(argv[2], argv[3], argv[4], &err);
+    else if ((argc == 6 || argc == 7) && text_equal(argv[1], "order"))
+        code = order(argv, argc == 7 ? argv[6] : key_names[0], &err) ? 0 : 2;
     else
         fputs(usage, stderr);
     if (err.kind != ERR_NONE)

@@ -29,6 +29,8 @@ struct drive_options {
     bool failing;          /* after answers_max the witnesses say fail instead of nothing */
     bool removes;          /* the routes are taken away instead of put */
     bool shield;           /* they are marked as shields */
+    unsigned named;        /* the change is called drive-N; 0: by its sequence */
+    bool own_failing;      /* after answers_max the node itself says fail, the witnesses pass */
     const char *renames;   /* NULL, or: call the subject so, and pass an approval of another body */
     const char *lifts;     /* receipts of earlier ends that the approval names: HEX,HEX,... */
     const char *exit_node; /* instead of routes: a shield for the replies of address, and then this

@@ -18,6 +18,7 @@
 #include "common/io/packet.h"
 
 static const char *const witness_names[DRIVE_WITNESSES] = {"office", "other"};
+static const char *const own_check = "database";
 
 struct drive {
     const struct drive_keys *keys;
@@ -92,6 +93,21 @@ static const char *subject_of(const struct drive_options *options)
     return options->renames != NULL ? options->renames : "subject";
 }
 
+/* Critical, and of the node itself. */
+static void fill_check(struct manifest_plan *plan)
+{
+    struct check *check = mem_alloc(1, sizeof(*check));
+
+    plan->checks = check;
+    plan->checks_count = 1;
+    text_copy(check->name, sizeof(check->name), own_check);
+    check->kind = CHECK_TCP;
+    check->severity = SEVERITY_CRITICAL;
+    text_copy(check->to, sizeof(check->to), "192.0.2.2");
+    check->port = 5432;
+    check_set_defaults(check);
+}
+
 static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
 {
     bool exits = options->exit_node != NULL && options->address != NULL;
@@ -109,6 +125,8 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
     for (int i = 0; i < DRIVE_WITNESSES; i++)
         text_copy(plan->witnesses[i], sizeof(plan->witnesses[i]), witness_names[i]);
     plan->quorum = DRIVE_WITNESSES;
+    if (options->own_failing)
+        fill_check(plan);
     address_parse("192.0.2.1", &plan->ssh.address);
     plan->ssh.port = 22;
 }
@@ -146,7 +164,8 @@ static void make_manifest(struct drive *drive)
                                 .stages_count = 1,
                                 .plans_count = 1};
 
-    snprintf(manifest.change, sizeof(manifest.change), "drive-%u", options->sequence);
+    snprintf(manifest.change, sizeof(manifest.change), "drive-%u",
+             options->named != 0 ? options->named : options->sequence);
     text_copy(manifest.reason, sizeof(manifest.reason), "a test of the guard alone");
     text_copy(manifest.reference, sizeof(manifest.reference), "test");
     manifest.stages = mem_alloc(1, sizeof(*manifest.stages));
@@ -205,18 +224,19 @@ static bool send_prepare(struct drive *drive, struct err *err)
 static struct wire_bytes make_statement(const struct drive *drive, int witness,
                                         const struct nonce *nonce, enum phase phase)
 {
-    bool failing = drive->options->failing && drive->answered > drive->options->answers_max;
+    bool late = drive->answered > drive->options->answers_max;
+    bool failing = late && (witness < 0 ? drive->options->own_failing : drive->options->failing);
     struct statement statement = {.body = drive->body, .nonce = *nonce, .phase = phase};
     const struct sign_key *key = witness < 0 ? drive->keys->agent : drive->keys->witness[witness];
 
     text_copy(statement.subject, sizeof(statement.subject), "subject");
     text_copy(statement.signer, sizeof(statement.signer),
               witness < 0 ? "subject" : witness_names[witness]);
-    if (witness >= 0) {
+    if (witness >= 0 || drive->options->own_failing) {
         statement.verdicts_count = 1;
-        text_copy(statement.verdicts[0].check, NAME_SIZE, "ssh");
-        verdict_set(&statement.verdicts[0], failing ? VERDICT_FAIL : VERDICT_PASS, "a banner",
-                    failing ? "no answer in 5 s" : "a banner");
+        text_copy(statement.verdicts[0].check, NAME_SIZE, witness < 0 ? own_check : "ssh");
+        verdict_set(&statement.verdicts[0], failing ? VERDICT_FAIL : VERDICT_PASS, "an answer",
+                    failing ? "no answer in 5 s" : "an answer");
     }
     return wire_encode_statement(&statement, key);
 }
@@ -250,7 +270,8 @@ static bool tell_source(struct drive *drive, int witness, const struct nonce *no
 
 static bool answer_nonce(struct drive *drive, const struct guard_report *report, struct err *err)
 {
-    if (++drive->answered > drive->options->answers_max && !drive->options->failing)
+    if (++drive->answered > drive->options->answers_max && !drive->options->failing &&
+        !drive->options->own_failing)
         return true;
     for (int i = -1; i < DRIVE_WITNESSES; i++) {
         struct guard_request request = {.kind = GUARD_STATEMENT};
@@ -279,13 +300,25 @@ static int take_receipt(const struct guard_report *report, struct err *err)
     return receipt.kind == RECEIPT_CONFIRMED ? 0 : 1;
 }
 
+/* With the generation's id, as an order names it. */
+static void say_prepared(const struct generation_id *id)
+{
+    char body[2 * HASH_SIZE + 1], start[2 * NONCE_SIZE + 1], text[200];
+
+    bytes_format_hex(id->attempt.body.bytes, HASH_SIZE, body);
+    bytes_format_hex(id->start.bytes, NONCE_SIZE, start);
+    snprintf(text, sizeof(text), "%llu:%s:%s", (unsigned long long)id->attempt.sequence, body,
+             start);
+    say("prepared", text);
+}
+
 static int take_report(struct drive *drive, const struct guard_report *report, struct err *err)
 {
     bool went_well = true;
 
     switch (report->kind) {
     case REPORT_PREPARED:
-        say("prepared", "");
+        say_prepared(&report->id);
         went_well = answer_prepared(drive, report, err);
         break;
     case REPORT_NONCE:

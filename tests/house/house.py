@@ -168,6 +168,33 @@ def check_root():
             yield f"{name}: name a file by the noun that it owns"
 
 
+CONSOLE_ROWS, CONSOLE_COLUMNS = 25, 80
+# What somebody on a console of a dead host has to see without scrolling.
+FIRST_SCREEN = ("oceanid-rollback ", "--yes", "--list", "--to N", "--check", "--release", "--order",
+                "type yes", "exit 0", "exit 1", "exit 5")
+
+
+def check_console():
+    """The man page of oceanid-rollback: its main use on one screen, every option explained."""
+    if not shutil.which("nroff"):
+        raise Skip("no nroff here; apt install groff-base makes it judged")
+    page = ROOT / "docs/man/oceanid-rollback.8"
+    printed = subprocess.run(["nroff", "-c", "-man", "-Tascii", "-rLL=78n", str(page)],
+                             capture_output=True, text=True, check=True).stdout
+    text = re.sub(r".\x08", "", printed)  # struck twice: bold, underlined
+    lines = re.sub(r"\n{3,}", "\n\n", text.lstrip("\n")).split("\n")
+    screen = lines[:CONSOLE_ROWS - 1]  # the pager's prompt has the last
+    for wanted in FIRST_SCREEN:
+        if not any(wanted in re.sub(r" +", " ", line) + " " for line in screen):
+            yield f"{page}: '{wanted}' is not on the first screen of {CONSOLE_ROWS} lines"
+    for line in lines:
+        if len(line) > CONSOLE_COLUMNS:
+            yield f"{page}: wider than {CONSOLE_COLUMNS} columns: {line}"
+    usage = re.search(r"usage\[\] =(.*?);\n", (ROOT / "agent/guard/rollback.c").read_text(), re.S)[1]
+    for option in sorted(set(re.findall(r"--[a-z-]+", usage)) - set(re.findall(r"--[a-z-]+", text))):
+        yield f"{page}: {option} is in the program's usage and not here"
+
+
 def missing_names(file, names):
     """Those that are no function of the file, nor a quoted word in it (a scenario's name)."""
     text = file.read_text()
@@ -205,6 +232,7 @@ CHECKS = {
     "no-shell": check_no_shell,
     "hardened": check_hardened,
     "root": lambda _build: check_root(),
+    "console": lambda _build: check_console(),
     "safety": lambda _build: check_safety(),
 }
 

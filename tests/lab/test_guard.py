@@ -28,22 +28,6 @@ echo ready
 exec sleep infinity
 """
 
-# A disk that hangs: fdatasync does not return while the file that OCEANID_HANG names is there.
-HANGING_DISK = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <unistd.h>
-int fdatasync(int fd)
-{
-    const char *path = getenv("OCEANID_HANG");
-    while (path != NULL && access(path, F_OK) == 0)
-        poll(NULL, 0, 20);
-    return fsync(fd);
-}
-"""
-
 
 class Node:
     """One guard's surroundings. Processes run in its network and mount namespace."""
@@ -54,6 +38,7 @@ class Node:
         self.boot_file = folder / "boot_id"
         self.guard = None
         self.more_environment = {}
+        self.wrap = []  # in front of the guard's command
         self.children = []
         for name in ("keys", "guard"):
             (folder / name).mkdir()
@@ -74,9 +59,10 @@ class Node:
     def environment(self):
         return dict(os.environ, OCEANID_BOOT_ID_FILE=str(self.boot_file), **self.more_environment)
 
-    def call(self, argv, check=True, answer=None):
+    def call(self, argv, check=True, answer=None, stdin=None):
+        given = {"stdin": stdin} if stdin is not None else {"input": answer}
         done = subprocess.run(self.inside(argv), capture_output=True, text=True, check=False,
-                              timeout=60, env=self.environment(), input=answer)
+                              timeout=60, env=self.environment(), **given)
         if check and done.returncode != 0:
             raise AssertionError(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -102,19 +88,20 @@ class Node:
 
     def start_with_hanging_disk(self):
         """The guard again, on a disk that hang_disk() makes hang."""
-        source, library = self.folder / "hang.c", self.folder / "hang.so"
-        source.write_text(HANGING_DISK)
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
         self.kill()
-        self.more_environment = {"LD_PRELOAD": str(library),
-                                 "OCEANID_HANG": str(self.folder / "hang"),
-                                 "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        self.use_disk_that_may_hang()
         self.start()
         self.more_environment = {}
 
+    def use_disk_that_may_hang(self):
+        """For programs that are started from here on."""
+        self.more_environment = {"LD_PRELOAD": str(BIN / "libhang.so"),
+                                 "OCEANID_HANG": str(self.folder / "hang"),
+                                 "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
     def start(self):
-        self.guard = self.spawn([BIN / "oceanid-guard", "--config", self.folder / "guard.yaml"],
-                                "guard.log")
+        self.guard = self.spawn([*self.wrap, BIN / "oceanid-guard", "--config",
+                                 self.folder / "guard.yaml"], "guard.log")
         wait_until(self.answers, 15, f"the guard to listen: {self.log('guard.log')}")
 
     def answers(self):
@@ -161,9 +148,9 @@ class Node:
         done = self.trial("soak=1", f"sequence={sequence}")
         assert done.returncode == 0, done.stdout + done.stderr + self.log("guard.log")
 
-    def rollback(self, *words, check=True, answer=None):
+    def rollback(self, *words, check=True, answer=None, stdin=None):
         return self.call([BIN / "oceanid-rollback", *words, "--config", self.folder / "guard.yaml"],
-                         check=check, answer=answer)
+                         check=check, answer=answer, stdin=stdin)
 
     def end(self):
         for process in [*self.children, self.holder]:

@@ -65,6 +65,10 @@ class Styx:
     def thaw_tailscaled(self):
         self.host.kill(self.lab.tailnet.daemon(self.host), signal.SIGCONT)
 
+    def remove_tailscaled(self):
+        self.host.kill(self.lab.tailnet.daemon(self.host))
+        self.host.run(["sh", "-c", "rm -rf /run/tailscale/* /var/lib/tailscale/*"])
+
     def has_shield(self):
         return "5140:" in self.host.ip("rule", "show")
 
@@ -108,6 +112,37 @@ def test_everything_dead_one_command(styx):
     wait_until(lambda: not styx.has_shield(), 10, "the shields to go last")
     assert styx.ssh()
     assert "Nothing is changed" in styx.rollback("--list").stdout
+
+
+def test_tailscaled_gone_for_good_is_listed_until_root_declares_it_void(styx):
+    """Its package is removed: nobody will ever take the pref back, and all else waits behind it."""
+    styx.confirm()
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    done = styx.rollback("--yes")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "open: set tailscale exit node to none" in done.stdout
+    assert "oceanid-rollback --void-tailscale" in done.stdout
+    stays(styx.has_shield, 3, "the shields, as long as nobody says so")
+    done = styx.rollback("--void-tailscale", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "root declared it void: tailscaled is gone" in done.stdout
+    assert "left as they are, see above: 1." in done.stdout
+    assert not styx.has_shield()
+    wait_until(styx.ssh, 5, "SSH from outside")
+    assert "Nothing is changed" in styx.rollback("--list").stdout
+
+
+def test_void_is_refused_while_a_tailscaled_is_there(styx):
+    styx.confirm()
+    done = styx.rollback("--void-tailscale", "--yes")
+    assert done.returncode == 1 and "nothing is being taken back" in done.stderr
+    styx.kill_guard_for_good()
+    styx.freeze_tailscaled()
+    assert styx.rollback("--yes").returncode == 5
+    done = styx.rollback("--void-tailscale", "--yes")
+    assert done.returncode == 1 and "systemctl stop tailscaled" in done.stderr
+    assert styx.has_shield()
 
 
 def test_shields_removed_while_the_rest_is_open(styx):

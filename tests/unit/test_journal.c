@@ -618,6 +618,28 @@ static void test_compaction_keeps_what_is_needed(void **state)
     free(before);
 }
 
+/* Root accepted a clock that is behind what a kept generation's records have seen. */
+static void test_compaction_keeps_an_accepted_clock(void **state)
+{
+    struct guard_record ahead = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct guard_record accepted = {.kind = RECORD_FLOOR};
+    struct place *place = *state;
+    struct err err = ERR_INIT;
+
+    open_again(place);
+    confirm(place, 1);
+    ahead.at = 4000000000;
+    append(place, &ahead, NULL);
+    accepted.at = accepted.floor.time_floor = 1767225599;
+    accepted.floor.accepted = true;
+    append(place, &accepted, NULL);
+    if (!journal_compact(place->journal, place->ledger, &err))
+        fail_msg("%s", err.text);
+    open_again(place);
+    assert_int_equal(place->ledger->generations_count, 1);
+    assert_int_equal(place->ledger->time_floor, 1767225599);
+}
+
 /* What an approval has answered stays answered, also when its own trial left nothing else. */
 static void test_compaction_keeps_what_was_answered(void **state)
 {
@@ -720,6 +742,7 @@ int main(void)
         TEST(test_begin_that_could_not_be_read_is_not_written),
         TEST(test_begin_that_was_not_written_is_not_kept),
         TEST(test_compaction_keeps_what_is_needed),
+        TEST(test_compaction_keeps_an_accepted_clock),
         TEST(test_compaction_keeps_what_was_answered),
         TEST(test_compaction_without_room_leaves_the_old_one),
         TEST(test_compaction_whose_rename_is_not_durable_loses_nothing),

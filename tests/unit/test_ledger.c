@@ -371,6 +371,26 @@ static void test_floor_and_needs(void **state)
     assert_false(ledger_needs(ledger, &one));
 }
 
+/* One record under a clock far ahead bars new trials until root says that the clock is right. */
+static void test_accepted_clock_lowers_the_floor(void **state)
+{
+    struct guard_record record = {.kind = RECORD_FLOOR, .at = 4000000000};
+
+    (void)state;
+    ledger_take(ledger, &record);
+    assert_int_equal(ledger->time_floor, 4000000000);
+    record.at = record.floor.time_floor = 1767225599;
+    ledger_take(ledger, &record);
+    assert_int_equal(ledger->time_floor, 4000000000);
+    record.floor.accepted = true;
+    ledger_take(ledger, &record);
+    assert_int_equal(ledger->time_floor, 1767225599);
+    record.at = record.floor.time_floor + 1;
+    record.kind = RECORD_ITEM;
+    ledger_take(ledger, &record);
+    assert_int_equal(ledger->time_floor, 1767225600);
+}
+
 /* What is spent goes first; what still bars stays. */
 static void test_ends_have_room(void **state)
 {
@@ -412,6 +432,7 @@ int main(void)
         WITH(test_at_most_once_in_sequence),
         WITH(test_tombstone_raises_nothing),
         WITH(test_floor_and_needs),
+        WITH(test_accepted_clock_lowers_the_floor),
         WITH(test_ends_have_room),
     };
 

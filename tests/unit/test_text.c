@@ -96,12 +96,43 @@ static void test_durations(void **state)
     }
 }
 
+/* As date(1) of GNU coreutils prints them: date -u -d @N '+%Y-%m-%d %H:%M:%S'. */
+static void test_times(void **state)
+{
+    static const struct {
+        int64_t unix_s;
+        const char *shown;
+    } rows[] = {
+        {0, "1970-01-01 00:00:00 UTC"},
+        {-1, "1969-12-31 23:59:59 UTC"},
+        {951782399, "2000-02-28 23:59:59 UTC"},
+        {951782400, "2000-02-29 00:00:00 UTC"},
+        {951868800, "2000-03-01 00:00:00 UTC"},
+        {1767225599, "2025-12-31 23:59:59 UTC"},
+        {4107542399, "2100-02-28 23:59:59 UTC"},
+        {4107542400, "2100-03-01 00:00:00 UTC"},
+        {253402300799, "9999-12-31 23:59:59 UTC"},
+        {INT64_MAX, "9999-12-31 23:59:59 UTC"},
+        {INT64_MIN, "0000-01-01 00:00:00 UTC"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char line[32];
+        struct text text = TEXT_IN(line);
+
+        text_add_time(&text, rows[i].unix_s);
+        assert_string_equal(line, rows[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_shortened),
         cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void fill_record(struct guard_record *record, enum record_kind kind)
     record->kind = kind;
     record->at = 1760000001;
     if (kind == RECORD_FLOOR)
-        record->floor = (struct record_floor){1760000002, UINT64_MAX, 88};
+        record->floor = (struct record_floor){1760000002, UINT64_MAX, 88, true};
     else
         fill_id(&record->id, 2);
     if (kind == RECORD_BEGIN)

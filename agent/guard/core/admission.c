@@ -52,6 +52,20 @@ static bool check_mine(const struct trial *trial, const struct guard_prepare *pr
     return true;
 }
 
+static bool refuse_clock(int64_t floor, int64_t unix_now, struct err *err)
+{
+    char seen[32], says[32];
+    struct text text = TEXT_IN(seen);
+
+    text_add_time(&text, floor);
+    text = TEXT_IN(says);
+    text_add_time(&text, unix_now);
+    return err_set(err, ERR_DENIED,
+                   "this node's clock says %s, its journal has seen %s: no new trial before that. "
+                   "If the clock is right now, as root there: oceanid-rollback --accept-clock",
+                   says, seen);
+}
+
 /* The only place where wall-clock time decides; below the floor it is known to be wrong. */
 static bool check_time(const struct trial *trial, const struct guard_event *ev, struct err *err)
 {
@@ -60,12 +74,8 @@ static bool check_time(const struct trial *trial, const struct guard_event *ev, 
     if (ev->unix_now > not_after)
         return err_set(err, ERR_DENIED, "the approval expired %lld s ago",
                        (long long)(ev->unix_now - not_after));
-    if (ev->unix_now < trial->ledger->time_floor)
-        return err_set(err, ERR_DENIED,
-                       "this node's clock is %lld s behind what its journal has seen: no new trial "
-                       "until it is right",
-                       (long long)(trial->ledger->time_floor - ev->unix_now));
-    return true;
+    return ev->unix_now >= trial->ledger->time_floor ||
+           refuse_clock(trial->ledger->time_floor, ev->unix_now, err);
 }
 
 bool admission_check_prepare(const struct trial *trial, const struct guard_event *ev,

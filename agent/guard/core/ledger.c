@@ -413,7 +413,7 @@ static void take_floor(struct ledger *ledger, const struct guard_record *record)
         ledger->sequence = record->floor.sequence;
     if (record->floor.receipt_index > ledger->receipt_index)
         ledger->receipt_index = record->floor.receipt_index;
-    if (record->floor.time_floor > ledger->time_floor)
+    if (record->floor.accepted || record->floor.time_floor > ledger->time_floor)
         ledger->time_floor = record->floor.time_floor;
 }
 

@@ -11,7 +11,7 @@
 #include "common/change/proof.h"
 
 enum record_kind {
-    RECORD_FLOOR,   /* first of a compacted journal */
+    RECORD_FLOOR,   /* first of a compacted journal; or root accepted the clock */
     RECORD_BEGIN,   /* a start was accepted: undo and deadline are in it */
     RECORD_INTENT,  /* operation is about to be applied */
     RECORD_RESULT,  /* operation was applied, or not */
@@ -58,6 +58,7 @@ struct record_floor {
     int64_t time_floor;
     uint64_t sequence;
     uint64_t receipt_index;
+    bool accepted; /* root said that the clock is right: time_floor may be lower than before */
 };
 
 /* receipt_hash is filled by whoever signs, before the record comes back as durable. */

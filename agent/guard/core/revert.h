@@ -18,7 +18,7 @@ enum revert_outcome {
     REVERT_WAITING,
     REVERT_RUNNING,
     REVERT_DONE,
-    REVERT_LEFT,  /* changed by others meanwhile: left as it is, and said */
+    REVERT_LEFT,  /* changed by others meanwhile, or void: left as it is, and said */
     REVERT_RETRY, /* failed, or not answered: tried again later */
     REVERT_OUTCOME_COUNT,
 };

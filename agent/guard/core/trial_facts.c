@@ -129,7 +129,7 @@ static void take_undone(struct move *move)
     }
     record_item(move, ev->undone.outcome == REVERT_DONE);
     if (ev->undone.outcome == REVERT_LEFT)
-        trial_alarm(move, "changed by others meanwhile, and left so", trial_word(ev->undone.why));
+        trial_alarm(move, "it is left as it is", trial_word(ev->undone.why));
     if (!revert_is_held_up(revert))
         trial->held_up[0] = '\0';
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/guard/io/guard.h"
+#include "agent/guard/io/trust_root.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/log.h"
@@ -63,7 +64,7 @@ static void step_prepare(struct guard *guard, const struct approval *approval,
 static bool read_trust_if_closed(const struct guard *guard, struct trust *ret_trust,
                                  struct err *err)
 {
-    return trial_is_open(guard->trial) || admit_read_trust(guard, ret_trust, err);
+    return trial_is_open(guard->trial) || trust_root_read(guard->config.trust, ret_trust, err);
 }
 
 /* Replays, order and what bars an approval are judged by what the journal says. */
@@ -205,41 +206,13 @@ static bool admit_end(struct guard *guard, const struct guard_request *request,
     return true;
 }
 
-static bool names_me(const struct guard *guard, const struct order *order)
-{
-    for (uint32_t i = 0; i < order->nodes_count; i++) {
-        if (text_equal(order->nodes[i], guard->trial->node))
-            return true;
-    }
-    return false;
-}
-
-static bool check_order(const struct guard *guard, const struct order *order, struct bytes envelope,
-                        struct err *err)
-{
-    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
-    const struct trust_key *key;
-
-    if (!admit_read_trust(guard, trust, err))
-        return false;
-    key = trust_find(trust, &order->signature.key);
-    if (key == NULL || (key->roles & TRUST_OPERATOR) == 0)
-        return err_set(
-            err, ERR_DENIED,
-            "the order is signed by a key that the trust root does not have as operator");
-    if (!wire_verify(envelope, SIGN_ORDER, &key->key, err))
-        return false;
-    return names_me(guard, order) ||
-           err_set(err, ERR_DENIED, "the order does not name this node, %s", guard->trial->node);
-}
-
 static bool admit_order(struct guard *guard, const struct guard_request *request, struct err *err)
 {
     AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
     struct guard_event ev = {.kind = ON_POP};
 
-    if (!wire_decode_order(wire_lend(&request->envelope), order, err) ||
-        !check_order(guard, order, wire_lend(&request->envelope), err))
+    if (!trust_root_check_order(guard->config.trust, wire_lend(&request->envelope),
+                                guard->trial->node, order, err))
         return false;
     ev.end.id = order->down_to;
     ev.end.right = RIGHT_OPERATOR;

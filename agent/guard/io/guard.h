@@ -87,7 +87,7 @@ void carry_greet(struct guard *guard, unsigned client);
 /* Lines of what is not undone yet, owned by the report. */
 void carry_fill_open(struct guard *guard, struct guard_report *report);
 
-/* ---- admit.c, admit_trust.c
+/* ---- admit.c, admit_name.c
  * ----------------------------------------------------------------------------------
  */
 
@@ -97,8 +97,6 @@ void admit_packet(struct guard *guard, const struct client *client, struct bytes
  * target: any other guard of the roster writes a tombstone for whoever asks it to. */
 bool admit_is_fellow(const struct manifest *manifest, struct bytes envelope,
                      struct receipt *ret_fellow);
-/* Read anew each time: root may install or change it while the guard runs. None: keys_count 0. */
-bool admit_read_trust(const struct guard *guard, struct trust *ret_trust, struct err *err);
 /* A manifest that approvers signed and that has this very key calls it by its name. */
 void admit_learn_name(struct guard *guard, const struct manifest *manifest);
 /* The name that this node signs under, as far as it is known by now. */

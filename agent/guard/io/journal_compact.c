@@ -25,6 +25,7 @@ struct compaction {
     uint8_t *content;
     size_t len, capacity;
     bool has_sequence; /* a record of the highest sequence stays */
+    int64_t latest;    /* when the latest of the kept records was written */
 };
 
 static bool lifts_an_end(const struct ledger *ledger, const struct record_begin *begin)
@@ -126,6 +127,18 @@ static void put_floor(struct compaction *compaction)
     put(compaction, &record, compaction->boot_id, NULL);
 }
 
+/* Root accepted a clock that is behind what kept records have seen: said again behind them. */
+static void put_accepted(struct compaction *compaction)
+{
+    const struct ledger *ledger = compaction->ledger;
+    struct guard_record record = {.kind = RECORD_FLOOR, .at = ledger->time_floor};
+
+    record.floor.time_floor = ledger->time_floor;
+    record.floor.accepted = true;
+    if (compaction->latest > ledger->time_floor)
+        put(compaction, &record, compaction->boot_id, NULL);
+}
+
 static bool take_second(void *context, struct bytes payload, bool behind_damage)
 {
     struct compaction *compaction = context;
@@ -142,8 +155,11 @@ static bool take_second(void *context, struct bytes payload, bool behind_damage)
     }
     extra.envelope = wire_lend(&entry.envelope);
     compaction->number = entry.number;
-    if (is_kept(compaction, &entry))
+    if (is_kept(compaction, &entry)) {
         put(compaction, &entry.record, entry.boot_id, &extra);
+        if (entry.record.at > compaction->latest)
+            compaction->latest = entry.record.at;
+    }
     journal_entry_done(&entry);
     return true;
 }
@@ -231,6 +247,7 @@ static bool compact(struct journal *journal, struct compaction *compaction, stru
     put_floor(compaction);
     if (!read_whole(&journal->file, take_second, compaction, err))
         return false;
+    put_accepted(compaction);
     if (!says_the_same(compaction))
         return err_set(err, ERR_CONFLICT,
                        "the compacted journal would not say the same: the old one stays");
@@ -270,22 +287,23 @@ static void page_add(struct page *page, const char *line)
     page->data[page->len] = '\0';
 }
 
+/* Of the open trial all that it is to do: this is written when it begins. */
 static void page_add_generation(struct page *page, struct journal *journal,
-                                const struct ledger_generation *from, const char *what)
+                                const struct ledger_generation *from, bool is_open)
 {
     struct journal_generation *kept = journal_find(journal, &from->id);
     char line[2048];
     struct text text = TEXT_IN(line);
 
-    text_add(&text, "# %s %s, sequence %llu", what, from->begin.change,
-             (unsigned long long)from->id.attempt.sequence);
+    text_add(&text, "# %s %s, sequence %llu", is_open ? "open trial" : "confirmed",
+             from->begin.change, (unsigned long long)from->id.attempt.sequence);
     page_add(page, line);
     if (kept == NULL)
         page_add(page, "# its undo is not in the journal");
     for (uint32_t i = kept != NULL ? kept->items_count : 0; i-- > 0;) {
         const struct undo_item *item = &kept->items[i];
 
-        if (item->operation >= OPERATIONS_MAX || !from->touched[item->operation])
+        if (item->operation >= OPERATIONS_MAX || (!is_open && !from->touched[item->operation]))
             continue;
         text = TEXT_IN(line);
         undo_render_batch(item, &text);
@@ -299,10 +317,11 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
 
     page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
     page_add(&page, "# oceanid-rollback does it, and verifies. Without it: ip -force -batch THIS");
+    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand.");
     if (ledger->is_open)
-        page_add_generation(&page, journal, &ledger->open, "open trial");
+        page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)
-        page_add_generation(&page, journal, &ledger->generations[i], "confirmed");
+        page_add_generation(&page, journal, &ledger->generations[i], false);
     if (!ledger->is_open && ledger->generations_count == 0)
         page_add(&page, "# nothing is changed");
     return page.data;

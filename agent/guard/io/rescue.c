@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/node.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/seal.h"
@@ -16,6 +17,7 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
+#include "common/io/localapi.h"
 
 enum { DUE_MAX = 1000 };
 
@@ -104,6 +106,16 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
     return owned.count;
 }
 
+/* Nobody listens there; one that hangs is not missing. */
+bool rescue_misses_tailscaled(const struct rescue *rescue)
+{
+    struct tailscale tailscale;
+
+    localapi_read(rescue->config.tailscale_socket, APPLY_LOCALAPI_MS, &tailscale);
+    free(tailscale.peers);
+    return tailscale.presence == TAILSCALE_ABSENT;
+}
+
 /* ---- effects -------------------------------------------------------------------------------- */
 
 static struct answer *add_answer(struct rescue *rescue, enum guard_event_kind kind)
@@ -185,6 +197,12 @@ static void say_undone(struct rescue *rescue, const struct work *work, const cha
     }
 }
 
+static bool is_void(const struct rescue *rescue, const struct work *work)
+{
+    return rescue->void_tailscale && work->items_count > 0 &&
+           work->items[0].change.kind == OPERATION_TAILSCALE;
+}
+
 static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct journal_generation *kept = journal_find(rescue->journal, &effect->id);
@@ -197,7 +215,12 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
         undo_render(&work->items[0], &text);
     else
         text_add(&text, "operation %u", effect->operation + 1);
-    work_do(&rescue->apply, work);
+    if (is_void(rescue, work)) {
+        work->outcome = REVERT_LEFT;
+        text_copy(work->why, sizeof(work->why), "root declared it void: tailscaled is gone");
+    } else {
+        work_do(&rescue->apply, work);
+    }
     say_undone(rescue, work, line);
     rescue->left += work->outcome == REVERT_LEFT;
     text_copy(answer->why, sizeof(answer->why), work->why);
@@ -218,6 +241,8 @@ static void fill_verify(struct rescue *rescue, struct work *work)
         return;
     work_fill_items(work, kept);
     work_keep_touched(work, &rescue->trial->revert);
+    if (rescue->void_tailscale)
+        work_drop_kind(work, OPERATION_TAILSCALE);
     if (!owned_read_plan(kept, rescue->trial->node, &manifest, &plan, &err)) {
         printf("  protected flows are not verified: %s\n", err.text);
         return;
@@ -387,10 +412,11 @@ bool rescue_run(struct rescue *rescue, mono_t until)
     return rescue_is_done(rescue);
 }
 
-void rescue_say_open(struct rescue *rescue)
+bool rescue_say_open(struct rescue *rescue)
 {
     const struct trial *trial = rescue->trial;
     struct journal_generation *kept = journal_find(rescue->journal, &trial->id);
+    bool waits_for_tailscaled = false;
 
     for (uint32_t i = trial->revert.steps_count; kept != NULL && i-- > 0;) {
         const struct revert_step *at = &trial->revert.steps[i];
@@ -404,7 +430,9 @@ void rescue_say_open(struct rescue *rescue)
         undo_render(item, &text);
         printf("  open: %s%s\n", line,
                at->outcome == REVERT_WAITING ? " (kept until what is above it is undone)" : "");
+        waits_for_tailscaled |= item->change.kind == OPERATION_TAILSCALE;
     }
     if (trial->state == TRIAL_VERIFYING)
         printf("  open: all is undone, and not verified yet\n");
+    return waits_for_tailscaled && rescue_misses_tailscaled(rescue);
 }

@@ -30,8 +30,9 @@ struct rescue {
     char not_yet[OPERATIONS_MAX + 1][NOT_YET_SIZE]; /* said of each; the last: of verifying */
     unsigned left;                                  /* items that others had changed meanwhile */
     bool is_reboot;
-    bool from_memory;   /* the journal could not be written, and that was said */
-    bool is_unrecorded; /* an end is in the kernel and not in the journal */
+    bool void_tailscale; /* its preference is left as it is: root says that tailscaled is gone */
+    bool from_memory;    /* the journal could not be written, and that was said */
+    bool is_unrecorded;  /* an end is in the kernel and not in the journal */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -54,7 +55,10 @@ void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
 bool rescue_run(struct rescue *rescue, mono_t until);
 bool rescue_is_done(const struct rescue *rescue);
 
-/* What is not undone yet, a line each to stdout. */
-void rescue_say_open(struct rescue *rescue);
+bool rescue_misses_tailscaled(const struct rescue *rescue);
+
+/* What is not undone yet, a line each to stdout. True if a tailscaled that is not there holds up
+ * some of it. */
+bool rescue_say_open(struct rescue *rescue);
 
 #endif

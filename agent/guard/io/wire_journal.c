@@ -87,6 +87,7 @@ static Oceanid__Floor *put_floor(struct arena *arena, const struct record_floor 
     Oceanid__Floor *to = wire_new(arena, Oceanid__Floor, oceanid__floor__init);
 
     to->time_floor = from->time_floor;
+    to->accepted = from->accepted;
     to->sequence = from->sequence;
     to->receipt_index = from->receipt_index;
     return to;
@@ -278,7 +279,8 @@ static bool take_begin(struct journal_entry *to, const Oceanid__Begin *from, str
 static bool take_floor(struct guard_record *to, const Oceanid__Floor *from)
 {
     to->kind = RECORD_FLOOR;
-    to->floor = (struct record_floor){from->time_floor, from->sequence, from->receipt_index};
+    to->floor = (struct record_floor){from->time_floor, from->sequence, from->receipt_index,
+                                      from->accepted != 0};
     return true;
 }
 

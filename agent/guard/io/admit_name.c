@@ -1,26 +1,10 @@
 /*
- * admit_trust: whom this node believes, and under which name it signs.
+ * admit_name: under which name this node signs.
  */
-#include <string.h>
-
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/node.h"
-#include "common/core/mem.h"
 #include "common/core/text.h"
-#include "common/io/file.h"
 #include "common/io/log.h"
-
-/* Read anew each time: root may install or change it while the guard runs. None: keys_count 0. */
-bool admit_read_trust(const struct guard *guard, struct trust *ret_trust, struct err *err)
-{
-    AUTO_FREE uint8_t *text = NULL;
-    size_t len;
-
-    memset(ret_trust, 0, sizeof(*ret_trust));
-    if (!file_read(guard->config.trust, YAML_SIZE_MAX, &text, &len, err))
-        return err->kind == ERR_MISSING;
-    return config_parse_trust(guard->config.trust, (struct bytes){text, len}, ret_trust, err);
-}
 
 /* The machine never looks at its name by itself, and while something is open it stays. */
 void admit_refresh_name(struct guard *guard)

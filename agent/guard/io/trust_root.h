@@ -1,0 +1,20 @@
+/*
+ * trust_root: whom root of this node believes (trust.yaml), and whether an order is theirs.
+ *
+ * The guard asks it, and a rescue that was handed an order as a file.
+ */
+#ifndef AGENT_GUARD_IO_TRUST_ROOT_H
+#define AGENT_GUARD_IO_TRUST_ROOT_H
+
+#include "common/change/proof.h"
+#include "common/change/roster.h"
+
+/* Read anew each time: root may install or change it at any time. No file: keys_count 0. */
+bool trust_root_read(const char *path, struct trust *ret_trust, struct err *err);
+
+/* Decodes the order; true if a key with the role operator signed it well and it names node. Nothing
+ * makes it stale: which generation stands is the machine's to say (docs/protocol.md rule 17). */
+bool trust_root_check_order(const char *path, struct bytes envelope, const char *node,
+                            struct order *ret_order, struct err *err);
+
+#endif

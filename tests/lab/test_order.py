@@ -1,0 +1,131 @@
+"""order: an operator's signed order as a file, to oceanid-rollback --order; no agent, no controller.
+
+It names one generation by its attempt and the nonce of its start: it never takes another.
+"""
+
+import re
+
+from lab.wait import stays, wait_until
+from test_guard import BIN, node  # noqa: F401 (a fixture)
+
+PREPARED = re.compile(r" prepared (\d+:[0-9a-f]+:[0-9a-f]+)$", re.M)
+
+
+def prepared(said):
+    """The id of the generation that drive was offered, the last one."""
+    return PREPARED.findall(said)[-1]
+
+
+def confirm(node, sequence, *options):
+    """Also when earlier ends have to be named first; returns the generation's id."""
+    lifts = []
+    while True:
+        done = node.trial("soak=1", f"sequence={sequence}", f"lifts={','.join(lifts)}", *options)
+        missing = re.search(r"does not contain its receipt ([0-9a-f]{64})", done.stdout)
+        if not missing:
+            break
+        lifts.append(missing[1])
+    assert done.returncode == 0, done.stdout + done.stderr + node.log("guard.log")
+    return prepared(done.stdout)
+
+
+def order(node, generation, name="subject", signer="approver.key"):
+    """Signs an order; returns its path."""
+    path = node.folder / f"order-{generation[:2].strip(':')}-{name}-{signer}"
+    node.call([BIN / "drive", "order", node.folder / "keys", path, name, generation, signer])
+    return path
+
+
+def assert_untouched(node, done):
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert node.has_route()
+    assert node.guard.poll() is None, "nobody had to stop for an order that is not carried out"
+
+
+def test_order_takes_back_what_it_names_and_is_harmless_afterwards(node):
+    (node.state / "name").write_text("subject\n")  # as it joined; nothing is left to know it by
+    generation = confirm(node, 1, "shield=1")
+    path = order(node, generation)
+    done = node.rollback("--order", path)
+    assert "a drill" in done.stdout and "Done and verified" in done.stdout
+    assert "popped (rolled back by order)" in done.stdout
+    assert not node.has_route()
+    assert node.guard.wait(5) == 0
+    again = node.rollback("--order", path)
+    assert "does not stand any more" in again.stdout and "popped" in again.stdout
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the shield that was ordered back")
+
+
+def test_order_goes_down_through_all_that_stands_above(node):
+    lowest = confirm(node, 1)
+    confirm(node, 2, "routes=2")
+    node.open_trial("sequence=3", "routes=3")
+    wait_until(lambda: "198.18.0.2" in node.ip("route"), 10, "the open trial to be on")
+    done = node.rollback("--order", order(node, lowest))
+    assert done.stdout.index("drive-3") < done.stdout.index("drive-2") < done.stdout.index("drive-1")
+    assert not node.has_route()
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_order_of_the_open_trial_leaves_what_stands(node):
+    confirm(node, 1)
+    node.open_trial("sequence=2", "routes=2")
+    wait_until(lambda: "198.18.0.1" in node.ip("route"), 10, "the open trial to be on")
+    generation = prepared(node.log("drive.log"))
+    node.rollback("--order", order(node, generation))
+    assert "198.18.0.1" not in node.ip("route")
+    assert node.has_route()
+    assert "drive-1" in node.rollback("--list").stdout
+
+
+def test_old_order_takes_no_later_generation_of_the_same_body(node):
+    first = confirm(node, 1, "named=7")
+    path = order(node, first)
+    node.rollback("--order", path)
+    node.start()
+    second = confirm(node, 2, "named=7")
+    assert first.split(":")[1] == second.split(":")[1], "the same body"
+    done = node.rollback("--order", path)
+    assert "does not stand any more" in done.stdout
+    assert node.has_route() and node.guard.poll() is None
+
+
+def test_order_with_another_start_is_no_order_of_this_generation(node):
+    generation = confirm(node, 1)
+    other = generation[:-1] + ("0" if generation[-1] != "0" else "1")
+    done = node.rollback("--order", order(node, other), check=False)
+    assert "No such generation stands here" in done.stdout
+    assert_untouched(node, done)
+
+
+def test_orders_of_strangers_and_for_others_are_refused(node):
+    generation = confirm(node, 1)
+    done = node.rollback("--order", order(node, generation, signer="office.key"), check=False)
+    assert "does not have as operator" in done.stderr
+    assert_untouched(node, done)
+    done = node.rollback("--order", order(node, generation, name="calypso"), check=False)
+    assert "does not name this node, subject" in done.stderr
+    assert_untouched(node, done)
+
+
+def test_altered_or_missing_order_is_refused(node):
+    path = order(node, confirm(node, 1))
+    altered = bytearray(path.read_bytes())
+    altered[-1] ^= 1
+    path.write_bytes(altered)
+    assert_untouched(node, node.rollback("--order", path, check=False))
+    path.write_bytes(b"")
+    assert_untouched(node, node.rollback("--order", path, check=False))
+    path.unlink()
+    assert_untouched(node, node.rollback("--order", path, check=False))
+
+
+def test_order_by_a_pipe_with_nobody_at_home(node):
+    """As over somebody's ssh, its standard input being the order; the guard is dead."""
+    path = order(node, confirm(node, 1))
+    node.kill()
+    with open(path, "rb") as pipe:
+        done = node.rollback("--order", "/dev/stdin", stdin=pipe)
+    assert "Done and verified" in done.stdout
+    assert not node.has_route()

@@ -1,0 +1,133 @@
+"""worst: rescue and boot on the worst of days: nothing to write to, nobody who answers.
+
+A node of namespaces, as in test_guard. Where systemd matters: tests/booted/test_rescue.py.
+"""
+
+import socket
+import time
+
+import pytest
+
+from lab.wait import wait_until
+from test_guard import BIN, node  # noqa: F401 (a fixture)
+
+BOOT_LIMIT_S = 10
+
+
+def state_of(node):
+    """Everything that these changes could touch, as ip prints it."""
+    return "".join(node.ip(*words) for words in (
+        ("-4", "-d", "route", "show", "table", "all"),
+        ("-6", "-d", "route", "show", "proto", "153"),
+        ("rule",), ("-6", "rule")))
+
+
+def open_second_trial(node):
+    node.spawn(node.trial_argv("sequence=2", "soak=60", "lease=20", "routes=3"), "drive.log")
+    wait_until(lambda: "198.18.0.2" in node.ip("route"), 15, "the routes of the second trial")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the second trial to soak")
+
+
+def test_undo_text_given_to_ip_batch_is_the_undo(node):
+    """Open trial and confirmed change, newest first; the file lies beside the journal."""
+    node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
+    before = state_of(node)
+    done = node.trial("soak=1", "sequence=1", "removes=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    open_second_trial(node)
+    node.kill()
+    assert state_of(node) != before
+    node.ip("-batch", node.state / "undo.txt")
+    assert state_of(node) == before
+
+
+def test_journal_on_a_read_only_disk(node):
+    node.confirm()
+    node.kill()
+    node.call(["mount", "--bind", node.state, node.state])
+    node.call(["mount", "-o", "remount,ro,bind", node.state])
+    done = node.rollback("--yes", check=False)
+    assert not node.has_route(), done.stdout + done.stderr
+    assert done.returncode == 5 and "cannot be written" in done.stdout
+    assert (node.folder / "released").exists()
+    node.call(["umount", node.state])
+    assert "Done and verified" in node.rollback("--yes").stdout
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_torn_last_record(node):
+    """Power went while a record was written: half of one stands at the journal's end."""
+    node.confirm()
+    open_second_trial(node)
+    node.kill()
+    journal = node.state / "journal"
+    with open(journal, "ab") as end:
+        end.write(journal.read_bytes()[:20])
+    assert "drive-2" in node.rollback("--list").stdout
+    done = node.rollback("--yes")
+    assert "Done and verified" in done.stdout and "torn" in done.stdout
+    assert "198.18.0.1" not in node.ip("route") and node.has_route()
+    assert "drive-1" in node.rollback("--list").stdout
+
+
+def test_check_tells_line_by_line_and_touches_nothing(node):
+    done = node.trial("soak=1", "routes=3", "shield=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    node.kill()
+    node.ip("route", "del", "198.18.0.1/32", "dev", "eth0")
+    before = state_of(node), (node.state / "journal").read_bytes()
+    done = node.rollback("--check", check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("ok   ") == 2 and done.stdout.count("differs") == 1
+    assert "198.18.0.1" in next(line for line in done.stdout.split("\n") if "differs" in line)
+    assert (state_of(node), (node.state / "journal").read_bytes()) == before
+
+
+# -- at boot --------------------------------------------------------------------------------------
+
+def boot(node):
+    """What the unit runs; its output, and how long it held the boot up."""
+    began = time.monotonic()
+    process = node.spawn([BIN / "oceanid-rollback", "--boot", "--config",
+                          node.folder / "guard.yaml"], "boot.log")
+    assert process.wait(60) == 0, node.log("boot.log")
+    return node.log("boot.log"), time.monotonic() - began
+
+
+@pytest.fixture
+def hanging_tailscaled(node):
+    """Takes connections and answers nobody."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(node.folder / "no-tailscaled.sock"))
+        server.listen(100)
+        yield server
+
+
+@pytest.mark.usefixtures("hanging_tailscaled")
+def test_boot_with_hundreds_of_items_and_a_tailscaled_that_hangs(node):
+    """The volatile ones still stand, as after a crash of the unit alone: all are undone in time."""
+    node.open_trial("routes=250")
+    wait_until(lambda: "198.18.0.249" in node.ip("route"), 20, "all routes of the trial")
+    node.kill()
+    said, took = boot(node)
+    assert not node.has_route(), said
+    assert took < BOOT_LIMIT_S, took
+    print(f"boot with 250 items to undo and tailscaled hanging: {took:.1f} s")
+
+
+def test_boot_on_a_disk_that_hangs(node):
+    """It goes on without waiting; the shields are there, and all is taken back when the disk is."""
+    node.open_trial("shield=1")
+    node.reboot()
+    assert not node.has_route()
+    node.use_disk_that_may_hang()
+    node.hang_disk()
+    said, took = boot(node)
+    assert "ALARM" in said and "the boot goes on without waiting" in said
+    assert took < BOOT_LIMIT_S, took
+    assert "put back 1 of 1 owned items" in said
+    node.more_environment = {}
+    node.free_disk()
+    node.start()
+    wait_until(lambda: not node.has_route(), 10, "the change to be taken back after all")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its end")
