@@ -121,6 +121,7 @@ static bool start(struct guard *guard, struct err *err)
         return false;
     guard->worker = worker_start(&apply);
     guard->writer = writer_start(guard->journal, guard->config.state);
+    files_want(guard);
     boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
     guard_step(guard, &boot);
     carry_write_text(guard);

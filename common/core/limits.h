@@ -36,6 +36,11 @@ enum {
     HOPS_MAX = 8192,        /* of one route */
     RAW_SIZE_MAX = 1 << 16, /* the kernel's message of one object */
 
+    FILE_PATH_SIZE = 128,     /* of a configuration file that a change writes */
+    FILE_CONTENT_SIZE = 4096, /* what a change writes into it, and NUL */
+    FILE_SIZE_MAX = 1 << 16,  /* what was in it before */
+    FILES_MAX = 512,          /* in one snapshot */
+
     MANIFEST_SIZE_MAX = 1 << 20,
     FRAME_SIZE_MAX = 64 << 20, /* controller side: a snapshot of a full table */
     COMMAND_SIZE_MAX = 2 << 20,

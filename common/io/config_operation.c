@@ -1,6 +1,6 @@
 /*
- * config_operation: one step of a change: `protect`, `route`, `rule`, `nexthop`, `sysctl` or
- * `tailscale`.
+ * config_operation: one step of a change: `protect`, `route`, `rule`, `nexthop`, `sysctl`,
+ * `tailscale` or `file`.
  */
 #include <string.h>
 
@@ -130,6 +130,28 @@ static bool take_tailscale(struct yaml_file *file, const struct yaml_key *key, y
     return yaml_read_mapping(file, node, YAML_KEYS(tailscale_keys), &step->operation.tailscale);
 }
 
+/* ---- file -------------------------------------------------------------------------------------
+ */
+
+static const struct yaml_key file_keys[] = {
+    {.name = "path",
+     .take_fn = yaml_take_path,
+     YAML_FIELD(struct operation_file, path),
+     .needed = true},
+    {.name = "content", .take_fn = yaml_take_text, YAML_FIELD(struct operation_file, content)},
+    {.name = "absent", .take_fn = yaml_take_bool, YAML_FIELD(struct operation_file, absent)},
+};
+
+static bool take_file(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                      void *to)
+{
+    struct change_step *step = to;
+
+    (void)key;
+    step->operation.kind = OPERATION_FILE;
+    return yaml_read_mapping(file, node, YAML_KEYS(file_keys), &step->operation.file);
+}
+
 /* ---- any of them ------------------------------------------------------------------------------
  */
 
@@ -140,6 +162,7 @@ static const struct yaml_key step_keys[] = {
     {.name = "nexthop", .take_fn = config_take_nexthop},
     {.name = "sysctl", .take_fn = take_sysctl},
     {.name = "tailscale", .take_fn = take_tailscale},
+    {.name = "file", .take_fn = take_file},
 };
 
 /* An exit node is named here; the StableID that is validated with it comes with the plan. */
@@ -160,7 +183,7 @@ bool config_read_step(struct yaml_file *file, yaml_node_t *node, struct change_s
     if (!yaml_is_mapping(node) || yaml_count(node) != 1)
         return yaml_refuse(file, node,
                            "an operation: accepted is one of `protect`, `route`, `rule`, "
-                           "`nexthop`, `sysctl` and `tailscale` with its value");
+                           "`nexthop`, `sysctl`, `tailscale` and `file` with its value");
     if (!yaml_read_mapping(file, node, YAML_KEYS(step_keys), ret_step))
         return false;
     return validate(ret_step, file->err) || yaml_refuse_here(file, node);

@@ -1,7 +1,10 @@
 /*
  * wire_operation: the literal steps of a change.
  */
+#include <string.h>
+
 #include "common/io/wire_values.h"
+#include "common/net/file_form.h"
 
 /* ---- putting ----------------------------------------------------------------------------------
  */
@@ -55,6 +58,16 @@ static Oceanid__TailscaleOperation *put_tailscale(struct arena *arena,
     return to;
 }
 
+static Oceanid__FileOperation *put_file(struct arena *arena, const struct operation_file *from)
+{
+    Oceanid__FileOperation *to =
+        wire_new(arena, Oceanid__FileOperation, oceanid__file_operation__init);
+
+    to->path = wire_put_text(arena, from->path);
+    to->content = wire_put_bytes(from->content, strlen(from->content));
+    return to;
+}
+
 Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operation *operation)
 {
     Oceanid__Operation *to = wire_new(arena, Oceanid__Operation, oceanid__operation__init);
@@ -83,6 +96,11 @@ Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operati
         to->kind_case = OCEANID__OPERATION__KIND_NEXTHOP;
         to->absent = operation->nexthop.absent;
         to->nexthop = put_nexthop(arena, &operation->nexthop);
+        break;
+    case OPERATION_FILE:
+        to->kind_case = OCEANID__OPERATION__KIND_FILE;
+        to->absent = operation->file.absent;
+        to->file = put_file(arena, &operation->file);
         break;
     case OPERATION_KIND_COUNT:
         break;
@@ -149,6 +167,24 @@ static bool take_tailscale(struct operation_tailscale *to, const Oceanid__Tailsc
                               from->advertise_routes, from->n_advertise_routes, err);
 }
 
+/* Its path is looked at here, so that whoever has an operation may ask where its content lies. */
+static bool take_file(struct operation_file *to, const Oceanid__FileOperation *from,
+                      struct err *err)
+{
+    enum file_form form;
+
+    if (!wire_take_count(from->content.len, FILE_CONTENT_SIZE - 1, "bytes of a file", err) ||
+        !wire_take_text(to->path, sizeof(to->path), from->path, "file", err) ||
+        !file_form_of(to->path, &form, err))
+        return false;
+    if (from->content.len > 0 && memchr(from->content.data, '\0', from->content.len) != NULL)
+        return err_set(err, ERR_INPUT, "file %s: accepted is a content without NUL", to->path);
+    if (from->content.len > 0)
+        memcpy(to->content, from->content.data, from->content.len);
+    to->content[from->content.len] = '\0';
+    return true;
+}
+
 bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, struct err *err)
 {
     if (from == NULL)
@@ -173,6 +209,10 @@ bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, s
         to->kind = OPERATION_NEXTHOP;
         to->nexthop.absent = from->absent;
         return take_nexthop(&to->nexthop, from->nexthop, err);
+    case OCEANID__OPERATION__KIND_FILE:
+        to->kind = OPERATION_FILE;
+        to->file.absent = from->absent;
+        return take_file(&to->file, from->file, err);
     case OCEANID__OPERATION__KIND__NOT_SET:
     case _OCEANID__OPERATION__KIND__CASE_IS_INT_SIZE:
     default:

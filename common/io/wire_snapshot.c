@@ -121,6 +121,21 @@ static Oceanid__Tailscale *put_tailscale(struct arena *arena, const struct tails
     return to;
 }
 
+static Oceanid__File *put_file(struct arena *arena, const struct snapshot_file *from)
+{
+    Oceanid__File *to = wire_new(arena, Oceanid__File, oceanid__file__init);
+
+    to->path = wire_put_text(arena, from->path);
+    to->there = from->there;
+    to->irregular = from->irregular;
+    to->has_directory = from->has_directory;
+    to->mode = from->mode;
+    to->uid = from->uid;
+    to->gid = from->gid;
+    to->data = wire_put_bytes(from->data, from->len);
+    return to;
+}
+
 #define PUT_EACH(arena, to, from, items, put_one)                                                  \
     do {                                                                                           \
         (to)->n_##items = (from)->items##_count;                                                   \
@@ -139,6 +154,7 @@ Oceanid__Snapshot *wire_put_snapshot(struct arena *arena, const struct snapshot 
     PUT_EACH(arena, to, from, rules, wire_put_rule(arena, &from->rules[put_i], raw));
     PUT_EACH(arena, to, from, nexthops, wire_put_nexthop(arena, &from->nexthops[put_i], raw));
     PUT_EACH(arena, to, from, sysctls, wire_put_sysctl(arena, &from->sysctls[put_i]));
+    PUT_EACH(arena, to, from, files, put_file(arena, &from->files[put_i]));
     to->tailscale = put_tailscale(arena, &from->tailscale);
     return to;
 }
@@ -269,6 +285,22 @@ static bool take_tailscale(struct tailscale *to, const Oceanid__Tailscale *from,
            take_peers(to, from, err);
 }
 
+static bool take_file(struct snapshot_file *to, const Oceanid__File *from, struct err *err)
+{
+    if (!wire_take_count(from->data.len, FILE_SIZE_MAX, "bytes of a file", err) ||
+        !wire_take_range(from->mode, 07777, "mode of a file", err))
+        return false;
+    to->there = from->there;
+    to->irregular = from->irregular;
+    to->has_directory = from->has_directory;
+    to->mode = from->mode;
+    to->uid = from->uid;
+    to->gid = from->gid;
+    to->len = (uint32_t)from->data.len;
+    to->data = from->data.len > 0 ? mem_copy(from->data.data, from->data.len) : NULL;
+    return wire_take_text(to->path, sizeof(to->path), from->path, "file", err);
+}
+
 static bool take_network(struct snapshot *to, const Oceanid__Snapshot *from, bool raw,
                          struct err *err)
 {
@@ -286,6 +318,8 @@ static bool take_network(struct snapshot *to, const Oceanid__Snapshot *from, boo
         good = wire_take_nexthop(snapshot_add_nexthop(to), from->nexthops[i], raw, err);
     for (size_t i = 0; good && i < from->n_sysctls; i++)
         good = wire_take_sysctl(snapshot_add_sysctl(to), from->sysctls[i], err);
+    for (size_t i = 0; good && i < from->n_files; i++)
+        good = take_file(snapshot_add_file(to), from->files[i], err);
     return good;
 }
 
@@ -296,7 +330,8 @@ static bool take_counts(const Oceanid__Snapshot *from, struct err *err)
            wire_take_count(from->n_routes, ROUTES_MAX, "routes", err) &&
            wire_take_count(from->n_rules, LINKS_MAX, "rules", err) &&
            wire_take_count(from->n_nexthops, LINKS_MAX, "nexthop objects", err) &&
-           wire_take_count(from->n_sysctls, SYSCTLS_MAX, "sysctls", err);
+           wire_take_count(from->n_sysctls, SYSCTLS_MAX, "sysctls", err) &&
+           wire_take_count(from->n_files, FILES_MAX, "files", err);
 }
 
 bool wire_take_snapshot(struct snapshot *to, const Oceanid__Snapshot *from, bool raw,

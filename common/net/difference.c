@@ -181,6 +181,55 @@ static void tell_tailscale(struct side *side)
         tell(side, line);
 }
 
+/* ---- files, line by line ----------------------------------------------------------------------
+ */
+
+static bool has_line(const struct snapshot_file *file, const char *line, size_t len)
+{
+    const char *at = (const char *)file->data;
+    const char *end = at + file->len;
+
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t there = (size_t)((newline != NULL ? newline : end) - at);
+
+        if (there == len && memcmp(at, line, len) == 0)
+            return true;
+        at += there + 1;
+    }
+    return false;
+}
+
+/* Those of its lines that the other side's file of that name has nowhere. */
+static void tell_lines(struct side *side, const struct snapshot_file *file,
+                       const struct snapshot_file *other)
+{
+    const char *at = (const char *)file->data;
+    const char *end = at + file->len;
+
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t len = (size_t)((newline != NULL ? newline : end) - at);
+        char line[SENTENCE_SIZE] = "";
+        struct text out = TEXT_IN(line);
+
+        text_add(&out, "%s: %.*s", file->path, (int)len, at);
+        if (len > 0 && (other == NULL || !other->there || !has_line(other, at, len)))
+            tell(side, line);
+        at += len + 1;
+    }
+}
+
+static void tell_files(struct side *side)
+{
+    for (size_t i = 0; i < side->one->files_count; i++) {
+        const struct snapshot_file *file = &side->one->files[i];
+
+        if (file->there && file->len > 0)
+            tell_lines(side, file, snapshot_find_file(side->other, file->path));
+    }
+}
+
 static size_t tell_side(struct side *side)
 {
     tell_links(side);
@@ -190,6 +239,7 @@ static size_t tell_side(struct side *side)
     tell_rules(side);
     tell_sysctls(side);
     tell_tailscale(side);
+    tell_files(side);
     return side->count;
 }
 

@@ -18,6 +18,7 @@ enum operation_kind {
     OPERATION_SYSCTL,
     OPERATION_TAILSCALE,
     OPERATION_NEXTHOP,
+    OPERATION_FILE,
     OPERATION_KIND_COUNT,
 };
 
@@ -75,6 +76,13 @@ struct operation_tailscale {
     uint32_t advertise_routes_count;
 };
 
+/* See file_form.h for what is accepted. */
+struct operation_file {
+    bool absent;
+    char path[FILE_PATH_SIZE]; /* in /etc */
+    char content[FILE_CONTENT_SIZE];
+};
+
 struct operation {
     enum operation_kind kind;
     bool shield; /* keeps a protected flow; removed last, re-asserted */
@@ -84,6 +92,7 @@ struct operation {
         struct operation_sysctl sysctl;
         struct operation_tailscale tailscale;
         struct operation_nexthop nexthop;
+        struct operation_file file;
     };
 };
 
@@ -117,7 +126,17 @@ void operation_render(const struct operation *operation, struct text *out);
  * table main metric 50", "sysctl net.ipv4.ip_forward", "tailscale exit-node". */
 void operation_object(const struct operation *operation, struct text *out);
 
-/* Whether it writes something that a reboot does not undo (Tailscale prefs). */
+/* Whether it writes something that a reboot does not undo (Tailscale prefs, files). */
 bool operation_persists(const struct operation *operation);
+
+/* ---- of a file ---- */
+
+/* Its trial content lies in /run; false: in /etc at once, because nothing in /run would be read. */
+bool operation_file_tries_in_run(const struct operation_file *file, const struct snapshot *before);
+/* What lies there: the content, or what takes the file of that name away. */
+const char *operation_file_trial_content(const struct operation_file *file);
+bool operation_file_has(const struct snapshot_file *there, const char *content);
+/* As it ends: in /etc as asked for, and nothing left in /run. */
+bool operation_file_is_kept(const struct operation_file *file, const struct snapshot *snapshot);
 
 #endif

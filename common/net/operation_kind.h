@@ -29,6 +29,7 @@ extern const struct operation_row operation_nexthop_row;
 bool operation_check_hop(const char *device, const struct hop *hop, const struct snapshot *snapshot,
                          struct err *err);
 bool operation_has_address(const struct snapshot *snapshot, const struct address *address);
+extern const struct operation_row operation_file_row;
 
 /* The allow-list of settings, for who reads them: "net.ipv4.conf." and "rp_filter", with a device,
  * "all" or "default" in between; key "" where there is no device. False behind the last. */

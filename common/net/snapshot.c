@@ -23,6 +23,8 @@ void snapshot_done(struct snapshot *snapshot)
         free(snapshot->rules[i].raw);
     for (size_t i = 0; i < snapshot->nexthops_count; i++)
         free(snapshot->nexthops[i].raw);
+    for (size_t i = 0; i < snapshot->files_count; i++)
+        free(snapshot->files[i].data);
     free(snapshot->links);
     free(snapshot->addresses);
     free(snapshot->routes);
@@ -30,6 +32,7 @@ void snapshot_done(struct snapshot *snapshot)
     free(snapshot->nexthops);
     free(snapshot->sysctls);
     free(snapshot->tailscale.peers);
+    free(snapshot->files);
     snapshot_init(snapshot);
 }
 
@@ -54,6 +57,9 @@ static void copy_owned(struct snapshot *to)
     for (size_t i = 0; i < to->nexthops_count; i++)
         to->nexthops[i].raw = mem_copy(to->nexthops[i].raw,
                                        to->nexthops[i].raw != NULL ? to->nexthops[i].raw_len : 0);
+    for (size_t i = 0; i < to->files_count; i++)
+        to->files[i].data =
+            to->files[i].data != NULL ? mem_copy(to->files[i].data, to->files[i].len) : NULL;
 }
 
 void snapshot_copy(struct snapshot *to, const struct snapshot *from)
@@ -73,6 +79,8 @@ void snapshot_copy(struct snapshot *to, const struct snapshot *from)
                              &to->sysctls_capacity);
     to->tailscale.peers = mem_copy(from->tailscale.peers,
                                    from->tailscale.peers_count * sizeof(*from->tailscale.peers));
+    to->files =
+        copy_items(from->files, from->files_count, sizeof(*from->files), &to->files_capacity);
     copy_owned(to);
 }
 
@@ -93,6 +101,7 @@ ADD_FUNCTION(link_address, snapshot_add_address, addresses)
 ADD_FUNCTION(route, snapshot_add_route, routes)
 ADD_FUNCTION(nexthop, snapshot_add_nexthop, nexthops)
 ADD_FUNCTION(sysctl, snapshot_add_sysctl, sysctls)
+ADD_FUNCTION(snapshot_file, snapshot_add_file, files)
 
 /* A rule that nobody filled further matches everything: no suppressing, any user. */
 struct rule *snapshot_add_rule(struct snapshot *snapshot)
@@ -242,6 +251,15 @@ const struct nexthop *snapshot_find_nexthop(const struct snapshot *snapshot, uin
     for (size_t i = 0; i < snapshot->nexthops_count; i++) {
         if (snapshot->nexthops[i].id == id)
             return &snapshot->nexthops[i];
+    }
+    return NULL;
+}
+
+const struct snapshot_file *snapshot_find_file(const struct snapshot *snapshot, const char *path)
+{
+    for (size_t i = 0; i < snapshot->files_count; i++) {
+        if (text_equal(snapshot->files[i].path, path))
+            return &snapshot->files[i];
     }
     return NULL;
 }

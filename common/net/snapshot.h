@@ -146,6 +146,18 @@ struct tailscale {
     uint32_t peers_count;
 };
 
+/* A configuration file, or a place where one may be. Only the guard reads them, and only those that
+ * an operation names. */
+struct snapshot_file {
+    char path[FILE_PATH_SIZE];
+    bool there;
+    bool irregular; /* a link, a device, or larger than FILE_SIZE_MAX: its content is not read */
+    bool has_directory;
+    uint32_t mode, uid, gid;
+    uint8_t *data; /* owned by the snapshot; NULL when not there or empty */
+    uint32_t len;
+};
+
 /* Caller's storage; the arrays are the snapshot's. *_capacity is for the one who fills it. */
 struct snapshot {
     struct link *links;
@@ -161,6 +173,8 @@ struct snapshot {
     struct sysctl *sysctls;
     size_t sysctls_count, sysctls_capacity;
     struct tailscale tailscale;
+    struct snapshot_file *files;
+    size_t files_count, files_capacity;
 };
 
 void snapshot_init(struct snapshot *snapshot);
@@ -174,6 +188,7 @@ struct route *snapshot_add_route(struct snapshot *snapshot);
 struct rule *snapshot_add_rule(struct snapshot *snapshot);
 struct nexthop *snapshot_add_nexthop(struct snapshot *snapshot);
 struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
+struct snapshot_file *snapshot_add_file(struct snapshot *snapshot);
 
 /* Take one item out; the others keep their order. */
 void snapshot_remove_nexthop(struct snapshot *snapshot, size_t index);
@@ -193,5 +208,6 @@ const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t 
 const struct link *snapshot_find_device(const struct snapshot *snapshot, const char *name);
 const struct sysctl *snapshot_find_sysctl(const struct snapshot *snapshot, const char *name);
 const struct nexthop *snapshot_find_nexthop(const struct snapshot *snapshot, uint32_t id);
+const struct snapshot_file *snapshot_find_file(const struct snapshot *snapshot, const char *path);
 
 #endif

@@ -65,6 +65,7 @@ static struct operation invert(const struct operation *operation, const struct s
     case OPERATION_TAILSCALE:
         invert_tailscale(&before->tailscale, &inverse.tailscale);
         break;
+    case OPERATION_FILE:
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -88,6 +89,10 @@ static void add_steps(const struct manifest_plan *plan, const struct snapshot *b
 
         if (operation_holds(operation, before))
             continue;
+        if (operation->kind == OPERATION_FILE) {
+            add_operation(undo, operation, ": as it was before, which the node's guard keeps");
+            continue;
+        }
         inverse = invert(operation, before);
         add_operation(undo, &inverse, "");
     }

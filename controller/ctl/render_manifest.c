@@ -4,6 +4,7 @@
 #include "controller/ctl/render.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/core/text.h"
 #include "common/io/sign.h"
@@ -63,6 +64,22 @@ static void flow_text(const struct protected_flow *flow, struct text *out)
         text_add(out, " via %s", address_format(&flow->gateway, source));
 }
 
+/* What is signed is shown, line by line. */
+static void print_content(const struct operation *operation)
+{
+    const char *at = operation->kind == OPERATION_FILE ? operation->file.content : "";
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, "\n");
+        char line[FILE_CONTENT_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        text_add(&text, "%.*s", (int)len, at);
+        printf("           | %s\n", field_plain(line));
+        at += len + (at[len] == '\n');
+    }
+}
+
 static void print_plan(const struct manifest_plan *plan, int stage)
 {
     char line[LINE_SIZE];
@@ -73,6 +90,7 @@ static void print_plan(const struct manifest_plan *plan, int stage)
 
         operation_render(&plan->operations[i], &text);
         printf("  do       %s%s\n", line, plan->operations[i].shield ? "  (shield)" : "");
+        print_content(&plan->operations[i]);
     }
     for (uint32_t i = 0; i < plan->flows_count; i++) {
         struct text text = TEXT_IN(line);

@@ -20,7 +20,7 @@ static const char usage[] =
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
-    "                   [exit-node=STABLE-ID address=ADDRESS]\n"
+    "                   [exit-node=STABLE-ID address=ADDRESS] [file=PATH [content=FILE]]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n";
 
@@ -122,6 +122,10 @@ static bool set_option(struct drive_options *options, const char *word)
         options->exit_node = word + strlen("exit-node=");
     else if (text_starts(word, "address="))
         options->address = word + strlen("address=");
+    else if (text_starts(word, "file="))
+        options->file = word + strlen("file=");
+    else if (text_starts(word, "content="))
+        options->content = word + strlen("content=");
     else if (text_equal(word, "removes=1"))
         options->removes = true;
     else if (text_equal(word, "own-failing=1"))

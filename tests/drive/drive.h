@@ -36,6 +36,8 @@ struct drive_options {
     const char *exit_node; /* instead of routes: a shield for the replies of address, and then this
                               exit node (StableID) */
     const char *address;
+    const char *file;    /* and, behind the routes, this configuration file */
+    const char *content; /* of it, read from here; NULL: it is taken away */
 };
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.

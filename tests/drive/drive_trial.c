@@ -7,6 +7,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 #include "common/io/packet.h"
 
 static const char *const witness_names[DRIVE_WITNESSES] = {"office", "other"};
@@ -88,6 +90,24 @@ static void fill_routes(struct manifest_plan *plan, const struct drive_options *
     }
 }
 
+static void fill_file(struct operation *operation, const struct drive_options *options)
+{
+    struct err err = ERR_INIT;
+    uint8_t *content = NULL;
+    size_t len;
+
+    operation->kind = OPERATION_FILE;
+    operation->file.absent = options->content == NULL;
+    text_copy(operation->file.path, sizeof(operation->file.path), options->file);
+    if (options->content == NULL)
+        return;
+    if (file_read(options->content, FILE_CONTENT_SIZE - 1, &content, &len, &err))
+        text_copy(operation->file.content, sizeof(operation->file.content), (const char *)content);
+    else
+        say("refused", err.text); /* and the guard refuses an empty file */
+    free(content);
+}
+
 static const char *subject_of(const struct drive_options *options)
 {
     return options->renames != NULL ? options->renames : "subject";
@@ -113,13 +133,15 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
     bool exits = options->exit_node != NULL && options->address != NULL;
 
     text_copy(plan->node, sizeof(plan->node), subject_of(options));
-    plan->operations_count = exits ? 2 : options->routes_count;
+    plan->operations_count = exits ? 2 : options->routes_count + (options->file != NULL ? 1 : 0);
     plan->operations = mem_alloc(plan->operations_count, sizeof(*plan->operations));
     if (exits) {
         fill_shield(&plan->operations[0], options->address);
         fill_exit_node(&plan->operations[1], options->exit_node);
     } else {
         fill_routes(plan, options);
+        if (options->file != NULL)
+            fill_file(&plan->operations[options->routes_count], options);
     }
     plan->witnesses_count = DRIVE_WITNESSES;
     for (int i = 0; i < DRIVE_WITNESSES; i++)

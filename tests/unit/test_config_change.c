@@ -269,6 +269,23 @@ static void test_sysctl(void **state)
     assert_string_equal(operation->sysctl.setting.value, "2");
 }
 
+/* A text of many lines, as YAML has it. */
+static void test_file(void **state)
+{
+    const struct operation_file *file =
+        &step_of("file:\n      path: /etc/systemd/network/10-eth0.network.d/50-mtu.conf\n"
+                 "      content: |\n        [Link]\n        MTUBytes=1400\n")
+             ->operation.file;
+
+    (void)state;
+    assert_string_equal(file->path, "/etc/systemd/network/10-eth0.network.d/50-mtu.conf");
+    assert_string_equal(file->content, "[Link]\nMTUBytes=1400\n");
+    assert_false(file->absent);
+    file = &step_of("file: { path: /etc/netplan/60-x.yaml, absent: true }")->operation.file;
+    assert_true(file->absent);
+    assert_string_equal(file->content, "");
+}
+
 static void test_tailscale(void **state)
 {
     const struct operation_tailscale *prefs =
@@ -298,7 +315,7 @@ int main(void)
         cmocka_unit_test(test_route_kinds), cmocka_unit_test(test_several_hops_and_objects),
         cmocka_unit_test(test_rule),        cmocka_unit_test(test_rule_selectors),
         cmocka_unit_test(test_rule_kinds),  cmocka_unit_test(test_sysctl),
-        cmocka_unit_test(test_tailscale),
+        cmocka_unit_test(test_tailscale),   cmocka_unit_test(test_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,13 +261,23 @@ static const struct row changes[] = {
 
 static const struct row operations[] = {
     {OPERATION("reboot"),
-     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl` and "
-     "`tailscale` with its value"},
+     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl`, "
+     "`tailscale` and `file` with its value"},
     {OPERATION("{ protect: [ssh], sysctl: { } }"),
-     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl` and "
-     "`tailscale` with its value"},
+     "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl`, "
+     "`tailscale` and `file` with its value"},
     {OPERATION("exec: rm"),
-     "x:6: key 'exec' is not known; accepted are protect, route, rule, nexthop, sysctl, tailscale"},
+     "x:6: key 'exec' is not known; accepted are protect, route, rule, nexthop, sysctl, tailscale, "
+     "file"},
+    {OPERATION("file: { content: x }"), "x:6: key `path` is missing"},
+    {OPERATION("file: { path: /etc/systemd/network/a.network.d/b.conf, content: \"[Exec]\\n\" }"),
+     "x:6: file /etc/systemd/network/a.network.d/b.conf: line 1: section 'Exec': accepted are "
+     "[Match], [Link], [Network], [Address], [Route], [RoutingPolicyRule], [DHCPv4], [DHCPv6], "
+     "[IPv6AcceptRA]"},
+    {OPERATION("file: { path: /etc/netplan/a.yaml, absent: true, content: x }"),
+     "x:6: file /etc/netplan/a.yaml: `absent` and a content; accepted is one of them"},
+    {OPERATION("file: { path: /etc/netplan/a.yaml }"),
+     "x:6: file /etc/netplan/a.yaml: it is empty or its last line has no end: expected text"},
     {OPERATION("protect: [ssh, http]"),
      "x:6: `protect` 'http': accepted are ssh, api-server, pods, services and controller"},
     {OPERATION("protect: [ssh, ssh]"), "x:6: `protect` 'ssh': it is named twice; accepted is once"},

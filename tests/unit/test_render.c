@@ -143,6 +143,49 @@ static void test_difference(void **state)
 }
 
 /* Two routes of one key: the second is not taken for the first. */
+static void put_file(struct snapshot *snapshot, const char *content)
+{
+    struct snapshot_file *file = snapshot_add_file(snapshot);
+
+    text_copy(file->path, sizeof(file->path), "/etc/netplan/60-x.yaml");
+    file->there = content != NULL;
+    file->len = content != NULL ? (uint32_t)strlen(content) : 0;
+    file->data = content != NULL ? mem_copy(content, file->len) : NULL;
+}
+
+static void collect(void *context, const char *line)
+{
+    text_add(context, "%s\n", line);
+}
+
+static void check_files(const char *before_content, const char *after_content, const char *lines)
+{
+    struct snapshot before, after;
+    char found[512] = "";
+    struct text text = TEXT_IN(found);
+
+    snapshot_init(&before);
+    snapshot_init(&after);
+    put_file(&before, before_content);
+    put_file(&after, after_content);
+    render_difference(&before, &after, collect, &text);
+    assert_string_equal(found, lines);
+    snapshot_done(&before);
+    snapshot_done(&after);
+}
+
+/* Line by line, as a person compares two files. */
+static void test_difference_of_files(void **state)
+{
+    (void)state;
+    check_files("network:\n  mtu: 1500\n", "network:\n  mtu: 1400\n\n",
+                "- /etc/netplan/60-x.yaml:   mtu: 1500\n"
+                "+ /etc/netplan/60-x.yaml:   mtu: 1400\n");
+    check_files(NULL, "network:", "+ /etc/netplan/60-x.yaml: network:\n");
+    check_files("a\nb\n", NULL, "- /etc/netplan/60-x.yaml: a\n- /etc/netplan/60-x.yaml: b\n");
+    check_files("a\nb\n", "a\nb\n", "");
+}
+
 static void test_same_key(void **state)
 {
     expect_difference("route -6 default via fe80::1 dev eth0\n"
@@ -171,9 +214,10 @@ static void test_tailscale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),   cmocka_unit_test(test_multipath_and_unknown_device),
-        cmocka_unit_test(test_rules),    cmocka_unit_test(test_difference),
-        cmocka_unit_test(test_same_key), cmocka_unit_test(test_tailscale),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_multipath_and_unknown_device),
+        cmocka_unit_test(test_rules),      cmocka_unit_test(test_difference_of_files),
+        cmocka_unit_test(test_difference), cmocka_unit_test(test_same_key),
+        cmocka_unit_test(test_tailscale),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,13 +418,53 @@ static void test_prefs_are_taken_out_one_by_one(void **state)
     assert_false(undo_take_out(&part, &(struct undo_item){.change = both}));
 }
 
+/* What takes a file back, as people read it; the bytes are the journal's. */
+static void test_file_texts(void **state)
+{
+    struct operation operation = {.kind = OPERATION_FILE,
+                                  .file.path = "/etc/netplan/60-x.yaml",
+                                  .file.content = "network:\n  version: 2\n"};
+    struct snapshot now;
+    struct undo_item item;
+    struct err err = ERR_INIT;
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    (void)state;
+    snapshot_init(&now);
+    undo_derive(&operation, 0, &now, &item);
+    assert_false(undo_is_possible(&item, &err)); /* nobody looked */
+    undo_item_done(&item);
+    text_copy(snapshot_add_file(&now)->path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");
+    text_copy(snapshot_add_file(&now)->path, FILE_PATH_SIZE, "/run/netplan/60-x.yaml");
+    undo_derive(&operation, 0, &now, &item);
+    assert_true(undo_is_possible(&item, &err));
+    assert_true(item.persists && undo_removes(&item));
+    assert_false(undo_render_batch(&item, &text));
+    assert_string_equal(line, "# take away file /etc/netplan/60-x.yaml, on trial the one in /run");
+    undo_item_done(&item);
+    now.files[0] = (struct snapshot_file){.path = "/etc/netplan/60-x.yaml",
+                                          .there = true,
+                                          .mode = 0600,
+                                          .len = 2,
+                                          .data = mem_copy("x\n", 2)};
+    undo_derive(&operation, 0, &now, &item);
+    assert_false(undo_removes(&item));
+    text_init(&text, line, sizeof(line));
+    undo_render(&item, &text);
+    assert_string_equal(line, "restore file /etc/netplan/60-x.yaml as before (2 bytes, mode 0600)");
+    undo_item_done(&item);
+    snapshot_done(&now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_judge),     cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
-        cmocka_unit_test(test_tailscale), cmocka_unit_test(test_exit_node_by_address),
-        cmocka_unit_test(test_render),    cmocka_unit_test(test_render_what_ip_cannot),
-        cmocka_unit_test(test_overlaps),  cmocka_unit_test(test_prefs_are_taken_out_one_by_one),
+        cmocka_unit_test(test_judge),      cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
+        cmocka_unit_test(test_tailscale),  cmocka_unit_test(test_exit_node_by_address),
+        cmocka_unit_test(test_render),     cmocka_unit_test(test_render_what_ip_cannot),
+        cmocka_unit_test(test_overlaps),   cmocka_unit_test(test_prefs_are_taken_out_one_by_one),
+        cmocka_unit_test(test_file_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

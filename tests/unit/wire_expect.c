@@ -87,6 +87,21 @@ static void expect_same_tailscale(const struct tailscale *a, const struct tailsc
             assert_memory_equal((a)->items, (b)->items, (a)->items##_count * sizeof(*(a)->items)); \
     } while (0)
 
+static void expect_same_files(const struct snapshot *a, const struct snapshot *b)
+{
+    assert_int_equal(a->files_count, b->files_count);
+    for (size_t i = 0; i < a->files_count; i++) {
+        struct snapshot_file left = a->files[i];
+        struct snapshot_file right = b->files[i];
+
+        assert_int_equal(left.len, right.len);
+        if (left.len > 0)
+            assert_memory_equal(left.data, right.data, left.len);
+        left.data = right.data = NULL;
+        assert_memory_equal(&left, &right, sizeof(left));
+    }
+}
+
 void expect_same_snapshot(const struct snapshot *a, const struct snapshot *b, bool raw)
 {
     EXPECT_SAME_ARRAY(a, b, links);
@@ -102,6 +117,7 @@ void expect_same_snapshot(const struct snapshot *a, const struct snapshot *b, bo
     for (size_t i = 0; i < a->nexthops_count; i++)
         expect_same_nexthop(&a->nexthops[i], &b->nexthops[i], raw);
     expect_same_tailscale(&a->tailscale, &b->tailscale);
+    expect_same_files(a, b);
 }
 
 /* ---- tormenting -------------------------------------------------------------------------------

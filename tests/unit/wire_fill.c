@@ -338,6 +338,17 @@ static void fill_tailscale(struct tailscale *tailscale)
     fill_peers(tailscale);
 }
 
+static void fill_file(struct snapshot_file *file, uint32_t len)
+{
+    text_copy(file->path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");
+    file->there = file->irregular = file->has_directory = true;
+    file->mode = 0640;
+    file->uid = 1;
+    file->gid = UINT32_MAX;
+    file->len = len;
+    file->data = len > 0 ? mem_copy("a\0b\n", len) : NULL;
+}
+
 void fill_snapshot(struct snapshot *snapshot)
 {
     snapshot_init(snapshot);
@@ -358,6 +369,8 @@ void fill_snapshot(struct snapshot *snapshot)
               "net.ipv4.conf.eth0/5.rp_filter");
     text_copy(snapshot->sysctls[0].value, SYSCTL_VALUE_SIZE, "2");
     fill_tailscale(&snapshot->tailscale);
+    fill_file(snapshot_add_file(snapshot), 4);
+    fill_file(snapshot_add_file(snapshot), 0); /* empty */
 }
 
 /* ---- a change ---------------------------------------------------------------------------------
@@ -402,6 +415,10 @@ void fill_operation(struct operation *operation, enum operation_kind kind)
         free(operation->nexthop.nexthop.raw); /* an operation owns nothing */
         operation->nexthop.nexthop.raw = NULL;
         operation->nexthop.nexthop.raw_len = 0;
+    } else if (kind == OPERATION_FILE) {
+        operation->file.absent = true;
+        text_copy(operation->file.path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");
+        text_copy(operation->file.content, FILE_CONTENT_SIZE, "network:\n  version: 2\n");
     } else {
         fill_prefs(&operation->tailscale);
     }

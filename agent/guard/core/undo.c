@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_nexthop.h"
+#include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -30,6 +31,8 @@ static bool was_there(const struct undo_item *item)
         return item->before.tailscale.presence == TAILSCALE_ANSWERS;
     case OPERATION_NEXTHOP:
         return snapshot_find_nexthop(&item->before, item->change.nexthop.nexthop.id) != NULL;
+    case OPERATION_FILE:
+        return undo_file_existed(item);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -61,6 +64,8 @@ bool undo_is_possible(const struct undo_item *item, struct err *err)
         return undo_prefs_is_possible(item, err);
     if (item->change.kind == OPERATION_NEXTHOP)
         return undo_nexthop_is_possible(item, err);
+    if (item->change.kind == OPERATION_FILE)
+        return undo_file_is_possible(item, err);
     if (item->change.kind == OPERATION_SYSCTL && !item->existed)
         return err_set(err, ERR_MISSING, "sysctl %s: its value before is not known",
                        item->change.sysctl.setting.name);
@@ -76,6 +81,8 @@ bool undo_removes(const struct undo_item *item)
         return !item->change.rule.absent && !item->existed;
     case OPERATION_NEXTHOP:
         return !item->change.nexthop.absent && !item->existed;
+    case OPERATION_FILE:
+        return !item->change.file.absent && !item->existed;
     case OPERATION_SYSCTL:
     case OPERATION_TAILSCALE:
     case OPERATION_KIND_COUNT:
@@ -104,6 +111,8 @@ static bool same_object(const struct undo_item *older, const struct undo_item *n
         return true;
     case OPERATION_NEXTHOP:
         return one->nexthop.nexthop.id == other->nexthop.nexthop.id;
+    case OPERATION_FILE:
+        return text_equal(one->file.path, other->file.path);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -366,6 +375,9 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
         state = undo_nexthop_judge(item, &after, now, &why);
         if (state == UNDO_RESTORED)
             state = judge_lost(item, &after, now, &why);
+        break;
+    case OPERATION_FILE:
+        state = undo_file_judge(item, now, &why);
         break;
     case OPERATION_KIND_COUNT:
         break;

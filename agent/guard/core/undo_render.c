@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo.h"
+#include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "common/net/render.h"
 
@@ -151,6 +152,9 @@ void undo_render(const struct undo_item *item, struct text *out)
     case OPERATION_NEXTHOP:
         render_nexthop_undo(item, out);
         break;
+    case OPERATION_FILE:
+        undo_file_render(item, out);
+        break;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -248,6 +252,10 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
         return batch_tailscale(item, out);
     case OPERATION_NEXTHOP:
         return batch_nexthop(item, out);
+    case OPERATION_FILE:
+        text_add(out, "# ");
+        undo_file_render(item, out);
+        return false;
     case OPERATION_KIND_COUNT:
         break;
     }

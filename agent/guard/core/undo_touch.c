@@ -9,6 +9,7 @@
 
 #include "agent/guard/core/undo_nexthop.h"
 #include "common/core/mem.h"
+#include "common/net/file_form.h"
 #include "common/net/render.h"
 
 enum { IPV6_METRIC = 1024 }; /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
@@ -258,6 +259,28 @@ static void take_tailscale(const struct snapshot *from, struct snapshot *to)
     }
 }
 
+static void take_one_file(const char *path, const struct snapshot *from, struct snapshot *to)
+{
+    const struct snapshot_file *file = snapshot_find_file(from, path);
+    struct snapshot_file *copy;
+
+    if (file == NULL)
+        return;
+    copy = snapshot_add_file(to);
+    *copy = *file;
+    copy->data = file->data != NULL ? mem_copy(file->data, file->len) : NULL;
+}
+
+static void take_files(const struct operation_file *operation, const struct snapshot *from,
+                       struct snapshot *to)
+{
+    char trial[FILE_PATH_SIZE];
+
+    file_form_trial_path(operation->path, trial);
+    take_one_file(operation->path, from, to);
+    take_one_file(trial, from, to);
+}
+
 void undo_touch_take(const struct operation *operation, const struct snapshot *from,
                      struct snapshot *ret_touched)
 {
@@ -277,6 +300,9 @@ void undo_touch_take(const struct operation *operation, const struct snapshot *f
         break;
     case OPERATION_NEXTHOP:
         undo_nexthop_take(&operation->nexthop, from, ret_touched);
+        break;
+    case OPERATION_FILE:
+        take_files(&operation->file, from, ret_touched);
         break;
     case OPERATION_KIND_COUNT:
         break;

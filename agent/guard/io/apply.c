@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -143,6 +144,8 @@ static bool do_one(const struct apply *apply, struct nl_sock *socket,
             return false;
         return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &operation->tailscale,
                               err);
+    case OPERATION_FILE:
+        return apply_file_run(apply, operation, now, err);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -216,6 +219,18 @@ bool apply_run(const struct apply *apply, struct undo_item *item, struct err *er
 /* ---- looking ----------------------------------------------------------------------------------
  */
 
+/* Everything, and the files that the items name. */
+static bool read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                       struct snapshot *ret_now, struct err *err)
+{
+    if (!apply_read(apply, ret_now, err))
+        return false;
+    if (apply_file_read_items(apply, items, count, ret_now, err))
+        return true;
+    snapshot_done(ret_now);
+    return false;
+}
+
 static bool fail(const struct operation *operation, const char *what, struct err *err)
 {
     char line[SENTENCE_SIZE] = "";
@@ -244,7 +259,7 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
     struct snapshot now;
     bool settled = true;
 
-    if (!apply_read(apply, &now, err))
+    if (!read_items(apply, items, count, &now, err))
         return false;
     for (uint32_t i = 0; settled && i < count; i++) {
         struct undo_item part;
@@ -331,7 +346,7 @@ bool apply_undo_again(const struct apply *apply, const struct undo_item *items, 
     struct snapshot now;
     bool some;
 
-    if (!apply_read(apply, &now, &err))
+    if (!read_items(apply, items, count, &now, &err))
         return false;
     some = undo_what_came_back(apply, items, count, &now);
     snapshot_done(&now);
@@ -345,7 +360,7 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
     struct snapshot now;
     bool restored;
 
-    if (!apply_read(apply, &now, err))
+    if (!read_items(apply, items, count, &now, err))
         return false;
     restored = objects_are_restored(items, count, &now, err) &&
                flows_answer(&now, flows, flows_count, flows_held, err);

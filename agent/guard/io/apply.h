@@ -14,6 +14,8 @@
 
 struct apply {
     const char *tailscale_socket; /* "" or NULL: there is none, its prefs are not read */
+    const char *root;             /* in front of configuration files, for tests; NULL: "/" */
+    const char *bus;              /* D-Bus address, for tests; NULL: the system's */
 };
 
 /* Kernel, sysctls and Tailscale of this moment, in normal form. A silent tailscaled is an answer

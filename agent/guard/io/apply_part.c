@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
 #include "common/io/clock.h"
@@ -74,6 +75,7 @@ static struct netlink_filter filter_of(const struct operation *operation)
     case OPERATION_TAILSCALE:
         filter.table = TAILSCALE_TABLE;
         break;
+    case OPERATION_FILE:
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -85,6 +87,13 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
 {
     struct netlink_filter filter = filter_of(operation);
 
+    if (operation->kind == OPERATION_FILE) {
+        snapshot_init(ret_snapshot);
+        if (apply_file_read(apply, operation, ret_snapshot, err))
+            return true;
+        snapshot_done(ret_snapshot);
+        return false;
+    }
     if (!netlink_read(&filter, ret_snapshot, err))
         return false;
     if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE)

@@ -3,6 +3,7 @@
  */
 #include <linux/rtnetlink.h>
 
+#include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -173,6 +174,8 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
         return undo_nexthop(step->socket, step->apply, step->item, now, err);
     case OPERATION_TAILSCALE:
         return undo_tailscale(step->apply, step->item, now, step->until, err);
+    case OPERATION_FILE:
+        return apply_file_restore(step->apply, step->item, now, err);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -235,6 +238,18 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
     return good ? judge(step, ret_why, size) : retry(&err, ret_why, size);
 }
 
+/* Restored is not yet read, and whoever restored it may have died before that. */
+static enum revert_outcome reload(const struct step *step, enum revert_outcome outcome,
+                                  char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+
+    if (step->item->change.kind != OPERATION_FILE || outcome == REVERT_RETRY ||
+        apply_file_reload(step->apply, &step->item->change, &err))
+        return outcome;
+    return retry(&err, ret_why, size);
+}
+
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size)
 {
@@ -246,6 +261,7 @@ enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item
     if (step.socket == NULL)
         return retry(&err, ret_why, size);
     outcome = delete_as_made(step.socket, item) ? REVERT_DONE : read_and_undo(&step, ret_why, size);
+    outcome = reload(&step, outcome, ret_why, size);
     apply_netlink_close(step.socket);
     return outcome;
 }

@@ -66,6 +66,8 @@ static struct work *make_work(struct guard *guard, const struct work_order *orde
     } else if (order->kind == WORK_APPLY || order->kind == WORK_UNDO) {
         if (kept == NULL || !work_fill_item(work, kept, order->operation))
             log_error("operation %u: its undo is not in the journal", order->operation + 1);
+    } else if (order->kind == WORK_FILES) {
+        files_fill(guard, work);
     } else if (kept != NULL) {
         work_fill_items(work, kept);
         if (order->kind == WORK_VERIFY)
@@ -206,6 +208,9 @@ static void take_work(struct guard *guard, struct work *work)
     case WORK_VERIFY:
         take_look(guard, work);
         break;
+    case WORK_FILES:
+        files_take(guard, work);
+        break;
     case WORK_ASSERT:
         break;
     }
@@ -300,6 +305,8 @@ static void take_record(struct guard *guard, struct write *write)
     guard_step(guard, &ev);
     if (write->ok && changes_undo(&write->record))
         carry_write_text(guard);
+    if (write->ok && write->record.kind == RECORD_MARK && write->record.mark == MARK_CONFIRMED)
+        files_want(guard);
 }
 
 void carry_take_written(struct guard *guard)

@@ -60,6 +60,8 @@ struct guard {
     struct keep *keep;
     struct guard_report progress, nonce; /* the newest, for new connections */
     char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
+    mono_t files_due;                    /* files.c: when to look again; MONO_NEVER */
+    char files_why[REASON_SIZE];         /* said already */
     unsigned refused;
     uint64_t written; /* bytes since the journal was compacted, as it was found */
     bool leaving;     /* fenced, or told to stop */
@@ -114,5 +116,14 @@ void keep_want(struct guard *guard, bool everything); /* look soon */
 void keep_tick(struct guard *guard);                  /* looks, when it is time */
 mono_t keep_deadline(const struct guard *guard);
 bool keep_is_busy(const struct guard *guard);
+
+/* ---- files.c: what was confirmed goes to /etc, by the worker ----------------------------------
+ */
+
+void files_want(struct guard *guard);
+void files_tick(struct guard *guard);
+mono_t files_deadline(const struct guard *guard);
+void files_fill(struct guard *guard, struct work *work);
+void files_take(struct guard *guard, const struct work *work);
 
 #endif

@@ -87,7 +87,8 @@ static void loop_wait(struct loop *loop, struct guard *guard)
         loop->ids[i] = guard->clients.list[i].id;
         loop->polls[SLOTS + i] = (struct pollfd){.fd = guard->clients.list[i].fd, .events = POLLIN};
     }
-    set_timer(loop, mono_min(trial_deadline(guard->trial), keep_deadline(guard)));
+    set_timer(loop, mono_min(trial_deadline(guard->trial),
+                             mono_min(keep_deadline(guard), files_deadline(guard))));
     if (poll(loop->polls, SLOTS + loop->clients_count, loop->watchdog_ms) < 0) {
         for (uint32_t i = 0; i < SLOTS + loop->clients_count; i++)
             loop->polls[i].revents = 0;
@@ -135,6 +136,7 @@ void loop_once(struct loop *loop, struct guard *guard)
     if (loop->polls[SLOT_KEEP].revents != 0)
         keep_take_worker(guard);
     keep_tick(guard);
+    files_tick(guard);
     hear_clients(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);

@@ -53,6 +53,8 @@ static bool replaces(const struct operation *newer, const struct operation *olde
         return newer->nexthop.nexthop.id == older->nexthop.nexthop.id;
     case OPERATION_TAILSCALE:
         return covers(&newer->tailscale, &older->tailscale);
+    case OPERATION_FILE:
+        return text_equal(newer->file.path, older->file.path);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -136,6 +138,51 @@ void owned_list(struct owned *ret_owned, enum owned_what what, struct journal *j
         take_generation(ret_owned, what, journal, &ledger->generations[i], trial, false);
     if (ledger->is_open)
         take_generation(ret_owned, what, journal, &ledger->open, trial, true);
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static void drop_path(const struct undo_item **items, uint32_t *count, const char *path)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < *count; i++) {
+        if (!text_equal(items[i]->change.file.path, path))
+            items[kept++] = items[i];
+    }
+    *count = kept;
+}
+
+/* One that is on trial takes an older one's place, and stays where it is. */
+static void take_files(const struct undo_item **items, uint32_t *count,
+                       const struct journal_generation *kept,
+                       const struct ledger_generation *generation, const struct trial *trial,
+                       bool is_open)
+{
+    for (uint32_t i = 0; kept != NULL && i < kept->items_count; i++) {
+        const struct undo_item *item = &kept->items[i];
+
+        if (item->change.kind != OPERATION_FILE || item->operation >= OPERATIONS_MAX ||
+            !is_on(trial, generation, item->operation))
+            continue;
+        drop_path(items, count, item->change.file.path);
+        if (!is_open && *count < OWNED_FILES_MAX)
+            items[(*count)++] = item;
+    }
+}
+
+uint32_t owned_list_files(const struct undo_item **items, struct journal *journal,
+                          const struct ledger *ledger, const struct trial *trial)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < ledger->generations_count; i++)
+        take_files(items, &count, journal_find(journal, &ledger->generations[i].id),
+                   &ledger->generations[i], trial, false);
+    if (ledger->is_open)
+        take_files(items, &count, journal_find(journal, &ledger->open.id), &ledger->open, trial,
+                   true);
+    return count;
 }
 
 /* ---- what was signed ------------------------------------------------------------------------ */

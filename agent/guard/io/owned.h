@@ -26,6 +26,12 @@ struct owned {
 void owned_list(struct owned *ret_owned, enum owned_what what, struct journal *journal,
                 const struct ledger *ledger, const struct trial *trial);
 
+enum { OWNED_FILES_MAX = 256 };
+
+/* The files of the confirmed generations; borrowed from the journal. items: OWNED_FILES_MAX. */
+uint32_t owned_list_files(const struct undo_item **items, struct journal *journal,
+                          const struct ledger *ledger, const struct trial *trial);
+
 /* Decodes the generation's body: its plan for node. False, with the reason, if there is none. On
  * true the caller ends ret_manifest. */
 bool owned_read_plan(const struct journal_generation *generation, const char *node,

@@ -3,6 +3,7 @@
  */
 #include "agent/guard/io/prepare.h"
 
+#include "agent/guard/io/apply_file.h"
 #include "common/core/mem.h"
 #include "common/net/predict.h"
 
@@ -34,13 +35,15 @@ static void note_held(struct work *work, const struct snapshot *snapshot)
 }
 
 /* Each on the snapshot that the earlier ones leave. */
-static bool derive(struct work *work, struct snapshot *snapshot, struct err *err)
+static bool derive(const struct apply *apply, struct work *work, struct snapshot *snapshot,
+                   struct err *err)
 {
     work->items = mem_alloc(work->operations_count, sizeof(*work->items));
     for (uint32_t i = 0; i < work->operations_count; i++) {
         const struct operation *operation = &work->operations[i];
 
-        if (!operation_check(operation, snapshot, err))
+        if (!apply_file_read(apply, operation, snapshot, err) ||
+            !operation_check(operation, snapshot, err))
             return err_wrap(err, "operation %u", i + 1);
         undo_derive(operation, i, snapshot, &work->items[i]);
         work->items_count++;
@@ -61,12 +64,13 @@ static bool check_prediction(const struct work *work, const struct snapshot *aft
                    prediction.violations_count, prediction.reason);
 }
 
-static bool prepare_on(struct work *work, struct snapshot *snapshot, struct err *err)
+static bool prepare_on(const struct apply *apply, struct work *work, struct snapshot *snapshot,
+                       struct err *err)
 {
     if (!check_devices(work, snapshot, err))
         return false;
     note_held(work, snapshot);
-    return derive(work, snapshot, err) && check_prediction(work, snapshot, err);
+    return derive(apply, work, snapshot, err) && check_prediction(work, snapshot, err);
 }
 
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
@@ -76,7 +80,7 @@ bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
 
     if (!apply_read(apply, &snapshot, err))
         return err_wrap(err, "snapshot");
-    done = prepare_on(work, &snapshot, err);
+    done = prepare_on(apply, work, &snapshot, err);
     snapshot_done(&snapshot);
     return done;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/owned.h"
 #include "common/core/text.h"
 #include "common/net/predict.h"
@@ -105,12 +106,18 @@ uint32_t show_plan(struct rescue *rescue, uint32_t to)
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
-static int check_item(const struct operation *operation, const struct snapshot *snapshot)
+static int check_item(const struct apply *apply, const struct operation *operation,
+                      struct snapshot *snapshot)
 {
     char line[LINE_SIZE];
     struct text text = TEXT_IN(line);
+    struct err err = ERR_INIT;
 
     operation_render(operation, &text);
+    if (!apply_file_read(apply, operation, snapshot, &err)) {
+        printf("unknown  %s: %s\n", line, err.text);
+        return 1;
+    }
     if (operation_holds(operation, snapshot)) {
         printf("ok       %s\n", line);
         return 0;
@@ -123,14 +130,14 @@ static int check_item(const struct operation *operation, const struct snapshot *
     return 1;
 }
 
-static int check_items(struct rescue *rescue, const struct snapshot *snapshot)
+static int check_items(struct rescue *rescue, struct snapshot *snapshot)
 {
     struct owned owned;
     int differs = 0;
 
     owned_list(&owned, OWNED_EVERYTHING, rescue->journal, rescue->ledger, NULL);
     for (uint32_t i = 0; i < owned.count; i++)
-        differs += check_item(&owned.operations[i], snapshot);
+        differs += check_item(&rescue->apply, &owned.operations[i], snapshot);
     free(owned.operations);
     return differs;
 }

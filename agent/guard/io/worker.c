@@ -4,9 +4,11 @@
 #include "agent/guard/io/worker.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/mailbox.h"
 #include "agent/guard/io/prepare.h"
 #include "common/core/mem.h"
@@ -134,6 +136,23 @@ static void do_assert(const struct apply *apply, struct work *work, struct err *
     work->ok = err->kind == ERR_NONE;
 }
 
+/* One that fails holds up no other. */
+static void do_files(const struct apply *apply, struct work *work, struct err *err)
+{
+    for (uint32_t i = 0; i < work->items_count; i++) {
+        struct err refusal = ERR_INIT;
+        bool left;
+
+        if (!apply_file_keep(apply, &work->items[i], &left, &refusal))
+            *err = refusal;
+        else if (left && err->kind == ERR_NONE)
+            snprintf(work->why, sizeof(work->why),
+                     "file %s: changed by others since; it is left as it is",
+                     work->items[i].change.file.path);
+    }
+    work->ok = err->kind == ERR_NONE;
+}
+
 static void do_undo(const struct apply *apply, struct work *work)
 {
     if (work->items_count == 0) {
@@ -167,6 +186,9 @@ void work_do(const struct apply *apply, struct work *work)
         break;
     case WORK_ASSERT:
         do_assert(apply, work, &err);
+        break;
+    case WORK_FILES:
+        do_files(apply, work, &err);
         break;
     }
     if (err.kind != ERR_NONE)

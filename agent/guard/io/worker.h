@@ -10,7 +10,15 @@
 #include "agent/guard/io/journal.h"
 #include "common/change/manifest.h"
 
-enum work_kind { WORK_PREPARE, WORK_APPLY, WORK_SETTLE, WORK_UNDO, WORK_VERIFY, WORK_ASSERT };
+enum work_kind {
+    WORK_PREPARE,
+    WORK_APPLY,
+    WORK_SETTLE,
+    WORK_UNDO,
+    WORK_VERIFY,
+    WORK_ASSERT,
+    WORK_FILES
+};
 
 struct work {
     enum work_kind kind;

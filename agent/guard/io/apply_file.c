@@ -1,0 +1,411 @@
+/*
+ * apply_file: writes configuration files, takes them back, and has networkd or netplan read them.
+ */
+#include "agent/guard/io/apply_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/guard/core/undo_file.h"
+#include "agent/guard/io/bus.h"
+#include "common/core/mem.h"
+#include "common/io/file.h"
+#include "common/net/file_form.h"
+
+enum { ROOTED_SIZE = 512, NETWORKD_MODE = 0644, NETPLAN_MODE = 0600 };
+
+/* ---- paths ------------------------------------------------------------------------------------
+ */
+
+/* Below the root that a test may have set, with end behind it. */
+static void rooted(const struct apply *apply, const char *path, const char *end, char *to)
+{
+    snprintf(to, ROOTED_SIZE, "%s%s%s", apply->root != NULL ? apply->root : "", path, end);
+}
+
+static void cut_name(char *path)
+{
+    *strrchr(path, '/') = '\0';
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+static bool read_content(const char *path, struct snapshot_file *file, struct err *err)
+{
+    uint8_t *data;
+    size_t len;
+
+    if (!file_read(path, FILE_SIZE_MAX, &data, &len, err))
+        return false;
+    file->len = (uint32_t)len;
+    file->data = len > 0 ? data : NULL;
+    if (len == 0)
+        free(data);
+    return true;
+}
+
+static bool read_place(const struct apply *apply, struct snapshot_file *file, struct err *err)
+{
+    char path[ROOTED_SIZE];
+    struct stat stat;
+
+    rooted(apply, file->path, "", path);
+    if (lstat(path, &stat) == 0) {
+        file->there = file->has_directory = true;
+        file->mode = stat.st_mode & 07777;
+        file->uid = stat.st_uid;
+        file->gid = stat.st_gid;
+        file->irregular = !S_ISREG(stat.st_mode) || stat.st_size > FILE_SIZE_MAX;
+        return file->irregular || read_content(path, file, err);
+    }
+    if (errno != ENOENT && errno != ENOTDIR)
+        return err_set(err, ERR_SYSTEM, "look at %s: %s", path, strerror(errno));
+    cut_name(path);
+    file->has_directory = lstat(path, &stat) == 0 && S_ISDIR(stat.st_mode);
+    return true;
+}
+
+static bool add_place(const struct apply *apply, const char *path, struct snapshot *snapshot,
+                      struct err *err)
+{
+    struct snapshot_file *file;
+
+    if (snapshot_find_file(snapshot, path) != NULL)
+        return true;
+    file = snapshot_add_file(snapshot);
+    text_copy(file->path, sizeof(file->path), path);
+    return read_place(apply, file, err);
+}
+
+bool apply_file_read(const struct apply *apply, const struct operation *operation,
+                     struct snapshot *snapshot, struct err *err)
+{
+    char trial[FILE_PATH_SIZE];
+
+    if (operation->kind != OPERATION_FILE)
+        return true;
+    file_form_trial_path(operation->file.path, trial);
+    return add_place(apply, operation->file.path, snapshot, err) &&
+           add_place(apply, trial, snapshot, err);
+}
+
+bool apply_file_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                           struct snapshot *snapshot, struct err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!apply_file_read(apply, &items[i].change, snapshot, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+static bool write_all(int fd, const struct snapshot_file *file)
+{
+    for (uint32_t done = 0; done < file->len;) {
+        ssize_t put = write(fd, file->data + done, file->len - done);
+
+        if (put < 0 && errno != EINTR)
+            return false;
+        if (put > 0)
+            done += (uint32_t)put;
+    }
+    return fsync(fd) == 0;
+}
+
+/* Mode and owner before the name: nobody reads it with others. */
+static bool fill(int fd, const struct snapshot_file *file)
+{
+    bool done = write_all(fd, file) && fchown(fd, file->uid, file->gid) == 0 &&
+                fchmod(fd, (mode_t)file->mode) == 0;
+    int saved = errno;
+
+    if (close(fd) != 0)
+        return false;
+    errno = saved;
+    return done;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    char directory[ROOTED_SIZE];
+    bool done;
+    int fd;
+
+    text_copy(directory, sizeof(directory), path);
+    cut_name(directory);
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    done = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+/* Only the last one: those above it belong to netplan and networkd. */
+static bool make_directory_of(const char *path, struct err *err)
+{
+    char directory[ROOTED_SIZE];
+    struct stat stat;
+
+    text_copy(directory, sizeof(directory), path);
+    cut_name(directory);
+    if (lstat(directory, &stat) == 0)
+        return true;
+    if (mkdir(directory, 0755) != 0 || chmod(directory, 0755) != 0 || !sync_directory_of(directory))
+        return err_set(err, ERR_SYSTEM, "make directory %s: %s", directory, strerror(errno));
+    return true;
+}
+
+/* The temporary name is always the same, so that a crash leaves at most one; neither networkd nor
+ * netplan reads a name with that end. */
+static bool put_file(const struct apply *apply, const struct snapshot_file *file, struct err *err)
+{
+    char path[ROOTED_SIZE], temporary[ROOTED_SIZE];
+    int fd;
+
+    rooted(apply, file->path, "", path);
+    rooted(apply, file->path, ".oceanid-new", temporary);
+    if (!make_directory_of(path, err))
+        return false;
+    unlink(temporary);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, ERR_SYSTEM, "create %s: %s", temporary, strerror(errno));
+    if (fill(fd, file) && rename(temporary, path) == 0 && sync_directory_of(path))
+        return true;
+    err_set(err, ERR_SYSTEM, "write %s: %s", path, strerror(errno));
+    unlink(temporary);
+    return false;
+}
+
+static bool remove_file(const struct apply *apply, const struct snapshot_file *was, struct err *err)
+{
+    char path[ROOTED_SIZE];
+
+    rooted(apply, was->path, "", path);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return err_set(err, ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
+    if (!sync_directory_of(path) && errno != ENOENT)
+        return err_set(err, ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
+    if (!was->has_directory) { /* we made it; what others put in since stays */
+        cut_name(path);
+        rmdir(path);
+    }
+    return true;
+}
+
+/* What an interrupted write left beside it. */
+static void remove_temporary(const struct apply *apply, const char *path)
+{
+    char temporary[ROOTED_SIZE];
+
+    rooted(apply, path, ".oceanid-new", temporary);
+    unlink(temporary);
+}
+
+/* As it was, in content, mode and owner; or away. */
+static bool put_back(const struct apply *apply, const struct snapshot_file *was, struct err *err)
+{
+    remove_temporary(apply, was->path);
+    return was->there ? put_file(apply, was, err) : remove_file(apply, was, err);
+}
+
+/* ---- reading again ----------------------------------------------------------------------------
+ */
+
+static bool is_netplan(const struct operation *operation)
+{
+    enum file_form form;
+    struct err err = ERR_INIT;
+
+    return file_form_of(operation->file.path, &form, &err) && form == FILE_FORM_NETPLAN;
+}
+
+/* netplan is a generator of networkd's files: systemd runs it, then networkd reads them. */
+static bool reload(const struct apply *apply, const struct operation *operation, struct err *err)
+{
+    return (!is_netplan(operation) || bus_run_generators(apply->bus, err)) &&
+           bus_reload_networkd(apply->bus, err);
+}
+
+bool apply_file_reload(const struct apply *apply, const struct operation *operation,
+                       struct err *err)
+{
+    if (reload(apply, operation, err))
+        return true;
+    if (err->kind == ERR_MISSING) {
+        *err = (struct err)ERR_INIT;
+        return true;
+    }
+    return err_wrap(err,
+                    "%s is as it should be, but not read yet; done at the next boot, by the "
+                    "guard or by oceanid-rollback --finish",
+                    operation->file.path);
+}
+
+/* ---- doing ------------------------------------------------------------------------------------
+ */
+
+/* As a new one of its kind, or as the one of that name in /etc. */
+static struct snapshot_file make_place(const struct operation *operation,
+                                       const struct snapshot *now, bool in_run)
+{
+    const struct snapshot_file *kept = snapshot_find_file(now, operation->file.path);
+    const char *content =
+        in_run ? operation_file_trial_content(&operation->file) : operation->file.content;
+    struct snapshot_file place = {.there = in_run || !operation->file.absent,
+                                  .has_directory = true,
+                                  .mode = is_netplan(operation) ? NETPLAN_MODE : NETWORKD_MODE};
+
+    if (kept != NULL && kept->there)
+        place.mode = kept->mode;
+    if (in_run)
+        file_form_trial_path(operation->file.path, place.path);
+    else
+        text_copy(place.path, sizeof(place.path), operation->file.path);
+    place.len = place.there ? (uint32_t)strlen(content) : 0;
+    place.data = mem_copy(content, place.len);
+    return place;
+}
+
+static bool write_place(const struct apply *apply, const struct operation *operation,
+                        const struct snapshot *now, bool in_run, struct err *err)
+{
+    struct snapshot_file place = make_place(operation, now, in_run);
+    bool done = put_back(apply, &place, err);
+
+    free(place.data);
+    return done;
+}
+
+bool apply_file_run(const struct apply *apply, const struct operation *operation,
+                    const struct snapshot *now, struct err *err)
+{
+    if (operation_holds(operation, now))
+        return true;
+    if (!operation_check(operation, now, err) ||
+        !write_place(apply, operation, now, operation_file_tries_in_run(&operation->file, now),
+                     err))
+        return false;
+    return reload(apply, operation, err) || err_wrap(err, "%s", operation->file.path);
+}
+
+bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
+                        const struct snapshot *now, struct err *err)
+{
+    for (size_t i = 0; i < item->before.files_count; i++) {
+        const struct snapshot_file *was = &item->before.files[i];
+
+        if (undo_file_judge_place(item, was, now) == UNDO_NEEDED && !put_back(apply, was, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- keeping ----------------------------------------------------------------------------------
+ */
+
+/* Set while a content that nobody has read yet is written to /etc: after a power loss between the
+ * confirmation and this there is none in /run that is in effect. */
+static void mark_path(const struct apply *apply, const char *trial, char *to)
+{
+    rooted(apply, trial, ".oceanid-unread", to);
+}
+
+static bool set_mark(const struct apply *apply, const char *trial, struct err *err)
+{
+    char path[ROOTED_SIZE];
+    int fd;
+
+    mark_path(apply, trial, path);
+    if (!make_directory_of(path, err))
+        return false;
+    fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, ERR_SYSTEM, "create %s: %s", path, strerror(errno));
+    close(fd);
+    return true;
+}
+
+static bool has_mark(const struct apply *apply, const char *trial)
+{
+    char path[ROOTED_SIZE];
+
+    mark_path(apply, trial, path);
+    return access(path, F_OK) == 0;
+}
+
+static void clear_mark(const struct apply *apply, const char *trial)
+{
+    char path[ROOTED_SIZE];
+
+    mark_path(apply, trial, path);
+    unlink(path);
+}
+
+/* To /etc; from /run it goes afterwards, so that at no moment there is none. What is in effect
+ * already is not read again: networkd would take the interface down and up for nothing. */
+static bool move(const struct apply *apply, const struct undo_item *item,
+                 const struct snapshot *now, const struct snapshot_file *trial, struct err *err)
+{
+    struct snapshot_file none = {.has_directory = true};
+
+    if (!trial->there && !set_mark(apply, trial->path, err))
+        return false;
+    if (!write_place(apply, &item->change, now, false, err))
+        return false;
+    text_copy(none.path, sizeof(none.path), trial->path);
+    return !trial->there || remove_file(apply, &none, err);
+}
+
+static bool others_changed(const struct undo_item *item, const struct snapshot *now)
+{
+    for (size_t i = 0; i < item->before.files_count; i++) {
+        if (undo_file_judge_place(item, &item->before.files[i], now) == UNDO_FOREIGN)
+            return true;
+    }
+    return false;
+}
+
+static bool keep(const struct apply *apply, const struct undo_item *item,
+                 const struct snapshot *now, bool *ret_left, struct err *err)
+{
+    const struct snapshot_file *trial;
+    char path[FILE_PATH_SIZE];
+
+    file_form_trial_path(item->change.file.path, path);
+    trial = snapshot_find_file(now, path);
+    *ret_left = others_changed(item, now);
+    if (*ret_left)
+        return true;
+    if (!operation_file_is_kept(&item->change.file, now) && !move(apply, item, now, trial, err))
+        return false;
+    if (!has_mark(apply, trial->path))
+        return true;
+    if (!apply_file_reload(apply, &item->change, err))
+        return false;
+    clear_mark(apply, trial->path);
+    return true;
+}
+
+bool apply_file_keep(const struct apply *apply, const struct undo_item *item, bool *ret_left,
+                     struct err *err)
+{
+    struct snapshot now;
+    bool done;
+
+    *ret_left = false;
+    snapshot_init(&now);
+    done =
+        apply_file_read(apply, &item->change, &now, err) && keep(apply, item, &now, ret_left, err);
+    snapshot_done(&now);
+    return done;
+}

@@ -1,0 +1,26 @@
+/*
+ * fake_bus: a D-Bus of a test's own, with a networkd and a systemd on it that only count.
+ */
+#ifndef TESTS_UNIT_FAKE_BUS_H
+#define TESTS_UNIT_FAKE_BUS_H
+
+#include <stdbool.h>
+
+enum fake_daemon { FAKE_NETWORKD, FAKE_SYSTEMD, FAKE_DAEMON_COUNT };
+
+/* Starts a dbus-daemon below that folder, with both on it. Fails the test where it cannot. */
+void fake_bus_start(const char *folder);
+void fake_bus_stop(void);
+const char *fake_bus_address(void);
+
+/* The bus neither reads nor answers until it is let go on. */
+void fake_bus_freeze(bool frozen);
+
+/* One of the two leaves the bus. */
+void fake_bus_end(enum fake_daemon daemon);
+/* It answers with an error from now on, or not any more. */
+void fake_bus_refuse(enum fake_daemon daemon, bool refuses);
+/* How often it has been told to reload. */
+unsigned fake_bus_reloads(enum fake_daemon daemon);
+
+#endif
