@@ -67,12 +67,13 @@ def test_effects_are_looked_for_until_they_show(node):
     is known as made here, so that it is taken back."""
     orders = node.folder / "orders"
     orders.write_text("".join(f"route del 198.18.0.{i % 10}/32 proto 153\n" for i in range(9999)))
-    thief = node.spawn(["sh", "-c", TAKES_AWAY, orders], "thief.log")
+    thieves = [node.spawn(["sh", "-c", TAKES_AWAY, orders], "thief.log") for _ in range(4)]
     driver = node.spawn(node.trial_argv("soak=30", "lease=5", "answers=1", "shield=1",
                                         "routes=50"), "drive.log")
     wait_until(lambda: "not settled" in node.log("guard.log"), 15, "a look in vain")
     orders.unlink()
-    thief.wait(15)
+    for thief in thieves:
+        thief.wait(15)
     wait_until(lambda: "soaking" in node.log("drive.log"), 15,
                f"the trial to go on: {node.log('guard.log')}")
     assert driver.wait(30) == 1, node.log("drive.log")
