@@ -25,11 +25,13 @@ enum operation_kind {
 enum {
     OCEANID_PROTOCOL = 153, /* our rtm_protocol and FRA_PROTOCOL */
     RESCUE_TABLE = 5100,
-    SHIELD_PRIORITY_FROM = 5140,   /* from an uplink address: replies */
-    SHIELD_PRIORITY_TO = 5141,     /* to controller, API server, pods, services */
-    SHIELD_PRIORITY_RESCUE = 5145, /* the same selectors again, looking up RESCUE_TABLE */
-    RULE_PRIORITY_FIRST = 1,       /* what a change may use: 1..5199 and 5300..32765 */
-    TAILSCALE_RULE_FIRST = 5200,   /* tailscaled's own: refused */
+    SHIELD_PRIORITY_FROM = 5140,    /* from an uplink address: replies */
+    SHIELD_PRIORITY_TO = 5141,      /* to controller, API server, pods, services */
+    SHIELD_PRIORITY_RESCUE = 5145,  /* the same selectors again, looking up RESCUE_TABLE */
+    USUAL_PRIORITY_MAIN = 32766,    /* the kernel's own `lookup main` and `lookup default`: */
+    USUAL_PRIORITY_DEFAULT = 32767, /* only a shield puts them back, as the kernel's */
+    RULE_PRIORITY_FIRST = 1,        /* what a change may use: 1..5199 and 5300..32765 */
+    TAILSCALE_RULE_FIRST = 5200,    /* tailscaled's own: refused */
     TAILSCALE_RULE_LAST = 5299,
     TAILSCALE_TABLE = 52,
     OPERATION_HOPS_MAX = 16, /* of one route that a change puts */
@@ -52,6 +54,12 @@ struct operation_rule {
     bool absent;
     struct rule rule;
 };
+
+/* One of the kernel's own two, which shields put back: `32766: lookup main` or `32767: lookup
+ * default`, without selectors. Whoever put it there, it is the same one. */
+bool operation_is_usual_rule(const struct rule *rule);
+/* The protocol that it is put under: the kernel's for those two, else Oceanid's. */
+uint8_t operation_rule_protocol(const struct rule *rule);
 
 /* A nexthop object: one hop, a blackhole, or a group of others. */
 struct operation_nexthop {

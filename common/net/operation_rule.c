@@ -2,6 +2,7 @@
  * operation_rule: puts or removes one rule of Oceanid's own.
  */
 #include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
 
 #include "common/net/operation_kind.h"
 #include "common/net/render.h"
@@ -12,8 +13,34 @@ enum {
     IPV6_TOS = 0xfc,
 };
 
-static bool validate_priority(uint32_t priority, struct err *err)
+bool operation_is_usual_rule(const struct rule *rule)
 {
+    bool main = rule->priority == USUAL_PRIORITY_MAIN && rule->table == RT_TABLE_MAIN;
+    bool last = rule->priority == USUAL_PRIORITY_DEFAULT && rule->table == RT_TABLE_DEFAULT;
+    struct rule plain = {.family = rule->family,
+                         .action = FR_ACT_TO_TBL,
+                         .priority = rule->priority,
+                         .table = rule->table,
+                         .protocol = rule->protocol,
+                         .uid_last = UINT32_MAX,
+                         .suppress_prefixlength = -1,
+                         .suppress_ifgroup = -1};
+
+    return (main || last) && render_same_rule(rule, &plain);
+}
+
+uint8_t operation_rule_protocol(const struct rule *rule)
+{
+    return operation_is_usual_rule(rule) ? RTPROT_KERNEL : OCEANID_PROTOCOL;
+}
+
+static bool validate_priority(const struct operation *operation, struct err *err)
+{
+    const struct rule *rule = &operation->rule.rule;
+    uint32_t priority = rule->priority;
+
+    if (operation->shield && !operation->rule.absent && operation_is_usual_rule(rule))
+        return true;
     if (priority >= TAILSCALE_RULE_FIRST && priority <= TAILSCALE_RULE_LAST)
         return err_set(err, ERR_CONFLICT,
                        "rules %u to %u are tailscaled's own; accepted is %u to %u and %u to %u",
@@ -72,7 +99,7 @@ static bool validate_selectors(const struct rule *rule, struct err *err)
         return err_set(err, ERR_INPUT,
                        "tos 0x%02x: accepted are the bits 0x%02x, as the kernel has it", rule->tos,
                        rule->family == FAMILY_IPV4 ? IPV4_TOS : IPV6_TOS);
-    if (rule->protocol != 0 && rule->protocol != OCEANID_PROTOCOL)
+    if (rule->protocol != 0 && rule->protocol != operation_rule_protocol(rule))
         return err_set(err, ERR_INPUT, "protocol %u: accepted is %u, Oceanid's own", rule->protocol,
                        OCEANID_PROTOCOL);
     return true;
@@ -82,7 +109,7 @@ static bool validate(const struct operation *operation, struct err *err)
 {
     const struct rule *rule = &operation->rule.rule;
 
-    if (validate_priority(rule->priority, err) && validate_action(rule, err) &&
+    if (validate_priority(operation, err) && validate_action(rule, err) &&
         validate_selectors(rule, err))
         return true;
     return err_wrap(err, "rule %u", rule->priority);
@@ -92,7 +119,7 @@ static struct rule as_own(const struct rule *rule)
 {
     struct rule own = *rule;
 
-    own.protocol = OCEANID_PROTOCOL;
+    own.protocol = operation_rule_protocol(rule);
     own.raw = NULL;
     own.raw_len = 0;
     return own;
@@ -110,8 +137,11 @@ static bool is_twin(const struct rule *there, const struct rule *rule)
 static struct rule *find_own(const struct snapshot *snapshot, const struct rule *rule)
 {
     for (size_t i = 0; i < snapshot->rules_count; i++) {
-        if (snapshot->rules[i].protocol == OCEANID_PROTOCOL && is_twin(&snapshot->rules[i], rule))
-            return &snapshot->rules[i];
+        struct rule *there = &snapshot->rules[i];
+
+        if ((there->protocol == OCEANID_PROTOCOL || operation_is_usual_rule(rule)) &&
+            is_twin(there, rule))
+            return there;
     }
     return NULL;
 }
@@ -126,7 +156,8 @@ static bool check(const struct operation *operation, const struct snapshot *snap
         char line[SENTENCE_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        if (there->protocol == OCEANID_PROTOCOL || !is_twin(there, &rule->rule))
+        if (there->protocol == OCEANID_PROTOCOL || operation_is_usual_rule(there) ||
+            !is_twin(there, &rule->rule))
             continue;
         render_rule(there, &text);
         return err_set(err, ERR_CONFLICT,

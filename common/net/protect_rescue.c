@@ -73,6 +73,33 @@ static bool add_rules(struct protect_rescue *rescue, bool last, struct err *err)
     return true;
 }
 
+static bool has_selector(const struct protect_rescue *rescue, uint8_t family)
+{
+    for (uint32_t i = 0; i < rescue->selectors->count; i++) {
+        if (rescue->selectors->items[i].prefix.address.family == family)
+            return true;
+    }
+    return false;
+}
+
+/* The kernel's own two, where they are there now: who flushes rules takes them along. */
+static bool add_usual_rules(struct protect_rescue *rescue, struct err *err)
+{
+    for (size_t i = 0; i < rescue->snapshot->rules_count; i++) {
+        struct operation operation = {.kind = OPERATION_RULE, .shield = true};
+        struct rule *rule = &operation.rule.rule;
+
+        *rule = rescue->snapshot->rules[i];
+        rule->protocol = RTPROT_KERNEL;
+        rule->raw = NULL;
+        rule->raw_len = 0;
+        if (operation_is_usual_rule(rule) && has_selector(rescue, rule->family) &&
+            !add_operation(rescue, &operation, err))
+            return false;
+    }
+    return true;
+}
+
 /* ---- the rescue table -------------------------------------------------------------------------
  */
 
@@ -81,6 +108,12 @@ static const struct hop *first_hop(const struct snapshot *snapshot, const struct
     const struct nexthop *object =
         route->nexthop_id != 0 ? snapshot_find_nexthop(snapshot, route->nexthop_id) : NULL;
 
+    for (uint32_t i = 0; object != NULL && object->group && i < object->members_count; i++) {
+        const struct nexthop *member = snapshot_find_nexthop(snapshot, object->members[i].id);
+
+        if (member != NULL && !member->blackhole && !member->hop.dead)
+            return &member->hop;
+    }
     if (object != NULL)
         return object->group || object->blackhole ? NULL : &object->hop;
     if (route->hops_count > 1)
@@ -131,15 +164,6 @@ static bool serves_selector(const struct protect_rescue *rescue, const struct ro
             continue;
         fib_lookup(rescue->main, &flow, &decision);
         if (decision.route == route)
-            return true;
-    }
-    return false;
-}
-
-static bool has_selector(const struct protect_rescue *rescue, uint8_t family)
-{
-    for (uint32_t i = 0; i < rescue->selectors->count; i++) {
-        if (rescue->selectors->items[i].prefix.address.family == family)
             return true;
     }
     return false;
@@ -203,5 +227,6 @@ static bool add_routes(struct protect_rescue *rescue, struct err *err)
 
 bool protect_rescue_compile(struct protect_rescue *rescue, struct err *err)
 {
-    return add_routes(rescue, err) && add_rules(rescue, false, err) && add_rules(rescue, true, err);
+    return add_routes(rescue, err) && add_rules(rescue, false, err) &&
+           add_rules(rescue, true, err) && add_usual_rules(rescue, err);
 }

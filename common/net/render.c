@@ -83,6 +83,16 @@ static void add_route_details(const struct route *route, struct text *out)
         text_add(out, " mtu %u", route->mtu);
 }
 
+/* Behind all else: ip(8) takes nothing after them. */
+static void add_hops(const struct route *route, const struct snapshot *snapshot, struct text *out)
+{
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        text_add(out, " nexthop");
+        add_hop(&route->hops[i], snapshot, out);
+        text_add(out, " weight %u", route->hops[i].weight);
+    }
+}
+
 void render_route(const struct route *route, const struct snapshot *snapshot, struct text *out)
 {
     if (route->type < sizeof(route_types) / sizeof(route_types[0]) && route_types[route->type])
@@ -96,13 +106,9 @@ void render_route(const struct route *route, const struct snapshot *snapshot, st
         text_add(out, " nhid %u", route->nexthop_id);
     else if (route->hops_count == 1)
         add_hop(&route->hop, snapshot, out);
-    for (uint32_t i = 0; route->nexthop_id == 0 && route->hops_count > 1 && i < route->hops_count;
-         i++) {
-        text_add(out, " nexthop");
-        add_hop(&route->hops[i], snapshot, out);
-        text_add(out, " weight %u", route->hops[i].weight);
-    }
     add_route_details(route, out);
+    if (route->nexthop_id == 0 && route->hops_count > 1)
+        add_hops(route, snapshot, out);
 }
 
 static void add_selectors(const struct rule *rule, struct text *out)

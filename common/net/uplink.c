@@ -7,6 +7,19 @@
 
 #include "common/net/tailnet.h"
 
+/* A group's hops are its members'. */
+static bool object_has_hop_on(const struct snapshot *snapshot, const struct nexthop *object,
+                              uint32_t link)
+{
+    for (uint32_t i = 0; object->group && i < object->members_count; i++) {
+        const struct nexthop *member = snapshot_find_nexthop(snapshot, object->members[i].id);
+
+        if (member != NULL && member->hop.link == link)
+            return true;
+    }
+    return !object->group && object->hop.link == link;
+}
+
 static bool has_hop_on(const struct snapshot *snapshot, const struct route *route, uint32_t link)
 {
     const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
@@ -14,7 +27,7 @@ static bool has_hop_on(const struct snapshot *snapshot, const struct route *rout
         route->nexthop_id != 0 ? snapshot_find_nexthop(snapshot, route->nexthop_id) : NULL;
 
     if (object != NULL)
-        return object->hop.link == link;
+        return object_has_hop_on(snapshot, object, link);
     for (uint32_t i = 0; i < route->hops_count; i++) {
         if (hops[i].link == link)
             return true;

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 import fleet_figures
-from figures import BIN, show
+from figures import BIN, percentile, show
 
 ROUTES = 100_000
 SOAK_S, LEASE_S = 30, 3
@@ -126,6 +126,39 @@ def bench_lease(count, runs):
          f"raw netlink batch {floor:.2f} ms", f"<= {50 + 1.5 * floor:.1f} ms")
 
 
+# -- a shield that is taken away -------------------------------------------------------------------
+
+SHIELD = """
+ip link set lo up
+ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up
+ip address add 203.0.113.10/24 dev eth0
+awk -v n="$4" 'BEGIN { for (i = 0; i < n; i++)
+    printf "route add 10.%d.%d.%d/32 dev eth0\\n", i / 65536, i / 256 % 256, i % 256 }' | ip -batch -
+mkdir -p "$2/keys" "$2/guard"
+"$1/drive" init "$2/keys" "$2/guard" "$2/trust.yaml"
+printf 'state: %s/guard\\nsocket: %s/guard.sock\\ntrust: %s/trust.yaml\\nagent-user: root\\n' \
+    "$2" "$2" "$2" > "$2/guard.yaml"
+"$1/oceanid-guard" --config "$2/guard.yaml" 2> "$2/guard.log" &
+guard=$!
+trap 'kill $guard' EXIT
+while ! [ -S "$2/guard.sock" ]; do read -t 0.05 _ < /dev/zero || true; done
+"$1/drive" trial "$2/keys" "$2/guard" socket="$2/guard.sock" device=eth0 shield=1 soak=1 >&2
+"$1/bench_shield" "$3" "$(ip -o link show eth0 | cut -d: -f1)"
+"""
+
+
+def bench_shield(count, routes):
+    with tempfile.TemporaryDirectory(prefix="oceanid-bench-") as folder:
+        rows = [tuple(map(float, line.split()))
+                for line in inside(SHIELD, BIN, folder, count, routes).splitlines()]
+    heard, back = zip(*rows)
+    beside = f", {routes} other routes" if routes else ""
+    show(f"shield put back{beside}",
+         f"p50 {statistics.median(back):.1f}, p99 {percentile(back, 0.99):.1f} ms of {len(back)}",
+         f"netlink notification alone p50 {statistics.median(heard):.2f}, "
+         f"p99 {percentile(heard, 0.99):.2f} ms; 20 ms debounce", "p99 <= 100 ms")
+
+
 # -- connections -----------------------------------------------------------------------------------
 
 def shake_hands(server, client):
@@ -177,6 +210,8 @@ def main():
     show("figure", "measured", "beside it, in the same run", "goal")
     runs = 12 if long else 4
     benches = [bench_snapshot, lambda: bench_lease(1, runs), lambda: bench_lease(100, runs),
+               lambda: bench_shield(200 if long else 30, 0),
+               lambda: bench_shield(100 if long else 15, 10_000),
                lambda: bench_handshake(500 if long else 50),
                lambda: fleet_figures.bench_fleet(long)]
     failed = 0

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from machine import wait_until
+from trial import GUARD, confirm, gone, take_back_all
 
 UNITS = ("oceanid-agent.service", "oceanid-agent-netlink.socket", "oceanid-guard.service",
          "oceanid-rollback-boot.service", "oceanid-controller.service")
@@ -90,3 +91,20 @@ def test_networkd_keeps_rules_that_are_not_its_own(machine):
     wait_until(lambda: "5140:" not in machine.ip("rule", "show"), 10,
                "networkd without the drop-in to take the rule away")
     drop_in.unlink()
+
+
+@pytest.mark.usefixtures("networkd")
+def test_the_guard_puts_back_what_networkd_takes(machine):
+    """Without the drop-in: networkd takes the shield, a route by its link, as it configures that."""
+    drop_in = machine.path("/etc/systemd/networkd.conf.d/oceanid.conf")
+    machine.ip("link", "set", "net0", "up")
+    confirm(machine, "device=net0", "shield=1")
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.symlink_to("/dev/null")
+    before = machine.journal(GUARD).count("put back 1 of 1")
+    let_networkd_clean(machine)
+    wait_until(lambda: machine.journal(GUARD).count("put back 1 of 1") > before, 10,
+               "the guard to have put the shield back")
+    wait_until(lambda: not gone(machine), 5, "the shield")
+    drop_in.unlink()
+    take_back_all(machine)

@@ -301,6 +301,39 @@ static void test_gone_device_is_left(void **state)
 }
 
 /* The guard died between doing and reading back: the undo goes by what was to be done. */
+/* Shields follow a device that is made anew; what the guard put back is its own to take away. */
+static void test_a_device_made_anew_has_another_number(void **state)
+{
+    static const char anew[] = "ip link del eth9\nip link add eth8 type veth peer name far8\n"
+                               "ip link add eth9 type veth peer name far9\n"
+                               "ip link set eth9 up\nip link set far9 up\n";
+    struct operation put = apply_case_operation("route 10.0.0.0/8 dev eth0");
+    struct operation removal = apply_case_removal("route 10.1.0.0/16 dev eth0");
+    struct undo_item items[2];
+    struct err err = ERR_INIT;
+    uint32_t pending;
+
+    (void)state;
+    text_copy(put.route.device, DEVICE_SIZE, "eth9");
+    apply_case_begin(
+        "ip link add eth9 type veth peer name far9\n"
+        "ip link set eth9 up\nip link set far9 up\n"
+        "ip route add 10.1.0.0/16 proto 153 nexthop dev eth9 nexthop via 203.0.113.1\n");
+    apply_case_run(&put, &items[0]);
+    apply_case_run(&removal, &items[1]);
+    netns_run(anew);
+    assert_int_equal(apply_assert(&apply_case, &put, 1, &pending, &err), 1);
+    assert_false(apply_is_restored(&apply_case, items, 2, NULL, 0, 0, &err));
+    apply_case_undo(&items[1], REVERT_DONE);
+    apply_case_undo(&items[0], REVERT_DONE);
+    apply_case_remember();
+    netns_run("ip route del 10.1.0.0/16\n");
+    apply_case_check("- 10.1.0.0/16 nexthop dev eth9 weight 1 nexthop via 203.0.113.1 dev eth0 "
+                     "weight 1\n");
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
 static void test_undo_without_after(void **state)
 {
     struct operation operations[] = {
@@ -343,6 +376,7 @@ int main(void)
         IN_NAMESPACE(test_changed_by_others_is_left),
         IN_NAMESPACE(test_vanished_is_not_foreign),
         IN_NAMESPACE(test_gone_device_is_left),
+        IN_NAMESPACE(test_a_device_made_anew_has_another_number),
         IN_NAMESPACE(test_undo_without_after),
     };
 

@@ -108,12 +108,17 @@ static void test_assert(void **state)
         apply_case_operation("route 10.9.0.0/16 dev tailscale0 table 5100"),
         apply_case_sysctl("net.ipv4.conf.eth0.rp_filter", "2"),
         {.kind = OPERATION_TAILSCALE, .tailscale = {.set_accept_routes = true}},
+        apply_case_operation("rule 32766 lookup main"),
+        apply_case_operation("rule 32767 lookup default"),
+        apply_case_operation("rule 32766 -6 lookup main"),
     };
     const uint32_t count = sizeof(operations) / sizeof(operations[0]);
     struct err err = ERR_INIT;
     uint32_t pending;
 
     (void)state;
+    for (uint32_t i = 0; i < count; i++)
+        operations[i].shield = true;
     apply_case_begin("sysctl -qw net.ipv4.conf.eth0.rp_filter=2\n");
     assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 3);
     assert_int_equal(pending, 1);
@@ -122,9 +127,12 @@ static void test_assert(void **state)
                      "+ rule 5140: from 203.0.113.10 lookup main\n"
                      "+ rule 5145: from 203.0.113.10 lookup 5100\n");
     assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
-    netns_run("ip rule flush\nip rule add pref 32766 lookup main\nip route flush table 5100\n"
+    netns_run("ip rule flush\nip -6 rule flush\nip route flush table 5100\n"
               "sysctl -qw net.ipv4.conf.eth0.rp_filter=0\n");
-    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 4);
+    assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 7);
+    apply_case_check("+ default via 203.0.113.1 dev eth0 onlink table 5100\n"
+                     "+ rule 5140: from 203.0.113.10 lookup main\n"
+                     "+ rule 5145: from 203.0.113.10 lookup 5100\n");
     netns_run("ip link set eth0 down\n");
     assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 0);
     assert_int_equal(pending, 2);

@@ -29,15 +29,15 @@ static void test_there_and_back(void **state)
          "weight 1\n"},
         {"route 10.0.0.0/8 nexthop dev far0 weight 255 nexthop via 192.0.2.1 dev eth0 onlink "
          "table 7 metric 9",
-         "+ 10.0.0.0/8 nexthop dev far0 weight 255 nexthop via 192.0.2.1 dev eth0 onlink weight 1 "
-         "table 7 metric 9\n"},
+         "+ 10.0.0.0/8 table 7 metric 9 nexthop dev far0 weight 255 nexthop via 192.0.2.1 dev eth0 "
+         "onlink weight 1\n"},
         {"route 10.0.0.0/8 nexthop via fe80::1 dev eth0 nexthop via 203.0.113.2 dev eth0",
          "+ 10.0.0.0/8 nexthop via fe80::1 dev eth0 weight 1 nexthop via 203.0.113.2 dev eth0 "
          "weight 1\n"},
         {"route 2001:db8:9::/48 nexthop via fe80::1 dev eth0 weight 3 nexthop via 2001:db8:1::2 "
          "dev eth0",
-         "+ 2001:db8:9::/48 nexthop via fe80::1 dev eth0 weight 3 nexthop via 2001:db8:1::2 dev "
-         "eth0 weight 1 metric 1024\n"},
+         "+ 2001:db8:9::/48 metric 1024 nexthop via fe80::1 dev eth0 weight 3 nexthop via "
+         "2001:db8:1::2 dev eth0 weight 1\n"},
         {"route 10.0.0.0/8 nhid 1 metric 5", "+ 10.0.0.0/8 nhid 1 metric 5\n"},
         {"route 10.0.0.0/8 nhid 6 src 203.0.113.10", "+ 10.0.0.0/8 nhid 6 src 203.0.113.10\n"},
         {"route 2001:db8:9::/48 nhid 6", "+ 2001:db8:9::/48 nhid 6 metric 1024\n"},

@@ -169,10 +169,11 @@ static void test_route_kinds(void **state)
 static void test_several_hops_and_objects(void **state)
 {
     (void)state;
-    expect_rendered("route: { to: 198.18.0.0/16, nexthops: [ { via: 203.0.113.1, dev: eth0, "
-                    "weight: 2 }, { via: \"fe80::1\", dev: eth1, onlink: true } ], metric: 7 }",
-                    "route: 198.18.0.0/16 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop via "
-                    "fe80::1 dev eth1 onlink weight 1 metric 7");
+    expect_rendered(
+        "route: { to: 198.18.0.0/16, nexthops: [ { via: 203.0.113.1, dev: eth0, "
+        "weight: 2 }, { via: \"fe80::1\", dev: eth1, onlink: true } ], metric: 7 }",
+        "route: 198.18.0.0/16 metric 7 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop "
+        "via fe80::1 dev eth1 onlink weight 1");
     expect_rendered(
         "route: { to: default, nexthops: [ { via: \"fe80::1\", dev: eth0 }, { via: "
         "\"fe80::2\", dev: eth0 } ] }",

@@ -163,8 +163,8 @@ static void test_routes(void **state)
                      "+ prohibit 10.9.0.0/16\n"
                      "+ ::/0 via 2001:db8:1::1 dev eth0 metric 1024\n"
                      "+ 2001:db8:2::/48 from 2001:db8:1::/64 dev eth0 metric 1024\n"
-                     "+ 2001:db8:3::/48 nexthop via 2001:db8:1::2 dev eth0 weight 1 "
-                     "nexthop via 2001:db8:1::3 dev eth0 weight 1 metric 1024\n"
+                     "+ 2001:db8:3::/48 metric 1024 nexthop via 2001:db8:1::2 dev eth0 weight 1 "
+                     "nexthop via 2001:db8:1::3 dev eth0 weight 1\n"
                      "+ 10.2.0.0/16 via 192.0.2.1 dev eth0 onlink table 1000\n");
 }
 

@@ -262,6 +262,41 @@ static void test_check(void **state)
     snapshot_done(&snapshot);
 }
 
+/* The kernel's own rules: only as a shield, only put, only as they are. */
+static void test_usual_rules(void **state)
+{
+    struct operation operation = operation_of("rule 32766 lookup main");
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_false(operation_validate(&operation, &err));
+    operation.shield = true;
+    make_host(&snapshot);
+    assert_true(operation_check(&operation, &snapshot, &err));
+    assert_true(operation_holds(&operation, &snapshot));
+    for (size_t i = snapshot.rules_count; i-- > 0;) {
+        if (snapshot.rules[i].priority == 32766)
+            snapshot_remove_rule(&snapshot, i);
+    }
+    assert_false(operation_holds(&operation, &snapshot));
+    operation_predict(&operation, &snapshot);
+    assert_true(operation_holds(&operation, &snapshot));
+    assert_int_equal(snapshot.rules[snapshot.rules_count - 1].protocol == OCEANID_PROTOCOL, 0);
+    operation.rule.absent = true;
+    assert_false(operation_validate(&operation, &err));
+    operation = operation_of("rule 32766 lookup 7");
+    operation.shield = true;
+    assert_false(operation_validate(&operation, &err));
+    operation = operation_of("rule 32766 from 10.0.0.0/8 lookup main");
+    operation.shield = true;
+    assert_false(operation_validate(&operation, &err));
+    operation = operation_of("rule 32767 lookup default");
+    operation.shield = true;
+    assert_true(operation_validate(&operation, &err));
+    snapshot_done(&snapshot);
+}
+
 static void test_check_removes_only_own(void **state)
 {
     struct operation operation = operation_of("route default via 203.0.113.1 dev eth0");
@@ -572,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_validate_sysctl),
         cmocka_unit_test(test_validate_tailscale),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_usual_rules),
         cmocka_unit_test(test_check_removes_only_own),
         cmocka_unit_test(test_removing_objects),
         cmocka_unit_test(test_predict_objects),

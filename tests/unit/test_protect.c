@@ -144,6 +144,8 @@ static void test_worker(void **state)
         "rule 5145: from all to 198.51.100.10 lookup 5100",
         "rule 5145: from all to 10.42.0.0/16 lookup 5100",
         "rule 5145: from all to 10.43.0.0/16 lookup 5100",
+        "rule 32766: from all lookup main",
+        "rule 32767: from all lookup default",
     };
     static const char *const flows[] = {
         "ssh-reply from 203.0.113.10 to 0.0.0.0/0 by eth0",
@@ -175,6 +177,8 @@ static void test_behind_nat(void **state)
         "rule 5141: from all to 198.51.100.10 lookup main",
         "rule 5145: from 192.168.2.20 lookup 5100",
         "rule 5145: from all to 198.51.100.10 lookup 5100",
+        "rule 32766: from all lookup main",
+        "rule 32767: from all lookup default",
     };
     static const char *const flows[] = {
         "ssh-reply from 192.168.2.20 to 192.168.2.0/24 by eth0",
@@ -237,6 +241,9 @@ static void test_ipv6(void **state)
         "rule 5140: from 2001:db8:1::10 lookup main (IPv6)",
         "rule 5145: from 203.0.113.10 lookup 5100",
         "rule 5145: from 2001:db8:1::10 lookup 5100 (IPv6)",
+        "rule 32766: from all lookup main",
+        "rule 32767: from all lookup default",
+        "rule 32766: from all lookup main (IPv6)",
     };
     struct bench *bench = start(worker);
 
@@ -274,6 +281,46 @@ static void test_shields_hold(void **state)
     if (!predict_flows(&after, bench->flows, bench->plan.flows_count, &prediction))
         fail_msg("%s", prediction.reason);
     snapshot_done(&after);
+    end(bench);
+}
+
+/* A default by objects goes into the rescue table by its hop: objects vanish with their carrier. */
+static void test_objects_are_resolved(void **state)
+{
+    static const char *const lines[] = {
+        "route default nhid 1", "route default nhid 2", "route default nhid 3",
+        "route default nexthop via 203.0.113.1 dev eth0 nexthop via 203.0.113.2 dev eth0"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct bench *bench = start("link eth0 2\naddress 203.0.113.10/24 dev eth0\n"
+                                    "nexthop 1 via 203.0.113.1 dev eth0\nnexthop 2 group 1\n"
+                                    "nexthop 9 via 203.0.113.9 dev eth0 dead\n"
+                                    "nexthop 3 group 9,1\n");
+        char line[SENTENCE_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        ip_lines_add(&bench->snapshot, lines[i]);
+        compile(bench, PROTECT_SSH);
+        assert_true(bench->plan.operations_count > 0);
+        operation_render(&bench->operations[0], &text);
+        assert_string_equal(line, "route: default via 203.0.113.1 dev eth0 onlink table 5100");
+        end(bench);
+    }
+}
+
+/* Who has taken the kernel's own rules away before keeps them away. */
+static void test_usual_rules_are_those_that_are_there(void **state)
+{
+    struct bench *bench = start(worker);
+
+    (void)state;
+    for (size_t i = bench->snapshot.rules_count; i-- > 0;) {
+        if (bench->snapshot.rules[i].priority >= 32766)
+            snapshot_remove_rule(&bench->snapshot, i);
+    }
+    compile(bench, EVERYTHING);
+    assert_int_equal(bench->plan.operations_count, 12);
     end(bench);
 }
 
@@ -317,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_tailnet_is_not_moved),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_shields_hold),
+        cmocka_unit_test(test_objects_are_resolved),
+        cmocka_unit_test(test_usual_rules_are_those_that_are_there),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_names),
     };

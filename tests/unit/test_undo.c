@@ -32,8 +32,8 @@ static void make(struct snapshot *snapshot, const char *lines)
 static struct operation operation_of(const char *line)
 {
     bool absent = text_starts(line, "remove ");
-    struct operation operation =
-        ip_lines_operation("link eth0 2\nlink eth1 3", line + (absent ? strlen("remove ") : 0));
+    struct operation operation = ip_lines_operation("link eth0 2\nlink eth1 3\nlink eth9 9",
+                                                    line + (absent ? strlen("remove ") : 0));
 
     if (operation.kind == OPERATION_RULE) {
         operation.rule.absent = absent;
@@ -85,6 +85,17 @@ static const struct judge_case judge_cases[] = {
      "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153", "", UNDO_NEEDED, "found nothing"},
     {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
      "link eth7 7\nroute 10.0.0.0/8 dev eth7 protocol 153", "", UNDO_FOREIGN, "its device is gone"},
+    /* a device that was made anew has another number, and its old one may be another's */
+    {"route 10.0.0.0/8 via 192.0.2.1 dev eth9", "link eth9 9",
+     "link eth8 9\nlink eth9 19\n"
+     "route 10.0.0.0/8 via 192.0.2.1 dev eth9 protocol 153",
+     UNDO_NEEDED, "expected nothing"},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "link eth7 7\nroute 10.0.0.0/8 dev eth7 protocol 153",
+     "link eth8 7\nlink eth7 17\nroute 10.0.0.0/8 dev eth7 protocol 153", UNDO_RESTORED, ""},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "link eth7 7\nroute 10.0.0.0/8 dev eth7 protocol 153", "link eth8 7", UNDO_FOREIGN,
+     "its device is gone"},
     /* remove */
     {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153", "", UNDO_NEEDED, "found none"},
     {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153", "rule 100 lookup 7 protocol 153",

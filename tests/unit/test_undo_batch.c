@@ -15,7 +15,7 @@
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 16384 };
 
 /* As undo.txt's head says: what ip -batch cannot say stands behind a #, to be run by hand. */
 static void run_by_hand(const char *line)
@@ -74,10 +74,23 @@ static void what_was_added_goes(void **state)
         "route 2001:db8:2::/48 dev eth0 metric 9",
         "route unreachable 2001:db8:2::/48",
         "route 10.0.0.0/8 via fe80::1 dev eth0",
+        "rule 302 tun_id 4711 lookup 7",
+        "rule 303 l3mdev",
+        "rule 304 tos 0x10 lookup main suppress_ifgroup 4",
+        "route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 weight 3 nexthop dev far0",
+        "route 10.0.0.0/8 nexthop via fe80::1 dev eth0 nexthop via fe80::2 dev eth0 onlink",
+        "route 2001:db8:2::/48 nexthop via fe80::1 dev eth0 nexthop via 2001:db8:1::2 dev eth0",
+        "route 10.0.0.0/8 nhid 1 metric 4",
+        "route 2001:db8:2::/48 nhid 6",
+        "nexthop 5 via 203.0.113.9 dev eth0",
+        "nexthop 5 group 1*4,2",
     };
+    static const char objects[] = "ip nexthop add id 1 via 203.0.113.1 dev eth0 proto 153\n"
+                                  "ip nexthop add id 2 via 203.0.113.2 dev eth0 proto 153\n"
+                                  "ip nexthop add id 6 via 2001:db8:1::1 dev eth0 proto 153\n";
 
     (void)state;
-    apply_case_begin("");
+    apply_case_begin(objects);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct operation operation = apply_case_operation(lines[i]);
 
@@ -98,6 +111,31 @@ static void what_was_removed_comes_back(void **state)
     check_line(&rule);
     check_line(&rule6);
     check_line(&route);
+}
+
+/* An object, then a line for each route that went with it. */
+static void an_object_comes_back_with_its_routes(void **state)
+{
+    struct operation object = apply_case_removal("nexthop 1 blackhole");
+    struct operation group = apply_case_removal("nexthop 3 blackhole");
+    struct operation other = apply_case_operation("nexthop 2 via 203.0.113.7 dev eth0");
+    struct operation route = apply_case_removal("route 10.0.0.0/8 nhid 3");
+
+    (void)state;
+    apply_case_begin("ip nexthop add id 1 via 203.0.113.1 dev eth0 proto 153\n"
+                     "ip nexthop add id 2 via 203.0.113.2 dev eth0 onlink proto 153\n"
+                     "ip nexthop add id 3 group 1,7/2 proto 153\n"
+                     "ip route add 10.1.0.0/16 nhid 1 proto static metric 7\n"
+                     "ip route add 10.2.0.0/16 nhid 1 proto static table 9\n"
+                     "ip route add 10.0.0.0/8 nhid 3 proto 153\n");
+    check_line(&other);
+    check_line(&route);
+    netns_run("ip route del 10.0.0.0/8\n");
+    apply_case_remember();
+    check_line(&group);
+    netns_run("ip nexthop del id 3\n");
+    apply_case_remember();
+    check_line(&object);
 }
 
 static void what_was_replaced_comes_back(void **state)
@@ -126,9 +164,8 @@ static void a_sysctl_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_added_goes),
-        TEST(what_was_removed_comes_back),
-        TEST(what_was_replaced_comes_back),
+        TEST(what_was_added_goes),          TEST(what_was_removed_comes_back),
+        TEST(what_was_replaced_comes_back), TEST(an_object_comes_back_with_its_routes),
         TEST(a_sysctl_comes_back),
     };
 

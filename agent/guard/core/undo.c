@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_links.h"
 #include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_prefs.h"
@@ -56,6 +57,16 @@ void undo_take_after(struct undo_item *item, const struct snapshot *now)
     snapshot_done(&item->after);
     undo_touch_take(&item->change, now, &item->after);
     item->has_after = true;
+}
+
+void undo_translate(const struct undo_item *item, const struct snapshot *now,
+                    struct undo_item *ret_item)
+{
+    *ret_item = *item;
+    snapshot_copy(&ret_item->before, &item->before);
+    snapshot_copy(&ret_item->after, &item->after);
+    undo_links_translate(&ret_item->before, now);
+    undo_links_translate(&ret_item->after, now);
 }
 
 bool undo_is_possible(const struct undo_item *item, struct err *err)
@@ -148,11 +159,14 @@ const struct route *undo_find_route(const struct undo_item *item, const struct s
     return found;
 }
 
-/* Ours only: the kernel keeps another protocol's twin as a rule of its own. */
+/* Ours only: the kernel keeps another protocol's twin as a rule of its own. Its own two are the
+ * same whoever put them. */
 const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where)
 {
+    bool usual = operation_is_usual_rule(&item->change.rule.rule);
+
     for (size_t i = 0; i < where->rules_count; i++) {
-        if (where->rules[i].protocol == OCEANID_PROTOCOL &&
+        if ((where->rules[i].protocol == OCEANID_PROTOCOL || usual) &&
             undo_touch_same_rule(&where->rules[i], &item->change.rule.rule))
             return &where->rules[i];
     }
@@ -349,8 +363,8 @@ static void take_made(const struct undo_item *item, struct snapshot *ret_after)
         undo_touch_predict(&item->change, &item->before, ret_after);
 }
 
-enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
-                           size_t size)
+static enum undo_state judge(const struct undo_item *item, const struct snapshot *now,
+                             char *ret_why, size_t size)
 {
     enum undo_state state = UNDO_RESTORED;
     struct snapshot after;
@@ -383,6 +397,18 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
         break;
     }
     snapshot_done(&after);
+    return state;
+}
+
+enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *now, char *ret_why,
+                           size_t size)
+{
+    struct undo_item own;
+    enum undo_state state;
+
+    undo_translate(item, now, &own);
+    state = judge(&own, now, ret_why, size);
+    undo_item_done(&own);
     return state;
 }
 

@@ -26,6 +26,11 @@ void undo_derive(const struct operation *operation, uint32_t number, const struc
                  struct undo_item *ret_item);
 void undo_take_after(struct undo_item *item, const struct snapshot *now);
 
+/* A copy whose devices have the numbers of now (undo_links.h), for whoever acts by it; the caller
+ * ends it. undo_judge does so by itself. */
+void undo_translate(const struct undo_item *item, const struct snapshot *now,
+                    struct undo_item *ret_item);
+
 /* False, with the reason, if before is a state that nobody could put back: a sysctl that was not
  * read, an exit node that was chosen automatically or by an address that no peer had. */
 bool undo_is_possible(const struct undo_item *item, struct err *err);
@@ -67,7 +72,8 @@ bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *
 /* "delete rule 5140: from 203.0.113.10 lookup main", "set tailscale exit node to none". */
 void undo_render(const struct undo_item *item, struct text *out);
 
-/* The same as a line for `ip -batch`; false where ip(8) cannot (sysctl, tailscale: then a comment
+/* The same as a line for `ip -batch`, a nexthop object's as several (as many as fit, and then a
+ * comment that says so); false where ip(8) cannot (sysctl, tailscale: then a comment
  * line that says what to do by hand). */
 bool undo_render_batch(const struct undo_item *item, struct text *out);
 

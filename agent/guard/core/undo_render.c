@@ -1,6 +1,7 @@
 /*
  * undo_render: an undo as a sentence, and as a line for `ip -batch` on a console.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "agent/guard/core/undo_prefs.h"
 #include "common/net/render.h"
 
-enum { LINE_SIZE = 400 };
+enum { LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hops */
 
 static bool has_nothing_to_undo(const struct undo_item *item)
 {
@@ -36,19 +37,40 @@ static void replace_word(char *line, const char *word, const char *by)
 }
 
 /* ip(8) wants a gateway of the other family announced. */
+static void announce_gateways(const struct route *route, char *line)
+{
+    const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
+
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        const struct address *gateway = &hops[i].gateway;
+        char was[ADDRESS_TEXT_SIZE + 16];
+        char by[ADDRESS_TEXT_SIZE + 16];
+        char text[ADDRESS_TEXT_SIZE];
+
+        if (!address_is_set(gateway) || gateway->family == route->destination.address.family)
+            continue;
+        snprintf(was, sizeof(was), " via %s", address_format(gateway, text));
+        snprintf(by, sizeof(by), " via inet6 %s", text);
+        replace_word(line, was, by);
+    }
+}
+
 static void add_route_words(const struct route *route, const struct snapshot *named,
                             struct text *out)
 {
-    uint8_t family = route->destination.address.family;
+    bool hops = route->nexthop_id == 0 && route->hops_count > 1;
     char line[LINE_SIZE] = "";
     struct text text = TEXT_IN(line);
+    char protocol[32];
 
     render_route(route, named, &text);
-    if (route->hops_count == 1 && address_is_set(&route->hop.gateway) &&
-        route->hop.gateway.family != family)
-        replace_word(line, " via ", " via inet6 ");
-    text_add(out, "%s proto %u", line,
-             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL);
+    announce_gateways(route, line);
+    snprintf(protocol, sizeof(protocol), " proto %u%s",
+             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL,
+             hops ? " nexthop" : "");
+    if (hops) /* ip(8) takes nothing behind them */
+        replace_word(line, " nexthop", protocol);
+    text_add(out, "%s%s", line, hops ? "" : protocol);
 }
 
 /* Numbers each device as it comes. */
@@ -227,6 +249,11 @@ static bool batch_nexthop(const struct undo_item *item, struct text *out)
     replace_word(line, "nexthop ", "nexthop replace ");
     text_add(out, "%s proto %u", line, before->protocol);
     for (size_t i = 0; i < item->before.routes_count; i++) {
+        if (out->size - out->len < LINE_SIZE) { /* half a line is another command */
+            text_add(out, "\n# and %zu routes more, which oceanid-rollback puts back",
+                     item->before.routes_count - i);
+            break;
+        }
         text_add(out, "\nroute replace ");
         add_route_words(&item->before.routes[i], &item->before, out);
     }

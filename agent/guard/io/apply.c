@@ -117,7 +117,7 @@ static bool do_rule(struct nl_sock *socket, const struct operation *operation,
         return false;
     if (operation->rule.absent)
         return apply_rule_delete(socket, undo_find_rule(&item, now), now, err);
-    rule.protocol = OCEANID_PROTOCOL;
+    rule.protocol = operation_rule_protocol(&rule);
     rule.raw = NULL;
     rule.raw_len = 0;
     return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);

@@ -182,6 +182,20 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
     return true;
 }
 
+/* By the devices' numbers of now. */
+static bool undo_translated(const struct step *step, const struct snapshot *now, struct err *err)
+{
+    struct undo_item item;
+    struct step own = *step;
+    bool good;
+
+    undo_translate(step->item, now, &item);
+    own.item = &item;
+    good = undo_one(&own, now, err);
+    undo_item_done(&item);
+    return good;
+}
+
 /* ---- all --------------------------------------------------------------------------------------
  */
 
@@ -229,7 +243,7 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
     if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
         return retry(&err, ret_why, size);
     state = undo_judge(step->item, &now, ret_why, size);
-    good = state == UNDO_NEEDED && undo_one(step, &now, &err);
+    good = state == UNDO_NEEDED && undo_translated(step, &now, &err);
     snapshot_done(&now);
     if (state == UNDO_RESTORED)
         return REVERT_DONE;

@@ -292,7 +292,7 @@ static void page_add_generation(struct page *page, struct journal *journal,
                                 const struct ledger_generation *from, bool is_open)
 {
     struct journal_generation *kept = journal_find(journal, &from->id);
-    char line[2048];
+    char line[16384];
     struct text text = TEXT_IN(line);
 
     text_add(&text, "# %s %s, sequence %llu", is_open ? "open trial" : "confirmed",

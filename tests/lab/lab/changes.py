@@ -48,6 +48,18 @@ operations:
 
 ONE_NODE = GOOD.replace("targets: [srv712695, calypso]", "targets: [srv712695]")
 
+# Shields and nothing else.
+PROTECT = """\
+reason: Keep SSH and the cluster on their way, whatever happens to the tables.
+reference: "#104"
+justification: Nothing is broken; this is for the day when something is.
+targets: [srv712695]
+waive:
+  needed: nothing is broken yet
+operations:
+  - protect: [ssh, api-server, pods, services, controller]
+"""
+
 # Harmless, and seen at once by `ip route`: for tests of what happens around a trial.
 HARMLESS = """\
 reason: A route that nobody uses.
