@@ -9,10 +9,11 @@ usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
+  deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
-No tier: unit sim lab booted fuzz kill bench, each in its short form.
+No tier: unit sim lab booted fuzz kill deadman bench, each in its short form.
 """
 import os
 import pathlib
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "kill", "bench"]
+NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "kill", "deadman", "bench"]
 
 
 class Tally:
@@ -170,6 +171,10 @@ def run_kill(tally, long):
     run_faults(tally, "kill", long)
 
 
+def run_deadman(tally, long):
+    run_faults(tally, "deadman", long)
+
+
 def run_bench(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("bench: expected root (network namespaces); run tests/run bench as root")
@@ -197,7 +202,8 @@ def run_fresh(tally, long):
 
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
-           "fuzz": run_fuzz, "kill": run_kill, "bench": run_bench, "fresh": run_fresh}
+           "fuzz": run_fuzz, "kill": run_kill, "deadman": run_deadman,
+           "bench": run_bench, "fresh": run_fresh}
 
 
 def main():

@@ -5,6 +5,7 @@
  *   drive trial KEYS STATE [options]  one trial; see usage
  *   drive between SOCKET GUARD KEY    stands between an agent and its guard
  *   drive order KEYS FILE NODE ID [SIGNER]  an operator's order down to a generation
+ *   drive deliver FILE SOCKET         sends what a trial with held=FILE kept back
  */
 #include "tests/drive/drive.h"
 
@@ -21,8 +22,10 @@ static const char usage[] =
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
     "                   [exit-node=STABLE-ID address=ADDRESS] [file=PATH [content=FILE]]\n"
+    "                   [held=FILE]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
-    "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n";
+    "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"
+    "       drive deliver FILE SOCKET\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
 
@@ -120,6 +123,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->renames = word + strlen("renames=");
     else if (text_starts(word, "exit-node="))
         options->exit_node = word + strlen("exit-node=");
+    else if (text_starts(word, "held="))
+        options->held = word + strlen("held=");
     else if (text_starts(word, "address="))
         options->address = word + strlen("address=");
     else if (text_starts(word, "file="))
@@ -209,6 +214,8 @@ int main(int argc, char **argv)
         code = drive_between(argv[2], argv[3], argv[4], &err);
     else if ((argc == 6 || argc == 7) && text_equal(argv[1], "order"))
         code = order(argv, argc == 7 ? argv[6] : key_names[0], &err) ? 0 : 2;
+    else if (argc == 4 && text_equal(argv[1], "deliver"))
+        code = drive_deliver(argv[2], argv[3], &err) ? 0 : 2;
     else
         fputs(usage, stderr);
     if (err.kind != ERR_NONE)

@@ -38,6 +38,7 @@ struct drive_options {
     const char *address;
     const char *file;    /* and, behind the routes, this configuration file */
     const char *content; /* of it, read from here; NULL: it is taken away */
+    const char *held;    /* NULL, or: a file that what comes behind answers_max is kept in */
 };
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.
@@ -49,5 +50,11 @@ int drive_trial(const struct drive_keys *keys, const struct drive_options *optio
  * held back. Returns, with the reason, only when it cannot. */
 int drive_between(const char *socket, const char *guard_socket, const char *key_path,
                   struct err *err);
+/* A connection to a guard's socket; -1: err says why. */
+int drive_dial(const char *path, struct err *err);
+
+/* Appends an encoded request to a file of held ones; sends all of them over a new connection. */
+bool drive_hold(const char *path, struct bytes request, struct err *err);
+bool drive_deliver(const char *path, const char *socket_path, struct err *err);
 
 #endif

@@ -29,6 +29,7 @@ struct drive {
     struct hash body;
     struct wire_bytes manifest;
     unsigned answered;
+    bool holds; /* what is sent is kept in options->held instead */
 };
 
 static void say(const char *what, const char *text)
@@ -205,7 +206,8 @@ static bool send_request(struct drive *drive, const struct guard_request *reques
 {
     AUTO_WIRE struct wire_bytes encoded = wire_encode_guard_request(request);
 
-    return packet_send(drive->fd, wire_lend(&encoded), err);
+    return drive->holds ? drive_hold(drive->options->held, wire_lend(&encoded), err)
+                        : packet_send(drive->fd, wire_lend(&encoded), err);
 }
 
 static void fill_lifts(struct approval *approval, const char *lifts)
@@ -292,9 +294,12 @@ static bool tell_source(struct drive *drive, int witness, const struct nonce *no
 
 static bool answer_nonce(struct drive *drive, const struct guard_report *report, struct err *err)
 {
-    if (++drive->answered > drive->options->answers_max && !drive->options->failing &&
-        !drive->options->own_failing)
+    const struct drive_options *options = drive->options;
+    bool spent = ++drive->answered > options->answers_max;
+
+    if (spent && !options->failing && !options->own_failing && options->held == NULL)
         return true;
+    drive->holds = spent && options->held != NULL;
     for (int i = -1; i < DRIVE_WITNESSES; i++) {
         struct guard_request request = {.kind = GUARD_STATEMENT};
         bool sent = i < 0 || tell_source(drive, i, &report->nonce, err);
@@ -363,15 +368,18 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
     return went_well ? -1 : 2;
 }
 
-static bool dial(struct drive *drive, struct err *err)
+int drive_dial(const char *path, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    text_copy(address.sun_path, sizeof(address.sun_path), drive->options->socket);
-    drive->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (connect(drive->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return true;
-    return err_set(err, ERR_SYSTEM, "connect %s: %m", drive->options->socket);
+    text_copy(address.sun_path, sizeof(address.sun_path), path);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    err_set(err, ERR_SYSTEM, "connect %s: %m", path);
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 static int take_next(struct drive *drive, struct err *err)
@@ -397,7 +405,8 @@ int drive_trial(const struct drive_keys *keys, const struct drive_options *optio
     int code = 2;
 
     make_manifest(&drive);
-    if (dial(&drive, &err) && send_prepare(&drive, &err)) {
+    drive.fd = drive_dial(options->socket, &err);
+    if (drive.fd >= 0 && send_prepare(&drive, &err)) {
         do
             code = take_next(&drive, &err);
         while (code == -1);

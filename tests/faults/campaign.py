@@ -3,6 +3,7 @@
 import collections
 import pathlib
 import shutil
+import statistics
 import threading
 import time
 import traceback
@@ -13,13 +14,14 @@ KEPT = ROOT / "build/faults"
 
 class Campaign:
     """tier: a module with make_ground(plan), ground_kind(plan), trial(ground, plan) -> (count, end,
-    notes), replay(plan) and TRIALS_A_GROUND. wanted: the count at which it is enough."""
+    notes, seconds or None), replay(plan) and TRIALS_A_GROUND. wanted: the count that is enough."""
 
     def __init__(self, name, tier, plans, wanted=None):
         self.name, self.tier, self.wanted = name, tier, wanted
         self.plans = iter(plans)
         self.count, self.trials, self.failures = 0, 0, []
-        self.ends, self.notes = collections.Counter(), collections.Counter()
+        self.ends, self.notes, self.failed = (collections.Counter() for _ in range(3))
+        self.took_s = collections.defaultdict(list)
         self._lock = threading.Lock()
         self._began = time.monotonic()
 
@@ -38,6 +40,9 @@ class Campaign:
             worker.join()
         for note, times in sorted(self.notes.items()):
             print(f"  {times:5} {note}")
+        for end, took in sorted(self.took_s.items()):
+            print(f"  {end}: {len(took)} of {len(took) + self.failed[end]}, median "
+                  f"{statistics.median(took):.2f} s, longest {max(took):.2f} s")
         print(self.summary(), flush=True)
         return not self.failures
 
@@ -60,7 +65,7 @@ class Campaign:
                 if ground is None:
                     ground, kind, used = self.tier.make_ground(plan), wanted_kind, 0
                 used += 1
-                if not self._one(ground, plan):
+                if not self._one(ground, plan) or ground.spent:
                     ground.close()
                     ground = None
         except Exception as error:  # a thread's end would go unseen
@@ -74,7 +79,7 @@ class Campaign:
     def _one(self, ground, plan):
         """False when it failed: the ground is not to be used again."""
         try:
-            count, end, notes = self.tier.trial(ground, plan)
+            count, end, notes, took_s = self.tier.trial(ground, plan)
         except Exception as error:  # whatever it was, the campaign goes on and says so
             self._keep(ground, plan, error)
             return False
@@ -83,13 +88,15 @@ class Campaign:
             self.trials += 1
             self.ends[end] += 1
             self.notes.update(notes)
+            if took_s is not None:
+                self.took_s[end].append(took_s)
             if self.trials % 50 == 0:
                 print(self.summary(), flush=True)
         return True
 
     def _keep(self, ground, plan, error):
         """The logs go to build/faults, the seed and how to replay it to the screen."""
-        where = KEPT / f"{self.name}-{plan['seed']}"
+        where = KEPT / f"{self.name}-{plan.get('class', 'any')}-{plan['seed']}"
         shutil.rmtree(where, ignore_errors=True)
         for log in ground.lab.folder.glob("hosts/*/log/*.log"):
             to = where / log.parts[-3] / log.name
@@ -98,6 +105,7 @@ class Campaign:
         with self._lock:
             self.trials += 1
             self.failures.append(plan["seed"])
+            self.failed[plan.get("class")] += 1
             print(f"FAILED {self.name} seed {plan['seed']}: {plan}\n{error}\n"
                   + "".join(traceback.format_tb(error.__traceback__)[-3:])
                   + f"its logs: {where}\nreplay: {self.tier.replay(plan)}", flush=True)

@@ -1,6 +1,6 @@
-"""kill: kill -9 of guard, agent, both, tailscaled or the guard's ExecStopPost, at a random moment of
-a real trial. Afterwards the node is as before or as confirmed, never between, and what guard, journal
-and controller say of it is so.
+"""kill: kill -9 of guard, agent, both, tailscaled or the guard's ExecStopPost, at a random moment
+of a real trial. Afterwards the node is as before or as confirmed, never between, and what guard,
+journal and controller say of it is so.
 """
 
 import random
@@ -91,7 +91,7 @@ class Killer(threading.Thread):
 
 def trial(ground, plan_):
     """Returns (kills that hit a living process, the end: "before" or "confirmed", who was killed in
-    which state of the guard)."""
+    which state of the guard, None)."""
     drill = ground.next_drill(plan_["kind"])
     with Watch(ground.node, drill.routes[-1]) as watch:
         killer = Killer(ground, plan_, watch)
@@ -105,4 +105,4 @@ def trial(ground, plan_):
         state = ground.judge(drill, ground.wait_end())
     if state == "confirmed":
         ground.take_back()
-    return killer.landed, state, killer.hit
+    return killer.landed, state, killer.hit, None

@@ -12,6 +12,7 @@ A failure keeps its hosts' logs in build/faults. Needs root, and OCEANID_BIN or 
 """
 
 import argparse
+import concurrent.futures
 import itertools
 import os
 import pathlib
@@ -21,10 +22,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 os.environ.setdefault("OCEANID_BIN", str(ROOT / "build/release/bin"))
 
+import deadman  # noqa: E402
+import delayed  # noqa: E402
 import kill  # noqa: E402
 from campaign import Campaign  # noqa: E402
 
-TIERS = {"kill": kill}
+
+DELAYED = "statements-delayed"
 
 
 def run_kill(options):
@@ -35,7 +39,29 @@ def run_kill(options):
     return Campaign("kill", kill, plans, wanted).run(options.grounds or kill.GROUNDS)
 
 
-RUNNERS = {"kill": run_kill}
+def run_delayed(options):
+    count = options.count or (delayed.LONG if options.long else delayed.SHORT)
+    hold_s = delayed.LONG_HOLD_S if options.long else delayed.SHORT_HOLD_S
+    seed = options.seed if options.seed is not None else options.first_seed
+    return delayed.DelayedCampaign(count, hold_s, seed).run()
+
+
+def run_deadman(options):
+    """All classes; those that hold statements back run beside the others."""
+    names = [options.kind] if options.kind else [*deadman.CLASSES, DELAYED]
+    count = options.count or (deadman.LONG if options.long else deadman.SHORT)
+    seeds = [options.seed] if options.seed is not None else \
+        range(options.first_seed, options.first_seed + count)
+    plans = [deadman.plan(name, seed) for name in names if name != DELAYED for seed in seeds]
+    plans.sort(key=deadman.ground_kind)
+    with concurrent.futures.ThreadPoolExecutor() as beside:
+        late = beside.submit(run_delayed, options) if DELAYED in names else None
+        good = not plans or Campaign("deadman", deadman, plans).run(
+            options.grounds or deadman.GROUNDS)
+        return (late is None or late.result()) and good
+
+
+RUNNERS = {"kill": run_kill, "deadman": run_deadman}
 
 
 def main():

@@ -38,8 +38,22 @@ class Faults:
             add rule inet {TABLE} {hook} {proto} dport {int(port)} {first}counter drop
         """)
 
+    def drop_all(self, direction, new_only=False):
+        """Drops every packet that comes in by eth0, or goes out: one way only.
+
+        new_only: only new TCP connections, by their first packet. Gone after undrop() or a reboot.
+        """
+        first = "tcp flags & (syn | ack) == syn " if new_only else ""
+        device = {"in": "iifname", "out": "oifname"}[direction]
+        hook = DIRECTIONS[direction]
+        self.run(["nft", "-f", "-"], input=f"""
+            add table inet {TABLE}
+            add chain inet {TABLE} {hook} {{ type filter hook {hook} priority -300; }}
+            add rule inet {TABLE} {hook} {device} "eth0" {first}counter drop
+        """)
+
     def undrop(self):
-        """Takes all dropped ports of this host back."""
+        """Takes all that this host drops back."""
         self.run(["nft", "-f", "-"], input=f"add table inet {TABLE}\ndelete table inet {TABLE}\n")
 
     def freeze_forwarding(self, frozen=True):

@@ -119,7 +119,7 @@ class Unit:
     # -- the main process ---------------------------------------------------------------------
 
     def _environment(self, more=None):
-        return {**self.file.environment(), **self.more_environment, **(more or {})}
+        return {**self.file.environment(), **(more or {})}
 
     def _make_directories(self):
         uid, gid = self.host.user_ids(self.file.one("User", "root"))
@@ -141,6 +141,8 @@ class Unit:
         privileges = self.file.privileges()
         if self._group():
             privileges = [f"--regid={self._group()}", "--clear-groups", *privileges]
+        if self.more_environment:    # for the program alone, not for who puts it into its host
+            argv = ["env", *(f"{key}={text}" for key, text in self.more_environment.items()), *argv]
         if self.file.one("UMask"):
             argv = ["sh", "-c", f'umask {self.file.one("UMask")}; exec "$0" "$@"', *argv]
         return self.host.popen(argv, name=name, user=self.file.one("User"), env=env,
