@@ -134,8 +134,8 @@ class NewConnectionsDropped(breaks.Break):
 
 
 class ClockStepped(breaks.Break):
-    """The node's clock jumps ten years, forward or back, and then proofs stop. A guard that has seen
-    the future begins no new trial in the present: the ground is used up."""
+    """The node's clock jumps ten years, forward or back, and then proofs stop. A guard that has
+    seen the future begins no new trial in the present: the ground is used up."""
     ground_kind = "clocks"
     kinds = breaks.ANY_KIND
 
