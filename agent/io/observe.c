@@ -232,7 +232,8 @@ static void go_on(struct observer *observer)
     if (observer->dump_wanted && observer->dump == NULL && ready)
         start_dump(observer);
     next = observer->every_at;
-    if (observer->dump == NULL && ready) /* else what is past would be due again at once, for ever */
+    if (observer->dump == NULL &&
+        ready) /* else what is past would be due again at once, for ever */
         next = mono_min(next, debounce_deadline(&observer->kernel));
     if (observer->reading == NULL)
         next = mono_min(next, debounce_deadline(&observer->bus));
