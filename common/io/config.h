@@ -18,6 +18,7 @@ struct agent_config {
 };
 struct guard_config {
     char state[PATH_SIZE], socket[PATH_SIZE], trust[PATH_SIZE], tailscale_socket[PATH_SIZE];
+    char rehearse_socket[PATH_SIZE]; /* where oceanid-rehearse is asked */
     char agent_user[NAME_SIZE];
     char log[NAME_SIZE];
 };

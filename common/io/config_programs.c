@@ -125,6 +125,7 @@ static const struct yaml_key guard_keys[] = {
     {.name = "socket", SOCKET_KEY(struct guard_config, socket)},
     {.name = "trust", PATH_KEY(struct guard_config, trust)},
     {.name = "tailscale-socket", SOCKET_KEY(struct guard_config, tailscale_socket)},
+    {.name = "rehearse-socket", PATH_KEY(struct guard_config, rehearse_socket)},
     {.name = "agent-user", .take_fn = take_user, YAML_FIELD(struct guard_config, agent_user)},
     {.name = "log", .take_fn = take_log, YAML_FIELD(struct guard_config, log)},
 };
@@ -135,6 +136,7 @@ bool config_read_guard(const char *path, struct guard_config *ret_config, struct
                                   .socket = "/run/oceanid/guard.sock",
                                   .trust = "/etc/oceanid/trust.yaml",
                                   .tailscale_socket = "/run/tailscale/tailscaled.sock",
+                                  .rehearse_socket = "/run/oceanid/rehearse.sock",
                                   .agent_user = "oceanid-agent",
                                   .log = "info"};
 

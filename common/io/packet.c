@@ -193,14 +193,19 @@ static bool send_file(int fd, struct bytes message, struct err *err)
     return sent;
 }
 
-bool packet_send(int fd, struct bytes message, struct err *err)
+bool packet_send_up_to(int fd, struct bytes message, size_t size_max, struct err *err)
 {
-    if (message.len > PACKET_SIZE_MAX)
-        return err_set(err, ERR_LIMIT, "send: a message of %zu bytes: accepted are at most %u",
-                       message.len, PACKET_SIZE_MAX);
+    if (message.len > size_max)
+        return err_set(err, ERR_LIMIT, "send: a message of %zu bytes: accepted are at most %zu",
+                       message.len, size_max);
     if (message.len <= INLINE_MAX)
         return send_inline(fd, message, err);
     return send_file(fd, message, err);
+}
+
+bool packet_send(int fd, struct bytes message, struct err *err)
+{
+    return packet_send_up_to(fd, message, PACKET_SIZE_MAX, err);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */
@@ -266,7 +271,7 @@ static bool take_packet(int fd, size_t len, struct received *ret_packet, struct 
     return true;
 }
 
-static bool check_file(int file, size_t *ret_len, struct err *err)
+static bool check_file(int file, size_t size_max, size_t *ret_len, struct err *err)
 {
     struct stat status;
     int seals = fcntl(file, F_GET_SEALS);
@@ -277,20 +282,21 @@ static bool check_file(int file, size_t *ret_len, struct err *err)
                        "and writing");
     if (fstat(file, &status) != 0)
         return err_set(err, ERR_SYSTEM, "receive: memfd: %s", strerror(errno));
-    if (status.st_size < 0 || status.st_size > PACKET_SIZE_MAX)
-        return err_set(err, ERR_LIMIT, "receive: a message of %lld bytes: accepted are at most %u",
-                       (long long)status.st_size, PACKET_SIZE_MAX);
+    if (status.st_size < 0 || (size_t)status.st_size > size_max)
+        return err_set(err, ERR_LIMIT, "receive: a message of %lld bytes: accepted are at most %zu",
+                       (long long)status.st_size, size_max);
     *ret_len = (size_t)status.st_size;
     return true;
 }
 
-static bool read_file(int file, uint8_t **ret_data, size_t *ret_len, struct err *err)
+static bool read_file(int file, size_t size_max, uint8_t **ret_data, size_t *ret_len,
+                      struct err *err)
 {
     size_t len = 0;
     size_t done = 0;
     uint8_t *data;
 
-    if (!check_file(file, &len, err))
+    if (!check_file(file, size_max, &len, err))
         return false;
     data = mem_alloc(len + 1, 1);
     while (done < len) {
@@ -309,11 +315,11 @@ static bool read_file(int file, uint8_t **ret_data, size_t *ret_len, struct err 
 }
 
 /* Moves the message to the front of the buffer that it came in. */
-static bool open_packet(struct received *packet, uint8_t **ret_data, size_t *ret_len,
-                        struct err *err)
+static bool open_packet(struct received *packet, size_t size_max, uint8_t **ret_data,
+                        size_t *ret_len, struct err *err)
 {
     if (packet->len == 1 && packet->data[0] == in_file && packet->file >= 0)
-        return read_file(packet->file, ret_data, ret_len, err);
+        return read_file(packet->file, size_max, ret_data, ret_len, err);
     if (packet->len == 0 || packet->data[0] != here || packet->file >= 0)
         return err_set(err, ERR_PEER, "receive: a packet of no known kind");
     *ret_len = packet->len - 1;
@@ -324,15 +330,21 @@ static bool open_packet(struct received *packet, uint8_t **ret_data, size_t *ret
     return true;
 }
 
-bool packet_receive(int fd, uint8_t **ret_data, size_t *ret_len, struct err *err)
+bool packet_receive_up_to(int fd, size_t size_max, uint8_t **ret_data, size_t *ret_len,
+                          struct err *err)
 {
     struct received packet = {NULL, 0, -1};
     size_t len = 0;
     bool good = peek(fd, &len, err) && take_packet(fd, len, &packet, err) &&
-                open_packet(&packet, ret_data, ret_len, err);
+                open_packet(&packet, size_max, ret_data, ret_len, err);
 
     if (packet.file >= 0)
         close(packet.file);
     free(packet.data);
     return good;
+}
+
+bool packet_receive(int fd, uint8_t **ret_data, size_t *ret_len, struct err *err)
+{
+    return packet_receive_up_to(fd, PACKET_SIZE_MAX, ret_data, ret_len, err);
 }

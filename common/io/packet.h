@@ -30,4 +30,9 @@ bool packet_send(int fd, struct bytes message, struct err *err);
  * socket has none (or SO_RCVTIMEO passed). A memfd that is not sealed is refused. */
 bool packet_receive(int fd, uint8_t **ret_data, size_t *ret_len, struct err *err);
 
+/* The same with another limit than PACKET_SIZE_MAX, between programs of ours. */
+bool packet_send_up_to(int fd, struct bytes message, size_t size_max, struct err *err);
+bool packet_receive_up_to(int fd, size_t size_max, uint8_t **ret_data, size_t *ret_len,
+                          struct err *err);
+
 #endif

@@ -5,6 +5,7 @@
 #ifndef COMMON_IO_WIRE_GUARD_H
 #define COMMON_IO_WIRE_GUARD_H
 
+#include "common/change/rehearsal.h"
 #include "common/io/wire.h"
 
 enum guard_request_kind {
@@ -67,6 +68,7 @@ struct guard_report {
     char reason[REASON_SIZE];
     uint32_t lines_count; /* prepared: the undo; progress: open items; owned */
     char (*lines)[SENTENCE_SIZE];
+    struct rehearsal *rehearsal; /* prepared; owned; NULL: the guard does not say */
 };
 void guard_report_done(struct guard_report *report);
 struct wire_bytes wire_encode_guard_report(const struct guard_report *report);

@@ -6,7 +6,7 @@
 
 #include "common/core/mem.h"
 #include "common/io/wire_guard.h"
-#include "common/io/wire_parts.h"
+#include "common/io/wire_values.h"
 
 enum { LINES_MAX = 2 * OPERATIONS_MAX };
 
@@ -14,6 +14,7 @@ void guard_report_done(struct guard_report *report)
 {
     wire_bytes_done(&report->envelope);
     free(report->lines);
+    free(report->rehearsal);
     memset(report, 0, sizeof(*report));
 }
 
@@ -33,6 +34,8 @@ static Oceanid__Prepared *put_prepared(struct arena *arena, const struct guard_r
     to->id = wire_put_generation_id(arena, &from->id);
     to->n_undo = from->lines_count;
     to->undo = put_lines(arena, from);
+    if (from->rehearsal != NULL)
+        to->rehearsal = wire_put_rehearsal(arena, from->rehearsal);
     return to;
 }
 
@@ -136,8 +139,13 @@ static bool take_lines(struct guard_report *to, char **from, size_t count, struc
 static bool take_prepared(struct guard_report *to, const Oceanid__Prepared *from, struct err *err)
 {
     to->kind = REPORT_PREPARED;
-    return wire_take_generation_id(&to->id, from->id, err) &&
-           take_lines(to, from->undo, from->n_undo, err);
+    if (!wire_take_generation_id(&to->id, from->id, err) ||
+        !take_lines(to, from->undo, from->n_undo, err))
+        return false;
+    if (from->rehearsal == NULL)
+        return true;
+    to->rehearsal = mem_alloc(1, sizeof(*to->rehearsal));
+    return wire_take_rehearsal(to->rehearsal, from->rehearsal, err);
 }
 
 static bool take_nonce(struct guard_report *to, const Oceanid__NonceIssued *from, struct err *err)

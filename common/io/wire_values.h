@@ -6,6 +6,7 @@
 #ifndef COMMON_IO_WIRE_VALUES_H
 #define COMMON_IO_WIRE_VALUES_H
 
+#include "common/change/rehearsal.h"
 #include "common/io/wire_parts.h"
 
 Oceanid__SshTarget *wire_put_ssh(struct arena *arena, const struct ssh_target *ssh);
@@ -24,6 +25,7 @@ Oceanid__Prefix **wire_put_prefixes(struct arena *arena, const struct prefix *pr
                                     size_t count);
 Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operation *operation);
 Oceanid__ProtectedFlow *wire_put_flow(struct arena *arena, const struct protected_flow *flow);
+Oceanid__Rehearsal *wire_put_rehearsal(struct arena *arena, const struct rehearsal *rehearsal);
 
 bool wire_take_ssh(struct ssh_target *to, const Oceanid__SshTarget *from, struct err *err);
 /* Owned by the caller; NULL for none. */
@@ -44,5 +46,6 @@ bool wire_take_prefixes(struct prefix *to, uint32_t *ret_count, Oceanid__Prefix 
                         size_t count, struct err *err);
 bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, struct err *err);
 bool wire_take_flow(struct protected_flow *to, const Oceanid__ProtectedFlow *from, struct err *err);
+bool wire_take_rehearsal(struct rehearsal *to, const Oceanid__Rehearsal *from, struct err *err);
 
 #endif

@@ -65,3 +65,8 @@ bool operation_persists(const struct operation *operation)
 {
     return row_of(operation)->persists;
 }
+
+const char *operation_unseen(const struct operation *operation)
+{
+    return row_of(operation)->unseen;
+}

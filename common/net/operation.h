@@ -137,6 +137,9 @@ void operation_object(const struct operation *operation, struct text *out);
 /* Whether it writes something that a reboot does not undo (Tailscale prefs, files). */
 bool operation_persists(const struct operation *operation);
 
+/* Why a throw-away network namespace cannot show what it does; NULL: it can. */
+const char *operation_unseen(const struct operation *operation);
+
 /* ---- of a file ---- */
 
 /* Its trial content lies in /run; false: in /etc at once, because nothing in /run would be read. */

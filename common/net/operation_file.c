@@ -207,6 +207,7 @@ static void add_object(const struct operation *operation, struct text *out)
 const struct operation_row operation_file_row = {
     .name = "file",
     .persists = true,
+    .unseen = "no networkd and no netplan reads files in a namespace of its own",
     .validate = validate,
     .check = check,
     .holds = holds,

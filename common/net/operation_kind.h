@@ -9,6 +9,8 @@
 struct operation_row {
     const char *name;
     bool persists; /* a reboot does not undo it */
+    /* Why a network namespace cannot show what it does; NULL: it can, so it has to be rehearsed. */
+    const char *unseen;
     bool (*validate)(const struct operation *operation, struct err *err);
     bool (*check)(const struct operation *operation, const struct snapshot *snapshot,
                   struct err *err);

@@ -223,6 +223,7 @@ static void add_object(const struct operation *operation, struct text *out)
 const struct operation_row operation_tailscale_row = {
     .name = "tailscale",
     .persists = true,
+    .unseen = "tailscaled does not run in a namespace of its own",
     .validate = validate,
     .check = check,
     .holds = holds,

@@ -70,13 +70,17 @@ ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0
 ip address add 203.0.113.10/24 dev eth0
 ip -ts monitor route > "$2/monitor" &
 monitor=$!
-trap 'kill $monitor $guard' EXIT
+systemd-socket-activate -a --seqpacket -l "$2/rehearse.sock" unshare -n "$1/oceanid-rehearse" \
+    2> "$2/rehearse.log" &
+rehearse=$!
+trap 'kill $monitor $rehearse $guard' EXIT
 for i in $(seq "$4"); do
     at="$2/$i"
     mkdir -p "$at/keys" "$at/guard"
     "$1/drive" init "$at/keys" "$at/guard" "$at/trust.yaml"
     printf 'state: %s/guard\\nsocket: %s/guard.sock\\ntrust: %s/trust.yaml\\nagent-user: root\\n' \
         "$at" "$at" "$at" > "$at/guard.yaml"
+    echo "rehearse-socket: $2/rehearse.sock" >> "$at/guard.yaml"
     "$1/oceanid-guard" --config "$at/guard.yaml" 2> "$at/guard.log" &
     guard=$!
     while ! [ -S "$at/guard.sock" ]; do read -t 0.05 _ < /dev/zero || true; done

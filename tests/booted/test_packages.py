@@ -7,14 +7,18 @@ from machine import wait_until
 from trial import BOOT, GUARD, confirm, gone, start_trial, wait_gone
 
 AGENT_FILES = (
-    "./usr/sbin/oceanid-agent", "./usr/sbin/oceanid-guard", "./usr/sbin/oceanid-rollback",
+    "./usr/sbin/oceanid-agent", "./usr/sbin/oceanid-guard", "./usr/sbin/oceanid-rehearse",
+    "./usr/sbin/oceanid-rollback",
     "./usr/lib/systemd/system/oceanid-agent.service",
     "./usr/lib/systemd/system/oceanid-agent-netlink.socket",
     "./usr/lib/systemd/system/oceanid-guard.service",
+    "./usr/lib/systemd/system/oceanid-rehearse.socket",
+    "./usr/lib/systemd/system/oceanid-rehearse@.service",
     "./usr/lib/systemd/system/oceanid-rollback-boot.service",
     "./usr/lib/systemd/networkd.conf.d/oceanid.conf", "./usr/lib/sysusers.d/oceanid-agent.conf",
     "./usr/lib/tmpfiles.d/oceanid.conf", "./usr/share/man/man8/oceanid-agent.8",
-    "./usr/share/man/man8/oceanid-guard.8", "./usr/share/man/man8/oceanid-rollback.8",
+    "./usr/share/man/man8/oceanid-guard.8", "./usr/share/man/man8/oceanid-rehearse.8",
+    "./usr/share/man/man8/oceanid-rollback.8",
     "./usr/share/doc/oceanid-agent/copyright")
 CONTROLLER_FILES = (
     "./usr/sbin/oceanid-controller", "./usr/lib/systemd/system/oceanid-controller.service",
@@ -58,7 +62,7 @@ def test_no_two_packages_hold_the_same_file(packages):
 def test_guard_and_rescue_need_nothing_that_speaks_to_a_network(packages, tmp_path):
     assert "libnng1" in field(packages["oceanid-agent"], "Depends")
     subprocess.run(["dpkg-deb", "-x", str(packages["oceanid-agent"]), str(tmp_path)], check=True)
-    for program in ("oceanid-guard", "oceanid-rollback"):
+    for program in ("oceanid-guard", "oceanid-rehearse", "oceanid-rollback"):
         needed = subprocess.run(["readelf", "-d", str(tmp_path / "usr/sbin" / program)],
                                 capture_output=True, text=True, check=True).stdout
         assert "libnng" not in needed and "libssh" not in needed, program

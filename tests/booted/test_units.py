@@ -10,13 +10,15 @@ from machine import wait_until
 from trial import GUARD, confirm, gone, take_back_all
 
 UNITS = ("oceanid-agent.service", "oceanid-agent-netlink.socket", "oceanid-guard.service",
-         "oceanid-rollback-boot.service", "oceanid-controller.service")
+         "oceanid-rollback-boot.service", "oceanid-rehearse.socket", "oceanid-rehearse@.service",
+         "oceanid-controller.service")
 ENABLED = ("oceanid-agent.service", "oceanid-guard.service", "oceanid-rollback-boot.service",
+           "oceanid-rehearse.socket",
            "oceanid-controller.service")
 
 # Beside systemd-networkd's 2.8 and chronyd-restricted's 2.1; lower is better.
 BOUNDS = (("oceanid-agent", 2.0), ("oceanid-guard", 2.5), ("oceanid-controller", 2.0),
-          ("oceanid-rollback-boot", 2.5))
+          ("oceanid-rollback-boot", 2.5), ("oceanid-rehearse@", 2.0))
 
 
 def test_verify_has_nothing_to_say(machine):

@@ -49,7 +49,9 @@ class Node:
         self.call([BIN / "drive", "init", folder / "keys", self.state, folder / "trust.yaml"])
         (folder / "guard.yaml").write_text(
             f"state: {self.state}\nsocket: {folder}/guard.sock\ntrust: {folder}/trust.yaml\n"
-            f"tailscale-socket: {folder}/no-tailscaled.sock\nagent-user: root\n")
+            f"tailscale-socket: {folder}/no-tailscaled.sock\nagent-user: root\n"
+            f"rehearse-socket: {folder}/rehearse.sock\n")
+        self.listen_for_rehearsals()
 
     # -- processes ----------------------------------------------------------------------------
 
@@ -98,6 +100,14 @@ class Node:
         self.more_environment = {"LD_PRELOAD": str(BIN / "libhang.so"),
                                  "OCEANID_HANG": str(self.folder / "hang"),
                                  "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+    def listen_for_rehearsals(self):
+        """As oceanid-rehearse.socket: each connection a process in a network of its own."""
+        path = self.folder / "rehearse.sock"
+        self.rehearsals = self.spawn(
+            ["systemd-socket-activate", "--accept", "--seqpacket", f"--listen={path}", "unshare",
+             "-n", BIN / "oceanid-rehearse"], "rehearse.log")
+        wait_until(path.exists, 10, f"{path} to be listened on: {self.log('rehearse.log')}")
 
     def start(self):
         self.guard = self.spawn([*self.wrap, BIN / "oceanid-guard", "--config",

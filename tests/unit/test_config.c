@@ -104,13 +104,15 @@ static void test_guard(void **state)
 
     (void)state;
     write_file(path, "state: /t/guard\nsocket: /t/guard.sock\ntrust: /t/trust.yaml\n"
-                     "tailscale-socket: /t/no.sock\nagent-user: root\n");
+                     "tailscale-socket: /t/no.sock\nrehearse-socket: /t/rehearse.sock\n"
+                     "agent-user: root\n");
     expect_good(config_read_guard(path, &config, &err), &err);
     unlink(path);
     assert_string_equal(config.state, "/t/guard");
     assert_string_equal(config.socket, "/t/guard.sock");
     assert_string_equal(config.trust, "/t/trust.yaml");
     assert_string_equal(config.tailscale_socket, "/t/no.sock");
+    assert_string_equal(config.rehearse_socket, "/t/rehearse.sock");
     assert_string_equal(config.agent_user, "root");
     assert_string_equal(config.log, "info");
 }
@@ -128,6 +130,7 @@ static void test_guard_missing(void **state)
     assert_string_equal(config.state, "/var/lib/oceanid/guard");
     assert_string_equal(config.socket, "/run/oceanid/guard.sock");
     assert_string_equal(config.trust, "/etc/oceanid/trust.yaml");
+    assert_string_equal(config.rehearse_socket, "/run/oceanid/rehearse.sock");
     assert_string_equal(config.agent_user, "oceanid-agent");
 }
 

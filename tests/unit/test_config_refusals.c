@@ -459,7 +459,7 @@ static void test_programs(void **state)
          {"log: loud\n", ":1: `log` 'loud': accepted are error, warning, info and debug"}},
         {read_guard,
          {"agent_user: root\n", ":1: key 'agent_user' is not known; accepted are state, socket, "
-                                "trust, tailscale-socket, agent-user, log"}},
+                                "trust, tailscale-socket, rehearse-socket, agent-user, log"}},
         {read_controller,
          {"https: 7431\n", ":1: `https` '7431': accepted is ADDRESS:PORT or [ADDRESS]:PORT, or "
                            "\"\" for none"}},

@@ -187,6 +187,12 @@ static void fill_report(struct guard_report *report, enum guard_report_kind kind
         fill_id(&report->id, 1);
     if (kind == REPORT_PREPARED || kind == REPORT_PROGRESS)
         fill_lines(report, 3);
+    if (kind == REPORT_PREPARED) {
+        report->rehearsal = mem_alloc(1, sizeof(*report->rehearsal));
+        report->rehearsal->operations_count = 2;
+        rehearsal_set(report->rehearsal, 0, REHEARSED_GOOD, "");
+        rehearsal_set(report->rehearsal, 1, REHEARSED_UNSEEN, "tailscaled does not run there");
+    }
     if (kind == REPORT_NONCE || kind == REPORT_PROGRESS)
         report->soak_left_s = 299;
     if (kind == REPORT_NONCE) {
@@ -214,6 +220,10 @@ static void expect_same_report(const struct guard_report *a, const struct guard_
         assert_string_equal(a->lines[i], b->lines[i]);
     left.envelope = right.envelope = (struct wire_bytes){NULL, 0};
     left.lines = right.lines = NULL;
+    assert_int_equal(a->rehearsal != NULL, b->rehearsal != NULL);
+    if (a->rehearsal != NULL)
+        assert_memory_equal(a->rehearsal, b->rehearsal, sizeof(*a->rehearsal));
+    left.rehearsal = right.rehearsal = NULL;
     assert_memory_equal(&left, &right, sizeof(left));
 }
 

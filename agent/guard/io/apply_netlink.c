@@ -18,18 +18,23 @@
 /* The newer half of a dump is not accepted back: state flags, and what the kernel counts. */
 enum { ROUTE_FLAGS_KEPT = RTNH_F_ONLINK | RTNH_F_PERVASIVE };
 
-/* Room for raw bytes of the kernel's and what is put besides. */
-enum { MESSAGE_SIZE = RAW_SIZE_MAX + 4096 };
+/* Room for raw bytes of the kernel's, and for what is put besides. */
+enum { ROOM = 4096, MESSAGE_SIZE = RAW_SIZE_MAX + ROOM };
 
-static struct nl_msg *start(int type, int flags, const void *header, size_t size)
+static struct nl_msg *start_sized(int type, int flags, const void *header, size_t size, size_t room)
 {
-    struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+    struct nl_msg *message = nlmsg_alloc_size(room);
 
     if (message == NULL ||
         nlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags | NLM_F_REQUEST) == NULL ||
         nlmsg_append(message, (void *)(uintptr_t)header, size, NLMSG_ALIGNTO) < 0)
         abort();
     return message;
+}
+
+static struct nl_msg *start(int type, int flags, const void *header, size_t size)
+{
+    return start_sized(type, flags, header, size, MESSAGE_SIZE);
 }
 
 static void put(struct nl_msg *message, int type, const void *data, size_t len)
@@ -212,7 +217,7 @@ static struct nl_msg *route_from_raw(const struct route *route, int type, int fl
     header.rtm_flags &= ROUTE_FLAGS_KEPT;
     if (route->nexthop_id != 0)
         header.rtm_flags = 0;
-    message = start(type, flags, &header, sizeof(header));
+    message = start_sized(type, flags, &header, sizeof(header), route->raw_len + ROOM);
     nla_for_each_attr(attribute, first, len, left)
     {
         if (is_refused(nla_type(attribute), route->nexthop_id != 0))
@@ -230,6 +235,11 @@ static struct nl_msg *route_message(const struct route *route, int type, int fla
     if (route->raw != NULL && route->raw_len >= sizeof(struct rtmsg))
         return route_from_raw(route, type, flags);
     return route_from_fields(route, type, flags);
+}
+
+struct nl_msg *apply_netlink_route_message(const struct route *route, int flags)
+{
+    return route_message(route, RTM_NEWROUTE, flags);
 }
 
 /* "route 192.0.2.0/24 table 100". */

@@ -39,4 +39,8 @@ bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address
 bool apply_netlink_delete_route(struct nl_sock *socket, const struct route *route, struct err *err);
 bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, struct err *err);
 
+/* The RTM_NEWROUTE that puts this route, for who sends many at once; the caller's to free. flags:
+ * NLM_F_CREATE and the like. */
+struct nl_msg *apply_netlink_route_message(const struct route *route, int flags);
+
 #endif

@@ -16,6 +16,7 @@ void held_done(struct held *held)
     for (uint32_t i = 0; i < held->items_count; i++)
         undo_item_done(&held->items[i]);
     free(held->items);
+    free(held->rehearsal);
     wire_bytes_done(&held->body);
     wire_bytes_done(&held->approval);
     if (held->has_manifest)
@@ -72,6 +73,8 @@ static void offer(struct guard *guard, const struct guard_effect *effect)
 
     for (uint32_t i = guard->held.items_count; i-- > 0;)
         add_line(&report, &guard->held.items[i], NULL);
+    if (guard->held.rehearsal != NULL)
+        report.rehearsal = mem_copy(guard->held.rehearsal, sizeof(*report.rehearsal));
     if (guard->asker != CLIENT_NONE)
         guard->held.asker = guard->asker; /* asked again, maybe over another connection */
     if (clients_find(&guard->clients, guard->held.asker) == NULL)

@@ -52,6 +52,7 @@ static void fill_prepare(struct guard *guard, struct work *work)
     const struct manifest *manifest = &guard->held.manifest;
 
     work->prediction_waived = manifest->waived[WAIVE_PREDICTION];
+    work->rehearse_socket = guard->config.rehearse_socket;
     work_fill_plan(work, manifest_find_plan(manifest, guard->trial->node));
 }
 
@@ -112,6 +113,8 @@ static void take_prepared(struct guard *guard, struct work *work)
         held->items = work->items;
         held->items_count = work->items_count;
         held->flows_held = work->flows_held;
+        held->rehearsal = work->rehearsal;
+        work->rehearsal = NULL;
         work->items = NULL;
         work->items_count = 0;
     }

@@ -24,6 +24,7 @@ struct held {
     uint32_t items_count; /* after prepare, until they are in the journal's memory */
     struct undo_item *items;
     uint64_t flows_held;
+    struct rehearsal *rehearsal; /* after prepare; owned */
 };
 void held_done(struct held *held);
 

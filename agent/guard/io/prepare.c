@@ -1,9 +1,10 @@
 /*
- * prepare: snapshot, undo and prediction of a plan; nothing is touched.
+ * prepare: snapshot, undo, prediction and rehearsal of a plan; nothing is touched.
  */
 #include "agent/guard/io/prepare.h"
 
 #include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
 #include "common/net/predict.h"
 
@@ -64,13 +65,53 @@ static bool check_prediction(const struct work *work, const struct snapshot *aft
                    prediction.violations_count, prediction.reason);
 }
 
+static void rehearse(struct work *work, struct bytes question, size_t routes_count)
+{
+    struct err err = ERR_INIT;
+
+    work->rehearsal = mem_alloc(1, sizeof(*work->rehearsal));
+    if (!rehearse_ask(work->rehearse_socket, question, rehearse_patience_ms(routes_count),
+                      work->rehearsal, &err))
+        rehearsal_miss(work->operations, work->operations_count, err.text, work->rehearsal);
+}
+
+enum { BRIEF_SIZE = 64 }; /* the kernel's words have to find room behind it */
+
+/* Whatever could be rehearsed and was not is as unknown as what was never derived. */
+static bool check_rehearsal(const struct work *work, struct err *err)
+{
+    const struct rehearsal *rehearsal = work->rehearsal;
+    enum verdict_value value = rehearsal_judge(rehearsal, work->operations_count);
+    uint32_t worst = rehearsal_worst(rehearsal);
+    char line[SENTENCE_SIZE] = "", brief[BRIEF_SIZE], why[REASON_SIZE + 32] = "";
+    struct text text = TEXT_IN(line);
+    struct text reason = TEXT_IN(why);
+
+    if (value == VERDICT_PASS)
+        return true;
+    if (worst == rehearsal->operations_count)
+        return err_set(err, ERR_PEER, "rehearsal: expected one of %u operations, got one of %u",
+                       work->operations_count, rehearsal->operations_count);
+    operation_render(&work->operations[worst], &text);
+    text_shorten(brief, sizeof(brief), line);
+    rehearsal_render(&rehearsal->operations[worst], &reason);
+    return err_set(err, ERR_DENIED, "rehearsal of operation %u (%s): %s", worst + 1, brief, why);
+}
+
 static bool prepare_on(const struct apply *apply, struct work *work, struct snapshot *snapshot,
                        struct err *err)
 {
+    AUTO_WIRE struct wire_bytes question = {NULL, 0};
+    size_t routes_count = snapshot->routes_count;
+
     if (!check_devices(work, snapshot, err))
         return false;
     note_held(work, snapshot);
-    return derive(apply, work, snapshot, err) && check_prediction(work, snapshot, err);
+    question = wire_encode_rehearse(snapshot, work->operations, work->operations_count);
+    if (!derive(apply, work, snapshot, err) || !check_prediction(work, snapshot, err))
+        return false;
+    rehearse(work, wire_lend(&question), routes_count);
+    return check_rehearsal(work, err);
 }
 
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err)

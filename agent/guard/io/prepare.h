@@ -1,5 +1,6 @@
 /*
- * prepare: whether a plan can be done here, how it would be taken back, and what it would break.
+ * prepare: whether a plan can be done here, how it would be taken back, what it would break, and
+ * how it went in a rehearsal.
  */
 #ifndef AGENT_GUARD_IO_PREPARE_H
 #define AGENT_GUARD_IO_PREPARE_H
@@ -7,7 +8,9 @@
 #include "agent/guard/io/worker.h"
 
 /* Reads the snapshot, checks each operation on what the earlier ones leave, derives their undo into
- * work->items, notes which flows hold now, and predicts all of them. False: it cannot be done. */
+ * work->items, notes which flows hold now, predicts all of them, and has the plan rehearsed
+ * (work->rehearsal). False: it cannot be done, or not all that can be rehearsed was accepted and
+ * taken back. */
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err);
 
 #endif

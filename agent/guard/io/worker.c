@@ -33,6 +33,7 @@ void work_free(struct work *work)
         undo_item_done(&work->items[i]);
     free(work->items);
     free(work->operations);
+    free(work->rehearsal);
     free(work);
 }
 

@@ -9,6 +9,7 @@
 #include "agent/guard/io/apply.h"
 #include "agent/guard/io/journal.h"
 #include "common/change/manifest.h"
+#include "common/change/rehearsal.h"
 
 enum work_kind {
     WORK_PREPARE,
@@ -33,10 +34,12 @@ struct work {
     struct protected_flow flows[FLOWS_MAX]; /* prepare, verify */
     uint64_t flows_held;                    /* verify: given; prepare: what comes out */
     bool prediction_waived;
+    const char *rehearse_socket; /* prepare; borrowed */
     /* what comes out */
     bool ok;
     enum revert_outcome outcome;
-    uint32_t put_back, pending; /* assert */
+    uint32_t put_back, pending;  /* assert */
+    struct rehearsal *rehearsal; /* prepare; owned; NULL: it did not come to that */
     char why[ERR_TEXT_SIZE];
 };
 

@@ -12,6 +12,7 @@ import sys
 
 from lab.faults import Faults
 from lab.machine import Machine
+from lab.sockets import SocketUnit
 from lab.supervisor import Unit
 from lab.units import load_unit
 from lab.wait import wait_until
@@ -42,6 +43,7 @@ class Host(Faults, Machine):
         self.services = {}
         self.running = {}
         self.units = {}
+        self.sockets = {}
         self.enabled = set()
 
     # -- addresses ----------------------------------------------------------------------------
@@ -91,6 +93,7 @@ class Host(Faults, Machine):
             return
         for unit in self.units.values():
             unit.power_lost()
+        self.sockets.clear()
         if self.port:
             self.cut_link()
         self.power_off()
@@ -176,6 +179,13 @@ class Host(Faults, Machine):
         if name not in self.units:
             self.units[name] = Unit(self, load_unit(self.units_dir, name))
         return self.units[name]
+
+    def socket_unit(self, name):
+        """A shipped socket unit with Accept=yes (NAME.socket); NAME@.service is what it starts."""
+        if name not in self.sockets:
+            service = load_unit(self.units_dir, name.removesuffix(".socket") + "@")
+            self.sockets[name] = SocketUnit(self, load_unit(self.units_dir, name), service)
+        return self.sockets[name]
 
     def enable_unit(self, name):
         """Has it started at each boot from now on."""

@@ -80,6 +80,9 @@ class Unit:
         if self.file.one("Type") == "oneshot":
             self._run_oneshot()
             return
+        for name in self.file.words("Wants"):
+            if name.endswith(".socket"):
+                self.host.socket_unit(name).start()
         try:
             self._start_main()
         except AssertionError:

@@ -2,8 +2,9 @@
 
 Understood: Exec*, Type, User, Group, UMask, Environment, Restart, RestartSec, TimeoutStopSec,
 KillSignal, RuntimeDirectory and its like, CapabilityBoundingSet, AmbientCapabilities,
-NoNewPrivileges, ConditionPathExists, ConditionDirectoryNotEmpty, WatchdogSec, WatchdogSignal.
-Sandboxing and socket units are for tests/booted.
+NoNewPrivileges, ConditionPathExists, ConditionDirectoryNotEmpty, WatchdogSec, WatchdogSignal,
+Wants= of a socket unit, and of such ListenSequentialPacket (sockets.py). Sandboxing is for
+tests/booted.
 """
 
 import pathlib
@@ -15,7 +16,7 @@ DIRECTORIES = {"RuntimeDirectory": "/run", "StateDirectory": "/var/lib",
 
 
 class UnitFile:
-    """One parsed .service file. values holds every key's list of values, in their order."""
+    """One parsed unit file. values holds every key's list of values, in their order."""
 
     def __init__(self, name, values):
         self.name = name
@@ -111,6 +112,6 @@ def parse_unit(name, text):
 
 
 def load_unit(folder, name):
-    """Reads NAME.service from the folder of shipped units."""
-    path = pathlib.Path(folder) / f"{name}.service"
+    """Reads NAME.service, or NAME where that is a socket's, from the folder of shipped units."""
+    path = pathlib.Path(folder) / (name if name.endswith(".socket") else f"{name}.service")
     return parse_unit(name, path.read_text(encoding="utf-8"))

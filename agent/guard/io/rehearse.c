@@ -1,0 +1,201 @@
+/*
+ * rehearse: plays a plan through in an empty network namespace.
+ */
+#include "agent/guard/io/rehearse.h"
+
+#include <stdlib.h>
+
+#include "agent/guard/io/apply.h"
+#include "agent/guard/io/standin.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+
+struct play {
+    const struct rehearse *asked; /* borrowed */
+    struct apply apply;           /* no tailscaled */
+    uint32_t items_count;         /* of the operations that are played */
+    struct undo_item *items;      /* operation: its number in the plan */
+    bool *done;                   /* accepted, so it is to be taken back */
+    struct rehearsal *rehearsal;  /* borrowed */
+};
+
+/* ---- before -----------------------------------------------------------------------------------
+ */
+
+/* As prepare does on the host: each on what the earlier ones leave. False: why. */
+static bool derive(struct play *play, struct snapshot *now, struct err *err)
+{
+    for (uint32_t i = 0; i < play->asked->operations_count; i++) {
+        const struct operation *operation = &play->asked->operations[i];
+
+        bool shows = operation_unseen(operation) == NULL;
+
+        if (shows && !operation_check(operation, now, err))
+            return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
+        if (shows)
+            undo_derive(operation, i, now, &play->items[play->items_count++]);
+        operation_predict(operation, now);
+    }
+    return true;
+}
+
+/* Tailscale's half is the host's: there is none here. */
+static bool read_and_derive(struct play *play, struct err *err)
+{
+    struct snapshot tailscale_only = {.tailscale = play->asked->snapshot.tailscale};
+    struct snapshot now, copy;
+    bool good;
+
+    if (!apply_read(&play->apply, &now, err))
+        return false;
+    snapshot_copy(&copy, &tailscale_only);
+    now.tailscale = copy.tailscale;
+    good = derive(play, &now, err);
+    snapshot_done(&now);
+    return good;
+}
+
+/* ---- there ------------------------------------------------------------------------------------
+ */
+
+static void refuse(struct play *play, uint32_t operation, const char *why,
+                   const struct standin *standin)
+{
+    char text[ERR_TEXT_SIZE];
+    struct text out = TEXT_IN(text);
+
+    text_add(&out, "%s", why);
+    if (standin->missing > 0)
+        text_add(&out, " (the stand-in lacks %u objects of the host; the first: %s)",
+                 standin->missing, standin->first);
+    rehearsal_set(play->rehearsal, operation, REHEARSED_REFUSED, text);
+}
+
+/* The first that is refused ends it, as in a trial. */
+static void do_all(struct play *play, const struct standin *standin)
+{
+    bool going = true;
+
+    for (uint32_t i = 0; i < play->items_count; i++) {
+        struct undo_item *item = &play->items[i];
+        struct err err = ERR_INIT;
+
+        if (!going) {
+            rehearsal_set(play->rehearsal, item->operation, REHEARSED_MISSED,
+                          "an earlier operation was refused");
+            continue;
+        }
+        going = apply_run(&play->apply, item, &err);
+        play->done[i] = going;
+        if (!going)
+            refuse(play, item->operation, err.text, standin);
+        else if (!item->has_after)
+            refuse(play, item->operation, "the kernel accepted it, and it does not show", standin);
+        else
+            rehearsal_set(play->rehearsal, item->operation, REHEARSED_GOOD, "");
+    }
+}
+
+/* ---- and back ---------------------------------------------------------------------------------
+ */
+
+static void stay(struct play *play, uint32_t i, const char *why)
+{
+    uint32_t operation = play->items[i].operation;
+
+    if (play->rehearsal->operations[operation].outcome == REHEARSED_GOOD)
+        rehearsal_set(play->rehearsal, operation, REHEARSED_STAYED, why);
+}
+
+static void undo_all(struct play *play)
+{
+    for (uint32_t i = play->items_count; i-- > 0;) {
+        char why[REASON_SIZE];
+
+        if (play->done[i] &&
+            apply_undo(&play->apply, &play->items[i], why, sizeof(why)) != REVERT_DONE)
+            stay(play, i, why);
+    }
+}
+
+/* An earlier operation on the same object knows how it was before both: what of this one none does;
+ * false: nothing. Borrows. */
+static bool knows_before(const struct play *play, uint32_t number, struct undo_item *ret_part)
+{
+    *ret_part = play->items[number];
+    for (uint32_t i = 0; i < number; i++) {
+        if (!undo_take_out(ret_part, &play->items[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Nobody else is here: what is not as before is ours. */
+static void look(struct play *play, const struct snapshot *now)
+{
+    for (uint32_t i = 0; i < play->items_count; i++) {
+        struct undo_item part;
+        char why[REASON_SIZE];
+
+        if (play->done[i] && knows_before(play, i, &part) &&
+            undo_judge(&part, now, why, sizeof(why)) != UNDO_RESTORED)
+            stay(play, i, why);
+    }
+}
+
+static void verify(struct play *play)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    if (apply_read(&play->apply, &now, &err)) {
+        look(play, &now);
+        snapshot_done(&now);
+        return;
+    }
+    for (uint32_t i = 0; i < play->items_count; i++)
+        stay(play, i, err.text);
+}
+
+/* ---- all --------------------------------------------------------------------------------------
+ */
+
+static void play_on(struct play *play, const struct standin *standin)
+{
+    struct err err = ERR_INIT;
+
+    if (!read_and_derive(play, &err)) {
+        rehearsal_miss(play->asked->operations, play->asked->operations_count, err.text,
+                       play->rehearsal);
+        return;
+    }
+    do_all(play, standin);
+    undo_all(play);
+    verify(play);
+}
+
+void rehearse_play(const struct rehearse *asked, struct rehearsal *ret_rehearsal)
+{
+    struct play play = {.asked = asked, .rehearsal = ret_rehearsal};
+    struct standin standin = {0};
+    struct err err = ERR_INIT;
+
+    rehearsal_miss(asked->operations, asked->operations_count, "", ret_rehearsal);
+    if (!standin_set(&asked->snapshot, &standin, &err)) {
+        rehearsal_miss(asked->operations, asked->operations_count, err.text, ret_rehearsal);
+        return;
+    }
+    play.items = mem_alloc(asked->operations_count, sizeof(*play.items));
+    play.done = mem_alloc(asked->operations_count, sizeof(*play.done));
+    play_on(&play, &standin);
+    if (standin.missing > 0) {
+        struct text text = TEXT_IN(ret_rehearsal->lacks);
+
+        text_add(&text, "%u objects of the host could not be set up; the first: %s",
+                 standin.missing, standin.first);
+    }
+    for (uint32_t i = 0; i < play.items_count; i++)
+        undo_item_done(&play.items[i]);
+    free(play.items);
+    free(play.done);
+}

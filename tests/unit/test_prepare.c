@@ -1,0 +1,244 @@
+/*
+ * test_prepare: a plan is prepared only when its rehearsal went well; nothing is touched before.
+ *
+ * oceanid-rehearse is a child of the test's that listens where the guard asks, and plays in a
+ * namespace of its own, or answers what the test has it answer.
+ */
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/io/prepare.h"
+#include "agent/guard/io/rehearse.h"
+#include "common/core/mem.h"
+#include "common/io/packet.h"
+#include "tests/unit/apply_case.h"
+#include "tests/unit/netns.h"
+
+enum how { PLAYS, ANSWERS_NONE, HANGS_UP, SAYS_NOTHING };
+
+static char path[64];
+static pid_t server;
+
+static void answer(int fd, enum how how)
+{
+    static struct rehearsal rehearsal;
+    AUTO_FREE uint8_t *data = NULL;
+    AUTO_WIRE struct wire_bytes reply = {NULL, 0};
+    struct rehearse asked;
+    struct err err = ERR_INIT;
+    size_t len = 0;
+
+    if (!packet_receive_up_to(fd, REHEARSE_SIZE_MAX, &data, &len, &err) ||
+        !wire_decode_rehearse((struct bytes){data, len}, &asked, &err))
+        _exit(1);
+    if (how == PLAYS && unshare(CLONE_NEWNET) == 0)
+        rehearse_play(&asked, &rehearsal);
+    rehearse_done(&asked);
+    while (how == SAYS_NOTHING)
+        pause();
+    reply = wire_encode_rehearsal(&rehearsal);
+    if (how != HANGS_UP)
+        packet_send(fd, wire_lend(&reply), &err);
+}
+
+/* One question, as it listens in the socket unit's place. */
+static void serve(enum how how)
+{
+    struct err err = ERR_INIT;
+    int fd = packet_listen(path, 0600, (gid_t)-1, &err);
+
+    if (fd < 0)
+        fail_msg("%s", err.text);
+    server = fork();
+    if (server == 0) {
+        answer(accept(fd, NULL, NULL), how);
+        _exit(0);
+    }
+    close(fd);
+}
+
+static int enter(void **state)
+{
+    snprintf(path, sizeof(path), "/tmp/oceanid-test-prepare-%d.sock", getpid());
+    server = 0;
+    return apply_case_enter(state);
+}
+
+static int leave(void **state)
+{
+    if (server > 0) {
+        kill(server, SIGKILL);
+        waitpid(server, NULL, 0);
+    }
+    unlink(path);
+    return apply_case_leave(state);
+}
+
+static struct work *prepare(const struct operation *operations, uint32_t count, struct err *err)
+{
+    struct work *work = work_new(WORK_PREPARE, NULL);
+
+    work->rehearse_socket = path;
+    work->operations_count = count;
+    work->operations = mem_copy(operations, count * sizeof(*operations));
+    work->ok = prepare_do(&apply_case, work, err);
+    return work;
+}
+
+static void refuse(const struct operation *operations, uint32_t count, const char *why)
+{
+    struct err err = ERR_INIT;
+    struct work *work = prepare(operations, count, &err);
+
+    assert_int_equal(work->ok, false);
+    if (strstr(err.text, why) == NULL)
+        fail_msg("expected '%s', got '%s'", why, err.text);
+    work_free(work);
+    apply_case_check("");
+}
+
+/* ---- */
+
+static void test_prepares_what_was_rehearsed(void **state)
+{
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+    struct work *work;
+
+    (void)state;
+    apply_case_begin("");
+    serve(PLAYS);
+    work = prepare(&operation, 1, &err);
+    if (!work->ok)
+        fail_msg("%s", err.text);
+    assert_int_equal(work->items_count, 1);
+    assert_int_equal(work->rehearsal->operations_count, 1);
+    assert_int_equal(work->rehearsal->operations[0].outcome, REHEARSED_GOOD);
+    work_free(work);
+    apply_case_check("");
+}
+
+/* The model sees nothing wrong in it. */
+static void test_refuses_what_the_kernel_refuses(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.255 dev eth0"),
+    };
+
+    (void)state;
+    apply_case_begin("");
+    serve(PLAYS);
+    refuse(operations, 2,
+           "rehearsal of operation 2 (route: 10.0.0.0/8 via 203.0.113.255 dev eth0): refused: "
+           "route 10.0.0.0/8 table main: the kernel says: Invalid argument: Nexthop has invalid "
+           "gateway");
+}
+
+/* A routing table of more than one packet. */
+static void test_rehearses_on_many_routes(void **state)
+{
+    struct operation operation = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
+    struct err err = ERR_INIT;
+    struct work *work;
+
+    (void)state;
+    apply_case_begin("i=0; while [ $i -lt 3000 ]; do echo route add 198.18.$((i / 250)).$((i % "
+                     "250))/32 via 203.0.113.1; i=$((i + 1)); done | ip -batch -\n");
+    serve(PLAYS);
+    work = prepare(&operation, 1, &err);
+    if (!work->ok)
+        fail_msg("%s", err.text);
+    assert_string_equal(work->rehearsal->lacks, "");
+    work_free(work);
+    apply_case_check("");
+}
+
+static void test_unknown_is_no_pass(void **state)
+{
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+
+    (void)state;
+    apply_case_begin("");
+    refuse(&operation, 1,
+           "rehearsal of operation 1 (rule 5140: from 203.0.113.10 lookup main): not done: "
+           "oceanid-rehearse: connect to ");
+    serve(HANGS_UP);
+    refuse(&operation, 1, "not done: oceanid-rehearse: receive: the other side has hung up");
+}
+
+static void test_takes_no_other_plans_rehearsal(void **state)
+{
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+
+    (void)state;
+    apply_case_begin("");
+    serve(ANSWERS_NONE);
+    refuse(&operation, 1, "rehearsal: expected one of 1 operations, got one of 0");
+}
+
+static void test_waits_for_a_bounded_time(void **state)
+{
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    AUTO_WIRE struct wire_bytes question = {NULL, 0};
+    static struct rehearsal rehearsal;
+    struct snapshot now;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_read(&now);
+    question = wire_encode_rehearse(&now, &operation, 1);
+    snapshot_done(&now);
+    serve(SAYS_NOTHING);
+    assert_false(rehearse_ask(path, wire_lend(&question), 100, &rehearsal, &err));
+    assert_string_equal(err.text, "oceanid-rehearse did not answer in 100 ms");
+}
+
+/* What no namespace can show needs nobody who answers. */
+static void test_what_cannot_be_rehearsed_is_no_obstacle(void **state)
+{
+    static struct rehearsal rehearsal;
+    const struct operation operations[] = {
+        {.kind = OPERATION_TAILSCALE, .tailscale = {.set_accept_routes = true}},
+        {.kind = OPERATION_RULE},
+    };
+
+    (void)state;
+    rehearsal_miss(operations, 1, "nobody is there", &rehearsal);
+    assert_int_equal(rehearsal_judge(&rehearsal, 1), VERDICT_PASS);
+    assert_int_equal(rehearsal_worst(&rehearsal), 1);
+    rehearsal_miss(operations, 2, "nobody is there", &rehearsal);
+    assert_int_equal(rehearsal_judge(&rehearsal, 2), VERDICT_UNKNOWN);
+    assert_int_equal(rehearsal_worst(&rehearsal), 1);
+    assert_string_equal(rehearsal.operations[1].why, "nobody is there");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_prepares_what_was_rehearsed, enter, leave),
+        cmocka_unit_test_setup_teardown(test_refuses_what_the_kernel_refuses, enter, leave),
+        cmocka_unit_test_setup_teardown(test_rehearses_on_many_routes, enter, leave),
+        cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
+        cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
+        cmocka_unit_test_setup_teardown(test_waits_for_a_bounded_time, enter, leave),
+        cmocka_unit_test(test_what_cannot_be_rehearsed_is_no_obstacle),
+    };
+
+    if (!netns_is_allowed())
+        return 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
