@@ -1,7 +1,7 @@
 /*
- * bench_routes: the floor under a revert and under a rehearsal: adds N host routes with raw netlink,
- * 256 messages a send, an ACK for each, and deletes them so. Usage: bench_routes N IFINDEX [add];
- * prints the milliseconds that deleting took, or that adding took.
+ * bench_routes: the floor under a revert and under a rehearsal: adds N host routes with raw
+ * netlink, 256 messages a send, an ACK for each, and deletes them so. Usage: bench_routes N IFINDEX
+ * [add]; prints the milliseconds that deleting took, or that adding took.
  */
 #include <arpa/inet.h>
 #include <linux/netlink.h>

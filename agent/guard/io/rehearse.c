@@ -27,7 +27,6 @@ static bool derive(struct play *play, struct snapshot *now, struct err *err)
 {
     for (uint32_t i = 0; i < play->asked->operations_count; i++) {
         const struct operation *operation = &play->asked->operations[i];
-
         bool shows = operation_unseen(operation) == NULL;
 
         if (shows && !operation_check(operation, now, err))
