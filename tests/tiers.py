@@ -1,6 +1,6 @@
 """tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
 
-usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
+usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
   sim     both state machines under faults, and a third of the mutants that the tests have to kill;
@@ -8,12 +8,14 @@ usage: tests/run [unit|sim|lab|booted|fuzz|bench|fresh ...] [--long]
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
+  crash   the guard struck at every write, fsync, rename, netlink message and LocalAPI call: one state
+          in 14, --long: all of them (root)
   kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
-No tier: unit sim lab booted fuzz kill deadman bench, each in its short form.
+No tier: unit sim lab booted fuzz crash kill deadman bench, each in its short form.
 """
 import os
 import pathlib
@@ -26,7 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "kill", "deadman", "bench"]
+NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "bench"]
 
 
 class Tally:
@@ -151,6 +153,19 @@ def run_fuzz(tally, long):
             tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
 
 
+def run_crash(tally, long):
+    if os.geteuid() != 0:
+        tally.add_skip("crash: expected root (network namespaces); run tests/run crash as root")
+        return
+    if not build("dev", ["crash"]):
+        tally.add_failure("crash: the dev build")
+        return
+    if call([BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "14"])]) == 0:
+        tally.passed += 1
+    else:
+        tally.add_failure("crash: the lines above name the states, and how to replay each")
+
+
 def run_faults(tally, tier, long):
     if os.geteuid() != 0:
         tally.add_skip(f"{tier}: expected root (network namespaces); run tests/run {tier} as root")
@@ -202,8 +217,8 @@ def run_fresh(tally, long):
 
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
-           "fuzz": run_fuzz, "kill": run_kill, "deadman": run_deadman,
-           "bench": run_bench, "fresh": run_fresh}
+           "fuzz": run_fuzz, "crash": run_crash, "kill": run_kill,
+           "deadman": run_deadman, "bench": run_bench, "fresh": run_fresh}
 
 
 def main():

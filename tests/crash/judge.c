@@ -1,0 +1,173 @@
+/*
+ * judge: compares the kernel, the Tailscale pref, and what the guard says.
+ *
+ * The kernel is compared as text with how it was before and how it was confirmed: nothing here is
+ * the guard's code.
+ */
+#include "tests/crash/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/crash/kernel.h"
+
+enum state { STATE_BEFORE, STATE_CONFIRMED, STATE_MIXED };
+
+__attribute__((format(printf, 2, 3))) static void say(struct verdict_of_run *verdict,
+                                                      const char *format, ...)
+{
+    va_list arguments;
+
+    if (verdict->why[0] != '\0')
+        return;
+    va_start(arguments, format);
+    vsnprintf(verdict->why, sizeof(verdict->why), format, arguments);
+    va_end(arguments);
+}
+
+/* The first line in which they differ. */
+static void find_difference(const char *expected, const char *found, char *to, size_t size)
+{
+    while (*expected != '\0' && *found != '\0') {
+        size_t one = strcspn(expected, "\n");
+        size_t other = strcspn(found, "\n");
+
+        if (one != other || memcmp(expected, found, one) != 0)
+            break;
+        expected += one + 1;
+        found += other + 1;
+    }
+    snprintf(to, size, "expected '%.*s', found '%.*s'", (int)strcspn(expected, "\n"), expected,
+             (int)strcspn(found, "\n"), found);
+}
+
+static enum state look(const struct beginning *beginning, char *ret_difference, size_t size)
+{
+    static char now[DUMP_SIZE];
+    bool exits = world->exit_node[0] != '\0';
+
+    kernel_dump(now, sizeof(now));
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(now, beginning->dump[i]) == 0 && exits == (i == STATE_CONFIRMED))
+            return (enum state)i;
+    }
+    find_difference(beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE], now, ret_difference,
+                    size);
+    return STATE_MIXED;
+}
+
+/* What the last receipt says: STATE_MIXED if it says neither. */
+static enum state state_told(const struct told *told)
+{
+    if (told->receipts_count == 0)
+        return STATE_MIXED;
+    switch (told->receipts[told->receipts_count - 1].kind) {
+    case RECEIPT_CONFIRMED:
+        return STATE_CONFIRMED;
+    case RECEIPT_REVERTED:
+    case RECEIPT_POPPED:
+    case RECEIPT_TOMBSTONE:
+    case RECEIPT_REFUSED:
+        return STATE_BEFORE;
+    case RECEIPT_INCOMPLETE:
+    case RECEIPT_KIND_COUNT:
+        break;
+    }
+    return STATE_MIXED;
+}
+
+static bool was_told(const struct told *told, enum receipt_kind kind)
+{
+    for (uint32_t i = 0; i < told->receipts_count; i++) {
+        if (told->receipts[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+/* What was told once holds for ever: only root takes back what is confirmed. */
+static void judge_receipts(const struct scenario *scenario, struct verdict_of_run *verdict)
+{
+    const struct told *told = &world->told;
+    bool ended = was_told(told, RECEIPT_REVERTED) || was_told(told, RECEIPT_TOMBSTONE) ||
+                 (was_told(told, RECEIPT_POPPED) && !scenario->confirmed_before);
+
+    if (ended && was_told(told, RECEIPT_CONFIRMED))
+        say(verdict, "untruthful: one receipt says confirmed, another one taken back");
+}
+
+static const char *name_of(enum state state)
+{
+    return state == STATE_BEFORE ? "as before" : state == STATE_CONFIRMED ? "confirmed" : "neither";
+}
+
+static void judge_shields(struct verdict_of_run *verdict)
+{
+    if (world->early[0] != '\0')
+        say(verdict, "shield early: %s", world->early);
+}
+
+void judge_living(const struct scenario *scenario, const struct beginning *beginning,
+                  struct verdict_of_run *verdict)
+{
+    const struct told *told = &world->told;
+    bool disk_is_ill = world->disk_heals_at > world->now;
+    char difference[2 * TEXT_LINE] = "";
+    enum state state = look(beginning, difference, sizeof(difference));
+    enum state said = state_told(told);
+
+    judge_shields(verdict);
+    if (world->rescue_again)
+        return; /* it was said on the console that the journal does not know of it */
+    if (disk_is_ill && scenario->confirmed_before)
+        said = STATE_MIXED; /* what it told last is of before; the new receipt cannot be written */
+    if (state == STATE_MIXED)
+        say(verdict, "mixed while the guard lives: %s", difference);
+    if (said != STATE_MIXED && said != state)
+        say(verdict, "untruthful while the guard lives: it is %s, its receipt says %s",
+            name_of(state), name_of(said));
+    if (said == STATE_MIXED && !disk_is_ill && !told->refused && !told->prepared)
+        say(verdict, "unsettled: no receipt, no refusal");
+    if (said == STATE_MIXED && told->refused && state != (enum state)scenario->confirmed_before)
+        say(verdict, "untruthful while the guard lives: refused, and it is %s", name_of(state));
+    if (world->unsettled && !disk_is_ill)
+        say(verdict, "unsettled: the guard has not ended it in 120 s");
+}
+
+static unsigned generations_of(enum state state)
+{
+    return state == STATE_CONFIRMED ? 2 : 1;
+}
+
+void judge_recovered(const struct scenario *scenario, const struct beginning *beginning,
+                     struct verdict_of_run *verdict)
+{
+    const struct told *told = &world->told;
+    char difference[2 * TEXT_LINE] = "";
+    enum state state = look(beginning, difference, sizeof(difference));
+    enum state said = state_told(told);
+
+    judge_shields(verdict);
+    judge_receipts(scenario, verdict);
+    if (world->unsettled || !told->has_stack)
+        say(verdict, "unsettled: what recovers has not ended it in 120 s");
+    if (state == STATE_MIXED)
+        say(verdict, "mixed: %s", difference);
+    if (told->stack.generations_count != generations_of(state))
+        say(verdict, "%s: it is %s, the guard says that %u changes stand",
+            told->stack.generations_count < generations_of(state) ? "forgotten" : "untruthful",
+            name_of(state), told->stack.generations_count);
+    if (!told->is_asked)
+        say(verdict, "untruthful: it does not answer for the attempt");
+    /* Records that were not synced, written in another order, look like damage: it says so, and
+     * answers for nothing until root has looked; what stands it knows all the same. */
+    if (strstr(told->refusal, "the journal was damaged") != NULL)
+        return;
+    if (told->refusal[0] != '\0')
+        say(verdict, "refused: %s", told->refusal);
+    if (said != STATE_MIXED && said != state)
+        say(verdict, "untruthful: it is %s, its receipt says %s", name_of(state), name_of(said));
+    if (said == STATE_MIXED && state == STATE_CONFIRMED)
+        say(verdict, "untruthful: it is confirmed, and there is no receipt");
+}

@@ -1,0 +1,378 @@
+/*
+ * kernel: rules, routes, addresses and sysctls of this process's namespace, by plain rtnetlink.
+ */
+#include "tests/crash/kernel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/crash/real.h"
+#include "tests/crash/world.h"
+
+enum { ANSWER_SIZE = 64 << 10, LINES_MAX = 512, LINE_SIZE = 256, DEADLINE_MS = 5000 };
+
+static const char devices[] = "link set lo up\n"
+                              "link add eth0 type veth peer name far0\n"
+                              "link add tailscale0 type veth peer name far1\n"
+                              "link set far0 addrgenmode none\n"
+                              "link set far1 addrgenmode none\n"
+                              "link set eth0 addrgenmode none\n"
+                              "link set tailscale0 addrgenmode none\n"
+                              "link set far0 up\n"
+                              "link set far1 up\n"
+                              "link set eth0 up\n"
+                              "link set tailscale0 up\n"
+                              "address add 203.0.113.10/24 dev eth0\n"
+                              "address add 2001:db8:1::10/64 dev eth0 nodad\n"
+                              "address add 100.64.0.2/32 dev tailscale0\n"
+                              "route add default via 203.0.113.1 proto static\n";
+
+/* ---- one request ---------------------------------------------------------------------------- */
+
+struct request {
+    struct nlmsghdr head;
+    char body[256];
+};
+
+typedef void (*take_fn)(const struct nlmsghdr *message, void *context);
+
+static int open_socket(void)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    int on = 1;
+
+    if (fd < 0 || setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) != 0)
+        world_give_up("netlink socket");
+    return fd;
+}
+
+/* All answers up to the end; the error number of the kernel, 0 for none. */
+static int ask(int fd, const struct request *request, take_fn take, void *context)
+{
+    static _Thread_local char answer[ANSWER_SIZE];
+
+    if (send(fd, request, request->head.nlmsg_len, 0) < 0)
+        world_give_up("netlink send");
+    for (;;) {
+        ssize_t got = recv(fd, answer, sizeof(answer), 0);
+        int len = (int)got;
+
+        if (got < 0)
+            world_give_up("netlink receive");
+        for (struct nlmsghdr *at = (struct nlmsghdr *)(void *)answer; nlmsg_ok(at, len);
+             at = nlmsg_next(at, &len)) {
+            if (at->nlmsg_type == NLMSG_DONE)
+                return 0;
+            if (at->nlmsg_type == NLMSG_ERROR)
+                return -((const struct nlmsgerr *)NLMSG_DATA(at))->error;
+            take(at, context);
+        }
+    }
+}
+
+static void dump(int fd, int type, int family, size_t header, take_fn take, void *context)
+{
+    struct request request = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(header),
+                                       .nlmsg_type = (uint16_t)type,
+                                       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+
+    request.body[0] = (char)family;
+    ask(fd, &request, take, context);
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+struct lines {
+    uint32_t count;
+    char list[LINES_MAX][LINE_SIZE];
+};
+
+static char *add_line(struct lines *lines)
+{
+    if (lines->count == LINES_MAX)
+        world_give_up("raise LINES_MAX");
+    lines->list[lines->count][0] = '\0';
+    return lines->list[lines->count++];
+}
+
+__attribute__((format(printf, 2, 3))) static void add(char *line, const char *format, ...)
+{
+    size_t len = strlen(line);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line + len, LINE_SIZE - len, format, arguments);
+    va_end(arguments);
+}
+
+static void add_value(char *line, int family, const struct nlattr *attribute)
+{
+    const uint8_t *data = nla_data(attribute);
+    size_t len = (size_t)nla_len(attribute);
+    char text[INET6_ADDRSTRLEN];
+
+    if (len == (family == AF_INET ? 4u : 16u) &&
+        inet_ntop(family, data, text, sizeof(text)) != NULL)
+        add(line, " %d:%s", nla_type(attribute), text);
+    else {
+        add(line, " %d:", nla_type(attribute));
+        for (size_t i = 0; i < len; i++)
+            add(line, "%02x", data[i]);
+    }
+}
+
+static void add_attributes(char *line, int family, const struct nlmsghdr *message, size_t header,
+                           uint64_t passed_over)
+{
+    struct nlattr *at;
+    int left;
+
+    nla_for_each_attr(at, nlmsg_attrdata(message, (int)header), nlmsg_attrlen(message, (int)header),
+                      left)
+    {
+        if (nla_type(at) >= 64 || (passed_over >> nla_type(at) & 1) == 0)
+            add_value(line, family, at);
+    }
+}
+
+static void take_rule(const struct nlmsghdr *message, void *context)
+{
+    const struct fib_rule_hdr *rule = NLMSG_DATA(message);
+    char *line = add_line(context);
+
+    add(line, "rule%d src/%u dst/%u action %u flags %u", rule->family == AF_INET ? 4 : 6,
+        rule->src_len, rule->dst_len, rule->action, rule->flags);
+    add_attributes(line, rule->family, message, sizeof(*rule), 0);
+}
+
+static void take_route(const struct nlmsghdr *message, void *context)
+{
+    const struct rtmsg *route = NLMSG_DATA(message);
+    char *line;
+
+    if ((route->rtm_flags & RTM_F_CLONED) != 0)
+        return;
+    line = add_line(context);
+    add(line, "route%d dst/%u protocol %u scope %u type %u flags %u",
+        route->rtm_family == AF_INET ? 4 : 6, route->rtm_dst_len, route->rtm_protocol,
+        route->rtm_scope, route->rtm_type, route->rtm_flags & RTNH_F_ONLINK);
+    add_attributes(line, route->rtm_family, message, sizeof(*route), 1u << RTA_CACHEINFO);
+}
+
+static void take_address(const struct nlmsghdr *message, void *context)
+{
+    const struct ifaddrmsg *address = NLMSG_DATA(message);
+    char *line = add_line(context);
+
+    add(line, "address%d /%u scope %u link %u", address->ifa_family == AF_INET ? 4 : 6,
+        address->ifa_prefixlen, address->ifa_scope, address->ifa_index);
+    add_attributes(line, address->ifa_family, message, sizeof(*address), 1u << IFA_CACHEINFO);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void add_sysctl(struct lines *lines, const char *name)
+{
+    char path[160], value[64];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+    fd = __real_open(path, O_RDONLY | O_CLOEXEC);
+    len = fd < 0 ? -1 : read(fd, value, sizeof(value) - 1);
+    if (len < 0)
+        world_give_up(path);
+    __real_close(fd);
+    value[len] = '\0';
+    value[strcspn(value, "\n")] = '\0';
+    add(add_line(lines), "sysctl %s = %s", name, value);
+}
+
+static void add_sysctls(struct lines *lines)
+{
+    static const char *const of_device[] = {
+        "ipv4/conf/%s/forwarding",     "ipv4/conf/%s/rp_filter",  "ipv4/conf/%s/accept_redirects",
+        "ipv4/conf/%s/src_valid_mark", "ipv6/conf/%s/forwarding", "ipv6/conf/%s/disable_ipv6"};
+    static const char *const names[] = {"all", "default", "lo", "eth0", "tailscale0"};
+    char name[96];
+
+    add_sysctl(lines, "ipv4/ip_forward");
+    for (size_t i = 0; i < sizeof(of_device) / sizeof(of_device[0]); i++) {
+        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            snprintf(name, sizeof(name), of_device[i], names[j]);
+#pragma GCC diagnostic pop
+            add_sysctl(lines, name);
+        }
+    }
+}
+
+static void take_sorted(int fd, int type, size_t header, take_fn take, struct lines *lines)
+{
+    uint32_t from = lines->count;
+
+    dump(fd, type, AF_INET, header, take, lines);
+    dump(fd, type, AF_INET6, header, take, lines);
+    qsort(lines->list[from], lines->count - from, LINE_SIZE, compare);
+}
+
+void kernel_dump(char *to, size_t size)
+{
+    static struct lines lines;
+    size_t len = 0;
+    int fd = open_socket();
+
+    lines.count = 0;
+    dump(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_rule, &lines);
+    dump(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_rule, &lines);
+    take_sorted(fd, RTM_GETROUTE, sizeof(struct rtmsg), take_route, &lines);
+    take_sorted(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), take_address, &lines);
+    add_sysctls(&lines);
+    __real_close(fd);
+    for (uint32_t i = 0; i < lines.count; i++) {
+        int put = snprintf(to + len, size - len, "%s\n", lines.list[i]);
+
+        if (put < 0 || (size_t)put >= size - len)
+            world_give_up("a dump is larger than its buffer");
+        len += (size_t)put;
+    }
+}
+
+/* ---- shields -------------------------------------------------------------------------------- */
+
+static void take_shield(const struct nlmsghdr *message, void *context)
+{
+    const struct fib_rule_hdr *rule = NLMSG_DATA(message);
+    struct nlattr *at;
+    int left;
+    uint32_t priority = 0;
+    uint8_t protocol = 0;
+
+    nla_for_each_attr(at, nlmsg_attrdata(message, sizeof(*rule)),
+                      nlmsg_attrlen(message, sizeof(*rule)), left)
+    {
+        if (nla_type(at) == FRA_PRIORITY)
+            memcpy(&priority, nla_data(at), sizeof(priority));
+        if (nla_type(at) == FRA_PROTOCOL)
+            memcpy(&protocol, nla_data(at), sizeof(protocol));
+    }
+    if (protocol != 153)
+        return;
+    if (priority == 5141)
+        *(unsigned *)context |= SHIELD_TO;
+    if (priority == 5140)
+        *(unsigned *)context |= rule->family == AF_INET ? SHIELD_FROM_IPV4 : SHIELD_FROM_IPV6;
+}
+
+unsigned kernel_shields(void)
+{
+    unsigned shields = 0;
+    int fd = open_socket();
+
+    dump(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_shield, &shields);
+    dump(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_shield, &shields);
+    __real_close(fd);
+    return shields;
+}
+
+/* ---- changing it ---------------------------------------------------------------------------- */
+
+static void take_nothing(const struct nlmsghdr *message, void *context)
+{
+    (void)message;
+    (void)context;
+}
+
+static void put_default(int fd, int family, bool there)
+{
+    struct request request = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(sizeof(struct rtmsg)),
+                                       .nlmsg_type = there ? RTM_NEWROUTE : RTM_DELROUTE,
+                                       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
+    struct rtmsg route = {.rtm_family = (uint8_t)family,
+                          .rtm_table = 52,
+                          .rtm_protocol = RTPROT_BOOT,
+                          .rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+                          .rtm_type = RTN_UNICAST};
+    struct rtattr *device = (void *)(request.body + NLMSG_ALIGN(sizeof(route)));
+    unsigned index = if_nametoindex("tailscale0");
+    int error;
+
+    if (there)
+        request.head.nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
+    memcpy(request.body, &route, sizeof(route));
+    device->rta_type = RTA_OIF;
+    device->rta_len = RTA_LENGTH(sizeof(index));
+    memcpy(RTA_DATA(device), &index, sizeof(index));
+    request.head.nlmsg_len += RTA_SPACE(sizeof(index));
+    error = ask(fd, &request, take_nothing, NULL);
+    if (error != 0 && (there || error != ESRCH)) {
+        errno = error;
+        world_give_up("default route of table 52");
+    }
+}
+
+void kernel_put_table_52(bool there)
+{
+    int fd = open_socket();
+
+    put_default(fd, AF_INET, there);
+    put_default(fd, AF_INET6, there);
+    __real_close(fd);
+}
+
+static void run_ip(const char *lines)
+{
+    FILE *ip = popen("exec ip -batch - >/dev/null", "we");
+
+    if (ip == NULL || fputs(lines, ip) < 0 || pclose(ip) != 0)
+        world_give_up("ip -batch");
+}
+
+static void count_multicast(const struct nlmsghdr *message, void *context)
+{
+    const struct rtmsg *route = NLMSG_DATA(message);
+
+    *(unsigned *)context += route->rtm_type == RTN_MULTICAST && route->rtm_dst_len == 8;
+}
+
+/* The kernel works carrier off in the background; the last it does then is ff00::/8. */
+static void wait_settled(void)
+{
+    mono_t waited = 0;
+    int fd = open_socket();
+
+    for (unsigned count = 0;; count = 0) {
+        dump(fd, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), count_multicast, &count);
+        if (count == 4)
+            break;
+        if (waited++ == DEADLINE_MS)
+            world_give_up("the devices did not come up");
+        __real_poll(NULL, 0, 1);
+    }
+    __real_close(fd);
+}
+
+void kernel_enter_fresh(void)
+{
+    if (unshare(CLONE_NEWNET) != 0)
+        world_give_up("unshare -n");
+    run_ip(devices);
+    wait_settled();
+}

@@ -1,0 +1,25 @@
+/*
+ * kernel: the namespace of a crash state: its devices, and all of it as lines of text.
+ *
+ * Shares no code with what it judges: it speaks rtnetlink by itself and reads /proc/sys.
+ */
+#ifndef TESTS_CRASH_KERNEL_H
+#define TESTS_CRASH_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A fresh namespace for this process: eth0 with an address of each family and a default route,
+ * tailscale0. */
+void kernel_enter_fresh(void);
+
+/* Rules in their order, then routes and addresses sorted, then sysctls: a line each. */
+void kernel_dump(char *to, size_t size);
+
+/* Which of the rules that shield are there: bits of SHIELD_*. */
+unsigned kernel_shields(void);
+
+/* What tailscaled does: the default routes of table 52. */
+void kernel_put_table_52(bool there);
+
+#endif

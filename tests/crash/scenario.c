@@ -1,0 +1,304 @@
+/*
+ * scenario: the table of runs, and how each goes on after it was struck.
+ */
+#include "tests/crash/scenario.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/rollback.h"
+#include "tests/crash/judge.h"
+#include "tests/crash/kernel.h"
+#include "tests/crash/process.h"
+#include "tests/crash/tailscaled.h"
+
+enum { RESTARTS_MAX = 400, RESTART_MS = 250, CRASHES_MAX = 8 };
+
+/* clang-format off */
+#define UP {PROGRAM_BOOT, 0, PHASE_BOOT}, {PROGRAM_TAILSCALED, 0, PHASE_BOOT}
+const struct scenario scenarios[] = {
+    {"begins", 0, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
+    {"confirm", 0, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_CONFIRM, PHASE_BOOT}}},
+    {"revert", 0, 2, PHASE_REVERT, {UP, {PROGRAM_GUARD, PLAY_ABORT, PHASE_BOOT}}},
+    {"stop-post", 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
+     {PROGRAM_STOP_POST, 0, PHASE_STOP_POST}, {PROGRAM_GUARD, PLAY_ASK, PHASE_STOP_POST}}},
+    {"restart", 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
+     {PROGRAM_GUARD, PLAY_ASK, PHASE_STOP_POST}}},
+    {"reboot", 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
+     {PROGRAM_POWER, 0, PHASE_BOOT}, UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
+    {"stands", 1, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
+    {"rescue", 1, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT},
+     {PROGRAM_RESCUE, 0, PHASE_RESCUE}, {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE}}},
+};
+/* clang-format on */
+const unsigned scenarios_count = sizeof(scenarios) / sizeof(scenarios[0]);
+
+const struct scenario *scenario_find(const char *name)
+{
+    for (unsigned i = 0; i < scenarios_count; i++) {
+        if (strcmp(scenarios[i].name, name) == 0)
+            return &scenarios[i];
+    }
+    return NULL;
+}
+
+/* ---- one step ------------------------------------------------------------------------------- */
+
+struct run {
+    const struct scenario *scenario;
+    const struct beginning *beginning;
+    struct verdict_of_run *verdict;
+    enum program last; /* what was struck */
+};
+
+static void say_broken(struct run *run, const char *what)
+{
+    if (run->verdict->why[0] == '\0')
+        snprintf(run->verdict->why, sizeof(run->verdict->why), "%s", what);
+}
+
+static enum process_end run_program(struct run *run, enum program program, enum play play)
+{
+    enum process_end end = process_run(program, play, &run->beginning->plans);
+
+    run->last = program;
+    if (end == PROCESS_BROKEN)
+        say_broken(run, "a program ended by a signal or a sanitizer");
+    return end;
+}
+
+/* systemd starts it again, with ExecStopPost in between, until its part is over. */
+static enum process_end run_guard(struct run *run, enum play play)
+{
+    for (int i = 0; i < RESTARTS_MAX; i++) {
+        enum process_end end = run_program(run, PROGRAM_GUARD, play);
+
+        if (end != PROCESS_ENDED)
+            return end;
+        world->now += RESTART_MS;
+        end = run_program(run, PROGRAM_STOP_POST, play);
+        if (end == PROCESS_STRUCK || end == PROCESS_BROKEN)
+            return end;
+        if (i == RESTARTS_MAX / 2)
+            world->disk_heals_at = 0; /* somebody has made room */
+    }
+    say_broken(run, "the guard does not start");
+    return PROCESS_BROKEN;
+}
+
+/* What it cannot finish at once goes on; what it could not record it says, with what to do. */
+static enum process_end run_rescue(struct run *run)
+{
+    enum process_end end;
+
+    world->finisher_wanted = world->rescue_again = false;
+    end = run_program(run, PROGRAM_RESCUE, 0);
+    if (end == PROCESS_ENDED && world->exit_code == EXIT_REST_FOLLOWS && !world->finisher_wanted)
+        world->rescue_again = true;
+    if (end == PROCESS_ENDED && world->finisher_wanted)
+        end = run_program(run, PROGRAM_FINISH, 0);
+    return end;
+}
+
+static enum process_end run_step(struct run *run, const struct step *step)
+{
+    world->phase = step->phase;
+    switch (step->program) {
+    case PROGRAM_TAILSCALED:
+        tailscaled_start();
+        return PROCESS_ENDED;
+    case PROGRAM_POWER:
+        disk_lose(&world->disk, world->state, FAULT_POWER_KEPT, 0);
+        world_boot();
+        return PROCESS_ENDED;
+    case PROGRAM_GUARD:
+        return run_guard(run, step->play);
+    case PROGRAM_RESCUE:
+        return run_rescue(run);
+    case PROGRAM_NONE:
+    case PROGRAM_BOOT:
+    case PROGRAM_STOP_POST:
+    case PROGRAM_FINISH:
+        break;
+    }
+    return run_program(run, step->program, step->play);
+}
+
+/* ---- after a crash -------------------------------------------------------------------------- */
+
+static enum process_end start_again(struct run *run)
+{
+    static const struct step boot = {PROGRAM_BOOT, 0, PHASE_BOOT};
+    static const struct step tailscaled = {PROGRAM_TAILSCALED, 0, PHASE_BOOT};
+    static const struct step stop_post = {PROGRAM_STOP_POST, 0, PHASE_STOP_POST};
+    static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_STOP_POST};
+    bool with_stop_post = run->last == PROGRAM_GUARD && (world->fault.seed & 16) != 0;
+    enum process_end end = PROCESS_ENDED;
+
+    if (world->power_is_lost) {
+        world_boot();
+        end = run_step(run, &boot);
+        if (world->power_is_lost)
+            return PROCESS_STRUCK;
+    } else if (with_stop_post) {
+        end = run_step(run, &stop_post);
+        if (world->power_is_lost)
+            return PROCESS_STRUCK;
+    }
+    if (end == PROCESS_BROKEN)
+        return end;
+    if (tailscaled_fd() < 0)
+        run_step(run, &tailscaled);
+    return run_step(run, &guard);
+}
+
+/* As it was told: room was made, the mark removed, and, where it still stands, rescue is run again.
+ */
+static void obey(struct run *run)
+{
+    static const struct step rescue = {PROGRAM_RESCUE, 0, PHASE_RESCUE};
+    static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE};
+    char released[2 * PATH_LINE];
+
+    snprintf(released, sizeof(released), "%s/released", world->run);
+    remove(released);
+    world->disk_heals_at = 0;
+    run_step(run, &rescue);
+    run_step(run, &guard);
+}
+
+/* Whatever strikes while it recovers, in the end nothing does. */
+static void recover(struct run *run)
+{
+    for (int i = 0; i < CRASHES_MAX; i++) {
+        enum process_end end;
+
+        world->disk_heals_at = 0;
+        world->told.is_asked = false;
+        world->told.refusal[0] = '\0';
+        end = start_again(run);
+        if (end != PROCESS_STRUCK && world->rescue_again &&
+            world->told.stack.generations_count == 2)
+            obey(run);
+        if (end != PROCESS_STRUCK)
+            return;
+    }
+    say_broken(run, "it was struck more often than it can be");
+}
+
+/* Nothing has struck it down: it lives, and is judged; then it dies all the same. */
+static void die_at_the_end(void)
+{
+    static const enum fault_kind kinds[] = {FAULT_POWER_LOST, FAULT_POWER_KEPT, FAULT_POWER_TORN,
+                                            FAULT_POWER_REORDERED};
+    uint64_t seed = world->fault.seed;
+
+    if ((seed & 32) == 0)
+        return;
+    disk_lose(&world->disk, world->state, kinds[seed >> 12 & 3], seed);
+    world->power_is_lost = true;
+}
+
+/* ---- a run ---------------------------------------------------------------------------------- */
+
+static enum process_end run_steps(struct run *run, uint32_t *ret_passed)
+{
+    enum process_end end = PROCESS_ENDED;
+
+    *ret_passed = 0;
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        const struct step *step = &run->scenario->steps[i];
+
+        if (step->program == PROGRAM_NONE)
+            break;
+        if (i == run->scenario->strike_from)
+            *ret_passed = world->count;
+        end = run_step(run, step);
+        if (end == PROCESS_STRUCK || end == PROCESS_BROKEN)
+            break;
+    }
+    return end;
+}
+
+static void begin(const struct scenario *scenario, const struct beginning *beginning,
+                  const struct fault *fault)
+{
+    uint64_t random = fault->seed ^ 0xabcdef;
+
+    world_reset(&beginning->image[scenario->confirmed_before]);
+    /* Not the boot in which the image was made. */
+    world->boots = scenario->confirmed_before ? 20 : 10;
+    if (scenario->confirmed_before) {
+        snprintf(world->exit_node, sizeof(world->exit_node), "nEXIT");
+        world->allow_lan = true;
+    }
+    world->plan = PLAN_SECOND;
+    world->fault = *fault;
+    if (fault->at != 0 && world_random(&random) % 4 == 0)
+        world->second_at = 1 + (uint32_t)(world_random(&random) % 150);
+    world_boot();
+}
+
+uint32_t scenario_run(const struct scenario *scenario, const struct beginning *beginning,
+                      const struct fault *fault, struct verdict_of_run *ret_verdict)
+{
+    struct run run = {.scenario = scenario, .beginning = beginning, .verdict = ret_verdict};
+    enum process_end end;
+    uint32_t passed;
+
+    memset(ret_verdict, 0, sizeof(*ret_verdict));
+    begin(scenario, beginning, fault);
+    end = run_steps(&run, &passed);
+    if (end != PROCESS_STRUCK && end != PROCESS_BROKEN) {
+        judge_living(scenario, beginning, ret_verdict);
+        die_at_the_end();
+    }
+    if (end != PROCESS_BROKEN && ret_verdict->why[0] == '\0' && fault->at != 0) {
+        recover(&run);
+        judge_recovered(scenario, beginning, ret_verdict);
+    }
+    ret_verdict->struck = world->hit_at != 0;
+    return passed;
+}
+
+/* ---- what every run begins with ------------------------------------------------------------- */
+
+static void run_without_fault(const char *name, const struct beginning *beginning)
+{
+    const struct fault none = {.at = 0};
+    struct verdict_of_run verdict;
+
+    scenario_run(scenario_find(name), beginning, &none, &verdict);
+}
+
+/* A guard on an empty disk confirms the first change. */
+static void confirm_first(struct beginning *beginning, const struct disk_image *key)
+{
+    const struct step guard = {PROGRAM_GUARD, PLAY_CONFIRM, PHASE_BOOT};
+    struct verdict_of_run verdict = {.why = ""};
+    struct run run = {.beginning = beginning, .verdict = &verdict};
+
+    world_reset(key);
+    world->plan = PLAN_FIRST;
+    world_boot();
+    tailscaled_start();
+    run_step(&run, &guard);
+    if (world->told.receipts_count != 1 || world->told.receipts[0].kind != RECEIPT_CONFIRMED)
+        world_give_up("the first change was not confirmed; see the log");
+    disk_image_take(&beginning->image[0], world->state);
+}
+
+void beginning_make(struct beginning *beginning, const char *directory)
+{
+    struct disk_image key = {.count = 0};
+
+    plans_make(&beginning->plans, directory);
+    disk_image_add(&key, directory, "key.pem");
+    confirm_first(beginning, &key);
+    run_without_fault("begins", beginning);
+    kernel_dump(beginning->dump[0], DUMP_SIZE);
+    run_without_fault("confirm", beginning);
+    kernel_dump(beginning->dump[1], DUMP_SIZE);
+    disk_image_take(&beginning->image[1], world->state);
+}

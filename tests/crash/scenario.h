@@ -1,0 +1,67 @@
+/*
+ * scenario: the runs that are struck: which programs run one after another, and what follows a
+ * crash.
+ */
+#ifndef TESTS_CRASH_SCENARIO_H
+#define TESTS_CRASH_SCENARIO_H
+
+#include "tests/crash/disk.h"
+#include "tests/crash/play.h"
+#include "tests/crash/world.h"
+
+enum { STEPS_MAX = 8, DUMP_SIZE = 64 << 10 };
+
+enum program {
+    PROGRAM_NONE,
+    PROGRAM_BOOT, /* oceanid-rollback --boot */
+    PROGRAM_TAILSCALED,
+    PROGRAM_GUARD,
+    PROGRAM_STOP_POST, /* oceanid-rollback --stop-post */
+    PROGRAM_RESCUE,    /* oceanid-rollback --yes */
+    PROGRAM_FINISH,    /* oceanid-rollback --finish */
+    PROGRAM_POWER,     /* the power fails, with all on the disk */
+};
+
+struct step {
+    enum program program;
+    enum play play; /* of the guard */
+    enum phase_of_run phase;
+};
+
+struct scenario {
+    const char *name;
+    int confirmed_before;         /* 1: the second change stands when it begins */
+    unsigned strike_from;         /* step; boundaries before are another scenario's */
+    enum phase_of_run from_phase; /* and not before this phase */
+    struct step steps[STEPS_MAX];
+};
+
+extern const struct scenario scenarios[];
+extern const unsigned scenarios_count;
+const struct scenario *scenario_find(const char *name);
+
+/* What every run begins with and is judged by. */
+struct beginning {
+    struct plans plans;
+    struct disk_image image[2]; /* the first change stands; both stand */
+    char dump[2][DUMP_SIZE];    /* the kernel then */
+};
+
+/* Makes keys, images and dumps, by whole runs without a fault. directory: above the world's. */
+void beginning_make(struct beginning *beginning, const char *directory);
+
+/* How a run ended: "" in why is as it should be. */
+struct verdict_of_run {
+    char why[512];
+    bool struck;
+    uint32_t hit_at;
+    enum phase_of_run phase;
+    char what[TEXT_LINE];
+};
+
+/* One run; fault->at 0: without a fault. Returns how many boundaries had passed when strike_from's
+ * step began. world->trace has them all. */
+uint32_t scenario_run(const struct scenario *scenario, const struct beginning *beginning,
+                      const struct fault *fault, struct verdict_of_run *ret_verdict);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * shim_peers: the wrapped calls to kernel, tailscaled and clients.
+ *
+ *             netlink                LocalAPI                       client
+ *   eio       not sent               nobody listens                 it has hung up
+ *   enospc    not sent: no buffers   hangs up after 2 s, not done   -
+ *   eintr     not sent: interrupted  done, and no answer for 2 s    interrupted once
+ *   short     sent, and no answer    not done, and no answer        -
+ */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "tests/crash/shim.h"
+#include "tests/crash/world.h"
+
+#include <curl/curl.h>
+
+enum { PATIENCE_MS = 2000 };
+
+int __real_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
+int __real_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned char **data,
+                   struct ucred **credentials);
+CURLcode __real_curl_easy_perform(CURL *curl);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/* ---- netlink -------------------------------------------------------------------------------- */
+
+static bool answer_is_lost;
+
+static void name_message(const struct nlmsghdr *head, char *to, size_t size)
+{
+    static const char *const kinds[] = {"new", "delete", "get", "set"};
+    static const char *const objects[] = {"link", "address", "route", "neighbour", "rule"};
+    unsigned type = head->nlmsg_type;
+    unsigned object = (type - RTM_BASE) / 4;
+
+    if (type >= RTM_BASE && object < sizeof(objects) / sizeof(objects[0]))
+        snprintf(to, size, "%s %s", kinds[(type - RTM_BASE) % 4], objects[object]);
+    else
+        snprintf(to, size, "type %u", type);
+}
+
+int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
+int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message)
+{
+    enum fault_kind struck;
+    char text[64];
+
+    name_message(nlmsg_hdr(message), text, sizeof(text));
+    struck = shim_boundary(BOUNDARY_NETLINK, text);
+    if (struck == FAULT_EIO)
+        return -NLE_FAILURE;
+    if (struck == FAULT_ENOSPC)
+        return -NLE_NOMEM;
+    if (struck == FAULT_EINTR)
+        return -NLE_INTR;
+    answer_is_lost = struck == FAULT_SHORT;
+    return __real_nl_send_auto(socket, message);
+}
+
+int __wrap_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned char **data,
+                   struct ucred **credentials);
+int __wrap_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned char **data,
+                   struct ucred **credentials)
+{
+    int len = __real_nl_recv(socket, from, data, credentials);
+
+    if (!answer_is_lost)
+        return len;
+    answer_is_lost = false;
+    world->now += PATIENCE_MS;
+    if (len > 0) {
+        free(*data);
+        *data = NULL;
+    }
+    return -NLE_AGAIN;
+}
+
+/* ---- LocalAPI ------------------------------------------------------------------------------- */
+
+CURLcode __wrap_curl_easy_perform(CURL *curl);
+CURLcode __wrap_curl_easy_perform(CURL *curl)
+{
+    enum fault_kind struck;
+    char *url = NULL;
+
+    curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+    struck = shim_boundary(BOUNDARY_LOCALAPI, url != NULL ? url : "");
+    if (struck == FAULT_NONE)
+        return __real_curl_easy_perform(curl);
+    if (struck == FAULT_EIO)
+        return CURLE_COULDNT_CONNECT;
+    world->now += PATIENCE_MS;
+    if (struck == FAULT_EINTR)
+        __real_curl_easy_perform(curl);
+    return struck == FAULT_ENOSPC ? CURLE_GOT_NOTHING : CURLE_OPERATION_TIMEDOUT;
+}
+
+/* ---- clients -------------------------------------------------------------------------------- */
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    enum fault_kind struck = shim_boundary(BOUNDARY_TELL, "a client");
+
+    if (struck == FAULT_NONE)
+        return __real_sendmsg(fd, message, flags);
+    errno = struck == FAULT_EINTR ? EINTR : EPIPE;
+    return -1;
+}
