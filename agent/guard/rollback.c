@@ -103,7 +103,7 @@ static int say_unrecorded(const struct options *options)
     run_released_path(&options->config, path, sizeof(path));
     printf("Done and verified in the kernel, but the journal in %s could not be written: after a "
            "reboot what was confirmed would come back.\n"
-           "Make room or repair the disk, then run this again.\n",
+           "Make room or repair the disk; then, if --list still shows it, run this again.\n",
            options->config.state);
     if (run_mark_released(&options->config, &err))
         printf("Until then nothing is put back while %s is there; remove it afterwards.\n", path);

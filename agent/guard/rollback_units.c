@@ -13,7 +13,7 @@
 #include "agent/guard/io/run.h"
 #include "common/io/clock.h"
 
-enum { STOP_POST_WAITS_MS = 10000, BOOT_LIMIT_MS = 9000 };
+enum { STOP_POST_WAITS_MS = 10000, BOOT_LIMIT_MS = 9000, BOOT_TRIES = 10, BOOT_PACE_MS = 100 };
 
 /* False: somebody else has the journal, and does it. ret_code is set. */
 static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -47,6 +47,19 @@ static int leave_to_guard(struct rescue *rescue, bool done)
     return EXIT_DONE;
 }
 
+/* Behind this comes tailscaled, and with it the exit node: a kernel that was out of memory for a
+ * moment is asked again. */
+static void put_back_at_boot(struct rescue *rescue)
+{
+    for (int i = 0; i < BOOT_TRIES; i++) {
+        if (i > 0)
+            poll(NULL, 0, BOOT_PACE_MS);
+        rescue_put_back(rescue, true);
+        if (!rescue->missed)
+            return;
+    }
+}
+
 /* Before the network and before tailscaled: what needs either stays for the guard, behind its
  * shields. */
 static int boot(const struct options *options, struct err *err)
@@ -57,7 +70,7 @@ static int boot(const struct options *options, struct err *err)
 
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
-    rescue_put_back(&rescue, true);
+    put_back_at_boot(&rescue);
     if (rollback_is_open(rescue.ledger)) {
         rescue_give_boot(&rescue, rescue.is_reboot ? CAUSE_REBOOT : CAUSE_GUARD_DIED);
         done = rescue_run(&rescue, 0);

@@ -22,10 +22,21 @@ enum { LOCK_NAME_SIZE = JOURNAL_PATH_SIZE };
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+/* EIO: what cannot be written can often still be read, and undone from. */
 static bool cannot_write(int error)
 {
     return error == EROFS || error == EACCES || error == EPERM || error == ENOSPC ||
-           error == EDQUOT;
+           error == EDQUOT || error == EIO;
+}
+
+static int open_one(const char *path, int flags)
+{
+    int fd;
+
+    do
+        fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 static int open_best(const char *path, bool read_only, bool *ret_writable)
@@ -34,12 +45,18 @@ static int open_best(const char *path, bool read_only, bool *ret_writable)
 
     *ret_writable = false;
     if (!read_only) {
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = open_one(path, O_RDWR | O_CREAT);
         *ret_writable = fd >= 0;
         if (fd >= 0 || !cannot_write(errno))
             return fd;
     }
-    return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return open_one(path, O_RDONLY);
+}
+
+static void take_state(const struct journal_file *file, char state[JOURNAL_PATH_SIZE])
+{
+    text_copy(state, JOURNAL_PATH_SIZE, file->path);
+    *strrchr(state, '/') = '\0'; /* file_join put it there */
 }
 
 /* A new file is there after a power loss only when its directory is synced. */
@@ -49,8 +66,7 @@ static bool sync_directory(const struct journal_file *file)
     bool done;
     int fd;
 
-    text_copy(state, sizeof(state), file->path);
-    *strrchr(state, '/') = '\0'; /* file_join put it there */
+    take_state(file, state);
     fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     done = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
@@ -224,6 +240,10 @@ static void mend(struct journal_file *file, const struct reading *reading, struc
 
     say_damage(file, reading, content.len, kept);
     file->damaged &= !kept;
+    if (!file->read_only && !file->writable && !file->damaged) {
+        file->size = reading->end; /* when it can be written again */
+        file->dirty = true;
+    }
     if (!changes || file->damaged)
         return;
     if (reading->gaps_count > 0 &&
@@ -314,7 +334,7 @@ bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn,
 
     if (!read_content(file, &data, &len, err))
         return false;
-    file->size = len;
+    file->size = file->found = len;
     read_frames(file, (struct bytes){data, len}, payload_fn, context);
     return true;
 }
@@ -337,9 +357,34 @@ static bool write_at(int fd, struct bytes bytes, uint64_t at)
     return true;
 }
 
+/* A disk that was full or read-only is well again: it is still what was read, or nothing is done.
+ */
+static bool become_writable(struct journal_file *file, struct err *err)
+{
+    char state[JOURNAL_PATH_SIZE];
+    struct stat read, found;
+    int fd;
+
+    take_state(file, state);
+    if (file->read_only || (file->lock_fd < 0 && !take_lock(file, state, err)))
+        return false;
+    fd = open_one(file->path, O_RDWR);
+    if (fd < 0)
+        return false;
+    if (fstat(file->fd, &read) != 0 || fstat(fd, &found) != 0 || read.st_ino != found.st_ino ||
+        (uint64_t)found.st_size != file->found) {
+        close(fd);
+        return false;
+    }
+    close(file->fd);
+    file->fd = fd;
+    file->unsynced = file->found == 0;
+    return file->writable = true;
+}
+
 static bool check_writable(struct journal_file *file, struct err *err)
 {
-    if (!file->writable)
+    if (!file->writable && !become_writable(file, err))
         return err_set(err, ERR_SYSTEM, "%s cannot be written (read-only or full disk)",
                        file->path);
     if (file->dirty && !cut(file))
@@ -396,7 +441,7 @@ bool journal_file_replace(struct journal_file *file, struct bytes content, struc
     written = file_write(file->path, content.data, content.len, 0600, err);
     if (!written && has_name(file))
         return false;
-    fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    fd = open_one(file->path, O_RDWR);
     if (fd < 0) {
         file->writable = false; /* the old file has no name any more */
         return err_set(err, ERR_SYSTEM, "open %s again: %s", file->path, strerror(errno));

@@ -17,11 +17,12 @@ enum { JOURNAL_PATH_SIZE = 288, JOURNAL_WHY_SIZE = 224 };
 struct journal_file {
     int fd, lock_fd; /* -1: there is none */
     bool read_only;  /* opened for looking: without the lock, nothing is cut off */
-    bool writable;
-    bool damaged;  /* records were lost before or between others, and it is not kept aside */
-    bool dirty;    /* behind size lies what must be cut off before the next append */
-    bool unsynced; /* its name is not durable: the directory is synced before the next append */
+    bool writable;   /* if not, it is tried again at each append */
+    bool damaged;    /* records were lost before or between others, and it is not kept aside */
+    bool dirty;      /* behind size lies what must be cut off before the next append */
+    bool unsynced;   /* its name is not durable: the directory is synced before the next append */
     uint64_t size;
+    uint64_t found; /* its length on the disk when it was read */
     char path[JOURNAL_PATH_SIZE];
     char damage[JOURNAL_WHY_SIZE]; /* what was found and done about it; "" for nothing */
 };

@@ -19,7 +19,7 @@
 #include "common/io/file.h"
 #include "common/io/localapi.h"
 
-enum { DUE_MAX = 1000 };
+enum { DUE_MAX = 1000, MARK_TRIES = 3, MARK_PACE_MS = 100 };
 
 struct answer {
     struct answer *next;
@@ -99,6 +99,7 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
     if (pending > 0 && pending != rescue->pending)
         printf("%u owned items wait for their device\n", pending);
     rescue->pending = pending;
+    rescue->missed = err.kind != ERR_NONE;
     if (err.kind != ERR_NONE)
         printf("putting back: %s\n", err.text);
     free(owned.operations);
@@ -160,13 +161,40 @@ static void go_on_from_memory(struct rescue *rescue, const struct guard_record *
         rescue->is_unrecorded = true;
 }
 
+/* Without it a generation that is half undone is taken for confirmed after a power loss. */
+static bool append_popping(struct rescue *rescue, struct guard_record *record, struct err *err)
+{
+    for (int i = 0; i < MARK_TRIES; i++) {
+        *err = (struct err)ERR_INIT;
+        if (i > 0)
+            poll(NULL, 0, MARK_PACE_MS);
+        if (append(rescue, record, true, err))
+            return true;
+    }
+    rescue->owes_mark = true;
+    rescue->mark = *record;
+    return false;
+}
+
+static bool write_record(struct rescue *rescue, struct guard_record *record, bool durable,
+                         struct err *err)
+{
+    struct err again = ERR_INIT;
+
+    if (rescue->owes_mark && append(rescue, &rescue->mark, true, &again))
+        rescue->owes_mark = false;
+    if (record->kind == RECORD_MARK && record->mark == MARK_POPPING)
+        return append_popping(rescue, record, err);
+    return append(rescue, record, durable, err);
+}
+
 static void do_record(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct answer *answer = add_answer(rescue, ON_RECORDED);
     struct err err = ERR_INIT;
 
     answer->record = effect->record.record;
-    if (!append(rescue, &answer->record, effect->record.durable, &err))
+    if (!write_record(rescue, &answer->record, effect->record.durable, &err))
         go_on_from_memory(rescue, &answer->record, &err);
     answer->ev.recorded.ok = true;
     answer->ev.recorded.number = effect->record.number;

@@ -30,9 +30,12 @@ struct rescue {
     char not_yet[OPERATIONS_MAX + 1][NOT_YET_SIZE]; /* said of each; the last: of verifying */
     unsigned left;                                  /* items that others had changed meanwhile */
     bool is_reboot;
+    bool missed;         /* not all could be put back, the last time it was tried */
     bool void_tailscale; /* its preference is left as it is: root says that tailscaled is gone */
-    bool from_memory;    /* the journal could not be written, and that was said */
-    bool is_unrecorded;  /* an end is in the kernel and not in the journal */
+    bool owes_mark;      /* `popping` could not be written: tried again before each record */
+    struct guard_record mark;
+    bool from_memory;   /* the journal could not be written, and that was said */
+    bool is_unrecorded; /* an end is in the kernel and not in the journal */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
