@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ static void check(uint32_t operation, enum rehearsed_outcome outcome, const char
 
 static bool is_far(const struct link *link)
 {
-    return link->index >= 1U << 30;
+    return link->index >= STANDIN_FAR_INDEX;
 }
 
 /* What the far ends brought along, and the kernel's own: not of the host that is stood in for. */
@@ -84,7 +85,7 @@ static void drop_far_ends(struct snapshot *here)
     size_t kept = 0;
 
     for (size_t i = here->routes_count; i-- > 0;) {
-        if (here->routes[i].hop.link >= 1U << 30)
+        if (here->routes[i].hop.link >= STANDIN_FAR_INDEX)
             snapshot_remove_route(here, i);
     }
     for (size_t i = 0; i < here->links_count; i++) {
@@ -167,6 +168,33 @@ static void test_limits_devices(void **state)
         snapshot_add_link(&host)->index = 1000 + i;
     play(&operation, 1);
     check(0, REHEARSED_MISSED, "rehearsed is with at most 1024");
+}
+
+/* The kernel puts tunnels of its own into a new namespace: they take indexes and names of the
+ * host's devices. sit0 is played by a device of that name, as its module may not be here. */
+static void test_makes_room_for_the_hosts_devices(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0"),
+        apply_case_operation("route 10.1.0.0/16 nexthop via 203.0.113.1 dev eth0 nexthop via "
+                             "203.0.113.2 dev eth0"),
+    };
+    uint32_t eth0;
+    char line[100];
+
+    (void)state;
+    begin("ip link add sit0 type veth peer name sit1\n"
+          "ip route add 10.2.0.0/16 nexthop via 203.0.113.2 dev eth0 nexthop via 203.0.113.3 dev "
+          "eth0\n"
+          "ip nexthop add id 7 via 203.0.113.4 dev eth0\n"
+          "ip route add 10.3.0.0/16 nhid 7\n");
+    eth0 = snapshot_find_device(&host, "eth0")->index;
+    snprintf(line, sizeof(line), "ip link add sit0 index %u type veth peer name gre0\n", eth0);
+    netns_run(line);
+    play(operations, 2);
+    assert_string_equal(rehearsal.lacks, "");
+    check(0, REHEARSED_GOOD, "");
+    check(1, REHEARSED_GOOD, "");
 }
 
 /* What cannot be set up is counted, and the rest is rehearsed. */
@@ -320,6 +348,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stands_in, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_needs_an_empty_namespace, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_limits_devices, apply_case_enter, leave),
+        cmocka_unit_test_setup_teardown(test_makes_room_for_the_hosts_devices, apply_case_enter,
+                                        leave),
         cmocka_unit_test_setup_teardown(test_says_what_it_lacks, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_accepts_and_takes_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_side_effects_back, apply_case_enter, leave),

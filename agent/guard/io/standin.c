@@ -51,6 +51,24 @@ static bool check_empty(const struct snapshot *here, struct err *err)
     return true;
 }
 
+/* The host's device of that name gets it, and the one of that index another. */
+static void make_room(struct nl_sock *socket, const struct snapshot *here, struct snapshot *host,
+                      struct standin *standin)
+{
+    for (size_t i = 0; i < here->links_count; i++) {
+        const struct link *link = &here->links[i];
+        struct err err = ERR_INIT;
+
+        if (link->loopback)
+            continue;
+        if (snapshot_find_device(host, link->name) != NULL &&
+            !standin_rename_link(socket, link, &err))
+            standin_miss(standin, &err);
+        if (snapshot_find_link(host, link->index) != NULL)
+            standin_move(host, link->index, STANDIN_MOVED_INDEX + link->index);
+    }
+}
+
 /* ---- sysctls ----------------------------------------------------------------------------------
  */
 
@@ -232,7 +250,7 @@ static void put_all(struct nl_sock *socket, const struct snapshot *host,
 bool standin_set(const struct snapshot *host, struct standin *ret_standin, struct err *err)
 {
     struct nl_sock *socket;
-    struct snapshot here;
+    struct snapshot here, own;
     bool good;
 
     memset(ret_standin, 0, sizeof(*ret_standin));
@@ -243,8 +261,12 @@ bool standin_set(const struct snapshot *host, struct standin *ret_standin, struc
         return false;
     socket = check_empty(&here, err) ? apply_netlink_open(err) : NULL;
     good = socket != NULL;
-    if (good)
-        put_all(socket, host, &here, ret_standin);
+    if (good) {
+        snapshot_copy(&own, host);
+        make_room(socket, &here, &own, ret_standin);
+        put_all(socket, &own, &here, ret_standin);
+        snapshot_done(&own);
+    }
     apply_netlink_close(socket);
     snapshot_done(&here);
     return good;

@@ -14,6 +14,11 @@
 
 enum { STANDIN_LINKS_MAX = 1024 };
 
+/* Indexes of the far ends, above all of a host's; and of devices whose own one is taken. */
+enum { STANDIN_FAR_INDEX = 1 << 30, STANDIN_MOVED_INDEX = 1 << 29 };
+
+struct nl_sock;
+
 struct standin {
     uint32_t missing;        /* objects of the host that could not be set up */
     char first[REASON_SIZE]; /* why the first of them could not */
@@ -23,12 +28,18 @@ struct standin {
  */
 bool standin_set(const struct snapshot *host, struct standin *ret_standin, struct err *err);
 
+/* Gives the device of index `from` the index `to`, wherever it is named, also in the kernel's own
+ * bytes. */
+void standin_move(struct snapshot *host, uint32_t from, uint32_t to);
+
 /* ---- standin_link.c, standin_batch.c
  * --------------------------------------------------------------
  */
 
 void standin_miss(struct standin *standin, const struct err *why);
 
+/* Another name for a device that the kernel put into the namespace. */
+bool standin_rename_link(struct nl_sock *socket, const struct link *link, struct err *err);
 void standin_put_links(const struct snapshot *host, struct standin *standin);
 
 /* Those with a gateway or a nexthop object, or the others: many messages a datagram. Those that are

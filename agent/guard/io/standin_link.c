@@ -14,9 +14,8 @@
 #include "agent/guard/io/standin.h"
 #include "common/core/text.h"
 
-/* The far ends: the kernel finds them a free name; their indexes are above all of a host's. */
-enum { FAR_INDEX = 1 << 30 };
-static const char far_name[] = "oceanid%d";
+/* Of far ends and of what else is not the host's: the kernel finds a free number. */
+static const char free_name[] = "oceanid%d";
 
 static void check(int code)
 {
@@ -45,11 +44,11 @@ static struct nl_msg *start(const struct ifinfomsg *header, int flags)
 
 static void put_far_end(struct nl_msg *message, uint32_t number)
 {
-    struct ifinfomsg header = {.ifi_index = (int)(FAR_INDEX + number)};
+    struct ifinfomsg header = {.ifi_index = (int)(STANDIN_FAR_INDEX + number)};
     struct nlattr *end = nest(message, VETH_INFO_PEER);
 
     check(nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO));
-    check(nla_put_string(message, IFLA_IFNAME, far_name));
+    check(nla_put_string(message, IFLA_IFNAME, free_name));
     check(nla_nest_end(message, end));
 }
 
@@ -85,12 +84,23 @@ static bool put_link(struct nl_sock *socket, const struct link *link, uint32_t n
     struct text text = TEXT_IN(what);
 
     text_add(&text, "stand-in for %s (%u)", link->name, link->index);
-    if (link->index >= FAR_INDEX)
-        return err_set(err, ERR_LIMIT, "%s: accepted is an index below %u", what, FAR_INDEX);
-    if (!link->loopback && (!apply_netlink_request(socket, pair_message(link, number), what, err) ||
-                            (link->carrier && !raise(socket, FAR_INDEX + number, what, err))))
+    if (link->index >= STANDIN_FAR_INDEX)
+        return err_set(err, ERR_LIMIT, "%s: accepted is an index below %u", what,
+                       STANDIN_FAR_INDEX);
+    if (!link->loopback &&
+        (!apply_netlink_request(socket, pair_message(link, number), what, err) ||
+         (link->carrier && !raise(socket, STANDIN_FAR_INDEX + number, what, err))))
         return false;
     return !link->up || raise(socket, link->index, what, err);
+}
+
+bool standin_rename_link(struct nl_sock *socket, const struct link *link, struct err *err)
+{
+    struct ifinfomsg header = {.ifi_index = (int)link->index};
+    struct nl_msg *message = start(&header, 0);
+
+    check(nla_put_string(message, IFLA_IFNAME, free_name));
+    return apply_netlink_request(socket, message, link->name, err);
 }
 
 void standin_put_links(const struct snapshot *host, struct standin *standin)
