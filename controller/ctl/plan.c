@@ -143,21 +143,12 @@ json_t *plan_make(struct ctl *ctl, const struct inputs *inputs, struct err *err)
     return plan;
 }
 
-static void print_lines(const char *title, const json_t *lines)
-{
-    for (size_t i = 0; i < json_array_size(lines); i++) {
-        const char *line = json_string_value(json_array_get(lines, i));
-
-        printf("  %-10s %s\n", i == 0 ? title : "", field_plain(line != NULL ? line : ""));
-    }
-}
-
 static void print_node(const json_t *node)
 {
     printf("stage %lld: %s\n", field_number(node, "stage"), field_plain(field_text(node, "node")));
-    print_lines("do", field_array(node, "operations"));
-    print_lines("would", field_array(node, "predicted"));
-    print_lines("undo", field_array(node, "undo"));
+    render_texts("do", field_array(node, "operations"));
+    render_texts("would", field_array(node, "predicted"));
+    render_texts("undo", field_array(node, "undo"));
     if (field_text(node, "refused")[0] != '\0')
         printf("  %-10s %s\n", "CANNOT", field_text(node, "refused"));
     if (field_text(node, "violation")[0] != '\0')

@@ -113,6 +113,15 @@ static void render_gate(const json_t *gate)
     }
 }
 
+void render_texts(const char *title, const json_t *lines)
+{
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const char *line = json_string_value(json_array_get(lines, i));
+
+        printf("  %-10s %s\n", i == 0 ? title : "", field_plain(line != NULL ? line : ""));
+    }
+}
+
 void render_gates(const json_t *gates)
 {
     for (size_t i = 0; i < json_array_size(gates); i++)

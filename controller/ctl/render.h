@@ -22,6 +22,9 @@ const char *render_age(long long at, char *to, size_t size);
 /* "2026-11-24 14:30:05", local time; "-" for 0. */
 const char *render_time(long long at, char *to, size_t size);
 
+/* Indented; the title beside the first. */
+void render_texts(const char *title, const json_t *lines);
+
 /* One line a gate of docs/api.md, with the evidence of those that do not pass. */
 void render_gates(const json_t *gates);
 

@@ -151,6 +151,7 @@ static void print_rollout(const json_t *rollout)
         printf("  stage %lld  %-20s %-12s %s\n", field_number(node, "stage"),
                field_plain(field_text(node, "name")), field_plain(field_text(node, "state")),
                field_plain(field_text(node, "sentence")));
+        render_texts("rehearsed", field_array(node, "rehearsed"));
     }
     for (size_t i = 0; i < json_array_size(proofs); i++) {
         const json_t *proof = json_array_get(proofs, i);

@@ -141,6 +141,29 @@ static json_t *open_items(const struct led_words *words)
     return list;
 }
 
+/* "rule 5140: from 203.0.113.10 lookup main: accepted and taken back" */
+static json_t *rehearsed(const struct view *view, const char *node, const struct led_words *words)
+{
+    const struct manifest_plan *plan = manifest_find_plan(view->manifest, node);
+    const struct rehearsal *rehearsal = words != NULL ? words->rehearsal : NULL;
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; plan != NULL && rehearsal != NULL && i < plan->operations_count &&
+                         i < rehearsal->operations_count;
+         i++) {
+        char line[2 * REASON_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        operation_render(&plan->operations[i], &text);
+        text_add(&text, ": ");
+        rehearsal_render(&rehearsal->operations[i], &text);
+        json_array_append_new(list, json_text(line));
+    }
+    if (rehearsal != NULL && rehearsal->lacks[0] != '\0')
+        json_array_append_new(list, json_text(rehearsal->lacks));
+    return list;
+}
+
 /* A node of a closed rollout is not shown by whether it answers. */
 static json_t *target(const struct view *view, uint32_t index)
 {
@@ -161,6 +184,7 @@ static json_t *target(const struct view *view, uint32_t index)
     set_number(object, "soak_left_s",
                words != NULL && text_equal(state, "on trial") ? words->soak_left_s : 0);
     json_object_set_new(object, "open", open_items(words));
+    json_object_set_new(object, "rehearsed", rehearsed(view, record->name, words));
     return object;
 }
 

@@ -19,6 +19,8 @@ static void free_led(struct led *led)
 {
     for (uint32_t i = 0; i < led->statements_count; i++)
         wire_bytes_done(&led->statements[i].envelope);
+    for (uint32_t i = 0; i < NODES_MAX; i++)
+        free(led->words[i].rehearsal);
     manifest_done(&led->manifest);
     store_rollout_done(&led->stored);
     free(led);

@@ -224,24 +224,6 @@ bool lead_take_statement(struct lead *lead, const char *node, struct bytes envel
 /* ---- what is not signed ----------------------------------------------------------------------
  */
 
-static void take_prepared(struct lead *lead, const char *node, const struct guard_report *report)
-{
-    struct rollout_event ev = {.kind = EVENT_PREPARED, .node = node, .prepared = report->id};
-
-    lead_give(lead, &ev, &report->id.attempt, NULL);
-}
-
-static void take_refused(struct lead *lead, const char *node, const struct guard_report *report)
-{
-    struct rollout_event ev = {.kind = EVENT_REFUSED, .node = node, .reason = report->reason};
-
-    ev.refused.attempt = report->id.attempt;
-    ev.refused.expired = report->expired;
-    log_info("%s: its guard refuses: %s", node, report->reason);
-    lead_give(lead, &ev, &report->id.attempt, NULL);
-    lead_backs_refused(lead, node, &report->id.attempt, report->reason);
-}
-
 static struct led_words *find_words(struct lead *lead, const char *node,
                                     const struct attempt *attempt)
 {
@@ -254,6 +236,29 @@ static struct led_words *find_words(struct lead *lead, const char *node,
         }
     }
     return NULL;
+}
+
+static void take_prepared(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct rollout_event ev = {.kind = EVENT_PREPARED, .node = node, .prepared = report->id};
+    struct led_words *words = find_words(lead, node, &report->id.attempt);
+
+    if (words != NULL && report->rehearsal != NULL) {
+        free(words->rehearsal);
+        words->rehearsal = mem_copy(report->rehearsal, sizeof(*report->rehearsal));
+    }
+    lead_give(lead, &ev, &report->id.attempt, NULL);
+}
+
+static void take_refused(struct lead *lead, const char *node, const struct guard_report *report)
+{
+    struct rollout_event ev = {.kind = EVENT_REFUSED, .node = node, .reason = report->reason};
+
+    ev.refused.attempt = report->id.attempt;
+    ev.refused.expired = report->expired;
+    log_info("%s: its guard refuses: %s", node, report->reason);
+    lead_give(lead, &ev, &report->id.attempt, NULL);
+    lead_backs_refused(lead, node, &report->id.attempt, report->reason);
 }
 
 static void note_soak(struct lead *lead, const char *node, const struct guard_report *report)

@@ -177,6 +177,15 @@ def test_an_outside_witness_is_silent_where_the_node_says_yes(fleet, held_back):
     wait_until(lambda: ssh_from_office(fleet.lab), 10, "SSH from outside")
 
 
+def check_rehearsal(fleet, lines):
+    """Every operation was, but the one that no namespace shows; and people see it."""
+    unseen = [line for line in lines if not line.endswith(": accepted and taken back")]
+    assert len(lines) > len(unseen) == 1
+    assert unseen[0].startswith("tailscale")
+    assert "not rehearsed: tailscaled does not run in a namespace" in unseen[0]
+    assert "not rehearsed: tailscaled" in fleet.ctl("rollout", "show").stdout
+
+
 def test_good_change_goes_one_node_after_the_other(fleet):
     lab = fleet.lab
     fleet.wait_needed("srv712695")
@@ -186,6 +195,7 @@ def test_good_change_goes_one_node_after_the_other(fleet):
     fleet.wait_state("srv712695", "confirmed")
     rollout = fleet.wait_rollout(lambda r: r["waiting_for"] == "next", 20, "it to wait for next")
     assert [node["state"] for node in rollout["nodes"]] == ["confirmed", "waiting"]
+    check_rehearsal(fleet, rollout["nodes"][0]["rehearsed"])
     assert lab["srv712695"].egress_address() == "198.51.100.10"
     assert ssh_from_office(lab)
     stays(lambda: exit_node_of(lab, "calypso") == "", 2, "calypso untouched before `next`")
@@ -204,6 +214,19 @@ def test_fixes_that_still_fail_do_not_confirm(fleet):
     rollout = fleet.wait_outcome(ENDED_BADLY, 120)
     assert rollout["outcome"] == "reverted"
     assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
+
+
+def test_what_the_kernel_refuses_touches_nothing(fleet):
+    """The model sees nothing wrong in a gateway that is a broadcast address."""
+    node = fleet.lab["srv712695"]
+    before = node.ip("route", "show", "table", "all")
+    fleet.start("no-such-gateway", lift_all(changes.REFUSED_BY_THE_KERNEL, fleet))
+    rollout = fleet.wait_outcome(ENDED_BADLY)
+    assert rollout["outcome"] == "halted"
+    assert "the kernel says: Invalid argument: Nexthop has invalid gateway" in \
+        rollout["nodes"][0]["sentence"]
+    assert node.ip("route", "show", "table", "all") == before
+    fleet.ctl("rollout", "abort")
 
 
 def test_ghost_confirmation_reverts(fleet):

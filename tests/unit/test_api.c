@@ -312,8 +312,8 @@ static const char *const rollout_fields[] = {
     "n not_after",    "s state",      "s sentence", "b ended",     "s outcome", "s waiting_for",
     "s by",           "n started_at", "n ended_at", "n soak_s",    "n lease_s", "n stage",
     "n stages_count", "a nodes",      NULL};
-static const char *const target_fields[] = {"s name",        "n stage", "s state", "s sentence",
-                                            "n soak_left_s", "a open",  NULL};
+static const char *const target_fields[] = {"s name",        "n stage", "s state",     "s sentence",
+                                            "n soak_left_s", "a open",  "a rehearsed", NULL};
 
 static void quarantine_forwarding(struct hash *ret_receipt)
 {

@@ -75,6 +75,8 @@ operations:
 # `fixes` names a check that this change does not mend.
 MENDS_NOTHING = HARMLESS.replace("reference:", "fixes: [egress-address]\nreference:")
 
+REFUSED_BY_THE_KERNEL = HARMLESS.replace("via: 203.0.113.1,", "via: 203.0.113.255,")
+
 
 def with_quarantines(text, receipts, reason="understood; the rule is replaced by protect"):
     """The same change, naming what is quarantined and why it may be touched again."""
