@@ -6,10 +6,12 @@
 #include <string.h>
 
 const char *const boundary_names[BOUNDARY_COUNT] = {
-    [BOUNDARY_OPEN] = "open",         [BOUNDARY_CREATE] = "create", [BOUNDARY_WRITE] = "write",
-    [BOUNDARY_SYNC] = "fsync",        [BOUNDARY_RENAME] = "rename", [BOUNDARY_UNLINK] = "unlink",
-    [BOUNDARY_CUT] = "ftruncate",     [BOUNDARY_SYSCTL] = "sysctl", [BOUNDARY_NETLINK] = "netlink",
-    [BOUNDARY_LOCALAPI] = "LocalAPI", [BOUNDARY_TELL] = "tell",
+    [BOUNDARY_OPEN] = "open",         [BOUNDARY_CREATE] = "create",
+    [BOUNDARY_WRITE] = "write",       [BOUNDARY_SYNC] = "fsync",
+    [BOUNDARY_RENAME] = "rename",     [BOUNDARY_UNLINK] = "unlink",
+    [BOUNDARY_CUT] = "ftruncate",     [BOUNDARY_SYSCTL] = "sysctl",
+    [BOUNDARY_NETLINK] = "netlink",   [BOUNDARY_LOCALAPI] = "LocalAPI",
+    [BOUNDARY_REHEARSE] = "rehearse", [BOUNDARY_TELL] = "tell",
 };
 
 const char *const fault_names[FAULT_COUNT] = {
@@ -67,7 +69,8 @@ bool fault_fits(enum fault_kind kind, enum boundary boundary)
     case FAULT_KILL_TORN:
         return boundary == BOUNDARY_WRITE;
     case FAULT_ENOSPC:
-        return boundary != BOUNDARY_TELL && boundary != BOUNDARY_OPEN;
+        return boundary != BOUNDARY_TELL && boundary != BOUNDARY_OPEN &&
+               boundary != BOUNDARY_REHEARSE;
     case FAULT_NONE:
     case FAULT_COUNT:
         return false;

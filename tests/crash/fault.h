@@ -19,7 +19,8 @@ enum boundary {
     BOUNDARY_SYSCTL,
     BOUNDARY_NETLINK, /* a message to the kernel, be it a question or a change */
     BOUNDARY_LOCALAPI,
-    BOUNDARY_TELL, /* a message to agent or operator */
+    BOUNDARY_REHEARSE, /* the question to oceanid-rehearse */
+    BOUNDARY_TELL,     /* a message to agent or operator */
     BOUNDARY_COUNT,
 };
 extern const char *const boundary_names[BOUNDARY_COUNT];

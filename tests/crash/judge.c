@@ -124,6 +124,8 @@ void judge_living(const struct scenario *scenario, const struct beginning *begin
         said = STATE_MIXED; /* what it told last is of before; the new receipt cannot be written */
     if (state == STATE_MIXED)
         say(verdict, "mixed while the guard lives: %s", difference);
+    if (world->fault.at == 0 && state != (enum state)scenario->confirmed_after)
+        say(verdict, "nothing struck it, and it is %s", name_of(state));
     if (said != STATE_MIXED && said != state)
         say(verdict, "untruthful while the guard lives: it is %s, its receipt says %s",
             name_of(state), name_of(said));

@@ -27,7 +27,7 @@ static struct {
     const struct plans *plans;
     const struct plan *plan;
     int fd;
-    bool began, wants_abort, is_over;
+    bool began, wants_end, is_over;
     mono_t begun, asked_at, idle_since;
 } player = {.fd = -1};
 
@@ -124,9 +124,26 @@ static void say_abort(const struct stack *stack)
     struct guard_request request = {
         .kind = GUARD_ABORT, .id = stack->trial, .nonce = stack->nonce, .reason = "a drill"};
 
-    player.wants_abort = false;
+    player.wants_end = false;
     shim_set_phase(PHASE_REVERT);
     say(&request);
+}
+
+static void say_order(const struct stack *stack)
+{
+    struct order *order = mem_alloc(1, sizeof(*order));
+    struct guard_request request = {.kind = GUARD_ORDER};
+
+    order->nodes_count = 1;
+    text_copy(order->nodes[0], sizeof(order->nodes[0]), "subject");
+    text_copy(order->reason, sizeof(order->reason), "a drill");
+    order->down_to = stack->generations[stack->generations_count - 1].id;
+    request.envelope = wire_encode_order(order, player.plans->approver);
+    player.wants_end = false;
+    shim_set_phase(PHASE_REVERT);
+    say(&request);
+    wire_bytes_done(&request.envelope);
+    free(order);
 }
 
 /* ---- hearing -------------------------------------------------------------------------------- */
@@ -159,7 +176,9 @@ static void hear_stack(const struct guard_report *report)
     if (!wire_decode_stack(wire_lend(&report->envelope), stack, &err))
         world_give_up(err.text);
     world->told.has_stack = true;
-    if (player.wants_abort)
+    if (player.wants_end && player.play == PLAY_ORDER && stack->generations_count == 2)
+        say_order(stack);
+    else if (player.wants_end && player.play == PLAY_ABORT)
         say_abort(stack);
     idle = !stack->trial_open && text_equal(stack->trial_state, "idle");
     if (!idle)
@@ -171,8 +190,8 @@ static void hear_stack(const struct guard_report *report)
 static void hear_nonce(const struct guard_report *report)
 {
     shim_set_phase(PHASE_CONFIRM);
-    if (player.play == PLAY_ABORT && !player.wants_abort) {
-        player.wants_abort = true;
+    if (player.play == PLAY_ABORT && !player.wants_end) {
+        player.wants_end = true;
         say_stack();
     }
     say_renewal(report);
@@ -310,10 +329,13 @@ static bool act(void)
     if (player.began)
         return false;
     player.began = true;
-    if (world->phase < PHASE_PREPARE)
-        shim_set_phase(PHASE_PREPARE);
-    say_prepare();
-    if (player.wants_abort)
+    player.wants_end |= player.play == PLAY_ORDER;
+    if (player.play != PLAY_ORDER) {
+        if (world->phase < PHASE_PREPARE)
+            shim_set_phase(PHASE_PREPARE);
+        say_prepare();
+    }
+    if (player.wants_end)
         say_stack();
     return true;
 }

@@ -11,6 +11,7 @@ enum play {
     PLAY_CONFIRM, /* prepare, start, prove to the end */
     PLAY_ABORT,   /* prepare, start, prove once, abort */
     PLAY_SOAK,    /* prepare, start, prove once; over while it soaks */
+    PLAY_ORDER,   /* an operator orders it back */
     PLAY_ASK,     /* until nothing is open: what stands, and how did that attempt end? */
 };
 

@@ -31,6 +31,7 @@ struct step {
 struct scenario {
     const char *name;
     int confirmed_before;         /* 1: the second change stands when it begins */
+    int confirmed_after;          /* and when nothing strikes */
     unsigned strike_from;         /* step; boundaries before are another scenario's */
     enum phase_of_run from_phase; /* and not before this phase */
     struct step steps[STEPS_MAX];

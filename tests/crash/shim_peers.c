@@ -1,6 +1,9 @@
 /*
  * shim_peers: the wrapped calls to kernel, tailscaled and clients.
  *
+ * oceanid-rehearse is not run: it touches nothing of the host, and says here what it says of a plan
+ * that is good; or, with any error, nothing.
+ *
  *             netlink                LocalAPI                       client
  *   eio       not sent               nobody listens                 it has hung up
  *   enospc    not sent: no buffers   hangs up after 2 s, not done   -
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "agent/guard/io/rehearse.h"
 #include "tests/crash/shim.h"
 #include "tests/crash/world.h"
 
@@ -100,6 +104,30 @@ CURLcode __wrap_curl_easy_perform(CURL *curl)
     if (struck == FAULT_EINTR)
         __real_curl_easy_perform(curl);
     return struck == FAULT_ENOSPC ? CURLE_GOT_NOTHING : CURLE_OPERATION_TIMEDOUT;
+}
+
+/* ---- oceanid-rehearse ----------------------------------------------------------------------- */
+
+bool __wrap_rehearse_ask(const char *path, struct bytes question, unsigned patience_ms,
+                         struct rehearsal *ret_rehearsal, struct err *err);
+bool __wrap_rehearse_ask(const char *path, struct bytes question, unsigned patience_ms,
+                         struct rehearsal *ret_rehearsal, struct err *err)
+{
+    struct rehearse asked;
+
+    (void)path;
+    (void)patience_ms;
+    if (shim_boundary(BOUNDARY_REHEARSE, "the plan") != FAULT_NONE)
+        return err_set(err, ERR_PEER, "oceanid-rehearse has hung up");
+    if (!wire_decode_rehearse(question, &asked, err))
+        return false;
+    rehearsal_miss(asked.operations, asked.operations_count, "", ret_rehearsal);
+    for (uint32_t i = 0; i < asked.operations_count; i++) {
+        if (ret_rehearsal->operations[i].outcome == REHEARSED_MISSED)
+            ret_rehearsal->operations[i].outcome = REHEARSED_GOOD;
+    }
+    rehearse_done(&asked);
+    return true;
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */
