@@ -181,6 +181,7 @@ def test_only_root_writes_prefs(lab, styx):
 
 
 def test_ping_of_an_unknown_address_is_answered_by_the_exit_node(lab, styx):
+    lab.tailnet.wait_ping(styx, CALYPSO)
     assert lab.tailnet.ping(styx, CALYPSO)["NodeIP"] == CALYPSO
     assert lab.tailnet.ping(styx, "100.64.0.77")["Err"] == "no matching peer"
     lab.tailnet.use_exit_node(styx)

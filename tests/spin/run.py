@@ -1,0 +1,262 @@
+"""run: what the protocol model (protocol.pml) shows, and that it is a model of this program.
+
+usage: python3 tests/spin/run.py FOLLOW [--long] [--seed N]
+
+FOLLOW is the follow program (tests/sim/follow.c): the shipped trial machines, driven by the model's
+actions. Five parts, each of which says what it found:
+
+  exhaustive  no reachable state breaks an invariant; from every one it comes to an end
+  reached     what has to be possible is: renewal, confirmation of all, in doubt, reverts, pops
+  broken      the model with a rule taken out breaks an invariant, and says which
+  trails      what the model does, the shipped machine does too, state by state
+  scripts     random actions on the shipped machine: the model comes to the same states
+"""
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+MODEL = pathlib.Path(__file__).resolve().parent / "protocol.pml"
+SCRIPT = 250 # actions
+WORDS = ["tick", "prepare", "baseline", "stand", "start", "disk", "look", "give", "abort", "pop",
+         "obey", "crash", "stick", "loosen", "break", "expire", "sign"]
+# name: (definitions, what pan is compiled with)
+EXHAUSTIVE = {"one attempt, a fault": ["ATTEMPTS=1", "FAULTS=1"],
+              "two attempts": ["ATTEMPTS=2", "FAULTS=0"],
+              "one attempt comes to an end": ["ATTEMPTS=1", "FAULTS=0", "LIVE"]}
+EXHAUSTIVE_LONG = {"one attempt, two faults": ["ATTEMPTS=1", "FAULTS=2"],
+                   "one attempt with a fault comes to an end": ["ATTEMPTS=1", "FAULTS=1", "LIVE"],
+                   "two attempts come to an end": ["ATTEMPTS=2", "FAULTS=0", "LIVE"]}
+REACHED = {
+    "a renewal": "guards[0].state == SOAKING && guards[0].touched_for > 0 && guards[0].proven == 0",
+    "all confirmed": "guards[0].journal == STANDS && guards[1].journal == STANDS && guards[2].journal == STANDS",
+    "in doubt": "guards[1].state == STARTING && guards[0].journal == STANDS && guards[1].age >= NONCE_AGE",
+    "a revert for want of proof": "guards[0].state == CLOSING && guards[0].end == E_REVERTED && !guards[1].told[1]",
+    "a pop of the first while the second is on trial":
+        "guards[1].state == SOAKING && guards[0].told[1] && guards[0].ended[1] == E_POPPED",
+    "the second attempt confirmed on two": "guards[0].journal_attempt == 2 && guards[1].journal_attempt == 2 && guards[1].journal == STANDS",
+    "a start whose disk was too slow": "guards[2].end == E_EXPIRED",
+    "a guard that died confirming": "faults == 1 && guards[0].state == CONFIRMING",
+    "an undo that is held up": "guards[0].state == REVERTING && guards[0].stuck && guards[0].rest",
+}
+# rule taken out: what of the invariants has to break
+BROKEN = {1: "an earlier node but the first is not asked (rule 2)",
+          2: "the nonce's age is not looked at after the fsync (rule 3)",
+          3: "`confirming` alone is taken for confirmed (rule 12)",
+          4: "an approval is signed while the earlier one has not ended (rules 19, 20)",
+          5: "an order pops by body, not by generation (Names)",
+          6: "what shields is removed while the pref cannot be unset (rule 15)",
+          7: "old proof renews the lease (rule 7)"}
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def build(folder, definitions):
+    """Writes the model, with these definitions, and compiles it; the pan program."""
+    lines = ["#define " + word.replace("=", " ", 1) for word in definitions]
+    (folder / MODEL.name).write_text("\n".join([*lines, MODEL.read_text()]))
+    subprocess.run(["spin", "-a", MODEL.name], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["gcc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DVECTORSZ=2048", "-o", "pan", "pan.c"],
+                   cwd=folder, check=True)
+    return folder / "pan"
+
+
+def search(definitions, *options):
+    """(errors, states, the trail's lines) of an exhaustive search."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        pan = build(folder, definitions)
+        done = subprocess.run([pan, "-E", "-w24", "-m500000", *options], cwd=folder, check=True,
+                              capture_output=True, text=True).stdout
+        if "max search depth too small" in done or "out of memory" in done:
+            raise SystemExit(f"spin: the search was cut short:\n{done}")
+        errors = int(re.search(r"errors: (\d+)", done)[1])
+        states = int(re.search(r"(\d+) states, stored", done)[1])
+        return errors, states, trail(folder) if errors else []
+
+
+def trail(folder):
+    """The actions and states of the trail that lies in that folder."""
+    done = subprocess.run(["spin", "-t", MODEL.name], cwd=folder, check=False, capture_output=True,
+                          text=True).stdout
+    return lines_of(done)
+
+
+def lines_of(text):
+    return [line.strip() for line in text.splitlines() if line.strip().startswith(("@ ", "= "))]
+
+
+def show_exhaustive(long):
+    failed = 0
+    for name, definitions in {**EXHAUSTIVE, **(EXHAUSTIVE_LONG if long else {})}.items():
+        errors, states, lines = search(definitions)
+        say(f"exhaustive: {name}: {states} states, {errors} violations")
+        if errors:
+            say("\n".join(lines))
+        failed += errors
+    return failed
+
+
+def show_reached(follow):
+    """Each has to be reachable, and the shipped machine has to come there the same way."""
+    failed = 0
+    for name, condition in REACHED.items():
+        attempts = 2 if "second attempt" in name else 1
+        faults = 1 if "died" in name or "held up" in name else 0
+        errors, _, lines = search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"REACH={condition}"])
+        say(f"reached: {name}: {'yes' if errors else 'NO'}")
+        failed += not errors
+        failed += not agrees(follow, lines, f"the trail to '{name}'")
+    return failed
+
+
+def agrees(follow, lines, name):
+    """Whether the shipped machine comes to the same states by these actions."""
+    actions = [line for line in lines if line.startswith("@ ")]
+    done = subprocess.run([follow], input="\n".join(actions) + "\n", capture_output=True, text=True,
+                          check=False)
+    shipped = [line for line in lines_of(done.stdout) if line.startswith("= ")]
+    model = expand(lines)
+    for step, (action, ours, theirs) in enumerate(zip(actions, shipped, model, strict=False)):
+        if theirs is not None and ours != theirs:
+            say(f"{name}: step {step}, {action}\n  the shipped machine: {ours}\n  the model:           {theirs}")
+            say("\n".join(actions[:step + 1]))
+            return False
+    if len(shipped) != len(actions):
+        say(f"{name}: {len(shipped)} of {len(actions)} actions were followed: {done.stderr}")
+        return False
+    return True
+
+
+def expand(lines):
+    """The model's state after each action; None where the next action comes in the same step."""
+    states = []
+    for line, then in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("@ "):
+            states.append(then if then.startswith("= ") else None)
+    return states
+
+
+def show_broken():
+    failed = 0
+    for number, rule in BROKEN.items():
+        attempts, faults = (2, 0) if number in (4, 5) else (1, 1)
+        errors, states, lines = search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"MUTANT={number}"])
+        actions = sum(line.startswith("@ ") for line in lines)
+        say(f"broken: {rule}: {f'found by {actions} actions' if errors else f'NOT FOUND in {states} states'}")
+        failed += not errors
+    return failed
+
+
+def draw_any(chance, node):
+    """Any action, sensible or not."""
+    word = chance.choice(WORDS)
+    attempt = chance.choice([1, 2])
+    if word in ("prepare", "abort", "pop", "obey"):
+        return f"@ {word} {node} {attempt}"
+    if word == "tick":
+        return "@ tick"
+    if word == "stand":
+        return f"@ stand {chance.randrange(2)} {node}"
+    if word == "disk":
+        return f"@ disk {node} {chance.randrange(2)}"
+    if word in ("look", "give"):
+        return f"@ {word} {node} {chance.randrange(2)} {chance.randrange(2)}"
+    if word == "crash":
+        return f"@ crash {node} {chance.randrange(3)}"
+    if word in ("expire", "sign"):
+        return f"@ {word} {1 if word == 'expire' else 2}"
+    return f"@ {word} {node}"
+
+
+def draw_helpful(chance, node, state):
+    """What leads on from that state, most often."""
+    if state == "IDLE":
+        return chance.choice(5 * [f"@ prepare {node} {chance.choice([1, 2])}"] + ["@ sign 2", "@ tick"])
+    if state == "PREPARED":
+        return chance.choice([f"@ baseline {node}", f"@ stand 0 {node}", f"@ stand 1 {node}",
+                              f"@ start {node}", f"@ start {node}"])
+    if state in ("FIRST", "SOAKING", "LAST"):
+        over = f"{chance.choice([0, 0, 0, 1])} {chance.choice([0, 1, 1]) if state == 'LAST' else 0}"
+        return chance.choice(3 * [f"@ look {node} {over}", f"@ give {node} {over}"] + ["@ tick"])
+    if state == "REVERTING":
+        return chance.choice(["@ tick", f"@ loosen {node}", f"@ disk {node} 1"])
+    return chance.choice([f"@ disk {node} 1", f"@ disk {node} 1", "@ tick"])
+
+
+def draw_script(follow, seed, length):
+    """Actions drawn beside the shipped machine: mostly those that lead on from what it is in."""
+    chance, script, states = random.Random(seed), [], ["IDLE"] * 3
+    wild = chance.choice([0.0, 0.02, 0.1, 0.3])
+    with subprocess.Popen([follow], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as machine:
+        while len(script) < length:
+            # the first node that is not done is the one that leads on
+            standing = [state.endswith("!") for state in states]
+            node = chance.choice([standing.index(False) if False in standing else 2, chance.randrange(3)])
+            line = (draw_any(chance, node) if chance.random() < wild
+                    else draw_helpful(chance, node, states[node].rstrip("!")))
+            script.append(line)
+            machine.stdin.write(line + "\n")
+            machine.stdin.flush()
+            machine.stdout.readline()
+            words = machine.stdout.readline().split()[1:]
+            states = [words[4 * n] + ("!" if words[4 * n + 2] != "0" else "") for n in range(3)]
+        machine.stdin.close()
+    return script
+
+
+def model_of(script):
+    """What the model comes to by these actions."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        cases = []
+        for at, line in enumerate(script):
+            word, *numbers = line[2:].split()
+            x, y, z = ([int(n) for n in numbers] + [0, 0, 0])[:3]
+            cases.append(f":: at == {at} -> op = {WORDS.index(word)}; x = {x}; y = {y}; z = {z}")
+        (folder / "script.h").write_text(
+            f"#define LENGTH {len(script)}\n#define read_line() if {' '.join(cases)} fi\n")
+        (folder / "protocol.pml").write_text(MODEL.read_text())
+        done = subprocess.run(["spin", "-DSCRIPT", "-DATTEMPTS=2", "protocol.pml"], cwd=folder, check=False,
+                              capture_output=True, text=True).stdout
+    return lines_of(done)
+
+
+def show_scripts(follow, count, seed):
+    failed = 0
+    for number in range(seed, seed + count):
+        script = draw_script(follow, number, SCRIPT)
+        lines = model_of(script)
+        actions = [line for line in lines if line.startswith("@ ")]
+        if actions != script:
+            say(f"scripts: --seed {number}: the model took {len(actions)} of {len(script)} actions")
+            failed += 1
+        elif not agrees(follow, lines, f"scripts: --seed {number}"):
+            failed += 1
+    say(f"scripts: {count} of {SCRIPT} actions each from --seed {seed}: {failed} not as the model has it")
+    return failed
+
+
+def main():
+    arguments = sys.argv[1:]
+    long = "--long" in arguments
+    seed = int(arguments[arguments.index("--seed") + 1]) if "--seed" in arguments else 1
+    follow = pathlib.Path(arguments[0]).resolve()
+    if shutil.which("spin") is None:
+        say("skipped: expected spin, found none on PATH; apt-get install spin")
+        return 77
+    failed = show_scripts(follow, 400 if long else 40, seed)
+    failed += show_reached(follow)
+    failed += show_broken()
+    failed += show_exhaustive(long)
+    say(f"spin: {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
