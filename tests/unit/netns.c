@@ -55,6 +55,24 @@ void netns_wait_for(netns_state_fn is_so, const char *what)
     netlink_watch_close(watch);
 }
 
+static bool has_local_ipv6(const struct snapshot *now)
+{
+    struct address own;
+
+    address_parse("2001:db8:1::10", &own);
+    for (size_t i = 0; i < now->routes_count; i++) {
+        if (now->routes[i].table == RT_TABLE_LOCAL &&
+            address_equal(&now->routes[i].destination.address, &own))
+            return true;
+    }
+    return false;
+}
+
+void netns_wait_for_ipv6(void)
+{
+    netns_wait_for(has_local_ipv6, "local route of 2001:db8:1::10");
+}
+
 /* The kernel works carrier off in the background; the last it does then is ff00::/8. */
 static bool links_are_settled(const struct snapshot *now)
 {

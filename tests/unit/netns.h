@@ -21,4 +21,7 @@ void netns_run(const char *lines);
 typedef bool (*netns_state_fn)(const struct snapshot *now);
 void netns_wait_for(netns_state_fn is_so, const char *what);
 
+/* Waits for 2001:db8:1::10, that was added just now: the kernel makes its local route later. */
+void netns_wait_for_ipv6(void);
+
 #endif

@@ -136,6 +136,7 @@ static void test_routes(void **state)
     netns_run("ip address add 203.0.113.10/24 dev eth0\n"
               "ip address add 2001:db8:1::10/64 dev eth0 nodad\n"
               "ip nexthop add id 7 via 203.0.113.3 dev eth0\n");
+    netns_wait_for_ipv6();
     check_difference("ip route add default via 203.0.113.1 dev eth0 proto static metric 100\n"
                      "ip route add 10.1.0.0/16 nexthop via 203.0.113.1 dev eth0 weight 3 "
                      "nexthop via 203.0.113.2 dev eth0 onlink\n"
