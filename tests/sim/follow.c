@@ -592,10 +592,12 @@ static void print_nodes(void)
     printf("=");
     for (int i = 0; i < NODES; i++) {
         struct node *node = &nodes[i];
-        const struct ledger_generation *top = ledger_top(&node->ledger);
-        bool stands = top != NULL && top->mark != MARK_POPPING;
+        const struct ledger_generation *top;
+        bool stands;
 
         come_to_rest(node);
+        top = ledger_top(&node->ledger);
+        stands = top != NULL && top->mark != MARK_POPPING;
         node->broken &= node->trial.state >= TRIAL_STARTING && node->trial.state < TRIAL_REVERTING;
         printf("%s%s %d %d %d,%d", i > 0 ? "  " : " ", word_of(node->trial.state),
                node->in_kernel[1], stands ? (int)top->id.attempt.sequence : 0, node->ended[1],

@@ -399,6 +399,9 @@ inline crash(g, got)
     printf("@ crash %d %d\n", g, got);
     if
     :: got > 0 && (G.state == STARTING || G.front == BEGIN) -> G.journal = OPEN; G.journal_attempt = G.attempt
+#if MUTANT == 3
+    :: got > 0 && G.front == CONFIRM -> G.journal = STANDS; G.told[G.attempt] = true
+#endif
     :: got > 0 && G.state == CONFIRMED -> G.journal = STANDS; G.gone = 0; G.told[G.attempt] = true
     :: else -> skip
     fi;
@@ -409,9 +412,6 @@ inline crash(g, got)
         G.front = NONE; G.end = E_NONE; G.end_asked = false;
         if
         :: G.journal == NOTHING -> become_idle(g)
-#if MUTANT == 3
-        :: G.journal == OPEN && G.state == CONFIRMING -> G.journal = STANDS; G.told[G.attempt] = true; become_idle(g)
-#endif
         :: G.journal == STANDS -> become_idle(g)
         :: G.journal == OPEN -> G.attempt = G.journal_attempt; begin_revert(g)
         :: G.journal == POPPING -> G.attempt = G.journal_attempt; G.pops = true; undo(g)
