@@ -3,7 +3,7 @@
 usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
-  sim     both state machines under faults, and a third of the mutants that the tests have to kill;
+  sim     both state machines under faults, the protocol model (tests/spin), and a third of the mutants that the tests have to kill;
           --long: many more seeds, every mutant
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)

@@ -24,7 +24,8 @@ SCRIPT = 250 # actions
 WORDS = ["tick", "prepare", "baseline", "stand", "start", "disk", "look", "give", "abort", "pop",
          "obey", "crash", "stick", "loosen", "break", "expire", "sign"]
 # name: (definitions, what pan is compiled with)
-EXHAUSTIVE = {"one attempt, a fault": ["ATTEMPTS=1", "FAULTS=1"],
+EXHAUSTIVE = {"no fault, and a controller that means well: every node has it": ["CALM"],
+              "one attempt, a fault": ["ATTEMPTS=1", "FAULTS=1"],
               "one attempt comes to an end": ["ATTEMPTS=1", "FAULTS=0", "LIVE"]}
 EXHAUSTIVE_LONG = {"one attempt, two faults": ["ATTEMPTS=1", "FAULTS=2"],
                    "two attempts": ["ATTEMPTS=2", "FAULTS=0"],
