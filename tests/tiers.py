@@ -3,8 +3,8 @@
 usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
-  sim     both state machines under faults, the protocol model (tests/spin), and a third of the mutants that the tests have to kill;
-          --long: many more seeds, every mutant
+  sim     both state machines under faults, the protocol's model (tests/spin), and a third of the
+          mutants that the tests have to kill; --long: many more seeds, states, every mutant
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
@@ -122,6 +122,9 @@ def run_sim(tally, long):
     for ways in (["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"]) if long else ():
         if call([BUILD / "dev/bin/sim", *ways]) != 0:
             tally.add_failure("sim: the long run; its output names the seed that replays it")
+    model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow", "--long"]
+    if long and call(model) != 0:
+        tally.add_failure("sim: the protocol's model; the lines above are its trail")
     if call(["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]) == 0:
         tally.passed += 1
     else:

@@ -33,12 +33,17 @@ EXHAUSTIVE_LONG = {"one attempt, two faults": ["ATTEMPTS=1", "FAULTS=2"],
                    "two attempts come to an end": ["ATTEMPTS=2", "FAULTS=0", "LIVE"]}
 REACHED = {
     "a renewal": "guards[0].state == SOAKING && guards[0].touched_for > 0 && guards[0].proven == 0",
-    "all confirmed": "guards[0].journal == STANDS && guards[1].journal == STANDS && guards[2].journal == STANDS",
-    "in doubt": "guards[1].state == STARTING && guards[0].journal == STANDS && guards[1].age >= NONCE_AGE",
-    "a revert for want of proof": "guards[0].state == CLOSING && guards[0].end == E_REVERTED && !guards[1].told[1]",
+    "all confirmed": "guards[0].journal == STANDS && guards[1].journal == STANDS"
+                     " && guards[2].journal == STANDS",
+    "in doubt": "guards[1].state == STARTING && guards[0].journal == STANDS"
+                " && guards[1].age >= NONCE_AGE",
+    "a revert for want of proof": "guards[0].state == CLOSING && guards[0].end == E_REVERTED"
+                                  " && !guards[1].told[1]",
     "a pop of the first while the second is on trial":
         "guards[1].state == SOAKING && guards[0].told[1] && guards[0].ended[1] == E_POPPED",
-    "the second attempt confirmed on two": "guards[0].journal_attempt == 2 && guards[1].journal_attempt == 2 && guards[1].journal == STANDS",
+    "the second attempt confirmed on two": "guards[0].journal_attempt == 2"
+                                           " && guards[1].journal_attempt == 2"
+                                           " && guards[1].journal == STANDS",
     "a start whose disk was too slow": "guards[2].end == E_EXPIRED",
     "a guard that died confirming": "faults == 1 && guards[0].state == CONFIRMING",
     "an undo that is held up": "guards[0].state == REVERTING && guards[0].stuck && guards[0].rest",
@@ -63,8 +68,8 @@ def build(folder, definitions, level):
     lines = ["#define " + word.replace("=", " ", 1) for word in definitions]
     (folder / MODEL.name).write_text("\n".join([*lines, MODEL.read_text()]))
     subprocess.run(["spin", "-a", MODEL.name], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["gcc", level, "-w", "-DSAFETY", "-DCOLLAPSE", "-DVECTORSZ=2048", "-o", "pan", "pan.c"],
-                   cwd=folder, check=True)
+    flags = ["-w", "-DSAFETY", "-DCOLLAPSE", "-DVECTORSZ=2048"]
+    subprocess.run(["gcc", level, *flags, "-o", "pan", "pan.c"], cwd=folder, check=True)
     return folder / "pan"
 
 
@@ -110,7 +115,8 @@ def show_reached(follow):
     for name, condition in REACHED.items():
         attempts = 2 if "second attempt" in name else 1
         faults = 1 if "died" in name or "held up" in name else 0
-        errors, _, lines = search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"REACH={condition}"])
+        definitions = [f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"REACH={condition}"]
+        errors, _, lines = search(definitions)
         say(f"reached: {name}: {'yes' if errors else 'NO'}")
         failed += not errors
         failed += not agrees(follow, lines, f"the trail to '{name}'")
@@ -126,7 +132,8 @@ def agrees(follow, lines, name):
     model = expand(lines)
     for step, (action, ours, theirs) in enumerate(zip(actions, shipped, model, strict=False)):
         if theirs is not None and ours != theirs:
-            say(f"{name}: step {step}, {action}\n  the shipped machine: {ours}\n  the model:           {theirs}")
+            say(f"{name}: step {step}, {action}")
+            say(f"  the shipped machine: {ours}\n  the model:           {theirs}")
             say("\n".join(actions[:step + 1]))
             return False
     if len(shipped) != len(actions):
@@ -148,9 +155,11 @@ def show_broken():
     failed = 0
     for number, rule in BROKEN.items():
         attempts, faults = (2, 0) if number in (4, 5) else (1, 1)
-        errors, states, lines = search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"MUTANT={number}"])
+        definitions = [f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"MUTANT={number}"]
+        errors, states, lines = search(definitions)
         actions = sum(line.startswith("@ ") for line in lines)
-        say(f"broken: {rule}: {f'found by {actions} actions' if errors else f'NOT FOUND in {states} states'}")
+        found = f"found by {actions} actions" if errors else f"NOT FOUND in {states} states"
+        say(f"broken: {rule}: {found}")
         failed += not errors
     return failed
 
@@ -179,7 +188,8 @@ def draw_any(chance, node):
 def draw_helpful(chance, node, state):
     """What leads on from that state, most often."""
     if state == "IDLE":
-        return chance.choice(5 * [f"@ prepare {node} {chance.choice([1, 2])}"] + ["@ sign 2", "@ tick"])
+        prepare = f"@ prepare {node} {chance.choice([1, 2])}"
+        return chance.choice(5 * [prepare] + ["@ sign 2", "@ tick"])
     if state == "PREPARED":
         return chance.choice([f"@ baseline {node}", f"@ stand 0 {node}", f"@ stand 1 {node}",
                               f"@ start {node}", f"@ start {node}"])
@@ -195,11 +205,13 @@ def draw_script(follow, seed, length):
     """Actions drawn beside the shipped machine: mostly those that lead on from what it is in."""
     chance, script, states = random.Random(seed), [], ["IDLE"] * 3
     wild = chance.choice([0.0, 0.02, 0.1, 0.3])
-    with subprocess.Popen([follow], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as machine:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([follow], **pipes) as machine:
         while len(script) < length:
             # the first node that is not done is the one that leads on
             standing = [state.endswith("!") for state in states]
-            node = chance.choice([standing.index(False) if False in standing else 2, chance.randrange(3)])
+            leads = standing.index(False) if False in standing else 2
+            node = chance.choice([leads, chance.randrange(3)])
             line = (draw_any(chance, node) if chance.random() < wild
                     else draw_helpful(chance, node, states[node].rstrip("!")))
             script.append(line)
@@ -224,8 +236,8 @@ def model_of(script):
         (folder / "script.h").write_text(
             f"#define LENGTH {len(script)}\n#define read_line() if {' '.join(cases)} fi\n")
         (folder / "protocol.pml").write_text(MODEL.read_text())
-        done = subprocess.run(["spin", "-DSCRIPT", "-DATTEMPTS=2", "protocol.pml"], cwd=folder, check=False,
-                              capture_output=True, text=True).stdout
+        done = subprocess.run(["spin", "-DSCRIPT", "-DATTEMPTS=2", MODEL.name], cwd=folder,
+                              check=False, capture_output=True, text=True).stdout
     return lines_of(done)
 
 
