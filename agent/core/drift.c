@@ -1,12 +1,12 @@
 /*
- * drift: which of Oceanid's own rules and routes are gone, or stand altered.
+ * drift: which of Oceanid's own rules, routes and addresses are gone, or stand altered.
  */
 #include "agent/core/drift.h"
 
 #include <stdio.h>
 
 #include "common/core/text.h"
-#include "common/net/operation.h"
+#include "common/net/owner.h"
 #include "common/net/render.h"
 
 static void add_owned(struct drift *drift, const char *line)
@@ -39,15 +39,25 @@ void drift_take(struct drift *drift, const struct snapshot *snapshot)
 
     drift->count = 0;
     for (size_t i = 0; i < snapshot->rules_count; i++) {
-        if (snapshot->rules[i].protocol != OCEANID_PROTOCOL)
+        if (!owner_row(owner_of_rule(&snapshot->rules[i]))->drift)
             continue;
         render_owned_rule(&snapshot->rules[i], line, sizeof(line));
         add_owned(drift, line);
     }
     for (size_t i = 0; i < snapshot->routes_count; i++) {
-        if (snapshot->routes[i].protocol != OCEANID_PROTOCOL || snapshot->routes[i].clone)
+        if (!owner_row(owner_of_route(&snapshot->routes[i], snapshot))->drift ||
+            snapshot->routes[i].clone)
             continue;
         render_owned_route(&snapshot->routes[i], snapshot, line, sizeof(line));
+        add_owned(drift, line);
+    }
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        struct text text;
+
+        if (!owner_row(owner_of_address(&snapshot->addresses[i], snapshot))->drift)
+            continue;
+        text_init(&text, line, sizeof(line));
+        render_address(&snapshot->addresses[i], snapshot, &text);
         add_owned(drift, line);
     }
 }

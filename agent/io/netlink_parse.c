@@ -107,6 +107,18 @@ static void parse_link(const struct nlmsghdr *message, struct snapshot *snapshot
     copy_name(link->kind, info[IFLA_INFO_KIND]);
 }
 
+/* What the address is put back with. */
+static void parse_address_details(struct link_address *address, struct nlattr *const *attributes)
+{
+    struct address peer = address_of(attributes[IFA_ADDRESS]);
+
+    if (attributes[IFA_LOCAL] != NULL && !address_equal(&peer, &address->address))
+        address->peer = peer;
+    address->broadcast = address_of(attributes[IFA_BROADCAST]);
+    address->metric = u32_of(attributes[IFA_RT_PRIORITY]);
+    copy_name(address->label, attributes[IFA_LABEL]);
+}
+
 static void parse_address(const struct nlmsghdr *message, struct snapshot *snapshot)
 {
     const struct ifaddrmsg *header = nlmsg_data(message);
@@ -133,6 +145,9 @@ static void parse_address(const struct nlmsghdr *message, struct snapshot *snaps
     address->tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
     address->deprecated = (flags & IFA_F_DEPRECATED) != 0;
     address->permanent = (flags & IFA_F_PERMANENT) != 0;
+    address->noprefixroute = (flags & IFA_F_NOPREFIXROUTE) != 0;
+    address->mngtmpaddr = ipv6 && (flags & IFA_F_MANAGETEMPADDR) != 0;
+    parse_address_details(address, attributes);
 }
 
 /* ---- routes -----------------------------------------------------------------------------------

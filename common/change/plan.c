@@ -8,6 +8,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/net/predict.h"
+#include "common/net/sever.h"
 
 static const unsigned PROTECT_EVERYTHING =
     PROTECT_SSH | PROTECT_API_SERVER | PROTECT_PODS | PROTECT_SERVICES | PROTECT_CONTROLLER;
@@ -176,6 +177,23 @@ static bool compile_flows(const struct change_inputs *inputs, const struct snaps
            add_flows(plan, flows, into.flows_count, err);
 }
 
+/* Each on the snapshot that the earlier ones leave; the guard asks again when it prepares. */
+static bool check_severing(const struct manifest_plan *plan, const struct snapshot *snapshot,
+                           struct err *err)
+{
+    struct snapshot then;
+    bool good = true;
+
+    snapshot_copy(&then, snapshot);
+    for (uint32_t i = 0; good && i < plan->operations_count; i++) {
+        good = sever_check(&plan->operations[i], &then, plan->flows, plan->flows_count, err) ||
+               err_wrap(err, "operation %u", i + 1);
+        operation_predict(&plan->operations[i], &then);
+    }
+    snapshot_done(&then);
+    return good;
+}
+
 static bool is_fixed(const struct change *change, const char *check)
 {
     for (uint32_t i = 0; i < change->fixes_count; i++) {
@@ -257,6 +275,7 @@ static bool compile_target(const struct change *change, const struct change_inpu
     compile_witnesses(inputs, plan);
     return compile_operations(change, inputs, &inputs->snapshots[target], plan, err) &&
            compile_flows(inputs, &inputs->snapshots[target], plan, err) &&
+           check_severing(plan, &inputs->snapshots[target], err) &&
            compile_checks(change, inputs, plan, err);
 }
 

@@ -1,6 +1,6 @@
 /*
  * config_operation: one step of a change: `protect`, `route`, `rule`, `nexthop`, `sysctl`,
- * `tailscale` or `file`.
+ * `tailscale`, `address`, `link` or `file`.
  */
 #include <string.h>
 
@@ -152,6 +152,91 @@ static bool take_file(struct yaml_file *file, const struct yaml_key *key, yaml_n
     return yaml_read_mapping(file, node, YAML_KEYS(file_keys), &step->operation.file);
 }
 
+/* ---- address and link -------------------------------------------------------------------------
+ */
+
+/* "203.0.113.11/24": an address with the length of its network, which are not optional. */
+static bool take_address_text(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                              void *to)
+{
+    struct operation_address *address = to;
+    const char *text = yaml_is_text(node) ? yaml_text(node) : "";
+    const char *slash = strchr(text, '/');
+    char host[ADDRESS_TEXT_SIZE];
+    unsigned long long len;
+
+    if (slash != NULL && (size_t)(slash - text) < sizeof(host)) {
+        memcpy(host, text, (size_t)(slash - text));
+        host[slash - text] = '\0';
+        if (address_parse(host, &address->address) &&
+            text_parse_u64(slash + 1, address_bits(address->address.family), &len)) {
+            address->prefix_len = (uint8_t)len;
+            return true;
+        }
+    }
+    return yaml_refuse_value(file, key, node,
+                             "accepted is an address and its network's length, like "
+                             "203.0.113.11/24 or 2001:db8::11/64");
+}
+
+static const struct yaml_key address_keys[] = {
+    {.name = "address", .take_fn = take_address_text, .needed = true},
+    {.name = "dev",
+     .take_fn = yaml_take_device,
+     YAML_FIELD(struct operation_address, device),
+     .needed = true},
+    {.name = "absent", .take_fn = yaml_take_bool, YAML_FIELD(struct operation_address, absent)},
+};
+
+static bool take_address(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                         void *to)
+{
+    struct change_step *step = to;
+
+    (void)key;
+    step->operation.kind = OPERATION_ADDRESS;
+    return yaml_read_mapping(file, node, YAML_KEYS(address_keys), &step->operation.address);
+}
+
+static const char *const states[] = {"down", "up", NULL};
+
+static bool take_state(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                       void *to)
+{
+    struct operation_link *link = to;
+    const struct yaml_key choice = {.name = key->name, .size = sizeof(unsigned), .choices = states};
+    unsigned state = 0;
+
+    if (!yaml_take_choice(file, &choice, node, &state))
+        return false;
+    link->set_up = true;
+    link->up = state == 1;
+    return true;
+}
+
+static const struct yaml_key link_keys[] = {
+    {.name = "dev",
+     .take_fn = yaml_take_device,
+     YAML_FIELD(struct operation_link, device),
+     .needed = true},
+    {.name = "mtu",
+     .take_fn = yaml_take_number,
+     YAML_FIELD(struct operation_link, mtu),
+     .min = LINK_MTU_MIN,
+     .max = LINK_MTU_MAX},
+    {.name = "state", .take_fn = take_state},
+};
+
+static bool take_link(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                      void *to)
+{
+    struct change_step *step = to;
+
+    (void)key;
+    step->operation.kind = OPERATION_LINK;
+    return yaml_read_mapping(file, node, YAML_KEYS(link_keys), &step->operation.link);
+}
+
 /* ---- any of them ------------------------------------------------------------------------------
  */
 
@@ -163,6 +248,8 @@ static const struct yaml_key step_keys[] = {
     {.name = "sysctl", .take_fn = take_sysctl},
     {.name = "tailscale", .take_fn = take_tailscale},
     {.name = "file", .take_fn = take_file},
+    {.name = "address", .take_fn = take_address},
+    {.name = "link", .take_fn = take_link},
 };
 
 /* An exit node is named here; the StableID that is validated with it comes with the plan. */
@@ -181,9 +268,11 @@ bool config_read_step(struct yaml_file *file, yaml_node_t *node, struct change_s
 {
     memset(ret_step, 0, sizeof(*ret_step));
     if (!yaml_is_mapping(node) || yaml_count(node) != 1)
-        return yaml_refuse(file, node,
-                           "an operation: accepted is one of `protect`, `route`, `rule`, "
-                           "`nexthop`, `sysctl`, `tailscale` and `file` with its value");
+        return yaml_refuse(
+            file, node,
+            "an operation: accepted is one of `protect`, `route`, `rule`, "
+            "`nexthop`, `sysctl`, `tailscale`, `address`, `link` and `file` with its "
+            "value");
     if (!yaml_read_mapping(file, node, YAML_KEYS(step_keys), ret_step))
         return false;
     return validate(ret_step, file->err) || yaml_refuse_here(file, node);

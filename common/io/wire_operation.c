@@ -68,6 +68,30 @@ static Oceanid__FileOperation *put_file(struct arena *arena, const struct operat
     return to;
 }
 
+static Oceanid__AddressOperation *put_address(struct arena *arena,
+                                              const struct operation_address *from)
+{
+    Oceanid__AddressOperation *to =
+        wire_new(arena, Oceanid__AddressOperation, oceanid__address_operation__init);
+
+    to->device = wire_put_text(arena, from->device);
+    to->address = wire_put_address(&from->address);
+    to->prefix_len = from->prefix_len;
+    return to;
+}
+
+static Oceanid__LinkOperation *put_link(struct arena *arena, const struct operation_link *from)
+{
+    Oceanid__LinkOperation *to =
+        wire_new(arena, Oceanid__LinkOperation, oceanid__link_operation__init);
+
+    to->device = wire_put_text(arena, from->device);
+    to->mtu = from->mtu;
+    to->set_up = from->set_up;
+    to->up = from->up;
+    return to;
+}
+
 Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operation *operation)
 {
     Oceanid__Operation *to = wire_new(arena, Oceanid__Operation, oceanid__operation__init);
@@ -101,6 +125,15 @@ Oceanid__Operation *wire_put_operation(struct arena *arena, const struct operati
         to->kind_case = OCEANID__OPERATION__KIND_FILE;
         to->absent = operation->file.absent;
         to->file = put_file(arena, &operation->file);
+        break;
+    case OPERATION_ADDRESS:
+        to->kind_case = OCEANID__OPERATION__KIND_ADDRESS;
+        to->absent = operation->address.absent;
+        to->address = put_address(arena, &operation->address);
+        break;
+    case OPERATION_LINK:
+        to->kind_case = OCEANID__OPERATION__KIND_LINK;
+        to->link = put_link(arena, &operation->link);
         break;
     case OPERATION_KIND_COUNT:
         break;
@@ -185,6 +218,24 @@ static bool take_file(struct operation_file *to, const Oceanid__FileOperation *f
     return true;
 }
 
+static bool take_address(struct operation_address *to, const Oceanid__AddressOperation *from,
+                         struct err *err)
+{
+    to->prefix_len = (uint8_t)from->prefix_len;
+    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+           wire_take_address(&to->address, &from->address, err) &&
+           wire_take_range(from->prefix_len, 128, "prefix length", err);
+}
+
+static bool take_link(struct operation_link *to, const Oceanid__LinkOperation *from,
+                      struct err *err)
+{
+    to->mtu = from->mtu;
+    to->set_up = from->set_up;
+    to->up = from->up;
+    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err);
+}
+
 bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, struct err *err)
 {
     if (from == NULL)
@@ -213,6 +264,13 @@ bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, s
         to->kind = OPERATION_FILE;
         to->file.absent = from->absent;
         return take_file(&to->file, from->file, err);
+    case OCEANID__OPERATION__KIND_ADDRESS:
+        to->kind = OPERATION_ADDRESS;
+        to->address.absent = from->absent;
+        return take_address(&to->address, from->address, err);
+    case OCEANID__OPERATION__KIND_LINK:
+        to->kind = OPERATION_LINK;
+        return take_link(&to->link, from->link, err);
     case OCEANID__OPERATION__KIND__NOT_SET:
     case _OCEANID__OPERATION__KIND__CASE_IS_INT_SIZE:
     default:

@@ -41,6 +41,12 @@ static Oceanid__LinkAddress *put_address(struct arena *arena, const struct link_
     to->temporary = from->temporary;
     to->deprecated = from->deprecated;
     to->permanent = from->permanent;
+    to->noprefixroute = from->noprefixroute;
+    to->mngtmpaddr = from->mngtmpaddr;
+    to->metric = from->metric;
+    to->peer = wire_put_address(&from->peer);
+    to->broadcast = wire_put_address(&from->broadcast);
+    to->label = wire_put_text(arena, from->label);
     return to;
 }
 
@@ -186,11 +192,17 @@ static bool take_address(struct link_address *to, const Oceanid__LinkAddress *fr
     to->temporary = from->temporary;
     to->deprecated = from->deprecated;
     to->permanent = from->permanent;
+    to->noprefixroute = from->noprefixroute;
+    to->mngtmpaddr = from->mngtmpaddr;
+    to->metric = from->metric;
     to->prefix_len = (uint8_t)from->address->length;
     return wire_take_range(from->address->length, address_bits(to->address.family), "prefix length",
                            err) &&
            wire_take_u8(&to->scope, from->scope, "scope", err) &&
-           wire_take_u8(&to->protocol, from->protocol, "protocol", err);
+           wire_take_u8(&to->protocol, from->protocol, "protocol", err) &&
+           wire_take_address(&to->peer, &from->peer, err) &&
+           wire_take_address(&to->broadcast, &from->broadcast, err) &&
+           wire_take_text(to->label, sizeof(to->label), from->label, "label", err);
 }
 
 bool wire_take_sysctl(struct sysctl *to, const Oceanid__Sysctl *from, struct err *err)

@@ -11,6 +11,7 @@ static const struct operation_row *const rows[] = {
     [OPERATION_ROUTE] = &operation_route_row,     [OPERATION_RULE] = &operation_rule_row,
     [OPERATION_SYSCTL] = &operation_sysctl_row,   [OPERATION_TAILSCALE] = &operation_tailscale_row,
     [OPERATION_NEXTHOP] = &operation_nexthop_row, [OPERATION_FILE] = &operation_file_row,
+    [OPERATION_ADDRESS] = &operation_address_row, [OPERATION_LINK] = &operation_link_row,
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == OPERATION_KIND_COUNT, "one row a kind");
 

@@ -19,6 +19,8 @@ enum operation_kind {
     OPERATION_TAILSCALE,
     OPERATION_NEXTHOP,
     OPERATION_FILE,
+    OPERATION_ADDRESS,
+    OPERATION_LINK,
     OPERATION_KIND_COUNT,
 };
 
@@ -34,6 +36,9 @@ enum {
     TAILSCALE_RULE_FIRST = 5200,    /* tailscaled's own: refused */
     TAILSCALE_RULE_LAST = 5299,
     TAILSCALE_TABLE = 52,
+    LINK_MTU_MIN = 68, /* below, a device has no IPv4 */
+    LINK_MTU_MAX = 65536,
+    LINK_MTU_IPV6 = 1280,    /* below, the kernel takes IPv6 off the device */
     OPERATION_HOPS_MAX = 16, /* of one route that a change puts */
 };
 
@@ -91,6 +96,20 @@ struct operation_file {
     char content[FILE_CONTENT_SIZE];
 };
 
+struct operation_address {
+    bool absent; /* remove instead of put */
+    char device[DEVICE_SIZE];
+    struct address address;
+    uint8_t prefix_len;
+};
+
+/* Only what is set is written. */
+struct operation_link {
+    char device[DEVICE_SIZE];
+    uint32_t mtu; /* 0: left as it is */
+    bool set_up, up;
+};
+
 struct operation {
     enum operation_kind kind;
     bool shield; /* keeps a protected flow; removed last, re-asserted */
@@ -101,6 +120,8 @@ struct operation {
         struct operation_tailscale tailscale;
         struct operation_nexthop nexthop;
         struct operation_file file;
+        struct operation_address address;
+        struct operation_link link;
     };
 };
 
@@ -117,7 +138,8 @@ bool operation_check(const struct operation *operation, const struct snapshot *s
 /* Already so on this snapshot? (idempotence) */
 bool operation_holds(const struct operation *operation, const struct snapshot *snapshot);
 
-/* Does to the snapshot what kernel and tailscaled would do. Tailscale prefs expand into table 52
+/* Does to the snapshot what kernel and tailscaled would do, side effects included
+ * (consequence.h). Tailscale prefs expand into table 52
  * as router_linux.go does: default routes, throws or captures by exit_node_allow_lan_access. */
 void operation_predict(const struct operation *operation, struct snapshot *snapshot);
 

@@ -25,6 +25,8 @@ extern const struct operation_row operation_rule_row;
 extern const struct operation_row operation_sysctl_row;
 extern const struct operation_row operation_tailscale_row;
 extern const struct operation_row operation_nexthop_row;
+extern const struct operation_row operation_address_row;
+extern const struct operation_row operation_link_row;
 
 /* Whether the kernel takes a hop by this device on this snapshot: the device is there and up, the
  * gateway a neighbour (or `onlink`) and no address of the node's own. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/net/consequence.h"
 #include "common/net/operation_kind.h"
 
 /* What may be set, and to what. A group ending in "." is followed by a device, "all" or "default".
@@ -13,13 +14,21 @@ static const struct setting {
     const char *key;
     int min, max;
 } settings[] = {
-    {"net.ipv4.ip_forward", "", 0, 1},          {"net.ipv4.conf.", "rp_filter", 0, 2},
-    {"net.ipv4.conf.", "src_valid_mark", 0, 1}, {"net.ipv4.conf.", "arp_ignore", 0, 8},
-    {"net.ipv4.conf.", "arp_announce", 0, 2},   {"net.ipv4.conf.", "accept_redirects", 0, 1},
-    {"net.ipv4.conf.", "send_redirects", 0, 1}, {"net.ipv4.conf.", "forwarding", 0, 1},
-    {"net.ipv4.conf.", "log_martians", 0, 1},   {"net.ipv6.conf.", "forwarding", 0, 1},
-    {"net.ipv6.conf.", "accept_ra", 0, 2},      {"net.ipv6.conf.", "disable_ipv6", 0, 1},
-    {"net.ipv6.conf.", "use_tempaddr", -1, 2},  {"net.ipv6.conf.", "accept_redirects", 0, 1},
+    {"net.ipv4.ip_forward", "", 0, 1},
+    {"net.ipv4.conf.", "rp_filter", 0, 2},
+    {"net.ipv4.conf.", "src_valid_mark", 0, 1},
+    {"net.ipv4.conf.", "arp_ignore", 0, 8},
+    {"net.ipv4.conf.", "arp_announce", 0, 2},
+    {"net.ipv4.conf.", "accept_redirects", 0, 1},
+    {"net.ipv4.conf.", "send_redirects", 0, 1},
+    {"net.ipv4.conf.", "forwarding", 0, 1},
+    {"net.ipv4.conf.", "log_martians", 0, 1},
+    {"net.ipv4.conf.", "promote_secondaries", 0, 1},
+    {"net.ipv6.conf.", "forwarding", 0, 1},
+    {"net.ipv6.conf.", "accept_ra", 0, 2},
+    {"net.ipv6.conf.", "disable_ipv6", 0, 1},
+    {"net.ipv6.conf.", "use_tempaddr", -1, 2},
+    {"net.ipv6.conf.", "accept_redirects", 0, 1},
 };
 enum { SETTINGS_COUNT = sizeof(settings) / sizeof(settings[0]) };
 
@@ -131,34 +140,15 @@ static bool holds(const struct operation *operation, const struct snapshot *snap
     return there != NULL && text_equal(there->value, operation->sysctl.setting.value);
 }
 
-static bool is_ipv6_of(uint8_t family, uint32_t index, const char *device,
-                       const struct snapshot *snapshot)
-{
-    const struct link *link = snapshot_find_link(snapshot, index);
-
-    return family == FAMILY_IPV6 && link != NULL &&
-           (text_equal(device, "all") || text_equal(device, link->name));
-}
-
 /* disable_ipv6 takes the addresses and the routes of the device with it. */
 static void drop_ipv6(struct snapshot *snapshot, const char *device)
 {
-    size_t kept = 0;
+    for (size_t i = 0; i < snapshot->links_count; i++) {
+        const struct link *link = &snapshot->links[i];
 
-    for (size_t i = snapshot->routes_count; i-- > 0;) {
-        const struct route *route = &snapshot->routes[i];
-
-        if (route->hops_count == 1 &&
-            is_ipv6_of(route->destination.address.family, route->hop.link, device, snapshot))
-            snapshot_remove_route(snapshot, i);
+        if (text_equal(device, "all") || text_equal(device, link->name))
+            consequence_ipv6_off(snapshot, link->index);
     }
-    for (size_t i = 0; i < snapshot->addresses_count; i++) {
-        const struct link_address *own = &snapshot->addresses[i];
-
-        if (!is_ipv6_of(own->address.family, own->link, device, snapshot))
-            snapshot->addresses[kept++] = *own;
-    }
-    snapshot->addresses_count = kept;
 }
 
 static void predict(const struct operation *operation, struct snapshot *snapshot)

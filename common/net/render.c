@@ -210,8 +210,14 @@ void render_address(const struct link_address *address, const struct snapshot *s
 {
     char text[ADDRESS_TEXT_SIZE];
 
-    text_add(out, "address %s/%u", address_format(&address->address, text), address->prefix_len);
-    add_device(address->link, snapshot, out);
+    const struct link *link = snapshot != NULL ? snapshot_find_link(snapshot, address->link) : NULL;
+
+    text_add(out, "address %s/%u on ", address_format(&address->address, text),
+             address->prefix_len);
+    if (link != NULL)
+        text_add(out, "%s", link->name);
+    else
+        text_add(out, "if%u", address->link);
     if (address->secondary)
         text_add(out, " secondary");
 }

@@ -39,6 +39,12 @@ struct link_address {
     bool temporary;
     bool deprecated;
     bool permanent; /* no valid_lft: not from DHCP or RA */
+    bool noprefixroute;
+    bool mngtmpaddr;          /* the kernel derives temporary ones from it: RA's */
+    uint32_t metric;          /* IFA_RT_PRIORITY, 0 for none */
+    struct address peer;      /* of a point-to-point link; not set otherwise */
+    struct address broadcast; /* not set for none */
+    char label[DEVICE_SIZE];  /* "" where it is the device's name */
 };
 
 struct hop {

@@ -41,11 +41,20 @@ static void invert_tailscale(const struct tailscale *before, struct operation_ta
     memcpy(to->advertise_routes, before->advertise_routes, sizeof(to->advertise_routes));
 }
 
+static void invert_link(const struct link *before, struct operation_link *to)
+{
+    if (to->mtu != 0)
+        to->mtu = before->mtu;
+    to->set_up = to->set_up && to->up != before->up;
+    to->up = before->up;
+}
+
 /* The step that takes this one back; the guard derives its own from the objects themselves. */
 static struct operation invert(const struct operation *operation, const struct snapshot *before)
 {
     struct operation inverse = *operation;
     const struct sysctl *sysctl;
+    const struct link *link;
 
     switch (operation->kind) {
     case OPERATION_ROUTE:
@@ -64,6 +73,14 @@ static struct operation invert(const struct operation *operation, const struct s
         break;
     case OPERATION_TAILSCALE:
         invert_tailscale(&before->tailscale, &inverse.tailscale);
+        break;
+    case OPERATION_ADDRESS:
+        inverse.address.absent = !operation->address.absent;
+        break;
+    case OPERATION_LINK:
+        link = snapshot_find_device(before, operation->link.device);
+        if (link != NULL)
+            invert_link(link, &inverse.link);
         break;
     case OPERATION_FILE:
     case OPERATION_KIND_COUNT:

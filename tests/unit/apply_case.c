@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -50,13 +51,45 @@ void apply_case_remember(void)
     apply_case_read(&then);
 }
 
-void apply_case_check(const char *difference)
+const char *apply_case_now(void)
 {
+    const char *difference;
     struct snapshot now;
 
     apply_case_read(&now);
-    assert_string_equal(apply_case_difference(&then, &now), difference);
+    difference = apply_case_difference(&then, &now);
     snapshot_done(&now);
+    return difference;
+}
+
+void apply_case_check(const char *difference)
+{
+    assert_string_equal(apply_case_now(), difference);
+}
+
+static void render_addresses(const struct snapshot *snapshot, char *text, size_t size)
+{
+    struct text out;
+
+    text_init(&out, text, size);
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        const struct link_address *own = &snapshot->addresses[i];
+
+        render_address(own, snapshot, &out);
+        text_add(&out, " proto %u label '%s' metric %u\n", own->protocol, own->label, own->metric);
+    }
+}
+
+void apply_case_check_order(void)
+{
+    char expected[4096], found[4096];
+    struct snapshot now;
+
+    apply_case_read(&now);
+    render_addresses(&then, expected, sizeof(expected));
+    render_addresses(&now, found, sizeof(found));
+    snapshot_done(&now);
+    assert_string_equal(found, expected);
 }
 
 struct operation apply_case_operation(const char *line)
@@ -91,6 +124,31 @@ struct operation apply_case_sysctl(const char *name, const char *value)
     return operation;
 }
 
+struct operation apply_case_address(const char *text, const char *device, bool absent)
+{
+    struct operation operation = {.kind = OPERATION_ADDRESS, .address.absent = absent};
+    char own[ADDRESS_TEXT_SIZE];
+    struct prefix network;
+
+    assert_true(prefix_parse(text, &network));
+    text_copy(own, sizeof(own), text);
+    *strchr(own, '/') = '\0';
+    assert_true(address_parse(own, &operation.address.address));
+    operation.address.prefix_len = network.len;
+    text_copy(operation.address.device, DEVICE_SIZE, device);
+    return operation;
+}
+
+struct operation apply_case_link(const char *device, uint32_t mtu, const char *state)
+{
+    struct operation operation = {.kind = OPERATION_LINK, .link.mtu = mtu};
+
+    text_copy(operation.link.device, DEVICE_SIZE, device);
+    operation.link.set_up = state != NULL;
+    operation.link.up = state != NULL && text_equal(state, "up");
+    return operation;
+}
+
 void apply_case_read(struct snapshot *snapshot)
 {
     struct err err = ERR_INIT;
@@ -108,6 +166,17 @@ void apply_case_derive(const struct operation *operation, struct undo_item *item
     snapshot_done(&now);
 }
 
+static const struct undo_item *settling;
+
+/* Looks again for itself: sysctls and the like are not in what is given. */
+static bool is_settled(const struct snapshot *now)
+{
+    struct err err = ERR_INIT;
+
+    (void)now;
+    return apply_is_settled(&apply_case, settling, 1, &err);
+}
+
 void apply_case_run(const struct operation *operation, struct undo_item *item)
 {
     struct err err = ERR_INIT;
@@ -116,8 +185,8 @@ void apply_case_run(const struct operation *operation, struct undo_item *item)
     if (!apply_run(&apply_case, item, &err))
         fail_msg("%s", err.text);
     assert_true(item->has_after);
-    if (!apply_is_settled(&apply_case, item, 1, &err))
-        fail_msg("%s", err.text);
+    settling = item;
+    netns_wait_for(is_settled, "its effects");
 }
 
 const char *apply_case_undo(const struct undo_item *item, enum revert_outcome expected)

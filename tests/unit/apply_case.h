@@ -19,11 +19,19 @@ void apply_case_begin(const char *lines);
 void apply_case_remember(void);
 /* What differs from that moment, as lines. */
 void apply_case_check(const char *difference);
+const char *apply_case_now(void);
+/* The addresses stand in the order of that moment, with protocol, label and metric. */
+void apply_case_check_order(void);
 
 /* An operation from a line of ip_lines; its devices are eth0, far0 and tailscale0. */
 struct operation apply_case_operation(const char *line);
 struct operation apply_case_removal(const char *line);
 struct operation apply_case_sysctl(const char *name, const char *value);
+
+/* "203.0.113.11/24". */
+struct operation apply_case_address(const char *text, const char *device, bool absent);
+/* mtu 0: left; state NULL: left, "up", "down". */
+struct operation apply_case_link(const char *device, uint32_t mtu, const char *state);
 
 void apply_case_read(struct snapshot *snapshot);
 

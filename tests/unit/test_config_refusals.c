@@ -262,13 +262,13 @@ static const struct row changes[] = {
 static const struct row operations[] = {
     {OPERATION("reboot"),
      "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl`, "
-     "`tailscale` and `file` with its value"},
+     "`tailscale`, `address`, `link` and `file` with its value"},
     {OPERATION("{ protect: [ssh], sysctl: { } }"),
      "x:6: an operation: accepted is one of `protect`, `route`, `rule`, `nexthop`, `sysctl`, "
-     "`tailscale` and `file` with its value"},
+     "`tailscale`, `address`, `link` and `file` with its value"},
     {OPERATION("exec: rm"),
      "x:6: key 'exec' is not known; accepted are protect, route, rule, nexthop, sysctl, tailscale, "
-     "file"},
+     "file, address, link"},
     {OPERATION("file: { content: x }"), "x:6: key `path` is missing"},
     {OPERATION("file: { path: /etc/systemd/network/a.network.d/b.conf, content: \"[Exec]\\n\" }"),
      "x:6: file /etc/systemd/network/a.network.d/b.conf: line 1: section 'Exec': accepted are "
@@ -339,6 +339,23 @@ static const struct row operations[] = {
     {OPERATION("rule: { priority: 9, dport: 90-80, lookup: main }"),
      "x:6: `dport` '90-80': accepted is a port or a range, 1-65535"},
     {OPERATION("sysctl: { name: net.ipv4.ip_forward }"), "x:6: key `value` is missing"},
+    {OPERATION("address: { dev: eth1 }"), "x:6: key `address` is missing"},
+    {OPERATION("address: { dev: eth1, address: 203.0.113.11 }"),
+     "x:6: `address` '203.0.113.11': accepted is an address and its network's length, like "
+     "203.0.113.11/24 or 2001:db8::11/64"},
+    {OPERATION("address: { dev: eth1, address: 203.0.113.11/33 }"),
+     "x:6: `address` '203.0.113.11/33': accepted is an address and its network's length, like "
+     "203.0.113.11/24 or 2001:db8::11/64"},
+    {OPERATION("address: { dev: eth1, address: 100.64.0.9/32 }"),
+     "x:6: address 100.64.0.9/32 on eth1: tailnet addresses are tailscaled's own; accepted is any "
+     "outside 100.64.0.0/10 and fd7a:115c:a1e0::/48"},
+    {OPERATION("address: { dev: lo, address: 127.0.0.9/8 }"),
+     "x:6: address 127.0.0.9/8 on lo: accepted is an address of one host, neither loopback, "
+     "multicast nor link-local IPv6"},
+    {OPERATION("link: { dev: eth1 }"),
+     "x:6: link eth1: nothing is set; accepted are mtu and state"},
+    {OPERATION("link: { dev: eth1, mtu: 67 }"), "x:6: `mtu` '67': accepted are 68 to 65536"},
+    {OPERATION("link: { dev: eth1, state: dead }"), "x:6: `state` 'dead': accepted are down, up"},
     {OPERATION("sysctl: { name: net.ipv4.ip_forward, value: 2 }"),
      "x:6: sysctl net.ipv4.ip_forward: value '2': accepted is 0 to 1"},
     {OPERATION("tailscale: { }"),

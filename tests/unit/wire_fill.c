@@ -282,7 +282,11 @@ static void fill_links(struct snapshot *snapshot)
         own->scope = RT_SCOPE_LINK;
         own->protocol = 3;
         own->secondary = own->tentative = own->temporary = true;
-        own->deprecated = own->permanent = true;
+        own->deprecated = own->permanent = own->noprefixroute = own->mngtmpaddr = true;
+        own->metric = 77;
+        own->peer = address("203.0.113.99");
+        own->broadcast = address("203.0.113.255");
+        put_text(own->label, sizeof(own->label), "eth0:", i);
     }
 }
 
@@ -419,6 +423,15 @@ void fill_operation(struct operation *operation, enum operation_kind kind)
         operation->file.absent = true;
         text_copy(operation->file.path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");
         text_copy(operation->file.content, FILE_CONTENT_SIZE, "network:\n  version: 2\n");
+    } else if (kind == OPERATION_ADDRESS) {
+        operation->address.absent = true;
+        text_copy(operation->address.device, DEVICE_SIZE, "eth1");
+        operation->address.address = address("203.0.113.11");
+        operation->address.prefix_len = 24;
+    } else if (kind == OPERATION_LINK) {
+        text_copy(operation->link.device, DEVICE_SIZE, "eth1");
+        operation->link.mtu = 1400;
+        operation->link.set_up = operation->link.up = true;
     } else {
         fill_prefs(&operation->tailscale);
     }

@@ -9,6 +9,8 @@
 #include "agent/guard/core/undo_links.h"
 #include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_file.h"
+#include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -34,6 +36,10 @@ static bool was_there(const struct undo_item *item)
         return snapshot_find_nexthop(&item->before, item->change.nexthop.nexthop.id) != NULL;
     case OPERATION_FILE:
         return undo_file_existed(item);
+    case OPERATION_ADDRESS:
+        return undo_link_find_address(item, &item->before) != NULL;
+    case OPERATION_LINK:
+        return undo_link_find(item, &item->before) != NULL;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -56,6 +62,14 @@ void undo_take_after(struct undo_item *item, const struct snapshot *now)
 {
     snapshot_done(&item->after);
     undo_touch_take(&item->change, now, &item->after);
+    undo_nexthop_take_left(&item->before, now, &item->after);
+    item->has_after = true;
+}
+
+void undo_take_nothing(struct undo_item *item)
+{
+    snapshot_done(&item->after);
+    snapshot_copy(&item->after, &item->before);
     item->has_after = true;
 }
 
@@ -94,6 +108,10 @@ bool undo_removes(const struct undo_item *item)
         return !item->change.nexthop.absent && !item->existed;
     case OPERATION_FILE:
         return !item->change.file.absent && !item->existed;
+    case OPERATION_ADDRESS:
+        return !item->change.address.absent && !item->existed;
+    case OPERATION_LINK:
+        return item->change.link.set_up && item->change.link.up;
     case OPERATION_SYSCTL:
     case OPERATION_TAILSCALE:
     case OPERATION_KIND_COUNT:
@@ -124,16 +142,32 @@ static bool same_object(const struct undo_item *older, const struct undo_item *n
         return one->nexthop.nexthop.id == other->nexthop.nexthop.id;
     case OPERATION_FILE:
         return text_equal(one->file.path, other->file.path);
+    case OPERATION_ADDRESS:
+        return text_equal(one->address.device, other->address.device) &&
+               address_equal(&one->address.address, &other->address.address);
+    case OPERATION_LINK:
+        return text_equal(one->link.device, other->link.device);
     case OPERATION_KIND_COUNT:
         break;
     }
     return false;
 }
 
+void undo_leave_to(struct undo_item *newer, const struct undo_item *older)
+{
+    bool fits = older->change.kind == OPERATION_ROUTE || older->change.kind == OPERATION_ADDRESS ||
+                newer->change.kind == OPERATION_LINK;
+
+    if (undo_touch_has_losses(&newer->change) && fits && !same_object(older, newer))
+        undo_touch_drop(&older->change, &newer->before);
+}
+
 bool undo_take_out(struct undo_item *part, const struct undo_item *other)
 {
     if (!same_object(part, other))
         return true;
+    if (part->change.kind == OPERATION_LINK)
+        return undo_link_take_out(&part->change.link, &other->change.link);
     return part->change.kind == OPERATION_TAILSCALE &&
            undo_prefs_take_out(&part->change.tailscale, &other->change.tailscale);
 }
@@ -274,63 +308,6 @@ static enum undo_state judge_value(const struct undo_item *item, const struct sn
     return text_equal(is->value, made->value) ? UNDO_NEEDED : UNDO_FOREIGN;
 }
 
-static bool has_address(const struct snapshot *snapshot, const struct link_address *address)
-{
-    for (size_t i = 0; i < snapshot->addresses_count; i++) {
-        if (undo_touch_same_address(&snapshot->addresses[i], address))
-            return true;
-    }
-    return false;
-}
-
-static bool has_route(const struct snapshot *snapshot, const struct route *route)
-{
-    for (size_t i = 0; i < snapshot->routes_count; i++) {
-        if (undo_touch_same_key(&snapshot->routes[i], route))
-            return true;
-    }
-    return false;
-}
-
-static bool lost_address(const struct undo_item *item, const struct snapshot *after,
-                         const struct snapshot *now, size_t index)
-{
-    const struct link_address *was = &item->before.addresses[index];
-
-    return !has_address(after, was) && !has_address(now, was) &&
-           snapshot_find_link(now, was->link) != NULL;
-}
-
-static bool lost_route(const struct undo_item *item, const struct snapshot *after,
-                       const struct snapshot *now, size_t index)
-{
-    const struct route *was = &item->before.routes[index];
-
-    return !has_route(after, was) && !has_route(now, was) && !is_impossible(was, now);
-}
-
-static enum undo_state judge_lost(const struct undo_item *item, const struct snapshot *after,
-                                  const struct snapshot *now, struct text *why)
-{
-    for (size_t i = 0; i < item->before.addresses_count; i++) {
-        if (!lost_address(item, after, now, i))
-            continue;
-        text_add(why, "expected ");
-        render_address(&item->before.addresses[i], &item->before, why);
-        text_add(why, ", found none");
-        return UNDO_NEEDED;
-    }
-    for (size_t i = 0; i < item->before.routes_count; i++) {
-        if (!lost_route(item, after, now, i))
-            continue;
-        text_add(why, "expected ");
-        add_route_text(&item->before.routes[i], &item->before, why);
-        text_add(why, ", found none");
-        return UNDO_NEEDED;
-    }
-    return UNDO_RESTORED;
-}
-
 static enum undo_state judge_sysctl(const struct undo_item *item, const struct snapshot *after,
                                     const struct snapshot *now, struct text *why)
 {
@@ -348,19 +325,35 @@ static enum undo_state judge_sysctl(const struct undo_item *item, const struct s
         text_add(why, "expected %s = %s as before, found %s", was->name, was->value,
                  snapshot_find_sysctl(now, was->name)->value);
     }
-    return worst == UNDO_RESTORED ? judge_lost(item, after, now, why) : worst;
+    return worst;
 }
 
 /* ---- all --------------------------------------------------------------------------------------
  */
 
-/* After as it was read back, or as it is expected where the guard died before it could. */
-static void take_made(const struct undo_item *item, struct snapshot *ret_after)
+void undo_take_made(const struct undo_item *item, struct snapshot *ret_after)
 {
     if (item->has_after)
         snapshot_copy(ret_after, &item->after);
     else
         undo_touch_predict(&item->change, &item->before, ret_after);
+}
+
+/* What went with the object may have to come back also where the object is somebody else's by now.
+ */
+static enum undo_state judge_lost(const struct undo_item *item, const struct snapshot *after,
+                                  const struct snapshot *now, enum undo_state state,
+                                  struct text *why)
+{
+    const struct undo_loss loss = {&item->before, after, now};
+    char line[REASON_SIZE];
+    struct text text = TEXT_IN(line);
+
+    if (!undo_touch_has_losses(&item->change) || undo_lost_judge(&loss, &text) == UNDO_RESTORED)
+        return state;
+    text_init(why, why->data, why->size);
+    text_add(why, "%s", line);
+    return UNDO_NEEDED;
 }
 
 static enum undo_state judge(const struct undo_item *item, const struct snapshot *now,
@@ -371,7 +364,7 @@ static enum undo_state judge(const struct undo_item *item, const struct snapshot
     struct text why;
 
     text_init(&why, ret_why, size);
-    take_made(item, &after);
+    undo_take_made(item, &after);
     switch (item->change.kind) {
     case OPERATION_ROUTE:
         state = judge_route(item, &after, now, &why);
@@ -387,8 +380,10 @@ static enum undo_state judge(const struct undo_item *item, const struct snapshot
         break;
     case OPERATION_NEXTHOP:
         state = undo_nexthop_judge(item, &after, now, &why);
-        if (state == UNDO_RESTORED)
-            state = judge_lost(item, &after, now, &why);
+        break;
+    case OPERATION_ADDRESS:
+    case OPERATION_LINK:
+        state = undo_link_judge(item, &after, now, &why);
         break;
     case OPERATION_FILE:
         state = undo_file_judge(item, now, &why);
@@ -396,7 +391,26 @@ static enum undo_state judge(const struct undo_item *item, const struct snapshot
     case OPERATION_KIND_COUNT:
         break;
     }
+    if (state != UNDO_NEEDED)
+        state = judge_lost(item, &after, now, state, &why);
     snapshot_done(&after);
+    return state;
+}
+
+enum undo_state undo_judge_lost(const struct undo_item *item, const struct snapshot *now,
+                                char *ret_why, size_t size)
+{
+    struct undo_item own;
+    enum undo_state state;
+    struct snapshot after;
+    struct text why;
+
+    text_init(&why, ret_why, size);
+    undo_translate(item, now, &own);
+    undo_take_made(&own, &after);
+    state = judge_lost(&own, &after, now, UNDO_RESTORED, &why);
+    snapshot_done(&after);
+    undo_item_done(&own);
     return state;
 }
 
@@ -422,32 +436,10 @@ const char *undo_sysctl_value(const struct undo_item *item, const struct snapsho
 
     if (is == NULL)
         return NULL;
-    take_made(item, &after);
+    undo_take_made(item, &after);
     by_us = judge_value(item, &after, now, index) == UNDO_NEEDED;
     snapshot_done(&after);
     return by_us ? was->value : is->value;
-}
-
-bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index)
-{
-    struct snapshot after;
-    bool needed;
-
-    take_made(item, &after);
-    needed = lost_address(item, &after, now, index);
-    snapshot_done(&after);
-    return needed;
-}
-
-bool undo_needs_route(const struct undo_item *item, const struct snapshot *now, size_t index)
-{
-    struct snapshot after;
-    bool needed;
-
-    take_made(item, &after);
-    needed = lost_route(item, &after, now, index);
-    snapshot_done(&after);
-    return needed;
 }
 
 bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *now,
@@ -456,7 +448,7 @@ bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *
     struct snapshot after;
     bool good;
 
-    take_made(item, &after);
+    undo_take_made(item, &after);
     good = undo_prefs_change(item, &after.tailscale, now, ret_change, err);
     snapshot_done(&after);
     return good;

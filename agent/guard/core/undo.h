@@ -25,6 +25,8 @@ void undo_item_done(struct undo_item *item);
 void undo_derive(const struct operation *operation, uint32_t number, const struct snapshot *now,
                  struct undo_item *ret_item);
 void undo_take_after(struct undo_item *item, const struct snapshot *now);
+/* It was not done: whatever differs from before is somebody else's. */
+void undo_take_nothing(struct undo_item *item);
 
 /* A copy whose devices have the numbers of now (undo_links.h), for whoever acts by it; the caller
  * ends it. undo_judge does so by itself. */
@@ -53,6 +55,14 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
  * written. */
 bool undo_take_out(struct undo_item *part, const struct undo_item *other);
 
+/* The same of what the kernel took along alone: routes, addresses and their order. */
+enum undo_state undo_judge_lost(const struct undo_item *item, const struct snapshot *now,
+                                char *ret_why, size_t size);
+
+/* An object that an older operation of the same change puts or removes is that one's to take back,
+ * also where the newer one made it disappear. */
+void undo_leave_to(struct undo_item *newer, const struct undo_item *older);
+
 /* What exactly has to be done, where undo_judge says UNDO_NEEDED. Routes and rules: the item's
  * object in a snapshot (before, after or now); NULL: not there. */
 const struct route *undo_find_route(const struct undo_item *item, const struct snapshot *where);
@@ -62,9 +72,9 @@ const struct rule *undo_find_rule(const struct undo_item *item, const struct sna
  * writing one overwrites others (ip_forward those of all devices). */
 const char *undo_sysctl_value(const struct undo_item *item, const struct snapshot *now,
                               size_t index);
-/* Whether this address or route of before was lost and is to be put back. */
-bool undo_needs_address(const struct undo_item *item, const struct snapshot *now, size_t index);
-bool undo_needs_route(const struct undo_item *item, const struct snapshot *now, size_t index);
+/* After as it was read back, or as it is expected where the guard died before it could. The
+ * caller's to end with snapshot_done. With it undo_lost.h and undo_link.h tell what to do. */
+void undo_take_made(const struct undo_item *item, struct snapshot *ret_after);
 /* The prefs to write; false, with the reason, if they cannot be put back by a StableID. */
 bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *now,
                            struct operation_tailscale *ret_change, struct err *err);
@@ -76,5 +86,10 @@ void undo_render(const struct undo_item *item, struct text *out);
  * comment that says so); false where ip(8) cannot (sysctl, tailscale: then a comment
  * line that says what to do by hand). */
 bool undo_render_batch(const struct undo_item *item, struct text *out);
+
+/* What went with the object and has to be put back behind it: a line of `ip -batch` each, in the
+ * order in which the kernel accepts them. */
+typedef void (*undo_line_fn)(void *context, const char *line);
+void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
+#include "common/net/owner.h"
 #include "common/net/render.h"
 
 static bool has_member(const struct nexthop *group, uint32_t id)
@@ -51,6 +52,72 @@ void undo_nexthop_take(const struct operation_nexthop *operation, const struct s
     }
 }
 
+/* A group is touched with any of its members. */
+static bool is_by_link(const struct snapshot *from, const struct nexthop *object, uint32_t link)
+{
+    if (!object->group)
+        return !object->blackhole && object->hop.link == link;
+    for (uint32_t i = 0; i < object->members_count; i++) {
+        const struct nexthop *member = snapshot_find_nexthop(from, object->members[i].id);
+
+        if (member != NULL && !member->blackhole && member->hop.link == link)
+            return true;
+    }
+    return false;
+}
+
+void undo_nexthop_take_link(const struct snapshot *from, uint32_t link, struct snapshot *to)
+{
+    for (size_t i = 0; i < from->nexthops_count; i++) {
+        const struct nexthop *object = &from->nexthops[i];
+
+        if (is_by_link(from, object, link) && owner_row(owner_of_nexthop(object, from))->undo)
+            take_object(object, to);
+    }
+    for (size_t i = 0; to->nexthops_count > 0 && i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+
+        if (route->nexthop_id != 0 && snapshot_find_nexthop(to, route->nexthop_id) != NULL &&
+            undo_touch_may_restore(route, from))
+            undo_touch_take_route(from, route, to);
+    }
+}
+
+static bool has_route(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        if (undo_touch_same_key(&snapshot->routes[i], route))
+            return true;
+    }
+    return false;
+}
+
+void undo_nexthop_take_left(const struct snapshot *before, const struct snapshot *now,
+                            struct snapshot *to)
+{
+    for (size_t i = 0; i < before->nexthops_count; i++) {
+        const struct nexthop *left = snapshot_find_nexthop(now, before->nexthops[i].id);
+
+        if (left != NULL && snapshot_find_nexthop(to, left->id) == NULL)
+            take_object(left, to);
+    }
+    for (size_t i = 0; before->nexthops_count > 0 && i < now->routes_count; i++) {
+        const struct route *route = &now->routes[i];
+
+        if (route->nexthop_id != 0 && !route->clone &&
+            snapshot_find_nexthop(before, route->nexthop_id) != NULL && !has_route(to, route))
+            undo_touch_take_route(now, route, to);
+    }
+}
+
+void undo_nexthop_drop(uint32_t id, struct snapshot *touched)
+{
+    for (size_t i = touched->nexthops_count; i-- > 0;) {
+        if (touched->nexthops[i].id == id)
+            snapshot_remove_nexthop(touched, i);
+    }
+}
+
 bool undo_nexthop_is_possible(const struct undo_item *item, struct err *err)
 {
     for (size_t i = 0; i < item->before.routes_count; i++) {
@@ -58,7 +125,7 @@ bool undo_nexthop_is_possible(const struct undo_item *item, struct err *err)
         char line[SENTENCE_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        if (undo_touch_may_restore(route))
+        if (undo_touch_may_restore(route, &item->before))
             continue;
         render_route(route, &item->before, &text);
         return err_set(

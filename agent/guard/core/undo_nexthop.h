@@ -11,6 +11,18 @@
 void undo_nexthop_take(const struct operation_nexthop *operation, const struct snapshot *from,
                        struct snapshot *to);
 
+/* Copies of the objects by that link, of the groups that have one of them, and of the routes that
+ * use any of these; only what Oceanid may restore. */
+void undo_nexthop_take_link(const struct snapshot *from, uint32_t link, struct snapshot *to);
+
+/* A group that lost its member by a link is touched no more, but left: copies of what is there now
+ * of before's objects, and of the routes that use them. */
+void undo_nexthop_take_left(const struct snapshot *before, const struct snapshot *now,
+                            struct snapshot *to);
+
+/* Takes one object out of the touched ones. */
+void undo_nexthop_drop(uint32_t id, struct snapshot *touched);
+
 /* False, with the reason, if a route would vanish that belongs to somebody who alone may put it
  * back. */
 bool undo_nexthop_is_possible(const struct undo_item *item, struct err *err);

@@ -7,7 +7,10 @@
 
 #include "agent/guard/core/undo.h"
 #include "agent/guard/core/undo_file.h"
+#include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
 
 enum { LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hops */
@@ -19,7 +22,12 @@ static bool has_nothing_to_undo(const struct undo_item *item)
     bool nexthop = item->change.kind == OPERATION_NEXTHOP && item->change.nexthop.absent;
     bool put_again = item->change.kind == OPERATION_RULE && !rule && item->existed;
 
-    return ((route || rule || nexthop) && !item->existed) || put_again;
+    bool address =
+        item->change.kind == OPERATION_ADDRESS && item->change.address.absent == !item->existed;
+    bool link =
+        item->change.kind == OPERATION_LINK && operation_holds(&item->change, &item->before);
+
+    return ((route || rule || nexthop) && !item->existed) || put_again || address || link;
 }
 
 /* The line with one word of it replaced; unchanged where there is no such word. */
@@ -140,6 +148,36 @@ static void render_nexthop_undo(const struct undo_item *item, struct text *out)
         text_add(out, " (and %zu routes that go with it)", item->before.routes_count);
 }
 
+static void render_address_undo(const struct undo_item *item, struct text *out)
+{
+    struct operation undo = item->change;
+
+    undo.address.absent = false;
+    text_add(out, undo_removes(item) ? "delete " : "restore ");
+    operation_render(&undo, out);
+}
+
+/* What it was, of that which the operation sets. */
+static struct operation_link link_before(const struct undo_item *item)
+{
+    const struct link *was = undo_link_find(item, &item->before);
+    struct operation_link before = item->change.link;
+
+    if (was != NULL && before.mtu != 0)
+        before.mtu = was->mtu;
+    if (was != NULL)
+        before.up = was->up;
+    return before;
+}
+
+static void render_link_undo(const struct undo_item *item, struct text *out)
+{
+    struct operation undo = {.kind = OPERATION_LINK, .link = link_before(item)};
+
+    text_add(out, "set ");
+    operation_render(&undo, out);
+}
+
 static const char *value_before(const struct undo_item *item)
 {
     const struct sysctl *before =
@@ -176,6 +214,12 @@ void undo_render(const struct undo_item *item, struct text *out)
         break;
     case OPERATION_FILE:
         undo_file_render(item, out);
+        break;
+    case OPERATION_ADDRESS:
+        render_address_undo(item, out);
+        break;
+    case OPERATION_LINK:
+        render_link_undo(item, out);
         break;
     case OPERATION_KIND_COUNT:
         break;
@@ -260,6 +304,140 @@ static bool batch_nexthop(const struct undo_item *item, struct text *out)
     return true;
 }
 
+static void add_address_words(const struct link_address *own, const char *device, struct text *out)
+{
+    char text[ADDRESS_TEXT_SIZE], peer[ADDRESS_TEXT_SIZE];
+    bool ipv6 = own->address.family == FAMILY_IPV6;
+
+    text_add(out, "%s", address_format(&own->address, text));
+    if (address_is_set(&own->peer))
+        text_add(out, " peer %s", address_format(&own->peer, peer));
+    text_add(out, "/%u dev %s", own->prefix_len, device);
+    if (address_is_set(&own->broadcast))
+        text_add(out, " broadcast %s", address_format(&own->broadcast, text));
+    if (own->label[0] != '\0' && !text_equal(own->label, device))
+        text_add(out, " label %s", own->label);
+    if (own->metric != 0)
+        text_add(out, " metric %u", own->metric);
+    text_add(out, "%s%s", ipv6 ? " nodad" : "", own->noprefixroute ? " noprefixroute" : "");
+}
+
+static bool batch_address(const struct undo_item *item, struct text *out)
+{
+    const struct operation_address *own = &item->change.address;
+    const struct link_address *was = undo_link_find_address(item, &item->before);
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (undo_removes(item) || was == NULL) {
+        text_add(out, "address del %s/%u dev %s", address_format(&own->address, text),
+                 own->prefix_len, own->device);
+        return true;
+    }
+    text_add(out, "address add ");
+    add_address_words(was, own->device, out);
+    return true;
+}
+
+static bool batch_link(const struct undo_item *item, struct text *out)
+{
+    struct operation_link before = link_before(item);
+
+    text_add(out, "link set dev %s", before.device);
+    if (before.mtu != 0)
+        text_add(out, " mtu %u", before.mtu);
+    if (before.set_up)
+        text_add(out, " %s", before.up ? "up" : "down");
+    return true;
+}
+
+struct lines {
+    const struct undo_item *item;
+    struct undo_loss loss;
+    undo_line_fn line_fn;
+    void *context;
+};
+
+static void tell_address(const struct lines *lines, size_t index)
+{
+    const struct link_address *own = &lines->loss.had->addresses[index];
+    const struct link *link = snapshot_find_link(lines->loss.had, own->link);
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (link == NULL || own == undo_link_find_address(lines->item, lines->loss.had))
+        return; /* the object itself has its line already */
+    text_add(&text, "address add ");
+    add_address_words(own, link->name, &text);
+    lines->line_fn(lines->context, line);
+}
+
+static void tell_addresses(const struct lines *lines, uint32_t link, uint8_t family)
+{
+    size_t at;
+
+    for (size_t k = 0; (at = undo_lost_in_order(lines->loss.had, link, family, k)) != SIZE_MAX;
+         k++) {
+        if (undo_lost_address(&lines->loss, at))
+            tell_address(lines, at);
+    }
+}
+
+static void tell_nexthops(const struct lines *lines, bool groups)
+{
+    for (size_t i = 0; i < lines->loss.had->nexthops_count; i++) {
+        const struct nexthop *was = &lines->loss.had->nexthops[i];
+        char line[LINE_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        const struct nexthop *made = snapshot_find_nexthop(lines->loss.after, was->id);
+
+        if (was->group != groups || (made != NULL && render_same_nexthop(made, was)))
+            continue;
+        render_nexthop(was, lines->loss.had, &text);
+        text_add(&text, " proto %u", was->protocol);
+        replace_word(line, "nexthop ", "nexthop replace ");
+        lines->line_fn(lines->context, line);
+    }
+}
+
+static void tell_routes(const struct lines *lines, bool gatewayed)
+{
+    for (size_t i = 0; i < lines->loss.had->routes_count; i++) {
+        const struct route *route = &lines->loss.had->routes[i];
+        char line[LINE_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        if (undo_lost_has_gateway(route) != gatewayed || !undo_lost_route(&lines->loss, i))
+            continue;
+        text_add(&text, "route %s ",
+                 undo_lost_way(route, lines->loss.now) == UNDO_LOST_ALONE ? "add" : "append");
+        add_route_words(route, lines->loss.had, &text);
+        lines->line_fn(lines->context, line);
+    }
+}
+
+void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context)
+{
+    struct snapshot after, then;
+    struct lines lines = {item, {&item->before, &after, &then}, line_fn, context};
+
+    if (!undo_touch_has_losses(&item->change) || item->change.kind == OPERATION_NEXTHOP)
+        return; /* a nexthop object's line has its routes */
+    undo_take_made(item, &after);
+    snapshot_copy(&then, &after);
+    undo_lost_set_ways(&then, &item->before); /* as they are when the object is back */
+    for (size_t i = 0; i < item->before.links_count; i++) {
+        tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV4);
+        tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV6);
+    }
+    tell_nexthops(&lines, false);
+    tell_nexthops(&lines, true);
+    tell_routes(&lines, false);
+    tell_routes(&lines, true);
+    snapshot_done(&then);
+    snapshot_done(&after);
+}
+
 bool undo_render_batch(const struct undo_item *item, struct text *out)
 {
     if (has_nothing_to_undo(item)) {
@@ -283,6 +461,10 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
         text_add(out, "# ");
         undo_file_render(item, out);
         return false;
+    case OPERATION_ADDRESS:
+        return batch_address(item, out);
+    case OPERATION_LINK:
+        return batch_link(item, out);
     case OPERATION_KIND_COUNT:
         break;
     }

@@ -10,6 +10,7 @@
 #include "agent/guard/core/undo_nexthop.h"
 #include "common/core/mem.h"
 #include "common/net/file_form.h"
+#include "common/net/owner.h"
 #include "common/net/render.h"
 
 enum { IPV6_METRIC = 1024 }; /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
@@ -66,12 +67,50 @@ bool undo_touch_same_address(const struct link_address *a, const struct link_add
            address_equal(&a->address, &b->address);
 }
 
-bool undo_touch_may_restore(const struct route *route)
+bool undo_touch_may_restore(const struct route *route, const struct snapshot *snapshot)
 {
-    return !route->clone && !route->expires && route->table != TAILSCALE_TABLE &&
-           route->table != RT_TABLE_LOCAL &&
-           (route->protocol == RTPROT_STATIC || route->protocol == RTPROT_BOOT ||
-            route->protocol == OCEANID_PROTOCOL);
+    return !route->clone && !route->expires && route->table != RT_TABLE_LOCAL &&
+           route->table != TAILSCALE_TABLE && owner_row(owner_of_route(route, snapshot))->undo;
+}
+
+/* ---- names of settings -------------------------------------------------------------------------
+ */
+
+/* "net.ipv4.conf.", "eth0", "forwarding" of a name; false for one without a device. */
+struct sysctl_name {
+    bool ipv6;
+    char device[DEVICE_SIZE];
+    char key[32];
+};
+
+static bool split(const char *name, struct sysctl_name *ret_parts)
+{
+    const char *rest = name + strlen("net.ipv4.conf.");
+    size_t len;
+
+    ret_parts->ipv6 = text_starts(name, "net.ipv6.conf.");
+    if (!ret_parts->ipv6 && !text_starts(name, "net.ipv4.conf."))
+        return false;
+    len = strcspn(rest, ".");
+    if (len >= sizeof(ret_parts->device) || rest[len] != '.')
+        return false;
+    memcpy(ret_parts->device, rest, len);
+    ret_parts->device[len] = '\0';
+    return text_copy(ret_parts->key, sizeof(ret_parts->key), rest + len + 1);
+}
+
+/* "/" in a name stands for a dot. */
+static bool is_device(const char *word, const struct link *link)
+{
+    size_t i = 0;
+
+    if (text_equal(word, "all"))
+        return true;
+    for (; word[i] != '\0' && link->name[i] != '\0'; i++) {
+        if ((word[i] == '/' ? '.' : word[i]) != link->name[i])
+            return false;
+    }
+    return word[i] == link->name[i];
 }
 
 /* ---- taking copies ----------------------------------------------------------------------------
@@ -127,31 +166,97 @@ static void take_rules(const struct operation_rule *operation, const struct snap
     }
 }
 
-/* ---- sysctls: what the kernel writes besides --------------------------------------------------
+/* ---- what the kernel takes along --------------------------------------------------------------
  */
 
-/* "net.ipv4.conf.", "eth0", "forwarding" of a name; false for one without a device. */
-struct sysctl_name {
-    bool ipv6;
-    char device[DEVICE_SIZE];
-    char key[32];
-};
-
-static bool split(const char *name, struct sysctl_name *ret_parts)
+static void take_addresses(const struct snapshot *from, const struct link *link, uint8_t family,
+                           struct snapshot *to)
 {
-    const char *rest = name + strlen("net.ipv4.conf.");
-    size_t len;
+    for (size_t i = 0; i < from->addresses_count; i++) {
+        const struct link_address *own = &from->addresses[i];
 
-    ret_parts->ipv6 = text_starts(name, "net.ipv6.conf.");
-    if (!ret_parts->ipv6 && !text_starts(name, "net.ipv4.conf."))
-        return false;
-    len = strcspn(rest, ".");
-    if (len >= sizeof(ret_parts->device) || rest[len] != '.')
-        return false;
-    memcpy(ret_parts->device, rest, len);
-    ret_parts->device[len] = '\0';
-    return text_copy(ret_parts->key, sizeof(ret_parts->key), rest + len + 1);
+        if (own->link == link->index && own->address.family == family &&
+            owner_row(owner_of_address(own, from))->undo)
+            *snapshot_add_address(to) = *own;
+    }
 }
+
+static bool leads_by(const struct route *route, uint32_t link)
+{
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        if ((route->hops_count > 1 ? route->hops[i].link : route->hop.link) == link)
+            return true;
+    }
+    return false;
+}
+
+/* Addresses of that family, and routes by that device. */
+static void take_lost(const struct snapshot *from, const struct link *link, uint8_t family,
+                      struct snapshot *to)
+{
+    take_link(link, to);
+    take_addresses(from, link, family, to);
+    for (size_t i = 0; i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+
+        if (route->destination.address.family == family && route->nexthop_id == 0 &&
+            leads_by(route, link->index) && undo_touch_may_restore(route, from))
+            undo_touch_take_route(from, route, to);
+    }
+}
+
+/* Routes with it as their source, by whatever device, go too (IPv6: lose it). */
+static void take_address(const struct operation_address *operation, const struct snapshot *from,
+                         struct snapshot *to)
+{
+    const struct link *link = snapshot_find_device(from, operation->device);
+
+    if (link == NULL)
+        return;
+    take_lost(from, link, operation->address.family, to);
+    for (size_t i = 0; i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+
+        if (address_equal(&route->prefsrc, &operation->address) && !leads_by(route, link->index) &&
+            undo_touch_may_restore(route, from))
+            undo_touch_take_route(from, route, to);
+    }
+}
+
+static bool is_ipv6_setting_of(const char *name, const struct link *link)
+{
+    struct sysctl_name parts;
+
+    return split(name, &parts) && parts.ipv6 && !text_equal(parts.device, "all") &&
+           is_device(parts.device, link);
+}
+
+/* Down: routes of both families, IPv6 addresses. An mtu below 1280: all of IPv6, its settings
+ * too. IPv4 addresses stay, whatever comes. */
+static void take_link_losses(const struct operation_link *operation, const struct snapshot *from,
+                             struct snapshot *to)
+{
+    const struct link *link = snapshot_find_device(from, operation->device);
+
+    if (link == NULL)
+        return;
+    take_lost(from, link, FAMILY_IPV6, to);
+    undo_nexthop_take_link(from, link->index, to);
+    for (size_t i = 0; i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+
+        if (route->destination.address.family == FAMILY_IPV4 && route->nexthop_id == 0 &&
+            leads_by(route, link->index) && undo_touch_may_restore(route, from))
+            undo_touch_take_route(from, route, to);
+    }
+    for (size_t i = 0; i < from->sysctls_count; i++) {
+        if (is_ipv6_setting_of(from->sysctls[i].name, link))
+            *snapshot_add_sysctl(to) = from->sysctls[i];
+    }
+}
+
+/* ---- sysctls: what the kernel writes besides --------------------------------------------------
+ */
 
 static bool switches_ipv4_forwarding(const char *name)
 {
@@ -183,40 +288,12 @@ static bool is_written_by(const char *name, const char *written)
            text_equal(own.key, other.key);
 }
 
-/* "/" in a name stands for a dot. */
-static bool is_device(const char *word, const struct link *link)
-{
-    size_t i = 0;
-
-    if (text_equal(word, "all"))
-        return true;
-    for (; word[i] != '\0' && link->name[i] != '\0'; i++) {
-        if ((word[i] == '/' ? '.' : word[i]) != link->name[i])
-            return false;
-    }
-    return word[i] == link->name[i];
-}
-
 /* disable_ipv6 takes addresses and routes of the device with it. */
 static void take_ipv6(const char *device, const struct snapshot *from, struct snapshot *to)
 {
-    for (size_t i = 0; i < from->addresses_count; i++) {
-        const struct link_address *own = &from->addresses[i];
-        const struct link *link = snapshot_find_link(from, own->link);
-
-        if (own->address.family != FAMILY_IPV6 || !own->permanent || own->temporary ||
-            own->scope != RT_SCOPE_UNIVERSE || link == NULL || !is_device(device, link))
-            continue;
-        *snapshot_add_address(to) = *own;
-        take_link(link, to);
-    }
-    for (size_t i = 0; i < from->routes_count; i++) {
-        const struct route *route = &from->routes[i];
-        const struct link *link = snapshot_find_link(from, route->hop.link);
-
-        if (route->destination.address.family == FAMILY_IPV6 && undo_touch_may_restore(route) &&
-            route->hops_count == 1 && link != NULL && is_device(device, link))
-            undo_touch_take_route(from, route, to);
+    for (size_t i = 0; i < from->links_count; i++) {
+        if (is_device(device, &from->links[i]))
+            take_lost(from, &from->links[i], FAMILY_IPV6, to);
     }
 }
 
@@ -304,10 +381,82 @@ void undo_touch_take(const struct operation *operation, const struct snapshot *f
     case OPERATION_FILE:
         take_files(&operation->file, from, ret_touched);
         break;
+    case OPERATION_ADDRESS:
+        take_address(&operation->address, from, ret_touched);
+        break;
+    case OPERATION_LINK:
+        take_link_losses(&operation->link, from, ret_touched);
+        break;
     case OPERATION_KIND_COUNT:
         break;
     }
 }
+
+bool undo_touch_has_losses(const struct operation *operation)
+{
+    return operation->kind == OPERATION_ADDRESS || operation->kind == OPERATION_LINK ||
+           operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_NEXTHOP;
+}
+
+/* ---- leaving one out --------------------------------------------------------------------------
+ */
+
+static void drop_address(const struct operation_address *operation, struct snapshot *touched)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < touched->addresses_count; i++) {
+        const struct link_address *own = &touched->addresses[i];
+        const struct link *link = snapshot_find_link(touched, own->link);
+
+        if (!address_equal(&own->address, &operation->address) ||
+            own->prefix_len != operation->prefix_len || link == NULL ||
+            !text_equal(link->name, operation->device))
+            touched->addresses[kept++] = *own;
+    }
+    touched->addresses_count = kept;
+}
+
+static void drop_sysctl(const char *written, struct snapshot *touched)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < touched->sysctls_count; i++) {
+        if (!is_written_by(touched->sysctls[i].name, written))
+            touched->sysctls[kept++] = touched->sysctls[i];
+    }
+    touched->sysctls_count = kept;
+}
+
+void undo_touch_drop(const struct operation *operation, struct snapshot *touched)
+{
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        for (size_t i = touched->routes_count; i-- > 0;) {
+            if (undo_touch_same_key(&touched->routes[i], &operation->route.route))
+                snapshot_remove_route(touched, i);
+        }
+        break;
+    case OPERATION_ADDRESS:
+        drop_address(&operation->address, touched);
+        break;
+    case OPERATION_SYSCTL:
+        drop_sysctl(operation->sysctl.setting.name, touched);
+        break;
+    case OPERATION_NEXTHOP:
+        undo_nexthop_drop(operation->nexthop.nexthop.id, touched);
+        break;
+    case OPERATION_RULE:
+    case OPERATION_TAILSCALE:
+    case OPERATION_LINK:
+    case OPERATION_FILE:
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+}
+
+/* ---- expecting --------------------------------------------------------------------------------
+ */
 
 static void predict_sysctls(const struct sysctl *setting, struct snapshot *after)
 {

@@ -2,7 +2,7 @@
  * undo_touch: which objects of a snapshot an operation touches, its side effects included.
  *
  * Pure. Foreign objects are touched only where the kernel changes them by itself: other devices'
- * sysctls, IPv6 addresses and routes of a device on which IPv6 is switched off.
+ * sysctls; addresses and routes that go with an address, a link, an mtu or IPv6 switched off.
  */
 #ifndef AGENT_GUARD_CORE_UNDO_TOUCH_H
 #define AGENT_GUARD_CORE_UNDO_TOUCH_H
@@ -30,8 +30,13 @@ bool undo_touch_same_route(const struct route *a, const struct route *b);
 bool undo_touch_same_rule(const struct rule *a, const struct rule *b);
 bool undo_touch_same_address(const struct link_address *a, const struct link_address *b);
 
-/* Who may restore what (docs/undo.md prints it): static, admin's and own ones. Kernel, RA,
- * redirect, DHCP, routing daemons and tailscaled restore theirs themselves. */
-bool undo_touch_may_restore(const struct route *route);
+/* Whether the kernel may take others' objects along: of an address, a link, IPv6 switched off. */
+bool undo_touch_has_losses(const struct operation *operation);
+
+/* Takes the operation's own object out of a snapshot. */
+void undo_touch_drop(const struct operation *operation, struct snapshot *touched);
+
+/* Who may restore what: the table of common/net/owner.c, which docs/undo.md prints. */
+bool undo_touch_may_restore(const struct route *route, const struct snapshot *snapshot);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -123,8 +124,7 @@ static bool do_rule(struct nl_sock *socket, const struct operation *operation,
     return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);
 }
 
-/* now: as apply_part_read gives it; not looked at for routes. */
-static bool do_one(const struct apply *apply, struct nl_sock *socket,
+bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
                    const struct operation *operation, const struct snapshot *now, struct err *err)
 {
     switch (operation->kind) {
@@ -146,6 +146,10 @@ static bool do_one(const struct apply *apply, struct nl_sock *socket,
                               err);
     case OPERATION_FILE:
         return apply_file_run(apply, operation, now, err);
+    case OPERATION_ADDRESS:
+        return apply_link_do_address(socket, operation, now, err);
+    case OPERATION_LINK:
+        return apply_link_do(socket, operation, now, err);
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -160,6 +164,9 @@ static bool check_unchanged(const struct undo_item *item, const struct snapshot 
     char why[REASON_SIZE];
 
     fresh.has_after = false;
+    if ((item->change.kind == OPERATION_ADDRESS || item->change.kind == OPERATION_LINK) &&
+        !apply_link_check_unchanged(item, now, err))
+        return false;
     if (item->change.kind == OPERATION_ROUTE ||
         undo_judge(&fresh, now, why, sizeof(why)) != UNDO_FOREIGN)
         return true;
@@ -199,7 +206,10 @@ static bool run(const struct apply *apply, struct nl_sock *socket, struct undo_i
 
     if (!undo_is_possible(item, err) || !read_before(apply, &item->change, &now, err))
         return false;
-    good = check_unchanged(item, &now, err) && do_one(apply, socket, &item->change, &now, err);
+    good = check_unchanged(item, &now, err);
+    if (!good)
+        undo_take_nothing(item);
+    good = good && apply_part_do(apply, socket, &item->change, &now, err);
     snapshot_done(&now);
     return good && read_after(apply, item, err);
 }
@@ -270,6 +280,9 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
             settled = fail(&part.change, "not seen yet", err);
         else if (part.change.kind == OPERATION_TAILSCALE)
             settled = apply_part_table_fits(&now, err);
+        else if (!apply_link_is_usable(&part.change, &now))
+            settled = fail(&part.change,
+                           "duplicate address detection is not over, or found it in use", err);
     }
     snapshot_done(&now);
     return settled;
@@ -287,6 +300,21 @@ static bool knows_before(const struct undo_item *items, uint32_t number, struct 
     return true;
 }
 
+/* Where an earlier operation has the object, what this one took along is still its own. */
+static enum undo_state judge_in_plan(const struct undo_item *items, uint32_t number,
+                                     const struct snapshot *now, struct undo_item *ret_part,
+                                     char *ret_why)
+{
+    enum operation_kind kind = items[number].change.kind;
+
+    if (knows_before(items, number, ret_part))
+        return undo_judge(ret_part, now, ret_why, REASON_SIZE);
+    *ret_part = items[number];
+    return kind == OPERATION_ADDRESS || kind == OPERATION_LINK
+               ? undo_judge_lost(ret_part, now, ret_why, REASON_SIZE)
+               : UNDO_RESTORED;
+}
+
 static bool objects_are_restored(const struct undo_item *items, uint32_t count,
                                  const struct snapshot *now, struct err *err)
 {
@@ -294,8 +322,7 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
         char why[REASON_SIZE];
         struct undo_item part;
 
-        if (knows_before(items, i, &part) &&
-            undo_judge(&part, now, why, sizeof(why)) == UNDO_NEEDED)
+        if (judge_in_plan(items, i, now, &part, why) == UNDO_NEEDED)
             return fail(&part.change, why, err);
     }
     return true;
@@ -311,8 +338,7 @@ static bool undo_what_came_back(const struct apply *apply, const struct undo_ite
         char why[REASON_SIZE];
         struct undo_item part;
 
-        if (!knows_before(items, i, &part) ||
-            undo_judge(&part, now, why, sizeof(why)) != UNDO_NEEDED)
+        if (judge_in_plan(items, i, now, &part, why) != UNDO_NEEDED)
             continue;
         if (apply_undo(apply, &part, why, sizeof(why)) == REVERT_RETRY)
             return some;
@@ -366,115 +392,4 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
                flows_answer(&now, flows, flows_count, flows_held, err);
     snapshot_done(&now);
     return restored;
-}
-
-/* ---- putting back what was confirmed ----------------------------------------------------------
- */
-
-/* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). */
-static bool read_for_assert(struct snapshot *ret_now, struct err *err)
-{
-    struct netlink_filter filter = {.parts = NETLINK_EVERYTHING, .protocol = OCEANID_PROTOCOL};
-
-    return netlink_read(&filter, ret_now, err);
-}
-
-static bool sysctl_holds(const struct operation *operation)
-{
-    struct err err = ERR_INIT;
-    char value[SYSCTL_VALUE_SIZE];
-
-    return sysctl_read_one(operation->sysctl.setting.name, value, sizeof(value), &err) &&
-           text_equal(value, operation->sysctl.setting.value);
-}
-
-static bool holds(const struct operation *operation, const struct snapshot *now)
-{
-    if (operation_persists(operation))
-        return true;
-    return operation->kind == OPERATION_SYSCTL ? sysctl_holds(operation)
-                                               : operation_holds(operation, now);
-}
-
-static bool is_down(const char *device, const struct snapshot *now)
-{
-    const struct link *link = device[0] != '\0' ? snapshot_find_device(now, device) : NULL;
-
-    return device[0] != '\0' && (link == NULL || !link->up);
-}
-
-/* A device that is down or not there yet: it is put when the link comes. */
-static bool waits_for_device(const struct operation *operation, const struct snapshot *now)
-{
-    if (operation->kind != OPERATION_ROUTE)
-        return false;
-    for (uint32_t i = 0; i < operation->route.hops_count; i++) {
-        if (is_down(operation->route.hops[i].device, now))
-            return true;
-    }
-    return is_down(operation->route.device, now);
-}
-
-/* The kernel drops objects with their carrier, and says EINVAL of a route by one that is gone. */
-static bool waits_for_object(const struct operation *operation, const struct err *refusal)
-{
-    return refusal->kind == ERR_MISSING ||
-           (operation->kind == OPERATION_ROUTE && operation->route.route.nexthop_id != 0 &&
-            refusal->kind != ERR_CONFLICT);
-}
-
-struct assertion {
-    const struct apply *apply;
-    struct nl_sock *socket;
-    struct snapshot *now;
-    uint32_t put, pending;
-};
-
-/* A group looks for its members among what was read. */
-static void note_put(struct assertion *assertion, const struct operation *operation)
-{
-    if (operation->kind == OPERATION_NEXTHOP)
-        operation_predict(operation, assertion->now);
-    assertion->put++;
-}
-
-static void assert_one(struct assertion *assertion, const struct operation *operation,
-                       struct err *err)
-{
-    struct err refusal = ERR_INIT;
-
-    if (holds(operation, assertion->now))
-        return;
-    if (waits_for_device(operation, assertion->now))
-        assertion->pending++;
-    else if (do_one(assertion->apply, assertion->socket, operation, assertion->now, &refusal))
-        note_put(assertion, operation);
-    else if (waits_for_object(operation, &refusal))
-        assertion->pending++;
-    else if (err->kind == ERR_NONE)
-        *err = refusal;
-}
-
-uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
-                      uint32_t *ret_pending, struct err *err)
-{
-    struct assertion assertion = {apply, apply_netlink_open(err), NULL, 0, 0};
-    struct snapshot now;
-
-    *ret_pending = 0;
-    if (assertion.socket == NULL || !read_for_assert(&now, err)) {
-        apply_netlink_close(assertion.socket);
-        return 0;
-    }
-    assertion.now = &now;
-    for (int shields = 1; shields >= 0; shields--) { /* these first */
-        for (uint32_t i = 0; i < count; i++) {
-            if (operations[i].shield == (shields == 1))
-                assert_one(&assertion, &operations[i], err);
-        }
-    }
-    snapshot_done(&now);
-    apply_netlink_close(assertion.socket);
-    *ret_pending = assertion.pending;
-    return assertion.put;
 }

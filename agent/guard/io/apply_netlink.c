@@ -1,10 +1,11 @@
 /*
- * apply_netlink: the messages that put and delete routes, rules and addresses.
+ * apply_netlink: the messages that put and delete routes, rules and addresses, and set links.
  */
 #include "agent/guard/io/apply_netlink.h"
 
 #include <endian.h>
 #include <linux/fib_rules.h>
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -393,22 +394,82 @@ bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, 
 /* ---- addresses --------------------------------------------------------------------------------
  */
 
-/* NODAD: it was there a moment ago, and routes with it as their source wait for it. */
-bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
-                               struct err *err)
+static void put_details(struct nl_msg *message, const struct link_address *address)
+{
+    if (address_is_set(&address->broadcast))
+        put_address(message, IFA_BROADCAST, &address->broadcast);
+    if (address->label[0] != '\0')
+        put(message, IFA_LABEL, address->label, strlen(address->label) + 1);
+    if (address->metric != 0)
+        put_u32(message, IFA_RT_PRIORITY, address->metric);
+    if (address->protocol != 0)
+        put(message, IFA_PROTO, &address->protocol, sizeof(address->protocol));
+}
+
+static bool request_address(struct nl_sock *socket, const struct link_address *address,
+                            struct nl_msg *message, struct err *err)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    char name[SENTENCE_SIZE];
+    struct text out = TEXT_IN(name);
+
+    text_add(&out, "address %s/%u", address_format(&address->address, text), address->prefix_len);
+    return apply_netlink_request(socket, message, name, err);
+}
+
+static struct nl_msg *start_address(const struct link_address *address, int type, int flags)
 {
     struct ifaddrmsg header = {.ifa_family = address->address.family,
                                .ifa_prefixlen = address->prefix_len,
                                .ifa_scope = address->scope,
                                .ifa_index = address->link};
-    struct nl_msg *message = start(RTM_NEWADDR, flags_of(APPLY_EXCLUSIVE), &header, sizeof(header));
-    char text[ADDRESS_TEXT_SIZE];
+    struct nl_msg *message = start(type, flags, &header, sizeof(header));
+
+    put_address(message, IFA_LOCAL, &address->address);
+    put_address(message, IFA_ADDRESS,
+                address_is_set(&address->peer) ? &address->peer : &address->address);
+    return message;
+}
+
+bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
+                               bool check_duplicate, struct err *err)
+{
+    struct nl_msg *message = start_address(address, RTM_NEWADDR, flags_of(APPLY_EXCLUSIVE));
+    uint32_t flags = IFA_F_PERMANENT;
+
+    if (!check_duplicate)
+        flags |= IFA_F_NODAD;
+    if (address->noprefixroute)
+        flags |= IFA_F_NOPREFIXROUTE;
+    put_u32(message, IFA_FLAGS, flags);
+    put_details(message, address);
+    return request_address(socket, address, message, err);
+}
+
+bool apply_netlink_delete_address(struct nl_sock *socket, const struct link_address *address,
+                                  struct err *err)
+{
+    return request_address(socket, address, start_address(address, RTM_DELADDR, 0), err);
+}
+
+/* ---- links ------------------------------------------------------------------------------------
+ */
+
+bool apply_netlink_set_link(struct nl_sock *socket, const struct link *link, uint32_t mtu,
+                            const bool *up, struct err *err)
+{
+    struct ifinfomsg header = {.ifi_index = (int)link->index};
+    struct nl_msg *message;
     char name[SENTENCE_SIZE];
     struct text out = TEXT_IN(name);
 
-    put_address(message, IFA_LOCAL, &address->address);
-    put_address(message, IFA_ADDRESS, &address->address);
-    put_u32(message, IFA_FLAGS, IFA_F_NODAD | IFA_F_PERMANENT);
-    text_add(&out, "address %s", address_format(&address->address, text));
+    if (up != NULL) {
+        header.ifi_change = IFF_UP;
+        header.ifi_flags = *up ? IFF_UP : 0;
+    }
+    message = start(RTM_NEWLINK, 0, &header, sizeof(header));
+    if (mtu != 0)
+        put_u32(message, IFLA_MTU, mtu);
+    text_add(&out, "link %s", link->name);
     return apply_netlink_request(socket, message, name, err);
 }

@@ -31,8 +31,16 @@ bool apply_netlink_put_route(struct nl_sock *socket, const struct route *route, 
                              struct err *err);
 bool apply_netlink_put_rule(struct nl_sock *socket, const struct rule *rule, enum apply_put how,
                             struct err *err);
+/* check_duplicate: for one that was not there; else it is usable at once (NODAD), because routes
+ * with it as their source wait for it. */
 bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
-                               struct err *err);
+                               bool check_duplicate, struct err *err);
+bool apply_netlink_delete_address(struct nl_sock *socket, const struct link_address *address,
+                                  struct err *err);
+
+/* mtu 0: left as it is. up NULL: likewise. */
+bool apply_netlink_set_link(struct nl_sock *socket, const struct link *link, uint32_t mtu,
+                            const bool *up, struct err *err);
 
 /* Exactly this one, its protocol included; ERR_MISSING if it is not there. The kernel takes the
  * first rule that matches all that is given: apply_rule.h sees to it that this is the right one. */

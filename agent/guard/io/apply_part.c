@@ -75,6 +75,12 @@ static struct netlink_filter filter_of(const struct operation *operation)
     case OPERATION_TAILSCALE:
         filter.table = TAILSCALE_TABLE;
         break;
+    case OPERATION_ADDRESS:
+        filter.family = operation->address.address.family;
+        break;
+    case OPERATION_LINK:
+        filter.parts |= NETLINK_NEXTHOPS;
+        break;
     case OPERATION_FILE:
     case OPERATION_KIND_COUNT:
         break;
@@ -96,7 +102,8 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
     }
     if (!netlink_read(&filter, ret_snapshot, err))
         return false;
-    if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE)
+    if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE ||
+        operation->kind == OPERATION_LINK)
         sysctl_read(ret_snapshot);
     if (operation->kind == OPERATION_TAILSCALE)
         read_tailscale(apply, until, ret_snapshot);

@@ -14,6 +14,11 @@ enum { APPLY_LOCALAPI_MS = 2000 };
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
                      struct snapshot *ret_snapshot, struct err *err);
 
+/* Does one operation. now: as apply_part_read gives it; not looked at for routes. */
+struct nl_sock;
+bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
+                   const struct operation *operation, const struct snapshot *now, struct err *err);
+
 /* When a step that begins now has to be over, and what is left of that time; at least 1 ms. */
 mono_t apply_part_until(void);
 int apply_part_left(mono_t until);

@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/guard/io/apply_netlink.h"
-#include "common/net/operation.h"
+#include "common/net/owner.h"
 #include "common/net/render.h"
 
 static bool is_sibling(const struct rule *a, const struct rule *b)
@@ -102,8 +102,7 @@ static const struct rule *find_same(const struct snapshot *now, const struct rul
 /* Daemons watch their rules; those of people and our own may be moved. */
 static bool may_move(const struct rule *rule)
 {
-    return rule->protocol == OCEANID_PROTOCOL || rule->protocol == RTPROT_STATIC ||
-           rule->protocol == RTPROT_BOOT || rule->protocol == RTPROT_UNSPEC;
+    return owner_row(owner_of_rule(rule))->undo;
 }
 
 bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,

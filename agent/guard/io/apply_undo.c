@@ -4,9 +4,11 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/apply_restore.h"
 #include "agent/guard/io/apply_rule.h"
 #include "agent/io/sysctl.h"
 #include "common/io/localapi.h"
@@ -57,44 +59,19 @@ static bool write_values(const struct undo_item *item, const struct snapshot *be
     return true;
 }
 
-static bool restore_addresses(struct nl_sock *socket, const struct undo_item *item,
-                              const struct snapshot *now, struct err *err)
+static bool undo_sysctl(const struct apply_restore *restore, const struct undo_item *item,
+                        const struct snapshot *now, struct err *err)
 {
-    for (size_t i = 0; i < item->before.addresses_count; i++) {
-        if (undo_needs_address(item, now, i) &&
-            !apply_netlink_put_address(socket, &item->before.addresses[i], err))
-            return false;
-    }
-    return true;
-}
-
-/* Connected ones first: the kernel refuses a gateway that is on no network. */
-static bool restore_routes(struct nl_sock *socket, const struct undo_item *item,
-                           const struct snapshot *now, bool gatewayed, struct err *err)
-{
-    for (size_t i = 0; i < item->before.routes_count; i++) {
-        const struct route *was = &item->before.routes[i];
-
-        if (address_is_set(&was->hop.gateway) == gatewayed && undo_needs_route(item, now, i) &&
-            !apply_netlink_put_route(socket, was, APPLY_EXCLUSIVE, err))
-            return false;
-    }
-    return true;
-}
-
-static bool undo_sysctl(struct nl_sock *socket, const struct apply *apply,
-                        const struct undo_item *item, const struct snapshot *now, struct err *err)
-{
-    struct snapshot then;
+    struct snapshot then, after;
     bool good;
 
     if (!write_values(item, now, now, true, err) ||
-        !apply_part_read(apply, &item->change, apply_part_until(), &then, err))
+        !apply_part_read(restore->apply, &item->change, apply_part_until(), &then, err))
         return false;
+    undo_take_made(item, &after);
     good = write_values(item, now, &then, false, err) &&
-           restore_addresses(socket, item, &then, err) &&
-           restore_routes(socket, item, &then, false, err) &&
-           restore_routes(socket, item, &then, true, err);
+           apply_restore(restore, &item->before, &after, err);
+    snapshot_done(&after);
     snapshot_done(&then);
     return good;
 }
@@ -124,20 +101,19 @@ static bool restore_objects(struct nl_sock *socket, const struct undo_item *item
     return true;
 }
 
-static bool undo_nexthop(struct nl_sock *socket, const struct apply *apply,
-                         const struct undo_item *item, const struct snapshot *now, struct err *err)
+static bool undo_nexthop(const struct apply_restore *restore, const struct undo_item *item,
+                         const struct snapshot *now, struct err *err)
 {
-    struct snapshot then;
+    struct snapshot after;
     bool good;
 
     if (!item->existed)
-        return apply_nexthop_delete(socket, item->change.nexthop.nexthop.id, err);
-    if (!restore_objects(socket, item, now, err) ||
-        !apply_part_read(apply, &item->change, apply_part_until(), &then, err))
+        return apply_nexthop_delete(restore->socket, item->change.nexthop.nexthop.id, err);
+    if (!restore_objects(restore->socket, item, now, err))
         return false;
-    good = restore_routes(socket, item, &then, false, err) &&
-           restore_routes(socket, item, &then, true, err);
-    snapshot_done(&then);
+    undo_take_made(item, &after);
+    good = apply_restore(restore, &item->before, &after, err);
+    snapshot_done(&after);
     return good;
 }
 
@@ -163,15 +139,22 @@ struct step {
 
 static bool undo_one(const struct step *step, const struct snapshot *now, struct err *err)
 {
+    const struct apply_restore restore = {step->apply, step->socket, &step->item->change,
+                                          step->until};
+
     switch (step->item->change.kind) {
     case OPERATION_ROUTE:
         return undo_route(step->socket, step->item, now, err);
     case OPERATION_RULE:
         return undo_rule(step->socket, step->item, now, err);
     case OPERATION_SYSCTL:
-        return undo_sysctl(step->socket, step->apply, step->item, now, err);
+        return undo_sysctl(&restore, step->item, now, err);
+    case OPERATION_ADDRESS:
+        return apply_link_undo_address(&restore, step->item, now, err);
+    case OPERATION_LINK:
+        return apply_link_undo(&restore, step->item, now, err);
     case OPERATION_NEXTHOP:
-        return undo_nexthop(step->socket, step->apply, step->item, now, err);
+        return undo_nexthop(&restore, step->item, now, err);
     case OPERATION_TAILSCALE:
         return undo_tailscale(step->apply, step->item, now, step->until, err);
     case OPERATION_FILE:

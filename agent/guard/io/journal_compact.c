@@ -287,6 +287,11 @@ static void page_add(struct page *page, const char *line)
     page->data[page->len] = '\0';
 }
 
+static void add_lost(void *page, const char *line)
+{
+    page_add(page, line);
+}
+
 /* Of the open trial all that it is to do: this is written when it begins. */
 static void page_add_generation(struct page *page, struct journal *journal,
                                 const struct ledger_generation *from, bool is_open)
@@ -308,6 +313,7 @@ static void page_add_generation(struct page *page, struct journal *journal,
         text = TEXT_IN(line);
         undo_render_batch(item, &text);
         page_add(page, line);
+        undo_render_batch_lost(item, add_lost, page);
     }
 }
 

@@ -38,7 +38,27 @@ static bool covers(const struct operation_tailscale *newer, const struct operati
            newer->set_advertise_routes >= older->set_advertise_routes;
 }
 
-static bool replaces(const struct operation *newer, const struct operation *older)
+static bool same_address(const struct operation_address *newer,
+                         const struct operation_address *older)
+{
+    return text_equal(newer->device, older->device) &&
+           address_equal(&newer->address, &older->address) &&
+           newer->prefix_len == older->prefix_len;
+}
+
+/* What the newer one sets is not the older one's any more; true when nothing is left of it. */
+static bool takes_over(const struct operation_link *newer, struct operation_link *older)
+{
+    if (!text_equal(newer->device, older->device))
+        return false;
+    if (newer->mtu != 0)
+        older->mtu = 0;
+    if (newer->set_up)
+        older->set_up = false;
+    return older->mtu == 0 && !older->set_up;
+}
+
+static bool replaces(const struct operation *newer, struct operation *older)
 {
     if (newer->kind != older->kind)
         return false;
@@ -55,6 +75,10 @@ static bool replaces(const struct operation *newer, const struct operation *olde
         return covers(&newer->tailscale, &older->tailscale);
     case OPERATION_FILE:
         return text_equal(newer->file.path, older->file.path);
+    case OPERATION_ADDRESS:
+        return same_address(&newer->address, &older->address);
+    case OPERATION_LINK:
+        return takes_over(&newer->link, &older->link);
     case OPERATION_KIND_COUNT:
         break;
     }

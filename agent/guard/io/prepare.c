@@ -7,6 +7,7 @@
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
 #include "common/net/predict.h"
+#include "common/net/sever.h"
 
 /* A plan is literal: it was compiled for this node's devices, or it is not for this node. */
 static bool check_devices(const struct work *work, const struct snapshot *snapshot, struct err *err)
@@ -43,11 +44,14 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
     for (uint32_t i = 0; i < work->operations_count; i++) {
         const struct operation *operation = &work->operations[i];
 
-        if (!apply_file_read(apply, operation, snapshot, err) ||
+        if (!sever_check(operation, snapshot, work->flows, work->flows_count, err) ||
+            !apply_file_read(apply, operation, snapshot, err) ||
             !operation_check(operation, snapshot, err))
             return err_wrap(err, "operation %u", i + 1);
         undo_derive(operation, i, snapshot, &work->items[i]);
         work->items_count++;
+        for (uint32_t k = 0; k < i; k++)
+            undo_leave_to(&work->items[i], &work->items[k]);
         operation_predict(operation, snapshot);
     }
     return true;

@@ -179,7 +179,7 @@ static void put_addresses(struct nl_sock *socket, const struct snapshot *host,
     for (size_t i = 0; i < host->addresses_count; i++) {
         struct err err = ERR_INIT;
 
-        if (!apply_netlink_put_address(socket, &host->addresses[i], &err) &&
+        if (!apply_netlink_put_address(socket, &host->addresses[i], false, &err) &&
             err.kind != ERR_CONFLICT)
             standin_miss(standin, &err);
     }

@@ -1,0 +1,371 @@
+/*
+ * undo_lost: what the kernel took along with an address, a link or IPv6, and in which order it
+ * comes back.
+ */
+#include "agent/guard/core/undo_lost.h"
+
+#include <stdint.h>
+
+#include "agent/guard/core/undo_touch.h"
+#include "common/net/consequence.h"
+#include "common/net/owner.h"
+#include "common/net/render.h"
+
+/* ---- addresses --------------------------------------------------------------------------------
+ */
+
+static bool can_be(const struct link_address *own, const struct snapshot *now)
+{
+    const struct link *link = snapshot_find_link(now, own->link);
+
+    return link != NULL && (own->address.family != FAMILY_IPV6 || link->mtu >= LINK_MTU_IPV6);
+}
+
+bool undo_lost_address(const struct undo_loss *loss, size_t index)
+{
+    const struct link_address *was = &loss->had->addresses[index];
+
+    return consequence_find_address(loss->after, was) == NULL &&
+           consequence_find_address(loss->now, was) == NULL && can_be(was, loss->now);
+}
+
+static bool is_of(const struct link_address *own, uint32_t link, uint8_t family)
+{
+    return own->link == link && own->address.family == family;
+}
+
+size_t undo_lost_in_order(const struct snapshot *had, uint32_t link, uint8_t family, size_t k)
+{
+    for (size_t i = 0; i < had->addresses_count; i++) {
+        size_t at = family == FAMILY_IPV6 ? had->addresses_count - 1 - i : i;
+
+        if (is_of(&had->addresses[at], link, family) && k-- == 0)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+/* Its place among the addresses of a snapshot; SIZE_MAX: it is not there. */
+static size_t place_of(const struct snapshot *snapshot, const struct link_address *own)
+{
+    const struct link_address *there = consequence_find_address(snapshot, own);
+
+    return there != NULL ? (size_t)(there - snapshot->addresses) : SIZE_MAX;
+}
+
+/* The kernel's own link-local ones stand apart by their scope. */
+static bool may_be_moved(const struct undo_loss *loss, uint32_t link, uint8_t family)
+{
+    for (size_t i = 0; i < loss->now->addresses_count; i++) {
+        const struct link_address *there = &loss->now->addresses[i];
+
+        if (is_of(there, link, family) && owner_of_address(there, loss->now) != OWNER_KERNEL &&
+            consequence_find_address(loss->had, there) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool is_swapped(const struct undo_loss *loss, const struct link_address *first,
+                       const struct link_address *second)
+{
+    size_t first_now = place_of(loss->now, first);
+    size_t second_now = place_of(loss->now, second);
+    size_t first_after = place_of(loss->after, first);
+    size_t second_after = place_of(loss->after, second);
+    bool by_us = first_after == SIZE_MAX || second_after == SIZE_MAX || first_after > second_after;
+
+    return first_now != SIZE_MAX && second_now != SIZE_MAX && first_now > second_now && by_us;
+}
+
+bool undo_lost_order(const struct undo_loss *loss, uint32_t link, uint8_t family)
+{
+    for (size_t i = 0; i < loss->had->addresses_count; i++) {
+        const struct link_address *first = &loss->had->addresses[i];
+
+        if (!is_of(first, link, family))
+            continue;
+        for (size_t k = i + 1; k < loss->had->addresses_count; k++) {
+            const struct link_address *second = &loss->had->addresses[k];
+
+            if (is_of(second, link, family) && is_swapped(loss, first, second))
+                return may_be_moved(loss, link, family);
+        }
+    }
+    return false;
+}
+
+static bool is_up(uint32_t index, const struct snapshot *now)
+{
+    const struct link *link = snapshot_find_link(now, index);
+
+    return link != NULL && link->up;
+}
+
+/* ---- nexthop objects --------------------------------------------------------------------------
+ */
+
+static bool has_object(const struct snapshot *snapshot, const struct nexthop *was)
+{
+    const struct nexthop *there = snapshot_find_nexthop(snapshot, was->id);
+
+    return there != NULL && render_same_nexthop(there, was);
+}
+
+/* A group comes back behind its members. */
+static bool has_what_it_needs(const struct nexthop *was, const struct snapshot *now)
+{
+    for (uint32_t i = 0; was->group && i < was->members_count; i++) {
+        if (snapshot_find_nexthop(now, was->members[i].id) == NULL)
+            return false;
+    }
+    return was->group || was->blackhole || is_up(was->hop.link, now);
+}
+
+static bool has_member(const struct nexthop *group, uint32_t id)
+{
+    for (uint32_t i = 0; i < group->members_count; i++) {
+        if (group->members[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+/* The same group, less the members that it lost. */
+static bool is_left_of(const struct nexthop *is, const struct nexthop *was)
+{
+    for (uint32_t i = 0; i < is->members_count; i++) {
+        if (!has_member(was, is->members[i].id))
+            return false;
+    }
+    return is->group && was->group && is->protocol == was->protocol;
+}
+
+/* Somebody has made another one of that number meanwhile. */
+static bool is_anothers(const struct undo_loss *loss, const struct nexthop *was)
+{
+    const struct nexthop *is = snapshot_find_nexthop(loss->now, was->id);
+
+    return is != NULL && !is_left_of(is, was);
+}
+
+bool undo_lost_nexthop(const struct undo_loss *loss, size_t index)
+{
+    const struct nexthop *was = &loss->had->nexthops[index];
+
+    return !has_object(loss->after, was) && !has_object(loss->now, was) &&
+           !is_anothers(loss, was) && has_what_it_needs(was, loss->now);
+}
+
+/* ---- routes -----------------------------------------------------------------------------------
+ */
+
+static uint32_t hops_of(const struct route *route, const struct hop **ret_hops)
+{
+    *ret_hops = route->hops_count > 1 ? route->hops : &route->hop;
+    return route->hops_count;
+}
+
+static bool has_hop(const struct route *route, const struct hop *hop)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(route, &hops);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (hops[i].link == hop->link && address_equal(&hops[i].gateway, &hop->gateway))
+            return true;
+    }
+    return false;
+}
+
+/* Where it leads to, or by which object. */
+static bool leads_so(const struct route *there, const struct route *was, const struct hop *hop)
+{
+    if (was->nexthop_id != 0 || there->nexthop_id != 0)
+        return there->nexthop_id == was->nexthop_id;
+    return hop == NULL || has_hop(there, hop);
+}
+
+static bool has_way(const struct snapshot *snapshot, const struct route *was, const struct hop *hop)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        const struct route *there = &snapshot->routes[i];
+
+        if (!there->clone && undo_touch_same_key(there, was) &&
+            address_equal(&there->prefsrc, &was->prefsrc) && leads_so(there, was, hop))
+            return true;
+    }
+    return false;
+}
+
+/* All its hops: IPv6 keeps each as a route of its own, and loses one by one. */
+static bool has_all(const struct snapshot *snapshot, const struct route *was)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(was, &hops);
+
+    if (count == 0 || was->nexthop_id != 0)
+        return has_way(snapshot, was, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!has_way(snapshot, was, &hops[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_known(const struct undo_loss *loss, const struct route *route, const struct hop *hop)
+{
+    const struct snapshot *sides[] = {loss->had, loss->after};
+
+    for (int i = 0; i < 2; i++) {
+        for (size_t k = 0; k < sides[i]->routes_count; k++) {
+            const struct route *there = &sides[i]->routes[k];
+
+            if (undo_touch_same_key(there, route) && leads_so(there, route, hop))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Somebody has put another one of that key meanwhile. */
+static bool is_taken(const struct undo_loss *loss, const struct route *was)
+{
+    for (size_t i = 0; i < loss->now->routes_count; i++) {
+        const struct route *there = &loss->now->routes[i];
+        const struct hop *hops;
+        uint32_t count = hops_of(there, &hops);
+
+        if (there->clone || !undo_touch_same_key(there, was))
+            continue;
+        for (uint32_t k = 0; k < count; k++) {
+            if (!is_known(loss, there, &hops[k]))
+                return true;
+        }
+        if (count == 0 && !is_known(loss, there, NULL))
+            return true;
+    }
+    return false;
+}
+
+static bool has_devices(const struct route *route, const struct snapshot *now)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(route, &hops);
+
+    if (route->nexthop_id != 0)
+        return snapshot_find_nexthop(now, route->nexthop_id) != NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_up(hops[i].link, now))
+            return false;
+    }
+    return true;
+}
+
+bool undo_lost_route(const struct undo_loss *loss, size_t index)
+{
+    const struct route *was = &loss->had->routes[index];
+
+    return !has_all(loss->after, was) && !has_all(loss->now, was) && !is_taken(loss, was) &&
+           has_devices(was, loss->now);
+}
+
+bool undo_lost_has_gateway(const struct route *route)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(route, &hops);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (address_is_set(&hops[i].gateway))
+            return true;
+    }
+    return false;
+}
+
+void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had)
+{
+    then->links_count = 0;
+    for (size_t i = 0; i < had->links_count; i++)
+        *snapshot_add_link(then) = had->links[i];
+    for (size_t i = 0; i < had->nexthops_count; i++) {
+        struct nexthop copy = had->nexthops[i];
+
+        copy.raw = NULL;
+        copy.raw_len = 0;
+        if (snapshot_find_nexthop(then, copy.id) == NULL)
+            *snapshot_add_nexthop(then) = copy;
+    }
+}
+
+enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < now->routes_count; i++) {
+        const struct route *there = &now->routes[i];
+
+        if (there->clone || !undo_touch_same_key(there, route))
+            continue;
+        if (route->hops_count > 1 || route->nexthop_id != 0 || has_hop(there, &route->hop))
+            return UNDO_LOST_INSTEAD;
+        some = true;
+    }
+    return some ? UNDO_LOST_BESIDE : UNDO_LOST_ALONE;
+}
+
+/* ---- all --------------------------------------------------------------------------------------
+ */
+
+static bool judge_addresses(const struct undo_loss *loss, struct text *why)
+{
+    for (size_t i = 0; i < loss->had->addresses_count; i++) {
+        const struct link_address *was = &loss->had->addresses[i];
+        bool lost = undo_lost_address(loss, i);
+
+        if (!lost && !undo_lost_order(loss, was->link, was->address.family))
+            continue;
+        text_add(why, "expected ");
+        render_address(was, loss->had, why);
+        text_add(why, lost ? ", found none"
+                           : " and its siblings in the order as before, found "
+                             "another");
+        return false;
+    }
+    return true;
+}
+
+static bool judge_nexthops(const struct undo_loss *loss, struct text *why)
+{
+    for (size_t i = 0; i < loss->had->nexthops_count; i++) {
+        if (!undo_lost_nexthop(loss, i))
+            continue;
+        text_add(why, "expected '");
+        render_nexthop(&loss->had->nexthops[i], loss->had, why);
+        text_add(why, "' as before, found that it went with its device");
+        return false;
+    }
+    return true;
+}
+
+static bool judge_routes(const struct undo_loss *loss, struct text *why)
+{
+    for (size_t i = 0; i < loss->had->routes_count; i++) {
+        const struct route *was = &loss->had->routes[i];
+
+        if (!undo_lost_route(loss, i))
+            continue;
+        text_add(why, "expected '");
+        render_route(was, loss->had, why);
+        text_add(why, "' of protocol %u, found %s", was->protocol,
+                 undo_lost_way(was, loss->now) == UNDO_LOST_ALONE ? "none" : "only part of it");
+        return false;
+    }
+    return true;
+}
+
+enum undo_state undo_lost_judge(const struct undo_loss *loss, struct text *why)
+{
+    return judge_addresses(loss, why) && judge_nexthops(loss, why) && judge_routes(loss, why)
+               ? UNDO_RESTORED
+               : UNDO_NEEDED;
+}

@@ -1,0 +1,45 @@
+/*
+ * undo_lost: what the kernel took along with an address, a link or IPv6, and in which order it
+ * comes back.
+ *
+ * Pure. Of `had` only what Oceanid may restore is there (undo_touch.h); what `after` still has was
+ * not taken by the change.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_LOST_H
+#define AGENT_GUARD_CORE_UNDO_LOST_H
+
+#include "agent/guard/core/undo.h"
+#include "common/net/snapshot.h"
+
+struct undo_loss {
+    const struct snapshot *had, *after, *now; /* borrowed */
+};
+
+/* Whether this item of had was taken, is not there, and can be: its device is there. */
+bool undo_lost_address(const struct undo_loss *loss, size_t index);
+bool undo_lost_nexthop(const struct undo_loss *loss, size_t index);
+bool undo_lost_route(const struct undo_loss *loss, size_t index);
+
+/* Order is state: the k-th address of that link and family in the order in which they were added,
+ * which is that of the listing for IPv4 and the reverse of it for IPv6. SIZE_MAX behind the last.
+ */
+size_t undo_lost_in_order(const struct snapshot *had, uint32_t link, uint8_t family, size_t k);
+
+/* Whether the addresses of that link and family stand in another order than they had, by the
+ * change. Never where somebody else's are among them: those cannot be moved. */
+bool undo_lost_order(const struct undo_loss *loss, uint32_t link, uint8_t family);
+
+/* UNDO_NEEDED with the first that is lost or out of order; else UNDO_RESTORED. */
+enum undo_state undo_lost_judge(const struct undo_loss *loss, struct text *why);
+
+/* Behind the connected ones: the kernel refuses a gateway that is on no network. */
+bool undo_lost_has_gateway(const struct route *route);
+
+/* Gives then the links and nexthop objects of had, as they are when the object itself is back. */
+void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had);
+
+/* How a lost route is put: something of its key is there by the same hop, by another, or not. */
+enum undo_lost_way { UNDO_LOST_ALONE, UNDO_LOST_BESIDE, UNDO_LOST_INSTEAD };
+enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now);
+
+#endif

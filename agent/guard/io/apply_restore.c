@@ -1,0 +1,222 @@
+/*
+ * apply_restore: puts back what the kernel took along, under the protocols that it had.
+ */
+#include "agent/guard/io/apply_restore.h"
+
+#include <stdint.h>
+
+#include "agent/guard/core/undo_lost.h"
+#include "agent/guard/io/apply_netlink.h"
+#include "agent/guard/io/apply_nexthop.h"
+#include "agent/guard/io/apply_part.h"
+#include "common/net/consequence.h"
+
+/* ---- addresses --------------------------------------------------------------------------------
+ */
+
+/* The first that is lost; those behind it, in the order in which they were added, are moved. */
+static size_t first_lost(const struct undo_loss *loss, uint32_t link, uint8_t family)
+{
+    size_t at;
+
+    for (size_t k = 0; (at = undo_lost_in_order(loss->had, link, family, k)) != SIZE_MAX; k++) {
+        if (undo_lost_address(loss, at))
+            return k;
+    }
+    return SIZE_MAX;
+}
+
+/* All that stands behind the k-th goes, newest first: no primary before its secondaries. */
+static bool delete_behind(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
+                          uint8_t family, size_t first, struct err *err)
+{
+    size_t count = first;
+
+    while (undo_lost_in_order(loss->had, link, family, count) != SIZE_MAX)
+        count++;
+    for (size_t k = count; k-- > first;) {
+        const struct link_address *own =
+            &loss->had->addresses[undo_lost_in_order(loss->had, link, family, k)];
+        const struct link_address *there = consequence_find_address(loss->now, own);
+
+        if (there != NULL && !apply_netlink_delete_address(socket, there, err))
+            return false;
+    }
+    return true;
+}
+
+/* moved: also those that were there. */
+static bool put_from(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
+                     uint8_t family, size_t first, bool moved, struct err *err)
+{
+    size_t at;
+
+    for (size_t k = first; (at = undo_lost_in_order(loss->had, link, family, k)) != SIZE_MAX; k++) {
+        const struct link_address *own = &loss->had->addresses[at];
+        bool was_there = consequence_find_address(loss->now, own) != NULL;
+
+        if ((undo_lost_address(loss, at) || (moved && was_there)) &&
+            !apply_netlink_put_address(socket, own, false, err))
+            return false;
+    }
+    return true;
+}
+
+/* What the addresses would look like if only the lost ones were put: is their order another? */
+static bool needs_moving(const struct undo_loss *loss, uint32_t link, uint8_t family)
+{
+    struct undo_loss then = *loss;
+    struct snapshot put;
+    bool moving;
+
+    snapshot_copy(&put, loss->now);
+    for (size_t k = first_lost(loss, link, family); k != SIZE_MAX; k++) {
+        size_t at = undo_lost_in_order(loss->had, link, family, k);
+
+        if (at == SIZE_MAX)
+            break;
+        if (undo_lost_address(loss, at))
+            consequence_address_added(&put, &loss->had->addresses[at]);
+    }
+    then.now = &put;
+    moving = undo_lost_order(&then, link, family);
+    snapshot_done(&put);
+    return moving;
+}
+
+static bool restore_addresses(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
+                              uint8_t family, struct err *err)
+{
+    size_t first = first_lost(loss, link, family);
+    bool moving = needs_moving(loss, link, family);
+
+    if (first == SIZE_MAX && !moving)
+        return true;
+    if (first == SIZE_MAX)
+        first = 0;
+    return (!moving || delete_behind(socket, loss, link, family, first, err)) &&
+           put_from(socket, loss, link, family, first, moving, err);
+}
+
+static bool restore_all_addresses(struct nl_sock *socket, const struct undo_loss *loss,
+                                  struct err *err)
+{
+    for (size_t i = 0; i < loss->had->links_count; i++) {
+        uint32_t link = loss->had->links[i].index;
+
+        if (!restore_addresses(socket, loss, link, FAMILY_IPV4, err) ||
+            !restore_addresses(socket, loss, link, FAMILY_IPV6, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- waiting for carrier ----------------------------------------------------------------------
+ */
+
+static const struct link *silent(uint32_t index, const struct snapshot *now)
+{
+    const struct link *link = snapshot_find_link(now, index);
+
+    return link != NULL && link->up && !link->carrier ? link : NULL;
+}
+
+/* Up, and nobody at the other end. */
+static const struct link *find_silent(const struct route *route, const struct snapshot *now)
+{
+    const struct link *link = NULL;
+
+    for (uint32_t i = 0; link == NULL && i < route->hops_count; i++)
+        link = silent(route->hops_count > 1 ? route->hops[i].link : route->hop.link, now);
+    return link;
+}
+
+static bool wait_for_carrier(const struct link *link, struct err *err)
+{
+    return link != NULL && err_wrap(err, "waits for carrier of %s", link->name);
+}
+
+/* ---- nexthop objects --------------------------------------------------------------------------
+ */
+
+static bool put_nexthop(struct nl_sock *socket, const struct nexthop *was,
+                        const struct snapshot *now, struct err *err)
+{
+    bool there = snapshot_find_nexthop(now, was->id) != NULL;
+
+    return apply_nexthop_put(socket, was, there ? APPLY_REPLACE : APPLY_EXCLUSIVE, err) ||
+           wait_for_carrier(silent(was->hop.link, now), err);
+}
+
+static bool restore_nexthops(const struct apply_restore *restore, struct undo_loss *loss,
+                             bool groups, struct err *err)
+{
+    struct snapshot now;
+    bool good = true;
+
+    if (loss->had->nexthops_count == 0)
+        return true;
+    if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+        return false;
+    loss->now = &now;
+    for (size_t i = 0; good && i < loss->had->nexthops_count; i++) {
+        const struct nexthop *was = &loss->had->nexthops[i];
+
+        if (was->group == groups && undo_lost_nexthop(loss, i))
+            good = put_nexthop(restore->socket, was, &now, err);
+    }
+    snapshot_done(&now);
+    return good;
+}
+
+/* ---- routes -----------------------------------------------------------------------------------
+ */
+
+static bool put_route(struct nl_sock *socket, const struct route *was, const struct snapshot *now,
+                      struct err *err)
+{
+    static const enum apply_put ways[] = {[UNDO_LOST_ALONE] = APPLY_EXCLUSIVE,
+                                          [UNDO_LOST_BESIDE] = APPLY_APPEND,
+                                          [UNDO_LOST_INSTEAD] = APPLY_REPLACE};
+
+    return apply_netlink_put_route(socket, was, ways[undo_lost_way(was, now)], err) ||
+           wait_for_carrier(find_silent(was, now), err);
+}
+
+static bool restore_routes(struct nl_sock *socket, const struct undo_loss *loss, bool gatewayed,
+                           struct err *err)
+{
+    for (size_t i = 0; i < loss->had->routes_count; i++) {
+        const struct route *was = &loss->had->routes[i];
+
+        if (undo_lost_has_gateway(was) == gatewayed && undo_lost_route(loss, i) &&
+            !put_route(socket, was, loss->now, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- */
+
+bool apply_restore(const struct apply_restore *restore, const struct snapshot *had,
+                   const struct snapshot *after, struct err *err)
+{
+    struct undo_loss loss = {.had = had, .after = after};
+    struct snapshot now;
+    bool good;
+
+    if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+        return false;
+    loss.now = &now;
+    good = restore_all_addresses(restore->socket, &loss, err);
+    snapshot_done(&now);
+    good = good && restore_nexthops(restore, &loss, false, err) &&
+           restore_nexthops(restore, &loss, true, err);
+    if (!good || !apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+        return false;
+    loss.now = &now;
+    good = restore_routes(restore->socket, &loss, false, err) &&
+           restore_routes(restore->socket, &loss, true, err);
+    snapshot_done(&now);
+    return good;
+}

@@ -1,0 +1,27 @@
+/*
+ * apply_restore: puts back what the kernel took along, under the protocols that it had.
+ */
+#ifndef AGENT_GUARD_IO_APPLY_RESTORE_H
+#define AGENT_GUARD_IO_APPLY_RESTORE_H
+
+#include "agent/guard/io/apply.h"
+#include "common/core/mono.h"
+
+struct nl_sock;
+
+/* What reading the touched objects needs. */
+struct apply_restore {
+    const struct apply *apply;
+    struct nl_sock *socket;
+    const struct operation *operation;
+    mono_t until;
+};
+
+/* Looks, and puts back what of `had` is not there and not in `after` (undo_lost.h): addresses
+ * (NODAD, in their order), nexthop objects, connected routes, gatewayed routes. False, with the
+ * reason: something is left; "waits for carrier of eth0" where the kernel takes it with a carrier
+ * only. */
+bool apply_restore(const struct apply_restore *restore, const struct snapshot *had,
+                   const struct snapshot *after, struct err *err);
+
+#endif

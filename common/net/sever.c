@@ -1,0 +1,113 @@
+/*
+ * sever: whether an operation would take its device away from a protected flow.
+ */
+#include "common/net/sever.h"
+
+#include "common/net/fib.h"
+
+enum { MASTERS_MAX = 8 }; /* a port of a bond of a bridge */
+
+/* ---- which device a flow needs ----------------------------------------------------------------
+ */
+
+struct search {
+    uint32_t link;
+    bool found;
+};
+
+static bool note(void *context, const struct prefix *prefix, const struct fib_decision *decision)
+{
+    struct search *search = context;
+
+    (void)prefix;
+    search->found |= decision->outcome == FIB_FORWARD && decision->hop != NULL &&
+                     decision->hop->link == search->link;
+    return !search->found;
+}
+
+/* A flow that demands no device is carried by those that it leaves by now. */
+static bool leaves_by(const struct protected_flow *flow, const struct fib *fib,
+                      const struct link *link)
+{
+    struct protected_flow except = *flow;
+    struct search search = {.link = link->index};
+
+    if (flow->device[0] != '\0')
+        return text_equal(flow->device, link->name);
+    except.gateway = (struct address){.family = FAMILY_NONE};
+    text_copy(except.not_device, sizeof(except.not_device), link->name);
+    fib_check_flow(fib, &except, note, &search);
+    return search.found;
+}
+
+/* A port carries what its bridge or bond does. */
+static bool carries(const struct protected_flow *flow, const struct fib *fib,
+                    const struct link *link)
+{
+    for (int i = 0; link != NULL && i < MASTERS_MAX; i++) {
+        if (leaves_by(flow, fib, link))
+            return true;
+        link = snapshot_find_link(fib_snapshot(fib), link->master);
+    }
+    return false;
+}
+
+/* ---- what is refused --------------------------------------------------------------------------
+ */
+
+static const char *device_of(const struct operation *operation)
+{
+    return operation->kind == OPERATION_ADDRESS ? operation->address.device
+                                                : operation->link.device;
+}
+
+/* What is accepted instead; NULL: it takes nothing away. */
+static const char *alternative(const struct operation *operation)
+{
+    if (operation->kind == OPERATION_ADDRESS && operation->address.absent)
+        return "addresses may be added there";
+    if (operation->kind != OPERATION_LINK)
+        return NULL;
+    if (operation->link.set_up && !operation->link.up)
+        return "it may be taken down where no protected flow leaves by it";
+    if (operation->link.mtu != 0 && operation->link.mtu < LINK_MTU_IPV6)
+        return "accepted there is an mtu of 1280 or more";
+    return NULL;
+}
+
+static bool answers_from(const struct protected_flow *flow, const struct operation *operation)
+{
+    return operation->kind == OPERATION_ADDRESS &&
+           address_equal(&flow->flow.source, &operation->address.address);
+}
+
+static bool refuse(const struct operation *operation, const struct protected_flow *flow,
+                   const char *accepted, struct err *err)
+{
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    operation_render(operation, &text);
+    return err_set(err, ERR_DENIED, "%s: %s carries the protected flow %s; %s", line,
+                   device_of(operation), flow->name, accepted);
+}
+
+bool sever_check(const struct operation *operation, const struct snapshot *snapshot,
+                 const struct protected_flow *flows, size_t count, struct err *err)
+{
+    const char *accepted = alternative(operation);
+    const struct protected_flow *cut = NULL;
+    const struct link *link;
+    struct fib *fib;
+
+    if (accepted == NULL || operation_holds(operation, snapshot))
+        return true;
+    link = snapshot_find_device(snapshot, device_of(operation));
+    fib = fib_new(snapshot);
+    for (size_t i = 0; cut == NULL && i < count; i++) {
+        if (answers_from(&flows[i], operation) || carries(&flows[i], fib, link))
+            cut = &flows[i];
+    }
+    fib_free(fib);
+    return cut == NULL || refuse(operation, cut, accepted, err);
+}

@@ -1,0 +1,201 @@
+/*
+ * test_sever: what may not be done to a device that a protected flow leaves by, and whose an item
+ * is.
+ */
+#include "common/net/sever.h"
+
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/net/owner.h"
+#include "tests/unit/ip_lines.h"
+
+static const char host[] = "link eth0 2\n"
+                           "link eth1 3\n"
+                           "link br0 4\n"
+                           "link eth2 5\n"
+                           "link tailscale0 6\n"
+                           "link cni0 7\n"
+                           "address 203.0.113.10/24 dev eth0\n"
+                           "address 192.0.2.10/24 dev eth1\n"
+                           "address 10.0.0.5/24 dev br0\n"
+                           "address 100.64.0.2/32 dev tailscale0\n"
+                           "route default via 203.0.113.1 dev eth0\n"
+                           "route 198.51.100.0/24 via 10.0.0.1 dev br0\n";
+
+/* Replies by eth0; a controller that is reached over br0, whose port is eth2. */
+static void make_host(struct snapshot *snapshot, struct protected_flow flows[2])
+{
+    snapshot_init(snapshot);
+    ip_lines_add(snapshot, host);
+    ip_lines_add_usual_rules(snapshot);
+    for (size_t i = 0; i < snapshot->links_count; i++) {
+        if (text_equal(snapshot->links[i].name, "eth2"))
+            snapshot->links[i].master = 4;
+        snapshot->links[i].mtu = 1500;
+    }
+    memset(flows, 0, 2 * sizeof(flows[0]));
+    text_copy(flows[0].name, NAME_SIZE, "ssh-reply");
+    text_copy(flows[0].device, DEVICE_SIZE, "eth0");
+    assert_true(address_parse("203.0.113.10", &flows[0].flow.source));
+    flows[0].destination = prefix_default(FAMILY_IPV4);
+    text_copy(flows[1].name, NAME_SIZE, "controller");
+    assert_true(prefix_parse("198.51.100.10", &flows[1].destination));
+}
+
+static struct operation link_of(const char *device, uint32_t mtu, bool down)
+{
+    struct operation operation = {.kind = OPERATION_LINK};
+
+    text_copy(operation.link.device, DEVICE_SIZE, device);
+    operation.link.mtu = mtu;
+    operation.link.set_up = down;
+    return operation;
+}
+
+static struct operation removal_of(const char *address, uint8_t len, const char *device)
+{
+    struct operation operation = {.kind = OPERATION_ADDRESS};
+
+    text_copy(operation.address.device, DEVICE_SIZE, device);
+    operation.address.absent = true;
+    operation.address.prefix_len = len;
+    assert_true(address_parse(address, &operation.address.address));
+    return operation;
+}
+
+static void test_refusals(void **state)
+{
+    const struct {
+        struct operation operation;
+        const char *says; /* NULL: accepted */
+    } cases[] = {
+        {link_of("eth0", 0, true), "link eth0: down: eth0 carries the protected flow ssh-reply; it "
+                                   "may be taken down where no protected flow leaves by it"},
+        {link_of("eth0", 1279, false),
+         "link eth0: mtu 1279: eth0 carries the protected flow ssh-reply; accepted there is an mtu "
+         "of 1280 or more"},
+        {removal_of("203.0.113.10", 24, "eth0"),
+         "remove address 203.0.113.10/24 on eth0: eth0 carries the protected flow ssh-reply; "
+         "addresses may be added there"},
+        {link_of("br0", 0, true), "br0 carries the protected flow controller"},
+        {link_of("eth2", 0, true), "eth2 carries the protected flow controller"},
+        {link_of("eth2", 1000, false), "eth2 carries the protected flow controller"},
+        {link_of("eth0", 1280, false), NULL},
+        {link_of("eth1", 0, true), NULL},
+        {link_of("eth1", 1000, false), NULL},
+        {removal_of("192.0.2.10", 24, "eth1"), NULL},
+        {removal_of("203.0.113.77", 24, "eth0"), NULL}, /* is not there: nothing is done */
+    };
+    struct protected_flow flows[2];
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot, flows);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err err = ERR_INIT;
+        bool accepted = sever_check(&cases[i].operation, &snapshot, flows, 2, &err);
+
+        if (accepted != (cases[i].says == NULL) ||
+            (!accepted && strstr(err.text, cases[i].says) == NULL))
+            fail_msg("case %zu: %s", i, accepted ? "accepted" : err.text);
+        assert_int_equal(err.kind, accepted ? ERR_NONE : ERR_DENIED);
+    }
+    snapshot_done(&snapshot);
+}
+
+/* ---- whose an item is -------------------------------------------------------------------------
+ */
+
+static void test_owners_of_routes(void **state)
+{
+    static const struct {
+        const char *line;
+        enum owner owner;
+    } cases[] = {
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 153", OWNER_OCEANID},
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 4", OWNER_ADMIN},
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 3", OWNER_ADMIN},
+        {"route 10.9.0.0/16 dev eth0 protocol 2", OWNER_KERNEL},
+        {"route 2001:db8::/32 via fe80::1 dev eth0 protocol 9", OWNER_RA},
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 1", OWNER_REDIRECT},
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 16", OWNER_DHCP},
+        {"route default dev tailscale0 table 52 protocol 3", OWNER_TAILSCALE},
+        {"route 10.42.1.0/24 dev cni0 protocol 3", OWNER_CNI},
+        {"route 10.9.0.0/16 via 203.0.113.1 dev eth0 protocol 186", OWNER_DAEMON},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct snapshot snapshot;
+
+        snapshot_init(&snapshot);
+        ip_lines_add(&snapshot, "link eth0 2\nlink tailscale0 6\nlink cni0 7");
+        ip_lines_add(&snapshot, cases[i].line);
+        assert_int_equal(owner_of_route(&snapshot.routes[0], &snapshot), cases[i].owner);
+        snapshot_done(&snapshot);
+    }
+}
+
+static enum owner owner_of_device(const char *name)
+{
+    struct link link = {.index = 9};
+    struct snapshot snapshot = {.links = &link, .links_count = 1};
+
+    text_copy(link.name, sizeof(link.name), name);
+    return owner_of_link(&link, &snapshot);
+}
+
+/* Only owners that may be restored: an administrator and Oceanid itself. */
+static void test_owners_of_others(void **state)
+{
+    struct snapshot snapshot;
+    struct protected_flow flows[2];
+    struct link_address own;
+    struct rule rule = {.priority = 5210, .protocol = RTPROT_BOOT};
+
+    (void)state;
+    make_host(&snapshot, flows);
+    own = snapshot.addresses[0];
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_ADMIN);
+    own.permanent = false;
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_DHCP);
+    own.protocol = OCEANID_PROTOCOL;
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_OCEANID);
+    own = (struct link_address){.permanent = true, .mngtmpaddr = true};
+    assert_true(address_parse("2001:db8::1", &own.address));
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_RA);
+    assert_int_equal(owner_of_rule(&rule), OWNER_TAILSCALE);
+    rule.priority = 100;
+    assert_int_equal(owner_of_rule(&rule), OWNER_ADMIN);
+    assert_int_equal(owner_of_device("veth1a2b3c4d"), OWNER_CNI);
+    assert_int_equal(owner_of_device("veth0"), OWNER_ADMIN);
+    assert_int_equal(owner_of_device("br-0123456789ab"), OWNER_CNI);
+    assert_int_equal(owner_of_device("br-lan"), OWNER_ADMIN);
+    assert_int_equal(owner_of_device("tailscale0"), OWNER_TAILSCALE);
+    for (int i = 0; i < OWNER_COUNT; i++) {
+        bool restorable = i == OWNER_OCEANID || i == OWNER_ADMIN;
+
+        assert_int_equal(owner_row((enum owner)i)->undo, restorable);
+        assert_int_equal(owner_row((enum owner)i)->external, restorable);
+        assert_int_equal(owner_row((enum owner)i)->drift, i == OWNER_OCEANID);
+    }
+    snapshot_done(&snapshot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_owners_of_routes),
+        cmocka_unit_test(test_owners_of_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
