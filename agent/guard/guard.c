@@ -79,7 +79,8 @@ static bool open_journal(struct guard *guard, struct err *err)
             waits = true;
             run_end_finisher(&guard->config, err);
         }
-        sd_notify(0, "STATUS=waiting for oceanid-rollback\nEXTEND_TIMEOUT_USEC=30000000");
+        /* Ready, as far as a boot has to wait for it: a rescue may hang in the disk for hours. */
+        sd_notify(0, "READY=1\nWATCHDOG=1\nSTATUS=waiting for oceanid-rollback");
         poll(NULL, 0, LOCK_RETRY_MS);
     }
 }

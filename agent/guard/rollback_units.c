@@ -102,7 +102,7 @@ static pid_t start_boot(const struct options *options, int *ret_end_fd, struct e
 
 int rollback_boot(const struct options *options, struct err *err)
 {
-    int end_fd, status = 0;
+    int end_fd = -1, status = 0;
     pid_t pid = start_boot(options, &end_fd, err);
     struct pollfd look = {.fd = end_fd, .events = POLLIN};
 

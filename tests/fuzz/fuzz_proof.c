@@ -20,7 +20,8 @@ static void decode_envelopes(struct bytes from)
     (void)!wire_decode_stack(from, &stack, &err);
     (void)!wire_decode_roster(from, &roster, &err);
     (void)!wire_decode_approval(from, &approval, &err);
-    (void)!wire_decode_order(from, &order, &err);
+    if (wire_decode_order(from, &order, &err))
+        (void)!wire_verify(from, SIGN_ORDER, &order.signature.key, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

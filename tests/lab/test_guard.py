@@ -205,6 +205,18 @@ def test_a_failing_witness_reverts(node):
     assert not node.has_route()
 
 
+def test_a_failing_check_of_the_node_itself_reverts_at_once(node):
+    """Its lease would last much longer: the grace decides, which is a second here."""
+    done = node.trial("soak=30", "lease=20", "answers=2", "own-failing=1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the proof failed" in done.stdout and "database" in done.stdout
+    lines = done.stdout.splitlines()
+    proven = [line for line in lines if " nonce" in line][1]  # the last one, by answers=2
+    ended = next(line for line in lines if " receipt" in line)
+    assert (int(ended.split()[0]) - int(proven.split()[0])) / 1e6 < 4, done.stdout
+    assert not node.has_route()
+
+
 def test_many_operations(node):
     done = node.trial("soak=1", "routes=100")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -491,6 +503,8 @@ def test_rescue_takes_over_from_the_finishing_process(node):
 def test_nothing_to_undo(node):
     done = node.rollback("--yes")
     assert "nothing to undo" in done.stdout.lower()
+    done = node.rollback("--void-tailscale", "--yes", check=False)
+    assert done.returncode == 1 and "nothing is being taken back" in done.stderr
     assert node.guard.poll() is None
 
 

@@ -91,16 +91,12 @@ def test_old_order_takes_no_later_generation_of_the_same_body(node):
     assert node.has_route() and node.guard.poll() is None
 
 
-def test_order_with_another_start_is_no_order_of_this_generation(node):
+def test_orders_of_strangers_for_others_or_of_another_start_are_refused(node):
     generation = confirm(node, 1)
     other = generation[:-1] + ("0" if generation[-1] != "0" else "1")
     done = node.rollback("--order", order(node, other), check=False)
     assert "No such generation stands here" in done.stdout
     assert_untouched(node, done)
-
-
-def test_orders_of_strangers_and_for_others_are_refused(node):
-    generation = confirm(node, 1)
     done = node.rollback("--order", order(node, generation, signer="office.key"), check=False)
     assert "does not have as operator" in done.stderr
     assert_untouched(node, done)

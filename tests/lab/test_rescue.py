@@ -107,6 +107,8 @@ def test_everything_dead_one_command(styx):
     assert "The shields are in place" in done.stdout
     wait_until(styx.ssh, 3, "SSH from outside")
     stays(styx.ssh, 1, "SSH from outside while the pref cannot be unset")
+    refused = styx.rollback("--void-tailscale", "--yes")
+    assert refused.returncode == 1 and "systemctl stop tailscaled" in refused.stderr
     styx.thaw_tailscaled()
     wait_until(lambda: styx.exit_node() == "", 15, "the pref to follow by itself")
     wait_until(lambda: not styx.has_shield(), 10, "the shields to go last")
@@ -133,18 +135,6 @@ def test_tailscaled_gone_for_good_is_listed_until_root_declares_it_void(styx):
     assert "Nothing is changed" in styx.rollback("--list").stdout
 
 
-def test_void_is_refused_while_a_tailscaled_is_there(styx):
-    styx.confirm()
-    done = styx.rollback("--void-tailscale", "--yes")
-    assert done.returncode == 1 and "nothing is being taken back" in done.stderr
-    styx.kill_guard_for_good()
-    styx.freeze_tailscaled()
-    assert styx.rollback("--yes").returncode == 5
-    done = styx.rollback("--void-tailscale", "--yes")
-    assert done.returncode == 1 and "systemctl stop tailscaled" in done.stderr
-    assert styx.has_shield()
-
-
 def test_shields_removed_while_the_rest_is_open(styx):
     """The finishing process keeps them; somebody flushes the rules once more."""
     styx.confirm()
@@ -169,6 +159,26 @@ def test_guard_keeps_shields_while_the_pref_is_stuck(styx):
     styx.thaw_tailscaled()
     wait_until(lambda: styx.exit_node() == "", 20, "the pref to be undone")
     wait_until(lambda: not styx.has_shield(), 10, "the shields to go last")
+
+
+def times_of(said, *words):
+    """When drive said that, by its own time of day, in seconds."""
+    lines = [line.split() for line in said.splitlines()]
+    return [int(line[0]) / 1e6 for line in lines if tuple(line[1:1 + len(words)]) == words]
+
+
+def test_hanging_tailscaled_delays_no_lease(styx):
+    """Its calls hang for 2 s each, in a thread of their own: the revert begins on the dot."""
+    process = styx.host.popen(styx.argv("soak=60", "lease=5", "answers=3"))
+    wait_until(lambda: len(times_of(process.output(), "nonce")) >= 3, 20, "the last nonce answered")
+    styx.freeze_tailscaled()
+    wait_until(lambda: times_of(process.output(), "state", "reverting:"), 10, "the lease's end")
+    said = process.output()
+    late = times_of(said, "state", "reverting:")[0] - times_of(said, "nonce")[2] - 5
+    assert -0.05 < late < 0.25, said
+    assert styx.has_shield()
+    styx.thaw_tailscaled()
+    wait_until(lambda: styx.exit_node() == "", 20, "the pref to be undone")
 
 
 def test_reboot_in_a_trial_of_the_exit_node(styx):

@@ -104,14 +104,15 @@ static bool take_answer(struct nlmsghdr *answer, const char *what, struct err *e
                    strerror(-error->error), words[0] != '\0' ? ": " : "", words);
 }
 
-/* The acknowledgement of that number in one datagram; NULL if it is not there. */
-static struct nlmsghdr *find_answer(void *data, int len, uint32_t number)
+enum apply_ack apply_ack_read(void *datagram, int len, uint32_t number, const char *what,
+                              struct err *err)
 {
-    for (struct nlmsghdr *answer = data; nlmsg_ok(answer, len); answer = nlmsg_next(answer, &len)) {
+    for (struct nlmsghdr *answer = datagram; nlmsg_ok(answer, len);
+         answer = nlmsg_next(answer, &len)) {
         if (answer->nlmsg_type == NLMSG_ERROR && answer->nlmsg_seq == number)
-            return answer;
+            return take_answer(answer, what, err) ? APPLY_ACK_DONE : APPLY_ACK_REFUSED;
     }
-    return NULL;
+    return APPLY_ACK_NONE;
 }
 
 static bool wait_answer(struct nl_sock *socket, uint32_t number, const char *what, struct err *err)
@@ -120,19 +121,18 @@ static bool wait_answer(struct nl_sock *socket, uint32_t number, const char *wha
         struct sockaddr_nl from;
         unsigned char *data = NULL;
         int len = nl_recv(socket, &from, &data, NULL);
-        struct nlmsghdr *answer = len > 0 ? find_answer(data, len, number) : NULL;
-        bool good = false;
+        enum apply_ack ack = APPLY_ACK_NONE;
 
         if (len == -NLE_AGAIN || len == 0)
             err_set(err, ERR_TIMEOUT, "%s: the kernel did not answer in %u s", what,
                     ANSWER_TIMEOUT_S);
         else if (len < 0)
             refuse(len, what, err);
-        else if (answer != NULL && from.nl_pid == 0)
-            good = take_answer(answer, what, err);
+        else if (from.nl_pid == 0) /* the kernel's */
+            ack = apply_ack_read(data, len, number, what, err);
         free(data);
-        if (len <= 0 || answer != NULL)
-            return good;
+        if (len <= 0 || ack != APPLY_ACK_NONE)
+            return ack == APPLY_ACK_DONE;
     }
 }
 

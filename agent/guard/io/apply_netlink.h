@@ -20,6 +20,11 @@ void apply_netlink_close(struct nl_sock *socket);
 bool apply_netlink_request(struct nl_sock *socket, struct nl_msg *take_message, const char *what,
                            struct err *err);
 
+/* What one datagram of the kernel's says of the request with that number. */
+enum apply_ack { APPLY_ACK_NONE, APPLY_ACK_DONE, APPLY_ACK_REFUSED };
+enum apply_ack apply_ack_read(void *datagram, int len, uint32_t number, const char *what,
+                              struct err *err);
+
 enum apply_put {
     APPLY_EXCLUSIVE, /* must not exist */
     APPLY_REPLACE,   /* the caller has seen that what is there is ours */
