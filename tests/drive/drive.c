@@ -22,7 +22,7 @@ static const char usage[] =
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
     "                   [exit-node=STABLE-ID address=ADDRESS] [file=PATH [content=FILE]]\n"
-    "                   [held=FILE]\n"
+    "                   [held=FILE] [also=STEP,STEP,...]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"
     "       drive deliver FILE SOCKET\n";
@@ -123,6 +123,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->renames = word + strlen("renames=");
     else if (text_starts(word, "exit-node="))
         options->exit_node = word + strlen("exit-node=");
+    else if (text_starts(word, "also="))
+        options->also = word + strlen("also=");
     else if (text_starts(word, "held="))
         options->held = word + strlen("held=");
     else if (text_starts(word, "address="))

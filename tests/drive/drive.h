@@ -38,6 +38,8 @@ struct drive_options {
     const char *address;
     const char *file;    /* and, behind the routes, this configuration file */
     const char *content; /* of it, read from here; NULL: it is taken away */
+    const char *also;    /* NULL, or behind the routes: add|remove ADDRESS/LENGTH DEVICE, or
+                            link DEVICE MTU [up|down] (0: left), several with ',' */
     const char *held;    /* NULL, or: a file that what comes behind answers_max is kept in */
 };
 

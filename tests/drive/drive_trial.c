@@ -109,6 +109,60 @@ static void fill_file(struct operation *operation, const struct drive_options *o
     free(content);
 }
 
+static bool fill_address(struct operation_address *to, char *text)
+{
+    char *slash = strchr(text, '/');
+    unsigned long long len;
+
+    if (slash == NULL || !text_parse_u64(slash + 1, 128, &len))
+        return false;
+    *slash = '\0';
+    to->prefix_len = (uint8_t)len;
+    return address_parse(text, &to->address);
+}
+
+/* "add 192.0.2.9/24 eth1", "remove ...", "link eth1 1400 down". */
+static bool fill_step(struct operation *operation, const char *step, size_t len)
+{
+    char words[128], first[16], second[64], third[32], fourth[16] = "";
+    int count;
+
+    if (len >= sizeof(words))
+        return false;
+    memcpy(words, step, len);
+    words[len] = '\0';
+    count = sscanf(words, "%15s %63s %31s %15s", first, second, third, fourth);
+    if (count >= 3 && text_equal(first, "link")) {
+        operation->kind = OPERATION_LINK;
+        text_copy(operation->link.device, DEVICE_SIZE, second);
+        operation->link.mtu = (uint32_t)strtoul(third, NULL, 10);
+        operation->link.set_up = count == 4;
+        operation->link.up = text_equal(fourth, "up");
+        return true;
+    }
+    operation->kind = OPERATION_ADDRESS;
+    operation->address.absent = text_equal(first, "remove");
+    text_copy(operation->address.device, DEVICE_SIZE, count == 3 ? third : "");
+    return count == 3 && fill_address(&operation->address, second);
+}
+
+enum { STEPS_MAX = 16 };
+
+/* Returns their number. */
+static uint32_t fill_steps(struct operation *operations, const char *also)
+{
+    uint32_t count = 0;
+
+    while (also != NULL && *also != '\0' && count < STEPS_MAX) {
+        size_t len = strcspn(also, ",");
+
+        if (!fill_step(&operations[count++], also, len))
+            say("refused", also); /* and the guard refuses half a step */
+        also += len + (also[len] == ',');
+    }
+    return count;
+}
+
 static const char *subject_of(const struct drive_options *options)
 {
     return options->renames != NULL ? options->renames : "subject";
@@ -135,7 +189,7 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
 
     text_copy(plan->node, sizeof(plan->node), subject_of(options));
     plan->operations_count = exits ? 2 : options->routes_count + (options->file != NULL ? 1 : 0);
-    plan->operations = mem_alloc(plan->operations_count, sizeof(*plan->operations));
+    plan->operations = mem_alloc(plan->operations_count + STEPS_MAX, sizeof(*plan->operations));
     if (exits) {
         fill_shield(&plan->operations[0], options->address);
         fill_exit_node(&plan->operations[1], options->exit_node);
@@ -143,6 +197,8 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
         fill_routes(plan, options);
         if (options->file != NULL)
             fill_file(&plan->operations[options->routes_count], options);
+        plan->operations_count +=
+            fill_steps(&plan->operations[plan->operations_count], options->also);
     }
     plan->witnesses_count = DRIVE_WITNESSES;
     for (int i = 0; i < DRIVE_WITNESSES; i++)

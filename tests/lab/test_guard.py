@@ -343,6 +343,110 @@ def test_boot_unit_puts_back_without_a_guard(node):
     assert node.has_route()
 
 
+# -- addresses and links ---------------------------------------------------------------------------
+
+SECOND = """
+ip link add eth1 type veth peer name far1
+sysctl -qw net.ipv4.conf.eth1.promote_secondaries=0 net.ipv6.conf.eth1.accept_dad=0
+ip link set far1 up
+ip link set eth1 up
+ip address add 192.0.2.10/24 dev eth1
+ip address add 192.0.2.11/24 dev eth1
+ip address add 2001:db8:2::10/64 dev eth1 nodad
+ip route add 10.1.0.0/16 via 192.0.2.1 proto static
+ip route add 10.2.0.0/16 dev eth1 src 192.0.2.11 table 77
+ip -6 route add 2001:db8:a::/48 via 2001:db8:2::1 dev eth1
+"""
+SEVERAL = ("also=remove 192.0.2.10/24 eth1,add 198.51.100.9/24 eth1,"
+           "add 2001:db8:9::1/64 eth1,link eth1 1400,link far1 1200")
+DOWN = "also=link eth1 9000 down"
+
+
+def network(node):
+    """What an operator compares by eye: addresses in their order, routes of all tables, links."""
+    lines = node.ip("-o", "address", "show").splitlines()
+    lines += sorted(line for family in ("-4", "-6")
+                    for line in node.ip(family, "route", "show", "table", "all").splitlines()
+                    if "fe80" not in line and "multicast" not in line)
+    lines += [line.split("qdisc")[0] for line in node.ip("-o", "link", "show").splitlines()]
+    return "\n".join(line.split("valid_lft")[0] for line in lines if "fe80" not in line)
+
+
+@pytest.fixture
+def two(node):
+    node.call(["sh", "-ec", SECOND])
+    # the kernel makes the local route of an IPv6 address a moment later
+    wait_until(lambda: "local 2001:db8:2::10" in node.ip("-6", "route", "show", "table", "local"),
+               5, "eth1's own routes")
+    return node
+
+
+@pytest.mark.parametrize("also", [SEVERAL, DOWN], ids=["several", "down"])
+def test_addresses_and_links_are_reverted(two, also):
+    before = network(two)
+    done = two.trial("soak=30", "lease=4", "answers=2", also)
+    assert done.returncode == 1 and "receipt reverted" in done.stdout, done.stdout + done.stderr
+    wait_until(lambda: network(two) == before, 5, "all as before")
+
+
+@pytest.mark.parametrize("also", [SEVERAL, DOWN], ids=["several", "down"])
+def test_addresses_and_links_are_rolled_back(two, also):
+    before = network(two)
+    assert two.trial("soak=1", also).returncode == 0, two.log("guard.log")
+    assert network(two) != before
+    assert "10.1.0.0/16 via 192.0.2.1" in (two.state / "undo.txt").read_text()
+    two.kill()
+    done = two.rollback("--yes")
+    assert "verified" in done.stdout, done.stdout
+    wait_until(lambda: network(two) == before, 5, "all as before")
+
+
+def test_a_killed_guards_rescue_takes_a_link_back(two):
+    before = network(two)
+    two.open_trial(DOWN)
+    wait_until(lambda: "state DOWN" in two.ip("link", "show", "eth1"), 5, "eth1 to be down")
+    two.kill()
+    two.rollback("--stop-post")
+    wait_until(lambda: network(two) == before, 5, "all as before")
+
+
+def test_a_revert_waits_for_carrier(two):
+    """Nothing but a nexthop object needs one; the state is listed, and ends when it is there."""
+    two.ip("nexthop", "add", "id", "7", "via", "192.0.2.1", "dev", "eth1", "proto", "static")
+    before = network(two)
+    assert two.trial("soak=1", DOWN).returncode == 0, two.log("guard.log")
+    two.ip("link", "set", "far1", "down")
+    two.kill()
+    done = two.rollback("--yes", check=False)
+    assert "waits for carrier of eth1" in done.stdout, done.stdout
+    assert done.returncode != 0 and "open:" in done.stdout, done.stdout
+    two.ip("link", "set", "far1", "up")
+    wait_until(lambda: "id 7" in two.ip("nexthop") and network(two) == before, 15, "all as before")
+
+
+def test_confirmed_address_and_link_come_back_after_a_reboot(two):
+    confirmed = "also=add 198.51.100.9/24 eth1,link eth1 1400"
+    assert two.trial("soak=1", confirmed).returncode == 0, two.log("guard.log")
+
+    def stands():
+        return "198.51.100.9/24" in two.ip("address", "show", "eth1") and \
+            "mtu 1400" in two.ip("link", "show", "eth1")
+
+    assert stands()
+    two.reboot()
+    two.ip("link", "del", "eth1")
+    two.rollback("--boot")
+    two.start()
+    two.call(["sh", "-ec", SECOND])  # the device comes later than the guard
+    wait_until(stands, 5, "address and mtu to follow their device")
+    two.reboot()
+    two.ip("address", "del", "198.51.100.9/24", "dev", "eth1")
+    two.ip("link", "set", "eth1", "mtu", "1500")
+    two.rollback("--boot")
+    assert stands()
+    assert "ok       address 198.51.100.9/24 on eth1" in two.rollback("--check", check=False).stdout
+
+
 # -- shields -------------------------------------------------------------------------------------
 
 def test_shield_comes_back_within_100_ms(node):

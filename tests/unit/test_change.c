@@ -200,6 +200,22 @@ static void protected_node_goes_last(void **state)
     refuse(world, "must declare a `console`");
 }
 
+/* Before anybody signs; the guard says no once more. */
+static void severing_a_protected_device_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct operation *operation = &world->change.steps[0].operation;
+
+    *operation = (struct operation){.kind = OPERATION_LINK, .link = {.set_up = true}};
+    text_copy(operation->link.device, DEVICE_SIZE, "eth0");
+    refuse(world, "link eth0: down: eth0 carries the protected flow");
+    operation->link.set_up = false;
+    operation->link.mtu = 1279;
+    refuse(world, "accepted there is an mtu of 1280 or more");
+    operation->link.mtu = 1280;
+    compile_well(world);
+}
+
 static void exit_node_is_pinned_and_comes_last(void **state)
 {
     struct world *world = *state;
@@ -301,6 +317,7 @@ int main(void)
         IN_WORLD(expendable_node_goes_first_alone),
         IN_WORLD(protected_node_goes_last),
         IN_WORLD(exit_node_is_pinned_and_comes_last),
+        IN_WORLD(severing_a_protected_device_is_refused),
         IN_WORLD(witnesses_are_all_others),
         IN_WORLD(critical_and_fixed_checks_are_taken),
         IN_WORLD(times_fit_into_the_lease),

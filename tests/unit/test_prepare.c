@@ -166,6 +166,61 @@ static void test_rehearses_on_many_routes(void **state)
     apply_case_check("");
 }
 
+/* A device that a protected flow leaves by keeps its way, whoever signed the plan. */
+static void test_refuses_what_would_sever(void **state)
+{
+    const struct operation operations[] = {apply_case_link("eth0", 0, "down"),
+                                           apply_case_link("eth0", 1200, NULL),
+                                           apply_case_address("203.0.113.10/24", "eth0", true)};
+
+    (void)state;
+    apply_case_begin("");
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        struct work *work = work_new(WORK_PREPARE, NULL);
+        struct err err = ERR_INIT;
+
+        work->operations_count = 1;
+        work->operations = mem_copy(&operations[i], sizeof(operations[i]));
+        work->flows_count = 1;
+        text_copy(work->flows[0].name, NAME_SIZE, "ssh-reply");
+        text_copy(work->flows[0].device, DEVICE_SIZE, "eth0");
+        work->flows[0].destination = prefix_default(FAMILY_IPV4);
+        work->prediction_waived = true; /* that waives nothing of this */
+        assert_false(prepare_do(&apply_case, work, &err));
+        assert_int_equal(err.kind, ERR_DENIED);
+        assert_non_null(strstr(err.text, "eth0 carries the protected flow ssh-reply"));
+        work_free(work);
+        apply_case_check("");
+    }
+}
+
+/* What one step of a plan takes along of another one's is the other's to take back. */
+static void test_rehearses_addresses_and_links(void **state)
+{
+    const struct operation operations[] = {
+        apply_case_operation("route 10.0.0.0/8 dev far0"),
+        apply_case_address("198.51.100.1/24", "far0", false),
+        apply_case_address("192.0.2.9/24", "far0", true),
+        apply_case_link("far0", 1400, NULL),
+        apply_case_link("far0", 0, "down"),
+    };
+    struct err err = ERR_INIT;
+    struct work *work;
+
+    (void)state;
+    apply_case_begin("ip address add 192.0.2.9/24 dev far0\n"
+                     "ip address add 192.0.2.10/24 dev far0\n"
+                     "ip route add 10.9.0.0/16 via 192.0.2.1 proto static\n");
+    serve(PLAYS);
+    work = prepare(operations, 5, &err);
+    if (!work->ok)
+        fail_msg("%s", err.text);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(work->rehearsal->operations[i].outcome, REHEARSED_GOOD);
+    work_free(work);
+    apply_case_check("");
+}
+
 static void test_unknown_is_no_pass(void **state)
 {
     struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
@@ -232,6 +287,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_prepares_what_was_rehearsed, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_the_kernel_refuses, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_on_many_routes, enter, leave),
+        cmocka_unit_test_setup_teardown(test_refuses_what_would_sever, enter, leave),
+        cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
         cmocka_unit_test_setup_teardown(test_waits_for_a_bounded_time, enter, leave),

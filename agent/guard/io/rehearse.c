@@ -22,6 +22,17 @@ struct play {
 /* ---- before -----------------------------------------------------------------------------------
  */
 
+static void derive_one(struct play *play, const struct operation *operation, uint32_t number,
+                       const struct snapshot *now)
+{
+    struct undo_item *item = &play->items[play->items_count];
+
+    undo_derive(operation, number, now, item);
+    for (uint32_t i = 0; i < play->items_count; i++)
+        undo_leave_to(item, &play->items[i]);
+    play->items_count++;
+}
+
 /* As prepare does on the host: each on what the earlier ones leave. False: why. */
 static bool derive(struct play *play, struct snapshot *now, struct err *err)
 {
@@ -32,7 +43,7 @@ static bool derive(struct play *play, struct snapshot *now, struct err *err)
         if (shows && !operation_check(operation, now, err))
             return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
         if (shows)
-            undo_derive(operation, i, now, &play->items[play->items_count++]);
+            derive_one(play, operation, i, now);
         operation_predict(operation, now);
     }
     return true;
@@ -106,15 +117,34 @@ static void stay(struct play *play, uint32_t i, const char *why)
         rehearsal_set(play->rehearsal, operation, REHEARSED_STAYED, why);
 }
 
-static void undo_all(struct play *play)
+/* Newest first; returns how many came back. The last round says what does not. */
+static uint32_t undo_round(struct play *play, bool *back, bool last)
 {
+    uint32_t count = 0;
+
     for (uint32_t i = play->items_count; i-- > 0;) {
         char why[REASON_SIZE];
 
-        if (play->done[i] &&
-            apply_undo(&play->apply, &play->items[i], why, sizeof(why)) != REVERT_DONE)
+        if (back[i])
+            continue;
+        back[i] = apply_undo(&play->apply, &play->items[i], why, sizeof(why)) == REVERT_DONE;
+        count += back[i];
+        if (last && !back[i])
             stay(play, i, why);
     }
+    return count;
+}
+
+/* As the guard does: what needs something that an older one gives back is tried again. */
+static void undo_all(struct play *play)
+{
+    AUTO_FREE bool *back = mem_alloc(play->items_count + 1, sizeof(*back));
+
+    for (uint32_t i = 0; i < play->items_count; i++)
+        back[i] = !play->done[i];
+    while (undo_round(play, back, false) > 0) {
+    }
+    undo_round(play, back, true);
 }
 
 /* An earlier operation on the same object knows how it was before both: what of this one none does;
