@@ -261,6 +261,29 @@ static void test_takes_side_effects_back(void **state)
     check(0, REHEARSED_GOOD, "");
 }
 
+/* Each alone: with addresses and devices go routes and addresses of others, which come back. */
+static void test_takes_links_and_addresses_back(void **state)
+{
+    struct operation operations[] = {
+        apply_case_address("203.0.113.77/24", "eth0", false),
+        apply_case_address("203.0.113.10/24", "eth0", true),
+        apply_case_address("2001:db8:1::10/64", "eth0", true),
+        apply_case_link("eth0", 1200, NULL),
+        apply_case_link("eth0", 0, "down"),
+    };
+
+    (void)state;
+    begin("ip address add 203.0.113.20/24 dev eth0\n"
+          "ip route add 10.0.0.0/8 via 203.0.113.1 proto static\n"
+          "ip -6 route add 2001:db8:5::/48 via 2001:db8:1::1 metric 50 proto static\n");
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        assert_int_equal(unshare(CLONE_NEWNET), 0);
+        play(&operations[i], 1);
+        assert_string_equal(rehearsal.lacks, "");
+        check(0, REHEARSED_GOOD, "");
+    }
+}
+
 /* Whoever takes back is not believed. */
 static void test_looks_whether_all_is_back(void **state)
 {
@@ -353,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_says_what_it_lacks, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_accepts_and_takes_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_side_effects_back, apply_case_enter, leave),
+        cmocka_unit_test_setup_teardown(test_takes_links_and_addresses_back, apply_case_enter,
+                                        leave),
         cmocka_unit_test_setup_teardown(test_looks_whether_all_is_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_in_the_kernels_words, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_says_what_a_namespace_cannot_show, apply_case_enter,
