@@ -22,9 +22,11 @@
 
 enum { TIMERS_MAX = 8, LOOK_EVERY_MS = 2, NS_A_SECOND = 1000000000 };
 
-static const volatile struct offsets {
+struct offsets {
     int64_t realtime, boottime;
-} * offsets, none;
+};
+static const volatile struct offsets none;
+static const volatile struct offsets *offsets;
 
 static struct timer {
     int fd;
