@@ -16,12 +16,16 @@ static const struct {
     const char *question;
 } gates[] = {
     [GATE_WORKING] = {"working", "Is the system currently working?"},
-    [GATE_NEEDED] = {"needed", "Has it been verified that what the change fixes is broken?"},
+    [GATE_NEEDED] = {"needed",
+                     "Has it been verified that what the change fixes is actually broken?"},
     [GATE_APPROVED] = {"approved", "Has the operator been asked, and answered an explicit yes?"},
     [GATE_REVERSIBLE] = {"reversible", "Is there a rollback plan, and has it been shown to work?"},
-    [GATE_ONE_FIRST] = {"one-first", "Is it tried on one node first?"},
-    [GATE_CLUSTER_PATH] = {"cluster-path", "Does it preserve cluster networking?"},
-    [GATE_SSH_PATH] = {"ssh-path", "Does it preserve SSH access, and is there a console?"},
+    [GATE_ONE_FIRST] = {"one-first", "Is it tested on one node first?"},
+    [GATE_CLUSTER_PATH] = {"cluster-path",
+                           "Does it preserve cluster networking (kubelet <-> API server)?"},
+    [GATE_SSH_PATH] = {"ssh-path",
+                       "Does it preserve SSH access? (And can the console or the provider's API be "
+                       "reached if SSH breaks?)"},
     [GATE_DOCUMENTED] = {"documented", "Is what is about to change written down?"},
     [GATE_HOLD] = {"hold", "Is nothing on hold that it touches?"},
 };

@@ -96,7 +96,7 @@ static void judge_node_working(const struct gates_inputs *inputs, const char *no
     }
 }
 
-static void judge_working(const struct gates_inputs *inputs, struct gate_answer *answer)
+void gates_judge_working(const struct gates_inputs *inputs, struct gate_answer *answer)
 {
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++)
         judge_node_working(inputs, inputs->manifest->plans[i].node, answer);
@@ -309,7 +309,7 @@ static void judge_quarantine(const struct gates_inputs *inputs, const struct man
     }
 }
 
-static void judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer)
+void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer)
 {
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
         const struct manifest_plan *plan = &inputs->manifest->plans[i];
@@ -387,23 +387,28 @@ static void apply_waivers(const struct manifest *manifest, struct gate_answer *a
     }
 }
 
+void gates_finish(const struct manifest *manifest, struct gates *gates)
+{
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        summarise((enum gate)i, &gates->answers[i]);
+        apply_waivers(manifest, &gates->answers[i]);
+    }
+}
+
 void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates)
 {
     *ret_gates = (struct gates){0};
-    judge_working(inputs, &ret_gates->answers[GATE_WORKING]);
+    gates_judge_working(inputs, &ret_gates->answers[GATE_WORKING]);
     judge_needed(inputs, &ret_gates->answers[GATE_NEEDED]);
     judge_approved(inputs, &ret_gates->answers[GATE_APPROVED]);
     judge_one_first(inputs, &ret_gates->answers[GATE_ONE_FIRST]);
     judge_documented(inputs, &ret_gates->answers[GATE_DOCUMENTED]);
-    judge_hold(inputs, &ret_gates->answers[GATE_HOLD]);
+    gates_judge_hold(inputs, &ret_gates->answers[GATE_HOLD]);
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
         if (is_remaining(inputs, inputs->manifest->plans[i].node))
             gates_judge_paths(inputs, &inputs->manifest->plans[i], ret_gates);
     }
-    for (unsigned i = 0; i < GATE_COUNT; i++) {
-        summarise((enum gate)i, &ret_gates->answers[i]);
-        apply_waivers(inputs->manifest, &ret_gates->answers[i]);
-    }
+    gates_finish(inputs->manifest, ret_gates);
 }
 
 void gates_done(struct gates *gates)

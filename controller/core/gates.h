@@ -49,15 +49,36 @@ struct gates {
 void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates);
 void gates_done(struct gates *gates);
 
+/* The same questions of the fleet as it is, with no change asked about: does everything work,
+ * stands nothing half done, may it be gone on from here? inputs->manifest is of
+ * gates_fleet_manifest; open_change: of the rollout that is open, "" for none. In gates_fleet.c. */
+void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_change,
+                          struct gates *ret_gates);
+
+/* Each node of fleet.yaml as a target of no operations, the others its witnesses. The caller's to
+ * end with manifest_done. */
+void gates_fleet_manifest(const struct fleet_file *file, struct manifest *ret_manifest);
+
 /* Every gate passes or is waived. A plan that is not signed never passes: `approved`. */
 bool gates_pass(const struct gates *gates);
 
 /* "ssh-path fail: srv712695: ..." of the gates that block, as far as there is room. */
 void gates_explain(const struct gates *gates, struct text *out);
 
+/* What the gates' files share. ------------------------------------------------------------------
+ */
+
 /* Adds one line of evidence; the rest of its verdict is for the caller to fill. */
 struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char *node,
                                          const char *check, enum verdict_value value);
+
+/* Every critical check of every node of the manifest; every freeze and quarantine that touches what
+ * is still to come. In gates.c. */
+void gates_judge_working(const struct gates_inputs *inputs, struct gate_answer *answer);
+void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer);
+
+/* The line of each gate, from its evidence and what the manifest waives. In gates.c. */
+void gates_finish(const struct manifest *manifest, struct gates *gates);
 
 /* `reversible`, `cluster-path` and `ssh-path` of one target, by prediction on its snapshot and by
  * what its checks and witnesses say now. In gates_path.c. */

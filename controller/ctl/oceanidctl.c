@@ -16,6 +16,7 @@
 #include "controller/ctl/node.h"
 #include "controller/ctl/pki.h"
 #include "controller/ctl/plan.h"
+#include "controller/ctl/preflight.h"
 #include "controller/ctl/rollout.h"
 #include "controller/ctl/status.h"
 
@@ -73,6 +74,12 @@ static const struct command commands[] = {
      plan_run,
      "Touches nothing. Compiles with --fleet FILE, else fleet.yaml of the keys' directory,\n"
      "else the controller's. Exit 1 when a question is not answered with yes."},
+    {"preflight", "[FILE] [--fleet FILE]", "the eight questions for CI: one line each, exit 0 or 1",
+     0, 1, fleet_options, preflight_run,
+     "FILE: a change, or a manifest; only a signed one has an answer to the third question.\n"
+     "Without FILE of the fleet as it is: whether something else may be deployed on it now.\n"
+     "Touches nothing. Exit 0 when every answer is yes or waived with its reason; no and unsure\n"
+     "are 1."},
     {"manifest build", "CHANGE.yaml [-o FILE] [--fleet FILE]", "compile a change", 1, 1,
      fleet_options, manifest_build_run,
      "Writes CHANGE.manifest unless -o says where; signs nothing."},

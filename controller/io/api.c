@@ -27,6 +27,7 @@ static const struct api_row rows[] = {
     {"GET", "/v1/fleet", ROLE_VIEWER, api_get_fleet},
     {"GET", "/v1/checks", ROLE_VIEWER, api_get_checks},
     {"POST", "/v1/plans", ROLE_VIEWER, api_post_plan},
+    {"GET", "/v1/preflight", ROLE_VIEWER, api_get_preflight},
     {"GET", "/v1/rollouts", ROLE_VIEWER, api_get_rollouts},
     {"POST", "/v1/rollouts", ROLE_CI, api_post_rollout},
     {"GET", "/v1/rollouts/*", ROLE_VIEWER, api_get_rollout},

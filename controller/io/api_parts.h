@@ -43,6 +43,7 @@ void api_get_checks(struct api *api, struct http_call *call, const char *word);
 
 /* In api_plan.c. */
 void api_post_plan(struct api *api, struct http_call *call, const char *word);
+void api_get_preflight(struct api *api, struct http_call *call, const char *word);
 void api_post_rollout(struct api *api, struct http_call *call, const char *word);
 
 /* In api_rollout.c. */

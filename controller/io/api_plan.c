@@ -1,6 +1,6 @@
 /*
- * api_plan: the questions asked of a manifest, for a plan and before a rollout begins; both wait
- * for young snapshots of the targets.
+ * api_plan: the questions asked of a manifest, for a plan and before a rollout begins, and of the
+ * fleet as it is; all wait for young snapshots of the targets.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +171,37 @@ void api_post_plan(struct api *api, struct http_call *call, const char *word)
         ask(asking);
     else
         refuse(asking, &err);
+}
+
+static void answer_fleet(void *context, bool cancelled)
+{
+    struct asking *asking = context;
+    const struct led *open = lead_find_open(asking->api->lead);
+    struct err err = ERR_INIT;
+    struct gates_inputs inputs;
+    struct gates gates;
+
+    if (cancelled) {
+        err_set(&err, ERR_SYSTEM, "the controller stops");
+        refuse(asking, &err);
+        return;
+    }
+    lead_gates_inputs(asking->api->lead, &asking->order, 0, &inputs);
+    gates_evaluate_fleet(&inputs, open != NULL ? open->manifest.change : "", &gates);
+    api_answer_json(
+        asking->call, 200,
+        json_pack("{s:b, s:o}", "pass", gates_pass(&gates), "gates", json_gates(&gates)));
+    gates_done(&gates);
+    free_asking(asking);
+}
+
+void api_get_preflight(struct api *api, struct http_call *call, const char *word)
+{
+    struct asking *asking = new_asking(api, call, false);
+
+    (void)word;
+    gates_fleet_manifest(api->desk->file, &asking->order.manifest);
+    fresh_want_plans(api->fresh, &asking->order.manifest, answer_fleet, asking);
 }
 
 void api_post_rollout(struct api *api, struct http_call *call, const char *word)

@@ -365,6 +365,21 @@ static void plans_question_by_question(void **state)
     expect_refusal(send_text("POST", "/v1/plans", "nonsense"), 400, "input", "");
 }
 
+static void asks_of_the_fleet_as_it_is(void **state)
+{
+    struct answer answer = get("/v1/preflight");
+    const json_t *gates = json_object_get(answer.json, "gates");
+
+    (void)state;
+    assert_int_equal(answer.status, 200);
+    assert_true(json_is_false(json_object_get(answer.json, "pass"))); /* no agent is connected */
+    assert_int_equal(json_array_size(gates), GATE_COUNT);
+    expect_shape(json_array_get(gates, GATE_WORKING), gate_fields);
+    assert_string_equal(text_of(json_array_get(gates, GATE_WORKING), "value"), "unknown");
+    assert_string_equal(text_of(json_array_get(gates, GATE_NEEDED), "value"), "pass");
+    answer_done(&answer);
+}
+
 static struct wire_bytes signed_manifest(uint64_t sequence)
 {
     struct manifest manifest;
@@ -649,6 +664,7 @@ int main(void)
         WITH_PLACE(takes_a_newer_roster),
         WITH_PLACE(tells_fleet_yaml_and_health),
         WITH_PLACE(plans_question_by_question),
+        WITH_PLACE(asks_of_the_fleet_as_it_is),
         WITH_PLACE(a_gate_that_says_no_comes_with_the_plan),
         WITH_PLACE(shows_and_aborts_a_rollout),
         WITH_PLACE(takes_back_in_an_emergency),

@@ -1,0 +1,241 @@
+/*
+ * test_gates_fleet: the questions asked of a fleet of two nodes and a witness as it is: all yes
+ * first, then one reason for a no at a time; who says nothing is never a yes.
+ */
+#include "controller/core/gates.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/unit/ip_lines.h"
+
+enum { NOW_UNIX = 100000 };
+
+struct scene {
+    struct manifest manifest;
+    struct approval approval;
+    struct fleet_file file;
+    struct fleet fleet;
+    struct holds holds;
+    struct gates_inputs inputs;
+    const char *open_change;
+};
+
+static void tell(struct scene *scene, const char *node, const char *check, enum verdict_value value)
+{
+    struct verdict verdict = {.value = value, .severity = SEVERITY_CRITICAL};
+
+    text_copy(verdict.check, sizeof(verdict.check), check);
+    fleet_tell_verdict(fleet_find(&scene->fleet, node), &verdict, 30, NOW_UNIX);
+}
+
+static struct fleet_member *add_member(struct scene *scene, const char *name, bool witness_only)
+{
+    struct fleet_node *node = &scene->file.nodes[scene->file.nodes_count++];
+    struct fleet_member *member = fleet_put(&scene->fleet, name, witness_only);
+
+    text_copy(node->name, sizeof(node->name), name);
+    node->witness_only = witness_only;
+    member->connected = true;
+    fleet_hear(member, 0, NOW_UNIX);
+    return member;
+}
+
+static void add_node(struct scene *scene, const char *name, const char *address,
+                     const char *gateway)
+{
+    struct fleet_member *member = add_member(scene, name, false);
+    struct fleet_node *node = &scene->file.nodes[scene->file.nodes_count - 1];
+    char lines[256];
+
+    text_copy(node->console, sizeof(node->console), "physical");
+    assert_true(address_parse(address, &node->ssh.address));
+    node->ssh.port = 22;
+    member->has_snapshot = member->has_stack = true;
+    snprintf(lines, sizeof(lines),
+             "link lo 1 loopback\nlink eth0 2\naddress %s/24 dev eth0\n"
+             "route default via %s dev eth0\n",
+             address, gateway);
+    ip_lines_add(&member->snapshot, lines);
+    ip_lines_add_usual_rules(&member->snapshot);
+    tell(scene, name, "ssh-reply-path", VERDICT_PASS);
+    tell(scene, name, "controller", VERDICT_PASS);
+}
+
+static int make_scene(void **state)
+{
+    struct scene *scene = mem_alloc(1, sizeof(*scene));
+
+    fleet_init(&scene->fleet);
+    scene->holds.list = mem_alloc(HOLDS_MAX, sizeof(*scene->holds.list));
+    add_node(scene, "a1", "203.0.113.10", "203.0.113.1");
+    add_node(scene, "b1", "198.51.100.10", "198.51.100.1");
+    add_member(scene, "office", true);
+    tell(scene, "a1", "ssh:b1", VERDICT_PASS);
+    tell(scene, "b1", "ssh:a1", VERDICT_PASS);
+    tell(scene, "office", "ssh:a1", VERDICT_PASS);
+    tell(scene, "office", "ssh:b1", VERDICT_PASS);
+    gates_fleet_manifest(&scene->file, &scene->manifest);
+    scene->inputs = (struct gates_inputs){.manifest = &scene->manifest,
+                                          .approval = &scene->approval,
+                                          .file = &scene->file,
+                                          .fleet = &scene->fleet,
+                                          .holds = &scene->holds,
+                                          .now_unix = NOW_UNIX};
+    scene->open_change = "";
+    *state = scene;
+    return 0;
+}
+
+static int end_scene(void **state)
+{
+    struct scene *scene = *state;
+
+    manifest_done(&scene->manifest);
+    fleet_done(&scene->fleet);
+    free(scene->holds.list);
+    free(scene);
+    return 0;
+}
+
+/* Exactly this gate says no (GATE_COUNT: none), with that value and part of why. */
+static void expect(const struct scene *scene, enum gate gate, enum verdict_value value,
+                   const char *part)
+{
+    struct gates gates;
+    char text[1024] = "";
+    struct text why = TEXT_IN(text);
+
+    gates_evaluate_fleet(&scene->inputs, scene->open_change, &gates);
+    gates_explain(&gates, &why);
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        if (gates.answers[i].passes != (i != gate))
+            fail_msg("%s %s: %s", gate_name((enum gate)i),
+                     gates.answers[i].passes ? "passes" : "does not pass", text);
+    }
+    if (gate < GATE_COUNT)
+        assert_int_equal(gates.answers[gate].verdict.value, value);
+    if (strstr(text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", text, part);
+    gates_done(&gates);
+}
+
+static void all_say_yes(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_int_equal(scene->manifest.plans_count, 2);
+    expect(scene, GATE_COUNT, VERDICT_PASS, "");
+}
+
+static void a_failing_check_says_no(void **state)
+{
+    struct scene *scene = *state;
+
+    tell(scene, "b1", "controller", VERDICT_FAIL);
+    expect(scene, GATE_WORKING, VERDICT_FAIL, "b1");
+    tell(scene, "b1", "controller", VERDICT_UNKNOWN);
+    expect(scene, GATE_WORKING, VERDICT_UNKNOWN, "b1");
+}
+
+static void an_open_trial_or_rollout_says_no(void **state)
+{
+    struct scene *scene = *state;
+    struct fleet_member *member = fleet_find(&scene->fleet, "a1");
+
+    member->stack.trial_open = true;
+    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "a1: one is open");
+    member->stack.trial_open = false;
+    scene->open_change = "second-gateway";
+    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "that of second-gateway is");
+}
+
+static void drift_says_no(void **state)
+{
+    struct scene *scene = *state;
+    struct fleet_member *member = fleet_find(&scene->fleet, "b1");
+
+    member->drift_count = 1;
+    text_copy(member->drift[0], SENTENCE_SIZE, "the rule 5150 is gone");
+    expect(scene, GATE_DOCUMENTED, VERDICT_FAIL, "b1: the rule 5150 is gone");
+}
+
+static void a_freeze_says_no(void **state)
+{
+    struct scene *scene = *state;
+    struct hold freeze = {.scope = "b1", .reason = "holidays", .by = "otto"};
+    struct err err = ERR_INIT;
+
+    assert_non_null(holds_add_freeze(&scene->holds, &freeze, NOW_UNIX, &err));
+    expect(scene, GATE_HOLD, VERDICT_FAIL, "hold 1 of otto");
+}
+
+static void ssh_needs_witnesses_and_a_console(void **state)
+{
+    struct scene *scene = *state;
+
+    tell(scene, "office", "ssh:b1", VERDICT_UNKNOWN);
+    expect(scene, GATE_SSH_PATH, VERDICT_FAIL, "b1");
+    tell(scene, "office", "ssh:b1", VERDICT_PASS);
+    scene->file.nodes[0].console[0] = '\0';
+    expect(scene, GATE_SSH_PATH, VERDICT_FAIL, "a1: none");
+}
+
+static void a_node_that_says_nothing_is_never_a_yes(void **state)
+{
+    struct scene *scene = *state;
+    struct fleet_member *member = fleet_find(&scene->fleet, "a1");
+    struct gates gates;
+
+    member->has_stack = false;
+    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    assert_int_equal(gates.answers[GATE_REVERSIBLE].verdict.value, VERDICT_UNKNOWN);
+    assert_int_equal(gates.answers[GATE_ONE_FIRST].verdict.value, VERDICT_UNKNOWN);
+    gates_done(&gates);
+    member->has_stack = true;
+    member->connected = false;
+    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
+    assert_int_equal(gates.answers[GATE_REVERSIBLE].verdict.value, VERDICT_UNKNOWN);
+    assert_int_equal(gates.answers[GATE_DOCUMENTED].verdict.value, VERDICT_UNKNOWN);
+    gates_done(&gates);
+}
+
+static void a_fleet_of_nobody_is_not_known(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    scene->manifest.plans_count = scene->manifest.stages_count = 0;
+    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
+    assert_false(gates_pass(&gates));
+    gates_done(&gates);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(all_say_yes),
+        CASE(a_failing_check_says_no),
+        CASE(an_open_trial_or_rollout_says_no),
+        CASE(drift_says_no),
+        CASE(a_freeze_says_no),
+        CASE(ssh_needs_witnesses_and_a_console),
+        CASE(a_node_that_says_nothing_is_never_a_yes),
+        CASE(a_fleet_of_nobody_is_not_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
