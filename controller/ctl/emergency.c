@@ -12,6 +12,7 @@
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/direct.h"
 #include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
 
@@ -163,6 +164,25 @@ static enum outcome write_order(struct ctl *ctl, const struct arguments *argumen
     return ctl_fail(ctl, &err);
 }
 
+/* The controller is not asked: it may be dead, or what has to go may have killed it. */
+static enum outcome take_directly(struct ctl *ctl, const struct arguments *arguments,
+                                  const json_t *nodes, unsigned wait_s)
+{
+    const struct direct_request request = {.names = nodes,
+                                           .to = arguments_get(arguments, "--to"),
+                                           .reason = reason_of(arguments),
+                                           .wait_s = wait_s,
+                                           .confirmed = arguments_get(arguments, "--yes") != NULL};
+    struct err err = ERR_INIT;
+
+    if (arguments_get(arguments, "--order") == NULL)
+        return direct_run(ctl, &request);
+    err_set(&err, ERR_INPUT,
+            "--direct and --order exclude each other: --direct --to CHANGE delivers the order, "
+            "--order FILE writes it and delivers nothing");
+    return ctl_fail(ctl, &err);
+}
+
 enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *to = arguments_get(arguments, "--to");
@@ -178,6 +198,8 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         err_set(&err, ERR_INPUT, "--node and --all exclude each other");
         return ctl_fail(ctl, &err);
     }
+    if (arguments_get(arguments, "--direct") != NULL)
+        return take_directly(ctl, arguments, nodes, wait_s);
     if (arguments_get(arguments, "--order") != NULL)
         return write_order(ctl, arguments, nodes, arguments_get(arguments, "--order"));
     good = confirm(arguments, json_array_size(nodes), &err) &&

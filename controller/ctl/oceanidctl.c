@@ -11,6 +11,7 @@
 #include "controller/ctl/ctl.h"
 #include "controller/ctl/emergency.h"
 #include "controller/ctl/explain.h"
+#include "controller/ctl/fleet.h"
 #include "controller/ctl/hold.h"
 #include "controller/ctl/manifest.h"
 #include "controller/ctl/node.h"
@@ -33,7 +34,7 @@ static const char *const abort_options[] = {"--reason=", "--no-watch", NULL};
 static const char *const hold_options[] = {"--node=", "--reason=", "--for=", NULL};
 static const char *const lift_options[] = {"--reason=", NULL};
 static const char *const emergency_options[] = {
-    "--node=", "--all", "--to=", "--order=", "--yes", "--wait=", "--reason=", NULL};
+    "--node=", "--all", "--to=", "--order=", "--direct", "--yes", "--wait=", "--reason=", NULL};
 static const char *const audit_options[] = {"--after=", "--last=", NULL};
 
 static const struct command commands[] = {
@@ -69,6 +70,13 @@ static const struct command commands[] = {
     {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
      "which rule, table and route decide", 2, 2, explain_options, explain_run,
      "By the model of the kernel's decision, on the node's latest snapshot."},
+    {"fleet propose", "[FILE]", "write a first fleet.yaml from what the joined nodes say", 0, 1,
+     none, fleet_propose_run,
+     "To fleet.yaml unless FILE says where; never over a file that is there. What could not be\n"
+     "known stands in it as a comment and is said here; so is a quorum of witnesses that cannot\n"
+     "be reached. Read and correct it: the controller reads it, not this program."},
+    {"fleet show", "", "fleet.yaml as the controller has it", 0, 0, none, fleet_show_run,
+     "Says when the operator's own copy, with which changes are compiled, is another."},
     {"plan", "CHANGE.yaml [--fleet FILE]",
      "what a change would do where, with its undo, question by question", 1, 1, fleet_options,
      plan_run,
@@ -118,15 +126,20 @@ static const struct command commands[] = {
      "Of a freeze. A quarantine is lifted by a change that names its receipt and why:\n"
      "quarantines: [{receipt: HASH, reason: WHY}]"},
     {"emergency-rollback",
-     "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--reason TEXT]\n"
-     "                          [--wait DURATION] [--yes]",
+     "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--direct]\n"
+     "                          [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
      "Without --node all nodes of the open or last rollout (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. --to takes a node back down to and\n"
      "including that change, which may have completed long ago: it needs --node, and signs an\n"
      "order with approver.key. Waits 60 s for the nodes unless --wait says how long; exit 5\n"
-     "when one is not back by then. Without a controller: ssh root@NODE oceanid-rollback --yes\n"
+     "when one is not back by then.\n"
+     "--direct asks no controller: it runs oceanid-rollback --yes over your own ssh on every node\n"
+     "that `status` remembered (or on those of --node), all at once: the open trial there, else\n"
+     "the newest change. With --to it delivers a signed order instead, which takes back that\n"
+     "change and nothing where it does not stand. Keys, an agent or ~/.ssh/config have to let\n"
+     "ssh root@NODE in without a question.\n"
      "--order FILE (with one --node) sends nothing: it writes the signed order, which root on the\n"
      "node gives to oceanid-rollback --order FILE; without a controller by what `status` saw "
      "last."},

@@ -50,10 +50,17 @@ static bool remember_node(struct ctl *ctl, const char *name, json_t **ret_node, 
     return true;
 }
 
-static bool ask_node(struct ctl *ctl, const char *name, json_t **ret_node, struct err *err)
+static bool ask_node(struct ctl *ctl, const struct order_request *request, json_t **ret_node,
+                     struct err *err)
 {
+    const char *name = request->node;
     char path[2 * NAME_SIZE];
 
+    if (request->remembered) {
+        *ret_node = rescue_node(ctl, name);
+        return *ret_node != NULL ||
+               err_set(err, ERR_MISSING, "no %s is remembered here from `oceanidctl status`", name);
+    }
     snprintf(path, sizeof(path), "/v1/nodes/%s", name);
     if (ctl_api(ctl, err) != NULL && api_get(ctl->api, path, ret_node, err))
         return true;
@@ -67,7 +74,7 @@ bool order_sign(struct ctl *ctl, const struct order_request *request, struct wir
     AUTO_JSON json_t *node = NULL;
     struct sign_key *key;
 
-    if (!ask_node(ctl, request->node, &node, err) ||
+    if (!ask_node(ctl, request, &node, err) ||
         !find_generation(node, request->to, &order->down_to, err))
         return false;
     order->nodes_count = 1;

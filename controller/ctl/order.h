@@ -12,6 +12,7 @@ struct order_request {
     const char *node;
     const char *to;     /* a change's name, or its sequence */
     const char *reason; /* for people, and into the receipt */
+    bool remembered;    /* go by what `status` last said; do not ask the controller */
 };
 
 /* Asks the controller which generation of the node that is, newest first; without a controller what

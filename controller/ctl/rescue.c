@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/core/mem.h"
@@ -49,6 +50,8 @@ void rescue_remember(const struct ctl *ctl, const json_t *nodes)
                                 json_string(field_text(json_array_get(nodes, i), kept[k])));
         json_object_set(entry, "generations",
                         json_object_get(json_array_get(nodes, i), "generations"));
+        json_object_set(entry, "connected", json_object_get(json_array_get(nodes, i), "connected"));
+        json_object_set(entry, "trial", json_object_get(json_array_get(nodes, i), "trial"));
         json_array_append_new(cache, entry);
     }
     text = json_dumps(cache, JSON_INDENT(1));
@@ -92,6 +95,17 @@ static json_t *read_cache(const struct ctl *ctl)
     char path[CTL_PATH_SIZE];
 
     return cache_path(ctl, path, sizeof(path)) ? json_load_file(path, 0, NULL) : NULL;
+}
+
+json_t *rescue_nodes(const struct ctl *ctl, long long *ret_at)
+{
+    char path[CTL_PATH_SIZE];
+    struct stat file = {0};
+
+    if (!cache_path(ctl, path, sizeof(path)) || stat(path, &file) != 0)
+        return NULL;
+    *ret_at = file.st_mtime;
+    return read_cache(ctl);
 }
 
 json_t *rescue_node(const struct ctl *ctl, const char *name)

@@ -13,6 +13,9 @@
  * refuses is passed over. */
 void rescue_remember(const struct ctl *ctl, const json_t *nodes);
 
+/* All that is remembered, and when it was (unix seconds); NULL: nothing. The caller's. */
+json_t *rescue_nodes(const struct ctl *ctl, long long *ret_at);
+
 /* What is remembered of a node; NULL: nothing. The caller's. */
 json_t *rescue_node(const struct ctl *ctl, const char *name);
 

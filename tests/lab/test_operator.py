@@ -157,6 +157,65 @@ def test_5_done_but_incomplete(fleet):
     wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 30, "the pref to follow")
 
 
+def write_ssh(fleet):
+    """The operator's own ssh, with his key; PATH begins with where it lies."""
+    path = fleet.operator.path(f"{PKI}/bin/ssh")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"""#!/bin/sh
+exec /usr/bin/ssh -F none -i {fleet.lab.key} -o StrictHostKeyChecking=no \\
+    -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"
+""")
+    path.chmod(0o755)
+    return {"PATH": f"{PKI}/bin:/usr/bin:/bin"}
+
+
+def test_5_directly_with_the_controller_killed(fleet):
+    """office is not in the tailnet, so calypso is out of its ssh's reach; the others come back."""
+    node = fleet.lab["srv712695"]
+    fleet.wait_settled()
+    fleet.start("direct", changes.HARMLESS)
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+    wait_until(lambda: "direct" in fleet.ctl("status").stdout, 20, "status to show what stands")
+    words = ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url, "emergency-rollback",
+             "--direct", "--yes", "--wait", "30s"]
+    controller = fleet.controller.unit("oceanid-controller")
+    controller.kill(signal.SIGKILL)
+    controller.stop()
+    try:
+        assert RULE in node.ip("route")
+        done = fleet.operator.run(words, check=False, env=write_ssh(fleet), timeout=60)
+        assert RULE not in node.ip("route")
+        only = fleet.operator.run([*words, "--node", "srv712695"], check=False,
+                                  env=write_ssh(fleet), timeout=60)
+    finally:
+        controller.start()
+    assert done.returncode == 5, done.stdout + done.stderr
+    states = {line.split()[0]: line[21:33].strip() for line in done.stdout.splitlines()}
+    assert states == {"srv712695": "back", "srv712429": "back", "calypso": "not reached"}, \
+        done.stdout + done.stderr
+    assert only.returncode == 0, only.stdout + only.stderr
+
+
+def test_preflight_and_a_proposal(fleet):
+    """0 for a fleet as it should be, 1 under a freeze; a proposal that the controller would read."""
+    fleet.wait_settled()
+    done = fleet.ctl("preflight", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line[8:10] for line in done.stdout.splitlines()[:9]] == [f"{n}." for n in range(1, 10)]
+    hold = fleet.json("hold", "add", "--reason", "a drill")["id"]
+    assert code(fleet, "preflight") == 1
+    fleet.ctl("hold", "lift", str(hold))
+    assert code(fleet, "preflight", fleet.write_change("drill", changes.HARMLESS)) == 1  # unsigned
+    done = fleet.ctl("fleet", "propose", f"{PKI}/proposed.yaml")
+    text = fleet.operator.path(f"{PKI}/proposed.yaml").read_text()
+    for part in ("203.0.113.10", "198.51.100.10", "SHA256:", "protected: true", "office"):
+        assert part in text, text + done.stderr
+    assert "console is not known" in done.stderr
+    assert code(fleet, "fleet", "propose", f"{PKI}/proposed.yaml") == 1
+    assert fleet.operator.path(f"{PKI}/proposed.yaml").read_text() == text
+    assert "srv712695: {" in fleet.ctl("fleet", "show").stdout
+
+
 # -- certificates ----------------------------------------------------------------------------------
 
 def renew(fleet, check=True):

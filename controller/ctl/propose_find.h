@@ -1,0 +1,19 @@
+/*
+ * propose_find: what snapshots tell of addresses, networks and roles.
+ */
+#ifndef CONTROLLER_CTL_PROPOSE_FIND_H
+#define CONTROLLER_CTL_PROPOSE_FIND_H
+
+#include "controller/ctl/propose.h"
+
+/* The address at which most others could reach its sshd: a public one, else the tailnet's, else one
+ * of a private network; false: there is none. */
+bool propose_find_address(const struct snapshot *snapshot, struct address *ret_address);
+
+/* Fills what propose.h says is found. */
+void propose_find(struct propose *propose);
+
+/* Who else could witness that node's SSH, as far as it is known. */
+uint32_t propose_count_witnesses(const struct propose *propose, const struct propose_node *node);
+
+#endif
