@@ -13,13 +13,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/core/mem.h"
 
 /* A packet of the default send buffer carries at most 212,960 bytes. */
-enum { INLINE_MAX = 200 << 10, BACKLOG = 16 };
+enum { INLINE_MAX = 200 << 10, BACKLOG = 16, CONNECT_S = 2 };
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 static const uint8_t here = 'M';
 static const uint8_t in_file = 'F';
@@ -82,14 +83,29 @@ int packet_listen(const char *path, mode_t mode, gid_t group, struct err *err)
     return -1;
 }
 
+/* A listener that does not accept holds up a blocking socket for ever once its backlog is full:
+ * rescue would wait for a guard that is frozen. */
+static bool connect_in_time(int fd, const struct sockaddr_un *address)
+{
+    const struct timeval limit = {.tv_sec = CONNECT_S}, none = {.tv_sec = 0};
+    bool done;
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    done = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+    return done && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none)) == 0;
+}
+
 static bool connect_to(int fd, const char *path, struct err *err)
 {
     struct sockaddr_un address;
 
     if (!set_path(path, &address, err))
         return false;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+    if (connect_in_time(fd, &address))
         return true;
+    if (errno == EAGAIN)
+        return err_set(err, ERR_TIMEOUT, "connect to %s: nobody has accepted it in %d s", path,
+                       CONNECT_S);
     return err_set(err, errno == ENOENT || errno == ECONNREFUSED ? ERR_MISSING : ERR_SYSTEM,
                    "connect to %s: %s", path, strerror(errno));
 }
@@ -242,7 +258,8 @@ static int take_descriptor(struct msghdr *packet)
     return file;
 }
 
-/* Room for one descriptor: the kernel drops what does not fit. */
+/* Room for one descriptor: the kernel drops what does not fit. CMSG_SPACE would leave room for a
+ * second one, which nobody would close. */
 static bool take_packet(int fd, size_t len, struct received *ret_packet, struct err *err)
 {
     union {
@@ -253,7 +270,7 @@ static bool take_packet(int fd, size_t len, struct received *ret_packet, struct 
     struct msghdr packet = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
-                            .msg_controllen = sizeof(control.bytes)};
+                            .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t got;
 
     ret_packet->data = mem_alloc(part.iov_len, 1);

@@ -15,7 +15,8 @@
 enum { PACKET_SIZE_MAX = 4 << 20 };
 
 /* Both give a descriptor that is the caller's to close, or -1. listen: mode as chmod(2), an old
- * socket file is replaced; group (gid_t)-1 leaves it. */
+ * socket file is replaced; group (gid_t)-1 leaves it. connect: ERR_TIMEOUT where the listener does
+ * not accept for 2 s. */
 int packet_listen(const char *path, mode_t mode, gid_t group, struct err *err);
 int packet_connect(const char *path, struct err *err);
 

@@ -16,6 +16,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 
 #include <setjmp.h>
 
@@ -216,6 +217,34 @@ static void test_packets_that_are_refused(void **state)
     close_ends(&ends);
 }
 
+/* The padding of a control message has room for a second one: whoever may talk to the guard could
+ * take all its descriptors away, one a packet. */
+static void test_second_descriptor_is_not_taken(void **state)
+{
+    struct ends ends = open_ends();
+    int files[2] = {ends.fd[0], ends.fd[1]};
+    struct iovec part = {(void *)(uintptr_t) "Mabc", 4};
+    union {
+        char bytes[CMSG_SPACE(sizeof(files))];
+        struct cmsghdr aligned;
+    } control = {{0}};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    int descriptors = count_descriptors();
+
+    (void)state;
+    CMSG_FIRSTHDR(&packet)->cmsg_level = SOL_SOCKET;
+    CMSG_FIRSTHDR(&packet)->cmsg_type = SCM_RIGHTS;
+    CMSG_FIRSTHDR(&packet)->cmsg_len = CMSG_LEN(sizeof(files));
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&packet)), files, sizeof(files));
+    assert_int_equal(sendmsg(ends.fd[0], &packet, 0), 4);
+    expect_refusal(ends.fd[1], ERR_PEER, "receive: a packet of no known kind");
+    assert_int_equal(count_descriptors(), descriptors);
+    close_ends(&ends);
+}
+
 /* ---- sockets with names ---------------------------------------------------------------------- */
 
 static void test_listens_connects_and_knows_its_peer(void **state)
@@ -238,6 +267,26 @@ static void test_listens_connects_and_knows_its_peer(void **state)
     assert_int_equal(pid, getpid());
     close(served);
     close(client);
+    close(listener);
+}
+
+/* A rescue asks a guard that may be frozen: it must not hang on it. */
+static void test_nobody_accepts(void **state)
+{
+    struct err err = ERR_INIT;
+    int listener = packet_listen(path, 0600, (gid_t)-1, &err);
+    int clients[64], count = 0;
+    mono_t began = clock_now();
+
+    (void)state;
+    assert_int_equal(listen(listener, 1), 0);
+    while (count < 64 && (clients[count] = packet_connect(path, &err)) >= 0)
+        count++;
+    assert_in_range(count, 1, 63);
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    assert_in_range(clock_now() - began, 1900, 10000);
+    while (count > 0)
+        close(clients[--count]);
     close(listener);
 }
 
@@ -305,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_full_socket_is_a_timeout),
         cmocka_unit_test(test_files_that_are_refused),
         cmocka_unit_test(test_packets_that_are_refused),
+        cmocka_unit_test(test_second_descriptor_is_not_taken),
+        cmocka_unit_test(test_nobody_accepts),
         cmocka_unit_test(test_listens_connects_and_knows_its_peer),
         cmocka_unit_test(test_old_socket_is_replaced_but_no_file),
         cmocka_unit_test(test_paths_that_are_refused),
