@@ -25,14 +25,26 @@ enum { PATH_TEXT_SIZE = 256 };
 struct shared {
     volatile unsigned reloads;
     volatile bool refuses;
+    volatile bool fails_netplan;
 };
 
 static struct shared *shared; /* one a daemon; seen by the test and by the daemons */
 static pid_t bus_pid, daemon_pids[FAKE_DAEMON_COUNT];
-static char address[PATH_TEXT_SIZE + 16];
+static char address[PATH_TEXT_SIZE + 16], stamp[PATH_TEXT_SIZE + 64];
 
 static const char *const names[] = {"org.freedesktop.network1", "org.freedesktop.systemd1"};
 static const char *const paths[] = {"/org/freedesktop/network1", "/org/freedesktop/systemd1"};
+
+/* As systemd does: what generators left before is gone, then they run. */
+static void run_generators(void)
+{
+    FILE *file;
+
+    unlink(stamp);
+    file = shared[FAKE_SYSTEMD].fails_netplan ? NULL : fopen(stamp, "w");
+    if (file != NULL)
+        fclose(file);
+}
 
 static int take_reload(sd_bus_message *message, void *context, sd_bus_error *error)
 {
@@ -42,6 +54,8 @@ static int take_reload(sd_bus_message *message, void *context, sd_bus_error *err
     own->reloads = own->reloads + 1;
     if (own->refuses)
         return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_ACCESS_DENIED, "not today");
+    if (own == &shared[FAKE_SYSTEMD])
+        run_generators();
     return sd_bus_reply_method_return(message, "");
 }
 
@@ -132,6 +146,8 @@ void fake_bus_start(const char *folder)
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(shared, MAP_FAILED);
     snprintf(address, sizeof(address), "unix:path=%s/bus", folder);
+    snprintf(stamp, sizeof(stamp), "%s/run/systemd/generator/netplan.stamp", folder);
+    run_generators();
     write_configuration(folder, configuration);
     start_bus(configuration);
     for (int i = 0; i < FAKE_DAEMON_COUNT; i++)
@@ -188,6 +204,11 @@ void fake_bus_end(enum fake_daemon daemon)
 void fake_bus_refuse(enum fake_daemon daemon, bool refuses)
 {
     shared[daemon].refuses = refuses;
+}
+
+void fake_bus_fail_netplan(bool fails)
+{
+    shared[FAKE_SYSTEMD].fails_netplan = fails;
 }
 
 unsigned fake_bus_reloads(enum fake_daemon daemon)

@@ -8,7 +8,8 @@
 
 enum fake_daemon { FAKE_NETWORKD, FAKE_SYSTEMD, FAKE_DAEMON_COUNT };
 
-/* Starts a dbus-daemon below that folder, with both on it. Fails the test where it cannot. */
+/* Starts a dbus-daemon below that folder, with both on it. Fails the test where it cannot. systemd
+ * has run its generators once. */
 void fake_bus_start(const char *folder);
 void fake_bus_stop(void);
 const char *fake_bus_address(void);
@@ -20,6 +21,9 @@ void fake_bus_freeze(bool frozen);
 void fake_bus_end(enum fake_daemon daemon);
 /* It answers with an error from now on, or not any more. */
 void fake_bus_refuse(enum fake_daemon daemon, bool refuses);
+/* From now on netplan's generator does not like what it reads: systemd answers as ever, and no
+ * stamp is in the folder's run/systemd/generator. */
+void fake_bus_fail_netplan(bool fails);
 /* How often it has been told to reload. */
 unsigned fake_bus_reloads(enum fake_daemon daemon);
 

@@ -48,7 +48,8 @@ static int enter(void **state)
         return 0;
     memcpy(root + strlen(root) - 6, "XXXXXX", 6);
     assert_non_null(mkdtemp(root));
-    run("mkdir -p etc/netplan etc/systemd/network run/netplan run/systemd/network");
+    run("mkdir -p etc/netplan etc/systemd/network run/netplan run/systemd/network "
+        "run/systemd/generator");
     fake_bus_start(root);
     apply_case.root = root;
     apply_case.bus = fake_bus_address();
@@ -111,7 +112,8 @@ static void check_names(const char *names)
     FILE *from;
     size_t len;
 
-    snprintf(line, sizeof(line), "cd %s && find etc run -type f | LC_ALL=C sort | tr '\\n' ' '",
+    snprintf(line, sizeof(line),
+             "cd %s && find etc run -type f ! -name netplan.stamp | LC_ALL=C sort | tr '\\n' ' '",
              root);
     from = popen(line, "r");
     len = fread(found, 1, sizeof(found) - 1, from);
@@ -448,6 +450,43 @@ static void test_refusal_is_handed_on(void **state)
     undo_item_done(&item);
 }
 
+/* netplan's generator fails, systemd does not say so, and what was generated before stays until the
+ * next boot: proofs would say nothing of the new content. */
+static void test_netplan_must_have_read_it(void **state)
+{
+    struct operation operation = operation_of(NETPLAN, PLAN);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    derive(&operation, &item);
+    fake_bus_fail_netplan(true);
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_non_null(strstr(err.text, NETPLAN ": netplan has not read its files"));
+    check_names("");
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_RETRY), "netplan has not read its files"));
+    fake_bus_fail_netplan(false); /* without our file it likes the rest */
+    apply_case_undo(&item, REVERT_DONE);
+    check_restored(&item);
+    undo_item_done(&item);
+}
+
+/* What it did not read before is not the change's fault, and could not be taken back either. */
+static void test_netplan_reads_before_anything(void **state)
+{
+    struct operation netplan = operation_of(NETPLAN, PLAN);
+    struct operation drop_in = operation_of(DROP_IN, MTU_1400);
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    assert_true(apply_file_check(&apply_case, &netplan, &err));
+    run("rm run/systemd/generator/netplan.stamp");
+    assert_false(apply_file_check(&apply_case, &netplan, &err));
+    assert_non_null(strstr(err.text, "netplan has not read its files"));
+    assert_non_null(strstr(err.text, "netplan generate"));
+    assert_true(apply_file_check(&apply_case, &drop_in, &err));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
 
 int main(void)
@@ -466,6 +505,8 @@ int main(void)
         TEST(test_no_bus_leaves_the_reload_open),
         TEST(test_frozen_bus_is_given_up),
         TEST(test_refusal_is_handed_on),
+        TEST(test_netplan_must_have_read_it),
+        TEST(test_netplan_reads_before_anything),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

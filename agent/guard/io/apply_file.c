@@ -229,11 +229,26 @@ static bool is_netplan(const struct operation *operation)
     return file_form_of(operation->file.path, &form, &err) && form == FILE_FORM_NETPLAN;
 }
 
+/* Of one file that it does not like netplan reads none, and what it generated before stays until
+ * the next boot; systemd does not say so. What it leaves at its end says so, which systemd takes
+ * away before it runs the generators. */
+bool apply_file_check(const struct apply *apply, const struct operation *operation, struct err *err)
+{
+    char path[ROOTED_SIZE];
+
+    rooted(apply, "/run/systemd/generator/netplan.stamp", "", path);
+    return !is_netplan(operation) || access(path, F_OK) == 0 ||
+           err_set(err, ERR_CONFLICT,
+                   "netplan has not read its files: expected %s, which its generator leaves at its "
+                   "end, found none; `netplan generate` says why",
+                   path);
+}
+
 /* netplan is a generator of networkd's files: systemd runs it, then networkd reads them. */
 static bool reload(const struct apply *apply, const struct operation *operation, struct err *err)
 {
     return (!is_netplan(operation) || bus_run_generators(apply->bus, err)) &&
-           bus_reload_networkd(apply->bus, err);
+           apply_file_check(apply, operation, err) && bus_reload_networkd(apply->bus, err);
 }
 
 bool apply_file_reload(const struct apply *apply, const struct operation *operation,

@@ -16,7 +16,13 @@ bool apply_file_read(const struct apply *apply, const struct operation *operatio
 bool apply_file_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
                            struct snapshot *snapshot, struct err *err);
 
-/* Puts it on trial; the daemon has read it when this returns true. */
+/* False: netplan did not like what it read last, so it would not read this either, nor its undo.
+ * For other kinds true. */
+bool apply_file_check(const struct apply *apply, const struct operation *operation,
+                      struct err *err);
+
+/* Puts it on trial; the daemon has read it, and netplan has generated what it asks for, when this
+ * returns true. */
 bool apply_file_run(const struct apply *apply, const struct operation *operation,
                     const struct snapshot *now, struct err *err);
 

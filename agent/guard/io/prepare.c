@@ -46,7 +46,7 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
 
         if (!sever_check(operation, snapshot, work->flows, work->flows_count, err) ||
             !apply_file_read(apply, operation, snapshot, err) ||
-            !operation_check(operation, snapshot, err))
+            !operation_check(operation, snapshot, err) || !apply_file_check(apply, operation, err))
             return err_wrap(err, "operation %u", i + 1);
         undo_derive(operation, i, snapshot, &work->items[i]);
         work->items_count++;
