@@ -40,6 +40,21 @@ void rehearsal_miss(const struct operation *operations, uint32_t count, const ch
     }
 }
 
+void rehearsal_believe(const struct operation *operations, uint32_t count,
+                       struct rehearsal *rehearsal)
+{
+    for (uint32_t i = 0; i < count && i < rehearsal->operations_count; i++) {
+        const char *unseen = operation_unseen(&operations[i]);
+        enum rehearsed_outcome outcome = rehearsal->operations[i].outcome;
+
+        if (unseen == NULL && outcome == REHEARSED_UNSEEN)
+            rehearsal_set(rehearsal, i, REHEARSED_MISSED,
+                          "expected it to be rehearsed, got that no namespace shows it");
+        else if (unseen != NULL && outcome == REHEARSED_GOOD)
+            rehearsal_set(rehearsal, i, REHEARSED_UNSEEN, unseen);
+    }
+}
+
 static enum verdict_value judge_one(const struct rehearsed *rehearsed)
 {
     switch (rehearsed->outcome) {

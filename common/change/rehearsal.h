@@ -41,6 +41,11 @@ void rehearsal_set(struct rehearsal *rehearsal, uint32_t operation, enum rehears
 void rehearsal_miss(const struct operation *operations, uint32_t count, const char *why,
                     struct rehearsal *ret_rehearsal);
 
+/* Of an answer: which operations no namespace can show is not the answerer's to say. One that could
+ * have been rehearsed is missed then, and one that could not is not taken for rehearsed. */
+void rehearsal_believe(const struct operation *operations, uint32_t count,
+                       struct rehearsal *rehearsal);
+
 /* pass: every operation that can be rehearsed was accepted and taken back; fail: one was refused or
  * stayed; else unknown: one was missed, or it is the rehearsal of another number of operations. */
 enum verdict_value rehearsal_judge(const struct rehearsal *rehearsal, uint32_t operations_count);

@@ -26,7 +26,7 @@
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
-enum how { PLAYS, ANSWERS_NONE, HANGS_UP, SAYS_NOTHING };
+enum how { PLAYS, ANSWERS_NONE, ANSWERS_UNSEEN, HANGS_UP, SAYS_NOTHING };
 
 static char path[64];
 static pid_t server;
@@ -45,6 +45,10 @@ static void answer(int fd, enum how how)
         _exit(1);
     if (how == PLAYS && unshare(CLONE_NEWNET) == 0)
         rehearse_play(&asked, &rehearsal);
+    if (how == ANSWERS_UNSEEN) {
+        rehearsal.operations_count = 1;
+        rehearsal_set(&rehearsal, 0, REHEARSED_UNSEEN, "");
+    }
     rehearse_done(&asked);
     while (how == SAYS_NOTHING)
         pause();
@@ -244,6 +248,34 @@ static void test_takes_no_other_plans_rehearsal(void **state)
     refuse(&operation, 1, "rehearsal: expected one of 1 operations, got one of 0");
 }
 
+/* Which operations no namespace can show, the guard knows by itself. */
+static void test_does_not_believe_that_it_cannot_be_rehearsed(void **state)
+{
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+
+    (void)state;
+    apply_case_begin("");
+    serve(ANSWERS_UNSEEN);
+    refuse(&operation, 1, "not done: expected it to be rehearsed, got that no namespace shows it");
+}
+
+static void test_does_not_believe_that_more_was_rehearsed(void **state)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL};
+    struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
+    struct operation tailscale = {.kind = OPERATION_TAILSCALE};
+
+    (void)state;
+    rehearsal->operations_count = 2;
+    rehearsal_set(rehearsal, 0, REHEARSED_GOOD, "");
+    rehearsal_set(rehearsal, 1, REHEARSED_GOOD, "");
+    rehearsal_believe((struct operation[]){operation, tailscale}, 2, rehearsal);
+    assert_int_equal(rehearsal->operations[0].outcome, REHEARSED_GOOD);
+    assert_int_equal(rehearsal->operations[1].outcome, REHEARSED_UNSEEN);
+    assert_string_equal(rehearsal->operations[1].why, operation_unseen(&tailscale));
+    free(rehearsal);
+}
+
 static void test_waits_for_a_bounded_time(void **state)
 {
     struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
@@ -291,6 +323,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
+        cmocka_unit_test_setup_teardown(test_does_not_believe_that_it_cannot_be_rehearsed, enter,
+                                        leave),
+        cmocka_unit_test(test_does_not_believe_that_more_was_rehearsed),
         cmocka_unit_test_setup_teardown(test_waits_for_a_bounded_time, enter, leave),
         cmocka_unit_test(test_what_cannot_be_rehearsed_is_no_obstacle),
     };

@@ -74,8 +74,10 @@ static void rehearse(struct work *work, struct bytes question, size_t routes_cou
     struct err err = ERR_INIT;
 
     work->rehearsal = mem_alloc(1, sizeof(*work->rehearsal));
-    if (!rehearse_ask(work->rehearse_socket, question, rehearse_patience_ms(routes_count),
-                      work->rehearsal, &err))
+    if (rehearse_ask(work->rehearse_socket, question, rehearse_patience_ms(routes_count),
+                     work->rehearsal, &err))
+        rehearsal_believe(work->operations, work->operations_count, work->rehearsal);
+    else
         rehearsal_miss(work->operations, work->operations_count, err.text, work->rehearsal);
 }
 
