@@ -185,6 +185,22 @@ static void test_lost_records(void **state)
     assert_false(ledger->open.touched[2]);
 }
 
+/* What is confirmed was applied to the end: with a lost intent it is still all to be taken back. */
+static void test_lost_intents_of_what_is_confirmed(void **state)
+{
+    struct guard_record intent = {.kind = RECORD_INTENT, .id = id_of(1), .operation = 0};
+    struct revert revert;
+
+    (void)state;
+    take_begin(1);
+    ledger_take(ledger, &intent); /* the one of operation 1 was lost */
+    take_mark(1, MARK_CONFIRMED, CAUSE_NONE);
+    ledger_fill_revert(ledger_top(ledger), &revert);
+    assert_int_equal(revert.steps_count, 2);
+    assert_true(revert.steps[0].touched);
+    assert_true(revert.steps[1].touched);
+}
+
 static void test_touched(void **state)
 {
     struct guard_record record = {.kind = RECORD_INTENT, .id = id_of(1), .operation = 1};
@@ -423,6 +439,7 @@ int main(void)
         WITH(test_popped_from_the_top_only),
         WITH(test_records_that_cannot_follow),
         WITH(test_lost_records),
+        WITH(test_lost_intents_of_what_is_confirmed),
         WITH(test_touched),
         WITH(test_every_end_gets_its_receipt),
         WITH(test_incomplete),

@@ -212,12 +212,15 @@ static void owe(struct ledger *ledger, enum receipt_kind kind,
     memcpy(owed->objects, generation->begin.objects, sizeof(owed->objects));
 }
 
+/* Confirmed means applied to the end, also where the record of an intent was lost. */
 static struct ledger_generation *push_open(struct ledger *ledger, unsigned soak_s)
 {
     struct ledger_generation *top = &ledger->generations[ledger->generations_count++];
 
     *top = ledger->open;
     top->soak_s = soak_s;
+    for (uint32_t i = 0; i < top->begin.operations_count; i++)
+        top->touched[i] = true;
     ledger->is_open = false;
     return top;
 }
