@@ -40,11 +40,17 @@ static bool is_bool(const char *value)
     return is_one_of(value, "yes no true false on off 1 0");
 }
 
+/* To networkd a number that begins with 0 is octal: it would read another one than is checked. */
+static bool parse_number(const char *value, unsigned long long max, unsigned long long *ret_number)
+{
+    return (value[0] != '0' || value[1] == '\0') && text_parse_u64(value, max, ret_number);
+}
+
 static bool is_number(const char *value, unsigned long long min, unsigned long long max)
 {
     unsigned long long number;
 
-    return text_parse_u64(value, max, &number) && number >= min;
+    return parse_number(value, max, &number) && number >= min;
 }
 
 static bool is_address(const char *value)
@@ -56,9 +62,11 @@ static bool is_address(const char *value)
 
 static bool is_destination(const char *value)
 {
+    const char *slash = strchr(value, '/');
+    unsigned long long len;
     struct prefix prefix;
 
-    return prefix_parse(value, &prefix);
+    return prefix_parse(value, &prefix) && (slash == NULL || parse_number(slash + 1, 128, &len));
 }
 
 /* With its length: without one networkd takes an address for a host's, and says nothing. */
@@ -92,7 +100,7 @@ static bool is_table(const char *value)
 
     if (is_one_of(value, "main default"))
         return true;
-    return text_parse_u64(value, UINT32_MAX, &number) && number > 0 && number != 255 &&
+    return parse_number(value, UINT32_MAX, &number) && number > 0 && number != 255 &&
            number != TAILSCALE_TABLE && number != RESCUE_TABLE;
 }
 

@@ -106,6 +106,11 @@ static const struct form_case networks[] = {
     {"[Match]\nName=eth0\n[RoutingPolicyRule]\nPriority=0\n", "Priority '0'"},
     {"[Match]\nName=eth0\n[Route]\nTable=52\n", "Table '52'"},
     {"[Match]\nName=eth0\n[Route]\nTable=5100\n", "Table '5100'"},
+    {"[Match]\nName=eth0\n[Route]\nTable=064\n", "Table '064'"}, /* 52 to networkd */
+    {"[Match]\nName=eth0\n[RoutingPolicyRule]\nFrom=203.0.113.10\nPriority=012024\n",
+     "Priority '012024'"}, /* 5140 to networkd */
+    {"[Match]\nName=eth0\n[Route]\nMetric=0\n", NULL},
+    {"[Match]\nName=eth0\n[Network]\nAddress=203.0.113.10/030\n", "Address '203.0.113.10/030'"},
     {"[Match]\nName=eth0\n[Route]\nTable=local\n", "Table 'local'"},
     {"[Match]\nName=eth0\n[Route\n", "a section ends in ']'"},
     {"[Match]\nName=eth0\nwhat\n", "accepted are [Section], Key=value"},
