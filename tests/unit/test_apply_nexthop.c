@@ -152,6 +152,25 @@ static void test_an_object_that_others_use_is_left(void **state)
     undo_item_done(&item);
 }
 
+/* The kernel takes a member out of its group, and with the last one the group and its routes. */
+static void test_an_object_in_a_group_of_others_is_left(void **state)
+{
+    struct operation operation = apply_case_operation("nexthop 5 via 203.0.113.9 dev eth0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&operation, &item);
+    netns_run("ip nexthop add id 7 group 5 proto static\n"
+              "ip route add 10.0.0.0/8 nhid 7 proto static\n");
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT),
+                           "found it in 'nexthop id 7 group 5' of protocol 4"));
+    netns_run("ip route del 10.0.0.0/8 nhid 7 proto static\nip nexthop del id 7\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 static void test_an_object_that_others_changed_is_left(void **state)
 {
     struct operation operation = apply_case_operation("nexthop 5 via 203.0.113.9 dev eth0");
@@ -270,6 +289,7 @@ int main(void)
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
         IN_NAMESPACE(test_a_daemons_route_keeps_an_object),
         IN_NAMESPACE(test_an_object_that_others_use_is_left),
+        IN_NAMESPACE(test_an_object_in_a_group_of_others_is_left),
         IN_NAMESPACE(test_an_object_that_others_changed_is_left),
         IN_NAMESPACE(test_refusals),
         IN_NAMESPACE(test_objects_wait_for_the_carrier),

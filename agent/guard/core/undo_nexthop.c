@@ -181,6 +181,24 @@ static enum undo_state judge_object(const struct undo_item *item, uint32_t id,
     return is == NULL || same_or_none(is, made) ? UNDO_NEEDED : UNDO_FOREIGN;
 }
 
+/* The kernel takes a member out without a word, with the last one the group and its routes. One of
+ * ours that is still there was left because others use it. */
+static bool is_in_a_group(uint32_t id, const struct snapshot *now, struct text *why)
+{
+    for (size_t i = 0; i < now->nexthops_count; i++) {
+        const struct nexthop *group = &now->nexthops[i];
+
+        if (!has_member(group, id))
+            continue;
+        text_init(why, why->data, why->size);
+        text_add(why, "expected nexthop id %u to be unused, found it in ", id);
+        add_text(group, now, why);
+        text_add(why, ", which would lose it");
+        return true;
+    }
+    return false;
+}
+
 static bool is_used_by_others(uint32_t id, const struct snapshot *now, struct text *why)
 {
     for (size_t i = 0; i < now->routes_count; i++) {
@@ -194,7 +212,7 @@ static bool is_used_by_others(uint32_t id, const struct snapshot *now, struct te
         text_add(why, "' of protocol %u, which would vanish with it", route->protocol);
         return true;
     }
-    return false;
+    return is_in_a_group(id, now, why);
 }
 
 enum undo_state undo_nexthop_judge(const struct undo_item *item, const struct snapshot *after,
