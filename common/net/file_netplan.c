@@ -16,7 +16,9 @@ enum { LINE_SIZE = 256, PATH_TEXT_SIZE = 160, DEPTH_MAX = 8 };
 #define DEVICE "network/ethernets/*"
 
 /* vlans, bridges, bonds and tunnels are not here: networkd makes their devices and never takes
- * them away again. */
+ * them away again. A device's mtu is not: netplan writes it to a .link as well, without the
+ * NamePolicy of the one that it takes the place of, which is read at the next boot, when no trial
+ * watches. */
 static const struct file_key keys[] = {
     {"network", "version", FILE_VALUE_CHOICE, "2"},
     {"network", "renderer", FILE_VALUE_CHOICE, "networkd"},
@@ -26,7 +28,6 @@ static const struct file_key keys[] = {
     {DEVICE, "dhcp4", FILE_VALUE_BOOL, NULL},
     {DEVICE, "dhcp6", FILE_VALUE_BOOL, NULL},
     {DEVICE, "accept-ra", FILE_VALUE_BOOL, NULL},
-    {DEVICE, "mtu", FILE_VALUE_MTU, NULL},
     {DEVICE, "gateway4", FILE_VALUE_ADDRESS, NULL},
     {DEVICE, "gateway6", FILE_VALUE_ADDRESS, NULL},
     {DEVICE "/link-local", "-", FILE_VALUE_CHOICE, "ipv4 ipv6"},

@@ -25,7 +25,7 @@
 #define DROP_IN_TRIAL "/run/systemd/network/10-eth0.network.d/50-mtu.conf"
 #define MTU_1400 "[Link]\nMTUBytes=1400\n"
 #define MTU_1300 "[Link]\nMTUBytes=1300\n"
-#define PLAN "network:\n  version: 2\n  ethernets:\n    eth0:\n      mtu: 1400\n"
+#define PLAN "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n"
 
 static char root[] = "/tmp/oceanid-files-XXXXXX";
 static bool has_root;
