@@ -45,10 +45,13 @@ static bool delete_behind(struct nl_sock *socket, const struct undo_loss *loss, 
     return true;
 }
 
-/* moved: also those that were there. */
+/* moved: also those that were there, which are somebody's: one that fails keeps none of the others
+ * away. */
 static bool put_from(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
                      uint8_t family, size_t first, bool moved, struct err *err)
 {
+    struct err other = ERR_INIT;
+    bool good = true;
     size_t at;
 
     for (size_t k = first; (at = undo_lost_in_order(loss->had, link, family, k)) != SIZE_MAX; k++) {
@@ -56,10 +59,10 @@ static bool put_from(struct nl_sock *socket, const struct undo_loss *loss, uint3
         bool was_there = consequence_find_address(loss->now, own) != NULL;
 
         if ((undo_lost_address(loss, at) || (moved && was_there)) &&
-            !apply_netlink_put_address(socket, own, false, err))
-            return false;
+            !apply_netlink_put_address(socket, own, false, err->kind == ERR_NONE ? err : &other))
+            good = false;
     }
-    return true;
+    return good;
 }
 
 /* What the addresses would look like if only the lost ones were put: is their order another? */
@@ -94,8 +97,11 @@ static bool restore_addresses(struct nl_sock *socket, const struct undo_loss *lo
         return true;
     if (first == SIZE_MAX)
         first = 0;
-    return (!moving || delete_behind(socket, loss, link, family, first, err)) &&
-           put_from(socket, loss, link, family, first, moving, err);
+    if (moving && !delete_behind(socket, loss, link, family, first, err)) {
+        put_from(socket, loss, link, family, first, moving, err); /* those that went already */
+        return false;
+    }
+    return put_from(socket, loss, link, family, first, moving, err);
 }
 
 static bool restore_all_addresses(struct nl_sock *socket, const struct undo_loss *loss,
