@@ -133,6 +133,41 @@ def test_remove_is_refused_while_a_confirmed_change_stands(own_machine):
     assert trial.name in done.stdout
     assert not gone(machine)
     wait_until(lambda: not machine.is_active(BOOT), 5, "the boot unit to be stopped")
+    machine.run(["rm", "/run/oceanid/released"])
+    done = dpkg(machine, "--purge", "oceanid-agent", check=False)
+    assert done.returncode != 0
+    assert f"# confirmed {trial.name}" in done.stderr
+    assert machine.path("/var/lib/oceanid/guard/journal").exists()
+    machine.run(["install", "-D", "/dev/null", "/run/oceanid/released"])
+    dpkg(machine, "--purge", "oceanid-agent")
+    assert not machine.path("/var/lib/oceanid/guard").exists()
+
+
+def older_package(machine):
+    """The same package under a lower version, made inside."""
+    machine.run(["sh", "-c", "cd /root && rm -rf older older.deb && "
+                 "dpkg-deb -R packages/oceanid-agent_*.deb older && "
+                 "sed -i 's/^Version: .*/Version: 0.0.1/' older/DEBIAN/control && "
+                 "dpkg-deb -b older older.deb"])
+    return "/root/older.deb"
+
+
+def test_downgrade_is_refused_while_a_confirmed_change_stands(own_machine):
+    """And says how to hand over; dpkg asks the old package, and then the new one's scripts."""
+    machine = own_machine
+    older = older_package(machine)
+    trial = confirm(machine, "device=eth0", "address=203.0.113.10")
+    pid = machine.main_pid(GUARD)
+    done = dpkg(machine, "-i", "--force-downgrade", older, check=False)
+    assert done.returncode != 0
+    assert trial.name in done.stderr
+    assert "going back to version 0.0.1 is refused" in done.stderr
+    assert "[RoutingPolicyRule]\nPriority=5140\nFrom=203.0.113.10\nTable=main\n" in done.stderr
+    assert machine.main_pid(GUARD) == pid
+    assert not gone(machine)
+    machine.run(["oceanid-rollback", "--to", "1", "--yes"])
+    dpkg(machine, "-i", "--force-downgrade", older)
+    machine.wait_active(GUARD)
 
 
 def test_reinstalling_enables_the_units_again(own_machine):

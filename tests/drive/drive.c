@@ -21,7 +21,7 @@ static const char usage[] =
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
-    "                   [exit-node=STABLE-ID address=ADDRESS] [file=PATH [content=FILE]]\n"
+    "                   [address=ADDRESS [exit-node=STABLE-ID]] [file=PATH [content=FILE]]\n"
     "                   [held=FILE] [also=STEP,STEP,...]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"

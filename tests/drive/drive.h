@@ -33,14 +33,13 @@ struct drive_options {
     bool own_failing;      /* after answers_max the node itself says fail, the witnesses pass */
     const char *renames;   /* NULL, or: call the subject so, and pass an approval of another body */
     const char *lifts;     /* receipts of earlier ends that the approval names: HEX,HEX,... */
-    const char *exit_node; /* instead of routes: a shield for the replies of address, and then this
-                              exit node (StableID) */
-    const char *address;
-    const char *file;    /* and, behind the routes, this configuration file */
-    const char *content; /* of it, read from here; NULL: it is taken away */
-    const char *also;    /* NULL, or behind the routes: add|remove ADDRESS/LENGTH DEVICE, or
-                            link DEVICE MTU [up|down] (0: left), several with ',' */
-    const char *held;    /* NULL, or: a file that what comes behind answers_max is kept in */
+    const char *exit_node; /* instead of routes, behind the shield: this exit node (StableID) */
+    const char *address;   /* the first of all is a shield for its replies */
+    const char *file;      /* and, behind the routes, this configuration file */
+    const char *content;   /* of it, read from here; NULL: it is taken away */
+    const char *also;      /* NULL, or behind the routes: add|remove ADDRESS/LENGTH DEVICE, or
+                              link DEVICE MTU [up|down] (0: left), several with ',' */
+    const char *held;      /* NULL, or: a file that what comes behind answers_max is kept in */
 };
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.

@@ -85,9 +85,11 @@ static void fill_exit_node(struct operation *operation, const char *id)
 static void fill_routes(struct manifest_plan *plan, const struct drive_options *options)
 {
     for (unsigned i = 0; i < options->routes_count; i++) {
-        fill_route(&plan->operations[i], options->device, i);
-        plan->operations[i].route.absent = options->removes;
-        plan->operations[i].shield = options->shield;
+        struct operation *operation = &plan->operations[plan->operations_count++];
+
+        fill_route(operation, options->device, i);
+        operation->route.absent = options->removes;
+        operation->shield = options->shield;
     }
 }
 
@@ -183,23 +185,28 @@ static void fill_check(struct manifest_plan *plan)
     check_set_defaults(check);
 }
 
-static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
+static void fill_operations(struct manifest_plan *plan, const struct drive_options *options)
 {
     bool exits = options->exit_node != NULL && options->address != NULL;
+    uint32_t *count = &plan->operations_count;
 
-    text_copy(plan->node, sizeof(plan->node), subject_of(options));
-    plan->operations_count = exits ? 2 : options->routes_count + (options->file != NULL ? 1 : 0);
-    plan->operations = mem_alloc(plan->operations_count + STEPS_MAX, sizeof(*plan->operations));
-    if (exits) {
-        fill_shield(&plan->operations[0], options->address);
-        fill_exit_node(&plan->operations[1], options->exit_node);
-    } else {
+    plan->operations = mem_alloc(options->routes_count + 3 + STEPS_MAX, sizeof(*plan->operations));
+    if (options->address != NULL)
+        fill_shield(&plan->operations[(*count)++], options->address);
+    if (exits)
+        fill_exit_node(&plan->operations[(*count)++], options->exit_node);
+    else
         fill_routes(plan, options);
-        if (options->file != NULL)
-            fill_file(&plan->operations[options->routes_count], options);
-        plan->operations_count +=
-            fill_steps(&plan->operations[plan->operations_count], options->also);
-    }
+    if (!exits)
+        *count += fill_steps(&plan->operations[*count], options->also);
+    if (options->file != NULL)
+        fill_file(&plan->operations[(*count)++], options);
+}
+
+static void fill_plan(struct manifest_plan *plan, const struct drive_options *options)
+{
+    text_copy(plan->node, sizeof(plan->node), subject_of(options));
+    fill_operations(plan, options);
     plan->witnesses_count = DRIVE_WITNESSES;
     for (int i = 0; i < DRIVE_WITNESSES; i++)
         text_copy(plan->witnesses[i], sizeof(plan->witnesses[i]), witness_names[i]);

@@ -26,6 +26,7 @@ struct shared {
     volatile unsigned reloads;
     volatile bool refuses;
     volatile bool fails_netplan;
+    char state[16]; /* of networkd's unit, as systemd tells it */
 };
 
 static struct shared *shared; /* one a daemon; seen by the test and by the daemons */
@@ -59,9 +60,19 @@ static int take_reload(sd_bus_message *message, void *context, sd_bus_error *err
     return sd_bus_reply_method_return(message, "");
 }
 
+static int take_list(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+    struct shared *own = context;
+
+    (void)error;
+    return sd_bus_reply_method_return(message, "a(ssssssouso)", 1, "systemd-networkd.service", "",
+                                      "loaded", own->state, "", "", "/", 0u, "", "/");
+}
+
 static const sd_bus_vtable table[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("Reload", "", "", take_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ListUnitsByNames", "as", "a(ssssssouso)", take_list, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 
@@ -148,6 +159,7 @@ void fake_bus_start(const char *folder)
     snprintf(address, sizeof(address), "unix:path=%s/bus", folder);
     snprintf(stamp, sizeof(stamp), "%s/run/systemd/generator/netplan.stamp", folder);
     run_generators();
+    fake_bus_set_state("inactive");
     write_configuration(folder, configuration);
     start_bus(configuration);
     for (int i = 0; i < FAKE_DAEMON_COUNT; i++)
@@ -209,6 +221,11 @@ void fake_bus_refuse(enum fake_daemon daemon, bool refuses)
 void fake_bus_fail_netplan(bool fails)
 {
     shared[FAKE_SYSTEMD].fails_netplan = fails;
+}
+
+void fake_bus_set_state(const char *state)
+{
+    snprintf(shared[FAKE_SYSTEMD].state, sizeof(shared->state), "%s", state);
 }
 
 unsigned fake_bus_reloads(enum fake_daemon daemon)

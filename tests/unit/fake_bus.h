@@ -24,6 +24,8 @@ void fake_bus_refuse(enum fake_daemon daemon, bool refuses);
 /* From now on netplan's generator does not like what it reads: systemd answers as ever, and no
  * stamp is in the folder's run/systemd/generator. */
 void fake_bus_fail_netplan(bool fails);
+/* What systemd says of networkd's unit: "inactive" at first. */
+void fake_bus_set_state(const char *state);
 /* How often it has been told to reload. */
 unsigned fake_bus_reloads(enum fake_daemon daemon);
 

@@ -21,10 +21,10 @@
 
 #define NETPLAN "/etc/netplan/60-x.yaml"
 #define NETPLAN_TRIAL "/run/netplan/60-x.yaml"
-#define DROP_IN "/etc/systemd/network/10-eth0.network.d/50-mtu.conf"
-#define DROP_IN_TRIAL "/run/systemd/network/10-eth0.network.d/50-mtu.conf"
-#define MTU_1400 "[Link]\nMTUBytes=1400\n"
-#define MTU_1300 "[Link]\nMTUBytes=1300\n"
+#define DROP_IN "/etc/systemd/network/10-eth0.network.d/50-route.conf"
+#define DROP_IN_TRIAL "/run/systemd/network/10-eth0.network.d/50-route.conf"
+#define ROUTE_7 "[Route]\nDestination=198.51.100.7\n"
+#define ROUTE_6 "[Route]\nDestination=198.51.100.6\n"
 #define PLAN "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n"
 
 static char root[] = "/tmp/oceanid-files-XXXXXX";
@@ -180,12 +180,12 @@ static void check_restored(const struct undo_item *item)
 
 static void test_trial_lies_in_run(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
 
     NEEDS_ROOT();
     try_it(&operation, &item);
-    check_file(DROP_IN_TRIAL, MTU_1400, 0644);
+    check_file(DROP_IN_TRIAL, ROUTE_7, 0644);
     check_file(DROP_IN, NULL, 0);
     assert_int_equal(fake_bus_reloads(FAKE_NETWORKD), 1);
     assert_int_equal(fake_bus_reloads(FAKE_SYSTEMD), 0);
@@ -200,13 +200,13 @@ static void test_trial_lies_in_run(void **state)
 /* What is in effect already is not read again, or networkd would set the interface up anew. */
 static void test_confirmed_goes_to_etc(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
 
     NEEDS_ROOT();
     try_it(&operation, &item);
     keep(&item, false);
-    check_file(DROP_IN, MTU_1400, 0644);
+    check_file(DROP_IN, ROUTE_7, 0644);
     check_file(DROP_IN_TRIAL, NULL, 0);
     assert_int_equal(fake_bus_reloads(FAKE_NETWORKD), 1);
     keep(&item, false);
@@ -220,7 +220,7 @@ static void test_confirmed_goes_to_etc(void **state)
 /* The power went between the record and the file: nothing in /run, nothing in /etc. */
 static void test_confirmed_comes_back_after_power_loss(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
     struct err err = ERR_INIT;
     bool left;
@@ -230,14 +230,14 @@ static void test_confirmed_comes_back_after_power_loss(void **state)
     run("rm -r run/systemd/network/*");
     fake_bus_refuse(FAKE_NETWORKD, true);
     assert_false(apply_file_keep(&apply_case, &item, &left, &err));
-    assert_non_null(strstr(err.text, "not read yet"));
-    check_file(DROP_IN, MTU_1400, 0644);
+    assert_non_null(strstr(err.text, "not today; done at the next boot"));
+    check_file(DROP_IN, ROUTE_7, 0644);
     fake_bus_refuse(FAKE_NETWORKD, false);
     keep(&item, false); /* by the next guard, which finds it written */
     assert_int_equal(fake_bus_reloads(FAKE_NETWORKD), 3);
     keep(&item, false);
     assert_int_equal(fake_bus_reloads(FAKE_NETWORKD), 3);
-    check_names("etc/systemd/network/10-eth0.network.d/50-mtu.conf ");
+    check_names("etc/systemd/network/10-eth0.network.d/50-route.conf ");
     undo_item_done(&item);
 }
 
@@ -247,19 +247,19 @@ static void test_confirmed_comes_back_after_power_loss(void **state)
 /* networkd reads /etc's first, so it is changed in place; the journal has what was there. */
 static void test_networkd_is_changed_in_place(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1300);
+    struct operation operation = operation_of(DROP_IN, ROUTE_6);
     struct undo_item item;
 
     NEEDS_ROOT();
     run("mkdir etc/systemd/network/10-eth0.network.d");
-    write_file(DROP_IN, MTU_1400, 0640);
+    write_file(DROP_IN, ROUTE_7, 0640);
     try_it(&operation, &item);
-    check_file(DROP_IN, MTU_1300, 0640);
+    check_file(DROP_IN, ROUTE_6, 0640);
     check_file(DROP_IN_TRIAL, NULL, 0);
     keep(&item, false);
-    check_file(DROP_IN, MTU_1300, 0640);
+    check_file(DROP_IN, ROUTE_6, 0640);
     apply_case_undo(&item, REVERT_DONE);
-    check_file(DROP_IN, MTU_1400, 0640);
+    check_file(DROP_IN, ROUTE_7, 0640);
     check_restored(&item);
     undo_item_done(&item);
 }
@@ -271,11 +271,11 @@ static void test_networkd_takes_away_in_place(void **state)
 
     NEEDS_ROOT();
     run("mkdir etc/systemd/network/10-eth0.network.d");
-    write_file(DROP_IN, MTU_1400, 0644);
+    write_file(DROP_IN, ROUTE_7, 0644);
     try_it(&operation, &item);
     check_names("");
     apply_case_undo(&item, REVERT_DONE);
-    check_file(DROP_IN, MTU_1400, 0644);
+    check_file(DROP_IN, ROUTE_7, 0644);
     undo_item_done(&item);
 }
 
@@ -380,7 +380,7 @@ static void test_refused_before_anything(void **state)
 /* Nobody would read it: nothing stays of it. */
 static void test_networkd_must_run(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
     struct err err = ERR_INIT;
 
@@ -394,10 +394,29 @@ static void test_networkd_must_run(void **state)
     undo_item_done(&item);
 }
 
+/* As after a restart of D-Bus: it runs with what it has read, and cannot be told. */
+static void test_networkd_that_left_the_bus_has_not_read_it(void **state)
+{
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
+    struct undo_item item;
+    const char *why;
+
+    NEEDS_ROOT();
+    try_it(&operation, &item);
+    fake_bus_end(FAKE_NETWORKD);
+    fake_bus_set_state("active");
+    why = apply_case_undo(&item, REVERT_RETRY);
+    assert_non_null(strstr(why, "it is active, but not on D-Bus"));
+    check_names("");
+    fake_bus_set_state("failed");
+    apply_case_undo(&item, REVERT_DONE);
+    undo_item_done(&item);
+}
+
 /* The file is back at once; that it was not read is open until it was. */
 static void test_no_bus_leaves_the_reload_open(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
     const char *why;
 
@@ -405,7 +424,7 @@ static void test_no_bus_leaves_the_reload_open(void **state)
     try_it(&operation, &item);
     apply_case.bus = "unix:path=/nowhere/bus";
     why = apply_case_undo(&item, REVERT_RETRY);
-    assert_non_null(strstr(why, "reload of org.freedesktop.network1: no D-Bus"));
+    assert_non_null(strstr(why, "Reload of org.freedesktop.network1: no D-Bus"));
     assert_non_null(strstr(why, "oceanid-rollback --finish"));
     check_names("");
     apply_case.bus = fake_bus_address();
@@ -417,7 +436,7 @@ static void test_no_bus_leaves_the_reload_open(void **state)
 /* A bus that lets nobody in holds up nothing longer than the limit. */
 static void test_frozen_bus_is_given_up(void **state)
 {
-    struct operation operation = operation_of(DROP_IN, MTU_1400);
+    struct operation operation = operation_of(DROP_IN, ROUTE_7);
     struct undo_item item;
     mono_t began;
     const char *why;
@@ -475,7 +494,7 @@ static void test_netplan_must_have_read_it(void **state)
 static void test_netplan_reads_before_anything(void **state)
 {
     struct operation netplan = operation_of(NETPLAN, PLAN);
-    struct operation drop_in = operation_of(DROP_IN, MTU_1400);
+    struct operation drop_in = operation_of(DROP_IN, ROUTE_7);
     struct err err = ERR_INIT;
 
     NEEDS_ROOT();
@@ -502,6 +521,7 @@ int main(void)
         TEST(test_what_others_changed_is_left),
         TEST(test_refused_before_anything),
         TEST(test_networkd_must_run),
+        TEST(test_networkd_that_left_the_bus_has_not_read_it),
         TEST(test_no_bus_leaves_the_reload_open),
         TEST(test_frozen_bus_is_given_up),
         TEST(test_refusal_is_handed_on),

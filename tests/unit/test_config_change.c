@@ -274,13 +274,13 @@ static void test_sysctl(void **state)
 static void test_file(void **state)
 {
     const struct operation_file *file =
-        &step_of("file:\n      path: /etc/systemd/network/10-eth0.network.d/50-mtu.conf\n"
-                 "      content: |\n        [Link]\n        MTUBytes=1400\n")
+        &step_of("file:\n      path: /etc/systemd/network/10-eth0.network.d/50-lldp.conf\n"
+                 "      content: |\n        [Network]\n        LLDP=no\n")
              ->operation.file;
 
     (void)state;
-    assert_string_equal(file->path, "/etc/systemd/network/10-eth0.network.d/50-mtu.conf");
-    assert_string_equal(file->content, "[Link]\nMTUBytes=1400\n");
+    assert_string_equal(file->path, "/etc/systemd/network/10-eth0.network.d/50-lldp.conf");
+    assert_string_equal(file->content, "[Network]\nLLDP=no\n");
     assert_false(file->absent);
     file = &step_of("file: { path: /etc/netplan/60-x.yaml, absent: true }")->operation.file;
     assert_true(file->absent);

@@ -78,7 +78,7 @@ static void test_trial_path(void **state)
 static const struct form_case networks[] = {
     {"[Match]\nName=eth0\n\n[Network]\nAddress=203.0.113.10/24\nGateway=203.0.113.1\n", NULL},
     {"# comment\n; another\n[Match]\nMACAddress=00:11:22:33:44:55 66:77:88:99:aa:bb\n[Link]\n"
-     "MTUBytes=1400\n",
+     "RequiredForOnline=no\n",
      NULL},
     {"[Match]\nName=en* !en0\n[Route]\nDestination=198.18.0.0/16\nGateway=203.0.113.254\n"
      "GatewayOnLink=yes\nMetric=50\nTable=100\nType=unicast\n",
@@ -93,10 +93,12 @@ static const struct form_case networks[] = {
     {"[Match]\nName=eth0\n[Service]\nExecStart=/bin/sh\n",
      "line 3: section 'Service': accepted are [Match], [Link], [Network]"},
     {"[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n",
-     "line 4: key 'Unmanaged': accepted in [Link] are MTUBytes, RequiredForOnline"},
+     "line 4: key 'Unmanaged': accepted in [Link] are RequiredForOnline"},
     {"[Match]\nName=eth0\n[Link]\nActivationPolicy=down\n", "key 'ActivationPolicy'"},
-    {"[Match]\nName=eth0\n[Link]\nMTUBytes=1200\n", "MTUBytes '1200': accepted are 1280 to 65535"},
-    {"[Match]\nName=eth0\n[Link]\nMTUBytes=1G\n", "MTUBytes '1G'"},
+    {"[Match]\nName=eth0\n[Route]\nMTUBytes=1200\n", "MTUBytes '1200': accepted are 1280 to 65535"},
+    {"[Match]\nName=eth0\n[Route]\nMTUBytes=1G\n", "MTUBytes '1G'"},
+    {"[Match]\nName=eth0\n[Link]\nMTUBytes=1400\n",
+     "the operation `link` does; accepted in [Link]"},
     {"[Match]\nName=eth0\n[Network]\nAddress=203.0.113.10\n", "its network's length"},
     {"[Match]\nName=eth0\n[Network]\nGateway=_dhcp4\n", "accepted are an address"},
     {"[Match]\nName=eth0\n[Network]\nVLAN=vlan5\n", "key 'VLAN'"},
@@ -138,8 +140,8 @@ static void test_drop_in_needs_no_match(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    assert_true(file_form_check(FILE_FORM_DROP_IN, "[Link]\nMTUBytes=1400\n", &err));
-    assert_false(file_form_check(FILE_FORM_NETWORK, "[Link]\nMTUBytes=1400\n", &err));
+    assert_true(file_form_check(FILE_FORM_DROP_IN, "[Network]\nLLDP=no\n", &err));
+    assert_false(file_form_check(FILE_FORM_NETWORK, "[Network]\nLLDP=no\n", &err));
 }
 
 #define ETH0 "network:\n  version: 2\n  ethernets:\n    eth0:\n"

@@ -254,16 +254,21 @@ static bool reload(const struct apply *apply, const struct operation *operation,
 bool apply_file_reload(const struct apply *apply, const struct operation *operation,
                        struct err *err)
 {
+    char why[ERR_TEXT_SIZE];
+    enum err_kind kind;
+
     if (reload(apply, operation, err))
         return true;
+    kind = err->kind;
     if (err->kind == ERR_MISSING) {
         *err = (struct err)ERR_INIT;
         return true;
     }
-    return err_wrap(err,
-                    "%s is as it should be, but not read yet; done at the next boot, by the "
-                    "guard or by oceanid-rollback --finish",
-                    operation->file.path);
+    text_copy(why, sizeof(why), err->text);
+    return err_set(err, kind,
+                   "%.350s; done at the next boot, by the guard or by oceanid-rollback "
+                   "--finish",
+                   why);
 }
 
 /* ---- doing ------------------------------------------------------------------------------------

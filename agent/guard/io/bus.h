@@ -14,8 +14,8 @@
 enum { BUS_CALL_MS = 2000, BUS_GENERATORS_MS = 10000 };
 
 /* org.freedesktop.network1.Manager.Reload: networkd reconfigures the interfaces of every .network
- * file that is new, gone or altered (networkctl(1), `reload`). ERR_MISSING: it does not run.
- * address NULL: the system's bus. */
+ * file that is new, gone or altered (networkctl(1), `reload`). ERR_MISSING: systemd says that it
+ * does not run. address NULL: the system's bus. */
 bool bus_reload_networkd(const char *address, struct err *err);
 
 /* org.freedesktop.systemd1.Manager.Reload. */

@@ -157,7 +157,7 @@ static void take_undone(struct guard *guard, struct work *work)
         undo_render(&work->items[0], &text);
     if (work->outcome == REVERT_DONE)
         log_info("undone: %s", line);
-    else if (!text_equal(why, work->why))
+    else if (strncmp(why, work->why, sizeof(guard->undo_why[0]) - 1) != 0)
         log_warning("%s: %s; %s", line, work->why,
                     work->outcome == REVERT_LEFT ? "left as it is" : "trying again every 2 s");
     text_copy(why, sizeof(guard->undo_why[0]), work->outcome == REVERT_RETRY ? work->why : "");
