@@ -220,7 +220,7 @@ def test_what_the_kernel_refuses_touches_nothing(fleet):
     """The model sees nothing wrong in a gateway that is a broadcast address."""
     node = fleet.lab["srv712695"]
     before = node.ip("route", "show", "table", "all")
-    fleet.start("no-such-gateway", lift_all(changes.REFUSED_BY_THE_KERNEL, fleet))
+    fleet.start("no-such-gateway", changes.REFUSED_BY_THE_KERNEL)
     rollout = fleet.wait_outcome(ENDED_BADLY)
     assert rollout["outcome"] == "halted"
     assert "the kernel says: Invalid argument: Nexthop has invalid gateway" in \
