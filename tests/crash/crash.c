@@ -325,6 +325,8 @@ static int run(const struct options *options)
         return good ? 0 : 1;
     shuffle(options);
     good = run_all(options);
+    if (!good)
+        printf("FAILED a worker gave up before its end; it said why\n");
     clock_gettime(CLOCK_MONOTONIC, &to);
     all = print_table();
     printf("%u crash states (%u struck twice), %u failed, in %lld s, seed %llu\n", all,

@@ -1,7 +1,7 @@
 /*
  * kernel: rules, routes, addresses and sysctls of this process's namespace, by plain rtnetlink.
  */
-#include "tests/crash/kernel.h"
+#include "tests/crash/kernel_parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,37 +19,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/crash/kernel.h"
 #include "tests/crash/real.h"
 #include "tests/crash/world.h"
 
-enum { ANSWER_SIZE = 64 << 10, LINES_MAX = 512, LINE_SIZE = 256, DEADLINE_MS = 5000 };
-
-static const char devices[] = "link set lo up\n"
-                              "link add eth0 type veth peer name far0\n"
-                              "link add tailscale0 type veth peer name far1\n"
-                              "link set far0 addrgenmode none\n"
-                              "link set far1 addrgenmode none\n"
-                              "link set eth0 addrgenmode none\n"
-                              "link set tailscale0 addrgenmode none\n"
-                              "link set far0 up\n"
-                              "link set far1 up\n"
-                              "link set eth0 up\n"
-                              "link set tailscale0 up\n"
-                              "address add 203.0.113.10/24 dev eth0\n"
-                              "address add 2001:db8:1::10/64 dev eth0 nodad\n"
-                              "address add 100.64.0.2/32 dev tailscale0\n"
-                              "route add default via 203.0.113.1 proto static\n";
+enum { ANSWER_SIZE = 64 << 10, LINES_MAX = 512, LINE_SIZE = 256 };
 
 /* ---- one request ---------------------------------------------------------------------------- */
 
-struct request {
-    struct nlmsghdr head;
-    char body[256];
-};
-
-typedef void (*take_fn)(const struct nlmsghdr *message, void *context);
-
-static int open_socket(void)
+int kernel_open(void)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     int on = 1;
@@ -59,8 +37,7 @@ static int open_socket(void)
     return fd;
 }
 
-/* All answers up to the end; the error number of the kernel, 0 for none. */
-static int ask(int fd, const struct request *request, take_fn take, void *context)
+int kernel_ask(int fd, const struct kernel_request *request, kernel_take_fn take, void *context)
 {
     static _Thread_local char answer[ANSWER_SIZE];
 
@@ -83,14 +60,14 @@ static int ask(int fd, const struct request *request, take_fn take, void *contex
     }
 }
 
-static void dump(int fd, int type, int family, size_t header, take_fn take, void *context)
+void kernel_list(int fd, int type, int family, size_t header, kernel_take_fn take, void *context)
 {
-    struct request request = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(header),
-                                       .nlmsg_type = (uint16_t)type,
-                                       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+    struct kernel_request request = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(header),
+                                              .nlmsg_type = (uint16_t)type,
+                                              .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
 
     request.body[0] = (char)family;
-    ask(fd, &request, take, context);
+    kernel_ask(fd, &request, take, context);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -187,7 +164,7 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void add_sysctl(struct lines *lines, const char *name)
+static void add_sysctl(const char *name, void *context)
 {
     char path[160], value[64];
     ssize_t len;
@@ -201,10 +178,10 @@ static void add_sysctl(struct lines *lines, const char *name)
     __real_close(fd);
     value[len] = '\0';
     value[strcspn(value, "\n")] = '\0';
-    add(add_line(lines), "sysctl %s = %s", name, value);
+    add(add_line(context), "sysctl %s = %s", name, value);
 }
 
-static void add_sysctls(struct lines *lines)
+static void each_sysctl(void (*take_fn)(const char *name, void *context), void *context)
 {
     static const char *const of_device[] = {
         "ipv4/conf/%s/forwarding",     "ipv4/conf/%s/rp_filter",  "ipv4/conf/%s/accept_redirects",
@@ -212,24 +189,24 @@ static void add_sysctls(struct lines *lines)
     static const char *const names[] = {"all", "default", "lo", "eth0", "tailscale0"};
     char name[96];
 
-    add_sysctl(lines, "ipv4/ip_forward");
+    take_fn("ipv4/ip_forward", context);
     for (size_t i = 0; i < sizeof(of_device) / sizeof(of_device[0]); i++) {
         for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
             snprintf(name, sizeof(name), of_device[i], names[j]);
 #pragma GCC diagnostic pop
-            add_sysctl(lines, name);
+            take_fn(name, context);
         }
     }
 }
 
-static void take_sorted(int fd, int type, size_t header, take_fn take, struct lines *lines)
+static void take_sorted(int fd, int type, size_t header, kernel_take_fn take, struct lines *lines)
 {
     uint32_t from = lines->count;
 
-    dump(fd, type, AF_INET, header, take, lines);
-    dump(fd, type, AF_INET6, header, take, lines);
+    kernel_list(fd, type, AF_INET, header, take, lines);
+    kernel_list(fd, type, AF_INET6, header, take, lines);
     qsort(lines->list[from], lines->count - from, LINE_SIZE, compare);
 }
 
@@ -237,14 +214,14 @@ void kernel_dump(char *to, size_t size)
 {
     static struct lines lines;
     size_t len = 0;
-    int fd = open_socket();
+    int fd = kernel_open();
 
     lines.count = 0;
-    dump(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_rule, &lines);
-    dump(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_rule, &lines);
+    kernel_list(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_rule, &lines);
+    kernel_list(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_rule, &lines);
     take_sorted(fd, RTM_GETROUTE, sizeof(struct rtmsg), take_route, &lines);
     take_sorted(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), take_address, &lines);
-    add_sysctls(&lines);
+    each_sysctl(add_sysctl, &lines);
     __real_close(fd);
     for (uint32_t i = 0; i < lines.count; i++) {
         int put = snprintf(to + len, size - len, "%s\n", lines.list[i]);
@@ -284,95 +261,10 @@ static void take_shield(const struct nlmsghdr *message, void *context)
 unsigned kernel_shields(void)
 {
     unsigned shields = 0;
-    int fd = open_socket();
+    int fd = kernel_open();
 
-    dump(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_shield, &shields);
-    dump(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_shield, &shields);
+    kernel_list(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_shield, &shields);
+    kernel_list(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_shield, &shields);
     __real_close(fd);
     return shields;
-}
-
-/* ---- changing it ---------------------------------------------------------------------------- */
-
-static void take_nothing(const struct nlmsghdr *message, void *context)
-{
-    (void)message;
-    (void)context;
-}
-
-static void put_default(int fd, int family, bool there)
-{
-    struct request request = {.head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(sizeof(struct rtmsg)),
-                                       .nlmsg_type = there ? RTM_NEWROUTE : RTM_DELROUTE,
-                                       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
-    struct rtmsg route = {.rtm_family = (uint8_t)family,
-                          .rtm_table = 52,
-                          .rtm_protocol = RTPROT_BOOT,
-                          .rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-                          .rtm_type = RTN_UNICAST};
-    struct rtattr *device = (void *)(request.body + NLMSG_ALIGN(sizeof(route)));
-    unsigned index = if_nametoindex("tailscale0");
-    int error;
-
-    if (there)
-        request.head.nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
-    memcpy(request.body, &route, sizeof(route));
-    device->rta_type = RTA_OIF;
-    device->rta_len = RTA_LENGTH(sizeof(index));
-    memcpy(RTA_DATA(device), &index, sizeof(index));
-    request.head.nlmsg_len += RTA_SPACE(sizeof(index));
-    error = ask(fd, &request, take_nothing, NULL);
-    if (error != 0 && (there || error != ESRCH)) {
-        errno = error;
-        world_give_up("default route of table 52");
-    }
-}
-
-void kernel_put_table_52(bool there)
-{
-    int fd = open_socket();
-
-    put_default(fd, AF_INET, there);
-    put_default(fd, AF_INET6, there);
-    __real_close(fd);
-}
-
-static void run_ip(const char *lines)
-{
-    FILE *ip = popen("exec ip -batch - >/dev/null", "we");
-
-    if (ip == NULL || fputs(lines, ip) < 0 || pclose(ip) != 0)
-        world_give_up("ip -batch");
-}
-
-static void count_multicast(const struct nlmsghdr *message, void *context)
-{
-    const struct rtmsg *route = NLMSG_DATA(message);
-
-    *(unsigned *)context += route->rtm_type == RTN_MULTICAST && route->rtm_dst_len == 8;
-}
-
-/* The kernel works carrier off in the background; the last it does then is ff00::/8. */
-static void wait_settled(void)
-{
-    mono_t waited = 0;
-    int fd = open_socket();
-
-    for (unsigned count = 0;; count = 0) {
-        dump(fd, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), count_multicast, &count);
-        if (count == 4)
-            break;
-        if (waited++ == DEADLINE_MS)
-            world_give_up("the devices did not come up");
-        __real_poll(NULL, 0, 1);
-    }
-    __real_close(fd);
-}
-
-void kernel_enter_fresh(void)
-{
-    if (unshare(CLONE_NEWNET) != 0)
-        world_give_up("unshare -n");
-    run_ip(devices);
-    wait_settled();
 }

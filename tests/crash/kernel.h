@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A fresh namespace for this process: eth0 with an address of each family and a default route,
- * tailscale0. */
+/* A namespace like a new one, or a new one: eth0 with an address of each family and a default
+ * route, tailscale0. */
 void kernel_enter_fresh(void);
 
 /* Rules in their order, then routes and addresses sorted, then sysctls: a line each. */
