@@ -178,6 +178,8 @@ static void hear_stack(const struct guard_report *report)
     world->told.has_stack = true;
     if (player.wants_end && player.play == PLAY_ORDER && stack->generations_count == 2)
         say_order(stack);
+    else if (player.wants_end && player.play == PLAY_ORDER)
+        say_prepare(); /* it is done: the answer is its receipt */
     else if (player.wants_end && player.play == PLAY_ABORT)
         say_abort(stack);
     idle = !stack->trial_open && text_equal(stack->trial_state, "idle");

@@ -154,19 +154,30 @@ static enum process_end start_again(struct run *run)
     return run_step(run, &guard);
 }
 
-/* As it was told: room was made, the mark removed, and, where it still stands, rescue is run again.
- */
-static void obey(struct run *run)
+/* Room was made, the mark removed; and, where the change still stands, whoever wanted it back and
+ * heard of an error, or nothing any more, asks again. */
+static void ask_again(struct run *run)
 {
     static const struct step rescue = {PROGRAM_RESCUE, 0, PHASE_RESCUE};
+    static const struct step order = {PROGRAM_GUARD, PLAY_ORDER, PHASE_REVERT};
     static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE};
+    bool by_order = strcmp(run->scenario->name, "order") == 0;
     char released[2 * PATH_LINE];
 
     snprintf(released, sizeof(released), "%s/released", world->run);
     remove(released);
     world->disk_heals_at = 0;
-    run_step(run, &rescue);
+    world->told.is_asked = false;
+    run_step(run, by_order ? &order : &rescue);
     run_step(run, &guard);
+}
+
+/* Only where it could not be written: what was written is known to whoever comes next. */
+static bool is_wanted_again(const struct scenario *scenario)
+{
+    return scenario->confirmed_before && !scenario->confirmed_after &&
+           (world->rescue_again || world->died_unwritten) &&
+           world->told.stack.generations_count == 2;
 }
 
 /* Whatever strikes while it recovers, in the end nothing does. */
@@ -179,9 +190,8 @@ static void recover(struct run *run)
         world->told.is_asked = false;
         world->told.refusal[0] = '\0';
         end = start_again(run);
-        if (end != PROCESS_STRUCK && world->rescue_again &&
-            world->told.stack.generations_count == 2)
-            obey(run);
+        if (end != PROCESS_STRUCK && is_wanted_again(run->scenario))
+            ask_again(run);
         if (end != PROCESS_STRUCK)
             return;
     }
@@ -195,6 +205,7 @@ static void die_at_the_end(void)
                                             FAULT_POWER_REORDERED};
     uint64_t seed = world->fault.seed;
 
+    world->died_unwritten |= world->disk_heals_at > world->now;
     if ((seed & 32) == 0)
         return;
     disk_lose(&world->disk, world->state, kinds[seed >> 12 & 3], seed);

@@ -58,9 +58,7 @@ _Noreturn void shim_strike(enum fault_kind kind)
         disk_lose(&world->disk, world->state, kind, world->fault.seed);
         world->power_is_lost = true;
     }
-    /* A person whose rescue could not write and then died runs it again. */
-    if (world->phase == PHASE_RESCUE && world->disk_heals_at > world->now)
-        world->rescue_again = true;
+    world->died_unwritten |= world->disk_heals_at > world->now;
     _exit(EXIT_STRUCK);
 }
 

@@ -70,8 +70,9 @@ struct world {
     bool boot_was_hit;
     char early[TEXT_LINE]; /* "" unless one was removed early, or a pref set before them */
     bool finisher_wanted;
-    int exit_code;     /* of the last process */
-    bool rescue_again; /* a person was told to run it again when the disk is well */
+    int exit_code;       /* of the last process */
+    bool rescue_again;   /* a person was told to run it again when the disk is well */
+    bool died_unwritten; /* whoever took a change back died while the disk was ill */
     struct told told;
     bool unsettled; /* the asker gave up waiting */
     struct disk disk;

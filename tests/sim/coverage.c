@@ -18,6 +18,8 @@ static const struct {
      "a new attempt is signed seconds after the end of the one before, a prepare takes less"},
     {"recorded_too_late", "the disk took longer than the nonce lives; nothing was touched",
      "two slow writes one behind the other, the second within apply_s of 30 s"},
+    {"not_recorded", "the journal cannot be written; undoing from memory",
+     "a disk that refuses twice within the milliseconds of a pop; data/trial/pop-disk.txt has it"},
     {"tombstones_are_full", "no room for a tombstone; an approval has to answer some first",
      "32 tombstones on one node"},
     {"always", "another trial is open", "by an abort of another attempt, which nobody asks for"},

@@ -53,6 +53,7 @@ struct trial {
     struct revert revert;
     bool pops;         /* what reverts is a generation, not a trial */
     bool pops_further; /* down to and with this one */
+    bool pop_refused;  /* the disk refused `popping` once */
     struct generation_id down_to;
     enum end_cause cause;
     char reason[REASON_SIZE];

@@ -219,7 +219,18 @@ void do_pop_next(struct move *move)
     trial->pops = true;
     trial->end_mark = MARK_POPPED;
     trial->end_pending = false;
+    trial->pop_refused = false;
     ledger_fill_revert(top, &trial->revert);
+    trial_mark(move, MARK_POPPING);
+    trial->record_awaited = trial->record_number;
+}
+
+/* Half undone without it, the generation would be taken for confirmed at the next start. */
+void do_mark_popping_again(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    trial->pop_refused = true;
     trial_mark(move, MARK_POPPING);
     trial->record_awaited = trial->record_number;
 }

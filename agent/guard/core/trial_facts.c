@@ -96,6 +96,15 @@ static void take_source(struct move *move)
 
 /* ---- undoing -------------------------------------------------------------------------------- */
 
+/* What the disk refused or has not written yet goes before what it explains. */
+static void mark_popping_first(struct move *move)
+{
+    const struct ledger_generation *top = ledger_top(move->trial->ledger);
+
+    if (move->trial->pops && top != NULL && top->mark != MARK_POPPING)
+        trial_mark(move, MARK_POPPING);
+}
+
 static void record_item(struct move *move, bool restored)
 {
     struct guard_record *record = &trial_record(move, RECORD_ITEM, false)->record.record;
@@ -127,6 +136,7 @@ static void take_undone(struct move *move)
         note_held_up(move);
         return;
     }
+    mark_popping_first(move);
     record_item(move, ev->undone.outcome == REVERT_DONE);
     if (ev->undone.outcome == REVERT_LEFT)
         trial_alarm(move, "it is left as it is", trial_word(ev->undone.why));

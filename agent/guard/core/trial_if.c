@@ -122,6 +122,11 @@ bool if_not_recorded(const struct move *move)
     return is_awaited(move) && !move->ev->recorded.ok;
 }
 
+bool if_refused_once(const struct move *move)
+{
+    return if_not_recorded(move) && !move->trial->pop_refused;
+}
+
 /* Any record of an open trial: without its results rescue would not know what it finds. */
 bool if_disk_refuses(const struct move *move)
 {

@@ -105,6 +105,7 @@ static const struct transition table[] = {
     ROW(UNDECIDED, RESCUE, always, REVERTING, revert_ordered, "root takes the open trial back"),
     ROW(ANY, RESCUE, always, SAME, refuse_rescue, "there is nothing to take back"),
     ROW(IN(POPPING), RECORDED, recorded, REVERTING, undo_generation, "its end is recorded; undoing"),
+    ROW(IN(POPPING), RECORDED, refused_once, SAME, mark_popping_again, "the journal refused it; asked once more before anything is undone"),
     ROW(IN(POPPING), RECORDED, not_recorded, REVERTING, undo_generation, "the journal cannot be written; undoing from memory"),
     ROW(IN(POPPING), TIMEOUT, waited_enough, REVERTING, undo_generation, "the journal is slow; undoing from memory"),
 
