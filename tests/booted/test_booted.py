@@ -54,7 +54,7 @@ def test_stop_reverts_an_open_trial(machine):
     driver = start_trial(machine)
     machine.systemctl("stop", GUARD)
     driver.end()
-    assert gone(machine)
+    assert gone(machine), machine.journal(GUARD)[-3000:]
     machine.systemctl("start", GUARD)
 
 
