@@ -190,6 +190,9 @@ def run_kill(tally, long):
 
 
 def run_deadman(tally, long):
+    if not pathlib.Path("/sys/fs/cgroup/cpu/tasks").exists():
+        tally.add_skip("deadman full-load: expected control groups (version 1) at /sys/fs/cgroup/cpu"
+                       " and memory, observed none; mount them there")
     run_faults(tally, "deadman", long)
 
 
