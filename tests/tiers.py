@@ -12,10 +12,11 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
           in 14, --long: all of them (root)
   kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
+  actors  trials beside pods, flannel, DHCP, RA, tailscaled, networkd and a person, all busy (root)
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
-No tier: unit sim lab booted fuzz crash kill deadman bench, each in its short form.
+No tier: unit sim lab booted fuzz crash kill deadman actors bench, each in its short form.
 """
 import os
 import pathlib
@@ -28,7 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "bench"]
+NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors", "bench"]
 
 
 class Tally:
@@ -196,6 +197,14 @@ def run_deadman(tally, long):
     run_faults(tally, "deadman", long)
 
 
+def run_actors(tally, long):
+    """networkd needs a real systemd; its short form is in booted."""
+    run_faults(tally, "actors", long)
+    if long:
+        os.environ["OCEANID_NETWORKD_TRIALS"] = "1000"
+        pytest(tally, "booted", "-k", "networkd_is_busy", preset="release")
+
+
 def run_bench(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("bench: expected root (network namespaces); run tests/run bench as root")
@@ -224,7 +233,8 @@ def run_fresh(tally, long):
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
            "fuzz": run_fuzz, "crash": run_crash, "kill": run_kill,
-           "deadman": run_deadman, "bench": run_bench, "fresh": run_fresh}
+           "deadman": run_deadman, "actors": run_actors, "bench": run_bench,
+           "fresh": run_fresh}
 
 
 def main():

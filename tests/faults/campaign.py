@@ -9,6 +9,7 @@ import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+GROUND_ATTEMPTS = 3
 KEPT = ROOT / "build/faults"
 
 
@@ -63,7 +64,7 @@ class Campaign:
                     ground.close()
                     ground = None
                 if ground is None:
-                    ground, kind, used = self.tier.make_ground(plan), wanted_kind, 0
+                    ground, kind, used = self._ground(plan), wanted_kind, 0
                 used += 1
                 if not self._one(ground, plan) or ground.spent:
                     ground.close()
@@ -75,6 +76,15 @@ class Campaign:
         finally:
             if ground is not None:
                 ground.close()
+
+    def _ground(self, plan):
+        """A lab that comes up half, on a busy machine, gets another chance."""
+        for _ in range(GROUND_ATTEMPTS - 1):
+            try:
+                return self.tier.make_ground(plan)
+            except Exception as error:
+                print(f"{self.name}: another ground is made: {error}", flush=True)
+        return self.tier.make_ground(plan)
 
     def _one(self, ground, plan):
         """False when it failed: the ground is not to be used again."""

@@ -55,6 +55,7 @@ class DelayedCampaign:
             wait_until(lambda: " prepared" in process.output() or not process.alive(), 20,
                        "the guard to prepare")
             if " prepared" in process.output():
+                self.lifts = []     # answered by the start of this one
                 return process
             unknown = re.search(r"does not contain its receipt ([0-9a-f]{64})", process.output())
             assert unknown, process.output()

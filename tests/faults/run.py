@@ -3,7 +3,7 @@
 usage: run.py kill|deadman|actors [--long] [--count N] [--class NAME] [--grounds N] [--seed N]
 
   --long      full counts; --count N: as many of them (deadman: of each class)
-  --class     deadman, actors: only this one
+  --class     deadman: only this one
   --grounds   labs at a time
   --seed N    replays the one trial of that seed; what it does and when follows from the seed alone,
               what the machine does in between does not: repeat it if it passes
@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 os.environ.setdefault("OCEANID_BIN", str(ROOT / "build/release/bin"))
 
+import actors  # noqa: E402
 import breaks  # noqa: E402
 import deadman  # noqa: E402
 import delayed  # noqa: E402
@@ -32,12 +33,15 @@ from campaign import Campaign  # noqa: E402
 DELAYED = "statements-delayed"
 
 
-def run_kill(options):
-    if options.seed is not None:
-        return Campaign("kill", kill, [kill.plan(options.seed)]).run(1)
-    wanted = options.count or (kill.LONG if options.long else kill.SHORT)
-    plans = (kill.plan(seed) for seed in itertools.count(options.first_seed))
-    return Campaign("kill", kill, plans, wanted).run(options.grounds or kill.GROUNDS)
+def run_counted(tier):
+    """The runner of a tier that goes on until enough has been counted."""
+    def run(options):
+        if options.seed is not None:
+            return Campaign(options.tier, tier, [tier.plan(options.seed)]).run(1)
+        wanted = options.count or (tier.LONG if options.long else tier.SHORT)
+        plans = (tier.plan(seed) for seed in itertools.count(options.first_seed))
+        return Campaign(options.tier, tier, plans, wanted).run(options.grounds or tier.GROUNDS)
+    return run
 
 
 def run_delayed(options):
@@ -73,7 +77,7 @@ def run_deadman(options):
         return (late is None or late.result()) and good
 
 
-RUNNERS = {"kill": run_kill, "deadman": run_deadman}
+RUNNERS = {"kill": run_counted(kill), "deadman": run_deadman, "actors": run_counted(actors)}
 
 
 def main():

@@ -71,6 +71,11 @@ class Process:
         """Returns when it has ended, however long that takes."""
         self._entry.wait()
 
+    def say(self, line):
+        """Writes a line to a program that was started with stdin."""
+        self._entry.stdin.write(f"{line}\n".encode())
+        self._entry.stdin.flush()
+
     def close_input(self):
         if self._entry.stdin:
             self._entry.stdin.close()

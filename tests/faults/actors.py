@@ -1,0 +1,147 @@
+"""actors: real trials beside everybody else who changes a host's network, all of them busy: every
+change confirms, nobody is said to have changed it, and nothing of theirs is lost, neither by the
+change nor by taking it back.
+"""
+
+import json
+import pathlib
+import random
+import sys
+
+import dump
+from drill import KINDS
+from ground import Ground
+from lab.wait import wait_until
+
+SHORT, LONG = 24, 1000          # trials
+GROUNDS = 2
+TRIALS_A_GROUND = 50
+HERE = pathlib.Path(__file__).parent
+PREFIX, RA_EVERY_S = "2001:db8:77::", 0.5
+ACCEPT_RA = "net.ipv6.conf.eth0.accept_ra"
+CHANGED_BY_OTHERS = "changed by others"
+
+
+def plan(seed):
+    return {"seed": seed, "kind": random.Random(f"actors {seed}").choice(KINDS)}
+
+
+def ground_kind(_plan):
+    return "busy"
+
+
+def replay(plan_):
+    return f"tests/faults/run.py actors --seed {plan_['seed']}"
+
+
+class BusyGround(Ground):
+    """A ground whose node is shared with busy.py's actors and hears router advertisements."""
+
+    def __init__(self, seed):
+        self.busy = None
+        super().__init__()
+        self.made = self.steps = 0  # by the actors: since the last look, and in all
+        wan = self.lab["wan"]
+        self.node.run(["sysctl", "-qw", f"{ACCEPT_RA}=2"])
+        wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX, RA_EVERY_S])
+        wait_until(lambda: self.has_ra(dump.read(self.node)), 20, "a router advertisement")
+        self.base = dump.read(self.node)
+        self.calibrate()
+        self.busy = self.node.popen([sys.executable, "-IS", HERE / "busy.py", seed], name="busy",
+                                    stdin=True)
+        self.wait_said("BEGUN")
+
+    @staticmethod
+    def has_ra(state):
+        """The address and the default route that the advertisements make, past its DAD."""
+        return (state is not None and any(PREFIX[:-1] in line for line in state["addresses"])
+                and any('"protocol": "ra"' in line and '"default"' in line
+                        for line in state["routes"])
+                and not any("tentative" in line for line in state["addresses"]))
+
+    def wait_said(self, word, after=0):
+        """The text behind word, said later than at position after of what they said."""
+        def look():
+            said = self.busy.output()
+            assert "FAILED" not in said, f"an actor: {said[said.index('FAILED'):]}"
+            assert word == "ENDED" or self.busy.alive(), f"the actors ended: {said[-500:]}"
+            lines = [line for line in said[after:].splitlines() if line.startswith(word)]
+            return lines[-1] if lines else None
+        return wait_until(look, 20, f"the actors to say {word}", every_s=0.01)
+
+    def tell(self, word):
+        at = len(self.busy.output())
+        self.busy.say(word)
+        return at
+
+    def close(self):
+        if self.busy is not None:
+            self.busy.close_input()
+        super().close()
+
+    # -- judging ------------------------------------------------------------------------------
+
+    def look(self, expected, unexpected, when):
+        """With the actors holding still: all of theirs is there, expected is, unexpected is not."""
+        at = self.tell("pause")
+        told = json.loads(self.wait_said("MODEL", at).removeprefix("MODEL "))
+        self.made, self.steps = told["steps"] - self.steps, told["steps"]
+
+        def misses():
+            state = dump.read(self.node)
+            if state is None:
+                return ["tailscaled is silent"]
+            return ([f"lost: {kind} {wanted}" for kind, wanted in told["model"]
+                     if not is_there(state[kind], wanted)]
+                    + [f"lost: {line}" for line in self.lost_of_base(state, expected)]
+                    + [f"missing: {kind} {line}" for kind, (_, come) in expected.items()
+                       for line in come if line not in state[kind]]
+                    + [f"left: {line}" for kind in ("rules", "routes") for line in state[kind]
+                       if unexpected and '"protocol": "153"' in line])
+        try:
+            wait_until(lambda: not misses(), 10, "all to be there")
+        except AssertionError:
+            raise AssertionError(f"{when}: " + "\n".join(misses())) from None
+        self.tell("go")
+
+    def lost_of_base(self, state, expected):
+        """What was there before the actors began; flags of what DHCP renews are theirs."""
+        gone = {line for lines, _ in expected.values() for line in lines}
+        return [line for kind in ("rules", "routes", "sysctl", "prefs") for line in self.base[kind]
+                if line not in state[kind] and line not in gone]
+
+    def log_from(self, at):
+        return (self.node.logs / "oceanid-guard.log").read_text(errors="replace")[at:]
+
+
+def is_there(lines, wanted):
+    """True when one of the objects has all that is wanted of it."""
+    return any(all(entry.get(key) == value for key, value in wanted.items())
+               for entry in map(json.loads, lines))
+
+
+def make_ground(plan_):
+    return BusyGround(plan_["seed"])
+
+
+def trial(ground, plan_):
+    """Returns (1, "confirmed and taken back", what the others did meanwhile, None)."""
+    drill = ground.next_drill(plan_["kind"])
+    at = len(ground.log_from(0))
+    ground.start(drill)
+    rollout = ground.wait_end()
+    assert rollout["outcome"] == "complete", \
+        f"a false revert: {rollout['outcome']}, {rollout['nodes'][0]['sentence']}"
+    expected = dict(drill.own_delta())
+    if drill.kind == "exit-node":
+        for kind, (gone, come) in ground.exit_delta.items():
+            own_gone, own_come = expected.get(kind, ([], []))
+            expected[kind] = (own_gone + gone, own_come + come)
+    ground.look(expected, False, f"{drill.name} confirmed")
+    steps = ground.made
+    ground.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+    wait_until(lambda: ground.listed() == "nothing", 30, f"{drill.name} to be taken back")
+    ground.look({}, True, f"{drill.name} taken back")
+    said = ground.log_from(at)
+    assert CHANGED_BY_OTHERS not in said, said[said.index(CHANGED_BY_OTHERS) - 200:][:400]
+    return 1, "confirmed and taken back", {"steps of the others": steps + ground.made}, None
