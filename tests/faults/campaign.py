@@ -8,8 +8,11 @@ import threading
 import time
 import traceback
 
+from ground import NotTried
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GROUND_ATTEMPTS = 3
+GROUND_ATTEMPTS = 5
+NOT_TRIED_MAX = 4
 KEPT = ROOT / "build/faults"
 
 
@@ -23,6 +26,7 @@ class Campaign:
         self.count, self.trials, self.failures = 0, 0, []
         self.ends, self.notes, self.failed = (collections.Counter() for _ in range(3))
         self.took_s = collections.defaultdict(list)
+        self.again, self.not_tried = [], collections.Counter()  # plans; how often, by seed
         self._lock = threading.Lock()
         self._began = time.monotonic()
 
@@ -30,7 +34,7 @@ class Campaign:
         with self._lock:
             if self.wanted is not None and self.count >= self.wanted:
                 return None
-            return next(self.plans, None)
+            return self.again.pop() if self.again else next(self.plans, None)
 
     def run(self, grounds):
         """Returns True when nothing failed."""
@@ -50,7 +54,8 @@ class Campaign:
     def summary(self):
         ends = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))
         return (f"{self.name}: {self.count} in {self.trials} trials ({ends}), "
-                f"{len(self.failures)} failed, {time.monotonic() - self._began:.0f} s")
+                f"{len(self.failures)} failed, {sum(self.not_tried.values())} not tried, "
+                f"{time.monotonic() - self._began:.0f} s")
 
     # -- one worker ---------------------------------------------------------------------------
 
@@ -90,6 +95,9 @@ class Campaign:
         """False when it failed: the ground is not to be used again."""
         try:
             count, end, notes, took_s = self.tier.trial(ground, plan)
+        except NotTried as error:
+            self._try_again(ground, plan, error)
+            return False
         except Exception as error:  # whatever it was, the campaign goes on and says so
             self._keep(ground, plan, error)
             return False
@@ -103,6 +111,18 @@ class Campaign:
             if self.trials % 50 == 0:
                 print(self.summary(), flush=True)
         return True
+
+    def _try_again(self, ground, plan, error):
+        """From the beginning, on another ground; a plan that never gets there is a failure."""
+        key = (plan.get("class"), plan["seed"])
+        with self._lock:
+            self.not_tried[key] += 1
+            spent = self.not_tried[key] == NOT_TRIED_MAX
+            if not spent:
+                self.again.append(plan)
+                print(f"{self.name}: not tried, {key}: {str(error)[:300]}", flush=True)
+        if spent:
+            self._keep(ground, plan, error)
 
     def _keep(self, ground, plan, error):
         """The logs go to build/faults, the seed and how to replay it to the screen."""

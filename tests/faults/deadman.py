@@ -11,6 +11,7 @@ import threading
 import time
 
 import breaks
+from ground import NotTried
 from lab.wait import wait_until
 from watch import RTM_DELROUTE, RTM_NEWROUTE, Watch
 
@@ -236,14 +237,22 @@ def make_ground(plan_):
     return ground
 
 
+def wait_soaking(ground, watch):
+    if not watch.wait(RTM_NEWROUTE, 30):
+        raise NotTried("the change did not come")
+    try:
+        wait_until(lambda: ground.guard_state() == "soaking", 20, "the soak to begin")
+    except AssertionError as error:
+        raise NotTried(str(error)) from None
+
+
 def trial(ground, plan_):
     """Returns (1, the class, [], seconds from the fault until the change was gone)."""
     chosen = plan_["break"]
     drill = ground.next_drill(plan_["kind"], chosen.soak_s or LONG_SOAK_S)
     with Watch(ground.node, drill.routes[0]) as watch:
         ground.start(drill)
-        assert watch.wait(RTM_NEWROUTE, 30), "the change did not come"
-        wait_until(lambda: ground.guard_state() == "soaking", 20, "the soak to begin")
+        wait_soaking(ground, watch)
         time.sleep(plan_["wait_s"])
         try:
             began = time.monotonic()

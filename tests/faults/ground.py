@@ -22,6 +22,11 @@ SETTLE_S = 45
 CALIBRATIONS_MAX = 4
 
 
+class NotTried(AssertionError):
+    """The trial did not get to where it was to be disturbed: a machine that is too busy, or a fleet
+    that is ill. Nothing was learnt; it is tried again on another ground."""
+
+
 class Ground:
     """unit_environment: {unit: {variable: value}} for the node's units, from their start on."""
 
@@ -96,7 +101,7 @@ class Ground:
         try:
             wait_until(attempt, deadline_s, "the gates to pass", every_s=0.3)
         except AssertionError as error:
-            raise AssertionError(f"{error}: first {said[0]}\nlast {said[-1]}") from None
+            raise NotTried(f"{error}: first {said[0]}\nlast {said[-1]}") from None
 
     def next_drill(self, kind, soak_s=None):
         self.drills += 1
