@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from machine import wait_until
-from trial import GUARD, confirm, gone, take_back_all
+from trial import GUARD, Trial, gone, take_back_all
 
 TRIALS = int(os.environ.get("OCEANID_NETWORKD_TRIALS", "6"))
 NETWORKD = "systemd-networkd.service"
@@ -85,7 +85,10 @@ def test_trials_while_networkd_is_busy(machine, busy, device, shield):
     for number in range(TRIALS // 2):
         at = len(machine.journal(GUARD))
         options = [f"device={device}"] + (["shield=1"] if shield == "1" else [])
-        confirm(machine, *options)
+        code, said = Trial(machine, "soak=1", "lease=10", *options).wait()
+        assert code == 0, said
+        wait_until(lambda: not gone(machine), 5, "what networkd takes along with its link to be "
+                   "put back")
         wait_until(lambda: has_its_own(machine), 5, f"networkd's own after {number} trials")
         take_back_all(machine)
         wait_until(lambda: gone(machine), 5, "the change to be gone")

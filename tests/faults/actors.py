@@ -46,6 +46,7 @@ class BusyGround(Ground):
         wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX, RA_EVERY_S])
         wait_until(lambda: self.has_ra(dump.read(self.node)), 20, "a router advertisement")
         self.base = dump.read(self.node)
+        wait_until(self.plans_for_ra, 20, "a plan that shields the new address")
         self.calibrate()
         self.busy = self.node.popen([sys.executable, "-IS", HERE / "busy.py", seed], name="busy",
                                     stdin=True)
@@ -58,6 +59,12 @@ class BusyGround(Ground):
                 and any('"protocol": "ra"' in line and '"default"' in line
                         for line in state["routes"])
                 and not any("tentative" in line for line in state["addresses"]))
+
+    def plans_for_ra(self):
+        """The controller has heard of the address, too."""
+        drill = self.next_drill("exit-node")
+        path = self.fleet.write_change(drill.name, drill.text())
+        return f"from {PREFIX[:-1]}" in self.fleet.ctl("plan", path, check=False).stdout
 
     def wait_said(self, word, after=0):
         """The text behind word, said later than at position after of what they said."""
