@@ -223,7 +223,8 @@ static void test_second_descriptor_is_not_taken(void **state)
 {
     struct ends ends = open_ends();
     int files[2] = {ends.fd[0], ends.fd[1]};
-    struct iovec part = {(void *)(uintptr_t) "Mabc", 4};
+    char bytes[] = {'M', 'a', 'b', 'c'};
+    struct iovec part = {bytes, sizeof(bytes)};
     union {
         char bytes[CMSG_SPACE(sizeof(files))];
         struct cmsghdr aligned;
