@@ -96,7 +96,7 @@ class GuardFrozen(breaks.Break):
 class GuardCrashLooping(breaks.Break):
     """Killed again as soon as it runs, eight times: more often than systemd's default forgives."""
     kinds = breaks.ANY_KIND
-    limit_s = 0
+    limit_s = 3                 # a crash in the middle of the undo has it begin anew
     crashes = 8
 
     def break_(self, ground, rng):
