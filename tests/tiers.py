@@ -9,7 +9,7 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename, netlink message and LocalAPI call: one state
-          in 14, --long: all of them (root)
+          in 20, --long: all of them (root)
   kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
   actors  trials beside pods, flannel, DHCP, RA, tailscaled, networkd and a person, all busy (root)
@@ -164,7 +164,7 @@ def run_crash(tally, long):
     if not build("dev", ["crash"]):
         tally.add_failure("crash: the dev build")
         return
-    if call([BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "14"])]) == 0:
+    if call([BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "20"])]) == 0:
         tally.passed += 1
     else:
         tally.add_failure("crash: the lines above name the states, and how to replay each")
