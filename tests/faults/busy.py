@@ -207,9 +207,13 @@ class Person:
                 batch([line.format("del")])
 
 
+ACTORS = (Pods, Flannel, Dhcp, Tailscaled, Person)
+SHARES = (4, 4, 1, 4, 7)        # of the steps
+
+
 def main():
     rng = random.Random(f"busy {sys.argv[1]}")
-    actors = [kind(rng) for kind in (Pods, Flannel, Dhcp, Tailscaled, Person)]
+    actors = [kind(rng) for kind in ACTORS]
     working, steps = True, 0
     print("BEGUN", flush=True)
     while True:
@@ -223,7 +227,7 @@ def main():
             if word in ("stop", ""):
                 break
         elif working:
-            rng.choice(actors).step()
+            rng.choices(actors, SHARES)[0].step()
             steps += 1
     for actor in actors:
         actor.stop()
