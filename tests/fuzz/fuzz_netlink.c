@@ -50,7 +50,7 @@ static void put_back(const struct snapshot *snapshot)
         (void)!apply_netlink_delete_rule(socket, &snapshot->rules[i], &err);
     }
     for (size_t i = 0; i < snapshot->addresses_count; i++)
-        (void)!apply_netlink_put_address(socket, &snapshot->addresses[i], &err);
+        (void)!apply_netlink_put_address(socket, &snapshot->addresses[i], false, &err);
     nl_socket_free(socket);
 }
 
