@@ -80,7 +80,7 @@ enum end_cause {
     CAUSE_ORDERED,    /* rolled back on purpose, by controller or operator */
     CAUSE_RESCUED,    /* root on the node */
     CAUSE_REBOOT,     /* found open at boot */
-    CAUSE_GUARD_DIED, /* found open by ExecStopPost or a restart */
+    CAUSE_GUARD_DIED, /* found open by ExecStopPost or a restart; or it was told to stop */
     CAUSE_DISK,
     CAUSE_COUNT,
 };

@@ -58,6 +58,26 @@ def test_stop_reverts_an_open_trial(machine):
     machine.systemctl("start", GUARD)
 
 
+def without_stop_post(machine):
+    """A unit whose ExecStopPost= cannot be run, as where a fork fails."""
+    folder = machine.path(f"/run/systemd/system/{GUARD}.d")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "none.conf").write_text("[Service]\nExecStopPost=\n")
+    machine.systemctl("daemon-reload")
+    return folder / "none.conf"
+
+
+def test_stop_reverts_where_stop_post_cannot_run(machine):
+    driver = start_trial(machine)
+    drop_in = without_stop_post(machine)
+    machine.systemctl("stop", GUARD)
+    driver.end()
+    assert gone(machine), machine.journal(GUARD)[-3000:]
+    drop_in.unlink()
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", GUARD)
+
+
 def test_restart_reverts_an_open_trial(machine):
     driver = start_trial(machine)
     machine.systemctl("restart", GUARD)

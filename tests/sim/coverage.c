@@ -28,6 +28,7 @@ static const struct {
     {"has_generation", "root takes the newest generation back", "root on the node"},
     {"always", "root takes the open trial back", "root on the node"},
     {"always", "there is nothing to take back", "root on the node"},
+    {"always", "the guard is told to stop: the open trial is taken back", "root on the node"},
     {"always", "rescue takes the journal", "root on the node; scenario rule-16-living-guard"},
     {"an_end_is_missing", "an earlier end was not written: it is taken back again",
      "a trial above another generation: there is one body"},

@@ -229,6 +229,8 @@ static bool give_words(struct script *script, char **words)
         script_give(script, &ev);
     } else if (text_equal(words[0], "fence"))
         ev.kind = ON_FENCE, script_give(script, &ev);
+    else if (text_equal(words[0], "stop"))
+        ev.kind = ON_STOP, script_give(script, &ev);
     else
         return false;
     return true;

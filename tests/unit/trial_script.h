@@ -18,7 +18,7 @@
  *   pop m1 1          the same; `by operator|root`: down to it; `fellow`: with a fellow's end;
  *                     `old`: names the start over the nonce before
  *   rescue [m1 1]     down to it
- *   fence, stack, standing m1
+ *   fence, stop, stack, standing m1
  *   disk works|fails|hangs|takes S, prepares|settles|verify works|fails|hangs
  *   apply N works|fails|hangs, undo N works|fails|left|hangs
  *   answer NAME pass|fail|unknown|silent   office, other, third, own, database

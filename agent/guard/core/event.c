@@ -12,7 +12,8 @@ static const char *const event_names[] = {
     [ON_POP] = "pop",           [ON_UNDONE] = "undone",
     [ON_VERIFIED] = "verified", [ON_STANDING] = "standing",
     [ON_STACK] = "stack",       [ON_RESCUE] = "rescue",
-    [ON_FENCE] = "fence",       [ON_TIMEOUT] = "time-out",
+    [ON_FENCE] = "fence",       [ON_STOP] = "stop",
+    [ON_TIMEOUT] = "time-out",
 };
 _Static_assert(sizeof(event_names) / sizeof(event_names[0]) == GUARD_EVENT_COUNT, "one name each");
 

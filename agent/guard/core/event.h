@@ -29,6 +29,7 @@ enum guard_event_kind {
     ON_STACK,    /* asked for the signed stack: a hello begins */
     ON_RESCUE,   /* root on this node: end what is open, else pop */
     ON_FENCE,    /* rescue wants the journal: let go */
+    ON_STOP,     /* the process was told to end: what is open is taken back while it can */
     ON_TIMEOUT,  /* trial_deadline() has come */
     GUARD_EVENT_COUNT,
 };

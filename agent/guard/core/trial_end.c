@@ -169,6 +169,11 @@ void do_revert_disk(struct move *move)
     revert(move, CAUSE_DISK, trial_word(move->ev->recorded.why));
 }
 
+void do_revert_stopped(struct move *move)
+{
+    revert(move, CAUSE_GUARD_DIED, "oceanid-guard was told to stop");
+}
+
 /* ---- generations ---------------------------------------------------------------------------- */
 
 static enum end_cause cause_of(const struct guard_end *end)

@@ -174,6 +174,7 @@ void trial_take_facts(struct move *move)
     case ON_STANDING:
     case ON_RESCUE:
     case ON_FENCE:
+    case ON_STOP:
     case ON_TIMEOUT:
     case GUARD_EVENT_COUNT:
         break;

@@ -92,6 +92,7 @@ static const struct transition table[] = {
     ROW(UNDECIDED, ABORT, this_attempt, REVERTING, revert_aborted, "aborted: it is taken back"),
     ROW(ANY, ABORT, this_attempt, SAME, nothing, "it is being decided; its receipt follows"),
     ROW(ANY, ABORT, always, SAME, refuse_busy, "another trial is open"),
+    ROW(UNDECIDED, STOP, always, REVERTING, revert_stopped, "the guard is told to stop: the open trial is taken back"),
 
     /* pop */
     ROW(ANY, POP, was_popped, SAME, send_receipt, "it does not stand any more: its receipt"),

@@ -77,8 +77,8 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_settle, do_issue_first, do_begin_soak, do_issue_renewal, do_issue_last, do_write_confirming,
     do_write_confirmed, do_say_confirmed, do_revert_found, do_revert_apply, do_revert_unproven,
     do_revert_failed, do_revert_given_up, do_revert_aborted, do_revert_ordered, do_revert_disk,
-    do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue, do_begin_pop,
-    do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_undo_generation,
+    do_revert_stopped, do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue,
+    do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_undo_generation,
     do_mark_popping_again, do_undo_next, do_verify, do_verify_later, do_say_over_budget,
     do_write_end, do_send_receipt, do_state_standing, do_refuse_standing, do_give_stack, do_let_go,
     do_refuse_full, do_call_off, do_pop_further;

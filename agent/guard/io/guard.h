@@ -65,7 +65,8 @@ struct guard {
     char files_why[REASON_SIZE];         /* said already */
     unsigned refused;
     uint64_t written; /* bytes since the journal was compacted, as it was found */
-    bool leaving;     /* fenced, or told to stop */
+    mono_t stop_by;   /* told to stop: undoing until then at most; 0: not told */
+    bool leaving;     /* the loop ends */
 };
 
 /* Gives it now to the machine and carries out what comes of it. */

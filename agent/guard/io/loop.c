@@ -11,11 +11,13 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
-enum { WATCHDOG_DEFAULT_MS = 5000 };
+/* Within the unit's TimeoutStopSec=, of which ExecStopPost= has its own. */
+enum { WATCHDOG_DEFAULT_MS = 5000, STOP_WAITS_MS = 8000 };
 
 enum slot {
     SLOT_SIGNAL,
@@ -73,6 +75,15 @@ static void set_timer(const struct loop *loop, mono_t at)
     timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+static mono_t next_deadline(const struct guard *guard)
+{
+    mono_t at = mono_min(keep_deadline(guard), files_deadline(guard));
+
+    if (guard->stop_by != 0)
+        at = mono_min(at, guard->stop_by);
+    return mono_min(at, trial_deadline(guard->trial));
+}
+
 static void loop_wait(struct loop *loop, struct guard *guard)
 {
     const int fds[SLOTS] = {loop->signal_fd,          loop->timer_fd,
@@ -87,8 +98,7 @@ static void loop_wait(struct loop *loop, struct guard *guard)
         loop->ids[i] = guard->clients.list[i].id;
         loop->polls[SLOTS + i] = (struct pollfd){.fd = guard->clients.list[i].fd, .events = POLLIN};
     }
-    set_timer(loop, mono_min(trial_deadline(guard->trial),
-                             mono_min(keep_deadline(guard), files_deadline(guard))));
+    set_timer(loop, next_deadline(guard));
     if (poll(loop->polls, SLOTS + loop->clients_count, loop->watchdog_ms) < 0) {
         for (uint32_t i = 0; i < SLOTS + loop->clients_count; i++)
             loop->polls[i].revents = 0;
@@ -119,6 +129,32 @@ static void give_timeout(struct guard *guard)
         guard_step(guard, &ev);
 }
 
+/* The open trial is taken back by this process, while it can; what is left then, or all of it
+ * where this cannot, is ExecStopPost's: two that take it back, and neither relies on the other. */
+static void take_signal(const struct loop *loop, struct guard *guard)
+{
+    struct guard_event ev = {.kind = ON_STOP};
+    struct signalfd_siginfo told;
+
+    while (read(loop->signal_fd, &told, sizeof(told)) > 0)
+        ;
+    guard->leaving = guard->stop_by != 0; /* told again */
+    guard->stop_by = clock_now() + STOP_WAITS_MS;
+    sd_notify(0, "STOPPING=1");
+    guard_step(guard, &ev);
+}
+
+static bool owes_an_end(const struct trial *trial)
+{
+    return trial_is_open(trial) || trial->state == TRIAL_CLOSING;
+}
+
+static void look_at_stop(struct guard *guard)
+{
+    if (guard->stop_by != 0 && (!owes_an_end(guard->trial) || clock_now() >= guard->stop_by))
+        guard->leaving = true;
+}
+
 void loop_once(struct loop *loop, struct guard *guard)
 {
     struct client *fresh;
@@ -126,7 +162,7 @@ void loop_once(struct loop *loop, struct guard *guard)
     loop_wait(loop, guard);
     give_timeout(guard);
     if (loop->polls[SLOT_SIGNAL].revents != 0)
-        guard->leaving = true;
+        take_signal(loop, guard);
     if (loop->polls[SLOT_WORK].revents != 0)
         carry_take_work(guard);
     if (loop->polls[SLOT_WRITTEN].revents != 0)
@@ -140,4 +176,5 @@ void loop_once(struct loop *loop, struct guard *guard)
     hear_clients(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);
+    look_at_stop(guard);
 }
