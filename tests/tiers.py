@@ -3,8 +3,9 @@
 usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
-  sim     both state machines under faults, the protocol's model (tests/spin), and a third of the
-          mutants that the tests have to kill; --long: many more seeds, states, every mutant
+  sim     both state machines under faults (the same seeds each time, then 30 s of fresh ones), the
+          protocol's model (tests/spin), and a third of the mutants that the tests have to kill;
+          --long: many more seeds, states, every mutant
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
@@ -120,9 +121,14 @@ def run_unit(tally, _long):
 
 def run_sim(tally, long):
     ctest(tally, "sim", "sim")
-    for ways in (["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"]) if long else ():
-        if call([BUILD / "dev/bin/sim", *ways]) != 0:
-            tally.add_failure("sim: the long run; its output names the seed that replays it")
+    fresh = [["--for", "20"], ["--hostile", "--for", "10"]]
+    counted = [["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"]]
+    for seeds in fresh + (counted if long else []):
+        if call([BUILD / "dev/bin/sim", *seeds, "--jobs", "2"]) == 0:
+            tally.passed += 1
+        else:
+            tally.add_failure(f"sim {' '.join(seeds)}: the lines above name the seed, and how to "
+                              "replay it")
     model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow", "--long"]
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")

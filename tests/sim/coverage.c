@@ -52,6 +52,14 @@ void coverage_add(struct coverage *coverage, const struct world *world)
         coverage->rollout_rows[i] += world->rollout_rows[i];
 }
 
+void coverage_merge(struct coverage *coverage, const struct coverage *other)
+{
+    for (int i = 0; i < TRIAL_ROWS_MAX; i++)
+        coverage->trial_rows[i] += other->trial_rows[i];
+    for (int i = 0; i < SIM_ROLLOUT_ROWS_MAX; i++)
+        coverage->rollout_rows[i] += other->rollout_rows[i];
+}
+
 static const char *find_exception(const char *if_name, const char *because)
 {
     for (size_t i = 0; i < sizeof(excepted) / sizeof(excepted[0]); i++) {

@@ -308,6 +308,7 @@ struct coverage {
     uint64_t trial_rows[TRIAL_ROWS_MAX], rollout_rows[SIM_ROLLOUT_ROWS_MAX];
 };
 void coverage_add(struct coverage *coverage, const struct world *world);
+void coverage_merge(struct coverage *coverage, const struct coverage *other);
 /* False when a row that the simulator can reach was never taken. */
 bool coverage_print(const struct coverage *coverage);
 
