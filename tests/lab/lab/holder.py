@@ -89,6 +89,7 @@ def main():
     mount_disk(spec)
     mount_programs(spec)
     mount_volatile(spec)
+    os.chdir("/")  # where programs begin; one that asks below a chroot is answered
     socket.sethostname(spec["name"])
     set_sysctls(spec)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

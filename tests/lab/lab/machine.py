@@ -136,7 +136,7 @@ class Machine:
 
     def _inside(self, argv, user, privileges=None):
         assert self.pid is not None, f"{self.name} has no power"
-        enter = ["nsenter", "-t", str(self.pid), "-r", "-m", "-n", "-u", "-i", "-p", "--"]
+        enter = ["nsenter", "-t", str(self.pid), "-r", "-w", "-m", "-n", "-u", "-i", "-p", "--"]
         options = list(privileges or [])
         if user not in (None, "root", 0):
             uid, gid = self.user_ids(user)
