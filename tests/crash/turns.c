@@ -22,7 +22,8 @@ enum { THREADS_MAX = 8, UNIX_BEGINS = 1800000000, BOOT_LASTS_S = 1000, MAIN = 0 
 /* Whose turn it is may pass; the others wait. Slot 0 is the thread that decides. */
 static struct {
     sem_t turn;
-    struct mailbox *waits_for; /* NULL: not yet at its mailbox */
+    struct mailbox *waits_for; /* NULL: not yet at its mailbox, or at work */
+    mono_t sleeps_until;
 } threads[THREADS_MAX];
 static int threads_count;
 static _Thread_local int self = MAIN;
@@ -86,6 +87,7 @@ void *__wrap_mailbox_wait(struct mailbox *mailbox)
         give_turn(MAIN);
         wait_turn();
     }
+    threads[self].waits_for = NULL;
     return item;
 }
 
@@ -93,6 +95,8 @@ static bool has_work(int thread)
 {
     struct pollfd look = {.fd = -1, .events = POLLIN};
 
+    if (threads[thread].sleeps_until > world->now)
+        return false;
     if (threads[thread].waits_for == NULL)
         return true;
     look.fd = threads[thread].waits_for->fd;
@@ -176,12 +180,34 @@ static void advance(mono_t to)
         world->now = to;
 }
 
+/* A thread that sleeps in its work: the others go on. */
+static int sleep_until(mono_t until)
+{
+    threads[self].sleeps_until = until;
+    give_turn(MAIN);
+    wait_turn();
+    return 0;
+}
+
+static mono_t first_awake(mono_t until)
+{
+    for (int i = 1; i <= threads_count; i++) {
+        if (threads[i].sleeps_until > world->now && threads[i].sleeps_until < until)
+            until = threads[i].sleeps_until;
+    }
+    return until;
+}
+
 static int wait_for_time(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     mono_t until = timeout_ms < 0 ? INT64_MAX : world->now + timeout_ms;
 
     if (self == MAIN && player != NULL && timer_at > 0 && timer_at < until)
         until = timer_at;
+    if (self == MAIN)
+        until = first_awake(until);
+    else if (count == 0)
+        return sleep_until(until);
     if (until == INT64_MAX)
         world_give_up("it waits for ever");
     advance(until);

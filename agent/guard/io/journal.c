@@ -195,6 +195,11 @@ bool journal_write(struct journal *journal, struct bytes encoded, bool durable, 
     return journal_file_append(&journal->file, encoded, durable, err);
 }
 
+bool journal_cut(struct journal *journal)
+{
+    return journal_file_cut(&journal->file);
+}
+
 bool journal_append(struct journal *journal, const struct guard_record *record,
                     const struct journal_extra *extra, bool durable, struct err *err)
 {

@@ -179,8 +179,14 @@ void journal_file_close(struct journal_file *file)
 
 static bool cut(struct journal_file *file)
 {
-    file->dirty = ftruncate(file->fd, (off_t)file->size) != 0;
+    file->dirty = ftruncate(file->fd, (off_t)file->size) != 0 || fdatasync(file->fd) != 0;
     return !file->dirty;
+}
+
+/* One that cannot be written has none of it. */
+bool journal_file_cut(struct journal_file *file)
+{
+    return !file->dirty || !file->writable || cut(file);
 }
 
 enum { KEPT_MAX = 8 };
@@ -250,8 +256,7 @@ static void mend(struct journal_file *file, const struct reading *reading, struc
         journal_file_replace(file, (struct bytes){reading->whole, reading->whole_len}, &err))
         return;
     file->size = reading->end;
-    if (cut(file))
-        fdatasync(file->fd);
+    cut(file);
 }
 
 static void take_frame(struct reading *reading, struct bytes content, size_t len)
@@ -415,8 +420,7 @@ bool journal_file_append(struct journal_file *file, struct bytes payload, bool d
         return true;
     }
     err_set(err, ERR_SYSTEM, "write %s: %s", file->path, strerror(errno));
-    if (cut(file))
-        fdatasync(file->fd);
+    cut(file);
     return false;
 }
 

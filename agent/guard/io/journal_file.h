@@ -43,9 +43,14 @@ typedef bool (*journal_payload_fn)(void *context, struct bytes payload, bool beh
 bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn, void *context,
                        struct err *err);
 
-/* durable: fdatasync before true. On false what was written of it was cut off again. */
+/* durable: fdatasync before true. On false what was written of it was cut off again, or will be
+ * before the next one: journal_file_cut says which. */
 bool journal_file_append(struct journal_file *file, struct bytes payload, bool durable,
                          struct err *err);
+
+/* Cuts off, durably, what a failed append has left. False: it is still there, and whoever reads the
+ * file may find it whole. */
+bool journal_file_cut(struct journal_file *file);
 
 /* Puts other content in its place; a failure leaves the old one. content is made of whole frames.
  */

@@ -3,6 +3,7 @@
  */
 #include "agent/guard/io/writer.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "common/core/mem.h"
 #include "common/io/config.h"
 #include "common/io/file.h"
+#include "common/io/log.h"
 
 struct writer {
     struct journal *journal;
@@ -34,6 +36,30 @@ void write_free(struct write *write)
     free(write);
 }
 
+enum { CUT_PACE_MS = 250 };
+
+static bool is_confirmed(const struct guard_record *record)
+{
+    return record->kind == RECORD_MARK && record->mark == MARK_CONFIRMED;
+}
+
+/* A `confirmed` that could neither be synced nor cut off may be read at the next start: it is not
+ * refused, and so nothing taken back, before it is known not to be there. The change is proven and
+ * stands meanwhile. Of any other record both ends are well: what it says was done or asked for. */
+static void wait_cut(struct writer *writer)
+{
+    bool said = false;
+
+    while (!journal_cut(writer->journal)) {
+        if (!said)
+            log_error("ALARM journal: `confirmed` could not be synced, nor cut off again; the "
+                      "change stands, and it is tried every %d ms until the disk answers",
+                      CUT_PACE_MS);
+        said = true;
+        poll(NULL, 0, CUT_PACE_MS);
+    }
+}
+
 static void do_write(struct writer *writer, struct write *write)
 {
     struct err err = ERR_INIT;
@@ -41,6 +67,8 @@ static void do_write(struct writer *writer, struct write *write)
     switch (write->kind) {
     case WRITE_RECORD:
         write->ok = journal_write(writer->journal, wire_lend(&write->bytes), write->durable, &err);
+        if (!write->ok && is_confirmed(&write->record))
+            wait_cut(writer);
         break;
     case WRITE_TEXT:
         write->ok = file_write(writer->text_path, write->bytes.data, write->bytes.len, 0600, &err);
