@@ -17,190 +17,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/guard/io/journal.h"
 #include "agent/guard/io/seal.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
-
-struct place {
-    char state[64];
-    char path[96];
-    struct sign_key *key;
-    struct ledger *ledger;
-    struct journal *journal;
-};
-
-/* ---- a place of its own for each test -------------------------------------------------------- */
-
-static int set_up(void **state)
-{
-    struct place *place = mem_alloc(1, sizeof(*place));
-
-    text_copy(place->state, sizeof(place->state), "/tmp/oceanid-journal-XXXXXX");
-    assert_non_null(mkdtemp(place->state));
-    snprintf(place->path, sizeof(place->path), "%s/journal", place->state);
-    place->key = sign_key_generate();
-    place->ledger = mem_alloc(1, sizeof(*place->ledger));
-    unsetenv("OCEANID_BOOT_ID_FILE");
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const names[] = {"journal", "journal.lock", "journal.damaged", "undo.txt",
-                                        "boot"};
-    struct place *place = *state;
-    char path[128];
-
-    journal_close(place->journal);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", place->state, names[i]);
-        unlink(path);
-    }
-    assert_int_equal(rmdir(place->state), 0);
-    sign_key_free(place->key);
-    free(place->ledger);
-    free(place);
-    return 0;
-}
-
-static void open_again(struct place *place)
-{
-    struct err err = ERR_INIT;
-
-    journal_close(place->journal);
-    ledger_init(place->ledger);
-    place->journal = journal_open(place->state, false, place->ledger, &err);
-    assert_string_equal(err.text, "");
-    assert_non_null(place->journal);
-}
-
-/* ---- records --------------------------------------------------------------------------------- */
-
-static struct generation_id id_of(uint8_t number)
-{
-    struct generation_id id = {.attempt = {.sequence = number}};
-
-    memset(&id.attempt.body, number, sizeof(id.attempt.body));
-    memset(&id.start, number, sizeof(id.start));
-    return id;
-}
-
-static void append(struct place *place, const struct guard_record *record,
-                   const struct journal_extra *extra)
-{
-    struct err err = ERR_INIT;
-
-    if (!journal_append(place->journal, record, extra, true, &err))
-        fail_msg("%s", err.text);
-    ledger_take(place->ledger, record);
-}
-
-/* One rule 5140 of its own, as a shield. */
-static void fill_item(struct undo_item *item)
-{
-    struct rule *rule = &item->change.rule.rule;
-
-    item->shield = item->change.shield = true;
-    item->change.kind = OPERATION_RULE;
-    rule->family = FAMILY_IPV4;
-    rule->action = 1;
-    rule->priority = SHIELD_PRIORITY_FROM;
-    rule->table = 254;
-    rule->protocol = OCEANID_PROTOCOL;
-    rule->uid_last = UINT32_MAX;
-    rule->suppress_prefixlength = rule->suppress_ifgroup = -1;
-    assert_true(prefix_parse("203.0.113.10/32", &rule->source));
-    snapshot_init(&item->before);
-    snapshot_init(&item->after);
-}
-
-static struct journal_generation *make_generation(const struct generation_id *id)
-{
-    struct journal_generation *generation = mem_alloc(1, sizeof(*generation));
-    struct approval approval = {.attempt = id->attempt, .not_after = 1};
-
-    generation->id = *id;
-    generation->body.data = mem_copy("a body", 6);
-    generation->body.len = 6;
-    generation->approval = wire_encode_approval(&approval);
-    generation->items = mem_alloc(1, sizeof(*generation->items));
-    generation->items_count = 1;
-    generation->flows_held = 5;
-    fill_item(&generation->items[0]);
-    return generation;
-}
-
-static void begin(struct place *place, uint8_t number)
-{
-    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(number), .at = number};
-    struct journal_extra extra = {.generation = make_generation(&record.id)};
-
-    snprintf(record.begin.change, sizeof(record.begin.change), "change-%u", number);
-    record.begin.operations_count = 1;
-    record.begin.removes[0] = 1;
-    append(place, &record, &extra);
-    record.kind = RECORD_INTENT;
-    append(place, &record, NULL);
-}
-
-static void mark(struct place *place, uint8_t number, enum mark what)
-{
-    struct guard_record record = {
-        .kind = RECORD_MARK, .id = id_of(number), .at = number, .mark = what, .soak_s = 60};
-
-    append(place, &record, NULL);
-}
-
-/* The receipt that the ledger owes, signed. */
-static struct hash receipt(struct place *place)
-{
-    struct guard_record record = {.kind = RECORD_RECEIPT, .id = place->ledger->owed.generation};
-    struct journal_extra extra = {0};
-    struct wire_bytes envelope;
-
-    assert_true(place->ledger->owes);
-    record.receipt.receipt = place->ledger->owed;
-    text_copy(record.receipt.receipt.node, NAME_SIZE, "subject");
-    record.receipt.receipt.index = place->ledger->receipt_index + 1;
-    record.at = record.receipt.receipt.at = 100;
-    envelope = seal_receipt(&record, place->key);
-    extra.envelope = wire_lend(&envelope);
-    append(place, &record, &extra);
-    wire_bytes_done(&envelope);
-    return record.receipt.receipt_hash;
-}
-
-static struct hash confirm(struct place *place, uint8_t number)
-{
-    begin(place, number);
-    mark(place, number, MARK_CONFIRMED);
-    return receipt(place);
-}
-
-static struct hash revert_it(struct place *place, uint8_t number)
-{
-    begin(place, number);
-    mark(place, number, MARK_REVERTING);
-    mark(place, number, MARK_REVERTED);
-    return receipt(place);
-}
+#include "tests/unit/journal_case.h"
 
 /* ---- reading back ---------------------------------------------------------------------------- */
 
 static void test_what_is_appended_is_read_again(void **state)
 {
-    struct place *place = *state;
-    struct generation_id id = id_of(1);
+    struct journal_case *place = *state;
+    struct generation_id id = journal_case_id(1);
     struct journal_generation *kept;
     struct hash hash;
 
-    open_again(place);
-    hash = confirm(place, 1);
-    begin(place, 2);
-    open_again(place);
+    journal_case_open_again(place);
+    hash = journal_case_confirm(place, 1);
+    journal_case_begin(place, 2);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations_count, 1);
     assert_true(place->ledger->is_open);
     assert_true(place->ledger->open.touched[0]);
@@ -220,21 +55,21 @@ static void test_what_is_appended_is_read_again(void **state)
 
 static void test_after_takes_its_place(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_RESULT, .id = journal_case_id(1), .ok = true};
     struct undo_item item = {0};
     struct journal_extra extra = {.item = &item};
-    struct generation_id id = id_of(1);
+    struct generation_id id = journal_case_id(1);
 
-    open_again(place);
-    begin(place, 1);
-    fill_item(&item);
+    journal_case_open_again(place);
+    journal_case_begin(place, 1);
+    journal_case_fill_item(&item);
     *snapshot_add_rule(&item.after) = item.change.rule.rule;
     item.has_after = true;
-    append(place, &record, &extra);
+    journal_case_append(place, &record, &extra);
     undo_item_done(&item);
     assert_true(journal_find(place->journal, &id)->items[0].has_after);
-    open_again(place);
+    journal_case_open_again(place);
     assert_true(journal_find(place->journal, &id)->items[0].has_after);
     assert_int_equal(journal_find(place->journal, &id)->items[0].after.rules_count, 1);
 }
@@ -242,78 +77,60 @@ static void test_after_takes_its_place(void **state)
 /* What lies behind a record that cannot be read is cut off: intents that nobody would undo. */
 static void test_after_that_could_not_be_read_is_left_out(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_RESULT, .id = journal_case_id(1), .ok = true};
     struct undo_item item = {.operation = OPERATIONS_MAX};
     struct journal_extra extra = {.item = &item};
 
-    open_again(place);
-    begin(place, 1);
-    append(place, &record, &extra);
-    mark(place, 1, MARK_CONFIRMED);
-    open_again(place);
+    journal_case_open_again(place);
+    journal_case_begin(place, 1);
+    journal_case_append(place, &record, &extra);
+    journal_case_mark(place, 1, MARK_CONFIRMED);
+    journal_case_open_again(place);
     assert_string_equal(journal_damage(place->journal), "");
     assert_int_equal(place->ledger->generations_count, 1);
 }
 
 static void test_another_boot_is_seen(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     char path[128];
     struct err err = ERR_INIT;
 
     snprintf(path, sizeof(path), "%s/boot", place->state);
     assert_true(file_write(path, "one\n", 4, 0644, &err));
     setenv("OCEANID_BOOT_ID_FILE", path, 1);
-    open_again(place);
+    journal_case_open_again(place);
     assert_false(journal_was_rebooted(place->journal));
-    confirm(place, 1);
-    open_again(place);
+    journal_case_confirm(place, 1);
+    journal_case_open_again(place);
     assert_false(journal_was_rebooted(place->journal));
     assert_true(file_write(path, "two\n", 4, 0644, &err));
-    open_again(place);
+    journal_case_open_again(place);
     assert_true(journal_was_rebooted(place->journal));
 }
 
 /* ---- torn and damaged ------------------------------------------------------------------------ */
 
-static uint8_t *read_file(const struct place *place, size_t *ret_len)
-{
-    struct err err = ERR_INIT;
-    uint8_t *data = NULL;
-
-    assert_true(file_read(place->path, 1 << 20, &data, ret_len, &err));
-    return data;
-}
-
-static void write_file(const struct place *place, const uint8_t *data, size_t len)
-{
-    int fd = open(place->path, O_WRONLY | O_TRUNC | O_CREAT, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, data, len), len);
-    close(fd);
-}
-
 /* A power loss at any byte of the last record leaves what was before it, and room to go on. */
 static void test_torn_at_every_byte(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     size_t whole, torn_from;
     uint8_t *data;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     torn_from = journal_size(place->journal);
-    mark(place, 1, MARK_POPPING);
-    data = read_file(place, &whole);
+    journal_case_mark(place, 1, MARK_POPPING);
+    data = journal_case_read_file(place, &whole);
     for (size_t len = torn_from; len < whole; len++) {
-        write_file(place, data, len);
-        open_again(place);
+        journal_case_write_file(place, data, len);
+        journal_case_open_again(place);
         assert_int_equal(place->ledger->generations[0].mark, MARK_CONFIRMED);
         assert_int_equal(journal_size(place->journal), torn_from);
-        mark(place, 1, MARK_POPPING);
-        open_again(place);
+        journal_case_mark(place, 1, MARK_POPPING);
+        journal_case_open_again(place);
         assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
         assert_string_equal(journal_damage(place->journal), "");
     }
@@ -323,39 +140,20 @@ static void test_torn_at_every_byte(void **state)
 /* The length grew before the blocks were written. */
 static void test_torn_as_zeroes(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     size_t len;
     uint8_t *data;
 
-    open_again(place);
-    confirm(place, 1);
-    data = read_file(place, &len);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
+    data = journal_case_read_file(place, &len);
     data = mem_resize(data, len + 4096, 1);
     memset(data + len, 0, 4096);
-    write_file(place, data, len + 4096);
-    open_again(place);
+    journal_case_write_file(place, data, len + 4096);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations_count, 1);
     assert_int_equal(journal_size(place->journal), len);
     free(data);
-}
-
-static void flip(const struct place *place, size_t at, uint8_t bits)
-{
-    size_t len;
-    uint8_t *data = read_file(place, &len);
-
-    assert_true(at < len);
-    data[at] ^= bits;
-    write_file(place, data, len);
-    free(data);
-}
-
-static void move_damaged_away(const struct place *place)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s.damaged", place->path);
-    assert_int_equal(unlink(path), 0);
 }
 
 /* Wherever the bit: what is whole on both sides is taken, the rest kept aside, and nothing new may
@@ -363,7 +161,7 @@ static void move_damaged_away(const struct place *place)
  * follow. */
 static void test_damaged_in_the_middle(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     static const struct {
         size_t behind;
         uint8_t bits;
@@ -376,14 +174,14 @@ static void test_damaged_in_the_middle(void **state)
         struct err err = ERR_INIT;
 
         unlink(place->path);
-        open_again(place);
-        confirm(place, 1);
+        journal_case_open_again(place);
+        journal_case_confirm(place, 1);
         first = journal_size(place->journal);
-        confirm(place, 2);
-        confirm(place, 3);
-        flip(place, first + cases[i].behind, cases[i].bits);
-        before = read_file(place, &len);
-        open_again(place);
+        journal_case_confirm(place, 2);
+        journal_case_confirm(place, 3);
+        journal_case_flip(place, first + cases[i].behind, cases[i].bits);
+        before = journal_case_read_file(place, &len);
+        journal_case_open_again(place);
         assert_non_null(strstr(journal_damage(place->journal), "damaged"));
         assert_true(journal_is_doubtful(place->journal));
         assert_int_equal(place->ledger->generations_count, 2); /* the begin of 2 is lost */
@@ -394,13 +192,13 @@ static void test_damaged_in_the_middle(void **state)
         assert_memory_equal(data, before, len);
         free(data);
         free(before);
-        open_again(place); /* mended, and still in doubt */
+        journal_case_open_again(place); /* mended, and still in doubt */
         assert_string_equal(journal_damage(place->journal), "");
         assert_true(journal_is_doubtful(place->journal));
-        move_damaged_away(place);
+        journal_case_move_damaged_away(place);
         assert_false(journal_is_doubtful(place->journal));
-        confirm(place, 4);
-        open_again(place);
+        journal_case_confirm(place, 4);
+        journal_case_open_again(place);
         assert_int_equal(place->ledger->generations_count, 3);
         assert_string_equal(journal_damage(place->journal), "");
     }
@@ -409,30 +207,30 @@ static void test_damaged_in_the_middle(void **state)
 /* The change that is on is taken back, all of it, whichever record of its trial was lost. */
 static void test_damaged_in_a_trial(void **state)
 {
-    struct place *place = *state;
-    struct generation_id id = id_of(2);
+    struct journal_case *place = *state;
+    struct generation_id id = journal_case_id(2);
     size_t intent, end;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     end = journal_size(place->journal);
-    begin(place, 2);
-    mark(place, 2, MARK_APPLIED);
-    flip(place, 10, 1); /* of the first record: the begin of 1 */
-    open_again(place);
+    journal_case_begin(place, 2);
+    journal_case_mark(place, 2, MARK_APPLIED);
+    journal_case_flip(place, 10, 1); /* of the first record: the begin of 1 */
+    journal_case_open_again(place);
     assert_true(place->ledger->is_open);
     assert_true(place->ledger->open.touched[0]);
     assert_non_null(journal_find(place->journal, &id));
-    move_damaged_away(place);
+    journal_case_move_damaged_away(place);
 
     unlink(place->path);
-    open_again(place);
-    begin(place, 2);
+    journal_case_open_again(place);
+    journal_case_begin(place, 2);
     intent = journal_size(place->journal);
-    mark(place, 2, MARK_APPLIED);
+    journal_case_mark(place, 2, MARK_APPLIED);
     end = journal_size(place->journal) - intent; /* a mark's length */
-    flip(place, intent - 1, 1);                  /* the last byte of the intent */
-    open_again(place);
+    journal_case_flip(place, intent - 1, 1);     /* the last byte of the intent */
+    journal_case_open_again(place);
     assert_true(journal_is_doubtful(place->journal));
     assert_true(end > 0);
     assert_true(place->ledger->is_open);
@@ -442,32 +240,32 @@ static void test_damaged_in_a_trial(void **state)
 /* A record inside of a damaged one (a manifest's text may say anything) is none. */
 static void test_what_looks_like_a_record_is_none(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     size_t begin_at, mark_at, len;
     uint8_t *data;
 
-    open_again(place);
-    begin(place, 1);
+    journal_case_open_again(place);
+    journal_case_begin(place, 1);
     mark_at = journal_size(place->journal);
-    mark(place, 1, MARK_CONFIRMED);
-    data = read_file(place, &len);
-    write_file(place, data, mark_at);
-    open_again(place);
-    mark(place, 1, MARK_APPLIED);
-    mark(place, 1, MARK_REVERTING);
+    journal_case_mark(place, 1, MARK_CONFIRMED);
+    data = journal_case_read_file(place, &len);
+    journal_case_write_file(place, data, mark_at);
+    journal_case_open_again(place);
+    journal_case_mark(place, 1, MARK_APPLIED);
+    journal_case_mark(place, 1, MARK_REVERTING);
     begin_at = journal_size(place->journal);
     {
         size_t now_len;
-        uint8_t *now = read_file(place, &now_len);
+        uint8_t *now = journal_case_read_file(place, &now_len);
 
         now = mem_resize(now, now_len + 1 + len, 1);
         now[begin_at] = 0xff; /* and behind it a confirmation with a number of long ago */
         memcpy(now + begin_at + 1, data + mark_at, len - mark_at);
-        write_file(place, now, begin_at + 1 + len - mark_at);
+        journal_case_write_file(place, now, begin_at + 1 + len - mark_at);
         free(now);
     }
     free(data);
-    open_again(place);
+    journal_case_open_again(place);
     assert_true(place->ledger->is_open);
     assert_int_equal(place->ledger->open.mark, MARK_REVERTING);
     assert_int_equal(place->ledger->generations_count, 0);
@@ -475,13 +273,13 @@ static void test_what_looks_like_a_record_is_none(void **state)
 
 static void test_looking_cuts_nothing_off(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct err err = ERR_INIT;
     struct journal *looking;
     struct stat before, after;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     assert_int_equal(truncate(place->path, (off_t)journal_size(place->journal) - 1), 0);
     assert_int_equal(stat(place->path, &before), 0);
     ledger_init(place->ledger);
@@ -498,17 +296,17 @@ static void test_looking_cuts_nothing_off(void **state)
 
 static void test_one_holder(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct ledger *other = mem_alloc(1, sizeof(*other));
     struct err err = ERR_INIT;
 
-    open_again(place);
+    journal_case_open_again(place);
     assert_int_equal(journal_holder(place->state), getpid());
     assert_null(journal_open(place->state, false, other, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
     journal_close(place->journal);
     place->journal = NULL;
-    open_again(place);
+    journal_case_open_again(place);
     free(other);
 }
 
@@ -526,12 +324,13 @@ static void limit_files(uint64_t size)
  */
 static void test_no_room_at_every_byte(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_MARK, .id = id_of(1), .mark = MARK_POPPING};
+    struct journal_case *place = *state;
+    struct guard_record record = {
+        .kind = RECORD_MARK, .id = journal_case_id(1), .mark = MARK_POPPING};
     uint64_t size;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     size = journal_size(place->journal);
     for (uint64_t room = 0; room < 32; room++) {
         struct err err = ERR_INIT;
@@ -544,20 +343,20 @@ static void test_no_room_at_every_byte(void **state)
         assert_int_equal(err.kind, ERR_SYSTEM);
         assert_int_equal(journal_size(place->journal), size);
     }
-    mark(place, 1, MARK_POPPING);
-    open_again(place);
+    journal_case_mark(place, 1, MARK_POPPING);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
     assert_string_equal(journal_damage(place->journal), "");
 }
 
 static void test_begin_that_could_not_be_read_is_not_written(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(1)};
-    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = journal_case_id(1)};
+    struct journal_extra extra = {.generation = journal_case_make_generation(&record.id)};
     struct err err = ERR_INIT;
 
-    open_again(place);
+    journal_case_open_again(place);
     record.begin.operations_count = 1;
     text_copy(record.begin.change, sizeof(record.begin.change), "Not A Name");
     assert_false(journal_append(place->journal, &record, &extra, true, &err));
@@ -566,13 +365,13 @@ static void test_begin_that_could_not_be_read_is_not_written(void **state)
 
 static void test_begin_that_was_not_written_is_not_kept(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(1)};
-    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = journal_case_id(1)};
+    struct journal_extra extra = {.generation = journal_case_make_generation(&record.id)};
     struct err err = ERR_INIT;
     bool done;
 
-    open_again(place);
+    journal_case_open_again(place);
     text_copy(record.begin.change, sizeof(record.begin.change), "no-room");
     record.begin.operations_count = 1;
     limit_files(0);
@@ -586,22 +385,22 @@ static void test_begin_that_was_not_written_is_not_kept(void **state)
 
 static void test_compaction_keeps_what_is_needed(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct ledger *before = mem_alloc(1, sizeof(*before));
-    struct generation_id stands = id_of(1), ended = id_of(2);
+    struct generation_id stands = journal_case_id(1), ended = journal_case_id(2);
     struct hash hashes[2];
     struct err err = ERR_INIT;
     uint64_t size;
 
-    open_again(place);
-    hashes[0] = confirm(place, 1);
-    hashes[1] = revert_it(place, 2);
+    journal_case_open_again(place);
+    hashes[0] = journal_case_confirm(place, 1);
+    hashes[1] = journal_case_revert(place, 2);
     memcpy(before, place->ledger, sizeof(*before));
     size = journal_size(place->journal);
     if (!journal_compact(place->journal, place->ledger, &err))
         fail_msg("%s", err.text);
     assert_true(journal_size(place->journal) < size);
-    open_again(place);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations_count, 1);
     assert_true(place->ledger->generations[0].touched[0]);
     assert_int_equal(place->ledger->ends_count, before->ends_count);
@@ -612,8 +411,8 @@ static void test_compaction_keeps_what_is_needed(void **state)
     assert_null(journal_find(place->journal, &ended));
     for (int i = 0; i < 2; i++)
         assert_true(journal_find_receipt(place->journal, &hashes[i]).len > 0);
-    confirm(place, 3);
-    open_again(place);
+    journal_case_confirm(place, 3);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations_count, 2);
     free(before);
 }
@@ -621,21 +420,21 @@ static void test_compaction_keeps_what_is_needed(void **state)
 /* Root accepted a clock that is behind what a kept generation's records have seen. */
 static void test_compaction_keeps_an_accepted_clock(void **state)
 {
-    struct guard_record ahead = {.kind = RECORD_RESULT, .id = id_of(1), .ok = true};
+    struct guard_record ahead = {.kind = RECORD_RESULT, .id = journal_case_id(1), .ok = true};
     struct guard_record accepted = {.kind = RECORD_FLOOR};
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct err err = ERR_INIT;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     ahead.at = 4000000000;
-    append(place, &ahead, NULL);
+    journal_case_append(place, &ahead, NULL);
     accepted.at = accepted.floor.time_floor = 1767225599;
     accepted.floor.accepted = true;
-    append(place, &accepted, NULL);
+    journal_case_append(place, &accepted, NULL);
     if (!journal_compact(place->journal, place->ledger, &err))
         fail_msg("%s", err.text);
-    open_again(place);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations_count, 1);
     assert_int_equal(place->ledger->time_floor, 1767225599);
 }
@@ -643,40 +442,40 @@ static void test_compaction_keeps_an_accepted_clock(void **state)
 /* What an approval has answered stays answered, also when its own trial left nothing else. */
 static void test_compaction_keeps_what_was_answered(void **state)
 {
-    struct place *place = *state;
-    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(2)};
-    struct journal_extra extra = {.generation = make_generation(&record.id)};
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = journal_case_id(2)};
+    struct journal_extra extra = {.generation = journal_case_make_generation(&record.id)};
     struct err err = ERR_INIT;
 
-    open_again(place);
+    journal_case_open_again(place);
     text_copy(record.begin.change, sizeof(record.begin.change), "again");
     record.begin.lifts_count = 1;
-    record.begin.lifts[0].receipt = revert_it(place, 1);
+    record.begin.lifts[0].receipt = journal_case_revert(place, 1);
     record.begin.operations_count = 1;
-    append(place, &record, &extra);
-    mark(place, 2, MARK_EXPIRED);
+    journal_case_append(place, &record, &extra);
+    journal_case_mark(place, 2, MARK_EXPIRED);
     assert_true(place->ledger->ends[0].answered);
     if (!journal_compact(place->journal, place->ledger, &err))
         fail_msg("%s", err.text);
-    open_again(place);
+    journal_case_open_again(place);
     assert_true(place->ledger->ends[0].answered);
     assert_false(place->ledger->is_open);
 }
 
 static void test_compaction_without_room_leaves_the_old_one(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct err err = ERR_INIT;
     bool done;
 
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     limit_files(64);
     done = journal_compact(place->journal, place->ledger, &err);
     limit_files(RLIM_INFINITY);
     assert_false(done);
-    mark(place, 1, MARK_POPPING);
-    open_again(place);
+    journal_case_mark(place, 1, MARK_POPPING);
+    journal_case_open_again(place);
     assert_int_equal(place->ledger->generations[0].mark, MARK_POPPING);
 }
 
@@ -684,36 +483,36 @@ static void test_compaction_without_room_leaves_the_old_one(void **state)
  * to a file without a name (a begin in it would be taken back by nobody). */
 static void test_compaction_whose_rename_is_not_durable_loses_nothing(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     struct err err = ERR_INIT;
 
     if (geteuid() != 0)
         skip();
-    open_again(place);
-    confirm(place, 1);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
     assert_int_equal(chown(place->state, 65534, 0), 0);
     assert_int_equal(chmod(place->state, 0300), 0);
     assert_int_equal(seteuid(65534), 0);
     assert_false(journal_compact(place->journal, place->ledger, &err));
     assert_int_equal(seteuid(0), 0);
     assert_int_equal(chmod(place->state, 0700), 0);
-    begin(place, 2);
-    open_again(place);
+    journal_case_begin(place, 2);
+    journal_case_open_again(place);
     assert_true(place->ledger->is_open);
     assert_int_equal(place->ledger->generations_count, 1);
 }
 
 static void test_undo_text(void **state)
 {
-    struct place *place = *state;
+    struct journal_case *place = *state;
     char path[128];
     struct err err = ERR_INIT;
     uint8_t *text;
     size_t len;
 
-    open_again(place);
-    confirm(place, 1);
-    begin(place, 2);
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
+    journal_case_begin(place, 2);
     assert_true(journal_write_undo_text(place->journal, place->ledger, &err));
     snprintf(path, sizeof(path), "%s/undo.txt", place->state);
     assert_true(file_read(path, 1 << 16, &text, &len, &err));
@@ -725,7 +524,8 @@ static void test_undo_text(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, journal_case_set_up, journal_case_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_what_is_appended_is_read_again),
         TEST(test_after_takes_its_place),

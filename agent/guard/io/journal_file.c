@@ -1,5 +1,5 @@
 /*
- * journal_file: opening, reading, mending and locking of the guard's journal.
+ * journal_file: opening, locking and writing of the guard's journal.
  */
 #include "agent/guard/io/journal_file.h"
 
@@ -175,7 +175,7 @@ void journal_file_close(struct journal_file *file)
     file->writable = false;
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static bool cut(struct journal_file *file)
 {
@@ -188,163 +188,6 @@ bool journal_file_cut(struct journal_file *file)
 {
     return !file->dirty || !file->writable || cut(file);
 }
-
-enum { KEPT_MAX = 8 };
-
-/* Whoever looks into it later finds all that was there, also of an earlier time. */
-static bool keep_damaged(const struct journal_file *file, struct bytes content)
-{
-    char path[JOURNAL_PATH_SIZE + 16];
-    struct err err = ERR_INIT;
-
-    snprintf(path, sizeof(path), "%s.damaged", file->path);
-    for (int i = 1; access(path, F_OK) == 0; i++) {
-        if (i == KEPT_MAX)
-            return false;
-        snprintf(path, sizeof(path), "%s.damaged.%d", file->path, i);
-    }
-    return file_write(path, content.data, content.len, 0600, &err);
-}
-
-/* What of the content could be read, one piece behind the other. */
-struct reading {
-    size_t at;                /* looked at next */
-    size_t end;               /* of the last record that was taken */
-    size_t gaps_count;        /* pieces between records */
-    size_t lost_at;           /* the first byte of the first one */
-    enum journal_frame first; /* why it could not be read */
-    uint8_t *whole;           /* without the gaps */
-    size_t whole_len;
-};
-
-static void say_damage(struct journal_file *file, const struct reading *reading, size_t len,
-                       bool kept)
-{
-    const char *done = file->read_only  ? ""
-                       : kept           ? "; the whole of it is kept in journal.damaged"
-                       : file->writable ? "; it cannot be kept aside and stays as it is"
-                                        : "; it cannot be written";
-
-    if (!file->damaged)
-        snprintf(file->damage, sizeof(file->damage), "the last record was torn at byte %zu: %s",
-                 reading->lost_at, file->read_only ? "passed over" : "cut off");
-    else
-        snprintf(
-            file->damage, sizeof(file->damage),
-            "%zu of %zu bytes are damaged, from byte %zu on: passed over, what is whole behind "
-            "them is read%s",
-            len - reading->whole_len, len, reading->lost_at, done);
-}
-
-/* A torn last record is cut off. What is damaged is kept aside first; without room for that it
- * stays where it is, and what is appended comes behind it. */
-static void mend(struct journal_file *file, const struct reading *reading, struct bytes content)
-{
-    struct err err = ERR_INIT;
-    bool changes = !file->read_only && file->writable;
-    bool kept = file->damaged && changes && keep_damaged(file, content);
-
-    say_damage(file, reading, content.len, kept);
-    file->damaged &= !kept;
-    if (!file->read_only && !file->writable && !file->damaged) {
-        file->size = reading->end; /* when it can be written again */
-        file->dirty = true;
-    }
-    if (!changes || file->damaged)
-        return;
-    if (reading->gaps_count > 0 &&
-        journal_file_replace(file, (struct bytes){reading->whole, reading->whole_len}, &err))
-        return;
-    file->size = reading->end;
-    cut(file);
-}
-
-static void take_frame(struct reading *reading, struct bytes content, size_t len)
-{
-    reading->gaps_count += reading->at != reading->end;
-    memcpy(reading->whole + reading->whole_len, content.data + reading->at, len);
-    reading->whole_len += len;
-    reading->at += len;
-    reading->end = reading->at;
-}
-
-/* False: nothing is left. Behind what cannot be read each byte may be where a record begins. */
-static bool read_next(struct reading *reading, struct bytes content, journal_payload_fn payload_fn,
-                      void *context)
-{
-    struct bytes rest = {content.data + reading->at, content.len - reading->at};
-    bool is_lost = reading->at != reading->end;
-    struct bytes payload = {NULL, 0};
-    enum journal_frame frame = is_lost ? journal_frame_find(rest, &reading->at, &payload)
-                                       : journal_frame_look(rest, &payload);
-
-    if (frame == FRAME_END)
-        return false;
-    if (frame == FRAME_WHOLE && payload_fn(context, payload, is_lost)) {
-        take_frame(reading, content, FRAME_HEAD + payload.len);
-        return true;
-    }
-    if (!is_lost && reading->gaps_count == 0) {
-        reading->lost_at = reading->at;
-        reading->first = frame;
-    }
-    reading->at++;
-    return true;
-}
-
-static void read_frames(struct journal_file *file, struct bytes content,
-                        journal_payload_fn payload_fn, void *context)
-{
-    struct reading reading = {.whole = mem_alloc(content.len + 1, 1)};
-
-    while (read_next(&reading, content, payload_fn, context))
-        continue;
-    /* Nothing whole behind it: what a power loss leaves of the record that was written last. */
-    file->damaged =
-        reading.gaps_count > 0 || (reading.end < content.len && reading.first != FRAME_TORN);
-    if (reading.end < content.len || reading.gaps_count > 0)
-        mend(file, &reading, content);
-    free(reading.whole);
-}
-
-static bool read_content(const struct journal_file *file, uint8_t **ret_data, size_t *ret_len,
-                         struct err *err)
-{
-    size_t len = 0;
-    uint8_t *data = mem_alloc(file->size + 1, 1);
-
-    while (len < file->size) {
-        ssize_t got = pread(file->fd, data + len, file->size - len, (off_t)len);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            free(data);
-            return err_set(err, ERR_SYSTEM, "read %s: %s", file->path, strerror(errno));
-        }
-        if (got == 0)
-            break;
-        len += (size_t)got;
-    }
-    *ret_data = data;
-    *ret_len = len;
-    return true;
-}
-
-bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn, void *context,
-                       struct err *err)
-{
-    AUTO_FREE uint8_t *data = NULL;
-    size_t len = 0;
-
-    if (!read_content(file, &data, &len, err))
-        return false;
-    file->size = file->found = len;
-    read_frames(file, (struct bytes){data, len}, payload_fn, context);
-    return true;
-}
-
-/* ---- writing -------------------------------------------------------------------------------- */
 
 static bool write_at(int fd, struct bytes bytes, uint64_t at)
 {
