@@ -11,7 +11,8 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename, netlink message and LocalAPI call: one state
           in 20, --long: all of them (root)
-  kill    kill -9 of guard, agent, both or tailscaled at random moments of real trials (root)
+  kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
+          trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
   actors  trials beside pods, flannel, DHCP, RA, tailscaled, networkd and a person, all busy (root)
   bench   figures beside their floor

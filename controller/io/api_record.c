@@ -85,7 +85,10 @@ void api_post_hold(struct api *api, struct http_call *call, const char *word)
         return;
     }
     lead_freeze(api->lead, hold);
-    api_answer_json(call, 201, json_hold(hold));
+    if (api->desk->failed)
+        api_refuse(call, &api->desk->failure);
+    else
+        api_answer_json(call, 201, json_hold(hold));
 }
 
 static const struct hold *find_hold(const struct holds *holds, uint64_t id)

@@ -243,6 +243,13 @@ static void answer_gates(void *context, bool cancelled)
 /* ---- people ----------------------------------------------------------------------------------
  */
 
+/* A step that a person asked for: what could not be kept is not acknowledged. */
+static bool ask_step(struct lead *lead, struct led *led, struct rollout_event *ev, struct err *err)
+{
+    lead_step(lead, led, ev, NULL);
+    return !lead->desk->failed || err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
+}
+
 bool lead_next(struct lead *lead, uint64_t id, const char *by, struct err *err)
 {
     struct led *led = find_led(lead, id);
@@ -254,8 +261,7 @@ bool lead_next(struct lead *lead, uint64_t id, const char *by, struct err *err)
         return err_set(err, ERR_CONFLICT, "rollout %llu does not wait for `next`: it is %s, %s",
                        (unsigned long long)id, rollout_state_name(led->machine.record.state),
                        led->machine.record.sentence);
-    lead_step(lead, led, &ev, NULL);
-    return true;
+    return ask_step(lead, led, &ev, err);
 }
 
 bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reason, struct err *err)
@@ -268,8 +274,7 @@ bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reas
                        "rollout %llu is not open; `oceanidctl emergency-rollback` takes back what "
                        "stands of the last one",
                        (unsigned long long)id);
-    lead_step(lead, led, &ev, NULL);
-    return true;
+    return ask_step(lead, led, &ev, err);
 }
 
 void lead_freeze(struct lead *lead, const struct hold *hold)

@@ -14,49 +14,6 @@
 
 enum { BACK_AGAIN_MS = 2000, SEARCH_MAX = 256 };
 
-void lead_backs_done(struct lead *lead)
-{
-    for (uint32_t i = 0; i < lead->backs.count; i++)
-        wire_bytes_done(&lead->backs.list[i].order);
-    lead->backs.count = 0;
-}
-
-static void set_words(struct lead_back *back, const char *state, const char *sentence)
-{
-    text_copy(back->state, sizeof(back->state), state);
-    text_copy(back->sentence, sizeof(back->sentence), sentence);
-}
-
-static void finish(struct lead_back *back, const char *state, const char *sentence)
-{
-    back->done = true;
-    set_words(back, state, sentence);
-}
-
-static struct lead_back *find_back(struct lead *lead, const char *node)
-{
-    for (uint32_t i = 0; i < lead->backs.count; i++) {
-        if (text_equal(lead->backs.list[i].name, node))
-            return &lead->backs.list[i];
-    }
-    return NULL;
-}
-
-static struct lead_back *put_back(struct lead *lead, const char *node)
-{
-    struct lead_back *back = find_back(lead, node);
-
-    if (back == NULL && lead->backs.count < NODES_MAX)
-        back = &lead->backs.list[lead->backs.count++];
-    if (back == NULL)
-        return NULL;
-    wire_bytes_done(&back->order);
-    memset(back, 0, sizeof(*back));
-    text_copy(back->name, sizeof(back->name), node);
-    set_words(back, "unreachable", "it was asked, and has not answered yet");
-    return back;
-}
-
 /* ---- asking a guard --------------------------------------------------------------------------
  */
 
@@ -116,13 +73,13 @@ static void send_end(struct lead *lead, struct lead_back *back, const struct sta
         request.envelope = fellow;
         text_copy(request.reason, sizeof(request.reason), lead->backs.reason);
     }
-    set_words(back, "reverting", "its guard was told to take it back");
+    lead_back_say(back, "reverting", "its guard was told to take it back");
     outbox_put_guard(lead->outbox, back->name, &request);
 }
 
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack)
 {
-    struct lead_back *back = find_back(lead, node);
+    struct lead_back *back = lead_backs_find(lead, node);
     const struct generation *generation;
     bool on_trial;
 
@@ -131,11 +88,11 @@ void lead_backs_stack(struct lead *lead, const char *node, const struct stack *s
     generation = find_generation(stack, &back->attempt);
     on_trial = stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt);
     if (generation == NULL && !on_trial) {
-        finish(back, "popped", "nothing of it stands there");
+        lead_back_finish(lead, back, "popped", "nothing of it stands there");
         return;
     }
     if (stack->trial_open && text_equal(stack->trial_state, "reverting"))
-        set_words(back, "reverting", "its guard takes it back");
+        lead_back_say(back, "reverting", "its guard takes it back");
     else
         send_end(lead, back, stack, generation);
     back->again_at = clock_now() + BACK_AGAIN_MS;
@@ -144,36 +101,27 @@ void lead_backs_stack(struct lead *lead, const char *node, const struct stack *s
 
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt)
 {
-    struct lead_back *back = find_back(lead, receipt->node);
+    struct lead_back *back = lead_backs_find(lead, receipt->node);
 
     if (back == NULL || back->done || back->rollout != 0 ||
         !attempt_equal(&receipt->generation.attempt, &back->attempt))
         return;
     if (receipt->kind == RECEIPT_INCOMPLETE)
-        set_words(back, "incomplete", receipt->reason);
+        lead_back_say(back, "incomplete", receipt->reason);
     else if (receipt_is_end(receipt))
-        finish(back, receipt->kind == RECEIPT_POPPED ? "popped" : receipt_kind_name(receipt->kind),
-               receipt->reason);
+        lead_back_finish(lead, back,
+                         receipt->kind == RECEIPT_POPPED ? "popped"
+                                                         : receipt_kind_name(receipt->kind),
+                         receipt->reason);
 }
 
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
                         const char *reason)
 {
-    struct lead_back *back = find_back(lead, node);
+    struct lead_back *back = lead_backs_find(lead, node);
 
     if (back != NULL && !back->done && back->rollout == 0 && attempt_equal(attempt, &back->attempt))
-        set_words(back, "refused", reason);
-}
-
-mono_t lead_backs_deadline(const struct lead *lead)
-{
-    mono_t first = MONO_NEVER;
-
-    for (uint32_t i = 0; i < lead->backs.count; i++) {
-        if (!lead->backs.list[i].done && lead->backs.list[i].rollout == 0)
-            first = mono_min(first, lead->backs.list[i].again_at);
-    }
-    return first;
+        lead_back_say(back, "refused", reason);
 }
 
 void lead_backs_tick(struct lead *lead, mono_t now)
@@ -255,14 +203,12 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const char *node = record->targets[i].name;
-        struct lead_back *back = is_wanted(names, count, node) ? put_back(lead, node) : NULL;
+        struct lead_back *back = is_wanted(names, count, node) ? lead_backs_put(lead, node) : NULL;
 
         if (back == NULL)
             continue;
         back->attempt = record->attempt;
         back->rollout = led ? record->id : 0;
-        if (!led)
-            ask(lead, back);
     }
 }
 
@@ -303,8 +249,9 @@ static bool choose(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
     return true;
 }
 
-/* Its machine does it, unless it says that nothing of it stands: then the guards are asked. */
-static void begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
+/* Its machine does it, unless it says that nothing of it stands: then the guards are asked, as soon
+ * as it is kept that they are to be. */
+static bool begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
                   char (*names)[NAME_SIZE], size_t count, const char *by)
 {
     bool led_back = false;
@@ -315,6 +262,16 @@ static void begin(struct lead *lead, const struct rollout_record *record, const 
             !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
     }
     begin_backs(lead, record, led_back, names, count);
+    return desk_begin(lead->desk, STORE_FULL) && lead_backs_keep(lead) && desk_commit(lead->desk);
+}
+
+static bool any_asked(const struct lead *lead, const struct rollout_record *record)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        if (attempt_equal(&lead->backs.list[i].attempt, &record->attempt))
+            return true;
+    }
+    return false;
 }
 
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
@@ -329,15 +286,39 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
                     "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,
                     count == 0 ? "all nodes" : "some nodes", reason))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
-    lead_backs_done(lead);
-    lead->backs.rollout = record->id;
-    text_copy(lead->backs.reason, sizeof(lead->backs.reason), reason);
-    begin(lead, record, led, names, count, by);
+    lead_backs_begin(lead, record->id, reason);
+    if (!begin(lead, record, led, names, count, by))
+        return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
+    lead_backs_tick(lead, clock_now());
     lead_set_timer(lead);
-    if (lead->backs.count == 0)
+    if (!any_asked(lead, record))
         return err_set(err, ERR_INPUT, "rollout %llu has none of these nodes",
                        (unsigned long long)record->id);
     return true;
+}
+
+static bool check_order(const struct lead *lead, const struct order *order, struct err *err)
+{
+    if (order->nodes_count == 0)
+        return err_set(err, ERR_INPUT, "the order names no node");
+    for (uint32_t i = 0; i < order->nodes_count; i++) {
+        if (roster_find(lead->desk->roster, order->nodes[i]) == NULL)
+            return err_set(err, ERR_MISSING, "node %s is not in the roster", order->nodes[i]);
+    }
+    return true;
+}
+
+static bool keep_order(struct lead *lead, const struct order *order, struct bytes envelope)
+{
+    for (uint32_t i = 0; i < order->nodes_count; i++) {
+        struct lead_back *back = lead_backs_put(lead, order->nodes[i]);
+
+        if (back == NULL)
+            continue; /* a node has one place, and there is one for each of the roster */
+        back->attempt = order->down_to.attempt;
+        back->order = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
+    }
+    return lead_backs_keep(lead) && desk_commit(lead->desk);
 }
 
 bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err)
@@ -348,23 +329,15 @@ bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, s
     if (!wire_decode_order(envelope, order, err) ||
         !desk_verify_operator(lead->desk, envelope, SIGN_ORDER, signer, err))
         return err_wrap(err, "order");
-    if (order->nodes_count == 0)
-        return err_set(err, ERR_INPUT, "the order names no node");
-    if (!desk_audit(lead->desk, by, "emergency", order->nodes[0],
+    if (!check_order(lead, order, err))
+        return false;
+    if (!desk_begin(lead->desk, STORE_FULL) ||
+        !desk_audit(lead->desk, by, "emergency", order->nodes[0],
                     "order signed by %s passed on, down to sequence %llu: %s", signer,
-                    (unsigned long long)order->down_to.attempt.sequence, order->reason))
+                    (unsigned long long)order->down_to.attempt.sequence, order->reason) ||
+        !keep_order(lead, order, envelope))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
-    for (uint32_t i = 0; i < order->nodes_count; i++) {
-        struct lead_back *back = roster_find(lead->desk->roster, order->nodes[i]) != NULL
-                                     ? put_back(lead, order->nodes[i])
-                                     : NULL;
-
-        if (back == NULL)
-            return err_set(err, ERR_MISSING, "node %s is not in the roster", order->nodes[i]);
-        back->attempt = order->down_to.attempt;
-        back->order = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
-        ask(lead, back);
-    }
+    lead_backs_tick(lead, clock_now());
     lead_set_timer(lead);
     return true;
 }
@@ -376,7 +349,7 @@ static void read_target(const struct rollout *machine, uint32_t index, struct le
 {
     const struct target_record *record = &machine->record.targets[index];
 
-    set_words(back, target_state_name(&machine->targets[index]), record->reason);
+    lead_back_say(back, target_state_name(&machine->targets[index]), record->reason);
     back->done = lead_is_closed(machine) && !record->listed && !record->in_doubt;
 }
 
@@ -392,7 +365,7 @@ static void read_stored(struct lead *lead, struct lead_back *back)
         const struct target_record *record = &stored->record.targets[i];
 
         if (text_equal(record->name, back->name)) {
-            set_words(back, receipt_kind_name(RECEIPT_REVERTED), record->reason);
+            lead_back_say(back, receipt_kind_name(RECEIPT_REVERTED), record->reason);
             back->done = !record->listed && !record->in_doubt;
         }
     }

@@ -51,14 +51,26 @@ void lead_send(struct lead *lead, struct led *led, const struct rollout_effects 
                const struct bytes *envelope);
 bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates);
 
+/* In lead_backs.c. NULL: that node was not asked; there is no room. */
+struct lead_back *lead_backs_find(struct lead *lead, const char *node);
+struct lead_back *lead_backs_put(struct lead *lead, const char *node);
+void lead_back_say(struct lead_back *back, const char *state, const char *sentence);
+void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
+                      const char *sentence);
+/* Those of another emergency are forgotten, but for signed orders that are still owed. */
+void lead_backs_begin(struct lead *lead, uint64_t rollout, const char *reason);
+/* All of them, in the open transaction. False: the desk has failed. */
+bool lead_backs_keep(struct lead *lead);
+bool lead_backs_load(struct lead *lead, struct err *err);
+mono_t lead_backs_deadline(const struct lead *lead);
+void lead_backs_done(struct lead *lead);
+
 /* In lead_emergency.c. */
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
                         const char *reason);
 void lead_backs_tick(struct lead *lead, mono_t now);
-mono_t lead_backs_deadline(const struct lead *lead);
-void lead_backs_done(struct lead *lead);
 
 /* In lead_proof.c. */
 void lead_note_statement(struct lead *lead, const struct led *led,

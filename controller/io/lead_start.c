@@ -245,6 +245,9 @@ bool lead_resume(struct lead *lead, struct err *err)
         if (!resume_one(lead, ids[i - 1], err))
             return false;
     }
+    if (!lead_backs_load(lead, err))
+        return false;
     lead_give(lead, &ev, NULL, NULL);
+    lead_set_timer(lead);
     return true;
 }

@@ -36,6 +36,9 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS holds (id INTEGER PRIMARY KEY, kind INTEGER, scope TEXT,"
     " object TEXT, reason TEXT, by TEXT, since INTEGER, until INTEGER, receipt BLOB,"
     " lifted INTEGER);"
+    "CREATE TABLE IF NOT EXISTS backs (id INTEGER PRIMARY KEY, node TEXT UNIQUE, asked INTEGER,"
+    " rollout INTEGER, hash BLOB, sequence INTEGER, envelope BLOB, done INTEGER, state TEXT,"
+    " sentence TEXT, reason TEXT);"
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, at INTEGER, who TEXT, what TEXT,"
     " subject TEXT, sentence TEXT, previous BLOB, hash BLOB);";
 

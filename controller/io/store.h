@@ -1,6 +1,6 @@
 /*
  * store: what the controller must not forget: nodes, verdicts, rollouts with their proofs, signed
- * receipts, holds, the audit. SQLite in WAL mode.
+ * receipts, holds, who is to come back, the audit. SQLite in WAL mode.
  *
  * Durable before visible: what is put between store_begin and store_commit is on the disk when
  * store_commit has returned true. A failed write leaves memory ahead of the disk: the caller stops
@@ -74,7 +74,7 @@ typedef void (*store_proof_fn)(void *context, const struct store_proof *proof);
 bool store_read_proofs(struct store *store, uint64_t rollout, store_proof_fn proof_fn,
                        void *context, struct err *err);
 
-/* ---- receipts, holds, audit -------------------------------------------------------------------
+/* ---- receipts, holds, backs, audit ------------------------------------------------------------
  */
 /* The same receipt again is no news: ret_new is false. */
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
@@ -89,6 +89,21 @@ bool store_find_receipt(struct store *store, const char *node, const struct atte
 bool store_put_hold(struct store *store, const struct hold *hold, struct err *err);
 /* Into holds, whose list has room for HOLDS_MAX. */
 bool store_read_holds(struct store *store, struct holds *holds, struct err *err);
+
+/* One node that was asked to come back; order is lent. */
+struct store_back {
+    char node[NAME_SIZE];
+    uint64_t asked, rollout; /* in whose name; whose machine does it, 0: its guard is asked */
+    struct attempt attempt;
+    struct bytes order;
+    bool done;
+    char state[NAME_SIZE], sentence[SENTENCE_SIZE + REASON_SIZE], reason[REASON_SIZE];
+};
+bool store_put_back(struct store *store, const struct store_back *back, struct err *err);
+bool store_forget_backs(struct store *store, struct err *err);
+typedef void (*store_back_fn)(void *context, const struct store_back *back);
+/* In the order in which they were put. */
+bool store_read_backs(struct store *store, store_back_fn back_fn, void *context, struct err *err);
 
 bool store_add_audit(struct store *store, const struct audit_row *row, struct err *err);
 /* At most max rows behind `after`, oldest first. */

@@ -1,5 +1,5 @@
 /*
- * store: signed receipts, holds, and the audit.
+ * store: signed receipts, holds, who is to come back, and the audit.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +93,63 @@ bool store_read_holds(struct store *store, struct holds *holds, struct err *err)
         if (hold->id >= holds->id_next)
             holds->id_next = hold->id + 1;
         holds->count++;
+    }
+    return err->kind == ERR_NONE;
+}
+
+bool store_put_back(struct store *store, const struct store_back *back, struct err *err)
+{
+    const struct attempt *attempt = &back->attempt;
+
+    return sql_run(store->db, err,
+                   "INSERT INTO backs (node, asked, rollout, hash, sequence, envelope, done, state,"
+                   " sentence, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (node) DO UPDATE SET asked = excluded.asked,"
+                   " rollout = excluded.rollout, hash = excluded.hash,"
+                   " sequence = excluded.sequence, envelope = excluded.envelope,"
+                   " done = excluded.done, state = excluded.state, sentence = excluded.sentence,"
+                   " reason = excluded.reason",
+                   "tiibibittt", back->node, (int64_t)back->asked, (int64_t)back->rollout,
+                   attempt->body.bytes, (size_t)HASH_SIZE, (int64_t)attempt->sequence,
+                   back->order.data, back->order.len, (int64_t)back->done, back->state,
+                   back->sentence, back->reason);
+}
+
+bool store_forget_backs(struct store *store, struct err *err)
+{
+    return sql_run(store->db, err, "DELETE FROM backs", "");
+}
+
+static void read_back(const struct sql_rows *rows, struct store_back *ret_back)
+{
+    struct store_back *back = ret_back;
+
+    *back = (struct store_back){.asked = (uint64_t)sql_number(rows, 1),
+                                .rollout = (uint64_t)sql_number(rows, 2),
+                                .attempt.sequence = (uint64_t)sql_number(rows, 4),
+                                .order = sql_blob(rows, 5),
+                                .done = sql_number(rows, 6) != 0};
+    sql_text(rows, 0, back->node, sizeof(back->node));
+    sql_bytes(rows, 3, back->attempt.body.bytes, HASH_SIZE);
+    sql_text(rows, 7, back->state, sizeof(back->state));
+    sql_text(rows, 8, back->sentence, sizeof(back->sentence));
+    sql_text(rows, 9, back->reason, sizeof(back->reason));
+}
+
+bool store_read_backs(struct store *store, store_back_fn back_fn, void *context, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT node, asked, rollout, hash, sequence, envelope, done, state, sentence,"
+                   " reason FROM backs ORDER BY id",
+                   ""))
+        return false;
+    while (sql_next(&rows, err)) {
+        struct store_back back;
+
+        read_back(&rows, &back);
+        back_fn(context, &back);
     }
     return err->kind == ERR_NONE;
 }

@@ -3,7 +3,7 @@
 usage: run.py kill|deadman|actors [--long] [--count N] [--class NAME] [--grounds N] [--seed N]
 
   --long      full counts; --count N: as many of them (deadman: of each class)
-  --class     deadman: only this one
+  --class     deadman: only this one; kill: node or controller
   --grounds   labs at a time
   --seed N    replays the one trial of that seed; what it does and when follows from the seed alone,
               what the machine does in between does not: repeat it if it passes
@@ -27,6 +27,7 @@ import breaks  # noqa: E402
 import deadman  # noqa: E402
 import delayed  # noqa: E402
 import kill  # noqa: E402
+import restarts  # noqa: E402
 from campaign import Campaign  # noqa: E402
 
 
@@ -49,6 +50,14 @@ def run_delayed(options):
     hold_s = delayed.LONG_HOLD_S if options.long else delayed.SHORT_HOLD_S
     seed = options.seed if options.seed is not None else options.first_seed
     return delayed.DelayedCampaign(count, hold_s, seed).run()
+
+
+def run_kill(options):
+    """Whoever is on the node, and the controller; a seed without a class is the node's."""
+    kinds = {"node": kill, "controller": restarts}
+    chosen = options.kind or ("node" if options.seed is not None else None)
+    return all([run_counted(tier)(options) for name, tier in kinds.items()
+                if chosen in (None, name)])
 
 
 def is_possible(name):
@@ -77,7 +86,7 @@ def run_deadman(options):
         return (late is None or late.result()) and good
 
 
-RUNNERS = {"kill": run_counted(kill), "deadman": run_deadman, "actors": run_counted(actors)}
+RUNNERS = {"kill": run_kill, "deadman": run_deadman, "actors": run_counted(actors)}
 
 
 def main():

@@ -1,5 +1,8 @@
 /*
- * test_store: everything that is put is read back.
+ * test_store: the store's contract, which every engine (store_engine) has to pass: everything that
+ * is put is read back; what was committed is kept, what was not is not.
+ *
+ * usage: test_store [ENGINE]
  */
 #include "controller/io/store.h"
 
@@ -7,20 +10,41 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "tests/unit/store_case.h"
+#include "tests/unit/store_engine.h"
+
+static const struct store_engine *engine;
+static const char *place;
+
+static int make_place(void **state)
+{
+    (void)state;
+    place = engine->make();
+    return place == NULL ? -1 : 0;
+}
+
+static int end_place(void **state)
+{
+    (void)state;
+    engine->end();
+    return 0;
+}
 
 /* ---- rollouts ------------------------------------------------------------------------------- */
 
 static void reads_rollouts_back(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct store_rollout *found = mem_alloc(1, sizeof(*found));
     struct err err = ERR_INIT;
     uint64_t ids[4];
@@ -44,7 +68,7 @@ static void reads_rollouts_back(void **state)
 
 static void keeps_what_a_rollout_becomes(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct store_rollout *found = mem_alloc(1, sizeof(*found));
     struct rollout_record record;
     struct err err = ERR_INIT;
@@ -70,7 +94,7 @@ static void keeps_what_a_rollout_becomes(void **state)
 /* The same sequence with another body is two histories of one fleet. */
 static void refuses_a_sequence_twice(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct store_rollout *again = mem_alloc(1, sizeof(*again));
     struct err err = ERR_INIT;
 
@@ -104,7 +128,7 @@ static void count_proof(void *context, const struct store_proof *proof)
 
 static void reads_proofs_in_order(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct store_proof proof = {.rollout = 1,
                                 .at = 5,
                                 .node = "a1",
@@ -131,7 +155,7 @@ static void reads_proofs_in_order(void **state)
 
 static void reads_the_fleet_back(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct fleet fleet;
     struct fleet_member *member;
     struct fleet_verdict verdict = {.at = 400, .interval_s = 30};
@@ -183,7 +207,7 @@ static void count_receipt(void *context, uint64_t index, struct bytes envelope)
 
 static void keeps_a_receipt_once(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct receipt receipt = {.node = "a1", .generation.attempt.sequence = 3};
     struct bytes first = {(const uint8_t *)"one", 3};
     struct bytes second = {(const uint8_t *)"two", 3};
@@ -213,7 +237,7 @@ static void keeps_a_receipt_once(void **state)
 
 static void reads_holds_back(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
     struct hold hold = {.id = 4,
                         .kind = HOLD_QUARANTINE,
@@ -248,9 +272,57 @@ static void reads_holds_back(void **state)
     store_close(store);
 }
 
+static void expect_back(void *context, const struct store_back *back)
+{
+    unsigned *count = context;
+    bool first = (*count)++ == 0;
+
+    assert_string_equal(back->node, first ? "b1" : "a1");
+    assert_int_equal(back->asked, 8);
+    assert_int_equal(back->rollout, first ? 8 : 0);
+    assert_int_equal(back->attempt.sequence, 3);
+    assert_int_equal(back->attempt.body.bytes[0], 5);
+    assert_int_equal(back->order.len, first ? 0 : 5);
+    assert_int_equal(back->done, !first);
+    assert_string_equal(back->state, first ? "unreachable" : "popped");
+    assert_string_equal(back->sentence, "it was asked");
+    assert_string_equal(back->reason, "drill");
+}
+
+static void reads_who_is_to_come_back(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct store_back back = {.node = "b1",
+                              .asked = 8,
+                              .rollout = 8,
+                              .attempt.sequence = 3,
+                              .state = "unreachable",
+                              .sentence = "it was asked",
+                              .reason = "drill"};
+    struct err err = ERR_INIT;
+    unsigned count = 0;
+
+    (void)state;
+    memset(back.attempt.body.bytes, 5, HASH_SIZE);
+    store_case_must(store_put_back(store, &back, &err), &err);
+    text_copy(back.node, sizeof(back.node), "a1");
+    back.rollout = 0;
+    back.order = (struct bytes){(const uint8_t *)"order", 5};
+    store_case_must(store_put_back(store, &back, &err), &err);
+    back.done = true;
+    text_copy(back.state, sizeof(back.state), "popped");
+    store_case_must(store_put_back(store, &back, &err), &err);
+    store_case_must(store_read_backs(store, expect_back, &count, &err), &err);
+    assert_int_equal(count, 2);
+    store_case_must(store_forget_backs(store, &err), &err);
+    store_case_must(store_read_backs(store, expect_back, &count, &err), &err);
+    assert_int_equal(count, 2);
+    store_close(store);
+}
+
 static void keeps_the_audit_chain(void **state)
 {
-    struct store *store = store_case_open_at(":memory:");
+    struct store *store = store_case_open_at(place);
     struct audit_row *rows = mem_alloc(8, sizeof(*rows));
     struct err err = ERR_INIT;
     size_t count;
@@ -270,14 +342,121 @@ static void keeps_the_audit_chain(void **state)
     store_close(store);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_rollouts_back),      cmocka_unit_test(keeps_what_a_rollout_becomes),
-        cmocka_unit_test(refuses_a_sequence_twice), cmocka_unit_test(reads_proofs_in_order),
-        cmocka_unit_test(reads_the_fleet_back),     cmocka_unit_test(keeps_a_receipt_once),
-        cmocka_unit_test(reads_holds_back),         cmocka_unit_test(keeps_the_audit_chain),
-    };
+/* ---- what is kept --------------------------------------------------------------------------- */
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+static unsigned count_holds(struct store *store)
+{
+    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
+    struct err err = ERR_INIT;
+
+    store_case_must(store_read_holds(store, &holds, &err), &err);
+    free(holds.list);
+    return holds.count;
+}
+
+static bool put_hold(struct store *store, uint64_t id)
+{
+    struct hold hold = {.id = id, .scope = "a1", .reason = "a drill"};
+    struct err err = ERR_INIT;
+
+    return store_begin(store, STORE_FULL, &err) && store_put_hold(store, &hold, &err);
+}
+
+static void forgets_what_was_cancelled(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_true(put_hold(store, 1));
+    store_cancel(store);
+    assert_int_equal(count_holds(store), 0);
+    assert_true(put_hold(store, 1));
+    store_case_must(store_commit(store, &err), &err);
+    store_cancel(store); /* nothing is open: nothing is taken back */
+    assert_int_equal(count_holds(store), 1);
+    store_close(store);
+}
+
+static void keeps_what_was_committed(void **state)
+{
+    struct store *store = store_case_open_at(place);
+
+    (void)state;
+    store_case_add_rollout(store, 1, 7, 3);
+    assert_true(put_hold(store, 1));
+    store_close(store);
+    store = store_case_open_at(place);
+    store_case_expect_rollout(store, 1, 7, 3);
+    assert_int_equal(count_holds(store), 0);
+    store_close(store);
+}
+
+/* A process that is killed behind its commit, with another transaction open. */
+static void survives_its_process(void **state)
+{
+    pid_t child = fork();
+    struct err err = ERR_INIT;
+    struct store *store;
+    int status;
+
+    (void)state;
+    if (child == 0) {
+        struct store *own = store_open(place, &err);
+
+        if (own == NULL || !put_hold(own, 1) || !store_commit(own, &err) || !put_hold(own, 2))
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    store = store_case_open_at(place);
+    assert_int_equal(count_holds(store), 1);
+    store_close(store);
+}
+
+/* ---- every engine --------------------------------------------------------------------------- */
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_place, end_place)
+
+static int run_engine(const struct store_engine *which)
+{
+    const struct CMUnitTest contract[] = {
+        CASE(reads_rollouts_back),        CASE(keeps_what_a_rollout_becomes),
+        CASE(refuses_a_sequence_twice),   CASE(reads_proofs_in_order),
+        CASE(reads_the_fleet_back),       CASE(keeps_a_receipt_once),
+        CASE(reads_holds_back),           CASE(keeps_the_audit_chain),
+        CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
+    };
+    const struct CMUnitTest durability[] = {
+        CASE(keeps_what_was_committed),
+        CASE(survives_its_process),
+    };
+    int failed;
+
+    engine = which;
+    printf("engine %s\n", which->name);
+    failed = cmocka_run_group_tests_name(which->name, contract, NULL, NULL);
+    if (which->durable)
+        failed += cmocka_run_group_tests_name(which->name, durability, NULL, NULL);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    const struct store_engine *only = argc > 1 ? store_engine_find(argv[1]) : NULL;
+    int failed = 0;
+
+    if (argc > 1 && only == NULL) {
+        fprintf(stderr, "test_store: engine '%s': accepted are", argv[1]);
+        for (unsigned i = 0; i < store_engines_count; i++)
+            fprintf(stderr, " %s", store_engines[i].name);
+        fprintf(stderr, "\n");
+        return 2;
+    }
+    for (unsigned i = 0; i < store_engines_count; i++) {
+        if (only == NULL || only == &store_engines[i])
+            failed += run_engine(&store_engines[i]);
+    }
+    return failed;
 }

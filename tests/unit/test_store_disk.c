@@ -1,6 +1,5 @@
 /*
- * test_store_disk: what was committed is on the disk, what was not is not; a file that cannot be
- * led from is refused.
+ * test_store_disk: a database file that cannot be led from is refused, and says why.
  */
 #include "controller/io/store.h"
 
@@ -57,62 +56,6 @@ static void refuse_to_open(const char *part)
     assert_null(store);
     if (strstr(err.text, part) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, part);
-}
-
-/* ---- the disk ------------------------------------------------------------------------------- */
-
-static void keeps_what_was_committed_on_the_disk(void **state)
-{
-    struct store *store = store_case_open_at(path);
-    struct hold hold = {.id = 1, .scope = "a1", .reason = "not committed"};
-    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
-    struct err err = ERR_INIT;
-
-    (void)state;
-    store_case_add_rollout(store, 1, 7, 3);
-    store_case_must(store_begin(store, STORE_FULL, &err), &err);
-    store_case_must(store_put_hold(store, &hold, &err), &err);
-    store_cancel(store);
-    store_case_must(store_begin(store, STORE_REPORT, &err), &err);
-    store_case_must(store_put_hold(store, &hold, &err), &err);
-    store_close(store);
-    store = store_case_open_at(path);
-    store_case_expect_rollout(store, 1, 7, 3);
-    store_case_must(store_read_holds(store, &holds, &err), &err);
-    assert_int_equal(holds.count, 0);
-    free(holds.list);
-    store_close(store);
-}
-
-/* A process that is killed behind its commit, with another transaction open. */
-static void survives_its_process(void **state)
-{
-    pid_t child = fork();
-    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
-    struct err err = ERR_INIT;
-    struct store *store;
-    int status;
-
-    (void)state;
-    if (child == 0) {
-        struct hold hold = {.id = 1, .scope = "a1", .reason = "half"};
-        struct store *own = store_open(path, &err);
-
-        if (own == NULL || !store_begin(own, STORE_FULL, &err) ||
-            !store_put_hold(own, &hold, &err) || !store_commit(own, &err))
-            _exit(1);
-        hold.id = 2;
-        if (!store_begin(own, STORE_FULL, &err) || !store_put_hold(own, &hold, &err))
-            _exit(1);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    store = store_case_open_at(path);
-    store_case_must(store_read_holds(store, &holds, &err), &err);
-    assert_int_equal(holds.count, 1);
-    free(holds.list);
-    store_close(store);
 }
 
 static void write_at(long offset, const char *data, size_t len)
@@ -174,8 +117,6 @@ static void refuses_where_it_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(keeps_what_was_committed_on_the_disk),
-        CASE(survives_its_process),
         CASE(refuses_what_is_no_database),
         CASE(refuses_a_damaged_file),
         CASE(refuses_a_newer_schema),

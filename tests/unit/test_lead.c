@@ -1,0 +1,232 @@
+/*
+ * test_lead: what is acknowledged to people is on the disk: what cannot be kept is refused, and
+ * what was promised goes on after a restart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "controller/io/lead_parts.h"
+#include "controller/io/store_tables.h"
+#include "tests/unit/controller_place.h"
+
+static struct place place;
+
+static int open_place(void **state)
+{
+    (void)state;
+    place_open(&place);
+    return 0;
+}
+
+static int close_place(void **state)
+{
+    (void)state;
+    place_close(&place);
+    return 0;
+}
+
+static uint64_t start(void)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    AUTO_FREE struct lead_order *order = mem_alloc(1, sizeof(*order));
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    place_make_manifest(&place, "forwarding", &manifest);
+    bytes = place_sign_manifest(&place, &manifest, 1);
+    manifest_done(&manifest);
+    if (!lead_order_decode(wire_lend(&bytes), order, &err) ||
+        !lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2}, &id, &err))
+        fail_msg("%s", err.text);
+    return id;
+}
+
+/* The store and the nodes' agents stay, the lead begins again from what is kept. */
+static void restart_lead(void)
+{
+    struct err err = ERR_INIT;
+
+    lead_free(place.lead);
+    place_turn(&place);
+    outbox_clear(place.outbox, "a1");
+    outbox_clear(place.outbox, "b2");
+    place.lead = place.api.lead = lead_new(&place.loop, &place.desk, place.outbox, place.fresh);
+    if (!lead_resume(place.lead, &err))
+        fail_msg("%s", err.text);
+}
+
+static void break_disk(void)
+{
+    assert_int_equal(sqlite3_exec(place.desk.store->db, "PRAGMA query_only=1", NULL, NULL, NULL),
+                     SQLITE_OK);
+}
+
+/* ---- what cannot be kept -------------------------------------------------------------------- */
+
+static void expect_not_kept(bool done, const struct err *err)
+{
+    assert_false(done);
+    assert_true(place.desk.failed);
+    assert_string_equal(err->text, place.desk.failure.text);
+}
+
+static void refuses_an_abort_that_cannot_be_kept(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    break_disk();
+    expect_not_kept(lead_abort(place.lead, id, "olga", "not today", &err), &err);
+}
+
+static void refuses_a_next_that_cannot_be_kept(void **state)
+{
+    const struct hold freeze = {.kind = HOLD_FREEZE, .scope = "fleet", .by = "olga"};
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    lead_freeze(place.lead, &freeze);
+    assert_string_equal(rollout_waiting_for(&lead_find(place.lead, id)->machine), "next");
+    break_disk();
+    expect_not_kept(lead_next(place.lead, id, "olga", &err), &err);
+}
+
+static void refuses_an_emergency_that_cannot_be_kept(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    start();
+    break_disk();
+    expect_not_kept(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err), &err);
+}
+
+/* ---- what goes on --------------------------------------------------------------------------- */
+
+static void an_emergency_is_listed_after_a_restart(void **state)
+{
+    const struct lead_backs *backs;
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    assert_true(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err));
+    restart_lead();
+    backs = lead_backs(place.lead);
+    assert_int_equal(backs->rollout, id);
+    assert_string_equal(backs->reason, "drill");
+    assert_int_equal(backs->count, 2);
+    assert_string_equal(backs->list[0].name, "a1");
+    assert_false(backs->list[0].done);
+}
+
+static void fill_order(struct order *order, const char *node)
+{
+    order->nodes_count = 1;
+    text_copy(order->nodes[0], NAME_SIZE, node);
+    order->down_to.attempt.sequence = 4;
+    memset(order->down_to.attempt.body.bytes, 4, HASH_SIZE);
+    text_copy(order->reason, sizeof(order->reason), "drill");
+}
+
+static void pass_order(const char *node)
+{
+    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    fill_order(order, node);
+    envelope = wire_encode_order(order, place.approver);
+    if (!lead_pass_order(place.lead, wire_lend(&envelope), "olga", &err))
+        fail_msg("%s", err.text);
+}
+
+static const struct lead_back *find_back(const char *node)
+{
+    const struct lead_backs *backs = lead_backs(place.lead);
+
+    for (uint32_t i = 0; i < backs->count; i++) {
+        if (text_equal(backs->list[i].name, node))
+            return &backs->list[i];
+    }
+    fail_msg("%s is not asked to come back", node);
+    return NULL;
+}
+
+static bool is_asked(void *context)
+{
+    AUTO_WIRE struct wire_bytes reply = {NULL, 0};
+
+    return outbox_next(place.outbox, context, clock_now(), &reply);
+}
+
+/* The node was away: its order waits for it, whatever becomes of the controller meanwhile. */
+static void an_order_is_passed_on_after_a_restart(void **state)
+{
+    const struct lead_back *back;
+    char node[] = "a1";
+
+    (void)state;
+    pass_order(node);
+    restart_lead();
+    back = find_back(node);
+    assert_int_equal(back->attempt.sequence, 4);
+    assert_true(back->order.len > 0);
+    assert_false(back->done);
+    place_until(&place, is_asked, node, "a1's guard is asked again");
+}
+
+static void an_order_that_was_obeyed_is_not_asked_again(void **state)
+{
+    struct stack stack = {.node = "a1"};
+
+    (void)state;
+    pass_order("a1");
+    lead_backs_stack(place.lead, "a1", &stack);
+    assert_true(find_back("a1")->done);
+    restart_lead();
+    assert_true(find_back("a1")->done);
+    assert_string_equal(find_back("a1")->state, "popped");
+}
+
+/* What was promised of an earlier day is not forgotten for a later emergency. */
+static void an_order_outlives_a_later_emergency(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    start();
+    pass_order("w1");
+    assert_true(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err));
+    assert_int_equal(lead_backs(place.lead)->count, 3);
+    assert_int_equal(find_back("w1")->attempt.sequence, 4);
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(refuses_an_abort_that_cannot_be_kept),
+        WITH_PLACE(refuses_a_next_that_cannot_be_kept),
+        WITH_PLACE(refuses_an_emergency_that_cannot_be_kept),
+        WITH_PLACE(an_emergency_is_listed_after_a_restart),
+        WITH_PLACE(an_order_is_passed_on_after_a_restart),
+        WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
+        WITH_PLACE(an_order_outlives_a_later_emergency),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
