@@ -87,6 +87,7 @@ static bool open_journal(struct guard *guard, struct err *err)
 
 static void say_state(const struct guard *guard)
 {
+    const struct ledger_generation *doubt = ledger_find_doubt(guard->ledger);
     const char *damage = journal_damage(guard->journal);
 
     if (damage[0] != '\0')
@@ -95,6 +96,10 @@ static void say_state(const struct guard *guard)
         log_error("ALARM journal: records are lost; undoing goes on, nothing new is started until "
                   "root has looked into %s/journal.damaged and moved it away",
                   guard->config.state);
+    if (doubt != NULL)
+        log_error("ALARM journal: how sequence %llu (%s) ended was lost: its shields stay, nothing "
+                  "new is started until it is taken back (oceanid-rollback --list)",
+                  (unsigned long long)doubt->id.attempt.sequence, doubt->begin.change);
     if (!journal_is_writable(guard->journal))
         log_error("ALARM journal: it cannot be written; nothing new is started, undoing goes on");
     if (access(guard->config.trust, F_OK) != 0)

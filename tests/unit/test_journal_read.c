@@ -75,6 +75,15 @@ static void assert_kept(const struct journal_case *place, const uint8_t *before,
     free(kept);
 }
 
+static void assert_stands(const struct journal_case *place, uint8_t number)
+{
+    const struct generation_id id = journal_case_id(number);
+    const struct ledger_generation *generation = ledger_find(place->ledger, &id);
+
+    assert_non_null(generation);
+    assert_false(generation->in_doubt);
+}
+
 static void test_unreadable_in_the_middle(void **state)
 {
     struct journal_case *place = *state;
@@ -88,8 +97,8 @@ static void test_unreadable_in_the_middle(void **state)
     journal_case_open_again(place);
     assert_non_null(strstr(journal_damage(place->journal), "the disk does not give 4096"));
     assert_true(journal_is_doubtful(place->journal));
-    assert_int_equal(place->ledger->generations_count, 2);
-    assert_int_equal(place->ledger->generations[1].id.attempt.sequence, 40);
+    assert_stands(place, 1);
+    assert_stands(place, 40);
     assert_true(place->ledger->is_open);
     assert_true(place->ledger->open.touched[0]);
     assert_non_null(journal_find(place->journal, &id));

@@ -177,12 +177,91 @@ static void test_lost_records(void **state)
     take_begin(2);
     take_begin(3); /* end and receipt of the second were lost */
     assert_int_equal(ledger->open.id.attempt.sequence, 3);
+    assert_int_equal(ledger->generations_count, 1);
     ledger_take(ledger, &result);
     assert_false(ledger->open.touched[0]);
     assert_true(ledger->open.touched[1]);
     ledger_doubt(ledger);
     assert_true(ledger->open.touched[0]);
     assert_false(ledger->open.touched[2]);
+}
+
+/* Mark and receipt of 1 were lost, and another began: it may stand, so it can be popped and is
+ * never said to stand, and nothing is built on it. */
+static void test_lost_end_stays_in_doubt(void **state)
+{
+    const struct approval next = {.attempt = id_of(3).attempt};
+    const struct generation_id one = id_of(1);
+    struct revert revert;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    take_begin(1);
+    take_mark(1, MARK_CONFIRMING, CAUSE_NONE);
+    confirm(2);
+    assert_int_equal(ledger->generations_count, 2);
+    assert_true(generation_id_equal(&ledger_find_doubt(ledger)->id, &one));
+    assert_null(ledger_standing(ledger, &one.attempt.body));
+    assert_false(ledger_admits(ledger, &next, NULL, 0, &err));
+    assert_non_null(strstr(err.text, "how it ended was lost"));
+    ledger_fill_revert(&ledger->generations[0], &revert);
+    assert_true(revert.steps[0].touched);
+    assert_true(revert.steps[1].touched);
+    take_mark(2, MARK_POPPED, CAUSE_ORDERED);
+    take_owed();
+    take_mark(1, MARK_POPPED, CAUSE_ORDERED);
+    take_owed();
+    assert_null(ledger_find_doubt(ledger));
+    assert_int_equal(ledger_find_receipt(ledger, &one.attempt)->receipt.kind, RECEIPT_POPPED);
+}
+
+/* Nothing stops what reverts, and another begins behind its end only: it was taken back. */
+static void test_lost_end_of_a_revert_is_known(void **state)
+{
+    (void)state;
+    take_begin(1);
+    take_mark(1, MARK_REVERTING, CAUSE_PROOF_FAILED);
+    take_begin(2);
+    assert_int_equal(ledger->generations_count, 0);
+    assert_true(ledger->owes);
+    assert_int_equal(ledger->owed.kind, RECEIPT_REVERTED);
+    assert_int_equal(ledger->owed.cause, CAUSE_PROOF_FAILED);
+    assert_int_equal(ledger->owed.generation.attempt.sequence, 1);
+}
+
+/* An attempt is begun anew only when its first nonce had expired untouched. */
+static void test_begun_again_had_expired(void **state)
+{
+    struct guard_record again = {.kind = RECORD_BEGIN, .id = id_of(1)};
+
+    (void)state;
+    take_begin(1);
+    again.id.start.bytes[0] ^= 0xff;
+    ledger_take(ledger, &again);
+    assert_int_equal(ledger->generations_count, 0);
+    assert_true(ledger->is_open);
+    assert_false(ledger->owes);
+}
+
+/* Room for one more than is admitted, and no place in a signed stack for it. */
+static void test_lost_end_above_a_full_stack(void **state)
+{
+    struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    (void)state;
+    for (unsigned i = 1; i < GENERATIONS_MAX; i++)
+        confirm(i);
+    take_begin(GENERATIONS_MAX);
+    confirm(GENERATIONS_MAX + 1);
+    assert_int_equal(ledger->generations_count, GENERATIONS_MAX + 1);
+    assert_int_equal(ledger_find_doubt(ledger)->id.attempt.sequence, GENERATIONS_MAX);
+    ledger_fill_stack(ledger, stack);
+    assert_int_equal(stack->generations_count, GENERATIONS_MAX);
+    assert_int_equal(stack->generations[GENERATIONS_MAX - 1].id.attempt.sequence,
+                     GENERATIONS_MAX + 1);
+    take_begin(GENERATIONS_MAX + 2); /* nothing is overwritten */
+    assert_false(ledger->is_open);
+    free(stack);
 }
 
 /* What is confirmed was applied to the end: with a lost intent it is still all to be taken back. */
@@ -439,6 +518,10 @@ int main(void)
         WITH(test_popped_from_the_top_only),
         WITH(test_records_that_cannot_follow),
         WITH(test_lost_records),
+        WITH(test_lost_end_stays_in_doubt),
+        WITH(test_lost_end_of_a_revert_is_known),
+        WITH(test_begun_again_had_expired),
+        WITH(test_lost_end_above_a_full_stack),
         WITH(test_lost_intents_of_what_is_confirmed),
         WITH(test_touched),
         WITH(test_every_end_gets_its_receipt),

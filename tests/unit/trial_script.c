@@ -255,6 +255,10 @@ void script_run_line(struct script *script, const char *line)
     else if (text_equal(words[0], "restart")) {
         script_restart(script, has_word(words, "keeps") ? (unsigned)atoi(words[3]) : 0);
         boot(script, words[1]);
+    } else if (text_equal(words[0], "lose")) {
+        const struct attempt attempt = world_attempt(words);
+
+        script_lose(script, &attempt);
     } else if (!set_surroundings(script, line, words) && !give_words(script, words)) {
         fail_msg("%s: not understood; trial_script.h has the words", line);
     }

@@ -131,6 +131,24 @@ void script_restart(struct script *script, unsigned keeps)
     trial_init(script->trial, script->ledger, "b");
 }
 
+static bool says_the_end(const struct guard_record *record)
+{
+    return record->kind == RECORD_RECEIPT ||
+           (record->kind == RECORD_MARK && record->mark == MARK_CONFIRMED);
+}
+
+void script_lose(struct script *script, const struct attempt *attempt)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < script->disk_count; i++) {
+        if (!attempt_equal(&script->disk[i].id.attempt, attempt) || !says_the_end(&script->disk[i]))
+            script->disk[kept++] = script->disk[i];
+    }
+    assert_true(kept < script->disk_count);
+    script->disk_count = kept;
+}
+
 /* ---- what is asked for, and its answers ----------------------------------------------------- */
 
 static struct script_pending *add_pending(struct script *script, enum guard_event_kind kind,

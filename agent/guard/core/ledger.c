@@ -12,104 +12,6 @@ void ledger_init(struct ledger *ledger)
     memset(ledger, 0, sizeof(*ledger));
 }
 
-const struct ledger_generation *ledger_top(const struct ledger *ledger)
-{
-    if (ledger->generations_count == 0)
-        return NULL;
-    return &ledger->generations[ledger->generations_count - 1];
-}
-
-const struct ledger_generation *ledger_find(const struct ledger *ledger,
-                                            const struct generation_id *id)
-{
-    for (uint32_t i = 0; i < ledger->generations_count; i++) {
-        if (generation_id_equal(&ledger->generations[i].id, id))
-            return &ledger->generations[i];
-    }
-    return NULL;
-}
-
-const struct ledger_generation *ledger_find_attempt(const struct ledger *ledger,
-                                                    const struct attempt *attempt)
-{
-    for (uint32_t i = 0; i < ledger->generations_count; i++) {
-        if (attempt_equal(&ledger->generations[i].id.attempt, attempt))
-            return &ledger->generations[i];
-    }
-    return NULL;
-}
-
-const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
-                                             const struct attempt *attempt)
-{
-    for (uint32_t i = ledger->ends_count; i-- > 0;) {
-        if (attempt_equal(&ledger->ends[i].receipt.generation.attempt, attempt))
-            return &ledger->ends[i];
-    }
-    return NULL;
-}
-
-const struct ledger_generation *ledger_standing(const struct ledger *ledger,
-                                                const struct hash *body)
-{
-    for (uint32_t i = ledger->generations_count; i-- > 0;) {
-        const struct ledger_generation *generation = &ledger->generations[i];
-
-        if (hash_equal(&generation->id.attempt.body, body) && generation->mark != MARK_POPPING)
-            return generation;
-    }
-    return NULL;
-}
-
-void ledger_fill_revert(const struct ledger_generation *generation, struct revert *ret_revert)
-{
-    memset(ret_revert, 0, sizeof(*ret_revert));
-    ret_revert->steps_count = generation->begin.operations_count;
-    for (uint32_t i = 0; i < ret_revert->steps_count; i++) {
-        ret_revert->steps[i].touched = generation->touched[i];
-        ret_revert->steps[i].removes = generation->begin.removes[i] != 0;
-        ret_revert->steps[i].retry_at = MONO_NEVER;
-    }
-}
-
-void ledger_fill_stack(const struct ledger *ledger, struct stack *ret_stack)
-{
-    ret_stack->receipt_index = ledger->receipt_index;
-    ret_stack->trial_open = ledger->is_open;
-    if (ledger->is_open)
-        ret_stack->trial = ledger->open.id;
-    ret_stack->generations_count = ledger->generations_count;
-    for (uint32_t i = 0; i < ledger->generations_count; i++) {
-        ret_stack->generations[i].id = ledger->generations[i].id;
-        ret_stack->generations[i].soak_s = ledger->generations[i].soak_s;
-        text_copy(ret_stack->generations[i].change, NAME_SIZE, ledger->generations[i].begin.change);
-    }
-}
-
-static bool owes_of(const struct ledger *ledger, const struct generation_id *id)
-{
-    for (uint32_t i = 0; i < ledger->waiting_count; i++) {
-        if (generation_id_equal(&ledger->waiting[i].generation, id))
-            return true;
-    }
-    return ledger->owes && generation_id_equal(&ledger->owed.generation, id);
-}
-
-bool ledger_needs(const struct ledger *ledger, const struct generation_id *id)
-{
-    if (ledger->is_open && generation_id_equal(&ledger->open.id, id))
-        return true;
-    if (owes_of(ledger, id))
-        return true;
-    if (ledger_find(ledger, id) != NULL)
-        return true;
-    for (uint32_t i = 0; i < ledger->ends_count; i++) {
-        if (generation_id_equal(&ledger->ends[i].receipt.generation, id))
-            return true;
-    }
-    return false;
-}
-
 /* ---- taking records ------------------------------------------------------------------------ */
 
 static bool is_open_one(const struct ledger *ledger, const struct generation_id *id)
@@ -132,25 +34,6 @@ static void raise_sequence(struct ledger *ledger, const struct attempt *attempt)
     if (attempt->sequence > ledger->sequence) {
         ledger->sequence = attempt->sequence;
         ledger->sequence_body = attempt->body;
-    }
-}
-
-/* While another one is open: the record of its end was lost. */
-static void take_begin(struct ledger *ledger, const struct guard_record *record)
-{
-    if (ledger->generations_count == GENERATIONS_MAX || is_open_one(ledger, &record->id))
-        return;
-    memset(&ledger->open, 0, sizeof(ledger->open));
-    ledger->is_open = true;
-    ledger->open.id = record->id;
-    ledger->open.begin = record->begin;
-    ledger->incomplete_told = false;
-    raise_sequence(ledger, &record->id.attempt);
-    for (uint32_t i = 0; i < ledger->ends_count; i++) {
-        const struct record_lift *lift = find_lift(&record->begin, &ledger->ends[i].receipt_hash);
-
-        ledger->ends[i].answered |= lift != NULL;
-        ledger->ends[i].lifted |= lift != NULL && lift->named;
     }
 }
 
@@ -225,9 +108,50 @@ static struct ledger_generation *push_open(struct ledger *ledger, unsigned soak_
     return top;
 }
 
+/* Another one begins, so this one has ended, and the record of it was lost. Begun again it had
+ * expired untouched; of what was being taken back only one end is possible; else it stays, in
+ * doubt. */
+static void take_lost_end(struct ledger *ledger, const struct generation_id *next)
+{
+    struct ledger_generation *open = &ledger->open;
+    struct guard_record end = {.id = open->id, .cause = open->cause};
+
+    text_copy(end.reason, sizeof(end.reason), open->reason);
+    if (open->mark == MARK_REVERTING)
+        owe(ledger, RECEIPT_REVERTED, open, &end);
+    else if (!attempt_equal(&open->id.attempt, &next->attempt))
+        push_open(ledger, 0)->in_doubt = true;
+    ledger->is_open = false;
+}
+
+static void note_lifts(struct ledger *ledger, const struct record_begin *begin)
+{
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        const struct record_lift *lift = find_lift(begin, &ledger->ends[i].receipt_hash);
+
+        ledger->ends[i].answered |= lift != NULL;
+        ledger->ends[i].lifted |= lift != NULL && lift->named;
+    }
+}
+
+static void take_begin(struct ledger *ledger, const struct guard_record *record)
+{
+    if (is_open_one(ledger, &record->id) || ledger->generations_count == LEDGER_STACK_MAX)
+        return;
+    if (ledger->is_open)
+        take_lost_end(ledger, &record->id);
+    memset(&ledger->open, 0, sizeof(ledger->open));
+    ledger->is_open = true;
+    ledger->open.id = record->id;
+    ledger->open.begin = record->begin;
+    ledger->incomplete_told = false;
+    raise_sequence(ledger, &record->id.attempt);
+    note_lifts(ledger, &record->begin);
+}
+
 static void take_confirmed(struct ledger *ledger, const struct guard_record *record)
 {
-    if (is_open_one(ledger, &record->id) && ledger->generations_count < GENERATIONS_MAX)
+    if (is_open_one(ledger, &record->id) && ledger->generations_count < LEDGER_STACK_MAX)
         owe(ledger, RECEIPT_CONFIRMED, push_open(ledger, record->soak_s), record);
 }
 
@@ -388,7 +312,7 @@ static void end_by_receipt(struct ledger *ledger, const struct receipt *receipt)
         ledger->generations_count--;
     if (!is_open)
         return;
-    if (receipt->kind == RECEIPT_CONFIRMED && ledger->generations_count < GENERATIONS_MAX)
+    if (receipt->kind == RECEIPT_CONFIRMED && ledger->generations_count < LEDGER_STACK_MAX)
         push_open(ledger, receipt->soak_s);
     else if (receipt->kind == RECEIPT_REVERTED || receipt->kind == RECEIPT_TOMBSTONE)
         ledger->is_open = false;

@@ -18,7 +18,8 @@ struct ledger_generation {
     unsigned soak_s;
     bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone */
     enum mark mark;               /* the last one, but for MARK_INCOMPLETE */
-    enum end_cause cause;         /* why it reverts or pops */
+    bool in_doubt;        /* how it ended was lost: it may stand, or be taken back already */
+    enum end_cause cause; /* why it reverts or pops */
     char reason[REASON_SIZE];
 };
 
@@ -30,14 +31,17 @@ struct ledger_end {
     bool lifted;   /* its quarantine, if it was one, was named with a reason */
 };
 
+/* One more than is ever admitted: of one it may be lost how it ended. */
+enum { LEDGER_STACK_MAX = GENERATIONS_MAX + 1 };
+
 struct ledger {
     uint64_t sequence; /* highest that was begun: an unsigned abort raises nothing */
     struct hash sequence_body;
     int64_t time_floor;
     uint64_t receipt_index;
     uint32_t generations_count;
-    struct ledger_generation generations[GENERATIONS_MAX]; /* bottom first; confirmed */
-    bool is_open;                                          /* a trial was begun and has no end */
+    struct ledger_generation generations[LEDGER_STACK_MAX]; /* bottom first; confirmed */
+    bool is_open;                                           /* a trial was begun and has no end */
     struct ledger_generation open;
     bool owes; /* an end is durable and its receipt is not */
     struct receipt owed;
@@ -53,7 +57,7 @@ void ledger_init(struct ledger *ledger);
 /* Takes one durable record: as it is written, or replayed in order after a restart. Records that
  * cannot follow what was taken are passed over (a journal is foreign input); what a lost record
  * must have said is taken from those behind it: a receipt tells its end, a result its intent, and a
- * begin that what was open has ended. */
+ * begin that what was open has ended, if not how: that one stays, in doubt. */
 void ledger_take(struct ledger *ledger, const struct guard_record *record);
 /* Records were lost: whatever is open may have touched all that it was to touch. */
 void ledger_doubt(struct ledger *ledger);
@@ -69,9 +73,12 @@ const struct ledger_generation *ledger_find_attempt(const struct ledger *ledger,
 const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
                                              const struct attempt *attempt);
 
-/* A generation of this body that stands confirmed and does not pop; NULL if there is none. */
+/* A generation of this body that stands confirmed, beyond doubt, and does not pop; or NULL. */
 const struct ledger_generation *ledger_standing(const struct ledger *ledger,
                                                 const struct hash *body);
+
+/* One of which it was lost how it ended, or NULL. Nothing is built on it before it is popped. */
+const struct ledger_generation *ledger_find_doubt(const struct ledger *ledger);
 
 /* May this approval be prepared here? At most once, in sequence, room for one more, and every end
  * that bars it is contained (a quarantine of one of these objects: with a reason); rules 1, 18. */

@@ -68,6 +68,18 @@ static bool sequence_admits(const struct ledger *ledger, const struct attempt *a
     return true;
 }
 
+/* Whether what a plan was made upon is there is not known. */
+static bool is_beyond_doubt(const struct ledger *ledger, struct err *err)
+{
+    const struct ledger_generation *doubt = ledger_find_doubt(ledger);
+
+    return doubt == NULL ||
+           err_set(err, ERR_CONFLICT,
+                   "sequence %llu (%s) began here and how it ended was lost: expected that it is "
+                   "taken back first, by an order or by root (oceanid-rollback --list, --to N)",
+                   (unsigned long long)doubt->id.attempt.sequence, doubt->begin.change);
+}
+
 bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
                    const char (*objects)[96], uint32_t objects_count, struct err *err)
 {
@@ -75,6 +87,8 @@ bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
         return err_set(err, ERR_CONFLICT, "the end of an earlier trial is still being written");
     if (ledger_find_receipt(ledger, &approval->attempt) != NULL)
         return err_set(err, ERR_DENIED, "this attempt was made here already: at most once each");
+    if (!is_beyond_doubt(ledger, err))
+        return false;
     if (ledger_standing(ledger, &approval->attempt.body) != NULL)
         return err_set(err, ERR_CONFLICT, "this manifest stands here already");
     if (ledger->generations_count == GENERATIONS_MAX)

@@ -291,6 +291,13 @@ void do_refuse_end(struct move *move)
     trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
 }
 
+void do_refuse_lost(struct move *move)
+{
+    trial_refuse(move, &move->ev->end.id.attempt,
+                 "it began here and how it ended was lost: a pop takes it back, an abort cannot",
+                 false);
+}
+
 void do_refuse_full(struct move *move)
 {
     trial_refuse(move, &move->ev->end.id.attempt,

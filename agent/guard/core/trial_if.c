@@ -210,6 +210,15 @@ bool if_not_entitled(const struct move *move)
     return !admission_check_end(move->trial, move->ev, &err);
 }
 
+/* A tombstone would say that it was never applied. */
+bool if_end_is_lost(const struct move *move)
+{
+    const struct ledger_generation *generation =
+        ledger_find_attempt(move->trial->ledger, &move->ev->end.id.attempt);
+
+    return generation != NULL && generation->in_doubt;
+}
+
 bool if_tombstones_are_full(const struct move *move)
 {
     return !ledger_may_bury(move->trial->ledger);

@@ -86,6 +86,7 @@ static const struct transition table[] = {
     /* abort */
     ROW(ANY, ABORT, attempt_has_ended, SAME, send_receipt, "it has ended here already: its receipt"),
     ROW(ANY, ABORT, not_entitled, SAME, refuse_end, "the abort does not quote the latest hello"),
+    ROW(IN(IDLE), ABORT, end_is_lost, SAME, refuse_lost, "how it ended here was lost: it may stand"),
     ROW(IN(IDLE), ABORT, tombstones_are_full, SAME, refuse_full, "no room for a tombstone; an approval has to answer some first"),
     ROW(IN(IDLE), ABORT, always, CLOSING, write_tombstone, "aborted before a start; a late one finds the tombstone"),
     ROW(BEFORE, ABORT, this_attempt, CLOSING, write_tombstone, "aborted before anything was touched"),

@@ -185,6 +185,7 @@ static bool same_generations(const struct ledger *a, const struct ledger *b)
     for (uint32_t i = 0; i < a->generations_count; i++) {
         if (!generation_id_equal(&a->generations[i].id, &b->generations[i].id) ||
             a->generations[i].mark != b->generations[i].mark ||
+            a->generations[i].in_doubt != b->generations[i].in_doubt ||
             memcmp(a->generations[i].touched, b->generations[i].touched,
                    sizeof(a->generations[i].touched)) != 0)
             return false;

@@ -130,8 +130,13 @@ static bool is_on(const struct trial *trial, const struct ledger_generation *gen
            trial->revert.steps[operation].outcome == REVERT_WAITING;
 }
 
-static bool is_wanted(const struct undo_item *item, enum owned_what what, bool is_open)
+/* Of one that may be taken back already nothing is put back but its shields, which cut nobody off.
+ */
+static bool is_wanted(const struct undo_item *item, enum owned_what what, bool is_open,
+                      bool in_doubt)
 {
+    if (in_doubt)
+        return item->shield && !item->persists;
     if (item->persists)
         return what == OWNED_EVERYTHING;
     return item->shield || (what != OWNED_SHIELDS && !is_open);
@@ -145,11 +150,14 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
 
     for (uint32_t i = 0; kept != NULL && i < kept->items_count; i++) {
         const struct undo_item *item = &kept->items[i];
+        bool wanted;
 
         if (item->operation >= OPERATIONS_MAX || !is_on(trial, generation, item->operation))
             continue;
-        drop_replaced(owned, &item->change);
-        if (is_wanted(item, what, is_open))
+        wanted = is_wanted(item, what, is_open, generation->in_doubt);
+        if (wanted || !generation->in_doubt)
+            drop_replaced(owned, &item->change);
+        if (wanted)
             add(owned, &item->change);
     }
 }
@@ -190,7 +198,7 @@ static void take_files(const struct undo_item **items, uint32_t *count,
             !is_on(trial, generation, item->operation))
             continue;
         drop_path(items, count, item->change.file.path);
-        if (!is_open && *count < OWNED_FILES_MAX)
+        if (!is_open && !generation->in_doubt && *count < OWNED_FILES_MAX)
             items[(*count)++] = item;
     }
 }

@@ -62,6 +62,8 @@ static void show_confirmed(struct rescue *rescue, uint32_t i)
     snprintf(number, sizeof(number), "%u", i + 1);
     if (generation->mark == MARK_POPPING)
         snprintf(what, sizeof(what), "being taken back");
+    else if (generation->in_doubt)
+        snprintf(what, sizeof(what), "in doubt: how it ended was lost");
     else
         snprintf(what, sizeof(what), "confirmed after %u s of soak", generation->soak_s);
     show_head(generation, number, what);
@@ -181,6 +183,20 @@ static int check_flows(struct rescue *rescue, const struct snapshot *snapshot)
     return differs;
 }
 
+static int show_doubts(const struct ledger *ledger)
+{
+    int count = 0;
+
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        if (!ledger->generations[i].in_doubt)
+            continue;
+        printf("in doubt %s: how it ended was lost; oceanid-rollback --to %u takes it back\n",
+               ledger->generations[i].begin.change, i + 1);
+        count++;
+    }
+    return count;
+}
+
 int show_check(struct rescue *rescue, struct err *err)
 {
     struct snapshot snapshot;
@@ -195,6 +211,7 @@ int show_check(struct rescue *rescue, struct err *err)
                rescue->ledger->open.begin.change);
         differs++;
     }
+    differs += show_doubts(rescue->ledger);
     printf(differs == 0 ? "All as confirmed.\n" : "%d of these are not as confirmed.\n", differs);
     return differs;
 }
