@@ -40,7 +40,7 @@ bool rollback_is_open(const struct ledger *ledger)
 static int leave_to_guard(struct rescue *rescue, bool done)
 {
     if (!done) {
-        printf("left to the guard, which goes on with it:\n");
+        printf("left to the guard, which goes on with it as soon as it runs:\n");
         rescue_say_open(rescue);
     }
     rescue_close(rescue);
