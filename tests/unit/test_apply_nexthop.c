@@ -226,6 +226,12 @@ static bool has_no_carrier(const struct snapshot *now)
     return !has_carrier(now);
 }
 
+/* The flag of the link goes first, what stands on it up to a second later (linkwatch). */
+static bool has_no_object(const struct snapshot *now)
+{
+    return now->nexthops_count == 0;
+}
+
 static void unplug(void)
 {
     netns_run("ip link set far0 down\n");
@@ -252,6 +258,7 @@ static void test_objects_wait_for_the_carrier(void **state)
     assert_int_equal(apply_assert(&apply_case, operations, 3, &pending, &err), 3);
     assert_int_equal(pending, 0);
     unplug();
+    netns_wait_for(has_no_object, "the kernel to drop the objects");
     assert_int_equal(apply_assert(&apply_case, operations, 3, &pending, &err), 0);
     assert_int_equal(pending, 3);
     assert_int_equal(err.kind, ERR_NONE);

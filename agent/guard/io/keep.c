@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/fight.h"
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/run.h"
@@ -18,9 +19,6 @@
 enum {
     DEBOUNCE_MS = 20,
     PENDING_MS = 10000, /* a device is missing: looked at again, also without a hint */
-    FIGHT_WINDOW_MS = 10000,
-    FIGHT_LIMIT = 20, /* put back so often in a window: somebody fights */
-    FIGHT_PACE_MS = 1000,
 };
 
 struct keep {
@@ -29,8 +27,8 @@ struct keep {
     bool busy, everything, released;
     bool looks_at_everything; /* the look that is under way */
     mono_t due, began;        /* MONO_NEVER: nothing to look at */
-    mono_t window_from, paced_until;
-    unsigned in_window;
+    mono_t paced_until;
+    struct fight fight;
 };
 
 bool keep_open(struct guard *guard, struct err *err)
@@ -142,20 +140,20 @@ void keep_tick(struct guard *guard)
     worker_give_take(keep->worker, work);
 }
 
-static void count_fight(struct keep *keep, uint32_t put_back, mono_t now)
+static void count_fight(struct keep *keep, bool put_back, mono_t now)
 {
-    if (now - keep->window_from >= FIGHT_WINDOW_MS) {
-        keep->window_from = now;
-        keep->in_window = 0;
-    }
-    keep->in_window += put_back > 0;
-    if (keep->in_window < FIGHT_LIMIT)
-        return;
-    if (keep->in_window == FIGHT_LIMIT && put_back > 0)
+    enum fight_news news = fight_look(&keep->fight, put_back, now);
+
+    if (news == FIGHT_BEGINS)
         log_error("ALARM shields: expected them to stay, observed that somebody removes them "
                   "again and again (%d times in %d s); put back once a second from now on",
                   FIGHT_LIMIT, FIGHT_WINDOW_MS / 1000);
-    keep->paced_until = now + FIGHT_PACE_MS;
+    if (news == FIGHT_ENDS)
+        log_warning("shields: nobody has removed one for %d s; put back at once again",
+                    FIGHT_WINDOW_MS / 1000);
+    keep->paced_until = fight_pace(&keep->fight, now);
+    if (keep->fight.lasts)
+        look_at(keep, fight_deadline(&keep->fight));
 }
 
 void keep_take_worker(struct guard *guard)
@@ -171,7 +169,7 @@ void keep_take_worker(struct guard *guard)
         log_warning("put back %u of %u owned items", work->put_back, work->operations_count);
     if (!work->ok && work->why[0] != '\0')
         log_warning("putting back: %s; again in %d s", work->why, PENDING_MS / 1000);
-    count_fight(keep, work->put_back, now);
+    count_fight(keep, work->put_back > 0, now);
     /* Under a flood of route changes looking takes a fifth of a processor, not all of it. */
     keep->paced_until = keep->paced_until > now + 4 * (now - keep->began)
                             ? keep->paced_until
