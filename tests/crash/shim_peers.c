@@ -28,6 +28,7 @@
 enum { PATIENCE_MS = 2000 };
 
 int __real_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
+int __real_nl_sendto(struct nl_sock *socket, void *data, size_t len);
 int __real_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned char **data,
                    struct ucred **credentials);
 CURLcode __real_curl_easy_perform(CURL *curl);
@@ -50,13 +51,13 @@ static void name_message(const struct nlmsghdr *head, char *to, size_t size)
         snprintf(to, size, "type %u", type);
 }
 
-int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
-int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message)
+/* 0, or what libnl says instead of sending it. */
+static int meet_fault(const struct nlmsghdr *head)
 {
     enum fault_kind struck;
     char text[64];
 
-    name_message(nlmsg_hdr(message), text, sizeof(text));
+    name_message(head, text, sizeof(text));
     struck = shim_boundary(BOUNDARY_NETLINK, text);
     if (struck == FAULT_EIO)
         return -NLE_FAILURE;
@@ -65,7 +66,24 @@ int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message)
     if (struck == FAULT_EINTR)
         return -NLE_INTR;
     answer_is_lost = struck == FAULT_SHORT;
-    return __real_nl_send_auto(socket, message);
+    return 0;
+}
+
+int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
+int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message)
+{
+    int code = meet_fault(nlmsg_hdr(message));
+
+    return code < 0 ? code : __real_nl_send_auto(socket, message);
+}
+
+/* Several at once, called by the first. */
+int __wrap_nl_sendto(struct nl_sock *socket, void *data, size_t len);
+int __wrap_nl_sendto(struct nl_sock *socket, void *data, size_t len)
+{
+    int code = meet_fault(data);
+
+    return code < 0 ? code : __real_nl_sendto(socket, data, len);
 }
 
 int __wrap_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned char **data,

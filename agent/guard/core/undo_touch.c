@@ -205,7 +205,21 @@ static void take_lost(const struct snapshot *from, const struct link *link, uint
     }
 }
 
-/* Routes with it as their source, by whatever device, go too (IPv6: lose it). */
+/* An address of that device, or the one that comes or goes. */
+static bool is_source_by(const struct route *route, const struct operation_address *operation,
+                         const struct link *link, const struct snapshot *from)
+{
+    for (size_t i = 0; i < from->addresses_count; i++) {
+        if (from->addresses[i].link == link->index &&
+            route->prefsrc.family == operation->address.family &&
+            address_equal(&from->addresses[i].address, &route->prefsrc))
+            return true;
+    }
+    return address_equal(&route->prefsrc, &operation->address);
+}
+
+/* Routes with it as their source, by whatever device, go too (IPv6: lose it); and so with those of
+ * the addresses that go along. */
 static void take_address(const struct operation_address *operation, const struct snapshot *from,
                          struct snapshot *to)
 {
@@ -217,8 +231,8 @@ static void take_address(const struct operation_address *operation, const struct
     for (size_t i = 0; i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
 
-        if (address_equal(&route->prefsrc, &operation->address) && !leads_by(route, link->index) &&
-            undo_touch_may_restore(route, from))
+        if (address_is_set(&route->prefsrc) && !leads_by(route, link->index) &&
+            is_source_by(route, operation, link, from) && undo_touch_may_restore(route, from))
             undo_touch_take_route(from, route, to);
     }
 }

@@ -115,7 +115,7 @@ enum apply_ack apply_ack_read(void *datagram, int len, uint32_t number, const ch
     return APPLY_ACK_NONE;
 }
 
-static bool wait_answer(struct nl_sock *socket, uint32_t number, const char *what, struct err *err)
+bool apply_ack_wait(struct nl_sock *socket, uint32_t number, const char *what, struct err *err)
 {
     for (;;) {
         struct sockaddr_nl from;
@@ -143,5 +143,5 @@ bool apply_netlink_request(struct nl_sock *socket, struct nl_msg *take_message, 
     uint32_t number = nlmsg_hdr(take_message)->nlmsg_seq;
 
     nlmsg_free(take_message);
-    return code < 0 ? refuse(code, what, err) : wait_answer(socket, number, what, err);
+    return code < 0 ? refuse(code, what, err) : apply_ack_wait(socket, number, what, err);
 }

@@ -93,8 +93,8 @@ static bool restore_both(const struct apply_restore *restore, const struct undo_
            apply_restore(restore, taken, &nothing, err);
 }
 
-static bool delete_made(const struct apply_restore *restore, const struct undo_item *item,
-                        const struct snapshot *after, const struct snapshot *now, struct err *err)
+static bool delete_made(const struct undo_item *item, const struct snapshot *after,
+                        const struct snapshot *taken, const struct snapshot *now, struct err *err)
 {
     const struct link_address *is = undo_link_find_address(item, now);
     char why[REASON_SIZE];
@@ -103,7 +103,7 @@ static bool delete_made(const struct apply_restore *restore, const struct undo_i
     if (undo_link_find_address(item, &item->before) != NULL ||
         undo_link_judge(item, after, now, &text) != UNDO_NEEDED)
         return true;
-    return apply_netlink_delete_address(restore->socket, is, err);
+    return apply_restore_delete_address(is, taken, err);
 }
 
 bool apply_link_undo_address(const struct apply_restore *restore, const struct undo_item *item,
@@ -116,7 +116,7 @@ bool apply_link_undo_address(const struct apply_restore *restore, const struct u
     undo_touch_take(&item->change, now, &taken);
     if (undo_link_find_address(item, &item->before) == NULL)
         undo_touch_drop(&item->change, &taken);
-    good = delete_made(restore, item, &after, now, err) &&
+    good = delete_made(item, &after, &taken, now, err) &&
            restore_both(restore, item, &after, &taken, err);
     snapshot_done(&taken);
     snapshot_done(&after);

@@ -431,8 +431,7 @@ static struct nl_msg *start_address(const struct link_address *address, int type
     return message;
 }
 
-bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
-                               bool check_duplicate, struct err *err)
+static struct nl_msg *put_message(const struct link_address *address, bool check_duplicate)
 {
     struct nl_msg *message = start_address(address, RTM_NEWADDR, flags_of(APPLY_EXCLUSIVE));
     uint32_t flags = IFA_F_PERMANENT;
@@ -443,7 +442,18 @@ bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address
         flags |= IFA_F_NOPREFIXROUTE;
     put_u32(message, IFA_FLAGS, flags);
     put_details(message, address);
-    return request_address(socket, address, message, err);
+    return message;
+}
+
+struct nl_msg *apply_netlink_address_message(const struct link_address *address, bool deletes)
+{
+    return deletes ? start_address(address, RTM_DELADDR, 0) : put_message(address, false);
+}
+
+bool apply_netlink_put_address(struct nl_sock *socket, const struct link_address *address,
+                               bool check_duplicate, struct err *err)
+{
+    return request_address(socket, address, put_message(address, check_duplicate), err);
 }
 
 bool apply_netlink_delete_address(struct nl_sock *socket, const struct link_address *address,

@@ -24,6 +24,8 @@ bool apply_netlink_request(struct nl_sock *socket, struct nl_msg *take_message, 
 enum apply_ack { APPLY_ACK_NONE, APPLY_ACK_DONE, APPLY_ACK_REFUSED };
 enum apply_ack apply_ack_read(void *datagram, int len, uint32_t number, const char *what,
                               struct err *err);
+/* Waits for it, 2 s. True: the kernel has done it. */
+bool apply_ack_wait(struct nl_sock *socket, uint32_t number, const char *what, struct err *err);
 
 enum apply_put {
     APPLY_EXCLUSIVE, /* must not exist */
@@ -55,5 +57,7 @@ bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, 
 /* The RTM_NEWROUTE that puts this route, for who sends many at once; the caller's to free. flags:
  * NLM_F_CREATE and the like. */
 struct nl_msg *apply_netlink_route_message(const struct route *route, int flags);
+/* Puts it, usable at once, where it is not there; or deletes it. */
+struct nl_msg *apply_netlink_address_message(const struct link_address *address, bool deletes);
 
 #endif

@@ -3,9 +3,12 @@
  */
 #include "agent/guard/io/apply_restore.h"
 
+#include <linux/netlink.h>
 #include <stdint.h>
 
 #include "agent/guard/core/undo_lost.h"
+#include "agent/guard/core/undo_touch.h"
+#include "agent/guard/io/apply_batch.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -26,39 +29,113 @@ static size_t first_lost(const struct undo_loss *loss, uint32_t link, uint8_t fa
     return SIZE_MAX;
 }
 
-/* All that stands behind the k-th goes, newest first: no primary before its secondaries. */
-static bool delete_behind(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
-                          uint8_t family, size_t first, struct err *err)
+/* The addresses of a link from the first-th on. */
+struct place {
+    uint32_t link;
+    uint8_t family;
+    size_t first;
+    bool moves; /* those that are there go, and come back in order */
+};
+
+static size_t in_order(const struct undo_loss *loss, const struct place *place, size_t k)
 {
-    size_t count = first;
+    return undo_lost_in_order(loss->had, place->link, place->family, k);
+}
 
-    while (undo_lost_in_order(loss->had, link, family, count) != SIZE_MAX)
-        count++;
-    for (size_t k = count; k-- > first;) {
-        const struct link_address *own =
-            &loss->had->addresses[undo_lost_in_order(loss->had, link, family, k)];
-        const struct link_address *there = consequence_find_address(loss->now, own);
+static bool is_alone(const struct route *route, const struct snapshot *there)
+{
+    unsigned count = 0;
 
-        if (there != NULL && !apply_netlink_delete_address(socket, there, err))
-            return false;
+    for (size_t i = 0; i < there->routes_count; i++)
+        count += undo_touch_same_key(&there->routes[i], route);
+    return count == 1 && route->hops_count == 1;
+}
+
+/* One that only loses its source (IPv6) is there, and is put in its own place. */
+static int flags_for(const struct route *route, const struct snapshot *there)
+{
+    bool loses = route->destination.address.family == FAMILY_IPV6 &&
+                 address_is_set(&route->prefsrc) && is_alone(route, there);
+
+    return NLM_F_CREATE | (loses ? NLM_F_REPLACE : NLM_F_APPEND);
+}
+
+/* Those that the kernel may take along with the link's addresses: they are all put once more, and
+ * what is still there is refused. Behind the connected ones the gatewayed, in their order. */
+static void add_routes(struct apply_batch *batch, const struct snapshot *there, uint8_t family)
+{
+    for (int gatewayed = 0; gatewayed < 2; gatewayed++) {
+        for (size_t i = 0; i < there->routes_count; i++) {
+            const struct route *route = &there->routes[i];
+
+            if (route->destination.address.family == family && !route->clone &&
+                undo_lost_has_gateway(route) == (gatewayed != 0) &&
+                undo_touch_may_restore(route, there))
+                apply_batch_add_take(batch,
+                                     apply_netlink_route_message(route, flags_for(route, there)));
+        }
     }
-    return true;
+}
+
+bool apply_restore_delete_address(const struct link_address *own, const struct snapshot *there,
+                                  struct err *err)
+{
+    struct apply_batch batch = {.data = NULL};
+    uint8_t family = own->address.family;
+    size_t at;
+
+    apply_batch_add_take(&batch, apply_netlink_address_message(own, true));
+    for (size_t k = 0; (at = undo_lost_in_order(there, own->link, family, k)) != SIZE_MAX; k++) {
+        if (!undo_touch_same_address(&there->addresses[at], own))
+            apply_batch_add_take(&batch,
+                                 apply_netlink_address_message(&there->addresses[at], false));
+    }
+    add_routes(&batch, there, family);
+    return apply_batch_send(&batch, "an address", err);
+}
+
+/* All that stands behind the k-th goes, newest first: no primary before its secondaries; and comes
+ * back in order. In one call: some of it is somebody's, whom nobody would remember. */
+static bool move_behind(const struct undo_loss *loss, const struct place *place, struct err *err)
+{
+    struct apply_batch batch = {.data = NULL};
+    size_t count = place->first;
+
+    while (in_order(loss, place, count) != SIZE_MAX)
+        count++;
+    for (size_t k = count; k-- > place->first;) {
+        const struct link_address *there =
+            consequence_find_address(loss->now, &loss->had->addresses[in_order(loss, place, k)]);
+
+        if (there != NULL)
+            apply_batch_add_take(&batch, apply_netlink_address_message(there, true));
+    }
+    for (size_t k = place->first; k < count; k++) {
+        size_t at = in_order(loss, place, k);
+        const struct link_address *own = &loss->had->addresses[at];
+
+        if (undo_lost_address(loss, at) || consequence_find_address(loss->now, own) != NULL)
+            apply_batch_add_take(&batch, apply_netlink_address_message(own, false));
+    }
+    add_routes(&batch, loss->now, place->family);
+    return apply_batch_send(&batch, "addresses in their order", err);
 }
 
 /* moved: also those that were there, which are somebody's: one that fails keeps none of the others
- * away. */
-static bool put_from(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
-                     uint8_t family, size_t first, bool moved, struct err *err)
+ * away. found: what is there by now. */
+static bool put_from(struct nl_sock *socket, const struct undo_loss *loss,
+                     const struct place *place, const struct snapshot *found, struct err *err)
 {
     struct err other = ERR_INIT;
     bool good = true;
     size_t at;
 
-    for (size_t k = first; (at = undo_lost_in_order(loss->had, link, family, k)) != SIZE_MAX; k++) {
+    for (size_t k = place->first; (at = in_order(loss, place, k)) != SIZE_MAX; k++) {
         const struct link_address *own = &loss->had->addresses[at];
-        bool was_there = consequence_find_address(loss->now, own) != NULL;
+        bool moved = place->moves && consequence_find_address(loss->now, own) != NULL;
 
-        if ((undo_lost_address(loss, at) || (moved && was_there)) &&
+        if ((moved || undo_lost_address(loss, at)) &&
+            consequence_find_address(found, own) == NULL &&
             !apply_netlink_put_address(socket, own, false, err->kind == ERR_NONE ? err : &other))
             good = false;
     }
@@ -87,31 +164,34 @@ static bool needs_moving(const struct undo_loss *loss, uint32_t link, uint8_t fa
     return moving;
 }
 
-static bool restore_addresses(struct nl_sock *socket, const struct undo_loss *loss, uint32_t link,
-                              uint8_t family, struct err *err)
+static bool restore_addresses(const struct apply_restore *restore, const struct undo_loss *loss,
+                              uint32_t link, uint8_t family, struct err *err)
 {
-    size_t first = first_lost(loss, link, family);
-    bool moving = needs_moving(loss, link, family);
+    struct place place = {link, family, first_lost(loss, link, family),
+                          needs_moving(loss, link, family)};
+    struct snapshot found;
+    bool good;
 
-    if (first == SIZE_MAX && !moving)
-        return true;
-    if (first == SIZE_MAX)
-        first = 0;
-    if (moving && !delete_behind(socket, loss, link, family, first, err)) {
-        put_from(socket, loss, link, family, first, moving, err); /* those that went already */
+    if (!place.moves)
+        return place.first == SIZE_MAX || put_from(restore->socket, loss, &place, loss->now, err);
+    if (place.first == SIZE_MAX)
+        place.first = 0;
+    if (!move_behind(loss, &place, err) ||
+        !apply_part_read(restore->apply, restore->operation, restore->until, &found, err))
         return false;
-    }
-    return put_from(socket, loss, link, family, first, moving, err);
+    good = put_from(restore->socket, loss, &place, &found, err);
+    snapshot_done(&found);
+    return good;
 }
 
-static bool restore_all_addresses(struct nl_sock *socket, const struct undo_loss *loss,
+static bool restore_all_addresses(const struct apply_restore *restore, const struct undo_loss *loss,
                                   struct err *err)
 {
     for (size_t i = 0; i < loss->had->links_count; i++) {
         uint32_t link = loss->had->links[i].index;
 
-        if (!restore_addresses(socket, loss, link, FAMILY_IPV4, err) ||
-            !restore_addresses(socket, loss, link, FAMILY_IPV6, err))
+        if (!restore_addresses(restore, loss, link, FAMILY_IPV4, err) ||
+            !restore_addresses(restore, loss, link, FAMILY_IPV6, err))
             return false;
     }
     return true;
@@ -214,7 +294,7 @@ bool apply_restore(const struct apply_restore *restore, const struct snapshot *h
     if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
         return false;
     loss.now = &now;
-    good = restore_all_addresses(restore->socket, &loss, err);
+    good = restore_all_addresses(restore, &loss, err);
     snapshot_done(&now);
     good = good && restore_nexthops(restore, &loss, false, err) &&
            restore_nexthops(restore, &loss, true, err);

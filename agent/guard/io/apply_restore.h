@@ -17,6 +17,11 @@ struct apply_restore {
     mono_t until;
 };
 
+/* Deletes it; what of `there` (addresses of its link, routes) goes along is back with the same
+ * call, so that whoever is killed behind it leaves nothing of others undone. */
+bool apply_restore_delete_address(const struct link_address *own, const struct snapshot *there,
+                                  struct err *err);
+
 /* Looks, and puts back what of `had` is not there and not in `after` (undo_lost.h): addresses
  * (NODAD, in their order), nexthop objects, connected routes, gatewayed routes. False, with the
  * reason: something is left; "waits for carrier of eth0" where the kernel takes it with a carrier
