@@ -23,7 +23,7 @@ struct asked {
     uint64_t command;
     enum guard_request_kind kind;
     struct attempt attempt; /* prepare, start, abort, pop */
-    struct nonce nonce;     /* stack: the challenge; standing: the nonce */
+    struct nonce nonce;     /* stack: the challenge; standing, rehearse: the nonce */
 };
 
 struct carrier {
@@ -83,6 +83,7 @@ static void prepare_for(struct carrier *carrier, const struct guard_request *req
     case GUARD_ORDER:
     case GUARD_SOURCE_SEEN:
     case GUARD_FENCE:
+    case GUARD_REHEARSE:
     case GUARD_REQUEST_COUNT:
         break;
     }
@@ -133,6 +134,8 @@ static bool answers(const struct asked *asked, const struct guard_report *report
     case REPORT_RECEIPT:
     case REPORT_REFUSED:
         return hash_equal(&asked->attempt.body, &attempt->body);
+    case REPORT_REHEARSAL:
+        return asked->kind == GUARD_REHEARSE && nonce_equal(&asked->nonce, nonce);
     case REPORT_NONCE:
     case REPORT_PROGRESS:
     case GUARD_REPORT_COUNT:
@@ -262,6 +265,9 @@ void carrier_take_report(struct carrier *carrier, struct bytes bytes)
     case REPORT_REFUSED:
         log_info("the guard refuses: %s", report.reason);
         forward(carrier, bytes, find_asked(carrier, &report, &report.id.attempt, &report.id.start));
+        break;
+    case REPORT_REHEARSAL:
+        forward(carrier, bytes, find_asked(carrier, &report, &report.id.attempt, &report.nonce));
         break;
     case GUARD_REPORT_COUNT:
         break;

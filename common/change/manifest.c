@@ -39,12 +39,17 @@ static const char *const waiver_names[] = {
 };
 _Static_assert(sizeof(waiver_names) / sizeof(waiver_names[0]) == WAIVE_COUNT, "name every waiver");
 
+void manifest_plan_done(struct manifest_plan *plan)
+{
+    free(plan->operations);
+    free(plan->checks);
+    *plan = (struct manifest_plan){0};
+}
+
 void manifest_done(struct manifest *manifest)
 {
-    for (uint32_t i = 0; i < manifest->plans_count; i++) {
-        free(manifest->plans[i].operations);
-        free(manifest->plans[i].checks);
-    }
+    for (uint32_t i = 0; i < manifest->plans_count; i++)
+        manifest_plan_done(&manifest->plans[i]);
     free(manifest->plans);
     free(manifest->stages);
     free(manifest->roster);

@@ -93,6 +93,7 @@ struct manifest {
     char waiver_reasons[WAIVE_COUNT][REASON_SIZE];
 };
 
+void manifest_plan_done(struct manifest_plan *plan);
 void manifest_done(struct manifest *manifest);
 
 const char *gate_name(enum gate gate);

@@ -93,6 +93,32 @@ uint32_t rehearsal_worst(const struct rehearsal *rehearsal)
     return rehearsal->operations_count;
 }
 
+bool rehearsal_equal(const struct rehearsal *a, const struct rehearsal *b)
+{
+    if (a->operations_count != b->operations_count || !text_equal(a->lacks, b->lacks))
+        return false;
+    for (uint32_t i = 0; i < a->operations_count; i++) {
+        if (a->operations[i].outcome != b->operations[i].outcome ||
+            !text_equal(a->operations[i].why, b->operations[i].why))
+            return false;
+    }
+    return true;
+}
+
+enum { BRIEF_SIZE = 64 }; /* the kernel's words have to find room behind it */
+
+void rehearsal_explain(const struct rehearsal *rehearsal, const struct operation *operations,
+                       uint32_t i, struct text *out)
+{
+    char line[SENTENCE_SIZE] = "", brief[BRIEF_SIZE];
+    struct text text = TEXT_IN(line);
+
+    operation_render(&operations[i], &text);
+    text_shorten(brief, sizeof(brief), line);
+    text_add(out, "operation %u (%s): ", i + 1, brief);
+    rehearsal_render(&rehearsal->operations[i], out);
+}
+
 void rehearsal_render(const struct rehearsed *rehearsed, struct text *out)
 {
     text_add(out, "%s%s%s", rehearsed_outcome_name(rehearsed->outcome),

@@ -53,7 +53,14 @@ enum verdict_value rehearsal_judge(const struct rehearsal *rehearsal, uint32_t o
 /* The first operation that decides that verdict; operations_count where none does. */
 uint32_t rehearsal_worst(const struct rehearsal *rehearsal);
 
+bool rehearsal_equal(const struct rehearsal *a, const struct rehearsal *b);
+
 /* "accepted and taken back", "not rehearsed: tailscaled does not run in a namespace". */
 void rehearsal_render(const struct rehearsed *rehearsed, struct text *out);
+
+/* The same of operation i, with what it is: "operation 2 (route 192.0.2.0/24 via 203.0.113.255 dev
+ * eth0): refused: ...". At most REASON_SIZE is written: what the operation is gives way. */
+void rehearsal_explain(const struct rehearsal *rehearsal, const struct operation *operations,
+                       uint32_t i, struct text *out);
 
 #endif

@@ -22,6 +22,9 @@ struct bytes wire_lend(const struct wire_bytes *bytes);
 
 struct wire_bytes wire_encode_manifest(const struct manifest *manifest);
 bool wire_decode_manifest(struct bytes from, struct manifest *ret_manifest, struct err *err);
+/* One node's part of it, which is neither hashed nor signed. */
+struct wire_bytes wire_encode_plan(const struct manifest_plan *plan);
+bool wire_decode_plan(struct bytes from, struct manifest_plan *ret_plan, struct err *err);
 
 struct wire_bytes wire_encode_snapshot(const struct snapshot *snapshot);
 bool wire_decode_snapshot(struct bytes from, struct snapshot *ret_snapshot, struct err *err);

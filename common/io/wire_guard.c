@@ -10,10 +10,17 @@
 #include "common/io/wire_parts.h"
 
 static const char *const kind_names[] = {
-    [GUARD_PREPARE] = "prepare",   [GUARD_START] = "start", [GUARD_STATEMENT] = "statement",
-    [GUARD_ABORT] = "abort",       [GUARD_POP] = "pop",     [GUARD_STACK] = "stack",
-    [GUARD_STANDING] = "standing", [GUARD_ORDER] = "order", [GUARD_SOURCE_SEEN] = "source seen",
+    [GUARD_PREPARE] = "prepare",
+    [GUARD_START] = "start",
+    [GUARD_STATEMENT] = "statement",
+    [GUARD_ABORT] = "abort",
+    [GUARD_POP] = "pop",
+    [GUARD_STACK] = "stack",
+    [GUARD_STANDING] = "standing",
+    [GUARD_ORDER] = "order",
+    [GUARD_SOURCE_SEEN] = "source seen",
     [GUARD_FENCE] = "fence",
+    [GUARD_REHEARSE] = "rehearse",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == GUARD_REQUEST_COUNT, "one name each");
 
@@ -100,6 +107,16 @@ static Oceanid__SourceSeen *put_source(struct arena *arena, const struct guard_r
     return to;
 }
 
+static Oceanid__RehearsalWanted *put_rehearse(struct arena *arena, const struct guard_request *from)
+{
+    Oceanid__RehearsalWanted *to =
+        wire_new(arena, Oceanid__RehearsalWanted, oceanid__rehearsal_wanted__init);
+
+    to->nonce = wire_put_bytes(from->nonce.bytes, NONCE_SIZE);
+    to->plan = wire_put_nested(arena, &oceanid__plan__descriptor, wire_lend(&from->body));
+    return to;
+}
+
 static void put_request(struct arena *arena, Oceanid__GuardRequest *to,
                         const struct guard_request *from)
 {
@@ -143,6 +160,10 @@ static void put_request(struct arena *arena, Oceanid__GuardRequest *to,
     case GUARD_FENCE:
         to->kind_case = OCEANID__GUARD_REQUEST__KIND_FENCE;
         to->fence = wire_new(arena, Oceanid__Fence, oceanid__fence__init);
+        break;
+    case GUARD_REHEARSE:
+        to->kind_case = OCEANID__GUARD_REQUEST__KIND_REHEARSAL;
+        to->rehearsal = put_rehearse(arena, from);
         break;
     case GUARD_REQUEST_COUNT:
         break;
@@ -224,6 +245,16 @@ static bool take_source(struct guard_request *to, const Oceanid__SourceSeen *fro
            wire_take_text(to->reason, sizeof(to->reason), from->why, "why", err);
 }
 
+static bool take_rehearse(struct guard_request *to, const Oceanid__RehearsalWanted *from,
+                          struct err *err)
+{
+    to->kind = GUARD_REHEARSE;
+    if (from->plan == NULL)
+        return err_set(err, ERR_INPUT, "what is to be rehearsed: its plan is missing");
+    to->body = wire_copy_message(&from->plan->base);
+    return wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->nonce, "nonce", err);
+}
+
 static bool take_request(struct guard_request *to, const Oceanid__GuardRequest *from,
                          struct err *err)
 {
@@ -251,6 +282,8 @@ static bool take_request(struct guard_request *to, const Oceanid__GuardRequest *
     case OCEANID__GUARD_REQUEST__KIND_FENCE:
         to->kind = GUARD_FENCE;
         return true;
+    case OCEANID__GUARD_REQUEST__KIND_REHEARSAL:
+        return take_rehearse(to, from->rehearsal, err);
     case OCEANID__GUARD_REQUEST__KIND__NOT_SET:
     case _OCEANID__GUARD_REQUEST__KIND__CASE_IS_INT_SIZE:
     default:

@@ -19,6 +19,7 @@ enum guard_request_kind {
     GUARD_ORDER,
     GUARD_SOURCE_SEEN,
     GUARD_FENCE,
+    GUARD_REHEARSE,
     GUARD_REQUEST_COUNT,
 };
 
@@ -26,10 +27,10 @@ enum guard_request_kind {
  */
 struct guard_request {
     enum guard_request_kind kind;
-    struct wire_bytes body;     /* prepare */
+    struct wire_bytes body;     /* prepare; rehearse: an encoded plan */
     struct wire_bytes envelope; /* approval, statement, order, or a fellow's receipt: Signed */
     struct generation_id id;    /* start, abort, pop */
-    struct nonce nonce;         /* stack nonce quoted, or of standing, source seen */
+    struct nonce nonce;         /* stack nonce quoted, or of standing, source seen, rehearse */
     struct nonce challenge;     /* stack */
     struct hash body_hash;      /* standing */
     char name[NAME_SIZE];       /* subject of standing, witness of source seen */
@@ -53,12 +54,13 @@ enum guard_report_kind {
     REPORT_STACK,
     REPORT_STATEMENT,
     REPORT_PROGRESS,
+    REPORT_REHEARSAL,
     GUARD_REPORT_COUNT,
 };
 struct guard_report {
     enum guard_report_kind kind;
     struct generation_id id; /* prepared, nonce, progress; refused: attempt only */
-    struct nonce nonce;      /* nonce */
+    struct nonce nonce;      /* nonce; rehearsal: of the question */
     uint32_t number;
     bool fresh_connection, last, expired;
     unsigned soak_left_s;
@@ -68,7 +70,7 @@ struct guard_report {
     char reason[REASON_SIZE];
     uint32_t lines_count; /* prepared: the undo; progress: open items; owned */
     char (*lines)[SENTENCE_SIZE];
-    struct rehearsal *rehearsal; /* prepared; owned; NULL: the guard does not say */
+    struct rehearsal *rehearsal; /* prepared, rehearsal; owned; NULL: the guard does not say */
 };
 void guard_report_done(struct guard_report *report);
 struct wire_bytes wire_encode_guard_report(const struct guard_report *report);

@@ -253,6 +253,32 @@ bool wire_decode_manifest(struct bytes from, struct manifest *ret_manifest, stru
     return err_wrap(err, "manifest");
 }
 
+/* ---- one node's part --------------------------------------------------------------------------
+ */
+
+struct wire_bytes wire_encode_plan(const struct manifest_plan *plan)
+{
+    AUTO_ARENA struct arena arena;
+    Oceanid__Plan to = OCEANID__PLAN__INIT;
+
+    arena_init(&arena, SIZE_MAX);
+    put_plan(&arena, &to, plan);
+    return wire_pack(&to.base);
+}
+
+bool wire_decode_plan(struct bytes from, struct manifest_plan *ret_plan, struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    Oceanid__Plan *message =
+        wire_unpack(&arena, &oceanid__plan__descriptor, from, MANIFEST_SIZE_MAX, err);
+
+    memset(ret_plan, 0, sizeof(*ret_plan));
+    if (message != NULL && take_plan(ret_plan, message, err))
+        return true;
+    manifest_plan_done(ret_plan);
+    return err_wrap(err, "plan");
+}
+
 /* ---- with its approval ------------------------------------------------------------------------
  */
 

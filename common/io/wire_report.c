@@ -75,6 +75,17 @@ static Oceanid__Progress *put_progress(struct arena *arena, const struct guard_r
     return to;
 }
 
+static Oceanid__RehearsalMade *put_rehearsal(struct arena *arena, const struct guard_report *from)
+{
+    Oceanid__RehearsalMade *to =
+        wire_new(arena, Oceanid__RehearsalMade, oceanid__rehearsal_made__init);
+
+    to->nonce = wire_put_bytes(from->nonce.bytes, NONCE_SIZE);
+    if (from->rehearsal != NULL)
+        to->rehearsal = wire_put_rehearsal(arena, from->rehearsal);
+    return to;
+}
+
 static void put_report(struct arena *arena, Oceanid__GuardReport *to,
                        const struct guard_report *from)
 {
@@ -106,6 +117,10 @@ static void put_report(struct arena *arena, Oceanid__GuardReport *to,
     case REPORT_PROGRESS:
         to->kind_case = OCEANID__GUARD_REPORT__KIND_PROGRESS;
         to->progress = put_progress(arena, from);
+        break;
+    case REPORT_REHEARSAL:
+        to->kind_case = OCEANID__GUARD_REPORT__KIND_REHEARSAL;
+        to->rehearsal = put_rehearsal(arena, from);
         break;
     case GUARD_REPORT_COUNT:
         break;
@@ -177,6 +192,17 @@ static bool take_progress(struct guard_report *to, const Oceanid__Progress *from
            take_lines(to, from->open_items, from->n_open_items, err);
 }
 
+static bool take_rehearsal(struct guard_report *to, const Oceanid__RehearsalMade *from,
+                           struct err *err)
+{
+    to->kind = REPORT_REHEARSAL;
+    if (from->rehearsal == NULL)
+        return err_set(err, ERR_INPUT, "the rehearsal is missing");
+    to->rehearsal = mem_alloc(1, sizeof(*to->rehearsal));
+    return wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->nonce, "nonce", err) &&
+           wire_take_rehearsal(to->rehearsal, from->rehearsal, err);
+}
+
 static bool take_report(struct guard_report *to, const Oceanid__GuardReport *from, struct err *err)
 {
     switch (from->kind_case) {
@@ -197,6 +223,8 @@ static bool take_report(struct guard_report *to, const Oceanid__GuardReport *fro
         return wire_take_signed(&to->envelope, from->statement, "statement", err);
     case OCEANID__GUARD_REPORT__KIND_PROGRESS:
         return take_progress(to, from->progress, err);
+    case OCEANID__GUARD_REPORT__KIND_REHEARSAL:
+        return take_rehearsal(to, from->rehearsal, err);
     case OCEANID__GUARD_REPORT__KIND__NOT_SET:
     case _OCEANID__GUARD_REPORT__KIND__CASE_IS_INT_SIZE:
     default:

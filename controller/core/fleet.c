@@ -18,10 +18,16 @@ void fleet_init(struct fleet *fleet)
     fleet->members = mem_alloc(NODES_MAX, sizeof(*fleet->members));
 }
 
+static void end_member(struct fleet_member *member)
+{
+    snapshot_done(&member->snapshot);
+    free(member->rehearsal.rehearsal);
+}
+
 void fleet_done(struct fleet *fleet)
 {
     for (uint32_t i = 0; i < fleet->members_count; i++)
-        snapshot_done(&fleet->members[i].snapshot);
+        end_member(&fleet->members[i]);
     free(fleet->members);
     *fleet = (struct fleet){0};
 }
@@ -60,7 +66,7 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
         struct fleet_member *member = &fleet->members[i];
 
         if (roster_find(roster, member->name) == NULL) {
-            snapshot_done(&member->snapshot);
+            end_member(member);
             continue;
         }
         if (kept != i)
@@ -74,6 +80,31 @@ void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix)
 {
     member->heard_at = now;
     member->heard_unix = now_unix;
+}
+
+bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
+                          const struct rehearsal *rehearsal, mono_t now)
+{
+    struct fleet_rehearsal *known = &member->rehearsal;
+    bool news = known->rehearsal == NULL || !hash_equal(&known->body, body) ||
+                !rehearsal_equal(known->rehearsal, rehearsal);
+
+    if (known->rehearsal == NULL)
+        known->rehearsal = mem_alloc(1, sizeof(*known->rehearsal));
+    *known->rehearsal = *rehearsal;
+    known->body = *body;
+    known->at = now;
+    return news;
+}
+
+bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
+                              mono_t now)
+{
+    const struct fleet_rehearsal *known = &member->rehearsal;
+
+    return known->rehearsal != NULL && hash_equal(&known->body, body) &&
+           now - known->at <= FLEET_REHEARSAL_YOUNG_MS &&
+           rehearsal_judge(known->rehearsal, known->rehearsal->operations_count) != VERDICT_UNKNOWN;
 }
 
 static struct fleet_verdict *find_verdict(struct fleet_member *member, const char *check)

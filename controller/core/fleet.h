@@ -11,6 +11,7 @@
 
 #include "common/change/change.h"
 #include "common/change/proof.h"
+#include "common/change/rehearsal.h"
 #include "common/core/mono.h"
 #include "common/net/snapshot.h"
 
@@ -18,12 +19,21 @@ enum {
     FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
     FLEET_VERDICTS_MAX = CHECKS_MAX + NODES_MAX,
     FLEET_DRIFT_MAX = 32,
+    FLEET_REHEARSAL_YOUNG_MS = 10000, /* older ones are asked for again */
+    FLEET_REHEARSAL_OLD_MS = 60000,   /* and so old ones say nothing any more */
 };
 
 struct fleet_verdict {
     struct verdict verdict;
     int64_t at; /* unix seconds: when it last changed or was said again */
     unsigned interval_s;
+};
+
+/* What its guard said last of the plan of a manifest. */
+struct fleet_rehearsal {
+    struct hash body;
+    mono_t at;
+    struct rehearsal *rehearsal; /* owned; NULL: it has not said of any */
 };
 
 struct fleet_member {
@@ -40,6 +50,7 @@ struct fleet_member {
     bool has_snapshot;
     struct snapshot snapshot;
     mono_t snapshot_at;
+    struct fleet_rehearsal rehearsal;
     bool has_stack; /* of this session: verified with the guard's key */
     struct stack stack;
     unsigned soak_left_s; /* of the open trial, as its guard said last */
@@ -78,6 +89,13 @@ void fleet_verdict_now(const struct fleet_member *member, const char *check, mon
                        struct verdict *ret_verdict);
 void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
                struct verdict *ret_verdict);
+
+/* Copies. True: it says something else than what was known of this body, or nothing was. */
+bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
+                          const struct rehearsal *rehearsal, mono_t now);
+/* Nothing new has to be asked: it answered lately, and not that it could not tell. */
+bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
+                              mono_t now);
 
 /* Worst of the critical verdicts; unknown when not connected or nothing was said. */
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now);

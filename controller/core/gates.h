@@ -85,6 +85,11 @@ void gates_finish(const struct manifest *manifest, struct gates *gates);
 void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                        struct gates *gates);
 
+/* `reversible`, by what the node's own kernel said when its guard had this very plan rehearsed. In
+ * gates_rehearsal.c. */
+void gates_judge_rehearsal(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                           const struct fleet_member *member, struct gate_answer *answer);
+
 /* Whether a witness with this source can speak for the rest of the world (design 7): where the
  * audience is everywhere, it must be routed like an undeclared address. */
 bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,

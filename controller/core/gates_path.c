@@ -229,8 +229,10 @@ void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_
         judge_nothing(plan, VERDICT_FAIL, "operations that can be done on it", err.text, gates);
         return;
     }
-    if (plan->operations_count > 0)
+    if (plan->operations_count > 0) {
         judge_undo(&forecast, &gates->answers[GATE_REVERSIBLE]);
+        gates_judge_rehearsal(inputs, plan, forecast.member, &gates->answers[GATE_REVERSIBLE]);
+    }
     judge_prediction(&forecast, false, &gates->answers[GATE_CLUSTER_PATH]);
     judge_api_checks(&forecast, &gates->answers[GATE_CLUSTER_PATH]);
     judge_prediction(&forecast, true, &gates->answers[GATE_SSH_PATH]);

@@ -30,6 +30,21 @@ static char *plans_path(const struct change *change)
     return path;
 }
 
+/* To each node what its guard said of its operations. */
+static void set_rehearsed(json_t *nodes, const json_t *rehearsed)
+{
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        json_t *node = json_array_get(nodes, i);
+
+        for (size_t k = 0; k < json_array_size(rehearsed); k++) {
+            const json_t *said = json_array_get(rehearsed, k);
+
+            if (text_equal(field_text(said, "node"), field_text(node, "node")))
+                json_object_set(node, "rehearsed", json_object_get(said, "lines"));
+        }
+    }
+}
+
 static bool fetch_gates(struct ctl *ctl, const struct inputs *inputs, json_t *plan, struct err *err)
 {
     AUTO_FREE char *path = plans_path(&inputs->change);
@@ -44,6 +59,7 @@ static bool fetch_gates(struct ctl *ctl, const struct inputs *inputs, json_t *pl
         return err_set(err, ERR_PEER, "controller %s: its plan has no gates", ctl->controller);
     json_object_set(plan, "gates", json_object_get(document, "gates"));
     json_object_set(plan, "quarantines", json_object_get(document, "quarantines"));
+    set_rehearsed(json_object_get(plan, "nodes"), json_object_get(document, "rehearsed"));
     return true;
 }
 
@@ -149,6 +165,7 @@ static void print_node(const json_t *node)
     render_texts("do", field_array(node, "operations"));
     render_texts("would", field_array(node, "predicted"));
     render_texts("undo", field_array(node, "undo"));
+    render_texts("rehearsed", field_array(node, "rehearsed"));
     if (field_text(node, "refused")[0] != '\0')
         printf("  %-10s %s\n", "CANNOT", field_text(node, "refused"));
     if (field_text(node, "violation")[0] != '\0')

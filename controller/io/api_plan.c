@@ -1,6 +1,6 @@
 /*
  * api_plan: the questions asked of a manifest, for a plan and before a rollout begins, and of the
- * fleet as it is; all wait for young snapshots of the targets.
+ * fleet as it is; all wait for young snapshots of the targets, and a plan for their rehearsals.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +94,13 @@ static void answer(void *context, bool cancelled)
     free_asking(asking);
 }
 
+/* Who may only look sets nobody to work: what is known of rehearsals already is shown to him. */
 static void ask(struct asking *asking)
 {
-    fresh_want_plans(asking->api->fresh, &asking->order.manifest, answer, asking);
+    bool may = http_role(asking->call) > ROLE_VIEWER;
+
+    fresh_want_plans(asking->api->fresh, &asking->order.manifest, may ? &asking->body : NULL, 0,
+                     answer, asking);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------
@@ -201,7 +205,7 @@ void api_get_preflight(struct api *api, struct http_call *call, const char *word
 
     (void)word;
     gates_fleet_manifest(api->desk->file, &asking->order.manifest);
-    fresh_want_plans(api->fresh, &asking->order.manifest, answer_fleet, asking);
+    fresh_want_plans(api->fresh, &asking->order.manifest, NULL, 0, answer_fleet, asking);
 }
 
 void api_post_rollout(struct api *api, struct http_call *call, const char *word)

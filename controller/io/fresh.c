@@ -1,5 +1,5 @@
 /*
- * fresh: waits briefly until nodes have sent a young snapshot.
+ * fresh: waits briefly until nodes have sent a young snapshot and rehearsed a plan.
  */
 #include "controller/io/fresh.h"
 
@@ -10,9 +10,15 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 
-struct wait {
-    char names[NODES_MAX][NAME_SIZE]; /* who has not answered yet */
+/* Who has not answered yet. */
+struct waited {
     size_t count;
+    char names[NODES_MAX][NAME_SIZE];
+};
+
+struct wait {
+    struct waited snapshots, rehearsals;
+    struct hash body; /* of what is rehearsed */
     mono_t deadline;
     fresh_fn fn;
     void *context;
@@ -22,9 +28,31 @@ struct wait {
 struct fresh {
     struct desk *desk;
     struct outbox *outbox;
+    struct rehearsals rehearsals;
     struct wait *waits;
     uv_timer_t timer;
 };
+
+static void put(struct waited *waited, const char *name)
+{
+    text_copy(waited->names[waited->count++], NAME_SIZE, name);
+}
+
+static void take_out(struct waited *waited, const char *name)
+{
+    for (size_t i = 0; i < waited->count; i++) {
+        if (text_equal(waited->names[i], name)) {
+            waited->count--;
+            memmove(waited->names[i], waited->names[waited->count], NAME_SIZE);
+            return;
+        }
+    }
+}
+
+static bool is_over(const struct wait *wait, mono_t now)
+{
+    return (wait->snapshots.count == 0 && wait->rehearsals.count == 0) || now >= wait->deadline;
+}
 
 static bool is_young(const struct fleet_member *member, mono_t now)
 {
@@ -42,7 +70,7 @@ static void end_waits(struct fresh *fresh, bool cancelled)
     while (*at != NULL) {
         struct wait *wait = *at;
 
-        if (!cancelled && wait->count > 0 && now < wait->deadline) {
+        if (!cancelled && !is_over(wait, now)) {
             at = &wait->next;
             continue;
         }
@@ -89,6 +117,7 @@ struct fresh *fresh_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbo
 
     fresh->desk = desk;
     fresh->outbox = outbox;
+    fresh->rehearsals.outbox = outbox;
     uv_timer_init(loop, &fresh->timer);
     fresh->timer.data = fresh;
     return fresh;
@@ -102,27 +131,33 @@ static void closed(uv_handle_t *handle)
 void fresh_free(struct fresh *fresh)
 {
     end_waits(fresh, true);
+    rehearsals_done(&fresh->rehearsals);
     uv_close((uv_handle_t *)&fresh->timer, closed);
 }
 
-void fresh_want(struct fresh *fresh, char (*names)[NAME_SIZE], size_t count, fresh_fn fn,
-                void *context)
+static struct wait *new_wait(fresh_fn fn, void *context)
 {
-    mono_t now = clock_now();
     struct wait *wait = mem_alloc(1, sizeof(*wait));
 
-    *wait = (struct wait){.deadline = now + FRESH_WAIT_MS, .fn = fn, .context = context};
-    for (size_t i = 0; i < count && i < NODES_MAX; i++) {
-        const struct fleet_member *member = fleet_find(&fresh->desk->fleet, names[i]);
+    *wait = (struct wait){.deadline = clock_now() + FRESH_WAIT_MS, .fn = fn, .context = context};
+    return wait;
+}
 
-        if (member == NULL || !member->connected || is_young(member, now))
-            continue;
-        text_copy(wait->names[wait->count++], NAME_SIZE, names[i]);
-        outbox_put_snapshot(fresh->outbox, names[i]);
-    }
-    if (wait->count == 0) {
+static void want_snapshot(struct fresh *fresh, struct wait *wait, const char *name)
+{
+    const struct fleet_member *member = fleet_find(&fresh->desk->fleet, name);
+
+    if (member == NULL || !member->connected || is_young(member, clock_now()))
+        return;
+    put(&wait->snapshots, name);
+    outbox_put_snapshot(fresh->outbox, name);
+}
+
+static void begin_take(struct fresh *fresh, struct wait *wait)
+{
+    if (is_over(wait, clock_now())) {
+        wait->fn(wait->context, false);
         free(wait);
-        fn(context, false);
         return;
     }
     wait->next = fresh->waits;
@@ -130,29 +165,68 @@ void fresh_want(struct fresh *fresh, char (*names)[NAME_SIZE], size_t count, fre
     set_timer(fresh);
 }
 
-void fresh_want_plans(struct fresh *fresh, const struct manifest *manifest, fresh_fn fn,
-                      void *context)
+void fresh_want(struct fresh *fresh, char (*names)[NAME_SIZE], size_t count, fresh_fn fn,
+                void *context)
 {
-    char(*names)[NAME_SIZE] = mem_alloc(NODES_MAX, NAME_SIZE);
-    uint32_t count = manifest->plans_count < NODES_MAX ? manifest->plans_count : NODES_MAX;
+    struct wait *wait = new_wait(fn, context);
 
-    for (uint32_t i = 0; i < count; i++)
-        text_copy(names[i], NAME_SIZE, manifest->plans[i].node);
-    fresh_want(fresh, names, count, fn, context);
-    free(names);
+    for (size_t i = 0; i < count && i < NODES_MAX; i++)
+        want_snapshot(fresh, wait, names[i]);
+    begin_take(fresh, wait);
+}
+
+static void want_rehearsal(struct fresh *fresh, struct wait *wait, const struct manifest *manifest,
+                           const struct manifest_plan *plan)
+{
+    const struct fleet_member *member = fleet_find(&fresh->desk->fleet, plan->node);
+    mono_t now = clock_now();
+
+    if (plan->operations_count == 0 || member == NULL || !member->connected ||
+        fleet_rehearsal_is_young(member, &wait->body, now) ||
+        !rehearsals_ask(&fresh->rehearsals, manifest, &wait->body, plan, now))
+        return;
+    put(&wait->rehearsals, plan->node);
+    wait->deadline = now + REHEARSAL_PATIENCE_MS;
+}
+
+void fresh_want_plans(struct fresh *fresh, const struct manifest *manifest, const struct hash *body,
+                      uint32_t stage, fresh_fn fn, void *context)
+{
+    struct wait *wait = new_wait(fn, context);
+
+    if (body != NULL)
+        wait->body = *body;
+    for (uint32_t i = 0; i < manifest->plans_count && i < NODES_MAX; i++) {
+        const struct manifest_plan *plan = &manifest->plans[i];
+
+        want_snapshot(fresh, wait, plan->node);
+        if (body != NULL && manifest_stage_of(manifest, plan->node) >= (int)stage)
+            want_rehearsal(fresh, wait, manifest, plan);
+    }
+    begin_take(fresh, wait);
 }
 
 void fresh_came(struct fresh *fresh, const char *name)
 {
+    for (struct wait *wait = fresh->waits; wait != NULL; wait = wait->next)
+        take_out(&wait->snapshots, name);
+    end_waits(fresh, false);
+    set_timer(fresh);
+}
+
+const struct rehearsal_question *fresh_find_question(const struct fresh *fresh, const char *node,
+                                                     const struct nonce *nonce)
+{
+    return rehearsals_find(&fresh->rehearsals, node, nonce);
+}
+
+void fresh_rehearsed(struct fresh *fresh, const struct rehearsal_question *question)
+{
     for (struct wait *wait = fresh->waits; wait != NULL; wait = wait->next) {
-        for (size_t i = 0; i < wait->count; i++) {
-            if (text_equal(wait->names[i], name)) {
-                wait->count--;
-                memmove(wait->names[i], wait->names[wait->count], NAME_SIZE);
-                break;
-            }
-        }
+        if (hash_equal(&wait->body, &question->body))
+            take_out(&wait->rehearsals, question->node);
     }
+    rehearsals_end(&fresh->rehearsals, question, clock_now());
     end_waits(fresh, false);
     set_timer(fresh);
 }

@@ -108,6 +108,46 @@ static bool plan_passes(const struct gates_inputs *inputs, const struct gates *g
     return true;
 }
 
+/* "rule 5140: from 203.0.113.10 lookup main: accepted and taken back" */
+static json_t *rehearsal_lines(const struct manifest_plan *plan, const struct rehearsal *rehearsal)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < plan->operations_count && i < rehearsal->operations_count; i++) {
+        char line[2 * REASON_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        operation_render(&plan->operations[i], &text);
+        text_add(&text, ": ");
+        rehearsal_render(&rehearsal->operations[i], &text);
+        json_array_append_new(list, json_text(line));
+    }
+    if (rehearsal->lacks[0] != '\0')
+        json_array_append_new(list, json_text(rehearsal->lacks));
+    return list;
+}
+
+/* What each target's guard said of this very plan, as it is known now. */
+static json_t *plans_rehearsed(const struct gates_inputs *inputs, const struct hash *body)
+{
+    json_t *list = json_array();
+
+    for (uint32_t p = 0; p < inputs->manifest->plans_count; p++) {
+        const struct manifest_plan *plan = &inputs->manifest->plans[p];
+        const struct fleet_member *member = fleet_find(inputs->fleet, plan->node);
+        json_t *item;
+
+        if (member == NULL || member->rehearsal.rehearsal == NULL ||
+            !hash_equal(&member->rehearsal.body, body))
+            continue;
+        item = json_object();
+        set_text(item, "node", plan->node);
+        json_object_set_new(item, "lines", rehearsal_lines(plan, member->rehearsal.rehearsal));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 json_t *json_plan(const struct gates_inputs *inputs, const struct hash *body,
                   const struct gates *gates)
 {
@@ -118,6 +158,7 @@ json_t *json_plan(const struct gates_inputs *inputs, const struct hash *body,
     json_object_set_new(object, "pass", json_boolean(plan_passes(inputs, gates)));
     json_object_set_new(object, "gates", json_gates(gates));
     json_object_set_new(object, "quarantines", quarantines(inputs));
+    json_object_set_new(object, "rehearsed", plans_rehearsed(inputs, body));
     return object;
 }
 
@@ -141,31 +182,24 @@ static json_t *open_items(const struct led_words *words)
     return list;
 }
 
-/* "rule 5140: from 203.0.113.10 lookup main: accepted and taken back" */
-static json_t *rehearsed(const struct view *view, const char *node, const struct led_words *words)
+/* As it was kept, so also after a restart, and when the rollout has ended. */
+static json_t *rehearsed(const struct desk *desk, const struct view *view, const char *node)
 {
+    AUTO_FREE struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
     const struct manifest_plan *plan = manifest_find_plan(view->manifest, node);
-    const struct rehearsal *rehearsal = words != NULL ? words->rehearsal : NULL;
-    json_t *list = json_array();
+    struct err err = ERR_INIT;
+    bool known;
 
-    for (uint32_t i = 0; plan != NULL && rehearsal != NULL && i < plan->operations_count &&
-                         i < rehearsal->operations_count;
-         i++) {
-        char line[2 * REASON_SIZE] = "";
-        struct text text = TEXT_IN(line);
-
-        operation_render(&plan->operations[i], &text);
-        text_add(&text, ": ");
-        rehearsal_render(&rehearsal->operations[i], &text);
-        json_array_append_new(list, json_text(line));
-    }
-    if (rehearsal != NULL && rehearsal->lacks[0] != '\0')
-        json_array_append_new(list, json_text(rehearsal->lacks));
-    return list;
+    if (plan != NULL &&
+        store_read_rehearsal(desk->store, view->machine->record.id, node, rehearsal, &known,
+                             &err) &&
+        known)
+        return rehearsal_lines(plan, rehearsal);
+    return json_array();
 }
 
 /* A node of a closed rollout is not shown by whether it answers. */
-static json_t *target(const struct view *view, uint32_t index)
+static json_t *target(const struct desk *desk, const struct view *view, uint32_t index)
 {
     const struct target_record *record = &view->machine->record.targets[index];
     const struct led_words *words = view->words != NULL ? &view->words[index] : NULL;
@@ -184,16 +218,16 @@ static json_t *target(const struct view *view, uint32_t index)
     set_number(object, "soak_left_s",
                words != NULL && text_equal(state, "on trial") ? words->soak_left_s : 0);
     json_object_set_new(object, "open", open_items(words));
-    json_object_set_new(object, "rehearsed", rehearsed(view, record->name, words));
+    json_object_set_new(object, "rehearsed", rehearsed(desk, view, record->name));
     return object;
 }
 
-static json_t *targets(const struct view *view)
+static json_t *targets(const struct desk *desk, const struct view *view)
 {
     json_t *list = json_array();
 
     for (uint32_t i = 0; i < view->machine->record.targets_count; i++)
-        json_array_append_new(list, target(view, i));
+        json_array_append_new(list, target(desk, view, i));
     return list;
 }
 
@@ -260,7 +294,7 @@ static json_t *show(const struct desk *desk, const struct view *view, bool in_fu
     set_number(object, "stage",
                record->stage < view->manifest->stages_count ? record->stage + 1
                                                             : view->manifest->stages_count);
-    json_object_set_new(object, "nodes", targets(view));
+    json_object_set_new(object, "nodes", targets(desk, view));
     if (in_full)
         set_full(object, desk, view);
     return object;

@@ -19,8 +19,6 @@ static void free_led(struct led *led)
 {
     for (uint32_t i = 0; i < led->statements_count; i++)
         wire_bytes_done(&led->statements[i].envelope);
-    for (uint32_t i = 0; i < NODES_MAX; i++)
-        free(led->words[i].rehearsal);
     manifest_done(&led->manifest);
     store_rollout_done(&led->stored);
     free(led);
@@ -101,7 +99,8 @@ static void ask_gates(struct lead *lead, struct led *led, uint32_t stage)
     struct gates_wait *wait = mem_alloc(1, sizeof(*wait));
 
     *wait = (struct gates_wait){lead, led->machine.record.id, stage};
-    fresh_want_plans(lead->fresh, &led->manifest, answer_gates, wait);
+    fresh_want_plans(lead->fresh, &led->manifest, &led->machine.record.attempt.body, stage,
+                     answer_gates, wait);
 }
 
 void lead_step(struct lead *lead, struct led *led, struct rollout_event *ev,

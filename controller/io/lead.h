@@ -12,7 +12,6 @@
 
 #include "controller/core/gates.h"
 #include "controller/io/desk.h"
-#include "common/change/rehearsal.h"
 #include "controller/io/fresh.h"
 #include "controller/io/outbox.h"
 
@@ -26,7 +25,6 @@ struct led_words {
     unsigned soak_left_s;
     uint32_t open_count;
     char open[LED_OPEN_MAX][SENTENCE_SIZE];
-    struct rehearsal *rehearsal; /* owned; NULL: it has not said of one */
 };
 
 /* A statement that a start may have to carry. */

@@ -241,12 +241,9 @@ static struct led_words *find_words(struct lead *lead, const char *node,
 static void take_prepared(struct lead *lead, const char *node, const struct guard_report *report)
 {
     struct rollout_event ev = {.kind = EVENT_PREPARED, .node = node, .prepared = report->id};
-    struct led_words *words = find_words(lead, node, &report->id.attempt);
 
-    if (words != NULL && report->rehearsal != NULL) {
-        free(words->rehearsal);
-        words->rehearsal = mem_copy(report->rehearsal, sizeof(*report->rehearsal));
-    }
+    if (report->rehearsal != NULL)
+        lead_take_prepared(lead, node, report);
     lead_give(lead, &ev, &report->id.attempt, NULL);
 }
 
@@ -323,6 +320,9 @@ static bool take_report(struct lead *lead, const char *node, const struct guard_
         return take_statement(lead, node, wire_lend(&report->envelope), true, err);
     case REPORT_PROGRESS:
         take_progress(lead, node, report);
+        break;
+    case REPORT_REHEARSAL:
+        lead_take_rehearsal(lead, node, report);
         break;
     case GUARD_REPORT_COUNT:
         break;

@@ -72,6 +72,14 @@ void lead_backs_refused(struct lead *lead, const char *node, const struct attemp
                         const char *reason);
 void lead_backs_tick(struct lead *lead, mono_t now);
 
+/* In lead_rehearsal.c: a guard's answer to a plan that it was asked to rehearse, and what it says
+ * of the rehearsal when it has prepared. Known to the fleet and in the audit before anybody goes on
+ * by it, and kept with the rollouts of that manifest. */
+void lead_take_rehearsal(struct lead *lead, const char *node, const struct guard_report *report);
+void lead_take_prepared(struct lead *lead, const char *node, const struct guard_report *report);
+/* What its targets' guards said before it began; in the open transaction. */
+bool lead_keep_rehearsals(struct lead *lead, const struct led *led);
+
 /* In lead_proof.c. */
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);

@@ -149,7 +149,7 @@ static bool keep_start(struct lead *lead, const struct led *led, struct bytes ga
     if (!add_rollout(lead, led, err))
         return false;
     return desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
-           lift_named(lead, &led->approved) &&
+           lift_named(lead, &led->approved) && lead_keep_rehearsals(lead, led) &&
            desk_audit(desk, led->stored.by, "rollout", led->manifest.change,
                       "rollout %llu started, sequence %llu: %s", (unsigned long long)id,
                       (unsigned long long)led->approved.attempt.sequence, led->manifest.reason) &&

@@ -30,6 +30,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS proofs (id INTEGER PRIMARY KEY, rollout INTEGER, at INTEGER,"
     " node TEXT, signer TEXT, phase INTEGER, counted INTEGER, name TEXT, value INTEGER,"
     " observed TEXT);"
+    "CREATE TABLE IF NOT EXISTS rehearsals (rollout INTEGER, node TEXT, said BLOB,"
+    " PRIMARY KEY (rollout, node)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS proofs_rollout ON proofs (rollout);"
     "CREATE TABLE IF NOT EXISTS receipts (id INTEGER PRIMARY KEY, node TEXT, hash BLOB,"
     " sequence INTEGER, envelope BLOB UNIQUE);"

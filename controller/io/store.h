@@ -9,7 +9,7 @@
 #ifndef CONTROLLER_IO_STORE_H
 #define CONTROLLER_IO_STORE_H
 
-#include "common/io/wire.h"
+#include "common/io/wire_rehearse.h"
 #include "controller/core/audit.h"
 #include "controller/core/fleet.h"
 #include "controller/core/holds.h"
@@ -73,6 +73,13 @@ bool store_add_proof(struct store *store, const struct store_proof *proof, struc
 typedef void (*store_proof_fn)(void *context, const struct store_proof *proof);
 bool store_read_proofs(struct store *store, uint64_t rollout, store_proof_fn proof_fn,
                        void *context, struct err *err);
+
+/* What the guard of a target said of its operations; encoded as on the wire. */
+bool store_put_rehearsal(struct store *store, uint64_t rollout, const char *node,
+                         const struct rehearsal *rehearsal, struct err *err);
+/* True with ret_known false: it has not said of them. */
+bool store_read_rehearsal(struct store *store, uint64_t rollout, const char *node,
+                          struct rehearsal *ret_rehearsal, bool *ret_known, struct err *err);
 
 /* ---- receipts, holds, backs, audit ------------------------------------------------------------
  */

@@ -242,3 +242,31 @@ bool store_read_proofs(struct store *store, uint64_t rollout, store_proof_fn pro
     }
     return err->kind == ERR_NONE;
 }
+
+bool store_put_rehearsal(struct store *store, uint64_t rollout, const char *node,
+                         const struct rehearsal *rehearsal, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes said = wire_encode_rehearsal(rehearsal);
+
+    return sql_run(store->db, err, "INSERT OR REPLACE INTO rehearsals VALUES (?, ?, ?)", "itb",
+                   (int64_t)rollout, node, said.data, said.len);
+}
+
+bool store_read_rehearsal(struct store *store, uint64_t rollout, const char *node,
+                          struct rehearsal *ret_rehearsal, bool *ret_known, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    *ret_known = false;
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT said FROM rehearsals WHERE rollout = ? AND node = ?", "it",
+                   (int64_t)rollout, node))
+        return false;
+    if (!sql_next(&rows, err))
+        return err->kind == ERR_NONE;
+    if (!wire_decode_rehearsal(sql_blob(&rows, 0), ret_rehearsal, err))
+        return err_wrap(err, "rollout %llu, %s: its row is damaged", (unsigned long long)rollout,
+                        node);
+    *ret_known = true;
+    return true;
+}

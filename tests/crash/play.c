@@ -248,6 +248,7 @@ static void hear(const struct guard_report *report)
         hear_progress(report);
         break;
     case REPORT_STATEMENT:
+    case REPORT_REHEARSAL:
     case GUARD_REPORT_COUNT:
         break;
     }

@@ -425,6 +425,7 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
         break;
     case REPORT_STACK:
     case REPORT_STATEMENT:
+    case REPORT_REHEARSAL:
     case GUARD_REPORT_COUNT:
         break;
     }

@@ -216,6 +216,58 @@ def test_preflight_and_a_proposal(fleet):
     assert "srv712695: {" in fleet.ctl("fleet", "show").stdout
 
 
+# -- rehearsals ------------------------------------------------------------------------------------
+
+KERNEL = "the kernel says: Invalid argument: Nexthop has invalid gateway"
+SHOWN = "route: 198.18.255.0/24 via 203.0.113.1 dev eth0: accepted and taken back"
+
+
+def rehearsed(fleet, part):
+    """The audit's rows of rehearsals that say so."""
+    return [line for line in fleet.audit() if "rehearsal" in line and part in line]
+
+
+def test_a_plan_is_rehearsed_on_the_node_itself(fleet):
+    """The model sees nothing wrong in a gateway that is a broadcast address; the kernel does. What
+    it said stands in the audit, also for the controller that comes after."""
+    node = fleet.lab["srv712695"]
+    before = node.ip("route", "show", "table", "all")
+    bad = fleet.write_change("no-such-gateway", changes.REFUSED_BY_THE_KERNEL)
+    good = fleet.write_change("drill", changes.HARMLESS)
+    done = fleet.ctl("plan", bad, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "fail    reversible" in done.stdout and KERNEL in done.stdout, done.stdout
+    rollouts = len(fleet.json("rollout", "list")["rollouts"])
+    assert code(fleet, "rollout", "start", bad, "--approve", "no-such-gateway") == 1
+    assert len(fleet.json("rollout", "list")["rollouts"]) == rollouts
+    done = fleet.ctl("plan", good, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert SHOWN in done.stdout, done.stdout
+    assert node.ip("route", "show", "table", "all") == before
+    fleet.start("drill", changes.HARMLESS)
+    fleet.wait_outcome("complete")
+    fleet.controller.restart_unit("oceanid-controller")
+    fleet.wait_settled()
+    assert len(rehearsed(fleet, KERNEL)) == 1
+    assert len(rehearsed(fleet, "dev eth0): accepted and taken back")) >= 1
+    assert SHOWN in fleet.ctl("rollout", "show").stdout
+
+
+def test_nobody_who_rehearses_is_no_yes(fleet):
+    path = fleet.write_change("unrehearsed", TWO_NODES)
+    socket = fleet.lab["srv712695"].socket_unit("oceanid-rehearse.socket")
+    socket.stop()
+    try:
+        done = fleet.ctl("plan", path, check=False)
+    finally:
+        socket.start()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "unknown reversible" in done.stdout, done.stdout
+    assert "not done: oceanid-rehearse: connect to" in done.stdout, done.stdout
+    done = fleet.ctl("plan", path, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 # -- certificates ----------------------------------------------------------------------------------
 
 def renew(fleet, check=True):

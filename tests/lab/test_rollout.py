@@ -216,19 +216,6 @@ def test_fixes_that_still_fail_do_not_confirm(fleet):
     assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
 
 
-def test_what_the_kernel_refuses_touches_nothing(fleet):
-    """The model sees nothing wrong in a gateway that is a broadcast address."""
-    node = fleet.lab["srv712695"]
-    before = node.ip("route", "show", "table", "all")
-    fleet.start("no-such-gateway", changes.REFUSED_BY_THE_KERNEL)
-    rollout = fleet.wait_outcome(ENDED_BADLY)
-    assert rollout["outcome"] == "halted"
-    assert "the kernel says: Invalid argument: Nexthop has invalid gateway" in \
-        rollout["nodes"][0]["sentence"]
-    assert node.ip("route", "show", "table", "all") == before
-    fleet.ctl("rollout", "abort")
-
-
 def test_ghost_confirmation_reverts(fleet):
     """Rule 8: new connections to the controller are dropped, the old one lives."""
     node = fleet.lab["srv712695"]

@@ -227,6 +227,55 @@ static void prepare_is_carried_and_answered_with_a_baseline(void **state)
                          PHASE_BASELINE, 11);
 }
 
+static bool guard_was_asked_to_rehearse(void)
+{
+    return agent_bench_find(GUARD_REHEARSE) != NULL;
+}
+
+static bool is_rehearsal(const struct session_request *report)
+{
+    struct guard_report decoded;
+    struct err err = ERR_INIT;
+    bool so = false;
+
+    for (uint32_t i = 0; i < report->guard_count && report->answers == 5; i++) {
+        if (!wire_decode_guard_report(wire_lend(&report->guard[i]), &decoded, &err))
+            continue;
+        so |= decoded.kind == REPORT_REHEARSAL;
+        guard_report_done(&decoded);
+    }
+    return so;
+}
+
+static bool rehearsal_came(void)
+{
+    return fake_controller_find(&bench.fake, is_rehearsal) != NULL;
+}
+
+static void a_plan_to_rehearse_is_carried_and_answered(void **state)
+{
+    struct manifest_plan plan = {.node = "subject"};
+    struct guard_request request = {.kind = GUARD_REHEARSE};
+    struct guard_report report = {.kind = REPORT_REHEARSAL};
+    const struct guard_request *told;
+
+    (void)state;
+    memset(&request.nonce, 31, sizeof(request.nonce));
+    request.body = wire_encode_plan(&plan);
+    agent_bench_command_guard(5, &request);
+    agent_bench_await(guard_was_asked_to_rehearse, "the plan at the guard");
+    told = agent_bench_find(GUARD_REHEARSE);
+    assert_memory_equal(&told->nonce, &request.nonce, sizeof(request.nonce));
+    assert_int_equal(told->body.len, request.body.len);
+    assert_memory_equal(told->body.data, request.body.data, request.body.len);
+    report.nonce = request.nonce;
+    report.rehearsal = mem_alloc(1, sizeof(*report.rehearsal));
+    agent_bench_report(&report);
+    agent_bench_await(rehearsal_came, "its rehearsal, as the answer to command 5");
+    guard_report_done(&report);
+    guard_request_done(&request);
+}
+
 static bool guard_has_statement(void)
 {
     return agent_bench_find(GUARD_STATEMENT) != NULL;
@@ -437,6 +486,7 @@ int main(void)
         cmocka_unit_test(hello_carries_the_guards_stack),
         cmocka_unit_test(snapshot_is_sent_when_asked),
         cmocka_unit_test(prepare_is_carried_and_answered_with_a_baseline),
+        cmocka_unit_test(a_plan_to_rehearse_is_carried_and_answered),
         cmocka_unit_test(first_nonce_travels_in_a_new_hello_only),
         cmocka_unit_test(ordinary_nonce_travels_in_a_report),
         cmocka_unit_test(witness_on_the_node_itself_does_not_count),

@@ -303,8 +303,8 @@ static void tells_fleet_yaml_and_health(void **state)
 /* ---- plans and rollouts ----------------------------------------------------------------------
  */
 
-static const char *const plan_fields[] = {"s change", "s body",        "b pass",
-                                          "a gates",  "a quarantines", NULL};
+static const char *const plan_fields[] = {"s change",      "s body",      "b pass", "a gates",
+                                          "a quarantines", "a rehearsed", NULL};
 static const char *const gate_fields[] = {"s gate",     "s question", "s value",    "s waived",
                                           "s expected", "s observed", "a evidence", NULL};
 static const char *const rollout_fields[] = {
@@ -363,6 +363,31 @@ static void plans_question_by_question(void **state)
     answer_done(&answer);
     expect_refusal(call("POST", "/v1/plans?lifts=12", wire_lend(&body)), 400, "input", "lifts");
     expect_refusal(send_text("POST", "/v1/plans", "nonsense"), 400, "input", "");
+}
+
+/* To look at a plan is no reason to set nodes to work. */
+static void a_viewers_plan_is_rehearsed_nowhere(void **state)
+{
+    struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    AUTO_WIRE struct wire_bytes body = {NULL, 0};
+    AUTO_WIRE struct wire_bytes command = {NULL, 0};
+    struct manifest manifest;
+    struct answer answer;
+
+    (void)state;
+    member->connected = member->has_snapshot = true;
+    member->snapshot_at = clock_now();
+    place_make_manifest(&place, "forwarding", &manifest);
+    body = wire_encode_manifest(&manifest);
+    manifest_done(&manifest);
+    set_role("viewer");
+    answer = call("POST", "/v1/plans", wire_lend(&body));
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(
+        text_of(json_array_get(json_object_get(answer.json, "gates"), GATE_REVERSIBLE), "value"),
+        "unknown");
+    answer_done(&answer);
+    assert_false(outbox_next(place.outbox, "a1", clock_now(), &command));
 }
 
 static void asks_of_the_fleet_as_it_is(void **state)
@@ -664,6 +689,7 @@ int main(void)
         WITH_PLACE(takes_a_newer_roster),
         WITH_PLACE(tells_fleet_yaml_and_health),
         WITH_PLACE(plans_question_by_question),
+        WITH_PLACE(a_viewers_plan_is_rehearsed_nowhere),
         WITH_PLACE(asks_of_the_fleet_as_it_is),
         WITH_PLACE(a_gate_that_says_no_comes_with_the_plan),
         WITH_PLACE(shows_and_aborts_a_rollout),

@@ -156,6 +156,28 @@ static void follows_the_roster(void **state)
     free(roster);
 }
 
+/* Young: it is not asked for again. That it could not tell is no answer to wait by. */
+static void knows_what_was_rehearsed(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+    struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
+    const struct hash one = {.bytes = {1}}, other = {.bytes = {2}};
+
+    rehearsal->operations_count = 1;
+    rehearsal_set(rehearsal, 0, REHEARSED_REFUSED, "no");
+    assert_false(fleet_rehearsal_is_young(member, &one, 0));
+    assert_true(fleet_tell_rehearsal(member, &one, rehearsal, 0));
+    assert_false(fleet_tell_rehearsal(member, &one, rehearsal, 5));
+    assert_true(fleet_rehearsal_is_young(member, &one, FLEET_REHEARSAL_YOUNG_MS + 5));
+    assert_false(fleet_rehearsal_is_young(member, &one, FLEET_REHEARSAL_YOUNG_MS + 6));
+    assert_false(fleet_rehearsal_is_young(member, &other, 5));
+    rehearsal_set(rehearsal, 0, REHEARSED_MISSED, "no");
+    assert_true(fleet_tell_rehearsal(member, &one, rehearsal, 5));
+    assert_false(fleet_rehearsal_is_young(member, &one, 5));
+    assert_true(fleet_tell_rehearsal(member, &other, rehearsal, 5));
+    free(rehearsal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(never_takes_nothing_for_healthy, make_one, end_one),
         cmocka_unit_test_setup_teardown(forgets_checks_that_are_gone, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
+        cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
     };
 

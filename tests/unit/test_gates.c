@@ -129,6 +129,18 @@ static void fill_manifest(struct scene *scene)
     add_plan(scene, "b1", &scene->file.nodes[1]);
 }
 
+/* The node's guard has had its part of this manifest rehearsed. */
+static void rehearse(struct scene *scene, const char *node, enum rehearsed_outcome outcome,
+                     const char *why)
+{
+    AUTO_FREE struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
+
+    rehearsal->operations_count = 1;
+    rehearsal_set(rehearsal, 0, outcome, why);
+    fleet_tell_rehearsal(fleet_find(&scene->fleet, node), &scene->approval.attempt.body, rehearsal,
+                         scene->inputs.now);
+}
+
 static void declare_database(struct scene *scene)
 {
     struct check *check = &scene->file.checks[scene->file.checks_count++].check;
@@ -154,6 +166,9 @@ static int make_scene(void **state)
     declare_database(scene);
     fill_manifest(scene);
     scene->approval.not_after = NOW_UNIX + 3600;
+    memset(scene->approval.attempt.body.bytes, 3, HASH_SIZE);
+    rehearse(scene, "a1", REHEARSED_GOOD, "");
+    rehearse(scene, "b1", REHEARSED_GOOD, "");
     scene->inputs = (struct gates_inputs){.manifest = &scene->manifest,
                                           .approval = &scene->approval,
                                           .is_signed = true,
@@ -329,6 +344,77 @@ static void reversible(void **state)
     gates_done(&gates);
 }
 
+/* The kernel's own words say no, whatever prediction sees. */
+static void reversible_by_rehearsal(void **state)
+{
+    struct scene *scene = *state;
+
+    rehearse(scene, "b1", REHEARSED_REFUSED, "the kernel says: Nexthop has invalid gateway");
+    expect_no(scene, GATE_REVERSIBLE,
+              "reversible fail: expected its kernel accepts each operation in a rehearsal, and the "
+              "undo brings everything back, observed b1: operation 1 (route: 192.0.2.0/24 dev "
+              "eth0): refused: the kernel says: Nexthop has invalid gateway");
+    rehearse(scene, "b1", REHEARSED_STAYED, "expected no route, found one");
+    expect_no(scene, GATE_REVERSIBLE, "not taken back: expected no route, found one");
+    rehearse(scene, "b1", REHEARSED_MISSED, "this node is soaking");
+    expect_no(scene, GATE_REVERSIBLE, "reversible unknown");
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        waive(scene, (enum waiver)i);
+    expect_no(scene, GATE_REVERSIBLE, "not done: this node is soaking");
+}
+
+/* None, of another manifest, too old: unknown, and what would make it known. */
+static void reversible_needs_a_rehearsal_of_this(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->inputs.now = FLEET_REHEARSAL_OLD_MS;
+    expect_yes(scene);
+    scene->inputs.now++;
+    expect_no(scene, GATE_REVERSIBLE, "rehearsed 60 s ago: good for 60 s; `oceanidctl plan`");
+    scene->inputs.now = 0;
+    scene->approval.attempt.body.bytes[0] = 4;
+    expect_no(scene, GATE_REVERSIBLE, "not rehearsed: its guard has not answered in time; with");
+    rehearse(scene, "a1", REHEARSED_GOOD, "");
+    rehearse(scene, "b1", REHEARSED_GOOD, "");
+    expect_yes(scene);
+    fleet_find(&scene->fleet, "b1")->rehearsal.rehearsal->operations_count = 2;
+    expect_no(scene, GATE_REVERSIBLE, "its guard answered for another number of operations");
+}
+
+/* A node of an earlier stage has it already. */
+static void reversible_asks_of_what_is_to_come(void **state)
+{
+    struct scene *scene = *state;
+
+    confirm_first(scene);
+    rehearse(scene, "a1", REHEARSED_MISSED, "it was not asked");
+    expect_yes(scene);
+}
+
+static void reversible_names_what_was_not_rehearsed(void **state)
+{
+    struct scene *scene = *state;
+    const struct gate_answer *answer;
+    struct gates gates;
+
+    rehearse(scene, "a1", REHEARSED_UNSEEN, "tailscaled does not run in a namespace");
+    expect_yes(scene);
+    gates_evaluate(&scene->inputs, &gates);
+    answer = &gates.answers[GATE_REVERSIBLE];
+    assert_int_equal(answer->evidence_count, 5); /* undo and rehearsal of both, and what is not */
+    assert_string_equal(answer->evidence[1].verdict.observed,
+                        "0 of 1 operations accepted and taken back");
+    assert_string_equal(answer->evidence[2].node, "a1");
+    assert_string_equal(answer->evidence[2].verdict.check, "rehearsal");
+    assert_string_equal(answer->evidence[2].verdict.observed,
+                        "operation 1 (route: 192.0.2.0/24 dev eth0): not rehearsed: tailscaled "
+                        "does not run in a namespace");
+    assert_string_equal(answer->evidence[4].verdict.observed,
+                        "1 of 1 operations accepted and taken back");
+    gates_done(&gates);
+}
+
 static void ssh_path_by_prediction(void **state)
 {
     struct scene *scene = *state;
@@ -443,6 +529,10 @@ int main(void)
         CASE(approved),
         CASE(one_first),
         CASE(reversible),
+        CASE(reversible_by_rehearsal),
+        CASE(reversible_needs_a_rehearsal_of_this),
+        CASE(reversible_asks_of_what_is_to_come),
+        CASE(reversible_names_what_was_not_rehearsed),
         CASE(ssh_path_by_prediction),
         CASE(ssh_path_by_witnesses),
         CASE(ssh_path_needs_a_console),

@@ -151,6 +151,67 @@ static void test_refuses_what_the_kernel_refuses(void **state)
            "gateway");
 }
 
+static struct work *only_rehearse(const struct operation *operations, uint32_t count)
+{
+    struct work *work = work_new(WORK_REHEARSE, NULL);
+
+    work->rehearse_socket = path;
+    work->operations_count = count;
+    work->operations = mem_copy(operations, count * sizeof(*operations));
+    work_do(&apply_case, work);
+    return work;
+}
+
+static void expect_outcome(const struct work *work, uint32_t i, enum rehearsed_outcome outcome,
+                           const char *why)
+{
+    assert_int_equal(work->rehearsal->operations[i].outcome, outcome);
+    if (strstr(work->rehearsal->operations[i].why, why) == NULL)
+        fail_msg("expected '%s', got '%s'", why, work->rehearsal->operations[i].why);
+}
+
+/* For a plan that people look at: every operation's answer, and nothing else of it. */
+static void test_only_rehearses(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.255 dev eth0"),
+    };
+    struct work *work;
+
+    (void)state;
+    apply_case_begin("");
+    work = only_rehearse(operations, 1);
+    expect_outcome(work, 0, REHEARSED_MISSED, "oceanid-rehearse: connect to ");
+    work_free(work);
+    serve(PLAYS);
+    work = only_rehearse(operations, 2);
+    assert_int_equal(work->rehearsal->operations_count, 2);
+    expect_outcome(work, 0, REHEARSED_GOOD, "");
+    expect_outcome(work, 1, REHEARSED_REFUSED, "Invalid argument: Nexthop has invalid gateway");
+    work_free(work);
+    apply_case_check("");
+}
+
+/* What the guard would refuse at prepare is refused here in its words, and nobody is asked. */
+static void test_only_rehearses_what_it_would_prepare(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        apply_case_operation("route default via 203.0.113.2 dev eth0"),
+    };
+    struct work *work;
+
+    (void)state;
+    apply_case_begin("");
+    work = only_rehearse(operations, 2);
+    expect_outcome(work, 0, REHEARSED_MISSED, "operation 2 cannot be done here");
+    expect_outcome(work, 1, REHEARSED_REFUSED, "is there already and belongs to protocol 4");
+    assert_int_equal(rehearsal_judge(work->rehearsal, 2), VERDICT_FAIL);
+    work_free(work);
+    apply_case_check("");
+}
+
 /* A routing table of more than one packet. */
 static void test_rehearses_on_many_routes(void **state)
 {
@@ -318,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_prepares_what_was_rehearsed, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_the_kernel_refuses, enter, leave),
+        cmocka_unit_test_setup_teardown(test_only_rehearses, enter, leave),
+        cmocka_unit_test_setup_teardown(test_only_rehearses_what_it_would_prepare, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_on_many_routes, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_would_sever, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),

@@ -342,6 +342,32 @@ static void keeps_the_audit_chain(void **state)
     store_close(store);
 }
 
+static void keeps_what_was_rehearsed(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct rehearsal *said = mem_alloc(1, sizeof(*said)), *found = mem_alloc(1, sizeof(*found));
+    struct err err = ERR_INIT;
+    bool known;
+
+    (void)state;
+    said->operations_count = 2;
+    rehearsal_set(said, 0, REHEARSED_GOOD, "");
+    rehearsal_set(said, 1, REHEARSED_UNSEEN, "nobody sees it there");
+    store_case_must(store_put_rehearsal(store, 1, "a1", said, &err), &err);
+    rehearsal_set(said, 0, REHEARSED_REFUSED, "the kernel says no");
+    store_case_must(store_put_rehearsal(store, 1, "a1", said, &err), &err);
+    store_case_must(store_read_rehearsal(store, 1, "a1", found, &known, &err), &err);
+    assert_true(known);
+    assert_true(rehearsal_equal(said, found));
+    store_case_must(store_read_rehearsal(store, 1, "b2", found, &known, &err), &err);
+    assert_false(known);
+    store_case_must(store_read_rehearsal(store, 2, "a1", found, &known, &err), &err);
+    assert_false(known);
+    free(said);
+    free(found);
+    store_close(store);
+}
+
 /* ---- what is kept --------------------------------------------------------------------------- */
 
 static unsigned count_holds(struct store *store)
@@ -427,6 +453,7 @@ static int run_engine(const struct store_engine *which)
         CASE(reads_the_fleet_back),       CASE(keeps_a_receipt_once),
         CASE(reads_holds_back),           CASE(keeps_the_audit_chain),
         CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
+        CASE(keeps_what_was_rehearsed),
     };
     const struct CMUnitTest durability[] = {
         CASE(keeps_what_was_committed),

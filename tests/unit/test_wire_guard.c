@@ -40,6 +40,17 @@ static struct wire_bytes make_envelope(unsigned number)
     return wire_encode_receipt(&receipt, key);
 }
 
+static struct wire_bytes make_plan(void)
+{
+    struct wire_bytes bytes;
+    struct manifest manifest;
+
+    fill_manifest(&manifest);
+    bytes = wire_encode_plan(&manifest.plans[0]);
+    manifest_done(&manifest);
+    return bytes;
+}
+
 /* Only what the kind carries is set: the rest would not come back. */
 static void fill_request(struct guard_request *request, enum guard_request_kind kind)
 {
@@ -59,7 +70,7 @@ static void fill_request(struct guard_request *request, enum guard_request_kind 
             request->statements[i] = make_envelope(i);
     }
     if (kind == GUARD_ABORT || kind == GUARD_POP || kind == GUARD_STANDING ||
-        kind == GUARD_SOURCE_SEEN)
+        kind == GUARD_SOURCE_SEEN || kind == GUARD_REHEARSE)
         fill_bytes(&request->nonce, NONCE_SIZE, 3);
     if (kind == GUARD_ABORT || kind == GUARD_POP || kind == GUARD_SOURCE_SEEN)
         text_copy(request->reason, REASON_SIZE, "for a reason");
@@ -71,6 +82,8 @@ static void fill_request(struct guard_request *request, enum guard_request_kind 
     if (kind == GUARD_STANDING || kind == GUARD_SOURCE_SEEN)
         text_copy(request->name, NAME_SIZE, "office");
     request->counts = kind == GUARD_SOURCE_SEEN;
+    if (kind == GUARD_REHEARSE)
+        request->body = make_plan();
 }
 
 static void expect_same_request(const struct guard_request *a, const struct guard_request *b)
@@ -162,6 +175,8 @@ static void requests_are_held_to_their_limits(void **state)
     refuse_request(&request, "manifest of 0 bytes");
     request = (struct guard_request){.kind = GUARD_STANDING, .name = "../x"};
     refuse_request(&request, "subject '../x'");
+    request = (struct guard_request){.kind = GUARD_REHEARSE};
+    refuse_request(&request, "its plan is missing");
     request = (struct guard_request){.kind = GUARD_REQUEST_COUNT};
     refuse_request(&request, "not known");
 }
@@ -183,11 +198,11 @@ static void fill_report(struct guard_report *report, enum guard_report_kind kind
     report->kind = kind;
     if (kind == REPORT_RECEIPT || kind == REPORT_STACK || kind == REPORT_STATEMENT)
         report->envelope = make_envelope(1);
-    else
+    else if (kind != REPORT_REHEARSAL)
         fill_id(&report->id, 1);
     if (kind == REPORT_PREPARED || kind == REPORT_PROGRESS)
         fill_lines(report, 3);
-    if (kind == REPORT_PREPARED) {
+    if (kind == REPORT_PREPARED || kind == REPORT_REHEARSAL) {
         report->rehearsal = mem_alloc(1, sizeof(*report->rehearsal));
         report->rehearsal->operations_count = 2;
         rehearsal_set(report->rehearsal, 0, REHEARSED_GOOD, "");
@@ -195,8 +210,9 @@ static void fill_report(struct guard_report *report, enum guard_report_kind kind
     }
     if (kind == REPORT_NONCE || kind == REPORT_PROGRESS)
         report->soak_left_s = 299;
-    if (kind == REPORT_NONCE) {
+    if (kind == REPORT_NONCE || kind == REPORT_REHEARSAL)
         fill_bytes(&report->nonce, NONCE_SIZE, 2);
+    if (kind == REPORT_NONCE) {
         report->number = 17;
         report->fresh_connection = report->last = true;
     } else if (kind == REPORT_REFUSED) {
@@ -268,6 +284,18 @@ static void reports_bear_anything(void **state)
     }
 }
 
+static void a_rehearsal_that_is_missing_is_refused(void **state)
+{
+    struct guard_report report = {.kind = REPORT_REHEARSAL};
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_guard_report(&report);
+    struct guard_report back;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_false(wire_decode_guard_report(wire_lend(&bytes), &back, &err));
+    assert_string_equal(err.text, "report of the guard: the rehearsal is missing");
+}
+
 static void too_many_lines_are_refused(void **state)
 {
     struct guard_report report = {.kind = REPORT_PREPARED};
@@ -290,6 +318,7 @@ int main(void)
         cmocka_unit_test(requests_are_held_to_their_limits),
         cmocka_unit_test(reports_come_back),
         cmocka_unit_test(reports_bear_anything),
+        cmocka_unit_test(a_rehearsal_that_is_missing_is_refused),
         cmocka_unit_test(too_many_lines_are_refused),
     };
 

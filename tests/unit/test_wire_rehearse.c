@@ -88,6 +88,54 @@ static void questions_are_bounded(void **state)
     assert_string_equal(err.text, "what is to be rehearsed: snapshot is missing");
 }
 
+/* ---- a plan that nobody signed -------------------------------------------------------------- */
+
+static struct wire_bytes encode_plan(struct manifest *manifest)
+{
+    fill_manifest(manifest);
+    return wire_encode_plan(&manifest->plans[0]);
+}
+
+/* What is encoded again is the same, so nothing of it was lost. */
+static void plan_comes_back(void **state)
+{
+    struct manifest manifest;
+    AUTO_WIRE struct wire_bytes bytes = encode_plan(&manifest);
+    AUTO_WIRE struct wire_bytes again = {NULL, 0};
+    struct manifest_plan back;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    if (!wire_decode_plan(wire_lend(&bytes), &back, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(back.operations_count, manifest.plans[0].operations_count);
+    again = wire_encode_plan(&back);
+    expect_same_bytes(wire_lend(&bytes), wire_lend(&again));
+    manifest_plan_done(&back);
+    manifest_done(&manifest);
+}
+
+static void try_plan(struct bytes bad)
+{
+    struct manifest_plan plan;
+    struct err err = ERR_INIT;
+
+    if (wire_decode_plan(bad, &plan, &err))
+        manifest_plan_done(&plan);
+    else
+        assert_string_not_equal(err.text, "");
+}
+
+static void plan_bears_anything(void **state)
+{
+    struct manifest manifest;
+    AUTO_WIRE struct wire_bytes bytes = encode_plan(&manifest);
+
+    (void)state;
+    torment(wire_lend(&bytes), try_plan);
+    manifest_done(&manifest);
+}
+
 /* ---- the answer ----------------------------------------------------------------------------- */
 
 static void fill_rehearsal(struct rehearsal *rehearsal)
@@ -152,6 +200,7 @@ int main(void)
         cmocka_unit_test(question_comes_back),   cmocka_unit_test(question_bears_anything),
         cmocka_unit_test(questions_are_bounded), cmocka_unit_test(answer_comes_back),
         cmocka_unit_test(answer_bears_anything), cmocka_unit_test(unknown_outcome_is_refused),
+        cmocka_unit_test(plan_comes_back),       cmocka_unit_test(plan_bears_anything),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,8 @@ static bool admit_request(struct guard *guard, const struct client *client,
         return admit_source(guard, request);
     case GUARD_FENCE:
         return admit_fence(guard, client, err);
+    case GUARD_REHEARSE:
+        return rehearsing_ask(guard, request, err);
     case GUARD_REQUEST_COUNT:
         break;
     }

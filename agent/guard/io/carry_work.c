@@ -215,6 +215,7 @@ static void take_work(struct guard *guard, struct work *work)
         files_take(guard, work);
         break;
     case WORK_ASSERT:
+    case WORK_REHEARSE: /* of other workers */
         break;
     }
 }

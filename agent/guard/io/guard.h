@@ -41,7 +41,8 @@ struct backlog {
     struct work_order *orders;
 };
 
-struct keep; /* keep.c: puts shields back */
+struct keep;       /* keep.c: puts shields back */
+struct rehearsing; /* rehearsing.c */
 
 struct guard {
     struct guard_config config;
@@ -59,6 +60,7 @@ struct guard {
     struct writer *writer;
     struct backlog backlog;
     struct keep *keep;
+    struct rehearsing *rehearsing;       /* NULL: nobody asked yet */
     struct guard_report progress, nonce; /* the newest, for new connections */
     char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
     mono_t files_due;                    /* files.c: when to look again; MONO_NEVER */
@@ -118,6 +120,14 @@ void keep_want(struct guard *guard, bool everything); /* look soon */
 void keep_tick(struct guard *guard);                  /* looks, when it is time */
 mono_t keep_deadline(const struct guard *guard);
 bool keep_is_busy(const struct guard *guard);
+
+/* ---- rehearsing.c: plans that nobody has signed yet -------------------------------------------
+ */
+
+/* GUARD_REHEARSE; guard->asker is answered, now or by rehearsing_take. */
+bool rehearsing_ask(struct guard *guard, const struct guard_request *request, struct err *err);
+int rehearsing_fd(const struct guard *guard); /* -1: none was asked for yet */
+void rehearsing_take(struct guard *guard);
 
 /* ---- files.c: what was confirmed goes to /etc, by the worker ----------------------------------
  */

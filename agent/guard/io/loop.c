@@ -27,6 +27,7 @@ enum slot {
     SLOT_KEEP,
     SLOT_WORK,
     SLOT_WRITTEN,
+    SLOT_REHEARSED,
     SLOTS
 };
 
@@ -89,7 +90,7 @@ static void loop_wait(struct loop *loop, struct guard *guard)
     const int fds[SLOTS] = {loop->signal_fd,          loop->timer_fd,
                             guard->clients.listen_fd, keep_watch_fd(guard),
                             keep_worker_fd(guard),    worker_fd(guard->worker),
-                            writer_fd(guard->writer)};
+                            writer_fd(guard->writer), rehearsing_fd(guard)};
 
     for (int i = 0; i < SLOTS; i++)
         loop->polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -167,6 +168,8 @@ void loop_once(struct loop *loop, struct guard *guard)
         carry_take_work(guard);
     if (loop->polls[SLOT_WRITTEN].revents != 0)
         carry_take_written(guard);
+    if (loop->polls[SLOT_REHEARSED].revents != 0)
+        rehearsing_take(guard);
     if (loop->polls[SLOT_WATCH].revents != 0)
         keep_take_watch(guard);
     if (loop->polls[SLOT_KEEP].revents != 0)

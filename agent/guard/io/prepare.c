@@ -3,6 +3,8 @@
  */
 #include "agent/guard/io/prepare.h"
 
+#include <stdio.h>
+
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
@@ -36,23 +38,30 @@ static void note_held(struct work *work, const struct snapshot *snapshot)
     }
 }
 
-/* Each on the snapshot that the earlier ones leave. */
+static bool check_operation(const struct apply *apply, const struct work *work, uint32_t i,
+                            struct snapshot *snapshot, struct err *err)
+{
+    const struct operation *operation = &work->operations[i];
+
+    return sever_check(operation, snapshot, work->flows, work->flows_count, err) &&
+           apply_file_read(apply, operation, snapshot, err) &&
+           operation_check(operation, snapshot, err) && apply_file_check(apply, operation, err);
+}
+
+/* Each on the snapshot that the earlier ones leave. False: the one behind work->items_count cannot
+ * be done. */
 static bool derive(const struct apply *apply, struct work *work, struct snapshot *snapshot,
                    struct err *err)
 {
     work->items = mem_alloc(work->operations_count, sizeof(*work->items));
     for (uint32_t i = 0; i < work->operations_count; i++) {
-        const struct operation *operation = &work->operations[i];
-
-        if (!sever_check(operation, snapshot, work->flows, work->flows_count, err) ||
-            !apply_file_read(apply, operation, snapshot, err) ||
-            !operation_check(operation, snapshot, err) || !apply_file_check(apply, operation, err))
-            return err_wrap(err, "operation %u", i + 1);
-        undo_derive(operation, i, snapshot, &work->items[i]);
+        if (!check_operation(apply, work, i, snapshot, err))
+            return false;
+        undo_derive(&work->operations[i], i, snapshot, &work->items[i]);
         work->items_count++;
         for (uint32_t k = 0; k < i; k++)
             undo_leave_to(&work->items[i], &work->items[k]);
-        operation_predict(operation, snapshot);
+        operation_predict(&work->operations[i], snapshot);
     }
     return true;
 }
@@ -73,7 +82,8 @@ static void rehearse(struct work *work, struct bytes question, size_t routes_cou
 {
     struct err err = ERR_INIT;
 
-    work->rehearsal = mem_alloc(1, sizeof(*work->rehearsal));
+    if (work->rehearsal == NULL)
+        work->rehearsal = mem_alloc(1, sizeof(*work->rehearsal));
     if (rehearse_ask(work->rehearse_socket, question, rehearse_patience_ms(routes_count),
                      work->rehearsal, &err))
         rehearsal_believe(work->operations, work->operations_count, work->rehearsal);
@@ -81,27 +91,22 @@ static void rehearse(struct work *work, struct bytes question, size_t routes_cou
         rehearsal_miss(work->operations, work->operations_count, err.text, work->rehearsal);
 }
 
-enum { BRIEF_SIZE = 64 }; /* the kernel's words have to find room behind it */
-
 /* Whatever could be rehearsed and was not is as unknown as what was never derived. */
 static bool check_rehearsal(const struct work *work, struct err *err)
 {
     const struct rehearsal *rehearsal = work->rehearsal;
     enum verdict_value value = rehearsal_judge(rehearsal, work->operations_count);
     uint32_t worst = rehearsal_worst(rehearsal);
-    char line[SENTENCE_SIZE] = "", brief[BRIEF_SIZE], why[REASON_SIZE + 32] = "";
-    struct text text = TEXT_IN(line);
-    struct text reason = TEXT_IN(why);
+    char why[2 * REASON_SIZE] = "";
+    struct text text = TEXT_IN(why);
 
     if (value == VERDICT_PASS)
         return true;
     if (worst == rehearsal->operations_count)
         return err_set(err, ERR_PEER, "rehearsal: expected one of %u operations, got one of %u",
                        work->operations_count, rehearsal->operations_count);
-    operation_render(&work->operations[worst], &text);
-    text_shorten(brief, sizeof(brief), line);
-    rehearsal_render(&rehearsal->operations[worst], &reason);
-    return err_set(err, ERR_DENIED, "rehearsal of operation %u (%s): %s", worst + 1, brief, why);
+    rehearsal_explain(rehearsal, work->operations, worst, &text);
+    return err_set(err, ERR_DENIED, "rehearsal of %s", why);
 }
 
 static bool prepare_on(const struct apply *apply, struct work *work, struct snapshot *snapshot,
@@ -114,7 +119,9 @@ static bool prepare_on(const struct apply *apply, struct work *work, struct snap
         return false;
     note_held(work, snapshot);
     question = wire_encode_rehearse(snapshot, work->operations, work->operations_count);
-    if (!derive(apply, work, snapshot, err) || !check_prediction(work, snapshot, err))
+    if (!derive(apply, work, snapshot, err))
+        return err_wrap(err, "operation %u", work->items_count + 1);
+    if (!check_prediction(work, snapshot, err))
         return false;
     rehearse(work, wire_lend(&question), routes_count);
     return check_rehearsal(work, err);
@@ -130,4 +137,53 @@ bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
     done = prepare_on(apply, work, &snapshot, err);
     snapshot_done(&snapshot);
     return done;
+}
+
+/* ---- only rehearsed ---------------------------------------------------------------------------
+ */
+
+static void miss(struct work *work, const char *why)
+{
+    rehearsal_miss(work->operations, work->operations_count, why, work->rehearsal);
+}
+
+/* What the guard itself would refuse is refused here in its words. */
+static void refuse(struct work *work, const char *why)
+{
+    char others[REASON_SIZE];
+
+    snprintf(others, sizeof(others), "operation %u cannot be done here, so none was rehearsed",
+             work->items_count + 1);
+    miss(work, others);
+    rehearsal_set(work->rehearsal, work->items_count, REHEARSED_REFUSED, why);
+}
+
+static void rehearse_on(const struct apply *apply, struct work *work, struct snapshot *snapshot)
+{
+    AUTO_WIRE struct wire_bytes question =
+        wire_encode_rehearse(snapshot, work->operations, work->operations_count);
+    size_t routes_count = snapshot->routes_count;
+    struct err err = ERR_INIT;
+
+    if (!check_devices(work, snapshot, &err))
+        miss(work, err.text);
+    else if (!derive(apply, work, snapshot, &err))
+        refuse(work, err.text);
+    else
+        rehearse(work, wire_lend(&question), routes_count);
+}
+
+void prepare_rehearse(const struct apply *apply, struct work *work)
+{
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    work->rehearsal = mem_alloc(1, sizeof(*work->rehearsal));
+    if (!apply_read(apply, &snapshot, &err)) {
+        err_wrap(&err, "snapshot");
+        miss(work, err.text);
+        return;
+    }
+    rehearse_on(apply, work, &snapshot);
+    snapshot_done(&snapshot);
 }

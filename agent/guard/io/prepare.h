@@ -13,4 +13,9 @@
  * taken back. */
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err);
 
+/* Only the rehearsal of it, for a plan that people look at: nothing is kept of the undo, and
+ * prediction is not asked. work->rehearsal says of each operation what came of it, or why it was
+ * not rehearsed. */
+void prepare_rehearse(const struct apply *apply, struct work *work);
+
 #endif

@@ -191,6 +191,9 @@ void work_do(const struct apply *apply, struct work *work)
     case WORK_FILES:
         do_files(apply, work, &err);
         break;
+    case WORK_REHEARSE:
+        prepare_rehearse(apply, work);
+        break;
     }
     if (err.kind != ERR_NONE)
         memcpy(work->why, err.text, sizeof(work->why));

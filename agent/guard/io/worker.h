@@ -18,7 +18,8 @@ enum work_kind {
     WORK_UNDO,
     WORK_VERIFY,
     WORK_ASSERT,
-    WORK_FILES
+    WORK_FILES,
+    WORK_REHEARSE,
 };
 
 struct work {
@@ -27,19 +28,19 @@ struct work {
     uint32_t operation; /* apply, undo: its item is the only one */
     bool again;         /* settle: it was looked at a moment ago */
     uint32_t operations_count;
-    struct operation *operations; /* prepare, assert; owned */
+    struct operation *operations; /* prepare, assert, rehearse; owned */
     uint32_t items_count;
     struct undo_item *items; /* apply, settle, undo, verify: copies; prepare: what comes out */
     uint32_t flows_count;
     struct protected_flow flows[FLOWS_MAX]; /* prepare, verify */
     uint64_t flows_held;                    /* verify: given; prepare: what comes out */
     bool prediction_waived;
-    const char *rehearse_socket; /* prepare; borrowed */
+    const char *rehearse_socket; /* prepare, rehearse; borrowed */
     /* what comes out */
     bool ok;
     enum revert_outcome outcome;
     uint32_t put_back, pending;  /* assert */
-    struct rehearsal *rehearsal; /* prepare; owned; NULL: it did not come to that */
+    struct rehearsal *rehearsal; /* prepare, rehearse; owned; NULL: it did not come to that */
     char why[ERR_TEXT_SIZE];
 };
 

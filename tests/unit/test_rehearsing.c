@@ -1,0 +1,204 @@
+/*
+ * test_rehearsing: a guard that is asked to have a plan rehearsed that nobody signed: it answers
+ * its asker, one plan at a time, and not while something is open.
+ *
+ * Nobody listens where oceanid-rehearse would: what is rehearsed is test_prepare's.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/io/guard.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/packet.h"
+#include "tests/unit/apply_case.h"
+#include "tests/unit/netns.h"
+
+enum { PATIENCE_MS = 20000, ASKER = 7 };
+
+struct scene {
+    struct guard guard;
+    struct trial trial;
+    int agent_fd; /* the asker's end */
+};
+
+static int make_scene(void **state)
+{
+    struct scene *scene = mem_alloc(1, sizeof(*scene));
+    int ends[2];
+
+    apply_case_enter(NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    scene->guard.trial = &scene->trial;
+    scene->guard.asker = ASKER;
+    scene->guard.clients.count = 1;
+    scene->guard.clients.list[0] = (struct client){.id = ASKER, .fd = ends[0]};
+    snprintf(scene->guard.config.rehearse_socket, PATH_SIZE, "/tmp/oceanid-nobody-%d.sock",
+             getpid());
+    scene->agent_fd = ends[1];
+    *state = scene;
+    return 0;
+}
+
+static int end_scene(void **state)
+{
+    struct scene *scene = *state;
+
+    close(scene->agent_fd);
+    close(scene->guard.clients.list[0].fd);
+    free(scene->guard.rehearsing); /* its worker waits until the process ends */
+    free(scene);
+    return apply_case_leave(NULL);
+}
+
+static bool ask(struct scene *scene, const struct operation *operation, uint8_t nonce,
+                struct err *err)
+{
+    struct operation copy = *operation;
+    struct manifest_plan plan = {.node = "a1", .operations_count = 1, .operations = &copy};
+    struct guard_request request = {.kind = GUARD_REHEARSE};
+    bool good;
+
+    memset(request.nonce.bytes, nonce, NONCE_SIZE);
+    request.body = wire_encode_plan(&plan);
+    good = rehearsing_ask(&scene->guard, &request, err);
+    wire_bytes_done(&request.body);
+    return good;
+}
+
+/* What the guard says next: of that question, not done, and why. */
+static void expect_missed(struct scene *scene, uint8_t nonce, const char *why)
+{
+    struct pollfd look = {.fd = scene->agent_fd, .events = POLLIN};
+    struct guard_report report;
+    struct err err = ERR_INIT;
+    uint8_t *data;
+    size_t len;
+
+    assert_int_equal(poll(&look, 1, PATIENCE_MS), 1);
+    assert_true(packet_receive(scene->agent_fd, &data, &len, &err));
+    assert_true(wire_decode_guard_report((struct bytes){data, len}, &report, &err));
+    free(data);
+    assert_int_equal(report.kind, REPORT_REHEARSAL);
+    assert_int_equal(report.nonce.bytes[0], nonce);
+    assert_int_equal(report.rehearsal->operations_count, 1);
+    assert_int_equal(report.rehearsal->operations[0].outcome, REHEARSED_MISSED);
+    if (strstr(report.rehearsal->operations[0].why, why) == NULL)
+        fail_msg("expected '%s', got '%s'", why, report.rehearsal->operations[0].why);
+    guard_report_done(&report);
+}
+
+static void finish(struct scene *scene)
+{
+    struct pollfd look = {.fd = rehearsing_fd(&scene->guard), .events = POLLIN};
+
+    assert_int_equal(poll(&look, 1, PATIENCE_MS), 1);
+    rehearsing_take(&scene->guard);
+}
+
+static void test_answers_its_asker(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    assert_int_equal(rehearsing_fd(&scene->guard), -1);
+    assert_true(ask(scene, &operation, 1, &err));
+    finish(scene);
+    expect_missed(scene, 1, "oceanid-rehearse: connect to /tmp/oceanid-nobody");
+    assert_true(ask(scene, &operation, 2, &err)); /* again */
+    finish(scene);
+    expect_missed(scene, 2, "oceanid-rehearse: connect to /tmp/oceanid-nobody");
+    apply_case_check("");
+}
+
+static void test_one_at_a_time(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    assert_true(ask(scene, &operation, 1, &err));
+    assert_true(ask(scene, &operation, 2, &err));
+    expect_missed(scene, 2, "another plan is being rehearsed here");
+    finish(scene);
+    expect_missed(scene, 1, "oceanid-rehearse: connect to ");
+}
+
+static void test_not_while_something_is_open(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    for (unsigned i = TRIAL_PREPARING; i < TRIAL_STATE_COUNT; i++) {
+        char why[64];
+
+        scene->trial.state = (enum trial_state)i;
+        snprintf(why, sizeof(why), "this node is %s: expected is that nothing is open",
+                 trial_state_name(scene->trial.state));
+        assert_true(ask(scene, &operation, (uint8_t)i, &err));
+        expect_missed(scene, (uint8_t)i, why);
+    }
+    assert_int_equal(rehearsing_fd(&scene->guard), -1);
+}
+
+/* What was looked at before a trial began says nothing of what is there now. */
+static void test_a_trial_that_begins_meanwhile(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    assert_true(ask(scene, &operation, 1, &err));
+    scene->trial.state = TRIAL_APPLYING;
+    finish(scene);
+    expect_missed(scene, 1, "this node is applying");
+}
+
+/* Nobody signed it: nothing that it names is looked at before it is known to be well formed. */
+static void test_refuses_what_no_change_may_do(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operation = {.kind = OPERATION_FILE};
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    text_copy(operation.file.path, sizeof(operation.file.path), "/etc/shadow");
+    text_copy(operation.file.content, sizeof(operation.file.content), "root::0:0:99999:7:::\n");
+    assert_false(ask(scene, &operation, 1, &err));
+    if (strstr(err.text, "operation 1: file") == NULL)
+        fail_msg("%s", err.text);
+    assert_int_equal(rehearsing_fd(&scene->guard), -1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_answers_its_asker),
+        CASE(test_one_at_a_time),
+        CASE(test_not_while_something_is_open),
+        CASE(test_a_trial_that_begins_meanwhile),
+        CASE(test_refuses_what_no_change_may_do),
+    };
+
+    if (!netns_is_allowed())
+        return 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
