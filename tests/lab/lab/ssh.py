@@ -39,8 +39,9 @@ class SshServer:
         self.config = host.disk / "sshd_config"
         text = CONFIG.format(disk=host.disk, key=key)
         self.config.write_text(text + "PerSourcePenalties no\n")
-        if subprocess.run(["/usr/sbin/sshd", "-t", "-f", self.config], check=False,
-                          capture_output=True).returncode != 0:
+        test = subprocess.run(["/usr/sbin/sshd", "-t", "-f", self.config], check=False,
+                              capture_output=True, text=True)
+        if "PerSourcePenalties" in test.stderr:
             self.config.write_text(text)    # older than 9.8: knows no penalties
 
     def start(self):
