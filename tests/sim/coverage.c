@@ -20,6 +20,8 @@ static const struct {
      "two slow writes one behind the other, the second within apply_s of 30 s"},
     {"not_recorded", "the journal cannot be written; undoing from memory",
      "a disk that refuses twice within the milliseconds of a pop; data/trial/pop-disk.txt has it"},
+    {"end_is_lost", "how it ended here was lost: it may stand",
+     "a disk that lost the marks and the receipt of an end; data/trial/end-is-lost.txt has it"},
     {"tombstones_are_full", "no room for a tombstone; an approval has to answer some first",
      "32 tombstones on one node"},
     {"always", "another trial is open", "by an abort of another attempt, which nobody asks for"},
