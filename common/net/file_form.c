@@ -119,3 +119,11 @@ bool file_form_check(enum file_form form, const char *content, struct err *err)
                ? file_form_check_netplan(content, err)
                : file_form_check_networkd(content, form == FILE_FORM_DROP_IN, err);
 }
+
+bool file_form_read(enum file_form form, const char *content, file_said_fn said_fn, void *context)
+{
+    struct file_listener listener = {.said_fn = said_fn, .context = context};
+
+    return form == FILE_FORM_NETPLAN ? file_form_read_netplan(content, listener)
+                                     : file_form_read_networkd(content, listener);
+}

@@ -31,6 +31,18 @@ extern const char FILE_FORM_NOTHING[];
 /* Line by line; the error names line, key, value and what is accepted. */
 bool file_form_check(enum file_form form, const char *content, struct err *err);
 
+/* One value of a content. */
+struct file_said {
+    const char *section, *key; /* as in the list of accepted keys: see struct file_key */
+    const char *value;
+    unsigned entry; /* sections and list items are counted: those of one have the same */
+};
+typedef void (*file_said_fn)(void *context, const struct file_said *said);
+
+/* Every value that is accepted, in the order in which they stand. False where something else stands
+ * there, too: of networkd it is passed over, of netplan nothing behind it is read. */
+bool file_form_read(enum file_form form, const char *content, file_said_fn said_fn, void *context);
+
 /* ---- for the two readers ---------------------------------------------------------------------
  */
 
@@ -60,7 +72,20 @@ struct file_key {
 /* False, with what is accepted. */
 bool file_value_check(const struct file_key *row, const char *value, struct err *err);
 
+/* Who hears what is read; said_fn NULL: nobody. */
+struct file_listener {
+    file_said_fn said_fn;
+    void *context;
+    unsigned entry;
+};
+
+/* Checks a value, and tells it where it is good. */
+bool file_value_take(struct file_listener *listener, const struct file_key *row, const char *value,
+                     struct err *err);
+
 bool file_form_check_networkd(const char *content, bool is_drop_in, struct err *err);
 bool file_form_check_netplan(const char *content, struct err *err);
+bool file_form_read_networkd(const char *content, struct file_listener listener);
+bool file_form_read_netplan(const char *content, struct file_listener listener);
 
 #endif

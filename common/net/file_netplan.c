@@ -67,6 +67,7 @@ struct reading {
     bool awaits; /* the entry above has no value yet: a deeper block is its value */
     char awaiting[PATH_TEXT_SIZE];
     bool has_version;
+    struct file_listener listener;
 };
 
 /* ---- paths ------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ static bool take_scalar(struct reading *reading, const char *path, char *value, 
     reading->has_version |= text_equal(path, "network/version");
     if (strchr("&*!?|>@`{", value[0]) != NULL) /* an alias, a tag, a mapping to YAML */
         return err_set(err, ERR_INPUT, "%.60s: accepted is a plain value, or one in quotes", value);
-    return unquote(&value, err) && file_value_check(row, value, err);
+    return unquote(&value, err) && file_value_take(&reading->listener, row, value, err);
 }
 
 /* "[a, b]" */
@@ -299,6 +300,7 @@ static bool take_item(struct reading *reading, const struct block *block, char *
         return take_scalar(reading, path, entry + skip, err);
     if (!has_below(path))
         return refuse(block->path, entry, err);
+    reading->listener.entry++;
     mapping = open_block(reading, block->indent + (unsigned)skip, false, path, err);
     return mapping != NULL && take_pair(reading, mapping, entry + skip, err);
 }
@@ -364,20 +366,36 @@ static bool take_line(struct reading *reading, const char *from, size_t len, str
     return line[indent] == '\0' || take_entry(reading, indent, line + indent, err);
 }
 
-bool file_form_check_netplan(const char *content, struct err *err)
+static bool take_lines(struct reading *reading, const char *content, struct err *err)
 {
-    struct reading reading = {.depth = 0};
     unsigned number = 1;
 
     for (const char *at = content; *at != '\0'; number++) {
         size_t len = strcspn(at, "\n");
 
-        if (!take_line(&reading, at, len, err))
+        if (!take_line(reading, at, len, err))
             return err_wrap(err, "line %u", number);
         at += len + (at[len] == '\n');
     }
+    return true;
+}
+
+bool file_form_check_netplan(const char *content, struct err *err)
+{
+    struct reading reading = {.depth = 0};
+
+    if (!take_lines(&reading, content, err))
+        return false;
     if (reading.awaits)
         return err_set(err, ERR_INPUT, "%s has no value", reading.awaiting);
     return reading.has_version ||
            err_set(err, ERR_INPUT, "it says no `version`: expected network/version: 2");
+}
+
+bool file_form_read_netplan(const char *content, struct file_listener listener)
+{
+    struct reading reading = {.listener = listener};
+    struct err err = ERR_INIT;
+
+    return take_lines(&reading, content, &err);
 }

@@ -117,6 +117,7 @@ static const struct file_key *find_key(const char *section, const char *key)
 struct reading {
     char section[LINE_SIZE];
     bool matches; /* [Match] says something */
+    struct file_listener listener;
 };
 
 static bool take_section(struct reading *reading, char *line, struct err *err)
@@ -126,6 +127,7 @@ static bool take_section(struct reading *reading, char *line, struct err *err)
     if (line[len - 1] != ']')
         return err_set(err, ERR_INPUT, "'%.40s': a section ends in ']'", line);
     line[len - 1] = '\0';
+    reading->listener.entry++;
     text_copy(reading->section, sizeof(reading->section), line + 1);
     return has_section(reading->section) || refuse_section(line + 1, err);
 }
@@ -152,7 +154,7 @@ static bool take_assignment(struct reading *reading, char *line, struct err *err
     if (value[0] == '\0')
         return true;
     reading->matches |= text_equal(reading->section, "Match");
-    return file_value_check(row, value, err);
+    return file_value_take(&reading->listener, row, value, err);
 }
 
 static bool take_line(struct reading *reading, const char *from, size_t len, struct err *err)
@@ -191,4 +193,19 @@ bool file_form_check_networkd(const char *content, bool is_drop_in, struct err *
     return reading.matches || err_set(err, ERR_INPUT,
                                       "it has no [Match]: expected one with Name, MACAddress, "
                                       "PermanentMACAddress or Type");
+}
+
+bool file_form_read_networkd(const char *content, struct file_listener listener)
+{
+    struct reading reading = {.listener = listener};
+    bool good = true;
+
+    for (const char *at = content; *at != '\0';) {
+        size_t len = strcspn(at, "\n");
+        struct err err = ERR_INIT;
+
+        good &= take_line(&reading, at, len, &err);
+        at += len + (at[len] == '\n');
+    }
+    return good;
 }

@@ -167,3 +167,15 @@ bool file_value_check(const struct file_key *row, const char *value, struct err 
     return err_set(err, ERR_INPUT, "%s '%.60s': accepted are %s", row->key, value,
                    row->value == FILE_VALUE_CHOICE ? row->choices : accepted[row->value]);
 }
+
+bool file_value_take(struct file_listener *listener, const struct file_key *row, const char *value,
+                     struct err *err)
+{
+    const struct file_said said = {row->section, row->key, value, listener->entry};
+
+    if (!file_value_check(row, value, err))
+        return false;
+    if (listener->said_fn != NULL)
+        listener->said_fn(listener->context, &said);
+    return true;
+}

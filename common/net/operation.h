@@ -169,6 +169,10 @@ bool operation_file_tries_in_run(const struct operation_file *file, const struct
 /* What lies there: the content, or what takes the file of that name away. */
 const char *operation_file_trial_content(const struct operation_file *file);
 bool operation_file_has(const struct snapshot_file *there, const char *content);
+/* The one of its places that is read: netplan's in /run before that in /etc, networkd's the other
+ * way round; NULL: none is there, or they are not in the snapshot. */
+const struct snapshot_file *operation_file_find_effective(const struct operation_file *file,
+                                                          const struct snapshot *snapshot);
 /* As it ends: in /etc as asked for, and nothing left in /run. */
 bool operation_file_is_kept(const struct operation_file *file, const struct snapshot *snapshot);
 

@@ -86,16 +86,31 @@ bool operation_file_is_kept(const struct operation_file *file, const struct snap
     return file->absent ? !places.kept->there : operation_file_has(places.kept, file->content);
 }
 
+static bool trial_wins(const struct operation_file *file, const struct places *places)
+{
+    return places->trial->there && (form_of(file) == FILE_FORM_NETPLAN || !places->kept->there);
+}
+
+const struct snapshot_file *operation_file_find_effective(const struct operation_file *file,
+                                                          const struct snapshot *snapshot)
+{
+    struct places places = places_of(file, snapshot);
+
+    if (places.kept == NULL || places.trial == NULL)
+        return NULL;
+    if (trial_wins(file, &places))
+        return places.trial;
+    return places.kept->there ? places.kept : NULL;
+}
+
 static bool holds(const struct operation *operation, const struct snapshot *snapshot)
 {
     const struct operation_file *file = &operation->file;
     struct places places = places_of(file, snapshot);
-    bool trial_wins;
 
     if (places.kept == NULL || places.trial == NULL)
         return false;
-    trial_wins = places.trial->there && (form_of(file) == FILE_FORM_NETPLAN || !places.kept->there);
-    if (trial_wins)
+    if (trial_wins(file, &places))
         return operation_file_has(places.trial, operation_file_trial_content(file));
     return file->absent ? !places.kept->there : operation_file_has(places.kept, file->content);
 }

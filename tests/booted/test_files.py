@@ -137,6 +137,66 @@ def test_drop_in_on_trial_confirmed_and_taken_back(networkd):
     check_no_trace(machine)
 
 
+ALL_KINDS = """\
+[Network]
+Address=192.0.2.7/24
+
+[Route]
+Destination=198.51.100.7
+Scope=link
+
+[Route]
+Gateway=192.0.2.1
+Metric=700
+
+[Route]
+Destination=2001:db8:7::/48
+Scope=link
+
+[Route]
+Destination=198.51.100.8
+Type=blackhole
+Table=700
+
+[RoutingPolicyRule]
+From=198.51.100.0/24
+Table=700
+Priority=7000
+"""
+
+
+def kernel(machine):
+    """What of addresses, routes and rules net0 and networkd have to do with."""
+    return (machine.ip("-brief", "address", "show", "net0") +
+            machine.ip("route", "show", "table", "all", "proto", "static") +
+            machine.ip("-6", "route", "show", "table", "all", "proto", "static") +
+            machine.ip("rule", "show") + machine.ip("-6", "rule", "show"))
+
+
+def test_a_networkd_restarted_in_a_trial_leaves_nothing_behind(networkd):
+    """It does not know any more what it made of the file: what it leaves the undo takes away, but
+    not what somebody else has put meanwhile."""
+    machine = networkd
+    machine.ip("route", "add", "198.51.100.9", "dev", "net0", "proto", "static")
+    before = kernel(machine)
+    driver = start(machine, DROP_IN, ALL_KINDS)
+    wait_until(lambda: is_configured(machine) and "7000:" in machine.ip("rule", "show")
+               and has(machine, 7), 20, "networkd to have made all")
+    during = kernel(machine)
+    for part in ("192.0.2.7/24", "198.51.100.7 ", "default via 192.0.2.1 dev net0 metric 700",
+                 "2001:db8:7::/48", "blackhole 198.51.100.8 table 700", "lookup 700"):
+        assert part in during
+    machine.systemctl("restart", NETWORKD)
+    wait_until(lambda: is_configured(machine), 20, "the new networkd to have configured net0")
+    machine.ip("route", "add", "198.51.100.10", "dev", "net0", "proto", "static")
+    machine.systemctl("restart", GUARD)
+    driver.end()
+    assert gone(machine)
+    wait_nothing_left(machine)
+    machine.ip("route", "del", "198.51.100.10", "dev", "net0", "proto", "static")
+    assert kernel(machine) == before
+
+
 def test_power_loss_in_a_trial_forgets_what_lies_in_run(networkd):
     machine = networkd
     driver = start(machine, DROP_IN, route(7))

@@ -30,7 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
 UNITS = ["trial", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
-         "change", "undo", "journal", "writer", "trust_root", "prepare", "rehearse"]
+         "change", "undo", "undo_made", "journal", "writer", "trust_root", "prepare",
+         "rehearse"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--seeds", "1..300"]
 TESTS["sim-hostile"] = ["sim", "--hostile", "--seeds", "1..100"]

@@ -1,5 +1,6 @@
 /*
- * fake_bus: a D-Bus of a test's own, with a networkd and a systemd on it that only count.
+ * fake_bus: a D-Bus of a test's own, with a networkd and a systemd on it that only count, and a
+ * networkd that does what the test says besides.
  */
 #include "tests/unit/fake_bus.h"
 
@@ -20,13 +21,14 @@
 
 #include <cmocka.h>
 
-enum { PATH_TEXT_SIZE = 256 };
+enum { PATH_TEXT_SIZE = 256, SHELL_LINE_SIZE = 1024 };
 
 struct shared {
     volatile unsigned reloads;
     volatile bool refuses;
     volatile bool fails_netplan;
     char state[16]; /* of networkd's unit, as systemd tells it */
+    char line[SHELL_LINE_SIZE];
 };
 
 static struct shared *shared; /* one a daemon; seen by the test and by the daemons */
@@ -57,6 +59,8 @@ static int take_reload(sd_bus_message *message, void *context, sd_bus_error *err
         return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_ACCESS_DENIED, "not today");
     if (own == &shared[FAKE_SYSTEMD])
         run_generators();
+    if (own->line[0] != '\0' && system(own->line) != 0)
+        return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_FAILED, "%s", own->line);
     return sd_bus_reply_method_return(message, "");
 }
 
@@ -226,6 +230,11 @@ void fake_bus_fail_netplan(bool fails)
 void fake_bus_set_state(const char *state)
 {
     snprintf(shared[FAKE_SYSTEMD].state, sizeof(shared->state), "%s", state);
+}
+
+void fake_bus_do(const char *line)
+{
+    snprintf(shared[FAKE_NETWORKD].line, sizeof(shared->line), "%s", line);
 }
 
 unsigned fake_bus_reloads(enum fake_daemon daemon)

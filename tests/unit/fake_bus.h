@@ -1,5 +1,6 @@
 /*
- * fake_bus: a D-Bus of a test's own, with a networkd and a systemd on it that only count.
+ * fake_bus: a D-Bus of a test's own, with a networkd and a systemd on it that only count, and a
+ * networkd that does what the test says besides.
  */
 #ifndef TESTS_UNIT_FAKE_BUS_H
 #define TESTS_UNIT_FAKE_BUS_H
@@ -26,6 +27,9 @@ void fake_bus_refuse(enum fake_daemon daemon, bool refuses);
 void fake_bus_fail_netplan(bool fails);
 /* What systemd says of networkd's unit: "inactive" at first. */
 void fake_bus_set_state(const char *state);
+/* A line of a shell that networkd runs, in the test's network namespace, when it is told to reload
+ * ("": none). */
+void fake_bus_do(const char *line);
 /* How often it has been told to reload. */
 unsigned fake_bus_reloads(enum fake_daemon daemon);
 

@@ -11,6 +11,7 @@
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
+#include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -339,8 +340,8 @@ void undo_take_made(const struct undo_item *item, struct snapshot *ret_after)
         undo_touch_predict(&item->change, &item->before, ret_after);
 }
 
-/* What went with the object may have to come back also where the object is somebody else's by now.
- */
+/* What went or came with the object may have to be taken back also where the object is somebody
+ * else's by now. */
 static enum undo_state judge_lost(const struct undo_item *item, const struct snapshot *after,
                                   const struct snapshot *now, enum undo_state state,
                                   struct text *why)
@@ -349,6 +350,8 @@ static enum undo_state judge_lost(const struct undo_item *item, const struct sna
     char line[REASON_SIZE];
     struct text text = TEXT_IN(line);
 
+    if (item->change.kind == OPERATION_FILE)
+        return undo_made_judge(item, now, why) == UNDO_NEEDED ? UNDO_NEEDED : state;
     if (!undo_touch_has_losses(&item->change) || undo_lost_judge(&loss, &text) == UNDO_RESTORED)
         return state;
     text_init(why, why->data, why->size);

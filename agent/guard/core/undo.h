@@ -55,7 +55,8 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
  * written. */
 bool undo_take_out(struct undo_item *part, const struct undo_item *other);
 
-/* The same of what the kernel took along alone: routes, addresses and their order. */
+/* The same of what the kernel took along alone: routes, addresses and their order; of a file what
+ * networkd made of it. */
 enum undo_state undo_judge_lost(const struct undo_item *item, const struct snapshot *now,
                                 char *ret_why, size_t size);
 

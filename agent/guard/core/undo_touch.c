@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_nexthop.h"
 #include "common/core/mem.h"
 #include "common/net/file_form.h"
@@ -370,6 +371,7 @@ static void take_files(const struct operation_file *operation, const struct snap
     file_form_trial_path(operation->path, trial);
     take_one_file(operation->path, from, to);
     take_one_file(trial, from, to);
+    undo_made_take(operation, from, to);
 }
 
 void undo_touch_take(const struct operation *operation, const struct snapshot *from,

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_made.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
+#include "agent/guard/io/apply_made.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -156,6 +158,13 @@ bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
     return false;
 }
 
+/* What a file asks for has come before the file, by somebody else. */
+static bool is_made(const struct undo_item *item, const struct snapshot *now, char *ret_why)
+{
+    return item->change.kind == OPERATION_FILE && !operation_holds(&item->change, now) &&
+           undo_judge_lost(item, now, ret_why, REASON_SIZE) == UNDO_NEEDED;
+}
+
 /* Not as it was when the undo was derived, nor as it is asked for: undoing would hit others. */
 static bool check_unchanged(const struct undo_item *item, const struct snapshot *now,
                             struct err *err)
@@ -168,7 +177,7 @@ static bool check_unchanged(const struct undo_item *item, const struct snapshot 
         !apply_link_check_unchanged(item, now, err))
         return false;
     if (item->change.kind == OPERATION_ROUTE ||
-        undo_judge(&fresh, now, why, sizeof(why)) != UNDO_FOREIGN)
+        (undo_judge(&fresh, now, why, sizeof(why)) != UNDO_FOREIGN && !is_made(&fresh, now, why)))
         return true;
     return err_set(err, ERR_CONFLICT, "changed since it was planned: %s", why);
 }
@@ -184,16 +193,20 @@ static bool read_before(const struct apply *apply, const struct operation *opera
 static bool read_after(const struct apply *apply, struct undo_item *item, struct err *err)
 {
     struct snapshot now;
-    bool good = item->change.kind == OPERATION_ROUTE
-                    ? apply_part_read_own(&item->change.route, &now, err)
-                    : apply_part_read(apply, &item->change, apply_part_until(), &now, err);
+    bool good;
 
+    if (item->change.kind == OPERATION_FILE)
+        apply_made_wait(apply, item);
+    good = item->change.kind == OPERATION_ROUTE
+               ? apply_part_read_own(&item->change.route, &now, err)
+               : apply_part_read(apply, &item->change, apply_part_until(), &now, err);
     if (!good)
         return false;
     undo_take_after(item, &now);
     /* Somebody took it away at once, or it does not show yet: what was asked for is what we made,
      * or undoing would leave it when it is there after all. */
-    item->has_after = operation_holds(&item->change, &now);
+    item->has_after = operation_holds(&item->change, &now) &&
+                      (item->change.kind != OPERATION_FILE || undo_made_is_complete(item, &now));
     snapshot_done(&now);
     return true;
 }
@@ -310,7 +323,7 @@ static enum undo_state judge_in_plan(const struct undo_item *items, uint32_t num
     if (knows_before(items, number, ret_part))
         return undo_judge(ret_part, now, ret_why, REASON_SIZE);
     *ret_part = items[number];
-    return kind == OPERATION_ADDRESS || kind == OPERATION_LINK
+    return kind == OPERATION_ADDRESS || kind == OPERATION_LINK || kind == OPERATION_FILE
                ? undo_judge_lost(ret_part, now, ret_why, REASON_SIZE)
                : UNDO_RESTORED;
 }

@@ -82,6 +82,8 @@ static struct netlink_filter filter_of(const struct operation *operation)
         filter.parts |= NETLINK_NEXTHOPS;
         break;
     case OPERATION_FILE:
+        filter.parts |= NETLINK_RULES;
+        break;
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -93,15 +95,12 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
 {
     struct netlink_filter filter = filter_of(operation);
 
-    if (operation->kind == OPERATION_FILE) {
-        snapshot_init(ret_snapshot);
-        if (apply_file_read(apply, operation, ret_snapshot, err))
-            return true;
+    if (!netlink_read(&filter, ret_snapshot, err))
+        return false;
+    if (!apply_file_read(apply, operation, ret_snapshot, err)) {
         snapshot_done(ret_snapshot);
         return false;
     }
-    if (!netlink_read(&filter, ret_snapshot, err))
-        return false;
     if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE ||
         operation->kind == OPERATION_LINK)
         sysctl_read(ret_snapshot);

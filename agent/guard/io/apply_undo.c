@@ -5,6 +5,7 @@
 
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
+#include "agent/guard/io/apply_made.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
@@ -157,8 +158,7 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
         return undo_nexthop(&restore, step->item, now, err);
     case OPERATION_TAILSCALE:
         return undo_tailscale(step->apply, step->item, now, step->until, err);
-    case OPERATION_FILE:
-        return apply_file_restore(step->apply, step->item, now, err);
+    case OPERATION_FILE: /* see undo_file */
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -235,16 +235,38 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
     return good ? judge(step, ret_why, size) : retry(&err, ret_why, size);
 }
 
-/* Restored is not yet read, and whoever restored it may have died before that. */
-static enum revert_outcome reload(const struct step *step, enum revert_outcome outcome,
-                                  char *ret_why, size_t size)
+/* Restored is not yet read, and whoever restored it may have died before that. What networkd does
+ * not take away by itself is taken away whether or not it could be told; what it makes by itself it
+ * is given the time for, once it has read. */
+static enum revert_outcome finish_file(const struct step *step, char *ret_why, size_t size)
+{
+    const struct apply_restore restore = {step->apply, step->socket, &step->item->change,
+                                          step->until};
+    struct err err = ERR_INIT, other = ERR_INIT;
+    bool read = apply_file_reload(step->apply, &step->item->change, &err);
+    enum revert_outcome outcome = judge(step, ret_why, size);
+
+    bool good = outcome != REVERT_RETRY || apply_made_take_away(&restore, step->item, &other);
+
+    if (!read)
+        return retry(&err, ret_why, size);
+    if (outcome != REVERT_RETRY)
+        return outcome;
+    good = good && apply_made_put_back(&restore, step->item, &other);
+    return good ? judge(step, ret_why, size) : retry(&other, ret_why, size);
+}
+
+static enum revert_outcome undo_file(const struct step *step, char *ret_why, size_t size)
 {
     struct err err = ERR_INIT;
+    struct snapshot now;
+    bool good;
 
-    if (step->item->change.kind != OPERATION_FILE || outcome == REVERT_RETRY ||
-        apply_file_reload(step->apply, &step->item->change, &err))
-        return outcome;
-    return retry(&err, ret_why, size);
+    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+        return retry(&err, ret_why, size);
+    good = apply_file_restore(step->apply, step->item, &now, &err);
+    snapshot_done(&now);
+    return good ? finish_file(step, ret_why, size) : retry(&err, ret_why, size);
 }
 
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
@@ -257,8 +279,12 @@ enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item
     text_copy(ret_why, size, "");
     if (step.socket == NULL)
         return retry(&err, ret_why, size);
-    outcome = delete_as_made(step.socket, item) ? REVERT_DONE : read_and_undo(&step, ret_why, size);
-    outcome = reload(&step, outcome, ret_why, size);
+    if (item->change.kind == OPERATION_FILE)
+        outcome = undo_file(&step, ret_why, size);
+    else if (delete_as_made(step.socket, item))
+        outcome = REVERT_DONE;
+    else
+        outcome = read_and_undo(&step, ret_why, size);
     apply_netlink_close(step.socket);
     return outcome;
 }

@@ -1,0 +1,207 @@
+/*
+ * test_undo_made: what networkd made of a file, before, after and now.
+ */
+#include "agent/guard/core/undo_made.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "tests/unit/ip_lines.h"
+
+#define KEPT "/etc/systemd/network/10-eth0.network.d/50-x.conf"
+#define TRIAL "/run/systemd/network/10-eth0.network.d/50-x.conf"
+#define CONTENT                                                                                    \
+    "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n"                                       \
+    "[RoutingPolicyRule]\nFrom=10.0.0.0/8\nTable=7\nPriority=70\n"
+#define ROUTE "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 4\n"
+#define RULE "rule 70 from 10.0.0.0/8 lookup 7 protocol 4\n"
+
+struct made_case {
+    const char *before, *after; /* after NULL: it was not read back */
+    const char *now;
+    const char *kept; /* a content of somebody's in /etc by now; NULL: none */
+    enum undo_state state;
+    const char *why;
+};
+
+static const struct made_case cases[] = {
+    {"", ROUTE RULE, "", NULL, UNDO_RESTORED, ""},
+    {"", ROUTE RULE, ROUTE, NULL, UNDO_NEEDED, "found route 10.0.0.0/8 via 203.0.113.1 dev eth0"},
+    {"", ROUTE RULE, RULE, NULL, UNDO_NEEDED, "found rule 70: from 10.0.0.0/8 lookup 7"},
+    {"", NULL, ROUTE, NULL, UNDO_NEEDED, "found route 10.0.0.0/8"},
+    {ROUTE, ROUTE RULE, ROUTE, NULL, UNDO_RESTORED, ""},
+    {ROUTE, NULL, ROUTE RULE, NULL, UNDO_NEEDED, "found rule 70"},
+    /* others': by another device, metric or protocol than what was made */
+    {"", ROUTE RULE, "route 10.0.0.0/8 via 203.0.113.1 dev eth1 protocol 4", NULL, UNDO_RESTORED,
+     ""},
+    {"", NULL, "route 10.0.0.0/8 via 203.0.113.1 dev eth0 metric 5 protocol 4", NULL, UNDO_RESTORED,
+     ""},
+    {"", NULL, "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 3", NULL, UNDO_RESTORED, ""},
+    {"", NULL, "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 4", NULL, UNDO_RESTORED, ""},
+    /* it was not done: whatever is there is somebody's */
+    {"", "", ROUTE RULE, NULL, UNDO_RESTORED, ""},
+    /* another content asks for it now, or for something that nobody here understands */
+    {"", NULL, ROUTE RULE, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", UNDO_NEEDED,
+     "found rule 70"},
+    {"", NULL, ROUTE RULE, "[DHCPServer]\nPoolSize=7\n", UNDO_FOREIGN, "expected at " KEPT},
+    {"", NULL, ROUTE, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", UNDO_FOREIGN,
+     "expected at " KEPT},
+};
+
+static void make(struct snapshot *snapshot, const char *lines, const char *kept)
+{
+    struct snapshot_file *file;
+
+    snapshot_init(snapshot);
+    ip_lines_add(snapshot, "link eth0 2\nlink eth1 3");
+    ip_lines_add(snapshot, lines);
+    file = snapshot_add_file(snapshot);
+    *file = (struct snapshot_file){.path = KEPT, .there = kept != NULL, .has_directory = true};
+    if (kept != NULL) {
+        file->len = (uint32_t)strlen(kept);
+        file->data = mem_copy(kept, file->len);
+    }
+    *snapshot_add_file(snapshot) = (struct snapshot_file){.path = TRIAL};
+}
+
+static void take_after(struct undo_item *item, const char *lines)
+{
+    struct snapshot after;
+
+    make(&after, lines, NULL);
+    undo_take_after(item, &after);
+    snapshot_done(&after);
+}
+
+static void check(const struct made_case *c)
+{
+    struct operation operation = {.kind = OPERATION_FILE,
+                                  .file = {.path = KEPT, .content = CONTENT}};
+    struct snapshot before, now;
+    struct undo_item item;
+    char why[REASON_SIZE] = "";
+    enum undo_state state;
+
+    make(&before, c->before, NULL);
+    make(&now, c->now, c->kept);
+    undo_derive(&operation, 0, &before, &item);
+    if (c->after != NULL)
+        take_after(&item, c->after);
+    state = undo_judge(&item, &now, why, sizeof(why));
+    if (state != c->state || strstr(why, c->why) == NULL)
+        fail_msg("before '%s' after '%s' now '%s': expected %d '%s', got %d '%s'", c->before,
+                 c->after != NULL ? c->after : "-", c->now, (int)c->state, c->why, (int)state, why);
+    undo_item_done(&item);
+    snapshot_done(&now);
+    snapshot_done(&before);
+}
+
+static void test_judge(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check(&cases[i]);
+}
+
+/* A content in /etc is changed in place, and is back. */
+struct lost_case {
+    const char *had; /* its content before */
+    const char *before, *after, *now;
+    enum undo_state state;
+    const char *why;
+};
+
+#define OLD "[Route]\nDestination=10.1.0.0/16\nGateway=203.0.113.1\n"
+#define OLD_ROUTE "route 10.1.0.0/16 via 203.0.113.1 dev eth0 protocol 4\n"
+
+static const struct lost_case lost_cases[] = {
+    {OLD, OLD_ROUTE, ROUTE RULE, OLD_ROUTE, UNDO_RESTORED, ""},
+    {OLD, OLD_ROUTE, ROUTE RULE, "", UNDO_NEEDED,
+     "expected '10.1.0.0/16 via 203.0.113.1 dev eth0'"},
+    {OLD, OLD_ROUTE, NULL, "", UNDO_NEEDED, "expected '10.1.0.0/16 via 203.0.113.1 dev eth0'"},
+    {OLD CONTENT, OLD_ROUTE RULE, NULL, OLD_ROUTE, UNDO_RESTORED, ""}, /* both ask: not by us */
+    {OLD, "", ROUTE RULE, "", UNDO_RESTORED, ""},
+    {OLD, OLD_ROUTE, ROUTE RULE, "route 10.1.0.0/16 dev eth1 protocol 3", UNDO_RESTORED, ""},
+    {"[RoutingPolicyRule]\nTo=10.1.0.0/16\nTable=8\n",
+     "rule 32765 to 10.1.0.0/16 lookup 8 protocol 4", ROUTE RULE, "", UNDO_NEEDED,
+     "expected rule 32765: from all to 10.1.0.0/16 lookup 8 as before, found none"},
+    {"[RoutingPolicyRule]\nTo=10.1.0.0/16\nTable=8\n",
+     "rule 32765 to 10.1.0.0/16 lookup 8 protocol 4", ROUTE RULE,
+     "rule 32764 to 10.1.0.0/16 lookup 8 protocol 4", UNDO_RESTORED, ""},
+};
+
+static void check_lost(const struct lost_case *c)
+{
+    struct operation operation = {.kind = OPERATION_FILE,
+                                  .file = {.path = KEPT, .content = CONTENT}};
+    struct snapshot before, now;
+    struct undo_item item;
+    char why[REASON_SIZE] = "";
+    enum undo_state state;
+
+    make(&before, c->before, c->had);
+    make(&now, c->now, c->had);
+    undo_derive(&operation, 0, &before, &item);
+    if (c->after != NULL)
+        take_after(&item, c->after);
+    state = undo_judge(&item, &now, why, sizeof(why));
+    if (state != c->state || strstr(why, c->why) == NULL)
+        fail_msg("before '%s' after '%s' now '%s': expected %d '%s', got %d '%s'", c->before,
+                 c->after != NULL ? c->after : "-", c->now, (int)c->state, c->why, (int)state, why);
+    undo_item_done(&item);
+    snapshot_done(&now);
+    snapshot_done(&before);
+}
+
+static void test_lost(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(lost_cases) / sizeof(lost_cases[0]); i++)
+        check_lost(&lost_cases[i]);
+}
+
+/* IPv6 makes one route of several: only the hop that came with the file is left over. */
+static void test_one_hop_of_several(void **state)
+{
+    struct operation operation = {
+        .kind = OPERATION_FILE,
+        .file = {.path = KEPT, .content = "[Route]\nDestination=2001:db8::/32\nGateway=fe80::2\n"}};
+    struct snapshot before, now;
+    struct undo_made made;
+    struct undo_item item;
+    struct route left;
+
+    (void)state;
+    make(&before, "route 2001:db8::/32 via fe80::1 dev eth0 metric 1024 protocol 4", NULL);
+    make(&now,
+         "route 2001:db8::/32 metric 1024 protocol 4 nexthop via fe80::1 dev eth0 weight 1 "
+         "nexthop via fe80::2 dev eth0 weight 1",
+         NULL);
+    undo_derive(&operation, 0, &before, &item);
+    undo_made_init(&made, &item, &now);
+    assert_true(undo_made_left_route(&made, 0, &left));
+    assert_int_equal(left.hops_count, 1);
+    assert_int_equal(left.hop.gateway.bytes[15], 2);
+    assert_null(left.raw);
+    undo_made_done(&made);
+    undo_item_done(&item);
+    snapshot_done(&now);
+    snapshot_done(&before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_one_hop_of_several),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
