@@ -83,6 +83,11 @@ static bool links_are_settled(const struct snapshot *now)
     return count == 2;
 }
 
+void netns_wait_for_links(void)
+{
+    netns_wait_for(links_are_settled, "both ends up");
+}
+
 int netns_enter(void **state)
 {
     (void)state;
@@ -94,7 +99,7 @@ int netns_enter(void **state)
               "ip link set eth0 addrgenmode none\n"
               "ip link set far0 up\n"
               "ip link set eth0 up\n");
-    netns_wait_for(links_are_settled, "both ends up");
+    netns_wait_for_links();
     return 0;
 }
 

@@ -23,5 +23,7 @@ void netns_wait_for(netns_state_fn is_so, const char *what);
 
 /* Waits for 2001:db8:1::10, that was added just now: the kernel makes its local route later. */
 void netns_wait_for_ipv6(void);
+/* Until the kernel has worked off that both ends of the cable are up. */
+void netns_wait_for_links(void);
 
 #endif

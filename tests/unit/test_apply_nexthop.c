@@ -242,6 +242,7 @@ static void plug(void)
 {
     netns_run("ip link set far0 up\n");
     netns_wait_for(has_carrier, "eth0 with carrier");
+    netns_wait_for_links();
 }
 
 /* Losing the carrier drops objects, and routes with them, without a word. */
