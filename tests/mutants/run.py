@@ -13,6 +13,8 @@ A patch's first line:
   RULE: WHAT IS TAKEN OUT; killed by: TEST ...    every named test has to fail
   RULE: WHAT IS PATCHED; holds: TEST ...          a controller that means harm: every named test
                                                   has to pass all the same
+  RULE: WHAT IS TAKEN OUT; shrinks to: N          the simulator finds it, shrinks what it found to N
+                                                  strikes at most, and what it prints replays it
 
 Works in build/mutants on a copy, without sanitizers. A mutant that does not compile, a patch that
 does not apply, and a named test that does not notice are failures.
@@ -33,10 +35,11 @@ UNITS = ["trial", "lease", "ledger", "revert", "rollout", "target", "ctl_signing
          "change", "undo", "undo_made", "journal", "writer", "trust_root", "prepare",
          "rehearse"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
-TESTS["sim"] = ["sim", "--seeds", "1..300"]
-TESTS["sim-hostile"] = ["sim", "--hostile", "--seeds", "1..100"]
+TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..600"]
+TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
 TESTS["sim-scenarios"] = ["sim", "--scenarios"]
-SAFETY = {"sim-safety": ["sim", "--safety", "--seeds", "1..200"]}
+SHRUNK = ["--seeds", "101..700"]
+SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
 TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
 TEST_TIMEOUT_S = 60
 
@@ -49,11 +52,13 @@ class Mutant:
     def __init__(self, path):
         self.path, self.name = path, path.stem
         first = path.read_text().split("\n", 1)[0]
-        found = re.fullmatch(r"(.+); (killed by|holds): ([\w -]+)", first)
+        found = re.fullmatch(r"(.+); (killed by|holds|shrinks to): ([\w -]+)", first)
         if not found:
             raise Failure(f"{path.name}: its first line is '{first}'; accepted is "
-                          "'RULE: WHAT; killed by: TEST ...' or '...; holds: TEST ...'")
+                          "'RULE: WHAT; killed by: TEST ...', '...; holds: TEST ...' or "
+                          "'...; shrinks to: N'")
         self.what, self.kind, self.tests = found[1], found[2], found[3].split()
+        self.strikes_max = int(self.tests.pop()) if self.kind == "shrinks to" else 0
         unknown = [name for name in self.tests if name not in {**TESTS, **SAFETY}]
         if unknown:
             raise Failure(f"{path.name} names {unknown[0]}; accepted are "
@@ -132,6 +137,23 @@ def restore(mutant):
         left.unlink()
 
 
+def shrink(mutant):
+    """The line for people, and whether what the simulator finds is as small as it has to be."""
+    argv = [str(BUILD / "bin/sim"), *SHRUNK]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TEST_TIMEOUT_S)
+    shrunk = re.search(r"^shrunk from (\d+) strikes to (\d+), in (\d+) runs$", done.stdout, re.M)
+    again = re.search(r"^replay it: \S+ (.+)$", done.stdout, re.M)
+    broken = re.search(r"invariant (\d+):", done.stdout)
+    if done.returncode != 1 or not (shrunk and again and broken):
+        return f"NOT FOUND by {' '.join(argv)}: exit {done.returncode}", False
+    replayed = subprocess.run([argv[0], *again[1].split()], capture_output=True, text=True,
+                              check=False, timeout=TEST_TIMEOUT_S)
+    if f"invariant {broken[1]}:" not in replayed.stdout or replayed.returncode != 1:
+        return f"NOT REPLAYED by {again[1]}: exit {replayed.returncode}", False
+    line = f"{shrunk[1]} strikes shrunk to {shrunk[2]} in {shrunk[3]} runs: {again[1]}"
+    return line, int(shrunk[2]) <= mutant.strikes_max
+
+
 def judge(mutant, failed):
     """The line for people, and whether it went as it has to."""
     if mutant.kind == "holds":
@@ -149,6 +171,8 @@ def try_mutant(mutant):
     try:
         patch(mutant)
         build()
+        if mutant.kind == "shrinks to":
+            return shrink(mutant)
         return judge(mutant, run_tests(tests))
     except Failure as failure:
         return f"FAILED: {failure}", False

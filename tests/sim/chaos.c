@@ -1,165 +1,216 @@
 /*
- * chaos: what goes wrong each second, what mends itself, and what people do.
+ * chaos: what goes wrong each second, and what mends itself.
  */
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { SECOND_MS = 1000, WATCHDOG_MS = 10000 };
+enum {
+    SECOND_MS = 1000,
+    WATCHDOG_MS = 10000,
+    STOP_MS = 2000,
+    RESTART_MS = 300,
+    CLOCK_STEP_MAX_S = 100000000,
+};
 
-static void later(struct world *world, enum event_kind kind, int host, int64_t from, int64_t to)
+static void later(struct world *world, enum event_kind kind, int host, int64_t ms)
 {
-    struct happening happening = {.at = world->now + chance_between(&world->chance, from, to),
-                                  .kind = kind,
-                                  .host = host,
-                                  .life = world->hosts[host].life};
+    struct happening happening = {
+        .at = world->now + ms, .kind = kind, .host = host, .life = world->hosts[host].life};
 
     world_schedule(world, &happening);
+}
+
+static struct chance *strikes(struct world *world, enum fault fault, int host)
+{
+    return fault_strikes(&world->faults, fault, host);
 }
 
 static void lose(struct world *world, int number)
 {
     struct rollout_event ev = {.kind = EVENT_LOST, .node = world->hosts[number].name};
 
-    if (world->lead.up && number < SIM_NODES)
+    if (world->lead.up && number < world->nodes_count)
         lead_give(world, &ev);
 }
 
-static void break_link(struct world *world, int number)
+/* ---- any host -------------------------------------------------------------------------------- */
+
+static void break_link(struct world *world, int number, struct chance *how)
 {
     struct host *host = &world->hosts[number];
-    int way = (int)chance_between(&world->chance, 0, 2);
+    int way = (int)chance_between(how, 0, 2);
 
     host->up_link = way == 1;
     host->down_link = way == 2;
-    world_say(world, host->name, "is cut off%s",
-              way == 1   ? ", but is heard"
-              : way == 2 ? ", but hears"
-                         : "");
-    later(world, HAPPENS_LINK, number, 500, 60000);
+    world_tell(world, "%s is cut off from the controller%s", host->name,
+               way == 1   ? ", but is heard by it"
+               : way == 2 ? ", but hears it"
+                          : "");
+    later(world, HAPPENS_LINK, number, chance_between(how, 500, 60000));
     lose(world, number);
+}
+
+static void stop_dials(struct world *world, int number, struct chance *how)
+{
+    struct host *host = &world->hosts[number];
+
+    if (!host->dials)
+        return;
+    host->dials = false;
+    world_tell(world, "%s can dial no new connection", host->name);
+    later(world, HAPPENS_LINK, number, chance_between(how, 500, 90000));
+}
+
+static void stop_agent(struct world *world, int number, struct chance *how)
+{
+    struct host *host = &world->hosts[number];
+
+    if (!host->agent_up)
+        return;
+    host->agent_up = false;
+    world_tell(world, "The agent of %s dies", host->name);
+    later(world, HAPPENS_AGENT_START, number, chance_between(how, 200, 20000));
 }
 
 static void strike_host(struct world *world, int number)
 {
-    const struct faults *faults = &world->faults;
     struct host *host = &world->hosts[number];
+    struct chance *how = strikes(world, FAULT_PARTITION, number);
 
-    if (chance_permille(&world->chance, faults->partition_permille))
-        break_link(world, number);
-    if (host->dials && chance_permille(&world->chance, faults->dials_permille)) {
-        host->dials = false;
-        world_say(world, host->name, "can dial no new connection");
-        later(world, HAPPENS_LINK, number, 500, 90000);
+    if (how != NULL)
+        break_link(world, number, how);
+    how = strikes(world, FAULT_DIALS, number);
+    if (how != NULL)
+        stop_dials(world, number, how);
+    how = strikes(world, FAULT_AGENT_DIES, number);
+    if (how != NULL)
+        stop_agent(world, number, how);
+    how = strikes(world, FAULT_CLOCK, number);
+    if (how != NULL) {
+        host->wall_offset_s = chance_between(how, -CLOCK_STEP_MAX_S, CLOCK_STEP_MAX_S);
+        world_tell(world, "The wall clock of %s is wrong by %lld s", host->name,
+                   (long long)host->wall_offset_s);
     }
-    if (host->agent_up && chance_permille(&world->chance, faults->agent_crash_permille)) {
-        host->agent_up = false;
-        world_say(world, host->name, "agent dies");
-        later(world, HAPPENS_AGENT_START, number, 200, 20000);
-    }
-    if (chance_permille(&world->chance, faults->undo_stuck_permille))
-        host->undo_stuck_until = world->now + chance_between(&world->chance, 5000, 60000);
-    if (chance_permille(&world->chance, faults->wall_step_permille))
-        host->wall_offset_s = chance_between(&world->chance, -100000000, 100000000);
-    if (number >= SIM_NODES || !host->guard_up)
-        return;
-    if (chance_permille(&world->chance, faults->guard_crash_permille)) {
-        world_say(world, host->name, "guard dies");
-        guard_stop(world, number, false);
-        later(world, HAPPENS_GUARD_START, number, 50, 400);
-    } else if (chance_permille(&world->chance, faults->reboot_permille)) {
-        world_say(world, host->name, "loses its power");
-        guard_stop(world, number, true);
-        host->agent_up = false;
-        later(world, HAPPENS_GUARD_START, number, 3000, 20000);
-        later(world, HAPPENS_AGENT_START, number, 21000, 25000);
-    } else if (!host->frozen && chance_permille(&world->chance, faults->freeze_permille)) {
+}
+
+/* ---- a node ---------------------------------------------------------------------------------- */
+
+static void lose_power(struct world *world, int number, struct chance *how)
+{
+    struct host *host = &world->hosts[number];
+    int64_t boots_in = chance_between(how, 3000, 20000);
+
+    world_tell(world, "%s loses its power", host->name);
+    guard_stop(world, number, true);
+    host->agent_up = false;
+    later(world, HAPPENS_GUARD_START, number, boots_in);
+    later(world, HAPPENS_AGENT_START, number, boots_in + chance_between(how, 500, 5000));
+}
+
+/* systemd says stop, and kills what is left. */
+static void tell_to_stop(struct world *world, int number)
+{
+    struct guard_event stop = {.kind = ON_STOP};
+
+    world_tell(world, "The guard of %s is told to stop", world->hosts[number].name);
+    guard_give(world, number, &stop);
+    later(world, HAPPENS_GUARD_KILL, number, STOP_MS);
+}
+
+static void kill_guard(struct world *world, int number)
+{
+    world_tell(world, "The guard of %s is killed", world->hosts[number].name);
+    guard_stop(world, number, false);
+    later(world, HAPPENS_GUARD_START, number, RESTART_MS);
+}
+
+static void strike_guard(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    struct chance *freezes = strikes(world, FAULT_FREEZE, number);
+    struct chance *power;
+
+    if (freezes != NULL && host->guard_up && !host->frozen) {
         host->frozen = true;
-        world_say(world, host->name, "guard freezes");
-        later(world, HAPPENS_THAW, number, 200, WATCHDOG_MS + 3000);
+        world_tell(world, "The guard of %s freezes", host->name);
+        later(world, HAPPENS_THAW, number, chance_between(freezes, 200, WATCHDOG_MS + 3000));
     }
+    if (strikes(world, FAULT_GUARD_DIES, number) != NULL && host->guard_up)
+        kill_guard(world, number);
+    if (strikes(world, FAULT_GUARD_STOPPED, number) != NULL && host->guard_up && !host->frozen)
+        tell_to_stop(world, number);
+    power = strikes(world, FAULT_POWER, number);
+    if (power != NULL && host->guard_up)
+        lose_power(world, number, power);
 }
 
-/* Signed by an operator, for what stands there or is on trial; the controller passes it on. */
-static void give_order(struct world *world, int number)
+static void strike_node(struct world *world, int number)
 {
-    struct message *order = mem_alloc(1, sizeof(*order));
     struct host *host = &world->hosts[number];
-    const struct ledger_generation *top = ledger_top(host->ledger);
+    struct chance *how = strikes(world, FAULT_UNDO_STUCK, number);
 
-    order->kind = ASK_ORDER;
-    order->host = number;
-    order->id = top != NULL ? top->id : host->trial->id;
-    host->ordered = true;
-    world_say(world, "operator", "orders %s back", host->name);
-    if (chance_permille(&world->chance, 300)) { /* said again, as it does not hear of it */
-        struct happening again = {.at = world->now + chance_between(&world->chance, 500, 20000),
-                                  .kind = HAPPENS_MESSAGE,
-                                  .host = number,
-                                  .message = mem_copy(order, sizeof(*order))};
-
-        world_schedule(world, &again);
+    if (how != NULL) {
+        host->undo_stuck_until = world->now + chance_between(how, 5000, 60000);
+        world_tell(world, "Nothing can be undone on %s until %lld ms", host->name,
+                   (long long)host->undo_stuck_until);
     }
-    network_send(world, order);
+    how = strikes(world, FAULT_BLIND, number);
+    if (how != NULL) {
+        host->blind_from = chance_next(how);
+        world_tell(world, "SSH to %s fails from some vantage points", host->name);
+        later(world, HAPPENS_SIGHT, number, chance_between(how, 500, 90000));
+    }
+    strike_guard(world, number);
 }
 
-static void meddle(struct world *world, struct rollout_event *ev)
+static void die(struct world *world, int number)
 {
-    enum rollout_state state = world->lead.rollout->record.state;
-    bool closed = state == ROLLOUT_COMPLETE || state == ROLLOUT_ABORTED;
+    struct host *host = &world->hosts[number];
 
-    world->lead.alone |= closed && ev->kind == EVENT_EMERGENCY && ev->node != NULL;
-    world_say(world, "operator", "%s", rollout_event_name(ev->kind));
-    lead_give(world, ev);
+    world_tell(world, "%s dies, for good", host->name);
+    guard_stop(world, number, true);
+    host->agent_up = false;
+    host->dead = true;
+    lose(world, number);
 }
 
-/* When all has confirmed, only an emergency is left to be said. */
-static void people_regret(struct world *world)
+/* ---- each second ----------------------------------------------------------------------------- */
+
+static void strike_controller(struct world *world)
 {
-    struct rollout_event ev = {
-        .kind = EVENT_EMERGENCY, .by = "operator", .reason = "the phones ring"};
+    struct chance *how = strikes(world, FAULT_CLOCK, FAULT_CONTROLLER);
 
-    if (chance_permille(&world->chance, 500))
-        ev.node = world->hosts[chance_between(&world->chance, 0, SIM_NODES - 1)].name;
-    meddle(world, &ev);
-}
-
-static void people_meddle(struct world *world)
-{
-    static const enum rollout_event_kind kinds[] = {EVENT_ABORT, EVENT_EMERGENCY, EVENT_FREEZE,
-                                                    EVENT_NEXT, EVENT_CHECK_FAILING};
-    struct rollout_event ev = {.by = "operator", .reason = "a person says so"};
-
-    if (!world->lead.up)
-        return;
-    if (rollout_is_ended(world->lead.rollout)) {
-        people_regret(world);
-        return;
+    if (how != NULL) {
+        world->lead.wall_offset_s = chance_between(how, -CLOCK_STEP_MAX_S, CLOCK_STEP_MAX_S);
+        world_tell(world, "The controller's wall clock is wrong by %lld s",
+                   (long long)world->lead.wall_offset_s);
     }
-    if (chance_permille(&world->chance, 200)) {
-        give_order(world, (int)chance_between(&world->chance, 0, SIM_NODES - 1));
-        return;
+    how = strikes(world, FAULT_CONTROLLER_DIES, FAULT_CONTROLLER);
+    if (how != NULL && world->lead.up) {
+        world_tell(world, "The controller dies");
+        lead_stop(world);
     }
-    ev.kind = kinds[chance_between(&world->chance, 0, sizeof(kinds) / sizeof(kinds[0]) - 1)];
-    if (ev.kind == EVENT_CHECK_FAILING || chance_permille(&world->chance, 300))
-        ev.node = world->hosts[chance_between(&world->chance, 0, SIM_NODES - 1)].name;
-    if (ev.kind == EVENT_NEXT || ev.kind == EVENT_ABORT)
-        ev.node = NULL;
-    meddle(world, &ev);
 }
 
 void chaos_strike(struct world *world)
 {
+    struct chance *people;
+
     if (world->quiet)
         return;
-    for (int i = 0; i < SIM_HOSTS; i++)
+    for (int i = 0; i < world->hosts_count; i++) {
+        if (world->hosts[i].dead)
+            continue;
         strike_host(world, i);
-    if (world->lead.up &&
-        chance_permille(&world->chance, world->faults.controller_crash_permille)) {
-        world_say(world, "controller", "dies");
-        lead_stop(world);
+        if (i >= world->nodes_count)
+            continue;
+        strike_node(world, i);
+        people_order(world, i);
     }
-    if (chance_permille(&world->chance, world->faults.people_permille))
-        people_meddle(world);
+    strike_controller(world);
+    people = strikes(world, FAULT_PEOPLE, FAULT_CONTROLLER);
+    if (people != NULL)
+        people_meddle(world, *people);
     if (world->hostile != NULL)
         hostile_strike(world);
 }
@@ -167,13 +218,18 @@ void chaos_strike(struct world *world)
 /* From here on nothing fails, and everything has to come to its end. */
 void chaos_end(struct world *world)
 {
-    world_say(world, "world", "no more faults");
-    for (int i = 0; i < SIM_HOSTS; i++) {
+    world_tell(world, "From here on nothing fails any more");
+    world->faults.over = true;
+    world->lead.wall_offset_s = 0;
+    for (int i = 0; i < world->hosts_count; i++) {
         struct host *host = &world->hosts[i];
 
+        if (host->dead)
+            continue;
+        host->blind_from = 0;
         host->up_link = host->down_link = host->dials = host->agent_up = true;
         host->wall_offset_s = 0;
-        if (i < SIM_NODES && !host->guard_up)
+        if (i < world->nodes_count && !host->guard_up)
             guard_start(world, i, CAUSE_REBOOT);
         host->frozen = false;
     }
@@ -181,55 +237,11 @@ void chaos_end(struct world *world)
         lead_start(world);
 }
 
-/* What an operator does who follows the sentences. In the quiet a halted one is taken back. */
-static void people_look(struct world *world)
-{
-    const struct rollout *rollout = world->lead.rollout;
-    struct rollout_event ev = {.kind = EVENT_NEXT, .by = "operator", .reason = "seen"};
-    struct happening again = {
-        .at = world->now + 20 * SECOND_MS, .kind = HAPPENS_PEOPLE, .life = world->lead.life};
-
-    if (rollout_is_ended(rollout)) {
-        bool back = rollout->record.state == ROLLOUT_REVERTED ||
-                    rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
-
-        if (back && lead_all_ended(world) && world->attempt < SIM_ATTEMPTS_MAX && !world->quiet &&
-            chance_permille(&world->chance, 700)) {
-            lead_sign(world);
-        }
-        return;
-    }
-    if (rollout->record.state == ROLLOUT_PAUSED) {
-        lead_give(world, &ev);
-    } else if (rollout->record.state == ROLLOUT_HALTED) {
-        ev.kind = world->quiet || chance_permille(&world->chance, 500) ? EVENT_ABORT : EVENT_NEXT;
-        lead_give(world, &ev);
-    } else if (world->quiet && rollout->record.state == ROLLOUT_STAGE &&
-               world->now > world->quiet_from + 300 * SECOND_MS) {
-        ev.kind = EVENT_ABORT; /* it blocks: a person decides */
-        lead_give(world, &ev);
-    }
-    world_schedule(world, &again);
-}
-
-static void answer_gates(struct world *world, const struct happening *happening)
-{
-    struct rollout_event ev = {.kind = EVENT_GATES, .reason = ""};
-
-    ev.gates.stage = (uint32_t)happening->number;
-    ev.gates.pass = true;
-    if (!world->quiet && chance_permille(&world->chance, world->faults.gates_permille)) {
-        if (chance_permille(&world->chance, 300))
-            return; /* nobody answers */
-        ev.gates.pass = false;
-        ev.reason = "a gate says no";
-    }
-    lead_give(world, &ev);
-}
-
 static void start_guard(struct world *world, const struct happening *happening)
 {
-    if (!world->hosts[happening->host].guard_up)
+    const struct host *host = &world->hosts[happening->host];
+
+    if (!host->guard_up && !host->dead)
         guard_start(world, happening->host, CAUSE_GUARD_DIED);
 }
 
@@ -239,7 +251,7 @@ static void thaw(struct world *world, const struct happening *happening)
 
     if (!host->frozen || host->life != happening->life)
         return;
-    world_say(world, host->name, "guard thaws");
+    world_tell(world, "The guard of %s goes on", host->name);
     host->frozen = false;
 }
 
@@ -257,9 +269,26 @@ void chaos_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_GUARD_START:
         start_guard(world, happening);
         break;
+    case HAPPENS_GUARD_KILL:
+        if (host->guard_up && host->life == happening->life)
+            kill_guard(world, happening->host);
+        break;
     case HAPPENS_AGENT_START:
+        if (host->dead)
+            break;
+        world_tell(world, "The agent of %s starts", host->name);
         host->agent_up = true;
         network_greet(world, happening->host);
+        break;
+    case HAPPENS_DEATH:
+        die(world, happening->host);
+        break;
+    case HAPPENS_SIGHT:
+        world_tell(world, "SSH to %s works again from everywhere", host->name);
+        host->blind_from = 0;
+        break;
+    case HAPPENS_TWICE:
+        people_say_again(world, happening);
         break;
     case HAPPENS_THAW:
         thaw(world, happening);
@@ -268,6 +297,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
         lead_start(world);
         break;
     case HAPPENS_LINK:
+        world_tell(world, "%s is connected again", host->name);
         host->up_link = host->down_link = host->dials = true;
         network_greet(world, happening->host);
         break;
@@ -275,7 +305,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
         if (!world->lead.up || happening->life != world->lead.life)
             break;
         if (happening->host < 0)
-            answer_gates(world, happening);
+            people_answer_gates(world, happening);
         else
             people_look(world);
         break;

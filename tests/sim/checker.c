@@ -12,19 +12,29 @@ struct check_model *model_new(struct world *world)
     struct check_model *model = mem_alloc(1, sizeof(*model));
 
     model->world = world;
-    for (int i = 0; i < SIM_NODES; i++)
+    model->hosts = mem_alloc((size_t)world->nodes_count, sizeof(*model->hosts));
+    for (int i = 0; i < model->world->nodes_count; i++)
         model->hosts[i].frozen_at = -1;
     return model;
 }
 
 void model_free(struct check_model *model)
 {
+    free(model->hosts);
     free(model);
 }
 
 const char *checker_name(const struct check_model *model, int host)
 {
     return model->world->hosts[host].name;
+}
+
+static void set_stand(struct check_model *model, int host, enum stand stand)
+{
+    uint64_t bit = UINT64_C(1) << host;
+
+    model->hosts[host].stand = stand;
+    model->changed = stand == STANDS_CHANGED ? model->changed | bit : model->changed & ~bit;
 }
 
 /* ---- touching -------------------------------------------------------------------------------- */
@@ -68,10 +78,12 @@ static void check_order(struct check_model *model, int host)
 {
     mono_t now = model->world->now;
 
-    for (int earlier = 0; earlier < host; earlier++) {
+    for (int earlier = 0; earlier < model->world->nodes_count; earlier++) {
         const struct model_host *at = &model->hosts[earlier];
         mono_t stood = at->stand == STANDS_CONFIRMED ? now : at->stood_until;
 
+        if (model->world->stage_of[earlier] >= model->world->stage_of[host] || at->betrayed)
+            continue;
         if (stood == 0)
             world_violate(model->world, "2: %s is touched and %s never confirmed",
                           checker_name(model, host), checker_name(model, earlier));
@@ -91,6 +103,8 @@ static void check_signed(struct check_model *model, int host, const struct gener
     if (sequence == 0 || sequence > model->world->attempt)
         world_violate(model->world, "4: %s applies sequence %llu, which nobody signed",
                       checker_name(model, host), (unsigned long long)sequence);
+    else if (at->betrayed)
+        return;
     else if (at->touched_sequences & (1u << sequence))
         world_violate(model->world, "4: %s applies sequence %llu a second time",
                       checker_name(model, host), (unsigned long long)sequence);
@@ -111,7 +125,7 @@ static void check_ends_known(struct check_model *model, int host)
     const struct model_host *at = &model->hosts[host];
 
     for (uint32_t i = 0; i < at->ends_count; i++) {
-        if (!at->ends[i].answered)
+        if (!at->ends[i].answered && !at->betrayed)
             world_violate(model->world, "18: %s is touched by what was signed before an end there",
                           checker_name(model, host));
     }
@@ -122,7 +136,7 @@ static void check_baselines(struct check_model *model, int host)
     const struct model_host *at = &model->hosts[host];
     unsigned count = 0;
 
-    for (int w = 0; w < SIM_HOSTS; w++)
+    for (int w = 0; w < model->world->hosts_count; w++)
         count += w != host && at->has_baseline[w];
     if (count < QUORUM)
         world_violate(model->world, "2: %s is touched and %u witnesses saw it before",
@@ -147,12 +161,12 @@ static void begin_trial(struct check_model *model, int host, const struct genera
     if (at->stand == STANDS_CONFIRMED || at->stand == STANDS_REVERTING)
         world_violate(model->world, "4: %s is touched again before its end",
                       checker_name(model, host));
-    at->stand = STANDS_CHANGED;
+    set_stand(model, host, STANDS_CHANGED);
     at->id = *id;
     at->touched_at = model->world->now;
     at->confirming_in_time = at->mark_durable = at->end_unsynced = false;
     at->deadline = at->touched_at + (5 + 3) * 1000 + LEASE_MS;
-    checker_begin_proof(at);
+    checker_begin_proof(model, host);
 }
 
 void model_touch(struct check_model *model, int host, const struct generation_id *id,
@@ -174,6 +188,29 @@ void model_touch(struct check_model *model, int host, const struct generation_id
 /* ---- what becomes durable, and what is said ---------------------------------------------------
  */
 
+/* 9: whoever lies alone cannot make it stand: a quorum is cut off neither by the change nor by its
+ * own honesty. */
+static void check_truth(struct check_model *model, int host)
+{
+    const struct world *world = model->world;
+    const struct host *truth = &world->hosts[host];
+    unsigned able = 0;
+
+    for (int w = 0; w < world->hosts_count; w++) {
+        const struct host *witness = &world->hosts[w];
+        bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
+
+        able += w != host && (witness->special || witness->lie == LIE_YES ||
+                              (witness->lie == LIE_OPPOSITE ? cut : !cut));
+    }
+    if (able < QUORUM)
+        world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
+                      checker_name(model, host), able);
+    if (truth->breaks_own)
+        world_violate(model->world, "9: %s confirms and its own check is broken",
+                      checker_name(model, host));
+}
+
 static void check_confirmed(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
@@ -189,10 +226,11 @@ static void check_confirmed(struct check_model *model, int host)
         world_violate(model->world,
                       "2: %s confirms %lld ms after its first proof, the soak is %d s",
                       checker_name(model, host), (long long)(now - at->answered_at), SIM_SOAK_S);
-    if (checker_proven_since(at, host, at->proven_last) < at->answered_at + SOAK_MS)
+    if (checker_proven_since(model, host, at->proven_last) < at->answered_at + SOAK_MS)
         world_violate(model->world, "9: %s confirms and no last nonce was proven",
                       checker_name(model, host));
-    at->stand = STANDS_CONFIRMED;
+    check_truth(model, host);
+    set_stand(model, host, STANDS_CONFIRMED);
     at->confirmed_at = now;
 }
 
@@ -200,10 +238,10 @@ static void check_end(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
 
-    if (sim_is_changed(&model->world->hosts[host]))
+    if (sim_is_changed(&model->world->hosts[host]) && !at->betrayed)
         world_violate(model->world, "10: %s records an end while the change is in its kernel",
                       checker_name(model, host));
-    at->stand = STANDS_CLEAN;
+    set_stand(model, host, STANDS_CLEAN);
     at->confirmed_at = 0;
     at->mark_durable = true;
 }
@@ -292,14 +330,14 @@ void model_reverting(struct check_model *model, int host)
 {
     stop_standing(model, host);
     if (model->hosts[host].stand != STANDS_CLEAN)
-        model->hosts[host].stand = STANDS_REVERTING;
+        set_stand(model, host, STANDS_REVERTING);
 }
 
 void model_undone(struct check_model *model, int host, uint32_t operation)
 {
     const struct host *truth = &model->world->hosts[host];
 
-    if (operation == SIM_SHIELD && truth->in_kernel[SIM_PREF])
+    if (operation == SIM_SHIELD && truth->in_kernel[SIM_PREF] && !model->hosts[host].betrayed)
         world_violate(model->world, "10: %s loses its shield before what it shields",
                       checker_name(model, host));
 }
@@ -311,6 +349,8 @@ void model_receipt(struct check_model *model, int host, const struct receipt *re
     const char *said = receipt_kind_name(receipt->kind);
     bool newest = memcmp(&receipt->generation, &at->id, sizeof(at->id)) == 0;
 
+    if (at->betrayed)
+        return;
     if (at->receipt_unsynced || (newest && at->end_unsynced))
         world_violate(model->world, "6: %s says %s and its disk may still lose it",
                       checker_name(model, host), said);
@@ -324,6 +364,13 @@ void model_receipt(struct check_model *model, int host, const struct receipt *re
                       said);
 }
 
+void model_betrayed(struct check_model *model, int host)
+{
+    stop_standing(model, host);
+    set_stand(model, host, STANDS_CLEAN);
+    model->hosts[host].betrayed = true;
+}
+
 void model_guard_died(struct check_model *model, int host)
 {
     model->hosts[host].frozen_at = model->world->now;
@@ -332,37 +379,62 @@ void model_guard_died(struct check_model *model, int host)
 /* ---- after every happening --------------------------------------------------------------------
  */
 
+/* One; or several of one stage that is not the first (rule 4). */
 static void check_one_first(struct check_model *model)
 {
-    unsigned changed = 0;
+    const struct world *world = model->world;
+    int first = __builtin_ffsll((long long)model->changed) - 1;
+    bool together = true;
 
-    for (int i = 0; i < SIM_NODES; i++)
-        changed += model->hosts[i].stand == STANDS_CHANGED;
-    if (changed > 1)
-        world_violate(model->world, "1: %u nodes are changed and not confirmed", changed);
+    if ((model->changed & (model->changed - 1)) == 0)
+        return;
+    for (int i = first; i < world->nodes_count; i++)
+        together &= (model->changed & (UINT64_C(1) << i)) == 0 ||
+                    world->stage_of[i] == world->stage_of[first];
+    if (!together || world->stage_of[first] == 0)
+        world_violate(model->world, "1: %d nodes are changed and not confirmed",
+                      __builtin_popcountll(model->changed));
 }
 
 /* What the controller itself thinks: asked only of one that means well, and that has not forgotten
- * receipts that it had; and not of what an operator took back beside it. */
+ * receipts that it had; and not of what an operator took back beside it, or of whom has lost its
+ * journal. */
 static void check_in_doubt(struct check_model *model)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     bool back = record->state == ROLLOUT_REVERTING || record->state == ROLLOUT_INCOMPLETE;
+    const struct target_record *first = NULL;
     unsigned in_doubt = 0;
+    bool together = true;
 
-    for (uint32_t i = 0; i < record->targets_count; i++)
-        in_doubt += record->targets[i].in_doubt && !model->world->hosts[i].ordered;
-    if (in_doubt > 1 && !back && !model->world->lead.restored)
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        const struct target_record *target = &record->targets[i];
+
+        if (!target->in_doubt || model->world->hosts[i].ordered || model->hosts[i].betrayed)
+            continue;
+        if (in_doubt++ == 0)
+            first = target;
+        together &= target->stage == first->stage;
+    }
+    if (in_doubt > 1 && (!together || first->stage == 0) && !back && !model->world->lead.restored)
         world_violate(model->world, "1: %u nodes are in doubt", in_doubt);
+}
+
+void model_lead_moved(struct check_model *model)
+{
+    model->lead_moved = true;
 }
 
 void model_check(struct check_model *model)
 {
     check_one_first(model);
-    if (!model->world->safety)
+    if (!model->world->safety && model->lead_moved)
         check_in_doubt(model);
-    for (int i = 0; i < SIM_NODES; i++)
-        checker_check_proof(model, i);
+    model->lead_moved = false;
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        if ((model->changed & (UINT64_C(1) << i)) != 0)
+            checker_check_proof(model, i);
+    }
 }
 
 /* ---- at the end -------------------------------------------------------------------------------
@@ -384,15 +456,16 @@ static void check_kernel(struct check_model *model, int host)
     }
 }
 
-/* 7: all or none, but for what a person took back alone; and the controller knows which, unless an
- * older backup has made it forget. */
+/* 7: all or none, but for what a person took back alone, and for a rollout that waits for a node
+ * whose disk lost its journal; and the controller knows which, unless an older backup has made it
+ * forget. */
 static void check_agreement(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     enum rollout_state state = record->state;
     bool stands = model->hosts[host].stand == STANDS_CONFIRMED;
     bool alone = model->world->hosts[host].ordered || model->world->lead.alone ||
-                 model->world->lead.restored;
+                 model->world->lead.restored || record->state == ROLLOUT_REVERTING;
 
     if (alone)
         return;
@@ -409,7 +482,9 @@ static void check_agreement(struct check_model *model, int host)
 
 void model_check_end(struct check_model *model)
 {
-    for (int i = 0; i < SIM_NODES; i++) {
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        if (model->world->hosts[i].dead || model->hosts[i].betrayed)
+            continue; /* nobody will ever know */
         check_kernel(model, i);
         if (!model->world->safety)
             check_agreement(model, i);

@@ -23,7 +23,7 @@ struct seen_nonce {
     mono_t issued_at;
     uint32_t number;
     bool last;
-    unsigned denied; /* bits by host: said no over it */
+    uint64_t denied; /* bits by host: said no over it */
 };
 
 /* The end of an attempt there, by its receipt's name. */
@@ -38,6 +38,7 @@ struct model_host {
     mono_t touched_at, confirmed_at, stood_until, frozen_at;
     mono_t deadline;
     bool confirming_in_time;
+    bool betrayed; /* nothing is asked of it that it would need its journal for */
     /* what was offered, and what the journal holds */
     struct nonce offered;
     mono_t offered_at;
@@ -52,27 +53,29 @@ struct model_host {
     bool receipt_unsynced;
     /* proofs */
     struct message came, start; /* the newest start that came; the one that was taken */
-    bool has_baseline[SIM_HOSTS];
-    mono_t proven[SIM_HOSTS], proven_last[SIM_HOSTS]; /* issue of the newest; -1: none */
-    uint32_t heard[SIM_HOSTS];                        /* number of the newest nonce */
-    mono_t failing_since[SIM_HOSTS];                  /* -1: it does not */
-    mono_t answered_at, first_nonce_at;               /* -1: not yet */
+    bool has_baseline[SIM_HOSTS_MAX];
+    mono_t proven[SIM_HOSTS_MAX], proven_last[SIM_HOSTS_MAX]; /* issue of the newest; -1: none */
+    uint32_t heard[SIM_HOSTS_MAX];                            /* number of the newest nonce */
+    mono_t failing_since[SIM_HOSTS_MAX];                      /* -1: it does not */
+    mono_t answered_at, first_nonce_at;                       /* -1: not yet */
     uint32_t nonces_count;
     struct seen_nonce nonces[NONCES_SEEN_MAX];
 };
 
 struct check_model {
     struct world *world;
-    struct model_host hosts[SIM_NODES];
+    struct model_host *hosts; /* one a node */
+    uint64_t changed;         /* bits by host: on trial there */
+    bool lead_moved;          /* the controller's machine took a step */
 };
 
 const char *checker_name(const struct check_model *model, int host);
 
 /* A new trial: no proof is left of an earlier one. In checker_proof.c. */
-void checker_begin_proof(struct model_host *at);
+void checker_begin_proof(struct check_model *model, int host);
 
 /* Issue of the oldest of what quorum and node have proven; -1: nothing. */
-mono_t checker_proven_since(const struct model_host *at, int host, const mono_t *proven);
+mono_t checker_proven_since(const struct check_model *model, int host, const mono_t *proven);
 
 /* Rules 3, 10, 11: it does not stand longer than its proofs allow. */
 void checker_check_proof(struct check_model *model, int host);

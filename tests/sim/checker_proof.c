@@ -8,11 +8,13 @@
 
 enum { GRACE_MS = 5000 }; /* of the simulated manifest, as the two times before it */
 
-void checker_begin_proof(struct model_host *at)
+void checker_begin_proof(struct check_model *model, int host)
 {
+    struct model_host *at = &model->hosts[host];
+
     at->nonces_count = 0;
     at->answered_at = at->first_nonce_at = -1;
-    for (int w = 0; w < SIM_HOSTS; w++) {
+    for (int w = 0; w < model->world->hosts_count; w++) {
         at->proven[w] = at->proven_last[w] = at->failing_since[w] = -1;
         at->heard[w] = 0;
         at->has_baseline[w] = false;
@@ -73,11 +75,12 @@ static struct seen_nonce *find_nonce(struct model_host *at, const struct nonce *
 /* ---- proofs ---------------------------------------------------------------------------------- */
 
 /* 10: the second newest of the counting witnesses' proofs, and the node's own. */
-mono_t checker_proven_since(const struct model_host *at, int host, const mono_t *proven)
+mono_t checker_proven_since(const struct check_model *model, int host, const mono_t *proven)
 {
+    const struct model_host *at = &model->hosts[host];
     mono_t first = -1, second = -1;
 
-    for (int w = 0; w < SIM_HOSTS; w++) {
+    for (int w = 0; w < model->world->hosts_count; w++) {
         if (w == host || !at->has_baseline[w])
             continue;
         if (proven[w] > first) {
@@ -95,7 +98,7 @@ static bool is_denial(struct model_host *at, const struct sim_statement *stateme
                       struct seen_nonce *nonce, mono_t now)
 {
     int signer = statement->signer;
-    unsigned bit = 1u << signer;
+    uint64_t bit = UINT64_C(1) << signer;
     bool newest = nonce->number >= at->heard[signer];
 
     if (newest)
@@ -114,16 +117,18 @@ static bool is_denial(struct model_host *at, const struct sim_statement *stateme
     return false;
 }
 
-static void take_proof(struct model_host *at, int host, const struct sim_statement *statement,
-                       const struct seen_nonce *nonce, mono_t now)
+static void take_proof(struct check_model *model, int host, const struct sim_statement *statement,
+                       const struct seen_nonce *nonce)
 {
+    struct model_host *at = &model->hosts[host];
+    mono_t now = model->world->now;
     mono_t since;
 
     if (nonce->issued_at > at->proven[statement->signer])
         at->proven[statement->signer] = nonce->issued_at;
     if (nonce->last && nonce->issued_at > at->proven_last[statement->signer])
         at->proven_last[statement->signer] = nonce->issued_at;
-    since = checker_proven_since(at, host, at->proven);
+    since = checker_proven_since(model, host, at->proven);
     if (since < 0 || now >= since + LEASE_MS)
         return;
     at->deadline = since + LEASE_MS; /* the first answer ends the time before it */
@@ -142,7 +147,7 @@ void model_proof(struct check_model *model, int host, const struct sim_statement
     if (at->stand == STANDS_CHANGED && now > at->deadline)
         return; /* too late: nothing brings it back */
     if (!is_denial(at, statement, nonce, now))
-        take_proof(at, host, statement, nonce, now);
+        take_proof(model, host, statement, nonce);
 }
 
 /* ---- how long it may stand ------------------------------------------------------------------- */
@@ -152,7 +157,7 @@ static void check_failing(struct check_model *model, int host)
     const struct model_host *at = &model->hosts[host];
     mono_t now = model->world->now;
 
-    for (int w = 0; w < SIM_HOSTS; w++) {
+    for (int w = 0; w < model->world->hosts_count; w++) {
         if ((w != host && !at->has_baseline[w]) || at->failing_since[w] < 0)
             continue;
         if (now > at->failing_since[w] + GRACE_MS + LATE_MS)

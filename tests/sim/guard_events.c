@@ -176,51 +176,71 @@ static void undo(struct world *world, const struct happening *work)
                              .number = world->hosts[work->host].applied,
                              .work = DO_UNDO,
                              .operation = work->operation};
+    struct chance *how = NULL;
 
-    if (world->quiet || work->operation != SIM_RULE ||
-        !chance_permille(&world->chance, world->faults.undo_late_permille)) {
+    if (work->operation == SIM_RULE)
+        how = fault_strikes(&world->faults, FAULT_UNDO_LATE, work->host);
+    if (how == NULL) {
         guard_do_to_kernel(world, work->host, work);
         return;
     }
-    late.at = world->now + chance_between(&world->chance, 500, 9000);
+    late.at = world->now + chance_between(how, 500, 9000);
+    world_tell(world, "The kernel of %s says that operation %u is undone; it will be at %lld ms",
+               world->hosts[work->host].name, work->operation + 1, (long long)late.at);
     world_schedule(world, &late);
+}
+
+/* True when it goes well; else why is what the guard is told. */
+static bool goes_well(struct world *world, enum fault fault, int number, const char *why,
+                      const char **ret_why)
+{
+    bool well = fault_strikes(&world->faults, fault, number) == NULL;
+
+    *ret_why = well ? "" : why;
+    if (!well)
+        world_tell(world, "%s: %s", world->hosts[number].name, why);
+    return well;
+}
+
+static void take_undo(struct world *world, const struct happening *work, struct guard_event *ev)
+{
+    const struct host *host = &world->hosts[work->host];
+    bool well = goes_well(world, FAULT_UNDO, work->host, "no answer in 2 s", &ev->undone.why);
+
+    if (!world->quiet && world->now < host->undo_stuck_until) {
+        well = false;
+        ev->undone.why = "no answer in 2 s";
+    }
+    ev->kind = ON_UNDONE;
+    ev->undone.operation = work->operation;
+    ev->undone.outcome = well ? REVERT_DONE : REVERT_RETRY;
+    if (well)
+        undo(world, work);
 }
 
 static void take_work(struct world *world, const struct happening *work)
 {
     struct host *host = &world->hosts[work->host];
     struct guard_event ev = {.kind = ON_PREPARED};
-    bool noisy = !world->quiet;
 
     if (work->work == DO_PREPARE) {
-        ev.prepared.ok =
-            !(noisy && chance_permille(&world->chance, world->faults.prepare_fail_permille));
-        ev.prepared.why = ev.prepared.ok ? "" : "a protected flow would leave elsewhere";
+        ev.prepared.ok = goes_well(world, FAULT_PREPARE, work->host,
+                                   "a protected flow would leave elsewhere", &ev.prepared.why);
         ev.prepared.operations_count = SIM_OPERATIONS;
         ev.prepared.removes = removes;
     } else if (work->work == DO_APPLY) {
         ev.kind = ON_APPLIED;
         ev.applied.operation = work->operation;
         ev.applied.ok =
-            !(noisy && chance_permille(&world->chance, world->faults.apply_fail_permille));
-        ev.applied.why = ev.applied.ok ? "" : "the kernel says no";
+            goes_well(world, FAULT_APPLY, work->host, "the kernel says no to it", &ev.applied.why);
         if (ev.applied.ok)
             guard_do_to_kernel(world, work->host, work);
     } else if (work->work == DO_SETTLE) {
         ev.kind = ON_SETTLED;
         ev.settled.ok =
-            !(noisy && chance_permille(&world->chance, world->faults.settle_fail_permille));
-        ev.settled.why = ev.settled.ok ? "" : "table 52 is empty";
+            goes_well(world, FAULT_SETTLE, work->host, "its table 52 is empty", &ev.settled.why);
     } else if (work->work == DO_UNDO) {
-        bool fails = noisy && (world->now < host->undo_stuck_until ||
-                               chance_permille(&world->chance, world->faults.undo_fail_permille));
-
-        ev.kind = ON_UNDONE;
-        ev.undone.operation = work->operation;
-        ev.undone.outcome = fails ? REVERT_RETRY : REVERT_DONE;
-        ev.undone.why = fails ? "no answer in 2 s" : "";
-        if (!fails)
-            undo(world, work);
+        take_undo(world, work, &ev);
     } else {
         ev.kind = ON_VERIFIED;
         ev.verified.ok = !sim_is_changed(host);
@@ -292,12 +312,16 @@ void guard_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_LEAD:
     case HAPPENS_CHAOS:
     case HAPPENS_GUARD_START:
+    case HAPPENS_GUARD_KILL:
     case HAPPENS_AGENT_START:
     case HAPPENS_THAW:
     case HAPPENS_CONTROLLER_START:
     case HAPPENS_PEOPLE:
     case HAPPENS_LINK:
+    case HAPPENS_DEATH:
+    case HAPPENS_SIGHT:
     case HAPPENS_KERNEL:
+    case HAPPENS_TWICE:
         break;
     }
 }

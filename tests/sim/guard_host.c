@@ -22,22 +22,26 @@ bool sim_sees(const struct world *world, int witness, int subject)
 {
     const struct host *host = &world->hosts[subject];
 
-    (void)witness;
+    uint64_t bit = UINT64_C(1) << witness;
+
+    if (world->hosts[witness].special)
+        return true;
+    if ((host->blind_from & bit) != 0)
+        return false;
     if (host->in_kernel[SIM_PREF] && !host->in_kernel[SIM_SHIELD])
         return false;
-    return !(host->in_kernel[SIM_RULE] && host->cuts_ssh);
+    return !(host->in_kernel[SIM_RULE] && (host->cut_from & bit) != 0);
+}
+
+bool sim_says(const struct world *world, int witness, int subject)
+{
+    bool sees = sim_sees(world, witness, subject);
+    enum lie lie = world->quiet ? LIE_NONE : world->hosts[witness].lie;
+
+    return lie == LIE_NONE ? sees : lie == LIE_OPPOSITE ? !sees : lie == LIE_YES;
 }
 
 /* ---- telling the controller ------------------------------------------------------------------ */
-
-static struct message *tell(int host, enum message_kind kind)
-{
-    struct message *message = mem_alloc(1, sizeof(*message));
-
-    message->kind = kind;
-    message->host = host;
-    return message;
-}
 
 struct sim_statement guard_own_statement(const struct world *world, int number,
                                          const struct nonce *nonce, enum phase phase)
@@ -55,7 +59,7 @@ struct sim_statement guard_own_statement(const struct world *world, int number,
 
 static void tell_own_baseline(struct world *world, int host, const struct nonce *nonce)
 {
-    struct message *message = tell(host, TELL_STATEMENT);
+    struct message *message = network_message(TELL_STATEMENT, host);
 
     message->statement = guard_own_statement(world, host, nonce, PHASE_BASELINE);
     network_send(world, message);
@@ -63,8 +67,9 @@ static void tell_own_baseline(struct world *world, int host, const struct nonce 
 
 static void tell_nonce(struct world *world, int host, const struct guard_effect *effect)
 {
-    struct message *message = tell(host, TELL_NONCE);
-    struct happening local = {.at = world->now + chance_between(&world->chance, 10, 400),
+    struct message *message = network_message(TELL_NONCE, host);
+    struct happening local = {.at = world->now +
+                                    chance_between(fault_draw(&world->faults, host), 10, 400),
                               .kind = HAPPENS_LOCAL,
                               .host = host,
                               .life = world->hosts[host].life};
@@ -89,7 +94,7 @@ static void tell_receipt(struct world *world, int number, const struct hash *has
 
         if (!hash_equal(&ledger->ends[i].receipt_hash, hash))
             continue;
-        message = tell(number, TELL_RECEIPT);
+        message = network_message(TELL_RECEIPT, number);
         message->receipt = ledger->ends[i].receipt;
         message->receipt_hash = *hash;
         model_receipt(world->model, number, &message->receipt);
@@ -101,7 +106,7 @@ static void tell_receipt(struct world *world, int number, const struct hash *has
 
 static void tell_standing(struct world *world, int host, const struct guard_effect *effect)
 {
-    struct message *message = tell(host, TELL_STATEMENT);
+    struct message *message = network_message(TELL_STATEMENT, host);
 
     message->statement =
         (struct sim_statement){.signer = host,
@@ -120,16 +125,17 @@ static void begin_work(struct world *world, int number, const struct guard_effec
 {
     struct host *host = &world->hosts[number];
     mono_t begin = host->work_until > world->now ? host->work_until : world->now;
-    int64_t takes = chance_between(&world->chance, 1, effect->kind == DO_SETTLE ? 1500 : 60);
+    int64_t takes = chance_between(fault_draw(&world->faults, number), 1,
+                                   effect->kind == DO_SETTLE ? 1500 : 60);
     struct happening done = {.kind = HAPPENS_WORK,
                              .host = number,
                              .life = host->life,
                              .work = effect->kind,
                              .operation = effect->operation};
 
-    if (effect->kind == DO_SETTLE && !world->quiet &&
-        chance_permille(&world->chance, world->faults.settle_fail_permille))
-        takes += 5000; /* longer than it may */
+    if (effect->kind == DO_SETTLE &&
+        fault_strikes(&world->faults, FAULT_SETTLE_SLOW, number) != NULL)
+        takes += 9000; /* longer than it may */
     done.at = host->work_until = begin + takes;
     world_schedule(world, &done);
 }
@@ -138,17 +144,26 @@ static void begin_record(struct world *world, int number, const struct guard_eff
 {
     struct host *host = &world->hosts[number];
     mono_t begin = host->disk_until > world->now ? host->disk_until : world->now;
-    int64_t takes = effect->record.durable ? chance_between(&world->chance, 1, 20) : 0;
+    int64_t takes =
+        effect->record.durable ? chance_between(fault_draw(&world->faults, number), 1, 20) : 0;
+    struct chance *how;
     struct happening done = {.kind = HAPPENS_DISK,
                              .host = number,
                              .life = host->life,
                              .number = effect->record.number,
                              .ok = true};
 
-    if (!world->quiet && chance_permille(&world->chance, world->faults.disk_slow_permille))
-        takes = chance_between(&world->chance, 1000, 40000);
-    if (!world->quiet && chance_permille(&world->chance, world->faults.disk_fail_permille))
+    how = fault_strikes(&world->faults, FAULT_DISK_SLOW, number);
+    if (how != NULL) {
+        takes = chance_between(how, 1000, 40000);
+        world_tell(world, "The disk of %s takes %lld ms for a record", host->name,
+                   (long long)takes);
+    }
+    if (fault_strikes(&world->faults, FAULT_DISK_FULL, number) != NULL) {
         done.ok = false;
+        world_tell(world, "The disk of %s will refuse a record", host->name);
+    }
+    done.lies = fault_strikes(&world->faults, FAULT_DISK_LIES, number) != NULL;
     if (effect->record.record.kind == RECORD_BEGIN)
         model_started(world->model, number);
     done.record = mem_copy(&effect->record.record, sizeof(*done.record));
@@ -165,12 +180,8 @@ static void begin_record(struct world *world, int number, const struct guard_eff
 static void carry(struct world *world, int number, const struct guard_effect *effect)
 {
     struct message *message;
-    char line[600];
 
-    if (world->trace) {
-        guard_effect_render(effect, line, sizeof(line));
-        world_say(world, world->hosts[number].name, "%s", line);
-    }
+    world_tell_guard(world, number, effect);
     switch (effect->kind) {
     case DO_PREPARE:
     case DO_APPLY:
@@ -183,7 +194,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         break;
     case DO_OFFER:
         model_offer(world->model, number, &effect->id);
-        message = tell(number, TELL_PREPARED);
+        message = network_message(TELL_PREPARED, number);
         message->id = effect->id;
         network_send(world, message);
         tell_own_baseline(world, number, &effect->id.start);
@@ -198,7 +209,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         tell_receipt(world, number, &effect->receipt);
         break;
     case DO_REFUSE:
-        message = tell(number, TELL_REFUSED);
+        message = network_message(TELL_REFUSED, number);
         message->id = effect->id;
         message->expired = effect->refuse.expired;
         network_send(world, message);
@@ -207,7 +218,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         tell_standing(world, number, effect);
         break;
     case DO_STACK:
-        message = tell(number, TELL_STACK);
+        message = network_message(TELL_STACK, number);
         message->stack = effect->stack;
         network_send(world, message);
         break;
@@ -268,6 +279,28 @@ void guard_count_rows(struct world *world, int number)
         world->trial_rows[i] += world->hosts[number].trial->rows_taken[i];
 }
 
+static void betray(struct world *world, int number)
+{
+    world->hosts[number].betrayed = true;
+    model_betrayed(world->model, number);
+    world_tell(world, "The disk of %s has lost what it said was synced", world->hosts[number].name);
+}
+
+static void lose_one_record(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    struct chance *how = fault_strikes(&world->faults, FAULT_UNREADABLE, number);
+    size_t lost;
+
+    if (how == NULL || host->disk_count == 0)
+        return;
+    lost = (size_t)chance_between(how, 0, (int64_t)host->disk_count - 1);
+    host->disk_count--;
+    memmove(&host->disk[lost], &host->disk[lost + 1],
+            (host->disk_count - lost) * sizeof(host->disk[0]));
+    betray(world, number);
+}
+
 void guard_start(struct world *world, int number, enum end_cause cause)
 {
     struct host *host = &world->hosts[number];
@@ -278,11 +311,14 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     host->life++;
     host->work_until = host->disk_until = world->now;
     guard_count_rows(world, number);
+    lose_one_record(world, number);
     ledger_init(host->ledger);
-    for (uint32_t i = 0; i < host->disk_count; i++)
+    for (size_t i = 0; i < host->disk_count; i++)
         ledger_take(host->ledger, &host->disk[i].record);
     trial_init(host->trial, host->ledger, host->name);
-    world_say(world, host->name, "guard starts with %u records", host->disk_count);
+    if (world->now > 0)
+        world_tell(world, "The guard of %s starts, with %zu records in its journal", host->name,
+                   host->disk_count);
     put_back_confirmed(host);
     guard_give(world, number, &ev);
 }
@@ -291,14 +327,12 @@ void guard_write_record(struct world *world, int number, const struct happening 
 {
     struct host *host = &world->hosts[number];
 
-    if (host->disk_count == SIM_DISK_MAX) {
-        world_violate(world, "the simulated disk of %s is too small", host->name);
-        return;
-    }
+    host->disk = mem_grow(host->disk, host->disk_count, &host->disk_capacity, sizeof(*host->disk));
     host->disk[host->disk_count].record = *done->record;
+    host->disk[host->disk_count].lied = done->lies;
     host->disk[host->disk_count++].synced = false;
     if (done->operation) { /* durable: with all before it */
-        for (uint32_t i = 0; i < host->disk_count; i++)
+        for (size_t i = 0; i < host->disk_count; i++)
             host->disk[i].synced = true;
     }
     model_record(world->model, number, done->record, done->operation != 0);
@@ -340,16 +374,35 @@ static void settle_in_flight(struct world *world, int number)
             return;
         next = first->order;
         if (first->kind == HAPPENS_DISK && disk_open && first->ok) {
-            disk_open = chance_permille(&world->chance, 500);
+            disk_open = chance_permille(fault_draw(&world->faults, number), 500);
             if (disk_open)
                 guard_write_record(world, number, first);
         }
         if (first->kind == HAPPENS_WORK && kernel_open) {
             kernel_open = false;
-            if (chance_permille(&world->chance, 500))
+            if (chance_permille(fault_draw(&world->faults, number), 500))
                 guard_do_to_kernel(world, number, first);
         }
     }
+}
+
+/* What was not synced may be there all the same; what was is, but for a disk that lied. */
+static void lose_records(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+
+    for (size_t i = 0; i < host->disk_count; i++) {
+        const struct disk_entry *entry = &host->disk[i];
+
+        if ((entry->synced && !entry->lied) ||
+            chance_permille(fault_draw(&world->faults, number), 500))
+            continue;
+        for (size_t lost = i; lost < host->disk_count && !host->betrayed; lost++)
+            host->betrayed = host->disk[lost].synced;
+        host->disk_count = i;
+    }
+    if (host->betrayed)
+        betray(world, number);
 }
 
 void guard_stop(struct world *world, int number, bool power_lost)
@@ -364,9 +417,6 @@ void guard_stop(struct world *world, int number, bool power_lost)
     model_guard_died(world->model, number);
     if (!power_lost)
         return;
-    for (uint32_t i = 0; i < host->disk_count; i++) {
-        if (!host->disk[i].synced && chance_permille(&world->chance, 500))
-            host->disk_count = i;
-    }
+    lose_records(world, number);
     host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = false;
 }

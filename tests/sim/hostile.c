@@ -15,8 +15,8 @@ struct hostile {
     struct message heard[HEARD_MAX];
     uint32_t statements_count;
     struct sim_statement statements[STATEMENTS_HEARD_MAX];
-    struct generation_id offered[SIM_NODES]; /* the newest nonce of each guard */
-    struct nonce hello[SIM_NODES];           /* of its latest stack */
+    struct generation_id offered[SIM_HOSTS_MAX]; /* the newest nonce of each guard */
+    struct nonce hello[SIM_HOSTS_MAX];           /* of its latest stack */
     uint32_t receipts_count;
     struct receipt receipts[STATEMENTS_HEARD_MAX];
 };
@@ -86,7 +86,7 @@ static void make_prepare(struct world *world, struct message *message)
 static void make_question(struct world *world, struct message *message)
 {
     message->kind = chance_permille(&world->chance, 500) ? ASK_STANDING : ASK_STATEMENT;
-    message->subject = (int)chance_between(&world->chance, 0, SIM_NODES - 1);
+    message->subject = (int)chance_between(&world->chance, 0, world->nodes_count - 1);
     message->phase = PHASE_BASELINE;
     message->nonce = world->hostile->offered[message->subject].start;
 }
@@ -132,7 +132,7 @@ static void give_old_statement(struct world *world, struct message *message)
 static void make_move(struct world *world, struct message *message)
 {
     message->kind = ASK_STACK;
-    message->host = (int)chance_between(&world->chance, 0, SIM_NODES - 1);
+    message->host = (int)chance_between(&world->chance, 0, world->nodes_count - 1);
     switch (chance_between(&world->chance, 0, 9)) {
     case 0:
     case 1:

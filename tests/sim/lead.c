@@ -17,7 +17,7 @@ enum { STATEMENTS_KEPT = 256, APPROVAL_VALID_S = 3600, PEOPLE_THINK_MS = 3000 };
 static void fill_lifts(const struct world *world, struct approval *approval)
 {
     for (uint32_t a = 0; a + 1 < approval->attempt.sequence; a++) {
-        for (int h = 0; h < SIM_NODES; h++) {
+        for (int h = 0; h < world->nodes_count; h++) {
             struct lift *lift = &approval->lifts[approval->lifts_count];
 
             if (!world->lead.receipts[a][h].has ||
@@ -30,10 +30,23 @@ static void fill_lifts(const struct world *world, struct approval *approval)
     }
 }
 
+bool lead_may_sign(const struct world *world)
+{
+    uint32_t lifts = 0;
+
+    if (world->attempt == SIM_ATTEMPTS_MAX)
+        return false;
+    for (uint32_t a = 0; a < world->attempt; a++) {
+        for (int h = 0; h < world->nodes_count; h++)
+            lifts += world->lead.receipts[a][h].has;
+    }
+    return lead_all_ended(world) && lifts <= LIFTS_MAX;
+}
+
 bool lead_all_ended(const struct world *world)
 {
     for (uint32_t a = 0; a < world->attempt; a++) {
-        for (int h = 0; h < SIM_NODES; h++) {
+        for (int h = 0; h < world->nodes_count; h++) {
             if (!world->lead.receipts[a][h].has ||
                 !receipt_is_end(&world->lead.receipts[a][h].receipt))
                 return false;
@@ -54,7 +67,7 @@ void lead_sign(struct world *world)
     fill_lifts(world, approval);
     world->lead.has_stored = world->lead.has_backup = false;
     world->lead.restored = world->lead.alone = false;
-    world_say(world, "operator", "signs sequence %u", world->attempt);
+    world_tell(world, "The operator approves attempt %u", world->attempt);
     rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
     lead_give(world, &start);
 }
@@ -70,7 +83,8 @@ static void attach_fellow(struct world *world, const char *name, struct message 
 {
     int host = world_find_host(world, name);
 
-    if (host < 0 || host >= SIM_NODES || !world->lead.receipts[world->attempt - 1][host].has)
+    if (host < 0 || host >= world->nodes_count ||
+        !world->lead.receipts[world->attempt - 1][host].has)
         return;
     message->has_fellow = true;
     message->receipt = world->lead.receipts[world->attempt - 1][host].receipt;
@@ -83,12 +97,33 @@ static void attach_statements(struct world *world, struct message *message)
                                                              : (uint32_t)STATEMENTS_KEPT;
 
     for (uint32_t i = 0; i < kept && message->statements_count < SIM_STATEMENTS_MAX; i++) {
-        bool forgets =
-            !world->quiet && chance_permille(&world->chance, world->faults.forget_permille);
-
-        if (!forgets && nonce_equal(&lead->statements[i].nonce, &message->id.start))
+        if (nonce_equal(&lead->statements[i].nonce, &message->id.start) &&
+            fault_strikes(&world->faults, FAULT_FORGETS, message->host) == NULL)
             message->statements[message->statements_count++] = lead->statements[i];
     }
+}
+
+struct nonce lead_challenge(struct world *world, int host)
+{
+    struct nonce challenge = chance_nonce(&world->chance);
+    uint32_t at = world->lead.challenges[host].next++ % SIM_CHALLENGES_MAX;
+
+    world->lead.challenges[host].out[at] = challenge;
+    return challenge;
+}
+
+/* It is out, and from now on it is not. */
+static bool take_challenge(struct lead *lead, int host, const struct nonce *challenge)
+{
+    for (unsigned i = 0; i < SIM_CHALLENGES_MAX; i++) {
+        struct nonce *out = &lead->challenges[host].out[i];
+
+        if (nonce_is_zero(out) || !nonce_equal(out, challenge))
+            continue;
+        memset(out, 0, sizeof(*out));
+        return true;
+    }
+    return false;
 }
 
 static void carry_send(struct world *world, const struct rollout_effect *effect)
@@ -98,12 +133,11 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
                                                                 [SEND_START] = ASK_START,
                                                                 [SEND_ABORT] = ASK_ABORT,
                                                                 [SEND_POP] = ASK_POP};
-    struct message *message = mem_alloc(1, sizeof(*message));
+    int host = world_find_host(world, effect->node);
+    struct message *message = network_message(kinds[effect->send.request], host);
 
-    message->kind = kinds[effect->send.request];
-    message->host = world_find_host(world, effect->node);
     message->id = effect->send.id;
-    message->nonce = effect->send.request == SEND_STACK ? chance_nonce(&world->chance)
+    message->nonce = effect->send.request == SEND_STACK ? lead_challenge(world, message->host)
                                                         : effect->send.stack_nonce;
     if (effect->send.fellow[0] != '\0')
         attach_fellow(world, effect->send.fellow, message);
@@ -114,10 +148,9 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
 
 static void carry_ask(struct world *world, const struct rollout_effect *effect)
 {
-    struct message *message = mem_alloc(1, sizeof(*message));
+    enum message_kind kind = effect->ask.phase == PHASE_STANDING ? ASK_STANDING : ASK_STATEMENT;
+    struct message *message = network_message(kind, world_find_host(world, effect->node));
 
-    message->kind = effect->ask.phase == PHASE_STANDING ? ASK_STANDING : ASK_STATEMENT;
-    message->host = world_find_host(world, effect->node);
     message->subject = world_find_host(world, effect->ask.subject);
     message->nonce = effect->ask.nonce;
     message->phase = effect->ask.phase;
@@ -126,13 +159,11 @@ static void carry_ask(struct world *world, const struct rollout_effect *effect)
 
 static void answer_gates(struct world *world, uint32_t stage)
 {
-    struct message *message = mem_alloc(1, sizeof(*message));
     struct happening answer = {.at = world->now + 1,
                                .kind = HAPPENS_PEOPLE,
                                .host = -1,
                                .life = world->lead.life,
-                               .number = stage,
-                               .message = message};
+                               .number = stage};
 
     world_schedule(world, &answer);
 }
@@ -142,15 +173,11 @@ static bool carry(struct world *world, const struct rollout_effect *effect,
                   const struct sim_statement *forward)
 {
     struct message *message;
-    char line[600];
 
-    if (world->trace) {
-        rollout_effect_render(effect, line, sizeof(line));
-        world_say(world, "controller", "%s", line);
-    }
+    world_tell_lead(world, effect);
     switch (effect->kind) {
     case EFFECT_STORE:
-        if (!world->quiet && chance_permille(&world->chance, world->faults.backup_permille)) {
+        if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
             world->lead.backup = world->lead.stored;
             world->lead.has_backup = world->lead.has_stored;
         }
@@ -166,9 +193,7 @@ static bool carry(struct world *world, const struct rollout_effect *effect,
     case EFFECT_FORWARD:
         if (forward == NULL)
             break;
-        message = mem_alloc(1, sizeof(*message));
-        message->kind = GIVE_STATEMENT;
-        message->host = forward->subject;
+        message = network_message(GIVE_STATEMENT, forward->subject);
         message->statement = *forward;
         network_send(world, message);
         break;
@@ -181,8 +206,7 @@ static bool carry(struct world *world, const struct rollout_effect *effect,
     case ROLLOUT_EFFECT_COUNT:
         break;
     }
-    return world->quiet ||
-           !chance_permille(&world->chance, world->faults.controller_crash_permille / 8);
+    return fault_strikes(&world->faults, FAULT_DIES_SENDING, FAULT_CONTROLLER) == NULL;
 }
 
 static void set_timer(struct world *world)
@@ -205,6 +229,9 @@ static void wake_people(struct world *world)
                               .host = 0,
                               .life = world->lead.life};
 
+    if (world->unattended)
+        return;
+
     world_schedule(world, &looks);
 }
 
@@ -220,13 +247,14 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     enum rollout_state before = lead->rollout->record.state;
 
     ev->now = world->now;
-    ev->unix_now = world_unix(world, NULL);
+    ev->unix_now = world_unix(world, NULL) + lead->wall_offset_s;
     world->lead_effects->count = 0;
     rollout_step(lead->rollout, ev, world->lead_effects);
+    model_lead_moved(world->model);
     count_rows(world);
     for (uint32_t i = 0; i < world->lead_effects->count; i++) {
         if (!carry(world, &world->lead_effects->list[i], forward)) {
-            world_say(world, "controller", "dies in the middle of its effects");
+            world_tell(world, "The controller dies in the middle of its effects");
             lead_stop(world);
             return;
         }
@@ -250,14 +278,21 @@ void lead_timeout(struct world *world)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void lead_stop(struct world *world)
+void lead_halt(struct world *world)
 {
-    struct happening again = {.at = world->now + chance_between(&world->chance, 500, 15000),
-                              .kind = HAPPENS_CONTROLLER_START};
-
     world->lead.up = false;
     world->lead.life++;
     world->lead.statements_count = 0;
+    memset(world->lead.challenges, 0, sizeof(world->lead.challenges));
+}
+
+void lead_stop(struct world *world)
+{
+    struct happening again = {
+        .at = world->now + chance_between(fault_draw(&world->faults, FAULT_CONTROLLER), 500, 15000),
+        .kind = HAPPENS_CONTROLLER_START};
+
+    lead_halt(world);
     world_schedule(world, &again);
 }
 
@@ -270,9 +305,9 @@ void lead_start(struct world *world)
         return;
     lead->up = true;
     lead->life++;
-    world_say(world, "controller", "starts from its disk");
+    world_tell(world, "The controller starts from its disk");
     if (lead->has_backup && !world->quiet) {
-        world_say(world, "controller", "from a backup that is older");
+        world_tell(world, "Its database is a backup that is older");
         lead->stored = lead->backup;
         lead->has_backup = false;
         lead->restored = true;
@@ -313,8 +348,11 @@ void lead_take_message(struct world *world, const struct message *message)
     struct rollout_event ev = {.node = world->hosts[message->host].name, .reason = ""};
     const struct sim_statement *statement = &message->statement;
 
+    world->lead.asked[message->host] = 0;
     switch (message->kind) {
     case TELL_STACK:
+        if (!take_challenge(&world->lead, message->host, &message->stack.challenge))
+            return;
         ev.kind = EVENT_HELLO;
         ev.stack = &message->stack;
         break;
@@ -345,9 +383,9 @@ void lead_take_message(struct world *world, const struct message *message)
         ev.reason = "refused";
         break;
     case TELL_RECEIPT:
-        if (!world->quiet &&
-            chance_permille(&world->chance, 3 * world->faults.controller_crash_permille)) {
-            world_say(world, "controller", "dies over a receipt");
+        if (fault_strikes(&world->faults, FAULT_DIES_STORING, FAULT_CONTROLLER) != NULL) {
+            world_tell(world, "The controller dies over the receipt of %s",
+                       world->hosts[message->host].name);
             lead_stop(world);
             return;
         }

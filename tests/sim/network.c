@@ -1,16 +1,50 @@
 /*
  * network: messages between the controller and the hosts' agents, late, twice, or never.
  */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/sim.h"
 
-enum { LATE_MAX_MS = 120000, NORMAL_DELAY_MS = 20, DIAL_DELAY_MS = 100 };
+enum {
+    LATE_MAX_MS = 120000,
+    TOLD_DELAY_MS = 2000,
+    NORMAL_DELAY_MS = 20,
+    SPARES_MAX = 64,
+    DIAL_DELAY_MS = 100
+};
 
 static bool is_upward(const struct message *message)
 {
     return message->kind >= TELL_STACK;
+}
+
+/* Large, and one for each event: those that are done with are taken again. */
+static struct {
+    unsigned count;
+    struct message *list[SPARES_MAX];
+} spare;
+
+struct message *network_message(enum message_kind kind, int host)
+{
+    struct message *message =
+        spare.count > 0 ? spare.list[--spare.count] : mem_resize(NULL, 1, sizeof(*message));
+
+    memset(message, 0, offsetof(struct message, receipt));
+    message->kind = kind;
+    message->host = host;
+    return message;
+}
+
+void network_message_free(struct message *message)
+{
+    if (message != NULL && spare.count < SPARES_MAX)
+        spare.list[spare.count++] = message;
+    else
+        free(message);
 }
 
 /* Now: what is on its way when a link breaks may still arrive. */
@@ -24,17 +58,60 @@ static bool gets_through(struct world *world, const struct message *message)
         return false;
     if (message->fresh && !host->dials)
         return false;
-    return !chance_permille(&world->chance, world->quiet ? 0 : world->faults.loss_permille);
+    return true;
+}
+
+static const char *const message_names[] = {
+    [ASK_STACK] = "a hello",
+    [ASK_PREPARE] = "a prepare",
+    [ASK_START] = "a start",
+    [ASK_ABORT] = "an abort",
+    [ASK_POP] = "a pop",
+    [ASK_ORDER] = "an operator's order",
+    [ASK_STATEMENT] = "a question to a witness",
+    [ASK_STANDING] = "the question whether it stands",
+    [GIVE_STATEMENT] = "a witness's statement",
+    [TELL_STACK] = "a signed stack",
+    [TELL_PREPARED] = "a prepare nonce",
+    [TELL_NONCE] = "a renewal nonce",
+    [TELL_STATEMENT] = "a statement",
+    [TELL_REFUSED] = "a refusal",
+    [TELL_RECEIPT] = "a receipt",
+};
+_Static_assert(sizeof(message_names) / sizeof(message_names[0]) == TELL_RECEIPT + 1,
+               "one name each");
+
+static void tell_fate(struct world *world, const struct message *message, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell_fate(struct world *world, const struct message *message, const char *format, ...)
+{
+    char fate[80];
+    va_list arguments;
+
+    if (world->telling == TELLS_NOTHING)
+        return;
+    va_start(arguments, format);
+    vsnprintf(fate, sizeof(fate), format, arguments);
+    va_end(arguments);
+    world_tell(world, "%c%s %s %s %s", message_names[message->kind][0] - 'a' + 'A',
+               message_names[message->kind] + 1, is_upward(message) ? "from" : "to",
+               world->hosts[message->host].name, fate);
 }
 
 static void send_once(struct world *world, struct message *message, bool again)
 {
-    int64_t delay = chance_between(&world->chance, 1, NORMAL_DELAY_MS);
+    int64_t delay = chance_between(fault_draw(&world->faults, message->host), 1, NORMAL_DELAY_MS);
 
-    if (!world->quiet)
-        delay += chance_between(&world->chance, 0, world->faults.delay_max_ms);
-    if (again && chance_permille(&world->chance, world->faults.late_permille))
-        delay += chance_between(&world->chance, 1000, LATE_MAX_MS);
+    struct chance *how = fault_strikes(&world->faults, FAULT_DELAY, message->host);
+
+    if (how != NULL)
+        delay += chance_between(how, 0, world->faults.delay_max_ms);
+    how = again ? fault_strikes(&world->faults, FAULT_LATE, message->host) : NULL;
+    if (how != NULL)
+        delay += chance_between(how, 1000, LATE_MAX_MS);
+    if (how != NULL || delay > TOLD_DELAY_MS)
+        tell_fate(world, message, "is on its way for %lld ms", (long long)delay);
     if (message->fresh)
         delay += DIAL_DELAY_MS;
     struct happening arrival = {.at = world->now + delay,
@@ -50,10 +127,15 @@ void network_send(struct world *world, struct message *message)
     if (world->hostile != NULL)
         hostile_hear(world, message);
     if ((world->tap != NULL && world->tap(world, message)) || !gets_through(world, message)) {
-        free(message);
+        network_message_free(message);
         return;
     }
-    if (!world->quiet && chance_permille(&world->chance, world->faults.duplicate_permille))
+    if (fault_strikes(&world->faults, FAULT_LOSS, message->host) != NULL) {
+        tell_fate(world, message, "is lost%s", "");
+        network_message_free(message);
+        return;
+    }
+    if (fault_strikes(&world->faults, FAULT_DUPLICATE, message->host) != NULL)
         send_once(world, mem_copy(message, sizeof(*message)), true);
     send_once(world, message, false);
 }
@@ -61,17 +143,15 @@ void network_send(struct world *world, struct message *message)
 /* A witness opens a new SSH connection, which takes its time, and says what it saw. */
 static void witness(struct world *world, const struct message *asked)
 {
-    struct message *told = mem_alloc(1, sizeof(*told));
-    bool sees = sim_sees(world, asked->host, asked->subject);
+    struct message *told = network_message(TELL_STATEMENT, asked->host);
+    bool says = sim_says(world, asked->host, asked->subject);
 
-    told->kind = TELL_STATEMENT;
-    told->host = asked->host;
     told->statement = (struct sim_statement){.signer = asked->host,
                                              .subject = asked->subject,
                                              .body = world->body,
                                              .nonce = asked->nonce,
                                              .phase = asked->phase,
-                                             .value = sees ? VERDICT_PASS : VERDICT_FAIL};
+                                             .value = says ? VERDICT_PASS : VERDICT_FAIL};
     network_send(world, told);
 }
 
@@ -88,16 +168,14 @@ void network_deliver(struct world *world, struct message *message)
         return;
     if (message->kind == ASK_STATEMENT)
         witness(world, message);
-    else if (message->host < SIM_NODES)
+    else if (message->host < world->nodes_count)
         guard_take_message(world, message);
 }
 
 void network_greet(struct world *world, int host)
 {
-    struct message *hello = mem_alloc(1, sizeof(*hello));
+    struct message *hello = network_message(ASK_STACK, host);
 
-    hello->kind = ASK_STACK;
-    hello->host = host;
-    hello->nonce = chance_nonce(&world->chance);
+    hello->nonce = lead_challenge(world, host);
     network_send(world, hello);
 }

@@ -128,7 +128,7 @@ static void order_end(struct world *world, enum message_kind kind, int host,
 
 static void calm_completes(struct world *world)
 {
-    for (int host = 0; host < SIM_NODES; host++)
+    for (int host = 0; host < world->nodes_count; host++)
         run_until(world, stands, host, 0, "it stands");
     run_until(world, has_come_to, 0, ROLLOUT_COMPLETE, "complete");
 }
@@ -139,7 +139,7 @@ static void fill_start(const struct world *world, struct message *start)
     uint32_t old = start->statements_count;
 
     start->id = world->hosts[CALYPSO].trial->id;
-    for (int witness = 0; witness < SIM_HOSTS && old < SIM_STATEMENTS_MAX; witness++)
+    for (int witness = 0; witness < world->hosts_count && old < SIM_STATEMENTS_MAX; witness++)
         start->statements[old++] = (struct sim_statement){.signer = witness,
                                                           .subject = CALYPSO,
                                                           .body = world->body,
@@ -195,6 +195,27 @@ static void slow_last_dial(struct world *world)
     run_until(world, stands, STYX, 0, "it stands");
 }
 
+/* The proofs go on so long that the lease would, and the disk keeps `confirming`. */
+static void confirming_too_long(struct world *world)
+{
+    enum { GIVES_UP_MS = (SIM_SOAK_S + 2 * SIM_LEASE_S) * SECOND_MS };
+    struct host *host = &world->hosts[STYX];
+    mono_t first_nonce;
+
+    run_until(world, is_in_state, STYX, TRIAL_FIRST, "its first nonce is out");
+    first_nonce = world->now;
+    run_until(world, is_in_state, STYX, TRIAL_SOAKING, "it soaks");
+    run_for(world, 2 * SECOND_MS);
+    host->dials = false;
+    run_until(world, is_in_state, STYX, TRIAL_LAST, "it has soaked");
+    run_for(world, 14 * SECOND_MS);
+    host->dials = true;
+    host->disk_until = world->now + 100 * SECOND_MS;
+    run_until(world, is_in_state, STYX, TRIAL_CONFIRMING, "it is proven to the end");
+    run_for(world, first_nonce + GIVES_UP_MS + SECOND_MS / 2 - world->now);
+    expect(world, !sim_is_changed(host), "it stands, and soak and two leases are over");
+}
+
 /* The record under way gets to the disk, and nothing behind it. */
 static void write_confirming(struct world *world)
 {
@@ -217,7 +238,7 @@ static void fsync_hung(struct world *world)
     run_until(world, is_in_state, STYX, TRIAL_LAST, "it has soaked");
     host->disk_until = world->now + 100 * SECOND_MS;
     run_until(world, is_in_state, STYX, TRIAL_CONFIRMING, "it is proven to the end");
-    for (int witness = CALYPSO; witness < SIM_HOSTS; witness++)
+    for (int witness = CALYPSO; witness < world->hosts_count; witness++)
         world->hosts[witness].agent_up = false;
     run_for(world, (SIM_LEASE_S + 2) * SECOND_MS);
     expect(world, !sim_is_changed(host), "the lease ran out and it still stands");
@@ -287,25 +308,62 @@ static void living_guard(struct world *world)
            "rescue took it back, and the living guard wrote its confirmation");
 }
 
+/* The abort of an attempt comes when the next one is signed: what was signed before that end does
+ * not lift it. */
+static void later_end(struct world *world)
+{
+    struct message abort = {.kind = ASK_ABORT, .host = CALYPSO};
+
+    keep(world, ASK_ABORT, CALYPSO, false);
+    world->hosts[STYX].breaks_own = true;
+    run_until(world, has_come_to, 0, ROLLOUT_REVERTING, "the first attempt fails");
+    run_for(world, SECOND_MS);
+    world->hosts[STYX].breaks_own = false;
+    lead_sign(world); /* by somebody who was told that calypso had ended too */
+    run_until(world, stands, STYX, 0, "the second attempt stands on the first node");
+    abort.id.attempt = world->approvals[0].attempt;
+    abort.nonce = world->hosts[CALYPSO].trial->stack_nonce;
+    deliver(world, &abort);
+    run_until(world, has_come_to, 0, ROLLOUT_HALTED, "the second node refuses it");
+    expect(world, !sim_is_changed(&world->hosts[CALYPSO]),
+           "an approval lifted an end that came when it was signed");
+}
+
+static void wide_stage(struct world *world)
+{
+    run_until(world, stands, STYX, 0, "the first node stands, alone");
+    run_until(world, has_come_to, 0, ROLLOUT_COMPLETE, "the rest of them, in one stage, too");
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static const struct scenario {
     const char *name, *schedule;
     void (*play)(struct world *world);
+    bool wide;
 } scenarios[] = {
-    {"calm", "nothing fails: it completes", calm_completes},
-    {"names-old-order", "an old order comes when a later generation of the body stands", old_order},
-    {"rule-02-rolled-back-meanwhile", "two nonces with work in between", rolled_back_meanwhile},
-    {"rule-08-new-dials-dead", "new dials dead, old connection alive", new_dials_dead},
-    {"rule-09-slow-last-dial", "the last dial is slow", slow_last_dial},
-    {"rule-12-fsync-hung", "the fsync hangs past the deadline, then boot", fsync_hung},
-    {"rule-14-delayed-abort", "an abort comes when it is confirmed and recorded", delayed_abort},
-    {"rule-16-living-guard", "rescue undoes beside a living guard", living_guard},
+    {"calm", "nothing fails: it completes", calm_completes, false},
+    {"names-old-order", "an old order comes when a later generation of the body stands", old_order,
+     false},
+    {"rule-02-rolled-back-meanwhile", "two nonces with work in between", rolled_back_meanwhile,
+     false},
+    {"rule-08-new-dials-dead", "new dials dead, old connection alive", new_dials_dead, false},
+    {"rule-09-slow-last-dial", "the last dial is slow", slow_last_dial, false},
+    {"rule-11-confirming-too-long", "the lease runs on, and the disk keeps `confirming`",
+     confirming_too_long, false},
+    {"rule-12-fsync-hung", "the fsync hangs past the deadline, then boot", fsync_hung, false},
+    {"rule-14-delayed-abort", "an abort comes when it is confirmed and recorded", delayed_abort,
+     false},
+    {"rule-16-living-guard", "rescue undoes beside a living guard", living_guard, false},
+    {"rule-04-wide-stage", "a later stage of two nodes, as the change asks for", wide_stage, true},
+    {"rule-19-later-end", "the same approval meets a later end", later_end, false},
 };
 
 static bool play(const struct scenario *scenario, bool trace)
 {
-    struct world *world = world_new(1, WORLD_CALM);
+    struct world_plan plan = {
+        .seed = 1, .way = WORLD_CALM, .nodes = SIM_NODES, .wide = scenario->wide};
+    struct world *world = world_new(&plan);
     struct scene *scene = mem_alloc(1, sizeof(*scene));
     bool held;
 
@@ -314,10 +372,8 @@ static bool play(const struct scenario *scenario, bool trace)
     scene->host = -1;
     world->scenario = scene;
     world->quiet_from = NEVER_QUIET_MS;
-    if (trace)
-        world->trace = true;
-    else
-        world_keep_tail(world);
+    world->telling = trace ? TELLS_ALL : TELLS_STORY;
+    world->out = trace ? stdout : NULL;
     world_begin(world);
     scenario->play(world);
     held = world->violation[0] == '\0';

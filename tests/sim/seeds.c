@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/sim/shrink.h"
+
 enum { SEEDS_FOR_COVERAGE = 400, SEEDS_FOR_ENDS = 100 };
 
 struct tally {
@@ -24,9 +26,10 @@ struct job {
     struct tally tally;
 };
 
-static const char *way_option(enum world_way way)
+static struct world_plan plan_of(const struct seeds_options *options, uint64_t seed)
 {
-    return way == WORLD_HOSTILE ? "--hostile " : way == WORLD_SAFETY ? "--safety " : "";
+    return (struct world_plan){
+        .seed = seed, .way = options->way, .nodes = SIM_NODES, .choice = options->choice};
 }
 
 static time_t uptime_s(void)
@@ -39,40 +42,31 @@ static time_t uptime_s(void)
 
 /* ---- one seed -------------------------------------------------------------------------------- */
 
-static bool run(uint64_t seed, enum world_way way, struct tally *tally)
+static bool run(const struct seeds_options *options, uint64_t seed, struct tally *tally)
 {
-    struct world *world = world_new(seed, way);
+    struct world_plan plan = plan_of(options, seed);
+    struct world *world = world_new(&plan);
     bool held = world_run(world);
 
     tally->seeds++;
     tally->happenings += world->happenings;
     tally->states[world->lead.rollout->record.state]++;
-    for (int i = 0; i < SIM_NODES; i++)
+    for (int i = 0; i < world->nodes_count; i++)
         tally->confirmed += world->hosts[i].ledger->generations_count;
     coverage_add(&tally->coverage, world);
     world_free(world);
     return held;
 }
 
-static void say_replay(uint64_t seed, enum world_way way)
+/* The same seed goes the same way: only now it is told. */
+static void tell_again(const struct seeds_options *options, uint64_t seed)
 {
-    printf("replay it: build/dev/bin/sim %s--trace %llu\n", way_option(way),
-           (unsigned long long)seed);
-}
+    struct world_plan plan = plan_of(options, seed);
 
-/* The same seed goes the same way: only now its lines are kept. */
-static void tell_again(uint64_t seed, enum world_way way)
-{
-    struct world *world = world_new(seed, way);
-
-    world_keep_tail(world);
-    world_run(world);
-    printf("seed %llu, at %lld ms: invariant %s\n", (unsigned long long)seed, (long long)world->now,
-           world->violation);
-    printf("the last lines of its trace:\n");
-    world_print_tail(world);
-    say_replay(seed, way);
-    world_free(world);
+    if (options->unshrunk)
+        shrink_tell_whole(&plan);
+    else
+        shrink_and_tell(&plan);
 }
 
 /* ---- processes ------------------------------------------------------------------------------- */
@@ -91,27 +85,29 @@ static void work(const struct seeds_options *options, struct job *jobs, unsigned
     time_t until = uptime_s() + options->for_s;
     struct job *job = &jobs[number];
 
+    job->seed = options->first;
     for (uint64_t seed = options->first + number; seed <= options->last; seed += options->jobs) {
         if ((options->for_s > 0 && uptime_s() >= until) || any_failed(jobs, options->jobs))
             return;
         job->seed = seed;
-        job->failed = !run(seed, options->way, &job->tally);
+        job->failed = !run(options, seed, &job->tally);
     }
 }
 
 static bool start(const struct seeds_options *options, struct job *jobs)
 {
     for (unsigned i = 0; i < options->jobs; i++) {
-        jobs[i].seed = options->first;
-        jobs[i].pid = fork();
-        if (jobs[i].pid < 0) {
+        pid_t pid = fork();
+
+        if (pid < 0) {
             perror("sim: fork");
             return false;
         }
-        if (jobs[i].pid == 0) {
+        if (pid == 0) {
             work(options, jobs, i);
             _exit(0);
         }
+        jobs[i].pid = pid; /* by the parent alone: the child sees the same memory */
     }
     return true;
 }
@@ -132,14 +128,15 @@ static bool await(const struct seeds_options *options, struct job *jobs)
             printf("seed %llu: its process ended, by %s %d\n", (unsigned long long)jobs[i].seed,
                    WIFSIGNALED(status) ? "signal" : "code",
                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-            say_replay(jobs[i].seed, options->way);
+            printf("replay it: build/dev/bin/sim%s --trace %llu\n", shrink_way_option(options->way),
+                   (unsigned long long)jobs[i].seed);
             all = false;
         } else if (jobs[i].failed && (failed == NULL || jobs[i].seed < failed->seed)) {
             failed = &jobs[i];
         }
     }
     if (failed != NULL)
-        tell_again(failed->seed, options->way);
+        tell_again(options, failed->seed);
     return all && failed == NULL;
 }
 
@@ -177,10 +174,10 @@ static int finish(const struct seeds_options *options, const struct tally *tally
 {
     bool covered = !options->coverage || coverage_print(&tally->coverage);
 
-    printf("%sseeds %llu..%llu: %llu of them, %llu happenings, %llu generations stand at the end:",
-           way_option(options->way), (unsigned long long)options->first, (unsigned long long)last,
-           (unsigned long long)tally->seeds, (unsigned long long)tally->happenings,
-           (unsigned long long)tally->confirmed);
+    printf("seeds%s %llu..%llu: %llu of them, %llu happenings, %llu generations stand at the end:",
+           shrink_way_option(options->way), (unsigned long long)options->first,
+           (unsigned long long)last, (unsigned long long)tally->seeds,
+           (unsigned long long)tally->happenings, (unsigned long long)tally->confirmed);
     for (unsigned i = 0; i < ROLLOUT_STATE_COUNT; i++) {
         if (tally->states[i] > 0)
             printf(" %s %llu", rollout_state_name((enum rollout_state)i),

@@ -11,13 +11,15 @@ enum { JOBS_MAX = 16 };
 struct seeds_options {
     enum world_way way;
     uint64_t first, last;
-    unsigned for_s; /* stops then; 0: when all are done */
-    unsigned jobs;  /* processes */
-    bool coverage;  /* prints it, and with enough seeds each row that can be taken has to be */
+    unsigned for_s;                     /* stops then; 0: when all are done */
+    unsigned jobs;                      /* processes */
+    bool unshrunk;                      /* a failing seed is told as it is */
+    const struct strike_choice *choice; /* see struct world_plan */
+    bool coverage; /* prints it, and with enough seeds each row that can be taken has to be */
 };
 
-/* 0 when every invariant held. Of the first seed that fails the end of its trace is printed, and
- * the command that replays it; of one that ends its process (an assert, a sanitizer), the command.
+/* 0 when every invariant held. The first seed that fails is shrunk and told (shrink.h); of one that
+ * ends its process (an assert, a sanitizer), the command.
  */
 int seeds_run(const struct seeds_options *options);
 

@@ -1,15 +1,24 @@
 /*
- * sim: runs seeds; one that fails is told again: the end of its trace, and the command that replays
- * all of it.
+ * sim: runs seeds; one that fails is shrunk to what it takes, and told, with the command that
+ * replays it. README.md says what is drawn.
  *
- *   sim [--seeds A..B | --for S] [--jobs N] [--safety | --hostile] [--coverage]
- *   sim [--safety | --hostile] --trace SEED
+ *   sim [--seeds A..B | --for S] [--jobs N] [--safety | --hostile] [--coverage] [--unshrunk]
+ *   sim [--safety | --hostile] [--only STRIKES] --trace SEED | --tell SEED
  *   sim --scenarios [NAME] | --trace NAME
+ *   sim --stories FOLDER
+ *   sim [--calm | --safety] --fleet NODES
+ *   sim --faults
  *
  *   --for S      fresh seeds for so many seconds: the first is the time of day in milliseconds
  *   --jobs N     in so many processes
  *   --safety     what the guards hold alone: the controller may be wrong
  *   --hostile    the same, and somebody does his worst with it
+ *   --only       of what the seed has, only that: faults and strikes, as a failing seed prints them
+ *   --trace      every effect; --tell: the story in sentences
+ *   --faults     the list of what can be drawn, as README.md has it
+ *   --unshrunk   a failing seed is told as it is
+ *   --calm       nothing fails
+ *   --fleet      so many nodes under one clock, in fleets of 50; says how fast that went
  *   --coverage   how often each row of both tables was taken; with 400 seeds or more, each that
  *                can be has to be
  */
@@ -19,25 +28,32 @@
 #include <time.h>
 
 #include "common/core/text.h"
+#include "tests/sim/fleet.h"
 #include "tests/sim/seeds.h"
 
 enum { FOR_MAX_S = 24 * 3600 };
 
 struct options {
     struct seeds_options seeds;
-    bool scenarios;
-    const char *trace, *scenario;
+    bool scenarios, faults, story;
+    unsigned fleet;
+    const char *trace, *scenario, *stories;
 };
 
 static int run_trace(const struct options *options)
 {
+    struct world_plan plan = {.seed = strtoull(options->trace, NULL, 10),
+                              .way = options->seeds.way,
+                              .nodes = SIM_NODES,
+                              .choice = options->seeds.choice};
     struct world *world;
     bool held;
 
     if (!isdigit((unsigned char)options->trace[0]))
         return scenarios_run(options->trace, true);
-    world = world_new(strtoull(options->trace, NULL, 10), options->seeds.way);
-    world->trace = true;
+    world = world_new(&plan);
+    world->telling = options->story ? TELLS_STORY : TELLS_ALL;
+    world->out = stdout;
     held = world_run(world);
     if (!held)
         printf("seed %s, at %lld ms: invariant %s\n", options->trace, (long long)world->now,
@@ -67,6 +83,14 @@ static bool take_seeds(struct seeds_options *seeds, const char *word)
     return true;
 }
 
+static bool take_choice(struct seeds_options *seeds, const char *word)
+{
+    static struct strike_choice choice;
+
+    seeds->choice = &choice;
+    return strike_choice_parse(&choice, word);
+}
+
 static bool take_word(struct options *options, char **argv, int *at)
 {
     const char *word = argv[*at];
@@ -76,14 +100,27 @@ static bool take_word(struct options *options, char **argv, int *at)
         options->seeds.way = WORLD_SAFETY;
     else if (text_equal(word, "--hostile"))
         options->seeds.way = WORLD_HOSTILE;
+    else if (text_equal(word, "--calm"))
+        options->seeds.way = WORLD_CALM;
+    else if (text_equal(word, "--fleet"))
+        return take_number(argv[++*at], FLEET_NODES * FLEETS_MAX, &options->fleet);
     else if (text_equal(word, "--coverage"))
         options->seeds.coverage = true;
     else if (text_equal(word, "--scenarios")) {
         options->scenarios = true;
         options->scenario = next;
         *at += next != NULL;
-    } else if (text_equal(word, "--trace") && next != NULL)
+    } else if ((text_equal(word, "--trace") || text_equal(word, "--tell")) && next != NULL) {
+        options->story = text_equal(word, "--tell");
         options->trace = argv[++*at];
+    } else if (text_equal(word, "--only") && next != NULL)
+        return take_choice(&options->seeds, argv[++*at]);
+    else if (text_equal(word, "--stories") && next != NULL)
+        options->stories = argv[++*at];
+    else if (text_equal(word, "--faults"))
+        options->faults = true;
+    else if (text_equal(word, "--unshrunk"))
+        options->seeds.unshrunk = true;
     else if (text_equal(word, "--seeds"))
         return take_seeds(&options->seeds, argv[++*at]);
     else if (text_equal(word, "--for"))
@@ -115,10 +152,19 @@ int main(int argc, char **argv)
             continue;
         fprintf(stderr,
                 "sim: '%s': accepted are --seeds A..B, --for S, --jobs N, --safety, --hostile, "
-                "--coverage, --trace SEED or NAME, --scenarios [NAME]\n",
+                "--coverage, --unshrunk, --only STRIKES, --trace SEED or NAME, --tell SEED, "
+                "--scenarios [NAME], --stories FOLDER, --fleet NODES, --calm, --faults\n",
                 argv[i] != NULL ? argv[i] : argv[i - 1]);
         return 2;
     }
+    if (options.faults) {
+        faults_print();
+        return 0;
+    }
+    if (options.fleet > 0)
+        return fleet_run(options.fleet, options.seeds.way, options.seeds.first);
+    if (options.stories != NULL)
+        return stories_run(options.stories);
     if (options.scenarios)
         return scenarios_run(options.scenario, false);
     if (options.trace != NULL)

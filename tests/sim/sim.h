@@ -10,62 +10,31 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include <stdio.h>
+
 #include "agent/guard/core/trial.h"
 #include "common/core/mem.h"
 #include "controller/core/rollout.h"
+#include "tests/sim/fault.h"
 
 enum {
-    SIM_NODES = 3,
-    SIM_HOSTS = SIM_NODES + 1, /* and a witness outside */
-    SIM_WITNESS = SIM_NODES,
-    SIM_OPERATIONS = 3, /* a shield, a rule, a pref that persists */
+    SIM_NODES = 3,             /* of a seed's fleet, and a witness outside */
+    SIM_HOSTS_MAX = NODES_MAX, /* of a large one */
+    SIM_WITNESSES_MAX = 4,     /* of one node of a large one */
+    SIM_OPERATIONS = 3,        /* a shield, a rule, a pref that persists */
     SIM_SHIELD = 0,
     SIM_RULE = 1,
     SIM_PREF = 2,
-    SIM_STATEMENTS_MAX = 32,
-    SIM_DISK_MAX = 512,
+    SIM_STATEMENTS_MAX = STATEMENTS_MAX,
     SIM_ATTEMPTS_MAX = 4,
     SIM_SOAK_S = 20,
     SIM_LEASE_S = 12,
-    SIM_TAIL_LINES = 30, /* of the trace, shown of a seed that fails */
+    SIM_PATIENCE_MS = 100000, /* for each node: then a person takes back what does not go on */
+    SIM_TAIL_LINES = 120,     /* of the story, shown of a seed that fails */
     SIM_LINE_SIZE = 700,
+    SIM_CHALLENGES_MAX = 8,
     SIM_ROLLOUT_ROWS_MAX = 64,
 };
-
-/* ---- chance, from the seed ------------------------------------------------------------------- */
-
-struct chance {
-    uint64_t state;
-};
-uint64_t chance_next(struct chance *chance);
-/* Uniform in [from, to]. */
-int64_t chance_between(struct chance *chance, int64_t from, int64_t to);
-/* True so many times in a thousand. */
-bool chance_permille(struct chance *chance, unsigned permille);
-struct nonce chance_nonce(struct chance *chance);
-
-/* Which faults this seed has, swarm style: most are zero in most seeds. */
-struct faults {
-    unsigned loss_permille, duplicate_permille;
-    int64_t delay_max_ms;
-    unsigned partition_permille; /* these: chance a second, for each host */
-    unsigned dials_permille;
-    unsigned guard_crash_permille, agent_crash_permille, reboot_permille, freeze_permille;
-    unsigned controller_crash_permille;
-    unsigned disk_slow_permille, disk_fail_permille; /* a record */
-    unsigned undo_fail_permille, apply_fail_permille;
-    unsigned undo_late_permille; /* said to be done, and seen to be done seconds later */
-    unsigned settle_fail_permille, prepare_fail_permille;
-    unsigned wall_step_permille;
-    unsigned undo_stuck_permille; /* chance a second: nothing can be undone for a while */
-    unsigned late_permille;       /* of what comes twice: the second time up to two minutes later */
-    unsigned backup_permille;     /* of what is stored: this is what a later restart finds */
-    unsigned forget_permille;     /* of the statements for a start: it does not come along */
-    unsigned gates_permille;      /* of the gates: they say no, or nothing */
-    unsigned people_permille;     /* abort, emergency, next out of turn: chance a second */
-    unsigned bad_permille; /* a node that the change cuts off, or whose own check it breaks */
-};
-void faults_draw(struct faults *faults, struct chance *chance);
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
@@ -108,10 +77,11 @@ struct message {
     bool fresh, last, expired;
     struct sim_statement statement;
     uint32_t statements_count;
-    struct sim_statement statements[SIM_STATEMENTS_MAX];
     bool has_fellow;
-    struct receipt receipt; /* or the fellow's */
     struct hash receipt_hash;
+    /* what is large comes last, and is not zeroed */
+    struct receipt receipt; /* or the fellow's */
+    struct sim_statement statements[SIM_STATEMENTS_MAX];
     struct stack stack;
 };
 
@@ -120,7 +90,10 @@ struct message {
 struct disk_entry {
     struct guard_record record;
     bool synced;
+    bool lied; /* the disk said so */
 };
+
+enum lie { LIE_NONE, LIE_YES, LIE_NO, LIE_OPPOSITE };
 
 struct host {
     char name[NAME_SIZE];
@@ -133,12 +106,18 @@ struct host {
     mono_t work_until, disk_until, undo_stuck_until;
     bool ordered;     /* an operator's order went there: it may be popped after all has ended */
     unsigned applied; /* how often something was: an undo that is late is of the one before */
-    /* what the change does to it */
-    bool cuts_ssh, breaks_own, cuts_controller;
-    bool fixes_fail;
+    bool dead;        /* and stays so */
+    bool betrayed;    /* its disk lost what was synced: it cannot know any more */
+    /* what the change does to it: bits by witness */
+    uint64_t cut_from;
+    bool breaks_own, cuts_controller;
+    uint64_t blind_from; /* SSH fails from there, whatever the change does */
+    /* as a witness */
+    enum lie lie;
+    bool special; /* has a way of its own */
     bool in_kernel[SIM_OPERATIONS];
-    uint32_t disk_count;
-    struct disk_entry *disk; /* SIM_DISK_MAX */
+    size_t disk_count, disk_capacity;
+    struct disk_entry *disk;
     struct trial *trial;
     struct ledger *ledger;
 };
@@ -154,12 +133,16 @@ enum event_kind {
     HAPPENS_LEAD,  /* the controller's timer */
     HAPPENS_CHAOS, /* every second: faults are drawn */
     HAPPENS_GUARD_START,
+    HAPPENS_GUARD_KILL, /* it was told to stop, and its time is over */
     HAPPENS_AGENT_START,
     HAPPENS_THAW,
     HAPPENS_CONTROLLER_START,
     HAPPENS_PEOPLE,
     HAPPENS_LINK,   /* a partition ends */
+    HAPPENS_DEATH,  /* of a node, for good */
+    HAPPENS_SIGHT,  /* all see it again */
     HAPPENS_KERNEL, /* what was undone is gone now */
+    HAPPENS_TWICE,  /* a person says it again */
 };
 
 struct happening {
@@ -169,9 +152,10 @@ struct happening {
     int host;
     unsigned life; /* of whoever asked */
     uint64_t number;
+    enum rollout_event_kind said; /* twice */
     enum guard_effect_kind work;
     uint32_t operation;
-    bool ok;
+    bool ok, lies;
     struct message *message;     /* owned */
     struct guard_record *record; /* owned */
 };
@@ -181,34 +165,52 @@ struct happening {
 struct lead {
     bool up;
     unsigned life, timer;
+    unsigned asked[SIM_HOSTS_MAX]; /* bits by request: told, and not answered yet */
     struct rollout *rollout;
     struct rollout_record stored;
     bool has_stored;
     struct rollout_record backup;
     bool has_backup, restored; /* restored: it has forgotten what came after its backup */
     bool alone;                /* one node was taken back after all had confirmed */
+    int64_t wall_offset_s;
+    struct { /* given out in this life, each good once */
+        uint32_t next;
+        struct nonce out[SIM_CHALLENGES_MAX];
+    } challenges[SIM_HOSTS_MAX];
     uint32_t statements_count;
     struct sim_statement statements[256];
     struct {
         bool has;
         struct receipt receipt;
         struct hash hash;
-    } receipts[SIM_ATTEMPTS_MAX][SIM_NODES]; /* stored, by attempt */
+    } receipts[SIM_ATTEMPTS_MAX][SIM_HOSTS_MAX]; /* stored, by attempt */
 };
 
 /* ---- the world ------------------------------------------------------------------------------- */
 
 struct check_model; /* checker.c: shares no code with the machines */
 
+enum telling {
+    TELLS_NOTHING,
+    TELLS_STORY, /* what an operator would tell: what came to pass, in sentences */
+    TELLS_ALL,   /* every effect */
+};
+
 struct world {
     uint64_t seed;
     struct chance chance;
     struct faults faults;
     mono_t now, quiet_from;
-    bool trace, quiet;
+    enum telling telling;
+    bool quiet;
+    bool wide;
+    bool golden;     /* lines as in tests/data/stories: times in seconds */
+    bool unattended; /* nobody looks after the rollout but who tells the story */
+    bool gates_say_no;
     bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
-    struct hostile *hostile;     /* and does; NULL: it means well */
-    char (*tail)[SIM_LINE_SIZE]; /* the newest lines; NULL: they are printed as they come */
+    struct hostile *hostile; /* and does; NULL: it means well */
+    FILE *out;               /* where it is told, borrowed; NULL: the newest lines are kept */
+    char (*tail)[SIM_LINE_SIZE];
     uint64_t tail_count;
     /* A scenario's: true: this message is taken away. NULL: none is. */
     bool (*tap)(struct world *world, const struct message *message);
@@ -217,7 +219,10 @@ struct world {
     uint64_t order;
     size_t heap_count, heap_capacity;
     struct happening *heap;
-    struct host hosts[SIM_HOSTS];
+    int found;                    /* the host that was looked for last */
+    int nodes_count, hosts_count; /* the hosts behind the nodes are witnesses */
+    struct host hosts[SIM_HOSTS_MAX];
+    uint32_t stage_of[SIM_HOSTS_MAX];
     struct lead lead;
     uint32_t attempt; /* index of the newest that was signed */
     struct approval *approvals;
@@ -232,29 +237,52 @@ struct world {
 };
 
 enum world_way { WORLD_SEEDED, WORLD_SAFETY, WORLD_HOSTILE, WORLD_CALM };
-/* Calm: nothing fails by itself. */
-struct world *world_new(uint64_t seed, enum world_way way);
+/* Calm: nothing fails by itself. nodes: at most SIM_HOSTS_MAX - 1. choice: what may strike, of what
+ * was drawn, borrowed; NULL: all of it. */
+struct world_plan {
+    uint64_t seed;
+    enum world_way way;
+    int nodes;
+    const struct strike_choice *choice;
+    bool noted; /* world->faults.strikes are kept */
+    bool wide;  /* every node behind the first is in one stage */
+};
+struct world *world_new(const struct world_plan *plan);
 void world_free(struct world *world);
-/* Keeps the newest lines of the trace instead of printing them all. */
-void world_keep_tail(struct world *world);
-void world_print_tail(const struct world *world);
 void world_begin(struct world *world);
+void world_begin_unsigned(struct world *world); /* nothing is approved yet */
 /* The next thing happens; false: an invariant broke, or nothing is left. */
 bool world_step(struct world *world);
+/* All has come to its end: no need to go on. */
+bool world_is_over(const struct world *world);
 /* Runs until it ends; false when an invariant broke: world->violation says which. */
 bool world_run(struct world *world);
 
 void world_schedule(struct world *world, const struct happening *happening);
-void world_say(struct world *world, const char *who, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 /* Its number; -1 if there is none. */
-int world_find_host(const struct world *world, const char *name);
+int world_find_host(struct world *world, const char *name);
 int64_t world_unix(const struct world *world, const struct host *host);
 /* The first violation is kept. */
 void world_violate(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* teller.c: the newest lines are kept, or go to world->out. A line of the trace: */
+void world_say(struct world *world, const char *who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A sentence of the story, and of the trace. */
+void world_tell(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_tell_guard(struct world *world, int host, const struct guard_effect *effect);
+void world_tell_lead(struct world *world, const struct rollout_effect *effect);
+void world_print_tail(const struct world *world);
+
+/* world_build.c: hosts, and the change */
+void world_build(struct world *world);
+const char *sim_host_name(int host); /* of the first, and of the controller */
+int sim_host_number(const char *name);
+
 /* network.c */
+struct message *network_message(enum message_kind kind, int host);
+void network_message_free(struct message *message);
 void network_send(struct world *world, struct message *message); /* takes it */
 void network_deliver(struct world *world, struct message *message);
 
@@ -274,18 +302,25 @@ void guard_count_rows(struct world *world, int host);
 /* guard_events.c: what reaches it */
 void guard_take_message(struct world *world, struct message *message);
 void guard_take_happening(struct world *world, const struct happening *happening);
+/* What a witness sees, and what it says that it sees. */
 bool sim_sees(const struct world *world, int witness, int subject);
+bool sim_says(const struct world *world, int witness, int subject);
 bool sim_is_changed(const struct host *host);
 
 /* lead.c: the controller's shell */
 void lead_start(struct world *world);
 void lead_stop(struct world *world);
+void lead_halt(struct world *world); /* until lead_start() */
 void lead_take_message(struct world *world, const struct message *message);
 void lead_give(struct world *world, struct rollout_event *ev);
 void lead_timeout(struct world *world);
+/* For a hello of that host: the stack that answers it has to be over this. */
+struct nonce lead_challenge(struct world *world, int host);
 /* Rule 20: every target of every attempt has ended, by receipts that came; and as it is the same
  * body that would be signed again, none keeps it. */
 bool lead_all_ended(const struct world *world);
+/* And one approval has room for all of those ends. */
+bool lead_may_sign(const struct world *world);
 /* Signs the next attempt and starts a rollout of it. */
 void lead_sign(struct world *world);
 
@@ -294,11 +329,24 @@ void chaos_strike(struct world *world);
 void chaos_end(struct world *world);
 void chaos_take_happening(struct world *world, const struct happening *happening);
 
+/* people.c: how has what they do */
+void people_meddle(struct world *world, struct chance how);
+/* Impatient with a node that is going back. */
+void people_order(struct world *world, int node);
+void people_sign_order(struct world *world, int node);
+void people_look(struct world *world);
+void people_say_again(struct world *world, const struct happening *happening);
+void people_answer_gates(struct world *world, const struct happening *happening);
+
 /* hostile.c: a controller that lies, replays and holds back, and can forge no signature */
 struct hostile *hostile_new(void);
 void hostile_free(struct hostile *hostile);
 void hostile_hear(struct world *world, const struct message *message);
 void hostile_strike(struct world *world);
+
+/* stories.c: plays each script of that folder, and compares what is told with what it says;
+ * GOLDEN=update writes it anew. 0 when all are the same. */
+int stories_run(const char *folder);
 
 /* scenarios.c: schedules of both sides, by name; 0 when each went as it has to */
 int scenarios_run(const char *name, bool trace);
@@ -327,11 +375,15 @@ void model_record(struct check_model *model, int host, const struct guard_record
 /* Its prepare nonce is out. */
 void model_offer(struct check_model *model, int host, const struct generation_id *id);
 void model_receipt(struct check_model *model, int host, const struct receipt *receipt);
+/* Its journal has lost what was synced: of this node nothing is promised that needs it. */
+void model_betrayed(struct check_model *model, int host);
 void model_guard_died(struct check_model *model, int host);
 /* A start with these statements has reached the guard. */
 void model_start(struct check_model *model, const struct message *start);
 /* And the guard wants it to be written down. */
 void model_started(struct check_model *model, int host);
+/* The controller's machine took a step. */
+void model_lead_moved(struct check_model *model);
 /* After every happening. */
 void model_check(struct check_model *model);
 /* When everything is quiet: liveness and agreement. */

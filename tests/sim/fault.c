@@ -1,0 +1,283 @@
+/*
+ * fault: the list of what can go wrong, how often, and the draws.
+ */
+#include "tests/sim/fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+/* How often: of a thousand messages, seconds, records, steps, seeds. */
+static const struct fault_kind {
+    const char *name;
+    unsigned max_permille;
+    const char *of, *what;
+} kinds[FAULT_COUNT] = {
+    [FAULT_LOSS] = {"loss", 200, "messages", "it is lost"},
+    [FAULT_DUPLICATE] = {"duplicate", 200, "messages", "it comes twice"},
+    [FAULT_LATE] = {"late", 900, "second copies", "it comes up to two minutes later"},
+    [FAULT_DELAY] = {"delay", 1000, "messages",
+                     "it takes up to 8 s longer, so that others overtake it"},
+    [FAULT_PARTITION] = {"partition", 40, "seconds of a host",
+                         "it is cut off from the controller for up to a minute: both ways, or "
+                         "only to it, or only from it"},
+    [FAULT_DIALS] = {"dials", 40, "seconds of a host",
+                     "it can dial no new connection for up to 90 s; the old ones live"},
+    [FAULT_BLIND] = {"blind", 40, "seconds of a node",
+                     "SSH to it fails from some vantage points, not from others, for up to 90 s"},
+    [FAULT_GUARD_DIES] = {"guard-dies", 30, "seconds of a node",
+                          "its guard is killed; what was under way may have got there or not"},
+    [FAULT_GUARD_STOPPED] = {"guard-stopped", 15, "seconds of a node",
+                             "its guard is told to stop, and 2 s later it is gone"},
+    [FAULT_FREEZE] = {"freeze", 15, "seconds of a node", "its guard stands still for up to 13 s"},
+    [FAULT_AGENT_DIES] = {"agent-dies", 30, "seconds of a host",
+                          "its agent is gone for up to 20 s: a node or a witness vanishes"},
+    [FAULT_POWER] = {"power", 15, "seconds of a node",
+                     "it loses its power, with all that was not synced and all that is volatile"},
+    [FAULT_DEAD] = {"dead", 150, "nodes",
+                    "it loses its power and never comes back; in the end people do without it"},
+    [FAULT_CLOCK] = {"clock", 20, "seconds of a host or the controller",
+                     "its wall clock steps, by up to three years"},
+    [FAULT_DISK_SLOW] = {"disk-slow", 60, "records", "writing takes 1 to 40 s"},
+    [FAULT_DISK_FULL] = {"disk-full", 60, "records", "the disk refuses it"},
+    [FAULT_DISK_LIES] = {"disk-lies", 60, "records",
+                         "the disk says that it is synced, and it goes with the power"},
+    [FAULT_UNREADABLE] = {"unreadable", 200, "starts of a guard",
+                          "one record of its journal cannot be read any more"},
+    [FAULT_PREPARE] = {"prepare", 40, "prepares", "prediction or rehearsal says no"},
+    [FAULT_APPLY] = {"apply", 30, "operations", "the kernel refuses it"},
+    [FAULT_SETTLE] = {"settle", 40, "settles", "an effect is not there"},
+    [FAULT_SETTLE_SLOW] = {"settle-slow", 40, "settles", "it takes longer than it may"},
+    [FAULT_UNDO] = {"undo", 400, "undo steps", "no answer in 2 s"},
+    [FAULT_UNDO_LATE] = {"undo-late", 300, "undo steps",
+                         "said to be done, and done up to 9 s later"},
+    [FAULT_UNDO_STUCK] = {"undo-stuck", 30, "seconds of a node",
+                          "nothing can be undone there for up to a minute"},
+    [FAULT_CONTROLLER_DIES] = {"controller-dies", 40, "seconds", "it is gone for up to 15 s"},
+    [FAULT_DIES_SENDING] = {"dies-sending", 5, "effects", "it dies behind one of its effects"},
+    [FAULT_DIES_STORING] = {"dies-storing", 120, "receipts", "it dies with the receipt in hand"},
+    [FAULT_OLD_DATABASE] = {"old-database", 100, "stores",
+                            "what lay there before is the backup that a later start finds"},
+    [FAULT_FORGETS] = {"forgets", 100, "statements for a start", "it does not come along"},
+    [FAULT_GATES] = {"gates", 300, "gates", "they say no, or nothing"},
+    [FAULT_CUTS_SSH] = {"cuts-ssh", 250, "nodes", "the change cuts SSH to it"},
+    [FAULT_CUTS_SOME] = {"cuts-some", 250, "nodes",
+                         "the change cuts SSH to it from some vantage points"},
+    [FAULT_BREAKS_OWN] = {"breaks-own", 125, "nodes", "the change breaks its own check"},
+    [FAULT_CUTS_CONTROLLER] = {"cuts-controller", 125, "nodes",
+                               "the change cuts it off from the controller"},
+    [FAULT_LIAR] = {"liar", 60, "witnesses", "it says yes always, no always, or the opposite"},
+    [FAULT_SPECIAL] = {"special", 60, "witnesses",
+                       "it has a way of its own to the nodes, which no change touches"},
+    [FAULT_PEOPLE] = {"people", 25, "seconds",
+                      "somebody aborts, rolls back (all, one, or by a signed order), freezes, says "
+                      "next, or a check fails: in mid-stage, in mid-revert, when all is done"},
+    [FAULT_ORDERS] = {"orders", 100, "seconds of a node that is going back",
+                      "an operator signs the order to roll it back: in mid-rollback"},
+    [FAULT_TWICE] = {"twice", 500, "things that people say or approve", "they do it twice"},
+    [FAULT_WIDE_STAGE] = {"wide-stage", 1000, "seeds",
+                          "every node behind the first is in one stage (rule 4)"},
+};
+
+const char *fault_name(enum fault fault)
+{
+    return kinds[fault].name;
+}
+
+void faults_print(void)
+{
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        printf("| `%s` | %s | 1 to %u in 1000 | %s |\n", kinds[i].name, kinds[i].of,
+               kinds[i].max_permille, kinds[i].what);
+}
+
+/* ---- draws ----------------------------------------------------------------------------------- */
+
+static struct chance chance_of(uint64_t seed, const struct strike *strike)
+{
+    struct chance chance = {.state = seed * 0x2545f4914f6cdd1du};
+    uint64_t place = ((uint64_t)strike->fault << 40) | ((uint64_t)strike->host << 32);
+
+    chance.state = chance_next(&chance) ^ ((place | strike->turn) * 0x9fb21c651e98df25u);
+    chance.state = chance_next(&chance) ^ ((uint64_t)strike->at * 0xd1342543de82ef95u);
+    return chance;
+}
+
+/* The turn is counted anew in every millisecond. */
+static struct strike ask(struct faults *faults, enum fault fault, int host)
+{
+    struct strike strike = {.fault = fault, .host = host, .at = faults->now};
+
+    if (faults->asked[fault][host].at == faults->now)
+        strike.turn = ++faults->asked[fault][host].turn;
+    else
+        faults->asked[fault][host].turn = 0;
+    faults->asked[fault][host].at = faults->now;
+    return strike;
+}
+
+void faults_init(struct faults *faults, uint64_t seed, bool calm)
+{
+    static const unsigned densities[] = {80, 200, 400, 600}; /* of a thousand faults */
+    struct chance seeds = {.state = seed};
+    unsigned density;
+
+    memset(faults, 0, sizeof(*faults));
+    memset(faults->asked, 0xff, sizeof(faults->asked)); /* at -1: never yet */
+    faults->seed = seed;
+    density = densities[chance_between(&seeds, 0, sizeof(densities) / sizeof(densities[0]) - 1)];
+    for (unsigned i = 0; i < FAULT_COUNT && !calm; i++) {
+        struct chance chance =
+            chance_of(seed, &(struct strike){.fault = (enum fault)i, .host = FAULT_HOSTS});
+
+        if (chance_permille(&chance, density))
+            faults->permille[i] = (unsigned)chance_between(&chance, 1, kinds[i].max_permille);
+        if (i == FAULT_DELAY)
+            faults->delay_max_ms = chance_between(&chance, 60, 8000);
+    }
+}
+
+void faults_done(struct faults *faults)
+{
+    free(faults->strikes);
+}
+
+static int compare(const void *one, const void *other)
+{
+    const struct strike *a = one;
+    const struct strike *b = other;
+
+    if (a->fault != b->fault)
+        return a->fault < b->fault ? -1 : 1;
+    if (a->host != b->host)
+        return a->host < b->host ? -1 : 1;
+    if (a->at != b->at)
+        return a->at < b->at ? -1 : 1;
+    return a->turn < b->turn ? -1 : a->turn > b->turn;
+}
+
+static bool may_strike(const struct strike_choice *choice, const struct strike *strike)
+{
+    if (choice == NULL || choice->whole[strike->fault])
+        return true;
+    return bsearch(strike, choice->strikes, choice->strikes_count, sizeof(*strike), compare) !=
+           NULL;
+}
+
+static void note(struct faults *faults)
+{
+    size_t at = faults->strikes_count++;
+
+    faults->strikes =
+        mem_grow(faults->strikes, at, &faults->strikes_capacity, sizeof(faults->last));
+    faults->strikes[at] = faults->last;
+}
+
+struct chance *fault_strikes(struct faults *faults, enum fault fault, int host)
+{
+    struct strike strike;
+
+    if (faults->over || faults->permille[fault] == 0)
+        return NULL;
+    strike = ask(faults, fault, host);
+    faults->detail = chance_of(faults->seed, &strike);
+    if (!chance_permille(&faults->detail, faults->permille[fault]) ||
+        !may_strike(faults->choice, &strike))
+        return NULL;
+    faults->last = strike;
+    if (faults->noted)
+        note(faults);
+    return &faults->detail;
+}
+
+struct chance *fault_draw(struct faults *faults, int host)
+{
+    struct strike drawn = ask(faults, FAULT_COUNT, host);
+
+    faults->drawn = chance_of(faults->seed, &drawn);
+    return &faults->drawn;
+}
+
+/* ---- as text --------------------------------------------------------------------------------- */
+
+static enum fault find_fault(const char *name)
+{
+    unsigned i = 0;
+
+    while (i < FAULT_COUNT && !text_equal(kinds[i].name, name))
+        i++;
+    return (enum fault)i;
+}
+
+static bool take_strike(struct strike_choice *choice, char *word)
+{
+    char *place = word;
+    struct strike strike = {.fault = find_fault(strsep(&place, "."))};
+    const char *host = strsep(&place, ".");
+    const char *at = strsep(&place, "+");
+    unsigned long long ms = 0, turn = 0;
+
+    if (strike.fault == FAULT_COUNT)
+        return false;
+    if (host == NULL) {
+        choice->whole[strike.fault] = true;
+        return true;
+    }
+    strike.host = sim_host_number(host);
+    if (strike.host < 0 || at == NULL || !text_parse_u64(at, UINT32_MAX, &ms) ||
+        (place != NULL && !text_parse_u64(place, UINT32_MAX, &turn)) ||
+        choice->strikes_count == STRIKES_MAX)
+        return false;
+    strike.at = (mono_t)ms;
+    strike.turn = (uint32_t)turn;
+    choice->strikes[choice->strikes_count++] = strike;
+    return true;
+}
+
+bool strike_choice_parse(struct strike_choice *choice, const char *text)
+{
+    AUTO_FREE char *copy = mem_string(text);
+    char *next = copy;
+
+    memset(choice, 0, sizeof(*choice));
+    if (text_equal(text, "nothing"))
+        return true;
+    while (next != NULL && *next != '\0') {
+        if (!take_strike(choice, strsep(&next, ",")))
+            return false;
+    }
+    strike_choice_sort(choice);
+    return true;
+}
+
+void strike_choice_sort(struct strike_choice *choice)
+{
+    qsort(choice->strikes, choice->strikes_count, sizeof(choice->strikes[0]), compare);
+}
+
+void strike_choice_print(const struct strike_choice *choice)
+{
+    const char *between = "";
+
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        if (!choice->whole[i])
+            continue;
+        printf("%s%s", between, kinds[i].name);
+        between = ",";
+    }
+    for (uint32_t i = 0; i < choice->strikes_count; i++) {
+        const struct strike *strike = &choice->strikes[i];
+
+        printf("%s%s.%s.%lld", between, kinds[strike->fault].name, sim_host_name(strike->host),
+               (long long)strike->at);
+        if (strike->turn > 0)
+            printf("+%u", strike->turn);
+        between = ",";
+    }
+    if (between[0] == '\0')
+        printf("nothing");
+}

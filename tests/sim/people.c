@@ -1,0 +1,187 @@
+/*
+ * people: what operators do: what the sentences tell them to, and what impatience does.
+ */
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+enum { LOOK_AGAIN_MS = 20000 };
+
+static struct chance *strikes(struct world *world, enum fault fault, int host)
+{
+    return fault_strikes(&world->faults, fault, host);
+}
+/* ---- people ---------------------------------------------------------------------------------- */
+
+/* Signed by an operator, for what stands there or is on trial; the controller passes it on. */
+void people_sign_order(struct world *world, int number)
+{
+    struct message *order = network_message(ASK_ORDER, number);
+    struct host *host = &world->hosts[number];
+    const struct ledger_generation *top = ledger_top(host->ledger);
+    struct chance *again = strikes(world, FAULT_TWICE, FAULT_CONTROLLER);
+
+    order->id = top != NULL ? top->id : host->trial->id;
+    host->ordered = true;
+    world_tell(world, "An operator signs the order to roll %s back", host->name);
+    if (again != NULL) { /* said again, as it does not hear of it */
+        struct happening second = {.at = world->now + chance_between(again, 500, 20000),
+                                   .kind = HAPPENS_MESSAGE,
+                                   .host = number,
+                                   .message = mem_copy(order, sizeof(*order))};
+
+        world_schedule(world, &second);
+    }
+    network_send(world, order);
+}
+
+/* Whatever a person says, impatience says it twice. */
+static void say_twice(struct world *world, const struct rollout_event *ev)
+{
+    struct chance *how = strikes(world, FAULT_TWICE, FAULT_CONTROLLER);
+    struct happening again = {.kind = HAPPENS_TWICE, .said = ev->kind, .host = -1};
+
+    if (how == NULL)
+        return;
+    again.at = world->now + chance_between(how, 1, 3000);
+    if (ev->node != NULL)
+        again.host = world_find_host(world, ev->node);
+    world_schedule(world, &again);
+}
+
+void people_say_again(struct world *world, const struct happening *happening)
+{
+    struct rollout_event ev = {
+        .kind = happening->said, .by = "another operator", .reason = "said by two"};
+
+    if (!world->lead.up || rollout_is_ended(world->lead.rollout))
+        return;
+    if (happening->host >= 0)
+        ev.node = world->hosts[happening->host].name;
+    world_tell(world, "Another operator says %s too", rollout_event_name(ev.kind));
+    lead_give(world, &ev);
+}
+
+static int any_node(struct world *world, struct chance *how)
+{
+    return (int)chance_between(how, 0, world->nodes_count - 1);
+}
+
+static void meddle(struct world *world, struct rollout_event *ev)
+{
+    enum rollout_state state = world->lead.rollout->record.state;
+    bool closed = state == ROLLOUT_COMPLETE || state == ROLLOUT_ABORTED;
+
+    world->lead.alone |= closed && ev->kind == EVENT_EMERGENCY && ev->node != NULL;
+    world_tell(world, "An operator says %s%s%s", rollout_event_name(ev->kind),
+               ev->node != NULL ? " of " : "", ev->node != NULL ? ev->node : "");
+    say_twice(world, ev);
+    lead_give(world, ev);
+}
+
+/* When all has confirmed, only an emergency is left to be said. */
+static void people_regret(struct world *world, struct chance *how)
+{
+    struct rollout_event ev = {
+        .kind = EVENT_EMERGENCY, .by = "operator", .reason = "the phones ring"};
+
+    if (chance_permille(how, 500))
+        ev.node = world->hosts[any_node(world, how)].name;
+    meddle(world, &ev);
+}
+
+void people_meddle(struct world *world, struct chance how)
+{
+    static const enum rollout_event_kind kinds[] = {EVENT_ABORT, EVENT_EMERGENCY, EVENT_FREEZE,
+                                                    EVENT_NEXT, EVENT_CHECK_FAILING};
+    struct rollout_event ev = {.by = "operator", .reason = "a person says so"};
+
+    if (!world->lead.up)
+        return;
+    if (rollout_is_ended(world->lead.rollout)) {
+        people_regret(world, &how);
+        return;
+    }
+    if (chance_permille(&how, 200)) {
+        people_sign_order(world, any_node(world, &how));
+        return;
+    }
+    ev.kind = kinds[chance_between(&how, 0, sizeof(kinds) / sizeof(kinds[0]) - 1)];
+    if (ev.kind == EVENT_CHECK_FAILING || chance_permille(&how, 300))
+        ev.node = world->hosts[any_node(world, &how)].name;
+    if (ev.kind == EVENT_NEXT || ev.kind == EVENT_ABORT)
+        ev.node = NULL;
+    meddle(world, &ev);
+}
+
+void people_order(struct world *world, int node)
+{
+    enum trial_state state = world->hosts[node].trial->state;
+
+    if (world->lead.up && world->hosts[node].guard_up &&
+        (state == TRIAL_REVERTING || state == TRIAL_VERIFYING || state == TRIAL_POPPING) &&
+        strikes(world, FAULT_ORDERS, node) != NULL)
+        people_sign_order(world, node);
+}
+
+/* ---- who follows the sentences ---------------------------------------------------------------
+ */
+
+/* What an operator does who follows the sentences. In the quiet a halted one is taken back. */
+void people_look(struct world *world)
+{
+    const struct rollout *rollout = world->lead.rollout;
+    struct rollout_event ev = {.kind = EVENT_NEXT, .by = "operator", .reason = "seen"};
+    struct happening again = {
+        .at = world->now + LOOK_AGAIN_MS, .kind = HAPPENS_PEOPLE, .life = world->lead.life};
+
+    if (rollout_is_ended(rollout)) {
+        bool back = rollout->record.state == ROLLOUT_REVERTED ||
+                    rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
+
+        if (back && lead_may_sign(world) && !world->quiet &&
+            chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 700)) {
+            lead_sign(world);
+        }
+        return;
+    }
+    if (rollout->record.state == ROLLOUT_PAUSED) {
+        world_tell(world, "The operator says next");
+        say_twice(world, &ev);
+        lead_give(world, &ev);
+    } else if (rollout->record.state == ROLLOUT_HALTED) {
+        ev.kind = world->quiet || chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 500)
+                      ? EVENT_ABORT
+                      : EVENT_NEXT;
+        world_tell(world, "The operator says %s", rollout_event_name(ev.kind));
+        lead_give(world, &ev);
+    } else if (world->quiet &&
+               (rollout->record.state == ROLLOUT_STAGE ||
+                rollout->record.state == ROLLOUT_LEARNING) &&
+               world->now > world->quiet_from + (int64_t)world->nodes_count * SIM_PATIENCE_MS) {
+        ev.kind = EVENT_ABORT; /* it blocks: a person decides */
+        world_tell(world, "The operator aborts: it waits for too long");
+        lead_give(world, &ev);
+    }
+    world_schedule(world, &again);
+}
+
+void people_answer_gates(struct world *world, const struct happening *happening)
+{
+    struct rollout_event ev = {.kind = EVENT_GATES, .reason = ""};
+    struct chance *how = strikes(world, FAULT_GATES, FAULT_CONTROLLER);
+
+    ev.gates.stage = (uint32_t)happening->number;
+    ev.gates.pass = true;
+    if (world->gates_say_no) {
+        ev.gates.pass = false;
+        ev.reason = "hold: frozen by an operator";
+    }
+    if (how != NULL) {
+        world_tell(world, "A gate says no, or nothing");
+        if (chance_permille(how, 300))
+            return; /* nobody answers */
+        ev.gates.pass = false;
+        ev.reason = "a gate says no";
+    }
+    lead_give(world, &ev);
+}

@@ -1,0 +1,466 @@
+/*
+ * story_script: the words of a story, and what each does to the simulated world.
+ */
+#include "tests/sim/story_script.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/text.h"
+
+enum { WORDS_MAX = 5, SOON_MS = 300 * 1000, WAIT_MAX_S = 30 * 86400 };
+
+static const mono_t never_quiet = INT64_MAX;
+
+struct words {
+    uint32_t count;
+    const char *list[WORDS_MAX];
+};
+
+static bool fail(struct story_script *script, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct story_script *script, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(script->message, sizeof(script->message), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static bool step(struct story_script *script)
+{
+    return world_step(script->world) || fail(script, "invariant %s", script->world->violation);
+}
+
+static bool run_for(struct story_script *script, int64_t ms)
+{
+    struct world *world = script->world;
+    mono_t until = world->now + ms;
+
+    while (world->heap_count > 0 && world->heap[0].at <= until) {
+        if (!step(script))
+            return false;
+    }
+    world->now = world->faults.now = until;
+    return true;
+}
+
+static bool is_so(const struct world *world, const struct words *words, int host)
+{
+    const char *state = host >= 0 ? trial_state_name(world->hosts[host].trial->state)
+                                  : rollout_state_name(world->lead.rollout->record.state);
+
+    return text_equal(state, words->list[2]);
+}
+
+static bool play_until(struct story_script *script, const struct words *words, int host)
+{
+    struct world *world = script->world;
+    mono_t until = world->now + SOON_MS;
+
+    while (!is_so(world, words, host)) {
+        if (world->now >= until)
+            return fail(script, "%s does not come to '%s' in %d s", words->list[1], words->list[2],
+                        SOON_MS / 1000);
+        if (!step(script))
+            return false;
+    }
+    return true;
+}
+
+static bool play_wait(struct story_script *script, const struct words *words, int host)
+{
+    unsigned long long seconds;
+
+    (void)host;
+    if (!text_parse_u64(words->list[1], WAIT_MAX_S, &seconds))
+        return fail(script, "wait %s: accepted are 0 to %d s", words->list[1], WAIT_MAX_S);
+    return run_for(script, (int64_t)seconds * 1000);
+}
+
+static void build(struct story_script *script, FILE *out, bool wide)
+{
+    struct world_plan plan = {.seed = 1, .way = WORLD_CALM, .nodes = SIM_NODES, .wide = wide};
+
+    script->world = world_new(&plan);
+    script->world->quiet_from = never_quiet;
+    script->world->unattended = script->world->golden = true;
+    script->world->telling = TELLS_STORY;
+    script->world->out = out;
+    world_begin_unsigned(script->world);
+}
+
+/* ---- the change, and witnesses --------------------------------------------------------------- */
+
+static uint64_t bits_from(struct world *world, const struct words *words)
+{
+    int from = words->count == 4 ? world_find_host(world, words->list[3]) : -1;
+
+    return from >= 0 ? UINT64_C(1) << from : UINT64_MAX;
+}
+
+static bool play_wide(struct story_script *script, const struct words *words, int host)
+{
+    FILE *out = script->world->out;
+
+    (void)words;
+    (void)host;
+    if (script->world->now > 0)
+        return fail(script, "something has happened already: it has to be the first word");
+    world_free(script->world);
+    build(script, out, true);
+    return true;
+}
+
+static bool play_cuts(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].cut_from |= bits_from(script->world, words);
+    return true;
+}
+
+static bool play_breaks(struct story_script *script, const struct words *words, int host)
+{
+    (void)words;
+    script->world->hosts[host].breaks_own = true;
+    return true;
+}
+
+static bool play_blind(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].blind_from |= bits_from(script->world, words);
+    world_tell(script->world, "SSH to %s fails from %s", words->list[1],
+               words->count == 4 ? words->list[3] : "everywhere");
+    return true;
+}
+
+static bool play_sees(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].blind_from = 0;
+    world_tell(script->world, "SSH to %s works again from everywhere", words->list[1]);
+    return true;
+}
+
+static bool play_lies(struct story_script *script, const struct words *words, int host)
+{
+    struct host *witness = &script->world->hosts[host];
+
+    witness->lie = text_equal(words->list[2], "yes")  ? LIE_YES
+                   : text_equal(words->list[2], "no") ? LIE_NO
+                                                      : LIE_NONE;
+    world_tell(script->world, "%s says %s from now on", witness->name,
+               witness->lie == LIE_YES  ? "yes whatever it sees"
+               : witness->lie == LIE_NO ? "no whatever it sees"
+                                        : "what it sees");
+    return true;
+}
+
+/* ---- people ---------------------------------------------------------------------------------- */
+
+static bool say(struct story_script *script, enum rollout_event_kind kind, const char *node)
+{
+    struct rollout_event ev = {.kind = kind, .by = "anna", .reason = "she says so", .node = node};
+
+    world_tell(script->world, "anna says %s%s%s", rollout_event_name(kind),
+               node != NULL ? " of " : "", node != NULL ? node : "");
+    if (!script->world->lead.up)
+        return fail(script, "nobody hears it: the controller is not there");
+    lead_give(script->world, &ev);
+    return true;
+}
+
+static bool play_person(struct story_script *script, const struct words *words, int host)
+{
+    static const struct {
+        const char *word;
+        enum rollout_event_kind kind;
+    } says[] = {{"next", EVENT_NEXT},
+                {"abort", EVENT_ABORT},
+                {"emergency", EVENT_EMERGENCY},
+                {"freeze", EVENT_FREEZE},
+                {"failing", EVENT_CHECK_FAILING}};
+
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        if (text_equal(says[i].word, words->list[0]))
+            return say(script, says[i].kind, host >= 0 ? script->world->hosts[host].name : NULL);
+    }
+    return fail(script, "nobody says '%s'", words->list[0]);
+}
+
+static bool play_approve(struct story_script *script, const struct words *words, int host)
+{
+    (void)words;
+    (void)host;
+    if (script->world->attempt > 0 && !lead_may_sign(script->world))
+        return fail(script, "an earlier attempt has not ended by receipts of all targets");
+    lead_sign(script->world);
+    return true;
+}
+
+static bool play_order(struct story_script *script, const struct words *words, int host)
+{
+    (void)words;
+    people_sign_order(script->world, host);
+    return true;
+}
+
+static bool play_gates(struct story_script *script, const struct words *words, int host)
+{
+    (void)host;
+    script->world->gates_say_no = text_equal(words->list[1], "no");
+    return true;
+}
+
+/* ---- what fails ------------------------------------------------------------------------------ */
+
+static void lose(struct world *world, int host)
+{
+    struct rollout_event ev = {.kind = EVENT_LOST, .node = world->hosts[host].name};
+
+    if (world->lead.up && host < world->nodes_count)
+        lead_give(world, &ev);
+}
+
+static bool play_off(struct story_script *script, const struct words *words, int host)
+{
+    world_tell(script->world, "%s loses its power", words->list[1]);
+    guard_stop(script->world, host, true);
+    script->world->hosts[host].agent_up = false;
+    lose(script->world, host);
+    return true;
+}
+
+static bool play_on(struct story_script *script, const struct words *words, int host)
+{
+    world_tell(script->world, "%s boots", words->list[1]);
+    guard_start(script->world, host, CAUSE_REBOOT);
+    script->world->hosts[host].agent_up = true;
+    network_greet(script->world, host);
+    return true;
+}
+
+static bool kill_one(struct story_script *script, const char *what, int host)
+{
+    if (text_equal(what, "guard")) {
+        world_tell(script->world, "The guard of %s is killed", script->world->hosts[host].name);
+        guard_stop(script->world, host, false);
+    } else {
+        world_tell(script->world, "The agent of %s is killed", script->world->hosts[host].name);
+        script->world->hosts[host].agent_up = false;
+        lose(script->world, host);
+    }
+    return true;
+}
+
+static bool start_one(struct story_script *script, const char *what, int host)
+{
+    if (text_equal(what, "guard")) {
+        guard_start(script->world, host, CAUSE_GUARD_DIED);
+        return true;
+    }
+    world_tell(script->world, "The agent of %s starts", script->world->hosts[host].name);
+    script->world->hosts[host].agent_up = true;
+    network_greet(script->world, host);
+    return true;
+}
+
+static bool play_kill(struct story_script *script, const struct words *words, int host)
+{
+    if (host >= 0)
+        return kill_one(script, words->list[1], host);
+    world_tell(script->world, "The controller is killed");
+    lead_halt(script->world);
+    return true;
+}
+
+static bool play_start(struct story_script *script, const struct words *words, int host)
+{
+    if (host >= 0)
+        return start_one(script, words->list[1], host);
+    lead_start(script->world);
+    return true;
+}
+
+static bool play_cut(struct story_script *script, const struct words *words, int host)
+{
+    struct host *cut = &script->world->hosts[host];
+
+    cut->up_link = cut->down_link = false;
+    world_tell(script->world, "%s is cut off from the controller", words->list[1]);
+    lose(script->world, host);
+    return true;
+}
+
+static bool play_connect(struct story_script *script, const struct words *words, int host)
+{
+    struct host *cut = &script->world->hosts[host];
+
+    cut->up_link = cut->down_link = true;
+    world_tell(script->world, "%s is connected again", words->list[1]);
+    network_greet(script->world, host);
+    return true;
+}
+
+static bool play_dials(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].dials = text_equal(words->list[2], "yes");
+    world_tell(script->world, "%s can dial %s", words->list[1],
+               script->world->hosts[host].dials ? "new connections again" : "no new connection");
+    return true;
+}
+
+static bool play_hangs(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].disk_until =
+        script->world->now + strtoll(words->list[2], NULL, 10) * 1000;
+    world_tell(script->world, "The disk of %s hangs for %s s", words->list[1], words->list[2]);
+    return true;
+}
+
+static bool play_stuck(struct story_script *script, const struct words *words, int host)
+{
+    script->world->hosts[host].undo_stuck_until =
+        script->world->now + strtoll(words->list[2], NULL, 10) * 1000;
+    world_tell(script->world, "For %s s nothing can be undone on %s", words->list[2],
+               words->list[1]);
+    return true;
+}
+
+static bool play_backup(struct story_script *script, const struct words *words, int host)
+{
+    (void)words;
+    (void)host;
+    script->backup = script->world->lead.stored;
+    world_tell(script->world, "The controller's database is saved");
+    return true;
+}
+
+static bool play_restore(struct story_script *script, const struct words *words, int host)
+{
+    struct lead *lead = &script->world->lead;
+
+    (void)words;
+    (void)host;
+    lead->backup = script->backup;
+    lead->has_backup = true;
+    lead_start(script->world);
+    return true;
+}
+
+/* ---- what has to be -------------------------------------------------------------------------- */
+
+static bool check_hosts(struct story_script *script, const struct words *words, bool changed)
+{
+    for (uint32_t i = 1; i < words->count; i++) {
+        int host = world_find_host(script->world, words->list[i]);
+
+        if (host < 0 || sim_is_changed(&script->world->hosts[host]) != changed)
+            return fail(script, "%s has%s the change in its kernel", words->list[i],
+                        changed ? " not" : "");
+        world_tell(script->world, "%s %s", words->list[i],
+                   changed ? "has the change in its kernel" : "is as it was before");
+    }
+    return true;
+}
+
+static bool play_stands(struct story_script *script, const struct words *words, int host)
+{
+    (void)host;
+    return check_hosts(script, words, true);
+}
+
+static bool play_clean(struct story_script *script, const struct words *words, int host)
+{
+    (void)host;
+    return check_hosts(script, words, false);
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+typedef bool play_fn(struct story_script *script, const struct words *words, int host);
+
+static const struct command {
+    const char *word;
+    uint32_t host_at; /* which word names a host; 0: none does */
+    uint32_t least, most;
+    play_fn *play;
+} commands[] = {
+    {"wide", 0, 1, 1, play_wide},        {"cuts", 1, 2, 4, play_cuts},
+    {"breaks", 1, 2, 2, play_breaks},    {"approve", 0, 1, 1, play_approve},
+    {"wait", 0, 2, 2, play_wait},        {"until", 1, 3, 3, play_until},
+    {"next", 0, 1, 1, play_person},      {"abort", 0, 1, 1, play_person},
+    {"emergency", 1, 1, 2, play_person}, {"freeze", 1, 1, 2, play_person},
+    {"failing", 1, 2, 2, play_person},   {"order", 1, 2, 2, play_order},
+    {"off", 1, 2, 2, play_off},          {"on", 1, 2, 2, play_on},
+    {"kill", 2, 2, 3, play_kill},        {"start", 2, 2, 3, play_start},
+    {"cut", 1, 2, 2, play_cut},          {"connect", 1, 2, 2, play_connect},
+    {"dials", 1, 3, 3, play_dials},      {"blind", 1, 2, 4, play_blind},
+    {"sees", 1, 2, 2, play_sees},        {"lies", 1, 3, 3, play_lies},
+    {"hangs", 1, 3, 3, play_hangs},      {"stuck", 1, 3, 3, play_stuck},
+    {"backup", 0, 1, 1, play_backup},    {"restore", 0, 1, 1, play_restore},
+    {"gates", 0, 2, 2, play_gates},      {"stands", 0, 2, 4, play_stands},
+    {"clean", 0, 2, 4, play_clean},
+};
+
+/* What may stand in the place of a host. */
+static bool needs_host(const char *word)
+{
+    return !text_equal(word, "rollout") && !text_equal(word, "controller");
+}
+
+static bool play(struct story_script *script, const struct command *command,
+                 const struct words *words)
+{
+    int host = -1;
+
+    if (words->count < command->least || words->count > command->most)
+        return fail(script, "'%s' takes %u to %u words", command->word, command->least - 1,
+                    command->most - 1);
+    if (command->host_at > 0 && command->host_at < words->count) {
+        host = world_find_host(script->world, words->list[command->host_at]);
+        if (host < 0 && needs_host(words->list[command->host_at]))
+            return fail(script, "no host '%s'", words->list[command->host_at]);
+    }
+    if (!command->play(script, words, host))
+        return false;
+    return script->world->violation[0] == '\0' ||
+           fail(script, "invariant %s", script->world->violation);
+}
+
+bool story_script_play(struct story_script *script, const char *line)
+{
+    AUTO_FREE char *copy = mem_string(line);
+    struct words words = {0};
+    char *next = copy;
+
+    while (next != NULL && words.count < WORDS_MAX) {
+        const char *word = strsep(&next, " ");
+
+        if (*word != '\0')
+            words.list[words.count++] = word;
+    }
+    if (words.count == 0 || words.list[0][0] == '#')
+        return true;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (text_equal(commands[i].word, words.list[0]))
+            return play(script, &commands[i], &words);
+    }
+    return fail(script, "'%s' is not a word of stories", words.list[0]);
+}
+
+void story_script_init(struct story_script *script, FILE *out)
+{
+    memset(script, 0, sizeof(*script));
+    build(script, out, false);
+}
+
+void story_script_done(struct story_script *script)
+{
+    world_free(script->world);
+}

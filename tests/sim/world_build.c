@@ -1,0 +1,206 @@
+/*
+ * world_build: the fleet before anything happens, and the one change that is rolled out.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/text.h"
+#include "tests/sim/sim.h"
+
+enum { FIRST_DEATH_MS = 1000, LAST_DEATH_MS = 390 * 1000 };
+
+static const char *const host_names[SIM_NODES + 1] = {"styx", "calypso", "tethys", "office"};
+
+const char *sim_host_name(int host)
+{
+    return host >= 0 && host <= SIM_NODES ? host_names[host] : "controller";
+}
+
+int sim_host_number(const char *name)
+{
+    for (int i = 0; i <= SIM_NODES; i++) {
+        if (text_equal(host_names[i], name))
+            return i;
+    }
+    return text_equal(name, "controller") ? FAULT_CONTROLLER : -1;
+}
+
+/* ---- hosts ----------------------------------------------------------------------------------- */
+
+static void name_host(const struct world *world, int number, char *to)
+{
+    if (number == world->nodes_count)
+        text_copy(to, NAME_SIZE, "office");
+    else if (number < SIM_NODES)
+        text_copy(to, NAME_SIZE, host_names[number]);
+    else
+        snprintf(to, NAME_SIZE, "node-%d", number + 1);
+}
+
+/* Some vantage points of all, at least one. */
+static uint64_t some_of(const struct world *world, struct chance *how)
+{
+    uint64_t all = (UINT64_C(1) << world->hosts_count) - 1;
+    uint64_t some = chance_next(how) & all;
+
+    return some != 0 ? some : 1;
+}
+
+static bool is_drawn(struct world *world, enum fault fault, int number)
+{
+    return fault_strikes(&world->faults, fault, number) != NULL;
+}
+
+/* What the change does to it, and whether it will die for good. */
+static void draw_node(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    struct chance *how = fault_strikes(&world->faults, FAULT_CUTS_SOME, number);
+
+    if (how != NULL)
+        host->cut_from = some_of(world, how);
+    if (is_drawn(world, FAULT_CUTS_SSH, number))
+        host->cut_from = UINT64_MAX;
+    host->breaks_own = is_drawn(world, FAULT_BREAKS_OWN, number);
+    host->cuts_controller = is_drawn(world, FAULT_CUTS_CONTROLLER, number);
+    how = fault_strikes(&world->faults, FAULT_DEAD, number);
+    if (how != NULL) {
+        struct happening death = {.at = chance_between(how, FIRST_DEATH_MS, LAST_DEATH_MS),
+                                  .kind = HAPPENS_DEATH,
+                                  .host = number};
+
+        world_schedule(world, &death);
+    }
+}
+
+static void make_host(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    struct chance *how;
+
+    name_host(world, number, host->name);
+    host->agent_up = host->up_link = host->down_link = host->dials = true;
+    host->trial = mem_alloc(1, sizeof(*host->trial));
+    host->ledger = mem_alloc(1, sizeof(*host->ledger));
+    how = fault_strikes(&world->faults, FAULT_LIAR, number);
+    if (how != NULL)
+        host->lie = (enum lie)chance_between(how, LIE_YES, LIE_OPPOSITE);
+    host->special = is_drawn(world, FAULT_SPECIAL, number);
+    if (number < world->nodes_count)
+        draw_node(world, number);
+}
+
+/* ---- the change ------------------------------------------------------------------------------ */
+
+static void fill_operations(struct manifest_plan *plan)
+{
+    static const char *const settings[SIM_OPERATIONS][2] = {
+        {"net.ipv4.conf.all.rp_filter", "2"},
+        {"net.ipv4.ip_forward", "1"},
+        {"net.ipv4.conf.all.src_valid_mark", "1"},
+    };
+
+    plan->operations_count = SIM_OPERATIONS;
+    plan->operations = mem_alloc(SIM_OPERATIONS, sizeof(*plan->operations));
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        struct sysctl *setting = &plan->operations[i].sysctl.setting;
+
+        plan->operations[i].kind = OPERATION_SYSCTL;
+        plan->operations[i].shield = i == SIM_SHIELD;
+        text_copy(setting->name, sizeof(setting->name), settings[i][0]);
+        text_copy(setting->value, sizeof(setting->value), settings[i][1]);
+    }
+}
+
+/* All others; in a large fleet the one outside, and those behind it. */
+static void fill_witnesses(const struct world *world, struct manifest_plan *plan, int node)
+{
+    bool all = world->hosts_count - 1 <= SIM_WITNESSES_MAX;
+    int nodes = all ? world->nodes_count - 1 : SIM_WITNESSES_MAX - 1;
+
+    for (int i = 1; i <= nodes; i++)
+        text_copy(plan->witnesses[plan->witnesses_count++], NAME_SIZE,
+                  world->hosts[(node + i) % world->nodes_count].name);
+    text_copy(plan->witnesses[plan->witnesses_count++], NAME_SIZE,
+              world->hosts[world->nodes_count].name);
+}
+
+static void fill_plan(const struct world *world, struct manifest_plan *plan, int node)
+{
+    text_copy(plan->node, sizeof(plan->node), world->hosts[node].name);
+    fill_operations(plan);
+    plan->checks_count = 1;
+    plan->checks = mem_alloc(1, sizeof(*plan->checks));
+    text_copy(plan->checks[0].name, NAME_SIZE, "own");
+    plan->checks[0].kind = CHECK_REPLY_PATH;
+    plan->checks[0].severity = SEVERITY_CRITICAL;
+    check_set_defaults(&plan->checks[0]);
+    fill_witnesses(world, plan, node);
+    plan->quorum = 2;
+    address_parse("203.0.113.10", &plan->ssh.address);
+    plan->ssh.port = 22;
+}
+
+static void fill_roster(const struct world *world, struct manifest *manifest)
+{
+    for (int i = 0; i < world->hosts_count; i++) {
+        struct roster_entry *entry = &manifest->roster[i];
+
+        text_copy(entry->name, sizeof(entry->name), world->hosts[i].name);
+        entry->witness_only = i >= world->nodes_count;
+        memset(entry->agent_key.bytes, 1 + i, KEY_SIZE);
+        if (i < world->nodes_count)
+            memset(entry->guard_key.bytes, 101 + i, KEY_SIZE);
+    }
+}
+
+/* One node a stage; or the first alone, and all others together. */
+static void fill_stages(struct world *world, struct manifest *manifest)
+{
+    bool wide = is_drawn(world, FAULT_WIDE_STAGE, FAULT_CONTROLLER) || world->wide;
+
+    manifest->stages_count = wide ? 2 : (uint32_t)world->nodes_count;
+    manifest->stages = mem_alloc(manifest->stages_count, sizeof(*manifest->stages));
+    for (int i = 0; i < world->nodes_count; i++) {
+        struct stage *stage;
+
+        world->stage_of[i] = wide && i > 0 ? 1 : (uint32_t)i;
+        stage = &manifest->stages[world->stage_of[i]];
+        text_copy(stage->nodes[stage->nodes_count++], NAME_SIZE, world->hosts[i].name);
+    }
+}
+
+static struct manifest *make_manifest(struct world *world)
+{
+    struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
+    uint32_t nodes = (uint32_t)world->nodes_count;
+
+    *manifest = (struct manifest){.soak_s = SIM_SOAK_S,
+                                  .lease_s = SIM_LEASE_S,
+                                  .period_s = 2,
+                                  .path_s = 4,
+                                  .dial_s = 3,
+                                  .apply_s = 5,
+                                  .settle_s = 3,
+                                  .grace_s = 5,
+                                  .revert_budget_s = 20,
+                                  .pause_after = PAUSE_FIRST,
+                                  .plans_count = nodes,
+                                  .roster_count = (uint32_t)world->hosts_count};
+    text_copy(manifest->change, sizeof(manifest->change), "change");
+    manifest->plans = mem_alloc(nodes, sizeof(*manifest->plans));
+    manifest->roster = mem_alloc(manifest->roster_count, sizeof(*manifest->roster));
+    fill_roster(world, manifest);
+    fill_stages(world, manifest);
+    for (int i = 0; i < world->nodes_count; i++)
+        fill_plan(world, &manifest->plans[i], i);
+    return manifest;
+}
+
+void world_build(struct world *world)
+{
+    for (int i = 0; i < world->hosts_count; i++)
+        make_host(world, i);
+    world->manifest = make_manifest(world);
+    memset(world->body.bytes, 7, HASH_SIZE);
+}
