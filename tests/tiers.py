@@ -123,7 +123,8 @@ def run_unit(tally, _long):
 def run_sim(tally, long):
     ctest(tally, "sim", "sim")
     fresh = [["--for", "20"], ["--hostile", "--for", "10"]]
-    counted = [["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"]]
+    counted = [["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"],
+               ["--fleet", "1000"], ["--calm", "--fleet", "1000"]]
     for seeds in fresh + (counted if long else []):
         if call([BUILD / "dev/bin/sim", *seeds, "--jobs", "2"]) == 0:
             tally.passed += 1
