@@ -8,9 +8,7 @@ How each figure is measured stands in docs/figures.md, next to a table that this
 
 import datetime
 import os
-import pathlib
 import platform
-import re
 import ssl
 import statistics
 import subprocess
@@ -19,22 +17,12 @@ import tempfile
 import time
 
 import fleet_figures
-from figures import BIN, percentile, show
+import trial_figures
+from figures import BIN, inside, percentile, show
 
 ROUTES = 100_000
-SOAK_S, LEASE_S = 30, 3
 FAILURES = (RuntimeError, AssertionError, OSError, AttributeError, ValueError, IndexError,
             subprocess.SubprocessError)
-
-
-def inside(script, *arguments, timeout=600):
-    """Runs a shell script in a network namespace of its own; returns what it prints."""
-    done = subprocess.run(["unshare", "-n", "-m", "--propagation", "private", "sh", "-ec", script,
-                           "sh", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=timeout, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"ended with {done.returncode}: {done.stderr[-600:]}")
-    return done.stdout
 
 
 # -- a snapshot ------------------------------------------------------------------------------------
@@ -60,74 +48,6 @@ def bench_snapshot():
     show(f"snapshot of {int(rows[0][2])} routes", f"{own:.0f} ms, {ratio:.2f}x raw",
          f"raw walk {raw:.0f} ms, ip route show {statistics.median(shows):.0f} ms",
          "<= 3x raw")
-
-
-# -- the end of a lease ----------------------------------------------------------------------------
-
-LEASE = """
-ip link set lo up
-ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up
-ip address add 203.0.113.10/24 dev eth0
-ip -ts monitor route > "$2/monitor" &
-monitor=$!
-systemd-socket-activate -a --seqpacket -l "$2/rehearse.sock" unshare -n "$1/oceanid-rehearse" \
-    2> "$2/rehearse.log" &
-rehearse=$!
-trap 'kill $monitor $rehearse $guard' EXIT
-for i in $(seq "$4"); do
-    at="$2/$i"
-    mkdir -p "$at/keys" "$at/guard"
-    "$1/drive" init "$at/keys" "$at/guard" "$at/trust.yaml"
-    printf 'state: %s/guard\\nsocket: %s/guard.sock\\ntrust: %s/trust.yaml\\nagent-user: root\\n' \
-        "$at" "$at" "$at" > "$at/guard.yaml"
-    echo "rehearse-socket: $2/rehearse.sock" >> "$at/guard.yaml"
-    "$1/oceanid-guard" --config "$at/guard.yaml" 2> "$at/guard.log" &
-    guard=$!
-    while ! [ -S "$at/guard.sock" ]; do read -t 0.05 _ < /dev/zero || true; done
-    echo "trial $i"
-    "$1/drive" trial "$at/keys" "$at/guard" socket="$at/guard.sock" device=eth0 routes="$3" \
-        soak=$5 lease=$6 answers=2 || true
-    "$1/bench_routes" "$3" "$(ip -o link show eth0 | cut -d: -f1)" | sed 's/^/floor /'
-    kill $guard
-    wait $guard || true
-done
-guard=
-"""
-
-
-def deletions(path):
-    """Microseconds of the times at which `ip -ts monitor` saw routes of a trial deleted."""
-    found = re.findall(r"^\[([^\]]+)\] Deleted 198\.1[89]\.", path.read_text(), re.MULTILINE)
-    return [int(datetime.datetime.fromisoformat(at).timestamp() * 1e6) for at in found]
-
-
-def moments(trial, what):
-    """Microseconds of the times of day at which the guard reported what."""
-    return [int(at) for at in re.findall(rf"^(\d+) {what}", trial, re.MULTILINE)]
-
-
-def lateness(trial, deleted, count):
-    """Milliseconds from a lease's end to the kernel restored, and the floor of the same moment.
-
-    The second nonce is the last one that was answered: it is what the lease counts from.
-    """
-    lease_end = moments(trial, "nonce")[1] + LEASE_S * 10**6
-    receipt = moments(trial, "receipt")[0]
-    own = [at for at in deleted if lease_end - 10**6 < at < receipt]
-    if len(own) != count:
-        raise RuntimeError(f"{len(own)} of {count} routes were seen to be deleted: {trial}")
-    return (max(own) - lease_end) / 1000, float(re.search(r"floor ([\d.]+)", trial).group(1))
-
-
-def bench_lease(count, runs):
-    with tempfile.TemporaryDirectory(prefix="oceanid-bench-") as folder:
-        trials = inside(LEASE, BIN, folder, count, runs, SOAK_S, LEASE_S).split("trial ")[1:]
-        deleted = deletions(pathlib.Path(folder, "monitor"))
-        took, floors = zip(*(lateness(trial, deleted, count) for trial in trials))
-    floor = statistics.median(floors)
-    show(f"lease end -> kernel restored, {count} route{'s' if count > 1 else ''}",
-         f"median {statistics.median(took):.1f}, max {max(took):.1f} ms of {runs}",
-         f"raw netlink batch {floor:.2f} ms", f"<= {50 + 1.5 * floor:.1f} ms")
 
 
 # -- a shield that is taken away -------------------------------------------------------------------
@@ -252,7 +172,10 @@ def main():
     show("figure", "measured", "beside it, in the same run", "goal")
     runs = 12 if long else 4
     benches = [bench_snapshot, lambda: bench_rehearse(10_000, 3 * runs),
-               lambda: bench_lease(1, runs), lambda: bench_lease(100, runs),
+               lambda: trial_figures.bench_lease(1, runs),
+               lambda: trial_figures.bench_lease(256, runs),
+               lambda: trial_figures.bench_lease(1, 6 if long else 1, 10_000),
+               lambda: trial_figures.bench_durable(100 if long else 25),
                lambda: bench_shield(200 if long else 30, 0),
                lambda: bench_shield(100 if long else 15, 10_000),
                lambda: bench_handshake(500 if long else 50),

@@ -128,6 +128,15 @@ def floor_resident(program):
     return resident
 
 
+def show_guard(pid, used, floor):
+    """floor: the pid of bench_libnl, and what it used."""
+    own, empty = status(pid, "VmRSS"), status(floor[0], "VmRSS")
+    show("RSS oceanid-guard beside an empty program", f"{own} KiB, {own / empty:.2f}x",
+         f"libnl alone {empty} KiB", "<= 2x")
+    show("idle wake-ups oceanid-guard", f"{used[1]:.2f}/s", f"libnl alone {floor[1][1]:.2f}/s",
+         "<= 0.1/s")
+
+
 def bench_weight(fleet, seconds):
     """The exporter is scraped meanwhile, as it is where it is in use; the agent does its checks."""
     node = fleet.lab[NODE]
@@ -139,16 +148,19 @@ def bench_weight(fleet, seconds):
     scraper = node.popen([*PYTHON, "get", "http://127.0.0.1:9100/metrics", str(SCRAPE_S)],
                          name="scraper")
     pids["prometheus-node-exporter"] = exporter.pid
-    used = rates(pids.values(), seconds)
+    empty = node.popen([BIN / "bench_libnl"], name="bench_libnl", stdin=subprocess.PIPE)
+    wait_until(lambda: "ready" in empty.output(), 10, "bench_libnl to listen")
+    used = rates([*pids.values(), empty.pid], seconds)
     other = pids.pop("prometheus-node-exporter")
+    show_guard(pids["oceanid-guard"], used[pids["oceanid-guard"]], (empty.pid, used[empty.pid]))
     for program, pid in pids.items():
         show(f"RSS {program}", f"{status(pid, 'VmRSS')} KiB, {status(pid, 'RssAnon')} not shared",
              "its libraries alone {} KiB, {}; node-exporter {}, {}".format(
                  *floor_resident(program), status(other, "VmRSS"), status(other, "RssAnon")))
         show(f"idle CPU {program}", "{:.2f} %, {:.1f} wake-ups/s".format(*used[pid]),
              "node-exporter {:.2f} %, {:.1f} wake-ups/s".format(*used[other]))
-    node.kill(scraper)
-    node.kill(exporter)
+    for process in (scraper, exporter, empty):
+        node.kill(process)
 
 
 # -- SSH -------------------------------------------------------------------------------------------
