@@ -166,6 +166,32 @@ static void test_lost(void **state)
         check_lost(&lost_cases[i]);
 }
 
+/* An older operation of the change removes what the file names then: that one puts it back. */
+static void test_older_operation_has_it(void **state)
+{
+    struct operation operations[] = {
+        ip_lines_operation("link eth0 2", "route 10.0.0.0/8 via 203.0.113.1 dev eth0"),
+        {.kind = OPERATION_FILE, .file = {.path = KEPT, .content = CONTENT}}};
+    struct snapshot before, between;
+    struct undo_item items[2];
+    char why[REASON_SIZE];
+
+    (void)state;
+    operations[0].route.absent = true;
+    make(&before, ROUTE, NULL);
+    make(&between, "", NULL);
+    undo_derive(&operations[0], 0, &before, &items[0]);
+    undo_derive(&operations[1], 1, &between, &items[1]);
+    take_after(&items[1], ROUTE RULE);
+    assert_int_equal(undo_judge(&items[1], &before, why, sizeof(why)), UNDO_NEEDED);
+    undo_leave_to(&items[1], &items[0]);
+    assert_int_equal(undo_judge(&items[1], &before, why, sizeof(why)), UNDO_RESTORED);
+    undo_item_done(&items[1]);
+    undo_item_done(&items[0]);
+    snapshot_done(&between);
+    snapshot_done(&before);
+}
+
 /* IPv6 makes one route of several: only the hop that came with the file is left over. */
 static void test_one_hop_of_several(void **state)
 {
@@ -200,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_older_operation_has_it),
         cmocka_unit_test(test_one_hop_of_several),
     };
 

@@ -159,6 +159,8 @@ void undo_leave_to(struct undo_item *newer, const struct undo_item *older)
     bool fits = older->change.kind == OPERATION_ROUTE || older->change.kind == OPERATION_ADDRESS ||
                 newer->change.kind == OPERATION_LINK;
 
+    if (newer->change.kind == OPERATION_FILE)
+        undo_made_take(&newer->change.file, &older->before, &newer->before);
     if (undo_touch_has_losses(&newer->change) && fits && !same_object(older, newer))
         undo_touch_drop(&older->change, &newer->before);
 }
