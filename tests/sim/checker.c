@@ -456,16 +456,15 @@ static void check_kernel(struct check_model *model, int host)
     }
 }
 
-/* 7: all or none, but for what a person took back alone, and for a rollout that waits for a node
- * whose disk lost its journal; and the controller knows which, unless an older backup has made it
- * forget. */
+/* 7: all or none, but for what a person took back alone; and the controller knows which, unless an
+ * older backup has made it forget. */
 static void check_agreement(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     enum rollout_state state = record->state;
     bool stands = model->hosts[host].stand == STANDS_CONFIRMED;
     bool alone = model->world->hosts[host].ordered || model->world->lead.alone ||
-                 model->world->lead.restored || record->state == ROLLOUT_REVERTING;
+                 model->world->lead.restored;
 
     if (alone)
         return;

@@ -12,9 +12,8 @@
 enum {
     FAULTS_UNTIL_MS = 400 * 1000,  /* then it is quiet */
     GUARDS_END_AT_MS = 700 * 1000, /* by then every guard has come to its end alone */
-    BETRAYED_ENDS_AT_MS = 1000 * 1000,
-    ENDS_AT_MS = 1600 * 1000, /* by then everything has ended, or liveness is broken */
-    PATIENCES = 4,            /* of people: by then everything has ended, or liveness is broken */
+    ENDS_AT_MS = 1600 * 1000,      /* by then everything has ended, or liveness is broken */
+    PATIENCES = 4, /* of people: by then everything has ended, or liveness is broken */
     UNIX_AT_START = 1790000000,
 };
 
@@ -183,16 +182,6 @@ static void take(struct world *world, struct happening *happening)
     }
 }
 
-/* Whose journal was lost may never come to an end, and the rollout waits for it. */
-static bool is_betrayed(const struct world *world)
-{
-    for (int i = 0; i < world->nodes_count; i++) {
-        if (world->hosts[i].betrayed)
-            return true;
-    }
-    return false;
-}
-
 /* Whatever the controller thinks, guards come to an end alone. */
 bool world_is_over(const struct world *world)
 {
@@ -200,8 +189,6 @@ bool world_is_over(const struct world *world)
 
     if (world->safety)
         return world->now > GUARDS_END_AT_MS;
-    if (world->now > BETRAYED_ENDS_AT_MS && is_betrayed(world))
-        return true;
     if (!world->quiet || !world->lead.up || !rollout_is_ended(rollout))
         return false;
     for (int i = 0; i < world->nodes_count; i++) {

@@ -365,6 +365,16 @@ void do_give_stack(struct move *move)
         stack->trial = trial->id;
 }
 
+void do_give_stack_and_receipt(struct move *move)
+{
+    const struct ledger_end *end =
+        ledger_find_receipt(move->trial->ledger, &move->trial->id.attempt);
+
+    do_give_stack(move);
+    guard_effects_add(move->effects, DO_SEND, &end->receipt.generation)->receipt =
+        end->receipt_hash;
+}
+
 void do_let_go(struct move *move)
 {
     guard_effects_add(move->effects, DO_LET_GO, NULL);

@@ -219,6 +219,15 @@ bool if_end_is_lost(const struct move *move)
     return generation != NULL && generation->in_doubt;
 }
 
+/* Its receipt that says so is written: whoever says hello may not have heard of it. */
+bool if_is_incomplete(const struct move *move)
+{
+    const struct ledger_end *end =
+        ledger_find_receipt(move->trial->ledger, &move->trial->id.attempt);
+
+    return end != NULL && end->receipt.kind == RECEIPT_INCOMPLETE;
+}
+
 bool if_tombstones_are_full(const struct move *move)
 {
     return !ledger_may_bury(move->trial->ledger);

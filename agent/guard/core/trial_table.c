@@ -130,6 +130,7 @@ static const struct transition table[] = {
     /* asked in passing */
     ROW(ANY, STANDING, stands, SAME, state_standing, "it stands confirmed"),
     ROW(ANY, STANDING, always, SAME, refuse_standing, "it does not stand here"),
+    ROW(UNDOING, STACK, is_incomplete, SAME, give_stack_and_receipt, "a hello begins; that not everything is back yet is said again"),
     ROW(ANY, STACK, always, SAME, give_stack, "a hello begins"),
     ROW(ANY, FENCE, always, FENCED, let_go, "rescue takes the journal"),
 };
