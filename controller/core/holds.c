@@ -168,12 +168,17 @@ static bool names(const struct approval *approval, const struct hold *hold)
     return false;
 }
 
-void holds_lift_named(struct holds *holds, const struct approval *approval)
+struct hold *holds_find_named(const struct holds *holds, const char *node,
+                              const struct approval *approval)
 {
     for (uint32_t i = 0; i < holds->count; i++) {
-        if (holds->list[i].kind == HOLD_QUARANTINE && names(approval, &holds->list[i]))
-            holds->list[i].lifted = true;
+        struct hold *hold = &holds->list[i];
+
+        if (hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&
+            names(approval, hold))
+            return hold;
     }
+    return NULL;
 }
 
 const struct hold *holds_find_freeze(const struct holds *holds, const char *node, int64_t now)

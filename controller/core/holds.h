@@ -44,8 +44,10 @@ uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt
 /* ERR_MISSING; ERR_DENIED for a quarantine: an approval lifts it. */
 bool holds_lift(struct holds *holds, uint64_t id, struct err *err);
 
-/* Lifts the quarantines whose receipts the approval names with a reason: when it was started. */
-void holds_lift_named(struct holds *holds, const struct approval *approval);
+/* The first quarantine of that node that the approval names with a reason and that is not lifted
+ * yet, or NULL. Lifted (by the caller) when the node has begun it, which it may refuse. */
+struct hold *holds_find_named(const struct holds *holds, const char *node,
+                              const struct approval *approval);
 
 bool hold_is_active(const struct hold *hold, int64_t now);
 

@@ -75,6 +75,15 @@ bool target_is_confirmed(const struct target *target)
            !record->in_doubt;
 }
 
+bool target_has_begun(const struct target_record *record)
+{
+    bool was_there = record->receipt == RECEIPT_CONFIRMED || record->receipt == RECEIPT_REVERTED ||
+                     record->receipt == RECEIPT_POPPED || record->receipt == RECEIPT_INCOMPLETE;
+
+    return was_there || record->says == SAYS_ON_TRIAL || record->says == SAYS_CONFIRMED ||
+           record->says == SAYS_REVERTING;
+}
+
 bool target_is_open(const struct target *target)
 {
     return target->started || target->record->in_doubt || target->record->says == SAYS_ON_TRIAL;

@@ -83,6 +83,9 @@ bool target_is_ended(const struct target *target);
 /* Confirmed by its guard's receipt, and nothing was heard since that contradicts it. */
 bool target_is_confirmed(const struct target *target);
 
+/* Its guard took the start: whatever became of it, the approval was good there. */
+bool target_has_begun(const struct target_record *record);
+
 /* Something on it may be changed and not confirmed. */
 bool target_is_open(const struct target *target);
 

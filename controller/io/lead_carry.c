@@ -64,6 +64,33 @@ static bool keep_one(struct lead *lead, struct led *led, const struct rollout_ev
     return true;
 }
 
+/* A quarantine that the approval names, on a node that has begun; one that refused keeps its own.
+ */
+static struct hold *find_begun(const struct lead *lead, const struct led *led)
+{
+    const struct rollout_record *record = &led->machine.record;
+    struct hold *hold = NULL;
+
+    for (uint32_t i = 0; hold == NULL && i < record->targets_count; i++) {
+        if (target_has_begun(&record->targets[i]))
+            hold = holds_find_named(&lead->desk->holds, record->targets[i].name, &led->approved);
+    }
+    return hold;
+}
+
+static bool lift_begun(struct lead *lead, const struct led *led)
+{
+    struct hold *hold;
+    struct err err = ERR_INIT;
+
+    while ((hold = find_begun(lead, led)) != NULL) {
+        hold->lifted = true;
+        if (!desk_kept(lead->desk, store_put_hold(lead->desk->store, hold, &err), &err))
+            return false;
+    }
+    return true;
+}
+
 static bool is_durable(const struct rollout_effect *effect)
 {
     return effect->kind == EFFECT_STORE || effect->kind == EFFECT_HOLD ||
@@ -73,7 +100,7 @@ static bool is_durable(const struct rollout_effect *effect)
 bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *ev,
                const struct rollout_effects *effects, const struct bytes *envelope)
 {
-    bool some = false;
+    bool some = find_begun(lead, led) != NULL;
 
     for (uint32_t i = 0; i < effects->count; i++)
         some = some || is_durable(&effects->list[i]);
@@ -85,7 +112,7 @@ bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *e
         if (!keep_one(lead, led, ev, &effects->list[i], envelope))
             return false;
     }
-    return desk_commit(lead->desk);
+    return lift_begun(lead, led) && desk_commit(lead->desk);
 }
 
 bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates)

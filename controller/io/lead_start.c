@@ -108,21 +108,6 @@ static struct led *new_led(struct lead_order *order, uint64_t id, const char *by
     return led;
 }
 
-/* Quarantines that the approval names are lifted with the start, in the same transaction. */
-static bool lift_named(struct lead *lead, const struct approval *approval)
-{
-    struct holds *holds = &lead->desk->holds;
-    struct err err = ERR_INIT;
-
-    holds_lift_named(holds, approval);
-    for (uint32_t i = 0; i < holds->count; i++) {
-        if (holds->list[i].lifted && holds->list[i].kind == HOLD_QUARANTINE &&
-            !desk_kept(lead->desk, store_put_hold(lead->desk->store, &holds->list[i], &err), &err))
-            return false;
-    }
-    return true;
-}
-
 /* A sequence that is taken is a refusal; anything else that fails is the disk. */
 static bool add_rollout(struct lead *lead, const struct led *led, struct err *err)
 {
@@ -149,7 +134,7 @@ static bool keep_start(struct lead *lead, const struct led *led, struct bytes ga
     if (!add_rollout(lead, led, err))
         return false;
     return desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
-           lift_named(lead, &led->approved) && lead_keep_rehearsals(lead, led) &&
+           lead_keep_rehearsals(lead, led) &&
            desk_audit(desk, led->stored.by, "rollout", led->manifest.change,
                       "rollout %llu started, sequence %llu: %s", (unsigned long long)id,
                       (unsigned long long)led->approved.attempt.sequence, led->manifest.reason) &&

@@ -551,7 +551,8 @@ static void receipts_are_kept_and_quarantine(void **state)
 /* ---- a rollout -------------------------------------------------------------------------------
  */
 
-static void start(uint64_t sequence, uint64_t *ret_id)
+/* receipt: is named with a reason; NULL: none is. */
+static void start_lifting(uint64_t sequence, const struct hash *receipt, uint64_t *ret_id)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     AUTO_FREE struct lead_order *order = mem_alloc(1, sizeof(*order));
@@ -561,10 +562,21 @@ static void start(uint64_t sequence, uint64_t *ret_id)
     place_make_manifest(&place, "forwarding", &manifest);
     bytes = place_sign_manifest(&place, &manifest, sequence);
     manifest_done(&manifest);
-    if (!lead_order_decode(wire_lend(&bytes), order, &err) ||
-        !lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2}, ret_id,
+    if (!lead_order_decode(wire_lend(&bytes), order, &err))
+        fail_msg("%s", err.text);
+    if (receipt != NULL) {
+        order->approval.lifts_count = 1;
+        order->approval.lifts[0].receipt = *receipt;
+        text_copy(order->approval.lifts[0].reason, REASON_SIZE, "the relay was down");
+    }
+    if (!lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2}, ret_id,
                     &err))
         fail_msg("%s", err.text);
+}
+
+static void start(uint64_t sequence, uint64_t *ret_id)
+{
+    start_lifting(sequence, NULL, ret_id);
 }
 
 static bool is_paused(void *context)
@@ -607,6 +619,38 @@ static void a_rollout_learns_and_asks_the_gates(void **state)
     assert_true(audit_says("rollout", "a gate says no"));
     hang_up(&a1);
     hang_up(&b2);
+}
+
+/* The approval names it; the node refuses that approval first, and begins it later. */
+static void a_quarantine_is_lifted_when_its_node_has_begun(void **state)
+{
+    AUTO_WIRE struct wire_bytes failed =
+        make_receipt(&place.members[PLACE_A1], place.members[PLACE_A1].guard, CAUSE_PROOF_FAILED);
+    struct guard_report said = {.kind = REPORT_RECEIPT, .envelope = failed};
+    struct guard_report refused = {.kind = REPORT_REFUSED, .reason = "not here"};
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    struct agent agent;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_A1);
+    report_guard(&agent, &said);
+    assert_int_equal(place.desk.holds.count, 1);
+    start_lifting(2, &place.desk.holds.list[0].receipt, &id);
+    assert_false(place.desk.holds.list[0].lifted);
+    refused.id.attempt = lead_find(place.lead, id)->machine.record.attempt;
+    report_guard(&agent, &refused);
+    assert_false(place.desk.holds.list[0].lifted);
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    stack->trial_open = true;
+    stack->trial.attempt = refused.id.attempt;
+    stack->nonce.bytes[0] = 1;
+    stack->receipt_index = 9;
+    stack->trial.start.bytes[0] = 1;
+    text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
+    lead_take_stack(place.lead, "a1", stack);
+    assert_true(place.desk.holds.list[0].lifted);
+    hang_up(&agent);
 }
 
 /* One is open: the second is refused with the first's name. */
@@ -718,6 +762,7 @@ int main(void)
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),
         WITH_PLACE(a_report_lands_in_the_fleet),
         WITH_PLACE(receipts_are_kept_and_quarantine),
+        WITH_PLACE(a_quarantine_is_lifted_when_its_node_has_begun),
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
         WITH_PLACE(one_rollout_at_a_time),
         WITH_PLACE(emergency_needs_a_rollout),

@@ -132,6 +132,8 @@ static void lifts_a_quarantine_by_approval_only(void **state)
     struct receipt failed = make_receipt(RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
     struct approval *approval = mem_alloc(1, sizeof(*approval));
     struct hash hash = make_hash(9);
+    struct hold *named;
+    uint32_t lifted = 0;
     struct err err = ERR_INIT;
 
     holds_add_quarantine(holds, &failed, &hash, NOW);
@@ -139,12 +141,18 @@ static void lifts_a_quarantine_by_approval_only(void **state)
     assert_int_equal(err.kind, ERR_DENIED);
     approval->lifts_count = 1;
     approval->lifts[0].receipt = hash;
-    holds_lift_named(holds, approval);
+    assert_null(holds_find_named(holds, "a1", approval)); /* no reason */
     assert_non_null(holds_find_quarantine(holds, "a1", "rule 5140", approval));
     text_copy(approval->lifts[0].reason, REASON_SIZE, "the relay was down");
     assert_null(holds_find_quarantine(holds, "a1", "rule 5140", approval));
     assert_non_null(holds_find_quarantine(holds, "a1", "rule 5140", NULL));
-    holds_lift_named(holds, approval);
+    assert_null(holds_find_named(holds, "b1", approval));
+    while ((named = holds_find_named(holds, "a1", approval)) != NULL) {
+        assert_false(named->lifted);
+        named->lifted = true;
+        lifted++;
+    }
+    assert_int_equal(lifted, holds->count);
     assert_null(holds_find_quarantine(holds, "a1", "rule 5140", NULL));
     free(approval);
 }

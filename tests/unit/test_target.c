@@ -186,12 +186,31 @@ static void tells_ends_and_open_trials(void **state)
     assert_false(target_is_confirmed(&target));
 }
 
+/* A refusal, a tombstone, what is prepared: its guard never took the start. */
+static void knows_who_has_begun(void **state)
+{
+    static const bool says[SAYS_COUNT] = {
+        [SAYS_ON_TRIAL] = true, [SAYS_CONFIRMED] = true, [SAYS_REVERTING] = true};
+    struct target_record record;
+
+    (void)state;
+    for (unsigned i = 0; i < SAYS_COUNT; i++) {
+        record = (struct target_record){.says = (enum target_says)i, .receipt = RECEIPT_KIND_COUNT};
+        assert_int_equal(target_has_begun(&record), says[i]);
+    }
+    record = (struct target_record){.says = SAYS_ENDED, .receipt = RECEIPT_TOMBSTONE};
+    assert_false(target_has_begun(&record));
+    record.receipt = RECEIPT_REVERTED;
+    assert_true(target_has_begun(&record));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses_by_the_table), cmocka_unit_test(names_everything),
         cmocka_unit_test(reads_the_open_trial), cmocka_unit_test(reads_the_generations),
         cmocka_unit_test(says_its_state),       cmocka_unit_test(tells_ends_and_open_trials),
+        cmocka_unit_test(knows_who_has_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
