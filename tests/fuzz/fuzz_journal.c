@@ -1,6 +1,9 @@
 /*
  * fuzz_journal: what stands on the guard's disk.
  */
+#include <stdlib.h>
+
+#include "agent/guard/io/journal_crc.h"
 #include "agent/guard/io/journal_frame.h"
 #include "agent/guard/io/wire_journal.h"
 
@@ -19,6 +22,7 @@ static void decode(struct bytes payload)
 static void walk(struct bytes rest)
 {
     struct bytes payload;
+    uint32_t *sums;
     size_t at = 0;
 
     while (journal_frame_look(rest, &payload) == FRAME_WHOLE) {
@@ -26,8 +30,10 @@ static void walk(struct bytes rest)
         rest.data += FRAME_HEAD + payload.len;
         rest.len -= FRAME_HEAD + payload.len;
     }
-    if (rest.len > 0 && journal_frame_find(rest, &at, &payload) == FRAME_WHOLE)
+    sums = journal_crc_sums(rest);
+    if (journal_frame_find(rest, sums, &at, &payload) == FRAME_WHOLE)
         decode(payload);
+    free(sums);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/guard/io/journal_crc.h"
+#include "common/core/mem.h"
 #include "common/io/file.h"
 #include "tests/unit/journal_case.h"
 
@@ -189,6 +191,79 @@ static void test_unreadable_is_only_looked_at(void **state)
     journal_close(looking);
 }
 
+/* ---- what is searched for ---------------------------------------------------------------------
+ */
+
+static size_t looked_at; /* bytes, by the linker's wrapping */
+
+uint32_t __real_journal_crc(struct bytes bytes);
+uint32_t __wrap_journal_crc(struct bytes bytes);
+uint32_t __wrap_journal_crc(struct bytes bytes)
+{
+    looked_at += bytes.len;
+    return __real_journal_crc(bytes);
+}
+
+uint32_t *__real_journal_crc_sums(struct bytes bytes);
+uint32_t *__wrap_journal_crc_sums(struct bytes bytes);
+uint32_t *__wrap_journal_crc_sums(struct bytes bytes)
+{
+    looked_at += bytes.len;
+    return __real_journal_crc_sums(bytes);
+}
+
+/* A part's CRC is the same, however it is come by. */
+static void test_crc_of_parts(void **state)
+{
+    uint8_t data[300];
+    uint32_t *sums;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * i * 7 + i);
+    assert_int_equal(__real_journal_crc((struct bytes){(const uint8_t *)"123456789", 9}),
+                     0xe3069283u); /* RFC 3720's polynomial, the usual check */
+    sums = __real_journal_crc_sums((struct bytes){data, sizeof(data)});
+    for (size_t from = 0; from < sizeof(data); from += 13) {
+        for (size_t len = 0; from + len <= sizeof(data); len++)
+            assert_int_equal(journal_crc_part(sums, from, len),
+                             __real_journal_crc((struct bytes){data + from, len}));
+    }
+    free(sums);
+}
+
+/* Every second byte of a megabyte might begin a record of half a megabyte: each is looked at once
+ * for the sums, and what is whole once more; and the record behind it is found. */
+static void test_search_looks_at_each_byte_once(void **state)
+{
+    enum { DAMAGE = 1 << 20 };
+    static const uint8_t pattern[] = {0x08, 0x00, 0x08, 0x00};
+    struct journal_case *place = *state;
+    size_t first, len;
+    uint8_t *data, *whole;
+
+    place->careless = true;
+    journal_case_open_again(place);
+    journal_case_confirm(place, 1);
+    first = journal_size(place->journal);
+    journal_case_confirm(place, 2);
+    whole = journal_case_read_file(place, &len);
+    data = mem_alloc(len + DAMAGE, 1);
+    memcpy(data, whole, first);
+    for (size_t i = 0; i < DAMAGE; i++)
+        data[first + i] = pattern[i % sizeof(pattern)];
+    memcpy(data + first + DAMAGE, whole + first, len - first);
+    journal_case_write_file(place, data, len + DAMAGE);
+    looked_at = 0;
+    journal_case_open_again(place);
+    assert_true(journal_is_doubtful(place->journal));
+    assert_int_equal(place->ledger->generations_count, 2);
+    assert_true(looked_at > DAMAGE);
+    assert_true(looked_at < 2 * (len + DAMAGE));
+    free(data);
+    free(whole);
+}
+
 int main(void)
 {
 #define TEST(name)                                                                                 \
@@ -199,6 +274,8 @@ int main(void)
         TEST(test_unreadable_for_a_moment_loses_nothing),
         TEST(test_unreadable_as_a_whole_is_left_alone),
         TEST(test_unreadable_is_only_looked_at),
+        cmocka_unit_test(test_crc_of_parts),
+        TEST(test_search_looks_at_each_byte_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,21 +5,9 @@
 
 #include <string.h>
 
+#include "agent/guard/io/journal_crc.h"
 #include "agent/guard/io/wire_journal.h"
 #include "common/core/mem.h"
-
-/* CRC-32C (Castagnoli, reflected 0x82f63b78), as in RFC 3720. */
-static uint32_t crc32c(const uint8_t *data, size_t len)
-{
-    uint32_t crc = 0xffffffffu;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1u)));
-    }
-    return ~crc;
-}
 
 static void put_u32(uint8_t *to, uint32_t value)
 {
@@ -38,7 +26,7 @@ uint8_t *journal_frame_make(struct bytes payload, size_t *ret_len)
     uint8_t *frame = mem_alloc(FRAME_HEAD + payload.len, 1);
 
     put_u32(frame, (uint32_t)payload.len);
-    put_u32(frame + 4, crc32c(payload.data, payload.len));
+    put_u32(frame + 4, journal_crc(payload));
     memcpy(frame + FRAME_HEAD, payload.data, payload.len);
     *ret_len = FRAME_HEAD + payload.len;
     return frame;
@@ -46,13 +34,19 @@ uint8_t *journal_frame_make(struct bytes payload, size_t *ret_len)
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
-/* Whether rest begins with a record; ret_len: of its payload, where there is room for a head. */
-static bool is_whole(struct bytes rest, size_t *ret_len)
+/* Whether rest has room for the record that it begins with; ret_len: of its payload, where there is
+ * room for a head. */
+static bool has_room(struct bytes rest, size_t *ret_len)
 {
     *ret_len = rest.len < FRAME_HEAD ? 0 : get_u32(rest.data);
-    return *ret_len > 0 && *ret_len <= JOURNAL_RECORD_SIZE_MAX &&
-           *ret_len <= rest.len - FRAME_HEAD &&
-           crc32c(rest.data + FRAME_HEAD, *ret_len) == get_u32(rest.data + 4);
+    return *ret_len > 0 && *ret_len <= JOURNAL_RECORD_SIZE_MAX && *ret_len <= rest.len - FRAME_HEAD;
+}
+
+/* Whether rest begins with a record. */
+static bool is_whole(struct bytes rest, size_t *ret_len)
+{
+    return has_room(rest, ret_len) &&
+           journal_crc((struct bytes){rest.data + FRAME_HEAD, *ret_len}) == get_u32(rest.data + 4);
 }
 
 enum journal_frame journal_frame_look(struct bytes rest, struct bytes *ret_payload)
@@ -73,19 +67,21 @@ enum journal_frame journal_frame_look(struct bytes rest, struct bytes *ret_paylo
     return len >= rest.len - FRAME_HEAD ? FRAME_TORN : FRAME_DAMAGED;
 }
 
-/* Its number comes first in every payload, as field 1: computing a CRC for each byte of a large
- * file would hold up a boot. */
+/* Its number comes first in every payload, as field 1. */
 static bool may_begin(struct bytes rest)
 {
     return rest.len > FRAME_HEAD && rest.data[FRAME_HEAD] == 0x08;
 }
 
-enum journal_frame journal_frame_find(struct bytes rest, size_t *at, struct bytes *ret_payload)
+enum journal_frame journal_frame_find(struct bytes content, const uint32_t *sums, size_t *at,
+                                      struct bytes *ret_payload)
 {
-    for (; rest.len > 0; rest.data++, rest.len--, (*at)++) {
+    for (; *at < content.len; ++*at) {
+        struct bytes rest = {content.data + *at, content.len - *at};
         size_t len;
 
-        if (!may_begin(rest) || !is_whole(rest, &len))
+        if (!may_begin(rest) || !has_room(rest, &len) ||
+            journal_crc_part(sums, *at + FRAME_HEAD, len) != get_u32(rest.data + 4))
             continue;
         *ret_payload = (struct bytes){rest.data + FRAME_HEAD, len};
         return FRAME_WHOLE;

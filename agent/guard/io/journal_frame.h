@@ -21,8 +21,10 @@ uint8_t *journal_frame_make(struct bytes payload, size_t *ret_len);
 /* What rest begins with; ret_payload (lent) where it is whole. */
 enum journal_frame journal_frame_look(struct bytes rest, struct bytes *ret_payload);
 
-/* Behind what is not whole: the first offset in rest where a record might begin, added to *at.
+/* Behind what is not whole: the first offset of content, from *at on, where a record may begin.
+ * sums: journal_crc_sums of content; each byte of it is looked at once, whatever it holds.
  * FRAME_END: there is none. */
-enum journal_frame journal_frame_find(struct bytes rest, size_t *at, struct bytes *ret_payload);
+enum journal_frame journal_frame_find(struct bytes content, const uint32_t *sums, size_t *at,
+                                      struct bytes *ret_payload);
 
 #endif

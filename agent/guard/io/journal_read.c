@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guard/io/journal_crc.h"
 #include "agent/guard/io/journal_file.h"
 #include "agent/guard/io/journal_frame.h"
 #include "common/core/mem.h"
@@ -30,7 +31,8 @@ struct reading {
     enum journal_frame first; /* why it could not be read */
     uint8_t *whole;           /* without the gaps */
     size_t whole_len;
-    size_t unread; /* bytes that the disk did not give */
+    uint32_t *sums; /* made when something is lost; owned */
+    size_t unread;  /* bytes that the disk did not give */
 };
 
 /* False: there are too many already. */
@@ -140,9 +142,12 @@ static bool read_next(struct reading *reading, struct bytes content, journal_pay
     struct bytes rest = {content.data + reading->at, content.len - reading->at};
     bool is_lost = reading->at != reading->end;
     struct bytes payload = {NULL, 0};
-    enum journal_frame frame = is_lost ? journal_frame_find(rest, &reading->at, &payload)
-                                       : journal_frame_look(rest, &payload);
+    enum journal_frame frame;
 
+    if (is_lost && reading->sums == NULL)
+        reading->sums = journal_crc_sums(content);
+    frame = is_lost ? journal_frame_find(content, reading->sums, &reading->at, &payload)
+                    : journal_frame_look(rest, &payload);
     if (frame == FRAME_END)
         return false;
     if (frame == FRAME_WHOLE && payload_fn(context, payload, is_lost)) {
@@ -171,6 +176,7 @@ static void read_frames(struct journal_file *file, struct bytes content, size_t 
     if (reading.end < content.len || reading.gaps_count > 0)
         mend(file, &reading, content);
     free(reading.whole);
+    free(reading.sums);
 }
 
 /* ---- the disk ------------------------------------------------------------------------------- */
