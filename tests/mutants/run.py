@@ -38,6 +38,7 @@ TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..600"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
 TESTS["sim-scenarios"] = ["sim", "--scenarios"]
+TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
 SHRUNK = ["--seeds", "101..700"]
 SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
 TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]

@@ -279,28 +279,6 @@ void guard_count_rows(struct world *world, int number)
         world->trial_rows[i] += world->hosts[number].trial->rows_taken[i];
 }
 
-static void betray(struct world *world, int number)
-{
-    world->hosts[number].betrayed = true;
-    model_betrayed(world->model, number);
-    world_tell(world, "The disk of %s has lost what it said was synced", world->hosts[number].name);
-}
-
-static void lose_one_record(struct world *world, int number)
-{
-    struct host *host = &world->hosts[number];
-    struct chance *how = fault_strikes(&world->faults, FAULT_UNREADABLE, number);
-    size_t lost;
-
-    if (how == NULL || host->disk_count == 0)
-        return;
-    lost = (size_t)chance_between(how, 0, (int64_t)host->disk_count - 1);
-    host->disk_count--;
-    memmove(&host->disk[lost], &host->disk[lost + 1],
-            (host->disk_count - lost) * sizeof(host->disk[0]));
-    betray(world, number);
-}
-
 void guard_start(struct world *world, int number, enum end_cause cause)
 {
     struct host *host = &world->hosts[number];
@@ -311,7 +289,7 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     host->life++;
     host->work_until = host->disk_until = world->now;
     guard_count_rows(world, number);
-    lose_one_record(world, number);
+    guard_lose_one_record(world, number);
     ledger_init(host->ledger);
     for (size_t i = 0; i < host->disk_count; i++)
         ledger_take(host->ledger, &host->disk[i].record);
@@ -321,21 +299,6 @@ void guard_start(struct world *world, int number, enum end_cause cause)
                    host->disk_count);
     put_back_confirmed(host);
     guard_give(world, number, &ev);
-}
-
-void guard_write_record(struct world *world, int number, const struct happening *done)
-{
-    struct host *host = &world->hosts[number];
-
-    host->disk = mem_grow(host->disk, host->disk_count, &host->disk_capacity, sizeof(*host->disk));
-    host->disk[host->disk_count].record = *done->record;
-    host->disk[host->disk_count].lied = done->lies;
-    host->disk[host->disk_count++].synced = false;
-    if (done->operation) { /* durable: with all before it */
-        for (size_t i = 0; i < host->disk_count; i++)
-            host->disk[i].synced = true;
-    }
-    model_record(world->model, number, done->record, done->operation != 0);
 }
 
 void guard_do_to_kernel(struct world *world, int number, const struct happening *work)
@@ -386,25 +349,6 @@ static void settle_in_flight(struct world *world, int number)
     }
 }
 
-/* What was not synced may be there all the same; what was is, but for a disk that lied. */
-static void lose_records(struct world *world, int number)
-{
-    struct host *host = &world->hosts[number];
-
-    for (size_t i = 0; i < host->disk_count; i++) {
-        const struct disk_entry *entry = &host->disk[i];
-
-        if ((entry->synced && !entry->lied) ||
-            chance_permille(fault_draw(&world->faults, number), 500))
-            continue;
-        for (size_t lost = i; lost < host->disk_count && !host->betrayed; lost++)
-            host->betrayed = host->disk[lost].synced;
-        host->disk_count = i;
-    }
-    if (host->betrayed)
-        betray(world, number);
-}
-
 void guard_stop(struct world *world, int number, bool power_lost)
 {
     struct host *host = &world->hosts[number];
@@ -417,6 +361,6 @@ void guard_stop(struct world *world, int number, bool power_lost)
     model_guard_died(world->model, number);
     if (!power_lost)
         return;
-    lose_records(world, number);
+    guard_lose_records(world, number);
     host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = false;
 }

@@ -8,69 +8,7 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { STATEMENTS_KEPT = 256, APPROVAL_VALID_S = 3600, PEOPLE_THINK_MS = 3000 };
-
-/* ---- signing --------------------------------------------------------------------------------- */
-
-/* As oceanidctl does: the approval contains every end whose receipt came, with a reason for each.
- */
-static void fill_lifts(const struct world *world, struct approval *approval)
-{
-    for (uint32_t a = 0; a + 1 < approval->attempt.sequence; a++) {
-        for (int h = 0; h < world->nodes_count; h++) {
-            struct lift *lift = &approval->lifts[approval->lifts_count];
-
-            if (!world->lead.receipts[a][h].has ||
-                !receipt_is_end(&world->lead.receipts[a][h].receipt))
-                continue;
-            lift->receipt = world->lead.receipts[a][h].hash;
-            text_copy(lift->reason, sizeof(lift->reason), "understood");
-            approval->lifts_count++;
-        }
-    }
-}
-
-bool lead_may_sign(const struct world *world)
-{
-    uint32_t lifts = 0;
-
-    if (world->attempt == SIM_ATTEMPTS_MAX)
-        return false;
-    for (uint32_t a = 0; a < world->attempt; a++) {
-        for (int h = 0; h < world->nodes_count; h++)
-            lifts += world->lead.receipts[a][h].has;
-    }
-    return lead_all_ended(world) && lifts <= LIFTS_MAX;
-}
-
-bool lead_all_ended(const struct world *world)
-{
-    for (uint32_t a = 0; a < world->attempt; a++) {
-        for (int h = 0; h < world->nodes_count; h++) {
-            if (!world->lead.receipts[a][h].has ||
-                !receipt_is_end(&world->lead.receipts[a][h].receipt))
-                return false;
-        }
-    }
-    return true;
-}
-
-void lead_sign(struct world *world)
-{
-    struct approval *approval = &world->approvals[world->attempt];
-    struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
-
-    memset(approval, 0, sizeof(*approval));
-    approval->attempt.body = world->body;
-    approval->attempt.sequence = ++world->attempt;
-    approval->not_after = world_unix(world, NULL) + APPROVAL_VALID_S;
-    fill_lifts(world, approval);
-    world->lead.has_stored = world->lead.has_backup = false;
-    world->lead.restored = world->lead.alone = false;
-    world_tell(world, "The operator approves attempt %u", world->attempt);
-    rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
-    lead_give(world, &start);
-}
+enum { STATEMENTS_KEPT = 256, PEOPLE_THINK_MS = 3000 };
 
 /* ---- effects --------------------------------------------------------------------------------- */
 

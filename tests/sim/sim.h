@@ -12,115 +12,10 @@
 
 #include <stdio.h>
 
-#include "agent/guard/core/trial.h"
 #include "common/core/mem.h"
 #include "controller/core/rollout.h"
 #include "tests/sim/fault.h"
-
-enum {
-    SIM_NODES = 3,             /* of a seed's fleet, and a witness outside */
-    SIM_HOSTS_MAX = NODES_MAX, /* of a large one */
-    SIM_WITNESSES_MAX = 4,     /* of one node of a large one */
-    SIM_OPERATIONS = 3,        /* a shield, a rule, a pref that persists */
-    SIM_SHIELD = 0,
-    SIM_RULE = 1,
-    SIM_PREF = 2,
-    SIM_STATEMENTS_MAX = STATEMENTS_MAX,
-    SIM_ATTEMPTS_MAX = 4,
-    SIM_SOAK_S = 20,
-    SIM_LEASE_S = 12,
-    SIM_PATIENCE_MS = 100000, /* for each node: then a person takes back what does not go on */
-    SIM_TAIL_LINES = 120,     /* of the story, shown of a seed that fails */
-    SIM_LINE_SIZE = 700,
-    SIM_CHALLENGES_MAX = 8,
-    SIM_ROLLOUT_ROWS_MAX = 64,
-};
-
-/* ---- messages -------------------------------------------------------------------------------- */
-
-struct sim_statement {
-    int signer, subject; /* hosts */
-    struct hash body;
-    struct nonce nonce;
-    enum phase phase;
-    enum verdict_value value; /* of ssh, or of the own check */
-    unsigned soak_s;
-};
-
-enum message_kind {
-    /* controller to a host's agent */
-    ASK_STACK,
-    ASK_PREPARE,
-    ASK_START,
-    ASK_ABORT,
-    ASK_POP,
-    ASK_ORDER,     /* a pop that an operator signed: passed on as it is */
-    ASK_STATEMENT, /* witness */
-    ASK_STANDING,
-    GIVE_STATEMENT, /* to the subject's guard */
-    /* a host's agent to the controller */
-    TELL_STACK,
-    TELL_PREPARED,
-    TELL_NONCE,
-    TELL_STATEMENT,
-    TELL_REFUSED,
-    TELL_RECEIPT,
-};
-
-struct message {
-    enum message_kind kind;
-    int host; /* the one that is not the controller */
-    int subject;
-    struct generation_id id;
-    struct nonce nonce;
-    enum phase phase;
-    bool fresh, last, expired;
-    struct sim_statement statement;
-    uint32_t statements_count;
-    bool has_fellow;
-    struct hash receipt_hash;
-    /* what is large comes last, and is not zeroed */
-    struct receipt receipt; /* or the fellow's */
-    struct sim_statement statements[SIM_STATEMENTS_MAX];
-    struct stack stack;
-};
-
-/* ---- hosts ----------------------------------------------------------------------------------- */
-
-struct disk_entry {
-    struct guard_record record;
-    bool synced;
-    bool lied; /* the disk said so */
-};
-
-enum lie { LIE_NONE, LIE_YES, LIE_NO, LIE_OPPOSITE };
-
-struct host {
-    char name[NAME_SIZE];
-    bool guard_up, agent_up, frozen;
-    bool up_link, down_link; /* to and from the controller */
-    bool dials;              /* new connections get through */
-    unsigned life;           /* of its guard: what an earlier one asked for goes nowhere */
-    unsigned timer;          /* the newest set timer */
-    int64_t wall_offset_s;
-    mono_t work_until, disk_until, undo_stuck_until;
-    bool ordered;     /* an operator's order went there: it may be popped after all has ended */
-    unsigned applied; /* how often something was: an undo that is late is of the one before */
-    bool dead;        /* and stays so */
-    bool betrayed;    /* its disk lost what was synced: it cannot know any more */
-    /* what the change does to it: bits by witness */
-    uint64_t cut_from;
-    bool breaks_own, cuts_controller;
-    uint64_t blind_from; /* SSH fails from there, whatever the change does */
-    /* as a witness */
-    enum lie lie;
-    bool special; /* has a way of its own */
-    bool in_kernel[SIM_OPERATIONS];
-    size_t disk_count, disk_capacity;
-    struct disk_entry *disk;
-    struct trial *trial;
-    struct ledger *ledger;
-};
+#include "tests/sim/host.h"
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -292,12 +187,16 @@ void guard_stop(struct world *world, int host, bool power_lost);
 /* A hello begins: the controller's session asks for the signed stack. */
 void network_greet(struct world *world, int host);
 void guard_give(struct world *world, int host, struct guard_event *ev);
-void guard_write_record(struct world *world, int host, const struct happening *done);
 void guard_do_to_kernel(struct world *world, int host, const struct happening *work);
 /* What its own agent says of it. */
 struct sim_statement guard_own_statement(const struct world *world, int host,
                                          const struct nonce *nonce, enum phase phase);
 void guard_count_rows(struct world *world, int host);
+
+/* guard_disk.c */
+void guard_write_record(struct world *world, int host, const struct happening *done);
+void guard_lose_records(struct world *world, int host);    /* with the power */
+void guard_lose_one_record(struct world *world, int host); /* at a start, if that is drawn */
 
 /* guard_events.c: what reaches it */
 void guard_take_message(struct world *world, struct message *message);

@@ -1,0 +1,55 @@
+/*
+ * checker_end: what has to hold when everything is quiet: kernels as confirmed, and a controller
+ * that knows it.
+ */
+#include "tests/sim/checker.h"
+
+static void check_kernel(struct check_model *model, int host)
+{
+    const struct model_host *at = &model->hosts[host];
+    const struct host *truth = &model->world->hosts[host];
+
+    if (at->stand != STANDS_CLEAN && at->stand != STANDS_CONFIRMED)
+        world_violate(model->world, "5: at the end the guard of %s is %s",
+                      checker_name(model, host), trial_state_name(truth->trial->state));
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        if (truth->in_kernel[i] != (at->stand == STANDS_CONFIRMED))
+            world_violate(model->world, "6: at the end operation %d of %s is %s and %s", i + 1,
+                          checker_name(model, host), truth->in_kernel[i] ? "in its kernel" : "gone",
+                          at->stand == STANDS_CONFIRMED ? "it confirmed" : "it did not confirm");
+    }
+}
+
+/* 7: all or none, but for what a person took back alone; and the controller knows which, unless an
+ * older backup has made it forget. */
+static void check_agreement(struct check_model *model, int host)
+{
+    const struct rollout_record *record = &model->world->lead.rollout->record;
+    enum rollout_state state = record->state;
+    bool stands = model->hosts[host].stand == STANDS_CONFIRMED;
+    bool alone = model->world->hosts[host].ordered || model->world->lead.alone ||
+                 model->world->lead.restored;
+
+    if (alone)
+        return;
+    if (stands != (record->targets[host].receipt == RECEIPT_CONFIRMED))
+        world_violate(model->world, "6: at the end the controller thinks that %s is %s, and it %s",
+                      checker_name(model, host),
+                      record->targets[host].receipt == RECEIPT_CONFIRMED ? "confirmed" : "not",
+                      stands ? "stands" : "does not stand");
+    if (stands != (state == ROLLOUT_COMPLETE))
+        world_violate(model->world, "7: the rollout ended %s and %s is %s",
+                      rollout_state_name(state), checker_name(model, host),
+                      stands ? "confirmed" : "clean");
+}
+
+void model_check_end(struct check_model *model)
+{
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        if (model->world->hosts[i].dead || model->hosts[i].betrayed)
+            continue; /* nobody will ever know */
+        check_kernel(model, i);
+        if (!model->world->safety)
+            check_agreement(model, i);
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * host: one simulated host: its guard and agent, its disk and kernel, and what is wrong with it.
+ */
+#ifndef TESTS_SIM_HOST_H
+#define TESTS_SIM_HOST_H
+
+#include "agent/guard/core/trial.h"
+#include "tests/sim/message.h"
+
+struct disk_entry {
+    struct guard_record record;
+    bool synced;
+    bool lied; /* the disk said so */
+};
+
+enum lie { LIE_NONE, LIE_YES, LIE_NO, LIE_OPPOSITE };
+
+struct host {
+    char name[NAME_SIZE];
+    bool guard_up, agent_up, frozen;
+    bool up_link, down_link; /* to and from the controller */
+    bool dials;              /* new connections get through */
+    unsigned life;           /* of its guard: what an earlier one asked for goes nowhere */
+    unsigned timer;          /* the newest set timer */
+    int64_t wall_offset_s;
+    mono_t work_until, disk_until, undo_stuck_until;
+    bool ordered;     /* an operator's order went there: it may be popped after all has ended */
+    unsigned applied; /* how often something was: an undo that is late is of the one before */
+    bool dead;        /* and stays so */
+    bool betrayed;    /* its disk lost what was synced: it cannot know any more */
+    /* what the change does to it: bits by witness */
+    uint64_t cut_from;
+    bool breaks_own, cuts_controller;
+    uint64_t blind_from; /* SSH fails from there, whatever the change does */
+    /* as a witness */
+    enum lie lie;
+    bool special; /* has a way of its own */
+    bool in_kernel[SIM_OPERATIONS];
+    size_t disk_count, disk_capacity;
+    struct disk_entry *disk;
+    struct trial *trial;
+    struct ledger *ledger;
+};
+
+#endif
