@@ -55,11 +55,12 @@ static bool check_operations(const struct manifest_plan *plan, struct err *err)
     return true;
 }
 
-/* "": nothing. */
+/* "": nothing. What is only prepared has touched nothing: a controller that was started again asks
+ * while its own rollout waits for a start. */
 static void find_obstacle(const struct guard *guard, char *why, size_t size)
 {
     why[0] = '\0';
-    if (guard->trial->state != TRIAL_IDLE)
+    if (trial_is_open(guard->trial) || guard->trial->state == TRIAL_FENCED)
         snprintf(why, size,
                  "this node is %s: expected is that nothing is open here; ask again then",
                  trial_state_name(guard->trial->state));
