@@ -205,6 +205,7 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
     if (!asked->extra) {
         downlink_put_checks(downlink, asked->name);
         outbox_put_snapshot(downlink->outbox, asked->name);
+        fresh_greeted(downlink->fresh, asked->name);
     }
     if (read_stack(downlink, asked, stack))
         lead_take_stack(downlink->lead, asked->name, stack);

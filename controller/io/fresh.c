@@ -214,6 +214,11 @@ void fresh_came(struct fresh *fresh, const char *name)
     set_timer(fresh);
 }
 
+void fresh_greeted(struct fresh *fresh, const char *name)
+{
+    rehearsals_ask_again(&fresh->rehearsals, name, clock_now());
+}
+
 const struct rehearsal_question *fresh_find_question(const struct fresh *fresh, const char *node,
                                                      const struct nonce *nonce)
 {

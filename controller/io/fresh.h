@@ -34,6 +34,9 @@ void fresh_want_plans(struct fresh *fresh, const struct manifest *manifest, cons
 /* A snapshot of that node has come. */
 void fresh_came(struct fresh *fresh, const char *name);
 
+/* A node's agent has greeted: what it was asked before may be lost. */
+void fresh_greeted(struct fresh *fresh, const char *name);
+
 /* The question that a guard answers over that nonce; NULL: nobody asked. Lent until
  * fresh_rehearsed, which is called when the fleet knows of the answer. */
 const struct rehearsal_question *fresh_find_question(const struct fresh *fresh, const char *node,

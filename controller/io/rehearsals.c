@@ -117,6 +117,14 @@ bool rehearsals_ask(struct rehearsals *rehearsals, const struct manifest *manife
     return true;
 }
 
+void rehearsals_ask_again(struct rehearsals *rehearsals, const char *node, mono_t now)
+{
+    for (struct rehearsal_question *at = rehearsals->questions; at != NULL; at = at->next) {
+        if (at->asked_at != MONO_NEVER && text_equal(at->node, node))
+            send(rehearsals, at, now);
+    }
+}
+
 const struct rehearsal_question *rehearsals_find(const struct rehearsals *rehearsals,
                                                  const char *node, const struct nonce *nonce)
 {

@@ -32,6 +32,9 @@ struct rehearsals {
 bool rehearsals_ask(struct rehearsals *rehearsals, const struct manifest *manifest,
                     const struct hash *body, const struct manifest_plan *plan, mono_t now);
 
+/* Its agent has greeted: what is under way there is asked once more, over another nonce. */
+void rehearsals_ask_again(struct rehearsals *rehearsals, const char *node, mono_t now);
+
 /* The question of that nonce; NULL: none is out. Lent until rehearsals_end. */
 const struct rehearsal_question *rehearsals_find(const struct rehearsals *rehearsals,
                                                  const char *node, const struct nonce *nonce);

@@ -199,6 +199,24 @@ static void passes_over_what_nobody_asked(void **state)
     assert_int_equal(went_on, 0);
 }
 
+/* What was on its way to an agent that was lost is asked of the one that comes. */
+static void asks_again_who_greets(void **state)
+{
+    struct nonce first, second;
+
+    (void)state;
+    want(1);
+    assert_true(find_question("b2", &first));
+    fresh_greeted(place.fresh, "a1");
+    assert_false(find_question("a1", &second));
+    fresh_greeted(place.fresh, "b2");
+    assert_true(find_question("b2", &second));
+    answer("b2", &first, REHEARSED_GOOD, "");
+    assert_int_equal(went_on, 0);
+    answer("b2", &second, REHEARSED_GOOD, "");
+    assert_int_equal(went_on, 1);
+}
+
 static bool has_gone_on(void *context)
 {
     (void)context;
@@ -276,8 +294,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(asks_each_target_and_waits),    CASE(asks_the_targets_to_come_only),
         CASE(does_not_ask_again_at_once),    CASE(asks_one_after_the_other),
-        CASE(passes_over_what_nobody_asked), CASE(goes_on_without_an_answer),
-        CASE(is_kept_with_the_rollout),
+        CASE(passes_over_what_nobody_asked), CASE(asks_again_who_greets),
+        CASE(goes_on_without_an_answer),     CASE(is_kept_with_the_rollout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,7 @@ static void test_answers_its_asker(void **state)
     apply_case_check("");
 }
 
+/* One is under way, one waits, and no more. */
 static void test_one_at_a_time(void **state)
 {
     struct scene *scene = *state;
@@ -132,9 +133,30 @@ static void test_one_at_a_time(void **state)
     apply_case_begin("");
     assert_true(ask(scene, &operation, 1, &err));
     assert_true(ask(scene, &operation, 2, &err));
-    expect_missed(scene, 2, "another plan is being rehearsed here");
+    assert_true(ask(scene, &operation, 3, &err));
+    expect_missed(scene, 3, "two other plans are being rehearsed here");
     finish(scene);
     expect_missed(scene, 1, "oceanid-rehearse: connect to ");
+    finish(scene);
+    expect_missed(scene, 2, "oceanid-rehearse: connect to ");
+}
+
+/* Its agent was started again and asks again: what the one before waits for is nobody's. */
+static void test_an_agent_that_comes_back(void **state)
+{
+    struct scene *scene = *state;
+    struct client *client = &scene->guard.clients.list[0];
+    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    assert_true(ask(scene, &operation, 1, &err));
+    assert_true(ask(scene, &operation, 2, &err));
+    client->id = scene->guard.asker = ASKER + 1;
+    assert_true(ask(scene, &operation, 3, &err));
+    finish(scene); /* 1: of nobody */
+    finish(scene);
+    expect_missed(scene, 3, "oceanid-rehearse: connect to ");
 }
 
 static void test_not_while_something_is_open(void **state)
@@ -213,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_answers_its_asker),
         CASE(test_one_at_a_time),
+        CASE(test_an_agent_that_comes_back),
         CASE(test_not_while_something_is_open),
         CASE(test_beside_what_is_prepared),
         CASE(test_a_trial_that_begins_meanwhile),

@@ -12,11 +12,17 @@
 #include "common/core/mem.h"
 #include "common/io/log.h"
 
+struct question {
+    unsigned asker;
+    struct nonce nonce;
+    struct work *work; /* NULL: it is with the worker, or there is none */
+};
+
 struct rehearsing {
     struct worker *worker;
     bool busy;
-    unsigned asker;     /* of the one that is under way */
-    struct nonce nonce; /* its question's */
+    struct question now;  /* under way */
+    struct question next; /* of an agent that was started again, or of another plan; waits */
 };
 
 /* ---- telling ---------------------------------------------------------------------------------
@@ -64,8 +70,20 @@ static void find_obstacle(const struct guard *guard, char *why, size_t size)
         snprintf(why, size,
                  "this node is %s: expected is that nothing is open here; ask again then",
                  trial_state_name(guard->trial->state));
-    else if (guard->rehearsing != NULL && guard->rehearsing->busy)
-        snprintf(why, size, "another plan is being rehearsed here; ask again in a few seconds");
+}
+
+/* One may wait; whose asker has gone does not wait any more. */
+static bool has_room(struct guard *guard)
+{
+    struct rehearsing *rehearsing = guard->rehearsing;
+
+    if (rehearsing == NULL || rehearsing->next.work == NULL)
+        return true;
+    if (clients_find(&guard->clients, rehearsing->next.asker) != NULL)
+        return false;
+    work_free(rehearsing->next.work);
+    rehearsing->next.work = NULL;
+    return true;
 }
 
 static struct rehearsing *open_once(struct guard *guard)
@@ -79,17 +97,27 @@ static struct rehearsing *open_once(struct guard *guard)
     return guard->rehearsing;
 }
 
+static void go_on(struct rehearsing *rehearsing)
+{
+    struct work *work = rehearsing->next.work;
+
+    if (rehearsing->busy || work == NULL)
+        return;
+    rehearsing->now = rehearsing->next;
+    rehearsing->next.work = rehearsing->now.work = NULL;
+    rehearsing->busy = true;
+    worker_give_take(rehearsing->worker, work);
+}
+
 static void begin(struct guard *guard, const struct nonce *nonce, const struct manifest_plan *plan)
 {
     struct rehearsing *rehearsing = open_once(guard);
     struct work *work = work_new(WORK_REHEARSE, NULL);
 
-    rehearsing->busy = true;
-    rehearsing->asker = guard->asker;
-    rehearsing->nonce = *nonce;
     work->rehearse_socket = guard->config.rehearse_socket;
     work_fill_plan(work, plan);
-    worker_give_take(rehearsing->worker, work);
+    rehearsing->next = (struct question){guard->asker, *nonce, work};
+    go_on(rehearsing);
 }
 
 bool rehearsing_ask(struct guard *guard, const struct guard_request *request, struct err *err)
@@ -101,6 +129,9 @@ bool rehearsing_ask(struct guard *guard, const struct guard_request *request, st
     if (!wire_decode_plan(wire_lend(&request->body), &plan, err))
         return false;
     find_obstacle(guard, why, sizeof(why));
+    if (why[0] == '\0' && !has_room(guard))
+        snprintf(why, sizeof(why),
+                 "two other plans are being rehearsed here; ask again in a few seconds");
     good = check_operations(&plan, err);
     if (good && why[0] != '\0')
         tell_missed(guard, &request->nonce, &plan, why);
@@ -130,6 +161,7 @@ void rehearsing_take(struct guard *guard)
     find_obstacle(guard, why, sizeof(why)); /* what was looked at may be changing since */
     if (why[0] != '\0')
         rehearsal_miss(work->operations, work->operations_count, why, work->rehearsal);
-    tell(guard, rehearsing->asker, &rehearsing->nonce, work->rehearsal);
+    tell(guard, rehearsing->now.asker, &rehearsing->now.nonce, work->rehearsal);
     work_free(work);
+    go_on(rehearsing);
 }
