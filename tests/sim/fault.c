@@ -78,7 +78,8 @@ static const struct fault_kind {
                       "next, or a check fails: in mid-stage, in mid-revert, when all is done"},
     [FAULT_ORDERS] = {"orders", 100, "seconds of a node that is going back",
                       "an operator signs the order to roll it back: in mid-rollback"},
-    [FAULT_TWICE] = {"twice", 500, "things that people say or approve", "they do it twice"},
+    [FAULT_TWICE] = {"twice", 500, "things that people say or approve",
+                     "they do it twice, or a second one does"},
     [FAULT_WIDE_STAGE] = {"wide-stage", 1000, "seeds",
                           "every node behind the first is in one stage (rule 4)"},
 };

@@ -65,5 +65,6 @@ void lead_sign(struct world *world)
     world->lead.restored = world->lead.alone = false;
     world_tell(world, "The operator approves attempt %u", world->attempt);
     rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
+    people_say_twice(world, &start);
     lead_give(world, &start);
 }

@@ -35,7 +35,7 @@ void people_sign_order(struct world *world, int number)
 }
 
 /* Whatever a person says, impatience says it twice. */
-static void say_twice(struct world *world, const struct rollout_event *ev)
+void people_say_twice(struct world *world, const struct rollout_event *ev)
 {
     struct chance *how = strikes(world, FAULT_TWICE, FAULT_CONTROLLER);
     struct happening again = {.kind = HAPPENS_TWICE, .said = ev->kind, .host = -1};
@@ -48,12 +48,29 @@ static void say_twice(struct world *world, const struct rollout_event *ev)
     world_schedule(world, &again);
 }
 
+/* The same attempt once more; and a next one, which is refused while one is not ended (rule 20). */
+static void approve_too(struct world *world, struct rollout_event *ev)
+{
+    world_tell(world, "Another operator approves attempt %u too", world->attempt);
+    lead_give(world, ev);
+    if (lead_may_sign(world))
+        lead_sign(world);
+    else
+        world_tell(world, "and may not approve a next one: this one has not ended everywhere");
+}
+
 void people_say_again(struct world *world, const struct happening *happening)
 {
     struct rollout_event ev = {
         .kind = happening->said, .by = "another operator", .reason = "said by two"};
 
-    if (!world->lead.up || rollout_is_ended(world->lead.rollout))
+    if (!world->lead.up)
+        return;
+    if (ev.kind == EVENT_START) {
+        approve_too(world, &ev);
+        return;
+    }
+    if (rollout_is_ended(world->lead.rollout))
         return;
     if (happening->host >= 0)
         ev.node = world->hosts[happening->host].name;
@@ -74,7 +91,7 @@ static void meddle(struct world *world, struct rollout_event *ev)
     world->lead.alone |= closed && ev->kind == EVENT_EMERGENCY && ev->node != NULL;
     world_tell(world, "An operator says %s%s%s", rollout_event_name(ev->kind),
                ev->node != NULL ? " of " : "", ev->node != NULL ? ev->node : "");
-    say_twice(world, ev);
+    people_say_twice(world, ev);
     lead_give(world, ev);
 }
 
@@ -146,7 +163,7 @@ void people_look(struct world *world)
     }
     if (rollout->record.state == ROLLOUT_PAUSED) {
         world_tell(world, "The operator says next");
-        say_twice(world, &ev);
+        people_say_twice(world, &ev);
         lead_give(world, &ev);
     } else if (rollout->record.state == ROLLOUT_HALTED) {
         ev.kind = world->quiet || chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 500)

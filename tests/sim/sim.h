@@ -234,6 +234,8 @@ void people_meddle(struct world *world, struct chance how);
 void people_order(struct world *world, int node);
 void people_sign_order(struct world *world, int node);
 void people_look(struct world *world);
+/* Whoever says that may be one of two who do. */
+void people_say_twice(struct world *world, const struct rollout_event *ev);
 void people_say_again(struct world *world, const struct happening *happening);
 void people_answer_gates(struct world *world, const struct happening *happening);
 
