@@ -13,6 +13,7 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "controller/io/sql.h"
 
 enum { AUDIT_PAGE = 256, CHECKS_ROOM = 2 * CHECKS_MAX + NODES_MAX };
 
@@ -115,7 +116,8 @@ static bool check_audit(struct desk *desk, struct err *err)
             return false;
         for (size_t i = 0; i < count; i++) {
             if (!audit_check(last.index > 0 ? &last : NULL, &rows[i], sign_hash, err))
-                return err_wrap(err, "the audit was tampered with, or the database is damaged");
+                return err_wrap(err, "the audit was tampered with, or the database is damaged; "
+                                     "nothing is led from it: " SQL_DAMAGED);
             last = rows[i];
         }
     } while (count == AUDIT_PAGE);

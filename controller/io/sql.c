@@ -8,31 +8,45 @@
 
 #include "common/core/text.h"
 
-static const char *advice(int code)
+/* What was expected of the disk, and what a person can do. */
+struct advice {
+    const char *expected, *cure;
+};
+
+static struct advice find_advice(int code)
 {
     switch (code) {
     case SQLITE_FULL:
-        return "; the disk is full: free some room, then it starts again by itself";
+        return (struct advice){"room for a write", "free some room, then it starts by itself"};
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-        return "; expected a directory that the controller's user may write";
+        return (struct advice){"a directory and files that the controller's user may write",
+                               "make them so, then it starts by itself"};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return "; restore it from a backup, or move it away: the controller learns from the nodes "
-               "again, without its audit";
+        return (struct advice){"a sound database", SQL_DAMAGED};
+    case SQLITE_IOERR:
+        return (struct advice){"a disk that reads and writes", "mend it, then it starts by itself"};
+    case SQLITE_BUSY:
+        return (struct advice){"to be the only one who writes",
+                               "end the other process that has it open"};
     default:
-        return "";
+        return (struct advice){"it to do as it is told", "it is tried again at the next start"};
     }
 }
 
 bool sql_fail(sqlite3 *db, struct err *err)
 {
     const char *path = sqlite3_db_filename(db, "main");
+    struct advice advice = find_advice(sqlite3_errcode(db) & 0xff);
 
-    return err_set(err, ERR_SYSTEM, "database %.200s: %.150s%s",
-                   path != NULL && path[0] != '\0' ? path : "in memory", sqlite3_errmsg(db),
-                   advice(sqlite3_errcode(db)));
+    return err_set(
+        err, ERR_SYSTEM,
+        "database %.120s: expected %s, observed: %.120s; nothing is led until then, open "
+        "trials revert when their lease ends: %s",
+        path != NULL && path[0] != '\0' ? path : "in memory", advice.expected, sqlite3_errmsg(db),
+        advice.cure);
 }
 
 static int bind_all(sqlite3_stmt *statement, const char *types, va_list values)

@@ -37,7 +37,13 @@ struct bytes sql_blob(const struct sql_rows *rows, int column);
 /* Exactly len bytes, or all zero. */
 void sql_bytes(const struct sql_rows *rows, int column, uint8_t *to, size_t len);
 
-/* Puts what SQLite said into err. Always returns false. */
+/* What to do with a damaged database. */
+#define SQL_DAMAGED                                                                                \
+    "restore it from a backup, or move it away: the controller learns from the nodes again, "      \
+    "without its audit"
+
+/* Puts into err what was expected, what SQLite observed and what happens next. Always returns
+ * false. */
 bool sql_fail(sqlite3 *db, struct err *err);
 
 #endif

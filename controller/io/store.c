@@ -61,10 +61,11 @@ static bool check_integrity(struct store *store, struct err *err)
     if (err->kind != ERR_NONE)
         return false;
     if (!text_equal(answer, "ok"))
-        return err_set(err, ERR_SYSTEM,
-                       "database %.200s is damaged (%.120s); restore it from a backup, or move it "
-                       "away: the controller learns from the nodes again, without its audit",
-                       sqlite3_db_filename(store->db, "main"), answer);
+        return err_set(
+            err, ERR_SYSTEM,
+            "database %.120s: expected a sound database, observed: %.120s; nothing is led "
+            "until then, open trials revert when their lease ends: " SQL_DAMAGED,
+            sqlite3_db_filename(store->db, "main"), answer);
     return true;
 }
 
@@ -103,8 +104,10 @@ struct store *store_open(const char *path, struct err *err)
 
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
         SQLITE_OK) {
-        err_set(err, ERR_SYSTEM, "database %.200s cannot be opened: %.150s", path,
-                store->db != NULL ? sqlite3_errmsg(store->db) : "no memory");
+        if (store->db != NULL)
+            sql_fail(store->db, err);
+        else
+            err_set(err, ERR_SYSTEM, "database %.200s: no memory", path);
         store_close(store);
         return NULL;
     }

@@ -109,7 +109,7 @@ static void refuses_where_it_cannot_write(void **state)
 {
     (void)state;
     snprintf(path, sizeof(path), "%s/nowhere/controller.db", directory);
-    refuse_to_open("cannot be opened");
+    refuse_to_open("observed: unable to open database file");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)

@@ -9,6 +9,7 @@ WatchdogSec is killed by WatchdogSignal, as systemd does.
 import os
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -131,7 +132,8 @@ class Unit:
             outside = self.host.path(path)
             fresh = not outside.exists()
             outside.mkdir(parents=True, exist_ok=True)
-            outside.chmod(mode)
+            if stat.S_IMODE(outside.stat().st_mode) != mode:
+                outside.chmod(mode)
             there = outside.stat()
             if fresh or (there.st_uid, there.st_gid) != (uid, gid):
                 os.chown(outside, uid, gid)

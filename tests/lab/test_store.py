@@ -1,0 +1,130 @@
+"""store: a controller whose disk is full, read-only or damaged: it says so, leads nothing, the leases
+run out, and nothing is half done.
+"""
+
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from lab import changes
+from lab.fleet import Fleet
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.tailnet("standin")
+CONTROLLER = "control"
+FOLDER = "/var/lib/oceanid/controller"
+ROUTE = "198.18.255.0/24"
+ENDED = ("complete", "reverted", "halted", "aborted", "incomplete")
+
+
+@pytest.fixture(scope="module")
+def fleet(lab):
+    """Short leases, and a controller whose state lies on a small disk of its own."""
+    fleet = Fleet(lab, controller=CONTROLLER, soak="5s", lease="8s").install()
+    host = fleet.controller
+    host.stop_unit("oceanid-controller")
+    host.run(["sh", "-ec", f"""
+        mkdir /run/aside && cp -a {FOLDER}/. /run/aside/
+        mount -t tmpfs -o size=8m,mode=700 small {FOLDER}
+        cp -a /run/aside/. {FOLDER}/ && chown --reference=/run/aside {FOLDER}"""])
+    host.start_unit("oceanid-controller")
+    fleet.wait_settled()
+    return fleet
+
+
+@pytest.fixture(autouse=True)
+def fresh(fleet):
+    yield
+    fleet.controller.run(["mount", "-o", "remount,rw", FOLDER])
+    unit(fleet).start()
+    fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+    fleet.wait_settled()
+
+
+def unit(fleet):
+    return fleet.controller.unit("oceanid-controller")
+
+
+def die(fleet):
+    """kill -9, and nobody starts it again."""
+    unit(fleet).power_lost()
+    fleet.controller.kill(unit(fleet).process)
+
+
+def has_change(host):
+    return ROUTE in host.ip("route")
+
+
+def start_trial(fleet, name, text=changes.HARMLESS):
+    """The change is on trial on srv712695."""
+    fleet.start(name, text)
+    fleet.wait_state("srv712695", "on trial")
+    wait_until(lambda: has_change(fleet.lab["srv712695"]), 10, "the change to be on")
+
+
+def refusal(fleet):
+    """What it says when it does not start."""
+    starts = unit(fleet).starts
+    with pytest.raises(AssertionError, match="before it was ready"):
+        unit(fleet).start()
+    assert unit(fleet).starts == starts + 1
+    said = unit(fleet).process.output().strip().splitlines()[-1]
+    assert "nothing is led until then, open trials revert when their lease ends" in said
+    return said
+
+
+def expect_reverted(fleet):
+    """By the node itself first; then, as soon as it leads again, by the controller's word."""
+    wait_until(lambda: not has_change(fleet.lab["srv712695"]), 30, "the lease to run out")
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+    receipts = [line for line in fleet.audit() if " receipt " in line]
+    assert "the proof was missing" in receipts[-1]
+
+
+def test_full_disk(fleet):
+    host = fleet.controller
+    host.restart_unit("oceanid-controller")     # with a write-ahead log that is empty
+    fleet.wait_settled()
+    start_trial(fleet, "full")
+    host.run(["sh", "-c", f"cat /dev/zero > {FOLDER}/filler"], check=False)
+    wait_until(lambda: not has_change(fleet.lab["srv712695"]), 40, "the lease to run out")
+    said = (host.logs / "oceanid-controller.log").read_text()
+    assert re.search(r"nothing more can be kept, stopping.*expected room for a write, observed: "
+                     r"database or disk is full.*free some room", said)
+    assert fleet.ctl("status", check=False).returncode == 3
+    host.run(["rm", f"{FOLDER}/filler"])
+    unit(fleet).wait_active(20)
+    expect_reverted(fleet)
+
+
+def damage(path):
+    """The pages behind the first are noise."""
+    size = path.stat().st_size
+    with path.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\x5a" * (size - 4096))
+
+
+def test_read_only_and_damaged(fleet):
+    """Dead in a trial; neither can be started from, and the whole copy can."""
+    host = fleet.controller
+    start_trial(fleet, "damaged")
+    die(fleet)
+    host.run(["mount", "-o", "remount,ro", FOLDER])
+    said = refusal(fleet)
+    assert "expected a directory and files that the controller's user may write" in said
+    host.run(["mount", "-o", "remount,rw", FOLDER])
+    kept = pathlib.Path(host.folder, "kept")
+    shutil.copytree(host.path(FOLDER), kept)
+    host.run(["sh", "-c", f"rm {FOLDER}/controller.db-*"])
+    damage(host.path(f"{FOLDER}/controller.db"))
+    said = refusal(fleet)
+    assert "expected a sound database, observed: " in said and "restore it from a backup" in said
+    wait_until(lambda: not has_change(fleet.lab["srv712695"]), 30, "the lease to run out")
+    for name in ("controller.db", "controller.db-wal"):
+        host.path(f"{FOLDER}/{name}").write_bytes((kept / name).read_bytes())
+        host.run(["chown", "oceanid-controller:", f"{FOLDER}/{name}"])
+    unit(fleet).start()
+    expect_reverted(fleet)
