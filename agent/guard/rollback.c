@@ -149,7 +149,7 @@ static int undo_target(const struct options *options, const struct target *targe
 {
     struct rescue rescue;
 
-    if (!take_journal(&options->config, &rescue, err))
+    if (!take_journal(&options->config, target->is_ordered ? &target->down_to : NULL, &rescue, err))
         return EXIT_DIFFERS;
     if (rescue_put_back(&rescue, false) > 0)
         printf("The shields are in place: what they protect, SSH first, goes its own way again.\n");

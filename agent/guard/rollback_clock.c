@@ -52,7 +52,7 @@ static int accept_clock(const struct options *options, struct err *err)
     struct rescue rescue;
     int code;
 
-    if (!take_journal(&options->config, &rescue, err))
+    if (!take_journal(&options->config, NULL, &rescue, err))
         return EXIT_DIFFERS;
     if (may_accept(rescue.ledger, &code, err)) {
         code = write_floor(&rescue, err) ? EXIT_DONE : EXIT_DIFFERS;

@@ -80,6 +80,20 @@ static bool find_number(const struct ledger *ledger, const struct generation_id 
     return generation != NULL || (ledger->is_open && generation_id_equal(&ledger->open.id, id));
 }
 
+/* It went between the look and the fence. */
+static int say_gone(const struct options *options, const struct order *order, struct err *err)
+{
+    struct rescue rescue;
+    int code = EXIT_DIFFERS;
+
+    *err = (struct err)ERR_INIT;
+    if (!rollback_look(options, &rescue, &code, err))
+        return code;
+    code = say_not_here(rescue.ledger, order);
+    rescue_close(&rescue);
+    return code;
+}
+
 int rollback_order(const struct options *options, struct err *err)
 {
     AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
@@ -107,7 +121,9 @@ int rollback_order(const struct options *options, struct err *err)
     if (found)
         show_plan(&rescue, chosen.to);
     rescue_close(&rescue);
-    return found ? rollback_do(&chosen, &target, err) : code;
+    if (found)
+        code = rollback_do(&chosen, &target, err);
+    return found && err->kind == ERR_MISSING ? say_gone(options, order, err) : code;
 }
 
 /* ---- void ----------------------------------------------------------------------------------- */

@@ -160,6 +160,8 @@ static void put_request(struct arena *arena, Oceanid__GuardRequest *to,
     case GUARD_FENCE:
         to->kind_case = OCEANID__GUARD_REQUEST__KIND_FENCE;
         to->fence = wire_new(arena, Oceanid__Fence, oceanid__fence__init);
+        if (!nonce_is_zero(&from->id.start))
+            to->fence->named = wire_put_generation_id(arena, &from->id);
         break;
     case GUARD_REHEARSE:
         to->kind_case = OCEANID__GUARD_REQUEST__KIND_REHEARSAL;
@@ -281,7 +283,8 @@ static bool take_request(struct guard_request *to, const Oceanid__GuardRequest *
         return take_source(to, from->source_seen, err);
     case OCEANID__GUARD_REQUEST__KIND_FENCE:
         to->kind = GUARD_FENCE;
-        return true;
+        return from->fence->named == NULL ||
+               wire_take_generation_id(&to->id, from->fence->named, err);
     case OCEANID__GUARD_REQUEST__KIND_REHEARSAL:
         return take_rehearse(to, from->rehearsal, err);
     case OCEANID__GUARD_REQUEST__KIND__NOT_SET:

@@ -29,7 +29,7 @@ struct guard_request {
     enum guard_request_kind kind;
     struct wire_bytes body;     /* prepare; rehearse: an encoded plan */
     struct wire_bytes envelope; /* approval, statement, order, or a fellow's receipt: Signed */
-    struct generation_id id;    /* start, abort, pop */
+    struct generation_id id;    /* start, abort, pop; fence (zero: none is named) */
     struct nonce nonce;         /* stack nonce quoted, or of standing, source seen, rehearse */
     struct nonce challenge;     /* stack */
     struct hash body_hash;      /* standing */

@@ -3,6 +3,7 @@
 It names one generation by its attempt and the nonce of its start: it never takes another.
 """
 
+import os
 import re
 
 from lab.wait import stays, wait_until
@@ -34,6 +35,14 @@ def order(node, generation, name="subject", signer="approver.key"):
     path = node.folder / f"order-{generation[:2].strip(':')}-{name}-{signer}"
     node.call([BIN / "drive", "order", node.folder / "keys", path, name, generation, signer])
     return path
+
+
+def open_if_read(fifo):
+    """For writing, once somebody has it open for reading; else None."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def assert_untouched(node, done):
@@ -89,6 +98,27 @@ def test_old_order_takes_no_later_generation_of_the_same_body(node):
     done = node.rollback("--order", path)
     assert "does not stand any more" in done.stdout
     assert node.has_route() and node.guard.poll() is None
+
+
+def test_order_whose_generation_went_meanwhile_ends_no_other_trial(node):
+    """It has looked, and waits for the order's bytes; when they come another trial is open."""
+    path = order(node, confirm(node, 1))
+    fifo = node.folder / "fifo"
+    os.mkfifo(fifo)
+    slow = node.spawn([BIN / "oceanid-rollback", "--order", fifo, "--config",
+                       node.folder / "guard.yaml"], "slow.log")
+    pipe = wait_until(lambda: open_if_read(fifo), 10, "the order to be waited for")
+    node.rollback("--order", path)
+    node.start()
+    receipt = re.search(r"does not contain its receipt ([0-9a-f]{64})",
+                        node.trial("soak=1", "sequence=2").stdout)[1]
+    node.open_trial("sequence=2", f"lifts={receipt}")
+    os.write(pipe, path.read_bytes())
+    os.close(pipe)
+    assert slow.wait(20) == 0
+    assert "does not stand any more" in node.log("slow.log")
+    assert node.guard.poll() is None and node.has_route()
+    assert "on trial" in node.rollback("--list").stdout
 
 
 def test_orders_of_strangers_for_others_or_of_another_start_are_refused(node):

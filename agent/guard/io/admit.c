@@ -257,12 +257,26 @@ static bool admit_source(struct guard *guard, const struct guard_request *reques
     return true;
 }
 
-static bool admit_fence(struct guard *guard, const struct client *client, struct err *err)
+/* What rescue has looked at may have gone since; for what an order does not name nobody stops. */
+static bool check_named(const struct guard *guard, const struct generation_id *id, struct err *err)
+{
+    return nonce_is_zero(&id->start) || ledger_find(guard->ledger, id) != NULL ||
+           generation_id_equal(&guard->trial->id, id) ||
+           err_set(err, ERR_MISSING,
+                   "sequence %llu of the order neither stands nor is on trial here any more: "
+                   "nothing was touched",
+                   (unsigned long long)id->attempt.sequence);
+}
+
+static bool admit_fence(struct guard *guard, const struct client *client,
+                        const struct generation_id *named, struct err *err)
 {
     struct guard_event ev = {.kind = ON_FENCE};
 
     if (client->uid != 0)
         return err_set(err, ERR_DENIED, "only root may fence the guard, not uid %u", client->uid);
+    if (!check_named(guard, named, err))
+        return false;
     log_warning("process %d asks for the journal: letting go", (int)client->pid);
     guard_step(guard, &ev);
     return true;
@@ -293,7 +307,7 @@ static bool admit_request(struct guard *guard, const struct client *client,
     case GUARD_SOURCE_SEEN:
         return admit_source(guard, request);
     case GUARD_FENCE:
-        return admit_fence(guard, client, err);
+        return admit_fence(guard, client, &request->id, err);
     case GUARD_REHEARSE:
         return rehearsing_ask(guard, request, err);
     case GUARD_REQUEST_COUNT:

@@ -127,8 +127,23 @@ bool run_mark_released(const struct guard_config *config, struct err *err)
 
 /* ---- the fence ------------------------------------------------------------------------------ */
 
-/* Reports that come meanwhile are passed over; the end of the connection is the answer. */
-static bool wait_hangup(int fd)
+static bool is_refusal(struct bytes data, struct err *err)
+{
+    struct guard_report report;
+    struct err ignored = ERR_INIT;
+    bool refused;
+
+    if (!wire_decode_guard_report(data, &report, &ignored))
+        return false;
+    refused = report.kind == REPORT_REFUSED;
+    if (refused)
+        err_set(err, ERR_MISSING, "%s", report.reason);
+    guard_report_done(&report);
+    return refused;
+}
+
+/* Other reports that come meanwhile are passed over; the end of the connection is the answer. */
+static enum fence wait_hangup(int fd, bool is_named, struct err *err)
 {
     mono_t until = clock_now() + FENCE_MS;
     mono_t left;
@@ -136,27 +151,37 @@ static bool wait_hangup(int fd)
     while ((left = until - clock_now()) > 0) {
         struct pollfd look = {.fd = fd, .events = POLLIN};
         AUTO_FREE uint8_t *data = NULL;
-        struct err err = ERR_INIT;
+        struct err ended = ERR_INIT;
         size_t len;
 
-        if (poll(&look, 1, (int)left) > 0 && !packet_receive(fd, &data, &len, &err) &&
-            err.kind == ERR_PEER)
-            return true;
+        if (poll(&look, 1, (int)left) <= 0)
+            continue;
+        if (!packet_receive(fd, &data, &len, &ended)) {
+            if (ended.kind == ERR_PEER)
+                return FENCE_DONE;
+        } else if (is_named && is_refusal((struct bytes){data, len}, err)) {
+            return FENCE_REFUSED;
+        }
     }
-    return false;
+    return FENCE_NOBODY;
 }
 
-bool run_fence_guard(const struct guard_config *config)
+enum fence run_fence_guard(const struct guard_config *config, const struct generation_id *named,
+                           struct err *err)
 {
-    const struct guard_request fence = {.kind = GUARD_FENCE};
-    AUTO_WIRE struct wire_bytes message = wire_encode_guard_request(&fence);
-    struct err err = ERR_INIT;
-    int fd = packet_connect(config->socket, &err);
-    bool done;
+    struct guard_request fence = {.kind = GUARD_FENCE};
+    AUTO_WIRE struct wire_bytes message = {NULL, 0};
+    struct err silent = ERR_INIT;
+    int fd = packet_connect(config->socket, &silent);
+    enum fence done = FENCE_NOBODY;
 
     if (fd < 0)
-        return false;
-    done = packet_send(fd, wire_lend(&message), &err) && wait_hangup(fd);
+        return FENCE_NOBODY;
+    if (named != NULL)
+        fence.id = *named;
+    message = wire_encode_guard_request(&fence);
+    if (packet_send(fd, wire_lend(&message), &silent))
+        done = wait_hangup(fd, named != NULL, err);
     close(fd);
     return done;
 }

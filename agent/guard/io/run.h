@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "common/change/proof.h"
 #include "common/io/config.h"
 
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
@@ -20,9 +21,12 @@ bool run_is_released(const struct guard_config *config);
 bool run_mark_released(const struct guard_config *config, struct err *err);
 void run_released_path(const struct guard_config *config, char *to, size_t size);
 
-/* Asks the guard over its socket to let go; true when it has, within 2 s. False: nobody listens, or
- * it does not answer. */
-bool run_fence_guard(const struct guard_config *config);
+/* Asks the guard over its socket to let go, which it does within 2 s; FENCE_NOBODY: nobody listens,
+ * or answers. named: only if that generation stands or is on trial (NULL: in any case), else
+ * FENCE_REFUSED with its reason. */
+enum fence { FENCE_DONE, FENCE_REFUSED, FENCE_NOBODY };
+enum fence run_fence_guard(const struct guard_config *config, const struct generation_id *named,
+                           struct err *err);
 
 /* Ends the process that the journal's lock names, if it is oceanid-guard or a rescue that only
  * finishes (--finish); waits up to 2 s until it is gone. */

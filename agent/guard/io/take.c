@@ -41,12 +41,9 @@ static bool wait_open(const struct guard_config *config, bool fenced, struct res
     }
 }
 
-bool take_journal(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
+static bool take(const struct guard_config *config, bool fenced, struct rescue *ret_rescue,
+                 struct err *err)
 {
-    bool fenced = run_fence_guard(config);
-
-    if (fenced)
-        printf("The guard was asked to let go of the journal, and did.\n");
     if (wait_open(config, fenced, ret_rescue, err))
         return true;
     if (err->kind != ERR_CONFLICT)
@@ -54,6 +51,30 @@ bool take_journal(const struct guard_config *config, struct rescue *ret_rescue, 
     printf("%s, and it does not end: undoing from memory, without a record of it\n", err->text);
     *err = (struct err)ERR_INIT;
     return rescue_open(ret_rescue, config, true, err);
+}
+
+/* Of a guard that was killed for it, too. */
+static bool has_named(const struct ledger *ledger, const struct generation_id *named)
+{
+    return named == NULL || ledger_find(ledger, named) != NULL ||
+           (ledger->is_open && generation_id_equal(&ledger->open.id, named));
+}
+
+bool take_journal(const struct guard_config *config, const struct generation_id *named,
+                  struct rescue *ret_rescue, struct err *err)
+{
+    enum fence fence = run_fence_guard(config, named, err);
+
+    if (fence == FENCE_REFUSED)
+        return false;
+    if (fence == FENCE_DONE)
+        printf("The guard was asked to let go of the journal, and did.\n");
+    if (!take(config, fence == FENCE_DONE, ret_rescue, err))
+        return false;
+    if (has_named(ret_rescue->ledger, named))
+        return true;
+    rescue_close(ret_rescue);
+    return err_set(err, ERR_MISSING, "what the order names is not there any more");
 }
 
 /* The path, not /proc/self/exe: the name of the process tells others what it is. */
