@@ -112,7 +112,16 @@ static int say_unrecorded(const struct options *options)
     return EXIT_REST_FOLLOWS;
 }
 
-static int say_rest(struct rescue *rescue, const struct options *options)
+static bool leave_finisher(const struct options *options, const struct target *target)
+{
+    const struct rest rest = {.down_to = target->has_generation ? &target->down_to : NULL,
+                              .reason = target->is_ordered ? target->reason : NULL};
+
+    return take_leave_finisher(&options->config, options->config_path, &rest);
+}
+
+static int say_rest(struct rescue *rescue, const struct options *options,
+                    const struct target *target)
 {
     printf("Undone as far as possible. What is still open:\n");
     if (rescue_say_open(rescue))
@@ -120,7 +129,7 @@ static int say_rest(struct rescue *rescue, const struct options *options)
                "oceanid-rollback --void-tailscale\n");
     rescue_put_back(rescue, false);
     rescue_close(rescue);
-    if (take_leave_finisher(&options->config, options->config_path, options->to))
+    if (leave_finisher(options, target))
         printf("The shields stay in place, so SSH answers; the rest is tried again every 2 s, by a "
                "process of its own or by the guard.\n"
                "How far it is: oceanid-rollback --list\n");
@@ -129,12 +138,13 @@ static int say_rest(struct rescue *rescue, const struct options *options)
     return EXIT_REST_FOLLOWS;
 }
 
-static int say_end(struct rescue *rescue, const struct options *options, bool done)
+static int say_end(struct rescue *rescue, const struct options *options,
+                   const struct target *target, bool done)
 {
     bool is_unrecorded = rescue->is_unrecorded;
 
     if (!done)
-        return say_rest(rescue, options);
+        return say_rest(rescue, options, target);
     if (rescue->left > 0)
         printf("Items left as they are, see above: %u.\n", rescue->left);
     rescue_close(rescue);
@@ -154,7 +164,8 @@ static int undo_target(const struct options *options, const struct target *targe
     if (rescue_put_back(&rescue, false) > 0)
         printf("The shields are in place: what they protect, SSH first, goes its own way again.\n");
     fflush(stdout);
-    return say_end(&rescue, options, rollback_undo(&rescue, target, clock_now() + PERSON_WAITS_MS));
+    return say_end(&rescue, options, target,
+                   rollback_undo(&rescue, target, clock_now() + PERSON_WAITS_MS));
 }
 
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -293,6 +304,10 @@ static bool take_option(struct options *options, char *const *words, int *at)
         options->config_path = value;
     else if (text_equal(words[*at], "--order") && options->order_path == NULL)
         options->order_path = value;
+    else if (text_equal(words[*at], "--down-to") && take_parse_id(value, &options->down_to))
+        options->has_down_to = true;
+    else if (text_equal(words[*at], "--reason"))
+        options->reason = value;
     else if (!text_equal(words[*at], "--to") || !take_number(value, &options->to))
         return false;
     ++*at;
@@ -306,15 +321,16 @@ static bool is_any(const char *mode, const char *const *modes_wanted)
     return *modes_wanted != NULL;
 }
 
-/* --to alone, beside --yes, and what the finishing process is told; an order names its own. */
+/* --to alone or beside --yes; an order names its own, and so does what the finisher is told. */
 static bool fits(const struct options *options)
 {
     static const char *const with_yes[] = {
         "", "--to", "--order", "--void-tailscale", "--accept-clock", NULL};
-    static const char *const with_to[] = {"--to", "--finish", NULL};
+    bool is_told = options->has_down_to || options->reason != NULL;
 
     return (!options->yes || is_any(options->mode, with_yes)) &&
-           (options->to == 0 || is_any(options->mode, with_to)) &&
+           (options->to == 0 || text_equal(options->mode, "--to")) &&
+           (!is_told || text_equal(options->mode, "--finish")) &&
            (options->order_path == NULL || text_equal(options->mode, "--order"));
 }
 

@@ -20,6 +20,9 @@ struct options {
     bool yes;         /* ask nothing */
     uint32_t to;
     const char *order_path; /* --order */
+    bool has_down_to;       /* --down-to, of the finishing process */
+    struct generation_id down_to;
+    const char *reason; /* --reason, likewise: of an operator's order; NULL: root's own */
     const char *config_path;
     struct guard_config config;
 };

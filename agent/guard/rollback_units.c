@@ -138,21 +138,21 @@ int rollback_stop_post(const struct options *options, struct err *err)
     return leave_to_guard(&rescue, done);
 }
 
-/* Until it is done, or a guard takes over (SIGTERM). */
+/* Until it is done, or a guard takes over (SIGTERM). By the right of whoever began it. */
 int rollback_finish(const struct options *options, struct err *err)
 {
-    struct target target;
+    const struct target target = {.has_generation = options->has_down_to,
+                                  .down_to = options->down_to,
+                                  .is_ordered = options->reason != NULL,
+                                  .reason = options->reason,
+                                  .opened =
+                                      options->reason != NULL ? CAUSE_ORDERED : CAUSE_RESCUED};
     struct rescue rescue;
     int code;
 
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
     rescue.watch = netlink_watch_open(-1, err);
-    *err = (struct err)ERR_INIT;
-    if (!rollback_choose(rescue.ledger, options, &target, err))
-        target.has_generation = false;
-    if (options->to == 0)
-        target.has_generation = false; /* only what is open already */
     *err = (struct err)ERR_INIT;
     rescue_put_back(&rescue, false);
     while (!rollback_undo(&rescue, &target, MONO_NEVER))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/journal.h"
+#include "agent/guard/io/take.h"
 #include "common/io/config.h"
 #include "tests/crash/mains.h"
 #include "tests/crash/real.h"
@@ -22,7 +23,7 @@
 
 const char *__asan_default_options(void);
 bool __wrap_take_leave_finisher(const struct guard_config *config, const char *config_path,
-                                uint32_t to);
+                                const struct rest *rest);
 uint64_t __wrap_journal_size(const struct journal *journal);
 pid_t __wrap_fork(void);
 
@@ -36,11 +37,11 @@ const char *__asan_default_options(void)
 
 /* The finishing process is one of the steps, not one of its own. */
 bool __wrap_take_leave_finisher(const struct guard_config *config, const char *config_path,
-                                uint32_t to)
+                                const struct rest *rest)
 {
     (void)config;
     (void)config_path;
-    (void)to;
+    (void)rest;
     world->finisher_wanted = true;
     return true;
 }

@@ -77,6 +77,24 @@ def test_order_goes_down_through_all_that_stands_above(node):
     assert "Nothing is changed" in node.rollback("--list").stdout
 
 
+def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
+    """The upper one is held up by its device; the lower one follows when that is up again."""
+    lowest = confirm(node, 1)
+    confirm(node, 2, "removes=1")
+    path = order(node, lowest)
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    done = node.rollback("--order", path, check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    node.ip("link", "set", "eth0", "up")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
+               "both to be taken back")
+    ends = re.findall(r"receipt \d+: sequence (\d) (.*)$", node.log("rollback.log"), re.M)
+    assert ends == [("2", "popped (rolled back by order)"), ("1", "popped (rolled back by order)")]
+    assert "a drill" in node.log("rollback.log")
+    assert not node.has_route()
+
+
 def test_order_of_the_open_trial_leaves_what_stands(node):
     confirm(node, 1)
     node.open_trial("sequence=2", "routes=2")

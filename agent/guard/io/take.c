@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/run.h"
+#include "common/core/text.h"
 #include "common/io/clock.h"
 
 enum { TAKE_MS = 6000, END_MS = 2000, TAKE_PACE_MS = 20 };
@@ -77,20 +78,57 @@ bool take_journal(const struct guard_config *config, const struct generation_id 
     return err_set(err, ERR_MISSING, "what the order names is not there any more");
 }
 
-/* The path, not /proc/self/exe: the name of the process tells others what it is. */
-static void exec_finisher(const char *config_path, uint32_t to)
+/* ---- the finishing process ------------------------------------------------------------------ */
+
+void take_format_id(const struct generation_id *id, char text[GENERATION_TEXT_SIZE])
 {
-    char path[512], number[16];
+    char body[2 * HASH_SIZE + 1], start[2 * NONCE_SIZE + 1];
+
+    bytes_format_hex(id->attempt.body.bytes, HASH_SIZE, body);
+    bytes_format_hex(id->start.bytes, NONCE_SIZE, start);
+    snprintf(text, GENERATION_TEXT_SIZE, "%llu:%s:%s", (unsigned long long)id->attempt.sequence,
+             body, start);
+}
+
+bool take_parse_id(const char *text, struct generation_id *ret_id)
+{
+    char sequence[24], body[2 * HASH_SIZE + 2], start[2 * NONCE_SIZE + 2];
+    unsigned long long number;
+
+    if (sscanf(text, "%20[0-9]:%65[0-9a-f]:%33[0-9a-f]", sequence, body, start) != 3 ||
+        strlen(body) != 2 * (size_t)HASH_SIZE || strlen(start) != 2 * (size_t)NONCE_SIZE ||
+        !text_parse_u64(sequence, UINT64_MAX, &number))
+        return false;
+    ret_id->attempt.sequence = number;
+    return bytes_parse_hex(body, ret_id->attempt.body.bytes, HASH_SIZE) &&
+           bytes_parse_hex(start, ret_id->start.bytes, NONCE_SIZE);
+}
+
+static void add_word(const char **words, size_t *count, const char *option, const char *value)
+{
+    words[(*count)++] = option;
+    words[(*count)++] = value;
+}
+
+/* The path, not /proc/self/exe: the name of the process tells others what it is. */
+static void exec_finisher(const char *config_path, const struct rest *rest)
+{
+    const char *words[5] = {NULL};
+    char path[512], id[GENERATION_TEXT_SIZE];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    size_t count = 0;
 
     if (len <= 0)
         return;
     path[len] = '\0';
-    snprintf(number, sizeof(number), "%u", to);
-    if (to > 0)
-        execl(path, "oceanid-rollback", "--finish", "--to", number, "--config", config_path, NULL);
-    else
-        execl(path, "oceanid-rollback", "--finish", "--config", config_path, NULL);
+    if (rest->down_to != NULL) {
+        take_format_id(rest->down_to, id);
+        add_word(words, &count, "--down-to", id);
+    }
+    if (rest->reason != NULL)
+        add_word(words, &count, "--reason", rest->reason);
+    execl(path, "oceanid-rollback", "--finish", "--config", config_path, words[0], words[1],
+          words[2], words[3], NULL);
 }
 
 static void detach(const struct guard_config *config)
@@ -112,7 +150,8 @@ static void detach(const struct guard_config *config)
     closefrom(STDERR_FILENO + 1);
 }
 
-bool take_leave_finisher(const struct guard_config *config, const char *config_path, uint32_t to)
+bool take_leave_finisher(const struct guard_config *config, const char *config_path,
+                         const struct rest *rest)
 {
     pid_t pid;
 
@@ -121,6 +160,6 @@ bool take_leave_finisher(const struct guard_config *config, const char *config_p
     if (pid != 0)
         return pid > 0;
     detach(config);
-    exec_finisher(config_path, to);
+    exec_finisher(config_path, rest);
     _exit(127);
 }

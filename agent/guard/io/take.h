@@ -14,8 +14,20 @@
 bool take_journal(const struct guard_config *config, const struct generation_id *named,
                   struct rescue *ret_rescue, struct err *err);
 
-/* Starts `oceanid-rollback --finish [--to N]` in a session of its own. The journal must be let go
- * of. */
-bool take_leave_finisher(const struct guard_config *config, const char *config_path, uint32_t to);
+/* What is left to do behind what is being taken back already. */
+struct rest {
+    const struct generation_id *down_to; /* NULL: nothing */
+    const char *reason;                  /* of the operator's order; NULL: root himself */
+};
+
+/* Starts `oceanid-rollback --finish [--down-to ID] [--reason TEXT]` in a session of its own. The
+ * journal must be let go of. */
+bool take_leave_finisher(const struct guard_config *config, const char *config_path,
+                         const struct rest *rest);
+
+/* SEQUENCE:BODY:START, as the finisher is told; false: it is none. */
+enum { GENERATION_TEXT_SIZE = 24 + 2 * HASH_SIZE + 2 * NONCE_SIZE };
+void take_format_id(const struct generation_id *id, char text[GENERATION_TEXT_SIZE]);
+bool take_parse_id(const char *text, struct generation_id *ret_id);
 
 #endif
