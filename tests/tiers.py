@@ -9,8 +9,8 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
-  crash   the guard struck at every write, fsync, rename, netlink message and LocalAPI call: one state
-          in 20, --long: all of them (root)
+  crash   the guard struck at every write, fsync, rename and word to kernel or daemons; one in 20,
+          --long: all of them (root)
   kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)

@@ -12,6 +12,7 @@ const char *const boundary_names[BOUNDARY_COUNT] = {
     [BOUNDARY_CUT] = "ftruncate",     [BOUNDARY_SYSCTL] = "sysctl",
     [BOUNDARY_NETLINK] = "netlink",   [BOUNDARY_LOCALAPI] = "LocalAPI",
     [BOUNDARY_REHEARSE] = "rehearse", [BOUNDARY_TELL] = "tell",
+    [BOUNDARY_BUS] = "D-Bus",
 };
 
 const char *const fault_names[FAULT_COUNT] = {

@@ -21,6 +21,7 @@ enum boundary {
     BOUNDARY_LOCALAPI,
     BOUNDARY_REHEARSE, /* the question to oceanid-rehearse */
     BOUNDARY_TELL,     /* a message to agent or operator */
+    BOUNDARY_BUS,      /* a word to networkd */
     BOUNDARY_COUNT,
 };
 extern const char *const boundary_names[BOUNDARY_COUNT];

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/crash/kernel.h"
+#include "tests/crash/networkd.h"
 
 enum state { STATE_BEFORE, STATE_CONFIRMED, STATE_MIXED };
 
@@ -49,8 +50,14 @@ static enum state look(const struct beginning *beginning, char *ret_difference, 
 
     kernel_dump(now, sizeof(now));
     for (int i = 0; i < 2; i++) {
-        if (strcmp(now, beginning->dump[i]) == 0 && exits == (i == STATE_CONFIRMED))
+        if (strcmp(now, beginning->dump[i]) == 0 && exits == (i == STATE_CONFIRMED) &&
+            networkd_file_is_there() == (i == STATE_CONFIRMED))
             return (enum state)i;
+    }
+    if (strcmp(now, beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE]) == 0) {
+        snprintf(ret_difference, size, "the file is %s",
+                 networkd_file_is_there() ? "there" : "not there");
+        return STATE_MIXED;
     }
     find_difference(beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE], now, ret_difference,
                     size);
@@ -160,6 +167,8 @@ void judge_recovered(const struct scenario *scenario, const struct beginning *be
         say(verdict, "%s: it is %s, the guard says that %u changes stand",
             told->stack.generations_count < generations_of(state) ? "forgotten" : "untruthful",
             name_of(state), told->stack.generations_count);
+    if (state == STATE_CONFIRMED && !networkd_file_is_kept())
+        say(verdict, "forgotten: it is confirmed, and the file is not in /etc");
     if (!told->is_asked)
         say(verdict, "untruthful: it does not answer for the attempt");
     /* Records that were not synced, written in another order, look like damage: it says so, and

@@ -17,6 +17,7 @@
 
 #include "tests/crash/kernel.h"
 #include "tests/crash/kernel_parts.h"
+#include "tests/crash/networkd.h"
 #include "tests/crash/real.h"
 #include "tests/crash/scenario.h"
 #include "tests/crash/world.h"
@@ -144,12 +145,21 @@ static void add_doomed(struct doomed *doomed, const struct nlmsghdr *message, in
     doomed->count++;
 }
 
-/* The guard's, and tailscaled's table. */
+static uint32_t table_of(const struct nlmsghdr *message, size_t header, int type)
+{
+    struct nlattr *table =
+        nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)message, (int)header, type);
+
+    return table != NULL ? nla_get_u32(table) : 0;
+}
+
+/* The guard's, tailscaled's table, and networkd's. */
 static void take_doomed_route(const struct nlmsghdr *message, void *context)
 {
     const struct rtmsg *route = NLMSG_DATA(message);
 
-    if (route->rtm_protocol == GUARD_PROTOCOL || route->rtm_table == 52)
+    if (route->rtm_protocol == GUARD_PROTOCOL || route->rtm_table == 52 ||
+        table_of(message, sizeof(*route), RTA_TABLE) == NETWORKD_TABLE)
         add_doomed(context, message, RTM_DELROUTE);
 }
 
@@ -158,7 +168,8 @@ static void take_doomed_rule(const struct nlmsghdr *message, void *context)
     struct nlattr *protocol = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)message,
                                               sizeof(struct fib_rule_hdr), FRA_PROTOCOL);
 
-    if (protocol != NULL && nla_get_u8(protocol) == GUARD_PROTOCOL)
+    if ((protocol != NULL && nla_get_u8(protocol) == GUARD_PROTOCOL) ||
+        table_of(message, sizeof(struct fib_rule_hdr), FRA_TABLE) == NETWORKD_TABLE)
         add_doomed(context, message, RTM_DELRULE);
 }
 

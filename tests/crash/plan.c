@@ -14,6 +14,7 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
+#include "tests/crash/networkd.h"
 #include "tests/crash/world.h"
 
 const char *const plan_witnesses[PLAN_WITNESSES] = {"office", "other"};
@@ -93,6 +94,14 @@ static void add_exit_node(struct list *list)
     text_copy(prefs->exit_node_name, sizeof(prefs->exit_node_name), "tethys");
 }
 
+static void add_file(struct list *list, const char *path, const char *content)
+{
+    struct operation_file *file = &add(list, OPERATION_FILE)->file;
+
+    text_copy(file->path, sizeof(file->path), path);
+    text_copy(file->content, sizeof(file->content), content);
+}
+
 static void fill_first(struct list *list)
 {
     add_rule(list, SHIELD_PRIORITY_TO, "", "198.51.100.7/32");
@@ -106,6 +115,7 @@ static void fill_second(struct list *list)
 {
     add_rule(list, SHIELD_PRIORITY_FROM, "203.0.113.10/32", "");
     add_rule(list, SHIELD_PRIORITY_FROM, "2001:db8:1::10/128", "");
+    add_file(list, NETWORKD_PATH, NETWORKD_CONTENT);
     add_route(list, "198.18.1.0/24", "203.0.113.1");
     add_route(list, "198.18.2.0/24", "203.0.113.3"); /* the first has it by another gateway */
     add_route(list, "198.18.3.0/24", "")->route.absent = true;

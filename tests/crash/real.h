@@ -5,6 +5,7 @@
 #define TESTS_CRASH_REAL_H
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "common/io/sign.h"
@@ -18,6 +19,8 @@ int __real_fsync(int fd);
 int __real_fdatasync(int fd);
 int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
+int __real_lstat(const char *path, struct stat *ret_stat);
+int __real_access(const char *path, int mode);
 int __real_ftruncate(int fd, off_t len);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 void __real_sign_make(const struct sign_key *key, enum sign_domain domain, struct bytes payload,

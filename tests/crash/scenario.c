@@ -10,6 +10,7 @@
 #include "agent/guard/rollback.h"
 #include "tests/crash/judge.h"
 #include "tests/crash/kernel.h"
+#include "tests/crash/networkd.h"
 #include "tests/crash/process.h"
 #include "tests/crash/tailscaled.h"
 
@@ -108,6 +109,7 @@ static enum process_end run_step(struct run *run, const struct step *step)
     switch (step->program) {
     case PROGRAM_TAILSCALED:
         tailscaled_start();
+        networkd_start();
         return PROCESS_ENDED;
     case PROGRAM_POWER:
         disk_lose(&world->disk, world->state, FAULT_POWER_KEPT, 0);
@@ -295,6 +297,7 @@ static void confirm_first(struct beginning *beginning, const struct disk_image *
     world->plan = PLAN_FIRST;
     world_boot();
     tailscaled_start();
+    networkd_start();
     run_step(&run, &guard);
     if (world->told.receipts_count != 1 || world->told.receipts[0].kind != RECEIPT_CONFIRMED)
         world_give_up("the first change was not confirmed; see the log");

@@ -13,8 +13,8 @@ enum { STEPS_MAX = 8, DUMP_SIZE = 64 << 10 };
 
 enum program {
     PROGRAM_NONE,
-    PROGRAM_BOOT, /* oceanid-rollback --boot */
-    PROGRAM_TAILSCALED,
+    PROGRAM_BOOT,       /* oceanid-rollback --boot */
+    PROGRAM_TAILSCALED, /* and networkd */
     PROGRAM_GUARD,
     PROGRAM_STOP_POST, /* oceanid-rollback --stop-post */
     PROGRAM_RESCUE,    /* oceanid-rollback --yes */

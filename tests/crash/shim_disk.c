@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/crash/networkd.h"
 #include "tests/crash/real.h"
 #include "tests/crash/shim.h"
 #include "tests/crash/world.h"
@@ -82,9 +83,11 @@ static enum fd_kind kind_of(const char *path, const char **ret_name)
     return *ret_name != path ? FD_SYSCTL : FD_OTHER;
 }
 
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...)
+int __wrap_open(const char *asked, int flags, ...);
+int __wrap_open(const char *asked, int flags, ...)
 {
+    char place[2 * PATH_LINE];
+    const char *path = networkd_place(asked, place, sizeof(place));
     bool writes = (flags & (O_WRONLY | O_RDWR)) != 0;
     const char *name;
     enum fd_kind kind = kind_of(path, &name);
@@ -252,9 +255,12 @@ int __wrap_ftruncate(int fd, off_t len)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-int __wrap_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to)
+int __wrap_rename(const char *asked_from, const char *asked_to);
+int __wrap_rename(const char *asked_from, const char *asked_to)
 {
+    char places[2][2 * PATH_LINE];
+    const char *from = networkd_place(asked_from, places[0], sizeof(places[0]));
+    const char *to = networkd_place(asked_to, places[1], sizeof(places[1]));
     const char *old_name, *new_name;
     enum fd_kind kind = kind_of(to, &new_name);
     enum fault_kind struck = shim_boundary(BOUNDARY_RENAME, new_name);
@@ -266,9 +272,11 @@ int __wrap_rename(const char *from, const char *to)
     return __real_rename(from, to);
 }
 
-int __wrap_unlink(const char *path);
-int __wrap_unlink(const char *path)
+int __wrap_unlink(const char *asked);
+int __wrap_unlink(const char *asked)
 {
+    char place[2 * PATH_LINE];
+    const char *path = networkd_place(asked, place, sizeof(place));
     const char *name;
     enum fd_kind kind = kind_of(path, &name);
     enum fault_kind struck = shim_boundary(BOUNDARY_UNLINK, name);
@@ -278,4 +286,20 @@ int __wrap_unlink(const char *path)
     if (kind == FD_FILE)
         disk_unlink(&world->disk, name);
     return __real_unlink(path);
+}
+
+int __wrap_lstat(const char *path, struct stat *ret_stat);
+int __wrap_lstat(const char *path, struct stat *ret_stat)
+{
+    char place[2 * PATH_LINE];
+
+    return __real_lstat(networkd_place(path, place, sizeof(place)), ret_stat);
+}
+
+int __wrap_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode)
+{
+    char place[2 * PATH_LINE];
+
+    return __real_access(networkd_place(path, place, sizeof(place)), mode);
 }

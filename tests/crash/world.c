@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/crash/kernel.h"
+#include "tests/crash/networkd.h"
 #include "tests/crash/tailscaled.h"
 
 struct world *world;
@@ -87,7 +88,13 @@ void world_open(const char *directory)
 /* It is in memory: what was in it is gone with the power. */
 static void empty_run(void)
 {
-    static const char *const names[] = {"guard.sock", "rescued", "released", "rollback.log"};
+    static const char *const names[] = {"guard.sock",
+                                        "rescued",
+                                        "released",
+                                        "rollback.log",
+                                        NETWORKD_FILE,
+                                        NETWORKD_FILE ".oceanid-new",
+                                        NETWORKD_FILE ".oceanid-unread"};
     char path[2 * PATH_LINE];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -107,6 +114,7 @@ void world_boot(void)
     world->disk_heals_at = 0;
     world->power_is_lost = false;
     world->shields = 0;
+    world->networkd_runs = world->networkd_knows = false;
     empty_run();
     kernel_enter_fresh();
 }

@@ -65,6 +65,8 @@ struct world {
     int plan; /* which change is played: PLAN_* */
     bool allow_lan;
     char exit_node[64];
+    /* networkd: whether it answers, and whether it knows what it has made */
+    bool networkd_runs, networkd_knows;
     /* shields: as last seen */
     unsigned shields;
     bool boot_was_hit;
