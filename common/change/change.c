@@ -10,11 +10,13 @@
 #include "common/core/text.h"
 
 /* The lower, the sooner: an expendable node, any other, an exit node, the API server. */
+enum { WEIGHT_FIRST, WEIGHT_OTHER, WEIGHT_PROTECTED };
+
 static int weight_of(const struct fleet_node *node)
 {
     if (!node->is_protected)
-        return node->first ? 0 : 1;
-    return 2 + (node->exit_node ? 1 : 0) + (node->api_server ? 2 : 0);
+        return node->first ? WEIGHT_FIRST : WEIGHT_OTHER;
+    return WEIGHT_PROTECTED + (node->exit_node ? 1 : 0) + (node->api_server ? 2 : 0);
 }
 
 static bool weigh_targets(const struct change *change, const struct fleet_file *fleet,
@@ -79,18 +81,30 @@ bool change_choose_first(const struct change *change, const struct fleet_file *f
     return true;
 }
 
-/* One node a stage (docs/protocol.md rule 4), by weight, then as listed. */
-static void compile_stages(const struct change *change, int *weights, struct manifest *manifest)
+/* Into the last stage: never into the first, and protected nodes into none of others. */
+static bool joins_last(const struct manifest *manifest, int weight, unsigned size)
+{
+    return manifest->stages_count > 1 && weight < WEIGHT_PROTECTED &&
+           manifest->stages[manifest->stages_count - 1].nodes_count < size;
+}
+
+/* By weight, then as listed; one node a stage unless more are asked for (docs/protocol.md rule 4).
+ */
+static void compile_stages(const struct change *change, const struct policy *policy, int *weights,
+                           struct manifest *manifest)
 {
     enum { TAKEN = 1000 };
+    unsigned size = change->stage_size != 0 ? change->stage_size : policy->stage_size;
 
     manifest->stages = mem_alloc(change->targets_count, sizeof(*manifest->stages));
-    manifest->stages_count = change->targets_count;
-    for (uint32_t s = 0; s < change->targets_count; s++) {
+    for (uint32_t i = 0; i < change->targets_count; i++) {
         uint32_t target = lightest(weights, change->targets_count);
+        struct stage *stage;
 
-        manifest->stages[s].nodes_count = 1;
-        text_copy(manifest->stages[s].nodes[0], NAME_SIZE, change->targets[target]);
+        if (!joins_last(manifest, weights[target], size))
+            manifest->stages_count++;
+        stage = &manifest->stages[manifest->stages_count - 1];
+        text_copy(stage->nodes[stage->nodes_count++], NAME_SIZE, change->targets[target]);
         weights[target] = TAKEN;
     }
 }
@@ -178,7 +192,7 @@ static bool compile_times(const struct change *change, const struct policy *poli
     manifest->grace_s = clamp(manifest->period_s + manifest->path_s, 1, lease_s);
     manifest->apply_s = 1 + operations / 100 + 3 * calls;
     manifest->revert_budget_s = 5 + operations / 100 + 5 * calls;
-    manifest->pause_after = policy->pause_after;
+    manifest->pause_after = change->has_pause_after ? change->pause_after : policy->pause_after;
     return true;
 }
 
@@ -208,7 +222,7 @@ static bool compile(const struct change *change, const struct change_inputs *inp
         !weigh_targets(change, inputs->fleet, weights, err))
         return false;
     copy_words(change, inputs, manifest);
-    compile_stages(change, weights, manifest);
+    compile_stages(change, &inputs->fleet->policy, weights, manifest);
     if (!compile_plans(change, inputs, manifest, err))
         return false;
     compile_roster(inputs->roster, manifest);

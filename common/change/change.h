@@ -31,6 +31,9 @@ struct change {
     uint32_t checks_count;
     struct check checks[CHECKS_MAX];
     unsigned soak_s, lease_s; /* 0: the fleet's policy */
+    unsigned stage_size;      /* 0: the fleet's policy */
+    bool has_pause_after;     /* false: the fleet's policy */
+    enum pause_after pause_after;
     bool waived[WAIVE_COUNT];
     char waiver_reasons[WAIVE_COUNT][REASON_SIZE];
     uint32_t quarantines_count; /* receipts named by the operator: hash in hex, with the reason */
@@ -55,6 +58,7 @@ struct policy {
     unsigned soak_s, lease_s, approvals;
     enum pause_after pause_after;
     unsigned soak_min_s;
+    unsigned stage_size; /* nodes of a stage behind the first, which is one node always */
 };
 
 /* fleet.yaml, decoded. */
@@ -87,8 +91,9 @@ struct change_inputs {
     const struct snapshot *snapshots;
 };
 
-/* Compiles to literal operations per node, stages (one node each, `first` first, protected last),
- * checks, witnesses, quorum and times. ret_manifest is the caller's to end with manifest_done. */
+/* Compiles to literal operations per node, stages (`first` first and alone, then stage_size nodes
+ * each, protected ones last and alone), checks, witnesses, quorum and times. ret_manifest is the
+ * caller's to end with manifest_done. */
 bool change_compile(const struct change *change, const struct change_inputs *inputs,
                     struct manifest *ret_manifest, struct err *err);
 

@@ -149,6 +149,15 @@ static bool take_quarantines(struct yaml_file *file, const struct yaml_key *key,
     return true;
 }
 
+static bool take_pause(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                       void *to)
+{
+    struct change *change = to;
+
+    change->has_pause_after = true;
+    return yaml_take_choice(file, key, node, &change->pause_after);
+}
+
 #define CHANGE_TEXT(field) .take_fn = yaml_take_text, YAML_FIELD(struct change, field), .min = 1
 #define CHANGE_TIME(field)                                                                         \
     .take_fn = yaml_take_seconds, YAML_FIELD(struct change, field), .min = 1, .max = TIME_MAX_S
@@ -164,6 +173,15 @@ static const struct yaml_key change_keys[] = {
     {.name = "checks", .take_fn = take_checks, .max = CHECKS_MAX},
     {.name = "soak", CHANGE_TIME(soak_s)},
     {.name = "lease", CHANGE_TIME(lease_s)},
+    {.name = "stage_size",
+     .take_fn = yaml_take_number,
+     YAML_FIELD(struct change, stage_size),
+     .min = 1,
+     .max = NODES_MAX},
+    {.name = "pause_after",
+     .take_fn = take_pause,
+     .size = sizeof(enum pause_after),
+     .choices = config_pause_names},
     {.name = "waive", .take_fn = take_waivers, .max = WAIVE_COUNT},
     {.name = "quarantines", .take_fn = take_quarantines, .max = LIFTS_MAX},
 };

@@ -231,7 +231,7 @@ static bool take_checks(struct yaml_file *file, const struct yaml_key *key, yaml
     return true;
 }
 
-static const char *const pause_names[] = {
+const char *const config_pause_names[] = {
     [PAUSE_FIRST] = "first", [PAUSE_EACH] = "each", [PAUSE_NONE] = "none", [PAUSE_COUNT] = NULL};
 
 #define POLICY_TIME(field)                                                                         \
@@ -248,8 +248,13 @@ static const struct yaml_key policy_keys[] = {
     {.name = "pause_after",
      .take_fn = yaml_take_choice,
      YAML_FIELD(struct policy, pause_after),
-     .choices = pause_names},
+     .choices = config_pause_names},
     {.name = "soak-min", POLICY_TIME(soak_min_s)},
+    {.name = "stage_size",
+     .take_fn = yaml_take_number,
+     YAML_FIELD(struct policy, stage_size),
+     .min = 1,
+     .max = NODES_MAX},
 };
 
 static bool take_policy(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
@@ -316,8 +321,12 @@ bool config_parse_fleet(const char *path, struct bytes text, struct fleet_file *
     struct yaml_file file;
     bool good;
 
-    fleet->policy = (struct policy){
-        .soak_s = 300, .lease_s = 60, .approvals = 1, .pause_after = PAUSE_FIRST, .soak_min_s = 60};
+    fleet->policy = (struct policy){.soak_s = 300,
+                                    .lease_s = 60,
+                                    .approvals = 1,
+                                    .pause_after = PAUSE_FIRST,
+                                    .soak_min_s = 60,
+                                    .stage_size = 1};
     if (!yaml_file_open(&file, path, text, err))
         return false;
     good = read_fleet(&file, fleet);

@@ -135,6 +135,9 @@ bool yaml_split_port(const char *text, char *to, size_t size, uint16_t *ret_port
 
 /* ---- parts of fleet and change ---- */
 
+/* Of `pause_after`, in the order of the enum, ending in NULL. */
+extern const char *const config_pause_names[PAUSE_COUNT + 1];
+
 /* One check, with its defaults, validated; `for` is a key of it with_nodes. */
 bool config_read_check(struct yaml_file *file, yaml_node_t *node, struct fleet_check *ret_check,
                        bool with_nodes);

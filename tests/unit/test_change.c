@@ -18,12 +18,14 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
+enum { TARGETS_MAX = 6 };
+
 struct world {
     struct fleet_file fleet;
     struct roster roster;
     struct change change;
     struct hash fleet_hash;
-    struct snapshot snapshots[3];
+    struct snapshot snapshots[TARGETS_MAX];
     struct manifest manifest;
 };
 
@@ -41,6 +43,11 @@ static struct fleet_node *add_node(struct world *world, const char *name, const 
         memset(entry->guard_key.bytes, 100 + (int)world->roster.entries_count, KEY_SIZE);
     }
     return node;
+}
+
+static struct fleet_node *fleet_node_of(struct world *world, const char *name)
+{
+    return (struct fleet_node *)fleet_file_find(&world->fleet, name);
 }
 
 static void add_rule(struct snapshot *snapshot, uint32_t priority, uint32_t table)
@@ -133,7 +140,8 @@ static int make_world(void **state)
     fill_change(&world->change);
     fill_snapshot(&world->snapshots[0], "192.168.2.10", "192.168.2.1");
     fill_snapshot(&world->snapshots[1], "203.0.113.10", "203.0.113.1");
-    snapshot_init(&world->snapshots[2]);
+    for (unsigned i = 2; i < TARGETS_MAX; i++)
+        snapshot_init(&world->snapshots[i]);
     *state = world;
     return 0;
 }
@@ -142,7 +150,7 @@ static int end_world(void **state)
 {
     struct world *world = *state;
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < TARGETS_MAX; i++)
         snapshot_done(&world->snapshots[i]);
     manifest_done(&world->manifest);
     free(world);
@@ -184,6 +192,72 @@ static void expendable_node_goes_first_alone(void **state)
     assert_int_equal(world->manifest.stages[0].nodes_count, 1);
     assert_string_equal(world->manifest.stages[0].nodes[0], "srv712695");
     assert_string_equal(world->manifest.stages[1].nodes[0], "calypso");
+}
+
+static void add_target(struct world *world, const char *name, const char *address)
+{
+    uint32_t i = world->change.targets_count++;
+
+    if (fleet_file_find(&world->fleet, name) == NULL)
+        add_node(world, name, address);
+    text_copy(world->change.targets[i], NAME_SIZE, name);
+    snapshot_done(&world->snapshots[i]);
+    fill_snapshot(&world->snapshots[i], address, "203.0.113.1");
+}
+
+/* "a | b c": the stages as they were compiled. */
+static void expect_stages(const struct world *world, const char *expected)
+{
+    char stages[400] = "";
+    struct text text = TEXT_IN(stages);
+
+    for (uint32_t s = 0; s < world->manifest.stages_count; s++) {
+        const struct stage *stage = &world->manifest.stages[s];
+
+        for (uint32_t n = 0; n < stage->nodes_count; n++)
+            text_add(&text, "%s%s", n > 0 ? " " : s > 0 ? " | " : "", stage->nodes[n]);
+    }
+    assert_string_equal(stages, expected);
+}
+
+static void stages_are_as_large_as_asked_for(void **state)
+{
+    struct world *world = *state;
+
+    add_target(world, "srv712429", "203.0.113.12");
+    add_target(world, "worker-a", "203.0.113.13");
+    add_target(world, "worker-b", "203.0.113.14");
+    compile_well(world);
+    expect_stages(world, "srv712695 | calypso | worker-a | worker-b | srv712429");
+    world->fleet.policy.stage_size = 2;
+    compile_well(world);
+    expect_stages(world, "srv712695 | calypso worker-a | worker-b | srv712429");
+    world->change.stage_size = 3;
+    compile_well(world);
+    expect_stages(world, "srv712695 | calypso worker-a worker-b | srv712429");
+    world->change.stage_size = NODES_MAX;
+    fleet_node_of(world, "worker-b")->is_protected = true;
+    compile_well(world);
+    expect_stages(world, "srv712695 | calypso worker-a | srv712429 | worker-b");
+    fleet_node_of(world, "srv712695")->first = false;
+    compile_well(world);
+    expect_stages(world, "calypso | srv712695 worker-a | srv712429 | worker-b");
+    world->change.stage_size = 1;
+    compile_well(world);
+    expect_stages(world, "calypso | srv712695 | worker-a | srv712429 | worker-b");
+}
+
+static void pauses_as_policy_or_change_says(void **state)
+{
+    struct world *world = *state;
+
+    world->fleet.policy.pause_after = PAUSE_EACH;
+    compile_well(world);
+    assert_int_equal(world->manifest.pause_after, PAUSE_EACH);
+    world->change.has_pause_after = true;
+    world->change.pause_after = PAUSE_NONE;
+    compile_well(world);
+    assert_int_equal(world->manifest.pause_after, PAUSE_NONE);
 }
 
 static void protected_node_goes_last(void **state)
@@ -315,6 +389,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(expendable_node_goes_first_alone),
+        IN_WORLD(stages_are_as_large_as_asked_for),
+        IN_WORLD(pauses_as_policy_or_change_says),
         IN_WORLD(protected_node_goes_last),
         IN_WORLD(exit_node_is_pinned_and_comes_last),
         IN_WORLD(severing_a_protected_device_is_refused),

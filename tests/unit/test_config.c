@@ -177,7 +177,8 @@ static const char fleet_text[] =
     "      severity: warning, interval: 5s, timeout: 1500ms, attempts: 2, passes: 3 }\n"
     "  - { name: way, kind: route, destination: default, from: 10.42.0.5, iif: cni0, table: main "
     "}\n"
-    "policy: { soak: 6m, lease: 90s, approvals: 2, pause_after: each, soak-min: 1s }\n";
+    "policy: { soak: 6m, lease: 90s, approvals: 2, pause_after: each, soak-min: 1s,\n"
+    "  stage_size: 2 }\n";
 
 static const struct fleet_file *fleet_of(const char *text)
 {
@@ -266,12 +267,14 @@ static void test_fleet_policy(void **state)
     assert_int_equal(policy.approvals, 2);
     assert_int_equal(policy.pause_after, PAUSE_EACH);
     assert_int_equal(policy.soak_min_s, 1);
+    assert_int_equal(policy.stage_size, 2);
     policy = fleet_of("nodes: { a: { } }\n")->policy;
     assert_int_equal(policy.soak_s, 300);
     assert_int_equal(policy.lease_s, 60);
     assert_int_equal(policy.approvals, 1);
     assert_int_equal(policy.pause_after, PAUSE_FIRST);
     assert_int_equal(policy.soak_min_s, 60);
+    assert_int_equal(policy.stage_size, 1);
 }
 
 /* ---- trust ------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ static void test_head(void **state)
         "  - protect: [ssh, api-server, pods, services, controller]\n"
         "  - tailscale: { exit_node: srv712429-oceanid, exit_node_allow_lan_access: true }\n"
         "soak: 10m\n"
-        "lease: 90s\n");
+        "lease: 90s\n"
+        "stage_size: 2\n"
+        "pause_after: each\n");
 
     (void)state;
     assert_string_equal(change->name, "workers-use-exit-node");
@@ -88,6 +90,9 @@ static void test_head(void **state)
     assert_string_equal(change->targets[0], "srv712695");
     assert_int_equal(change->soak_s, 600);
     assert_int_equal(change->lease_s, 90);
+    assert_int_equal(change->stage_size, 2);
+    assert_true(change->has_pause_after);
+    assert_int_equal(change->pause_after, PAUSE_EACH);
     assert_int_equal(change->steps_count, 2);
     assert_int_equal(change->steps[0].kind, STEP_PROTECT);
     assert_int_equal(change->steps[0].protect, 31);
@@ -109,6 +114,8 @@ static void test_waivers_and_quarantines(void **state)
         assert_int_equal(change->waived[i], i == WAIVE_NEEDED || i == WAIVE_PROTECTED_FIRST);
     assert_string_equal(change->waiver_reasons[WAIVE_NEEDED], "a drill");
     assert_string_equal(change->waiver_reasons[WAIVE_PROTECTED_FIRST], "there is no other");
+    assert_int_equal(change->stage_size, 0);
+    assert_false(change->has_pause_after);
     assert_int_equal(change->quarantines_count, 1);
     assert_int_equal(change->quarantines[0].receipt.bytes[0], 0x0a);
     assert_int_equal(change->quarantines[0].receipt.bytes[31], 0xf9);

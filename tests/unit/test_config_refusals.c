@@ -214,6 +214,8 @@ static const struct row fleets[] = {
     {NODES "policy: { soak: 30s }\n",
      "x:2: `soak` 30s: accepted is at least `soak-min`, which is 60s"},
     {NODES "policy: { approvals: 0 }\n", "x:2: `approvals` '0': accepted are 1 to 8"},
+    {NODES "policy: { stage_size: 0 }\n", "x:2: `stage_size` '0': accepted are 1 to 64"},
+    {NODES "policy: { stage_size: 50% }\n", "x:2: `stage_size` '50%': accepted are 1 to 64"},
     {NODES "policy: { pause_after: all }\n",
      "x:2: `pause_after` 'all': accepted are first, each, none"},
 };
@@ -237,7 +239,8 @@ static const struct row changes[] = {
      "x:1: key `reference` is missing"},
     {HEAD "reson: r\n",
      "x:5: key 'reson' is not known; accepted are change, reason, reference, justification, "
-     "fixes, targets, operations, checks, soak, lease, waive, quarantines"},
+     "fixes, targets, operations, checks, soak, lease, stage_size, pause_after, waive, "
+     "quarantines"},
     {"change: a b\n", "x:1: `change` 'a b': accepted are 1 to 63 characters of a-z, 0-9 and '-'"},
     {"change: x\ntargets: [ ]\n", "x:2: `targets` has 0: accepted are 1 to 64"},
     {"change: x\ntargets: a\n", "x:2: `targets` 'a': accepted is a list, like [a, b]"},
