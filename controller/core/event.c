@@ -18,6 +18,8 @@ static const char *const names[] = {
     [EVENT_ABORT] = "abort",
     [EVENT_EMERGENCY] = "emergency",
     [EVENT_FREEZE] = "freeze",
+    [EVENT_HOLD] = "hold",
+    [EVENT_REMOVED] = "removed",
     [EVENT_CHECK_FAILING] = "check failing",
     [EVENT_TIMEOUT] = "timeout",
 };

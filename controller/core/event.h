@@ -25,6 +25,8 @@ enum rollout_event_kind {
     EVENT_ABORT,         /* a person: take it back */
     EVENT_EMERGENCY,     /* a person: take it back at once */
     EVENT_FREEZE,        /* a freeze was put on a node or on the fleet */
+    EVENT_HOLD,          /* another hold was put there: it stops the next stage */
+    EVENT_REMOVED,       /* it left the signed roster, or has other keys there */
     EVENT_CHECK_FAILING, /* a critical check newly fails somewhere reachable */
     EVENT_TIMEOUT,       /* rollout_deadline() has come */
     ROLLOUT_EVENT_COUNT,
@@ -34,10 +36,11 @@ struct rollout_event {
     enum rollout_event_kind kind;
     mono_t now;
     int64_t unix_now;
-    const char *node;   /* hello .. receipt: whose; emergency: only this one, NULL for all;
-                           check failing, freeze: where, NULL for the fleet */
-    const char *by;     /* next, abort, emergency, freeze: who */
-    const char *reason; /* abort, emergency, freeze, refused, gates that say no, check failing */
+    const char *node;   /* hello .. receipt, removed: whose; emergency: only this one, NULL for all;
+                           check failing, freeze, hold: where, NULL for the fleet */
+    const char *by;     /* next, abort, emergency, freeze, hold: who */
+    const char *reason; /* abort, emergency, freeze, hold, refused, gates that say no, check failing
+                         */
     union {
         const struct stack *stack;
         struct generation_id prepared;

@@ -48,7 +48,7 @@ static bool is_fixed(const struct manifest *manifest, const char *check)
     return false;
 }
 
-static bool is_remaining(const struct gates_inputs *inputs, const char *node)
+bool gates_is_remaining(const struct gates_inputs *inputs, const char *node)
 {
     return manifest_stage_of(inputs->manifest, node) >= (int)inputs->stage;
 }
@@ -60,7 +60,7 @@ static void judge_critical(const struct gates_inputs *inputs, const struct fleet
     struct verdict verdict;
 
     fleet_verdict_now(member, check->name, inputs->now, &verdict);
-    if (verdict.value == VERDICT_FAIL && is_remaining(inputs, member->name) &&
+    if (verdict.value == VERDICT_FAIL && gates_is_remaining(inputs, member->name) &&
         is_fixed(inputs->manifest, check->name)) {
         char observed[2 * REASON_SIZE];
 
@@ -155,7 +155,7 @@ static void judge_node_needed(const struct gates_inputs *inputs, const struct ma
 static void judge_needed(const struct gates_inputs *inputs, struct gate_answer *answer)
 {
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
-        if (is_remaining(inputs, inputs->manifest->plans[i].node))
+        if (gates_is_remaining(inputs, inputs->manifest->plans[i].node))
             judge_node_needed(inputs, &inputs->manifest->plans[i], answer);
     }
 }
@@ -282,60 +282,6 @@ static void judge_documented(const struct gates_inputs *inputs, struct gate_answ
     }
 }
 
-static void judge_quarantine(const struct gates_inputs *inputs, const struct manifest_plan *plan,
-                             struct gate_answer *answer)
-{
-    for (uint32_t i = 0; i < plan->operations_count; i++) {
-        char object[HOLD_OBJECT_SIZE];
-        const struct hold *hold;
-        struct gate_evidence *evidence;
-        char hex[2 * HASH_SIZE + 1];
-        char reason[64];
-
-        if (!manifest_plan_object(plan, i, object, sizeof(object)))
-            continue;
-        hold = holds_find_quarantine(inputs->holds, plan->node, object, inputs->approval);
-        if (hold == NULL)
-            continue;
-        bytes_format_hex(hold->receipt.bytes, HASH_SIZE, hex);
-        text_shorten(reason, sizeof(reason), hold->reason);
-        evidence = gates_add_evidence(answer, plan->node, "quarantine", VERDICT_FAIL);
-        verdict_set(&evidence->verdict, VERDICT_FAIL, "nothing that it touches is in quarantine",
-                    "");
-        snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
-                 "'%.95s' is: %s; an approval that names receipt %.16s... with a reason lifts it",
-                 object, reason, hex);
-        evidence->waivable = WAIVE_QUARANTINE;
-    }
-}
-
-void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer)
-{
-    for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
-        const struct manifest_plan *plan = &inputs->manifest->plans[i];
-        const struct hold *freeze = holds_find_freeze(inputs->holds, plan->node, inputs->now_unix);
-
-        if (!is_remaining(inputs, plan->node))
-            continue;
-        if (freeze != NULL) {
-            struct gate_evidence *evidence =
-                gates_add_evidence(answer, plan->node, "freeze", VERDICT_FAIL);
-            char reason[120];
-
-            text_shorten(reason, sizeof(reason), freeze->reason);
-            verdict_set(&evidence->verdict, VERDICT_FAIL, "no freeze covers it", "");
-            snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
-                     "hold %llu of %s: %s; `oceanidctl hold lift %llu` lifts it",
-                     (unsigned long long)freeze->id, freeze->by, reason,
-                     (unsigned long long)freeze->id);
-        }
-        judge_quarantine(inputs, plan, answer);
-    }
-    if (answer->evidence_count == 0)
-        add_text(answer, "holds", VERDICT_PASS, "no freeze and no quarantine",
-                 "none that it touches");
-}
-
 /* The one line of a gate: the first of its worst evidence. */
 static void summarise(enum gate gate, struct gate_answer *answer)
 {
@@ -405,7 +351,7 @@ void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates)
     judge_documented(inputs, &ret_gates->answers[GATE_DOCUMENTED]);
     gates_judge_hold(inputs, &ret_gates->answers[GATE_HOLD]);
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
-        if (is_remaining(inputs, inputs->manifest->plans[i].node))
+        if (gates_is_remaining(inputs, inputs->manifest->plans[i].node))
             gates_judge_paths(inputs, &inputs->manifest->plans[i], ret_gates);
     }
     gates_finish(inputs->manifest, ret_gates);

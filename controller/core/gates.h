@@ -72,9 +72,13 @@ void gates_explain(const struct gates *gates, struct text *out);
 struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char *node,
                                          const char *check, enum verdict_value value);
 
-/* Every critical check of every node of the manifest; every freeze and quarantine that touches what
- * is still to come. In gates.c. */
+/* It is of this stage or a later one. In gates.c. */
+bool gates_is_remaining(const struct gates_inputs *inputs, const char *node);
+
+/* Every critical check of every node of the manifest. In gates.c. */
 void gates_judge_working(const struct gates_inputs *inputs, struct gate_answer *answer);
+
+/* Every hold and quarantine that touches what is still to come. In gates_hold.c. */
 void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer);
 
 /* The line of each gate, from its evidence and what the manifest waives. In gates.c. */

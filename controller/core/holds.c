@@ -1,5 +1,5 @@
 /*
- * holds: freezes that people put, quarantines that failed proofs leave.
+ * holds: what people put and what failed proofs leave, what each covers, what lifts it.
  */
 #include "controller/core/holds.h"
 
@@ -7,10 +7,11 @@
 
 #include "common/core/name.h"
 #include "common/core/text.h"
+#include "controller/core/window.h"
 
 static const char *const kind_names[] = {
-    [HOLD_FREEZE] = "freeze",
-    [HOLD_QUARANTINE] = "quarantine",
+    [HOLD_FREEZE] = "freeze",           [HOLD_QUARANTINE] = "quarantine", [HOLD_PAUSE] = "pause",
+    [HOLD_MAINTENANCE] = "maintenance", [HOLD_WINDOW] = "window",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == HOLD_KIND_COUNT, "one name each");
 
@@ -35,6 +36,17 @@ bool hold_kind_parse(const char *text, enum hold_kind *ret_kind)
 bool hold_is_active(const struct hold *hold, int64_t now)
 {
     return !hold->lifted && (hold->until == 0 || now < hold->until);
+}
+
+bool hold_stops(const struct hold *hold, int64_t now)
+{
+    struct window window;
+    struct err err = ERR_INIT;
+
+    if (!hold_is_active(hold, now))
+        return false;
+    return hold->kind != HOLD_WINDOW || !window_parse(hold->object, &window, &err) ||
+           !window_is_open(&window, now);
 }
 
 /* The oldest that holds nothing any more makes room; a hold that still holds never does. */
@@ -69,30 +81,51 @@ static struct hold *add(struct holds *holds, int64_t now)
     return hold;
 }
 
-const struct hold *holds_add_freeze(struct holds *holds, const struct hold *wanted, int64_t now,
-                                    struct err *err)
+static bool is_fleet(const char *scope)
+{
+    return text_equal(scope, scope_fleet);
+}
+
+static bool check_wanted(const struct hold *wanted, int64_t now, struct err *err)
+{
+    struct window window;
+
+    if (wanted->kind == HOLD_QUARANTINE)
+        return err_set(err, ERR_INPUT,
+                       "kind 'quarantine': it comes by itself when a proof fails; "
+                       "accepted are freeze, pause, maintenance and window");
+    if (!is_fleet(wanted->scope) && !name_check("scope", wanted->scope, err))
+        return false;
+    if (wanted->kind == HOLD_MAINTENANCE && is_fleet(wanted->scope))
+        return err_set(err, ERR_INPUT,
+                       "scope 'fleet': accepted is one node for maintenance; a "
+                       "freeze or a pause covers the fleet");
+    if (wanted->reason[0] == '\0')
+        return err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
+    if (wanted->until != 0 && wanted->until <= now)
+        return err_set(err, ERR_INPUT,
+                       "until %lld: accepted is a time to come (now is %lld), or 0: until it is "
+                       "lifted",
+                       (long long)wanted->until, (long long)now);
+    return wanted->kind != HOLD_WINDOW || window_parse(wanted->object, &window, err);
+}
+
+const struct hold *holds_add(struct holds *holds, const struct hold *wanted, int64_t now,
+                             struct err *err)
 {
     struct hold *hold;
 
-    if (!text_equal(wanted->scope, scope_fleet) && !name_check("scope", wanted->scope, err))
+    if (!check_wanted(wanted, now, err))
         return NULL;
-    if (wanted->reason[0] == '\0') {
-        err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
-        return NULL;
-    }
-    if (wanted->until != 0 && wanted->until <= now) {
-        err_set(err, ERR_INPUT,
-                "until %lld: accepted is a time to come (now is %lld), or 0: until it is lifted",
-                (long long)wanted->until, (long long)now);
-        return NULL;
-    }
     hold = add(holds, now);
     if (hold == NULL) {
         err_set(err, ERR_LIMIT, "%d holds are active: accepted are no more; lift one", HOLDS_MAX);
         return NULL;
     }
-    hold->kind = HOLD_FREEZE;
+    hold->kind = wanted->kind;
     text_copy(hold->scope, sizeof(hold->scope), wanted->scope);
+    if (wanted->kind == HOLD_WINDOW)
+        text_copy(hold->object, sizeof(hold->object), wanted->object);
     text_copy(hold->reason, sizeof(hold->reason), wanted->reason);
     text_copy(hold->by, sizeof(hold->by), wanted->by);
     hold->until = wanted->until;
@@ -181,16 +214,28 @@ struct hold *holds_find_named(const struct holds *holds, const char *node,
     return NULL;
 }
 
-const struct hold *holds_find_freeze(const struct holds *holds, const char *node, int64_t now)
+static bool covers(const struct hold *hold, enum hold_kind kind, const char *node, int64_t now)
 {
+    return hold->kind == kind && hold_is_active(hold, now) &&
+           (is_fleet(hold->scope) || text_equal(hold->scope, node));
+}
+
+const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, const char *node,
+                              int64_t now)
+{
+    const struct hold *found = NULL;
+
     for (uint32_t i = 0; i < holds->count; i++) {
         const struct hold *hold = &holds->list[i];
 
-        if (hold->kind == HOLD_FREEZE && hold_is_active(hold, now) &&
-            (text_equal(hold->scope, scope_fleet) || text_equal(hold->scope, node)))
-            return hold;
+        if (!covers(hold, kind, node, now))
+            continue;
+        if (!hold_stops(hold, now))
+            return NULL; /* a window that is open */
+        if (found == NULL)
+            found = hold;
     }
-    return NULL;
+    return found;
 }
 
 const struct hold *holds_find_quarantine(const struct holds *holds, const char *node,

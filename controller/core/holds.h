@@ -1,7 +1,13 @@
 /*
- * holds: what stops rollouts: freezes that people put, quarantines that failed proofs leave.
+ * holds: what stops rollouts, as one mechanism.
  *
- * A freeze is lifted by a person or ends by itself; a quarantine is lifted only by an approval that
+ *   freeze       nothing starts, and an open trial is taken back
+ *   pause        the next stage waits; an open trial goes on
+ *   maintenance  of one node: it is not changed, and its checks take nobody else's trial back
+ *   window       nothing starts outside of it
+ *   quarantine   of one object on one node, whose proof failed: it comes by itself
+ *
+ * A person lifts them, or they end by themselves; a quarantine is lifted only by an approval that
  * names its receipt with a reason (docs/protocol.md rule 18). Pure; the caller stores them.
  */
 #ifndef CONTROLLER_CORE_HOLDS_H
@@ -10,7 +16,15 @@
 #include "common/change/proof.h"
 #include "common/core/err.h"
 
-enum hold_kind { HOLD_FREEZE, HOLD_QUARANTINE, HOLD_KIND_COUNT };
+/* Stored by number: new ones go to the end. */
+enum hold_kind {
+    HOLD_FREEZE,
+    HOLD_QUARANTINE,
+    HOLD_PAUSE,
+    HOLD_MAINTENANCE,
+    HOLD_WINDOW,
+    HOLD_KIND_COUNT,
+};
 
 enum { HOLDS_MAX = 1024, HOLD_OBJECT_SIZE = 96 };
 
@@ -18,7 +32,8 @@ struct hold {
     uint64_t id;
     enum hold_kind kind;
     char scope[NAME_SIZE];         /* "fleet", or a node's name */
-    char object[HOLD_OBJECT_SIZE]; /* quarantine: as operation_object prints it; "" for a freeze */
+    char object[HOLD_OBJECT_SIZE]; /* quarantine: as operation_object prints it; window: as
+                                      window_parse takes it; "" for others */
     char reason[REASON_SIZE];
     char by[NAME_SIZE];
     int64_t since, until; /* unix seconds; until 0: until lifted */
@@ -32,9 +47,10 @@ struct holds {
     struct hold *list; /* room for HOLDS_MAX; the caller's */
 };
 
-/* Refuses a scope that is no name, an empty reason, an end in the past. The new one is lent. */
-const struct hold *holds_add_freeze(struct holds *holds, const struct hold *wanted, int64_t now,
-                                    struct err *err);
+/* Whatever a person may put: of wanted, kind, scope, object (of a window), reason, by and until.
+ * Refuses a scope that is no name, an empty reason, an end in the past. The new one is lent. */
+const struct hold *holds_add(struct holds *holds, const struct hold *wanted, int64_t now,
+                             struct err *err);
 
 /* One for each object that the ended attempt touched, unless its receipt is there already or no
  * quarantine. Returns how many. */
@@ -49,10 +65,16 @@ bool holds_lift(struct holds *holds, uint64_t id, struct err *err);
 struct hold *holds_find_named(const struct holds *holds, const char *node,
                               const struct approval *approval);
 
+/* It is there, and neither lifted nor at its end. */
 bool hold_is_active(const struct hold *hold, int64_t now);
 
-/* The first active freeze that covers this node, or NULL. */
-const struct hold *holds_find_freeze(const struct holds *holds, const char *node, int64_t now);
+/* It stops what it covers now: active, and a window only while it is closed. */
+bool hold_stops(const struct hold *hold, int64_t now);
+
+/* The first of this kind, not a quarantine, that stops what is done on this node now; NULL: none.
+ * Of several windows that cover it, one has to be open. */
+const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, const char *node,
+                              int64_t now);
 
 /* The next active quarantine (from index on) of this object on this node that the approval does not
  * name with a reason, or NULL. approval NULL: names none. */

@@ -93,6 +93,7 @@ static void say(struct rollout_move *move, const struct rollout_transition *row,
     if (record->state == from && text_equal(record->sentence, sentence))
         return;
     text_copy(record->sentence, sizeof(record->sentence), sentence);
+    record->since = move->ev->unix_now;
     effect = rollout_effects_add(move->effects, EFFECT_AUDIT, NULL);
     out = TEXT_IN(effect->text);
     if (record->state == from)

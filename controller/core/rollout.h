@@ -35,6 +35,7 @@ struct rollout_record {
     int64_t not_after;
     enum rollout_state state;
     char sentence[SENTENCE_SIZE + REASON_SIZE]; /* why it is in this state */
+    int64_t since;                              /* unix seconds: when it was said */
     uint32_t stage;                             /* index */
     bool aborted;                               /* a person took it back */
     bool emergency;                             /* all at once */
@@ -77,6 +78,15 @@ bool rollout_state_parse(const char *text, enum rollout_state *ret_state);
 bool rollout_is_ended(const struct rollout *rollout);
 /* docs/api.md: "" while it goes on, else complete, reverted, aborted, halted, incomplete. */
 const char *rollout_outcome(const struct rollout *rollout);
+/* What it waits for, in words; since when; and the command that would move it. "", 0 and "" when it
+ * waits for nothing. In rollout_wait.c. */
+struct rollout_wait {
+    char what[SENTENCE_SIZE + REASON_SIZE];
+    int64_t since; /* unix seconds; 0: not known */
+    const char *command;
+};
+void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait);
+
 /* docs/api.md: "next" when that is what it waits for, else "". */
 const char *rollout_waiting_for(const struct rollout *rollout);
 

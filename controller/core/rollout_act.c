@@ -196,17 +196,16 @@ static unsigned count_bits(uint64_t bits)
 }
 
 /* Whom it waits for. */
-static void say_missing(struct rollout_move *move, const struct target *target)
+void rollout_say_missing(const struct rollout *rollout, const struct target *target,
+                         struct text *out)
 {
-    const struct rollout *rollout = move->rollout;
     uint64_t missing = rollout_earlier(rollout, target) & ~target->standings;
-    struct text out = TEXT_IN(move->detail);
 
-    text_add(&out, "%s: %u witnesses see it and are well, %u are needed", target->record->name,
+    text_add(out, "%s: %u witnesses see it and are well, %u are needed", target->record->name,
              count_bits(target->baselines), rollout_plan(rollout, target)->quorum);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         if ((missing & UINT64_C(1) << i) != 0)
-            text_add(&out, ", %s's guard does not say that it stands",
+            text_add(out, ", %s's guard does not say that it stands",
                      rollout->record.targets[i].name);
     }
 }
@@ -214,8 +213,9 @@ static void say_missing(struct rollout_move *move, const struct target *target)
 void rollout_do_forget_nonce(struct rollout_move *move)
 {
     struct target *target = rollout_first(move->rollout, rollout_nonce_went_by);
+    struct text out = TEXT_IN(move->detail);
 
-    say_missing(move, target);
+    rollout_say_missing(move->rollout, target, &out);
     target->prepared = (struct nonce){0};
     target->ready_at = target->retry_at = MONO_NEVER;
     target->record->says = SAYS_NEVER;

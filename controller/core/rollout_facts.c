@@ -319,6 +319,8 @@ void rollout_take_facts(struct rollout_move *move)
     case EVENT_ABORT:
     case EVENT_EMERGENCY:
     case EVENT_FREEZE:
+    case EVENT_HOLD:
+    case EVENT_REMOVED:
     case EVENT_CHECK_FAILING:
     case EVENT_TIMEOUT:
     case ROLLOUT_EVENT_COUNT:

@@ -73,6 +73,17 @@ bool rollout_if_freezes_target(const struct rollout_move *move)
     return move->ev->node == NULL || (move->target != NULL && !target_is_confirmed(move->target));
 }
 
+/* It touches what is still to be changed, and nothing is on trial. */
+bool rollout_if_holds_next_stage(const struct rollout_move *move)
+{
+    return rollout_if_freezes_target(move) && !rollout_if_has_open_trial(move);
+}
+
+bool rollout_if_holds_rest(const struct rollout_move *move)
+{
+    return rollout_if_freezes_target(move) && rollout_if_has_open_trial(move);
+}
+
 /* ---- gates, prepare, start ------------------------------------------------------------------ */
 
 static bool is_this_stage(const struct rollout_move *move)
@@ -304,6 +315,17 @@ static bool is_waited_for(const struct rollout *rollout, const struct target *ta
 bool rollout_if_all_back(const struct rollout_move *move)
 {
     return rollout_first(move->rollout, is_not_back) == NULL;
+}
+
+static bool was_let_go(const struct rollout *rollout, const struct target *target)
+{
+    (void)rollout;
+    return target->record->wants == WANTS_NOTHING && !target_is_ended(target);
+}
+
+bool rollout_if_all_back_but_removed(const struct rollout_move *move)
+{
+    return rollout_if_all_back(move) && rollout_first(move->rollout, was_let_go) != NULL;
 }
 
 bool rollout_if_all_back_aborted(const struct rollout_move *move)

@@ -103,6 +103,37 @@ void rollout_do_list_refused(struct rollout_move *move)
     text_add(&out, "%s: %s", target->record->name, target->record->reason);
 }
 
+/* Nobody can speak with it any more: what it says has no key to be verified by. */
+void rollout_do_let_go(struct rollout_move *move)
+{
+    struct target_record *record = move->target->record;
+
+    rollout_say_event(move);
+    if (target_is_ended(move->target))
+        return;
+    record->wants = WANTS_NOTHING;
+    record->listed = false;
+    move->target->at_once = false;
+    text_copy(record->reason, sizeof(record->reason), move->ev->reason);
+}
+
+void rollout_do_let_go_and_revert(struct rollout_move *move)
+{
+    rollout_do_revert(move);
+    rollout_do_let_go(move);
+}
+
+void rollout_do_say_removed(struct rollout_move *move)
+{
+    const struct rollout_record *record = &move->rollout->record;
+    struct text out = TEXT_IN(move->detail);
+
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (record->targets[i].wants == WANTS_NOTHING)
+            text_add(&out, "%s%s", out.len > 0 ? ", " : "", record->targets[i].name);
+    }
+}
+
 void rollout_do_say_listed(struct rollout_move *move)
 {
     const struct rollout_record *record = &move->rollout->record;

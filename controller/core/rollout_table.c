@@ -50,7 +50,13 @@ static const struct rollout_transition table[] = {
     /* holds and checks */
     ROW(LEADING, FREEZE, freezes_trial, REVERTING, revert, "a freeze takes the open trial back"),
     ROW(IN(LEARNING) | IN(GATES) | IN(STAGE), FREEZE, freezes_target, PAUSED, withdraw, "a freeze stops the next stage; `next` asks the gates again"),
+    ROW(IN(LEARNING) | IN(GATES) | IN(STAGE), HOLD, holds_next_stage, PAUSED, withdraw, "a hold stops the next stage; `next` asks the gates again"),
+    ROW(IN(LEARNING) | IN(STAGE), HOLD, holds_rest, SAME, withdraw, "a hold: nothing more is offered; the open trial goes on"),
     ROW(LEADING, CHECK_FAILING, has_open_trial, REVERTING, revert, "a critical check newly fails: the open trial is taken back"),
+
+    /* a node that is gone does not block the fleet for ever */
+    ROW(LEADING, REMOVED, names_target, REVERTING, let_go_and_revert, "a node left the roster, by a signed step: the others are taken back"),
+    ROW(GOING_BACK, REMOVED, names_target, SAME, let_go, "a node left the roster, by a signed step: nobody waits for it any more"),
 
     /* the gates before a stage */
     ROW(IN(GATES), GATES, gates_pass, STAGE, prepare_stage, "the gates pass; the stage is prepared"),
@@ -92,6 +98,7 @@ static const struct rollout_transition table[] = {
     /* the way back: reverse order, one at a time, past whom it cannot reach */
     ROW(IN(REVERTING), LOOK, newly_passed, SAME, list, "a node does not answer; it is listed and follows when it returns"),
     ROW(IN(REVERTING), LOOK, refused_for_good, SAME, list_refused, "a node refuses to take it back; it is listed and asked again"),
+    ROW(GOING_BACK, LOOK, all_back_but_removed, REVERTED, say_removed, "taken back on every node that is left; what stands on one that left the roster, only root there can take back"),
     ROW(GOING_BACK, LOOK, all_back_aborted, ABORTED, nothing, "taken back, as a person said; its guards' receipts say so"),
     ROW(GOING_BACK, LOOK, all_back, REVERTED, nothing, "taken back on every node; its guards' receipts say so"),
     ROW(IN(REVERTING), LOOK, all_back_but_listed, INCOMPLETE, say_listed, "taken back but for those listed, which follow when they return"),

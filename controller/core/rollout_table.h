@@ -63,6 +63,11 @@ void rollout_ask_statements(struct rollout_move *move, struct target *target);
 /* Room for that many effects and the lines that end a step. */
 bool rollout_has_room(const struct rollout_effects *effects, uint32_t count);
 
+/* Whose proofs its start still lacks: "2 witnesses see it and are well, 2 are needed". In
+ * rollout_act.c. */
+void rollout_say_missing(const struct rollout *rollout, const struct target *target,
+                         struct text *out);
+
 /* In rollout_find.c: what several files ask of a rollout. NULL, false: there is none. */
 struct target *rollout_find(struct rollout *rollout, const char *node);
 const struct manifest_plan *rollout_plan(const struct rollout *rollout,
@@ -92,18 +97,19 @@ rollout_question_fn rollout_has_failed, rollout_stands_unasked, rollout_may_star
 typedef bool rollout_condition_fn(const struct rollout_move *move);
 rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_names_all,
     rollout_if_names_standing, rollout_if_all_and_some_stand, rollout_if_freezes_trial,
-    rollout_if_freezes_target, rollout_if_has_open_trial, rollout_if_gates_pass,
-    rollout_if_gates_say_no, rollout_if_is_offered, rollout_if_is_renewal,
-    rollout_if_newly_on_trial, rollout_if_is_on_trial, rollout_if_nonce_was_late,
-    rollout_if_refused_too_often, rollout_if_refuses_change, rollout_if_denies_standing,
-    rollout_if_confirms, rollout_if_ends, rollout_if_is_incomplete, rollout_if_answers_again,
-    rollout_if_someone_failed, rollout_if_stands_unasked, rollout_if_learned_all_confirmed,
-    rollout_if_learned_and_may_pass, rollout_if_learned_and_stage_done,
-    rollout_if_learned_and_on_trial, rollout_if_learned, rollout_if_gates_are_slow,
-    rollout_if_all_confirmed, rollout_if_stage_done_and_pauses, rollout_if_stage_done,
-    rollout_if_rest_is_not_offered, rollout_if_may_start, rollout_if_nonce_went_by,
-    rollout_if_newly_silent, rollout_if_newly_passed, rollout_if_refused_for_good,
-    rollout_if_all_back_aborted, rollout_if_all_back, rollout_if_all_back_but_listed;
+    rollout_if_freezes_target, rollout_if_holds_next_stage, rollout_if_holds_rest,
+    rollout_if_has_open_trial, rollout_if_gates_pass, rollout_if_gates_say_no,
+    rollout_if_is_offered, rollout_if_is_renewal, rollout_if_newly_on_trial, rollout_if_is_on_trial,
+    rollout_if_nonce_was_late, rollout_if_refused_too_often, rollout_if_refuses_change,
+    rollout_if_denies_standing, rollout_if_confirms, rollout_if_ends, rollout_if_is_incomplete,
+    rollout_if_answers_again, rollout_if_someone_failed, rollout_if_stands_unasked,
+    rollout_if_learned_all_confirmed, rollout_if_learned_and_may_pass,
+    rollout_if_learned_and_stage_done, rollout_if_learned_and_on_trial, rollout_if_learned,
+    rollout_if_gates_are_slow, rollout_if_all_confirmed, rollout_if_stage_done_and_pauses,
+    rollout_if_stage_done, rollout_if_rest_is_not_offered, rollout_if_may_start,
+    rollout_if_nonce_went_by, rollout_if_newly_silent, rollout_if_newly_passed,
+    rollout_if_refused_for_good, rollout_if_all_back_but_removed, rollout_if_all_back_aborted,
+    rollout_if_all_back, rollout_if_all_back_but_listed;
 
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);
@@ -114,6 +120,7 @@ rollout_action_fn rollout_do_nothing, rollout_do_learn_all, rollout_do_go_on, ro
     rollout_do_note_trial, rollout_do_learn_one, rollout_do_say_silent, rollout_do_say_stage,
     rollout_do_say_unasked, rollout_do_fail, rollout_do_revert, rollout_do_take_back,
     rollout_do_take_back_one, rollout_do_take_back_first, rollout_do_take_back_at_once,
-    rollout_do_list, rollout_do_list_refused, rollout_do_say_listed;
+    rollout_do_list, rollout_do_list_refused, rollout_do_say_listed, rollout_do_let_go,
+    rollout_do_let_go_and_revert, rollout_do_say_removed;
 
 #endif

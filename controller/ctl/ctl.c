@@ -125,7 +125,7 @@ bool ctl_path(const struct ctl *ctl, const char *name, char *to, size_t size, st
 
 bool ctl_ask(const char *question, const char *wanted)
 {
-    char answer[NAME_SIZE + 2];
+    char answer[TEXT_SIZE + 2];
 
     fprintf(stderr, "%s ", question);
     fflush(stderr);

@@ -1,5 +1,5 @@
 /*
- * hold: listing, adding and lifting holds. Quarantines come by themselves and are lifted by an
+ * hold: listing, putting and lifting holds. Quarantines come by themselves and are lifted by an
  * approval that names them, never here.
  */
 #include "controller/ctl/hold.h"
@@ -51,11 +51,12 @@ enum outcome hold_list_run(struct ctl *ctl, const struct arguments *arguments)
     return OUTCOME_DONE;
 }
 
-static json_t *read_hold(const struct arguments *arguments, struct err *err)
+static json_t *read_hold(const char *kind, const struct arguments *arguments, struct err *err)
 {
     const char *scope = arguments_get(arguments, "--node");
     const char *reason = arguments_get(arguments, "--reason");
     const char *length = arguments_get(arguments, "--for");
+    const char *open = arguments_get(arguments, "--open");
     unsigned seconds = 0;
 
     if (scope != NULL && !name_check("--node", scope, err))
@@ -68,29 +69,32 @@ static json_t *read_hold(const struct arguments *arguments, struct err *err)
         err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
         return NULL;
     }
-    return json_pack("{s:s, s:s, s:s, s:I}", "kind", "freeze", "scope",
-                     scope != NULL ? scope : "fleet", "reason", reason, "until",
-                     (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
+    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", kind, "scope",
+                     scope != NULL ? scope : "fleet", "object", open != NULL ? open : "", "reason",
+                     reason, "until", (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
+}
+
+bool hold_put(struct ctl *ctl, const char *kind, const struct arguments *arguments,
+              json_t **ret_hold, struct err *err)
+{
+    json_t *wanted = read_hold(kind, arguments, err);
+
+    if (wanted == NULL)
+        return false;
+    if (ctl_api(ctl, err) == NULL) {
+        json_decref(wanted);
+        return false;
+    }
+    return api_send_take(ctl->api, "POST", "/v1/holds", wanted, ret_hold, err);
 }
 
 enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_JSON json_t *hold = NULL;
     struct err err = ERR_INIT;
-    json_t *wanted;
+    const char *kind = arguments->words_count > 0 ? arguments->words[0] : "freeze";
 
-    if (arguments->words_count > 0 && !text_equal(arguments->words[0], "freeze")) {
-        err_set(&err, ERR_INPUT, "hold '%.40s': accepted is freeze", arguments->words[0]);
-        return ctl_fail(ctl, &err);
-    }
-    wanted = read_hold(arguments, &err);
-    if (wanted == NULL)
-        return ctl_fail(ctl, &err);
-    if (ctl_api(ctl, &err) == NULL) {
-        json_decref(wanted);
-        return ctl_fail(ctl, &err);
-    }
-    if (!api_send_take(ctl->api, "POST", "/v1/holds", wanted, &hold, &err))
+    if (!hold_put(ctl, kind, arguments, &hold, &err))
         return ctl_fail(ctl, &err);
     if (ctl->json)
         render_document_take(json_incref(hold));
@@ -99,12 +103,23 @@ enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments)
     return OUTCOME_DONE;
 }
 
+bool hold_lift(struct ctl *ctl, long long id, const char *reason, struct err *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/v1/holds/%lld", id);
+    if (ctl_api(ctl, err) == NULL ||
+        !api_send_take(ctl->api, "DELETE", path, json_pack("{s:s}", "reason", reason), NULL, err))
+        return false;
+    fprintf(stderr, "oceanidctl: hold %lld is lifted\n", id);
+    return true;
+}
+
 enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *reason = arguments_get(arguments, "--reason");
     struct err err = ERR_INIT;
     unsigned long long id;
-    char path[64];
 
     if (!text_parse_u64(arguments->words[0], INT64_MAX, &id)) {
         err_set(&err, ERR_INPUT,
@@ -113,11 +128,6 @@ enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments)
                 arguments->words[0]);
         return ctl_fail(ctl, &err);
     }
-    snprintf(path, sizeof(path), "/v1/holds/%llu", id);
-    if (ctl_api(ctl, &err) == NULL ||
-        !api_send_take(ctl->api, "DELETE", path,
-                       json_pack("{s:s}", "reason", reason != NULL ? reason : ""), NULL, &err))
-        return ctl_fail(ctl, &err);
-    fprintf(stderr, "oceanidctl: hold %llu is lifted\n", id);
-    return OUTCOME_DONE;
+    return hold_lift(ctl, (long long)id, reason != NULL ? reason : "", &err) ? OUTCOME_DONE
+                                                                             : ctl_fail(ctl, &err);
 }

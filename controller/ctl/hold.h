@@ -1,10 +1,18 @@
 /*
- * hold: what is frozen or in quarantine.
+ * hold: what is held, and what lifts it.
  */
 #ifndef CONTROLLER_CTL_HOLD_H
 #define CONTROLLER_CTL_HOLD_H
 
+#include <jansson.h>
+
 #include "controller/ctl/ctl.h"
+
+/* Puts one by --node, --reason, --for and --open; the controller's answer is the caller's. */
+bool hold_put(struct ctl *ctl, const char *kind, const struct arguments *arguments,
+              json_t **ret_hold, struct err *err);
+/* Says so when it is done. */
+bool hold_lift(struct ctl *ctl, long long id, const char *reason, struct err *err);
 
 enum outcome hold_list_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments);

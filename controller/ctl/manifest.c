@@ -10,6 +10,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
+#include "controller/ctl/approve.h"
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/render.h"
 #include "controller/ctl/signing.h"
@@ -173,25 +174,18 @@ static bool read_request(const struct arguments *arguments, struct lift *named,
     return read_named(arguments, named, &request->named_count, err);
 }
 
-/* The approver has read it and types the change's name. */
+/* The approver has read it. */
 static bool approve(struct bytes bytes, enum manifest_file_kind kind,
                     const struct arguments *arguments, struct err *err)
 {
-    const char *given = arguments_get(arguments, "--approve");
     struct signed_manifest parts = {0};
     struct manifest manifest = {0};
     bool good = kind == MANIFEST_BODY || wire_decode_signed_manifest(bytes, &parts, err);
 
     good = good && wire_decode_manifest(kind == MANIFEST_BODY ? bytes : wire_lend(&parts.body),
                                         &manifest, err);
-    if (good && given != NULL && !text_equal(given, manifest.change))
-        good = err_set(err, ERR_DENIED,
-                       "--approve '%.80s': the change is called %s; nothing was "
-                       "signed",
-                       given, manifest.change);
-    else if (good && given == NULL &&
-             !ctl_ask("To sign this, type the change's name:", manifest.change))
-        good = err_set(err, ERR_DENIED, "the name typed is not the change's; nothing was signed");
+    good =
+        good && approve_change(&manifest, "To sign this, type the change's name:", arguments, err);
     manifest_done(&manifest);
     signed_manifest_done(&parts);
     return good;

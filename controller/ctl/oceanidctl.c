@@ -27,11 +27,15 @@ static const char *const admit_options[] = {"--witness", "--yes", NULL};
 static const char *const remove_options[] = {"--yes", NULL};
 static const char *const explain_options[] = {"--from=", "--iif=", "--mark=", NULL};
 static const char *const fleet_options[] = {"--fleet=", NULL};
-static const char *const sign_options[] = {"--approve=", "--valid=", "--quarantine=", NULL};
-static const char *const start_options[] = {"--approve=", "--no-watch", "--fleet=", NULL};
+static const char *const sign_options[] = {
+    "--approve=", "--justify=", "--valid=", "--quarantine=", NULL};
+static const char *const start_options[] = {"--approve=", "--justify=", "--no-watch",
+                                            "--fleet=", NULL};
 static const char *const next_options[] = {"--no-watch", NULL};
 static const char *const abort_options[] = {"--reason=", "--no-watch", NULL};
-static const char *const hold_options[] = {"--node=", "--reason=", "--for=", NULL};
+static const char *const hold_options[] = {"--node=", "--reason=", "--for=", "--open=", NULL};
+static const char *const pause_options[] = {"--reason=", "--for=", NULL};
+static const char *const resume_options[] = {"--reason=", "--no-watch", NULL};
 static const char *const lift_options[] = {"--reason=", NULL};
 static const char *const emergency_options[] = {
     "--node=", "--all", "--to=", "--order=", "--direct", "--yes", "--wait=", "--reason=", NULL};
@@ -94,17 +98,20 @@ static const struct command commands[] = {
     {"manifest show", "FILE", "what a manifest says, from its very bytes", 1, 1, none,
      manifest_show_run, NULL},
     {"manifest sign",
-     "FILE [-o FILE] [--approve NAME] [--valid DURATION] [--quarantine RECEIPT=REASON]",
+     "FILE [-o FILE] [--approve NAME] [--justify TEXT] [--valid DURATION]\n"
+     "                     [--quarantine RECEIPT=REASON]",
      "approve a manifest, or add a signature", 1, 1, sign_options, manifest_sign_run,
      "Writes FILE.signed unless -o says where. The signature is good for an hour or twice what\n"
      "the stages can take, whichever is longer, unless --valid says how long. --approve NAME\n"
-     "answers the question for the change's name. Refused while an earlier signed change has\n"
-     "not ended."},
-    {"rollout start", "FILE [--approve NAME] [--no-watch] [--fleet FILE]",
+     "answers the question for the change's name, --justify TEXT the one for the justification\n"
+     "of a change to a working system. Refused while an earlier signed change has not ended."},
+    {"rollout start", "FILE [--approve NAME] [--justify TEXT] [--no-watch] [--fleet FILE]",
      "plan, approve and start a change; or start a signed manifest", 1, 1, start_options,
      rollout_start_run,
      "Shows the plan, asks for the change's name, signs on this machine, and follows until it\n"
-     "ends or waits for a person. --approve NAME answers the question."},
+     "ends or waits for a person. --approve NAME answers the question. A change that waives\n"
+     "`needed` changes a working system: its justification is to be typed again, or said by\n"
+     "--justify TEXT."},
     {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run,
      "Without ID the newest. Leaving it (Ctrl-C) changes nothing."},
     {"rollout show", "[ID]", "one rollout, with every proof", 0, 1, none, rollout_show_run,
@@ -117,13 +124,25 @@ static const struct command commands[] = {
      abort_options, rollout_abort_run,
      "Without ID the newest. The open trial ends, confirmed nodes follow one by one; an\n"
      "aborted change is not quarantined. Exit 0 when all of it is taken back."},
-    {"hold list", "", "what is frozen or in quarantine", 0, 0, none, hold_list_run, NULL},
-    {"hold add", "[freeze] --reason TEXT [--node NAME] [--for DURATION]",
-     "freeze the fleet or one node", 0, 1, hold_options, hold_add_run,
-     "A freeze stops the next stage and takes an open trial back. Without --node it covers the\n"
-     "fleet, without --for it lasts until `hold lift`."},
-    {"hold lift", "ID [--reason TEXT]", "lift a freeze", 1, 1, lift_options, hold_lift_run,
-     "Of a freeze. A quarantine is lifted by a change that names its receipt and why:\n"
+    {"rollout pause", "--reason TEXT [--for DURATION]", "hold the next stage", 0, 0, pause_options,
+     rollout_pause_run,
+     "A hold of the fleet: an open trial goes on to its end, nothing else starts until `rollout\n"
+     "resume`, or until --for is over."},
+    {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the pauses and go on", 0, 0,
+     resume_options, rollout_resume_run,
+     "The newest rollout, where it waits for a person, goes on: its gates are asked again."},
+    {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
+    {"hold add",
+     "[freeze|pause|maintenance|window] --reason TEXT [--node NAME] [--for DURATION]\n"
+     "                [--open \"DAYS HH:MM-HH:MM\"]",
+     "hold the fleet or one node", 0, 1, hold_options, hold_add_run,
+     "freeze       (unless said) nothing starts, and an open trial is taken back\n"
+     "pause        nothing starts; an open trial goes on\n"
+     "maintenance  of one node: it is not changed, and its checks are nobody's alarm\n"
+     "window       nothing starts but in it: --open \"mon-fri 08:00-16:00\", in UTC\n"
+     "Without --node it covers the fleet, without --for it lasts until `hold lift`."},
+    {"hold lift", "ID [--reason TEXT]", "lift a hold", 1, 1, lift_options, hold_lift_run,
+     "Not of a quarantine: that is lifted by a change that names its receipt and why:\n"
      "quarantines: [{receipt: HASH, reason: WHY}]"},
     {"emergency-rollback",
      "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--direct]\n"

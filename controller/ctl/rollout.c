@@ -7,6 +7,8 @@
 
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/approve.h"
+#include "controller/ctl/hold.h"
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/manifest.h"
 #include "controller/ctl/plan.h"
@@ -41,30 +43,20 @@ static enum outcome submit(struct ctl *ctl, struct bytes signed_manifest,
     return OUTCOME_DONE;
 }
 
-/* Shows the plan, asks for the change's name. */
-static bool approve(const struct ctl *ctl, const json_t *plan, const struct arguments *arguments,
-                    struct err *err)
+/* Shows the plan, asks for the approver's yes. */
+static bool approve(const struct ctl *ctl, const struct inputs *inputs, const json_t *plan,
+                    const struct arguments *arguments, struct err *err)
 {
-    const char *given = arguments_get(arguments, "--approve");
-    const char *name = field_text(plan, "change");
-
     if (!ctl->json)
         plan_print(plan);
     if (!field_is_true(plan, "pass"))
         return err_set(err, ERR_CONFLICT,
-                       "change %s: a question is not answered with yes; nothing "
-                       "was signed",
-                       name);
-    if (given != NULL && !text_equal(given, name))
-        return err_set(err, ERR_DENIED,
-                       "--approve '%.80s': the change is called %s; nothing was "
-                       "signed",
-                       given, name);
-    if (given == NULL && !ctl_ask("About to change networking on the nodes above; this could break "
-                                  "SSH access. To proceed, type the change's name:",
-                                  name))
-        return err_set(err, ERR_DENIED, "the name typed is not the change's; nothing was signed");
-    return true;
+                       "change %s: a question is not answered with yes; nothing was signed",
+                       inputs->manifest.change);
+    return approve_change(&inputs->manifest,
+                          "About to change networking on the nodes above; this could break SSH "
+                          "access. To proceed, type the change's name:",
+                          arguments, err);
 }
 
 static bool sign(struct ctl *ctl, const struct inputs *inputs, struct wire_bytes *ret_signed,
@@ -86,8 +78,8 @@ static enum outcome start_change(struct ctl *ctl, const struct arguments *argume
     struct inputs *inputs =
         inputs_compile(ctl, arguments->words[0], arguments_get(arguments, "--fleet"), &err);
     AUTO_JSON json_t *plan = inputs != NULL ? plan_make(ctl, inputs, &err) : NULL;
-    bool good =
-        plan != NULL && approve(ctl, plan, arguments, &err) && sign(ctl, inputs, &result, &err);
+    bool good = plan != NULL && approve(ctl, inputs, plan, arguments, &err) &&
+                sign(ctl, inputs, &result, &err);
 
     inputs_free(inputs);
     return good ? submit(ctl, wire_lend(&result), arguments) : ctl_fail(ctl, &err);
@@ -128,6 +120,20 @@ enum outcome rollout_watch_run(struct ctl *ctl, const struct arguments *argument
     return watch_follow(ctl, id, true);
 }
 
+/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00: `oceanidctl rollout abort`" */
+static void print_wait(const json_t *rollout)
+{
+    const json_t *waits = json_object_get(rollout, "waits");
+    char since[32];
+
+    if (field_text(waits, "what")[0] == '\0')
+        return;
+    printf("  waits for %s, since %s\n  what moves it: `%s`\n",
+           field_plain(field_text(waits, "what")),
+           render_time(field_number(waits, "since"), since, sizeof(since)),
+           field_plain(field_text(waits, "command")));
+}
+
 static void print_rollout(const json_t *rollout)
 {
     const json_t *nodes = field_array(rollout, "nodes");
@@ -145,6 +151,7 @@ static void print_rollout(const json_t *rollout)
            render_time(field_number(rollout, "started_at"), started, sizeof(started)),
            render_time(field_number(rollout, "ended_at"), ended, sizeof(ended)),
            field_number(rollout, "sequence"));
+    print_wait(rollout);
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
@@ -227,6 +234,61 @@ enum outcome rollout_next_run(struct ctl *ctl, const struct arguments *arguments
     long long id;
 
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
+        !command_rollout(ctl, id, "next", NULL, &err))
+        return ctl_fail(ctl, &err);
+    return arguments_get(arguments, "--no-watch") == NULL ? watch_follow(ctl, id, false)
+                                                          : OUTCOME_DONE;
+}
+
+/* A pause is a hold: it is listed, kept and lifted as one. */
+enum outcome rollout_pause_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_JSON json_t *hold = NULL;
+    struct err err = ERR_INIT;
+
+    if (!hold_put(ctl, "pause", arguments, &hold, &err))
+        return ctl_fail(ctl, &err);
+    fprintf(stderr,
+            "oceanidctl: paused, hold %lld: an open trial goes on to its end, nothing else "
+            "starts; `oceanidctl rollout resume` goes on\n",
+            field_number(hold, "id"));
+    return OUTCOME_DONE;
+}
+
+static bool lift_pauses(struct ctl *ctl, const char *reason, struct err *err)
+{
+    AUTO_JSON json_t *document = NULL;
+    const json_t *holds;
+
+    if (ctl_api(ctl, err) == NULL || !api_get(ctl->api, "/v1/holds", &document, err))
+        return false;
+    holds = field_array(document, "holds");
+    for (size_t i = 0; i < json_array_size(holds); i++) {
+        const json_t *hold = json_array_get(holds, i);
+
+        if (text_equal(field_text(hold, "kind"), "pause") &&
+            !hold_lift(ctl, field_number(hold, "id"), reason, err))
+            return false;
+    }
+    return true;
+}
+
+/* What waits behind the pause for a person goes on with it. */
+enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    const char *reason = arguments_get(arguments, "--reason");
+    AUTO_JSON json_t *rollout = NULL;
+    struct err err = ERR_INIT;
+    long long id;
+    char path[64];
+
+    if (!lift_pauses(ctl, reason != NULL ? reason : "resumed", &err) ||
+        !watch_find(ctl, NULL, &id, &err))
+        return ctl_fail(ctl, &err);
+    snprintf(path, sizeof(path), "/v1/rollouts/%lld", id);
+    if (!api_get(ctl->api, path, &rollout, &err))
+        return ctl_fail(ctl, &err);
+    if (text_equal(field_text(rollout, "state"), "paused") &&
         !command_rollout(ctl, id, "next", NULL, &err))
         return ctl_fail(ctl, &err);
     return arguments_get(arguments, "--no-watch") == NULL ? watch_follow(ctl, id, false)

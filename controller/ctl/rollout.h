@@ -10,6 +10,8 @@ enum outcome rollout_start_run(struct ctl *ctl, const struct arguments *argument
 enum outcome rollout_watch_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome rollout_show_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome rollout_list_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome rollout_pause_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome rollout_next_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *arguments);
 

@@ -30,10 +30,14 @@ static json_t *fetch_nodes(struct ctl *ctl, struct err *err)
     return document;
 }
 
+/* Under maintenance it is silenced: shown, and no reason to say no. */
 static bool all_healthy(const json_t *nodes)
 {
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        if (!text_equal(field_text(json_array_get(nodes, i), "health"), "pass"))
+        const json_t *node = json_array_get(nodes, i);
+
+        if (!text_equal(field_text(node, "health"), "pass") &&
+            field_text(node, "maintenance")[0] == '\0')
             return false;
     }
     return json_array_size(nodes) > 0;
@@ -66,6 +70,8 @@ static void print_nodes(const json_t *nodes)
                    : render_age(field_number(node, "last_seen"), age, sizeof(age)));
         print_generations(node);
         putchar('\n');
+        if (field_text(node, "maintenance")[0] != '\0')
+            printf("%-8sunder maintenance: %s\n", "", field_plain(field_text(node, "maintenance")));
     }
 }
 

@@ -116,6 +116,7 @@ void api_put_roster(struct api *api, struct http_call *call, const char *word)
         api_refuse(call, &err);
         return;
     }
+    lead_take_roster(api->lead);
     if (api->roster_fn != NULL)
         api->roster_fn(api->context);
     api_answer_json(call, 200,

@@ -36,13 +36,14 @@ static bool read_wanted(struct http_call *call, const json_t *body, struct hold 
     memset(hold, 0, sizeof(*hold));
     if (!api_read_text(call, body, "kind", kind, sizeof(kind)) ||
         !api_read_text(call, body, "scope", hold->scope, sizeof(hold->scope)) ||
+        !api_read_text(call, body, "object", hold->object, sizeof(hold->object)) ||
         !api_read_text(call, body, "reason", hold->reason, sizeof(hold->reason)))
         return false;
-    if (!text_equal(kind, hold_kind_name(HOLD_FREEZE)))
-        err_set(&err, ERR_INPUT, "kind '%.40s': accepted is %s", kind, hold_kind_name(HOLD_FREEZE));
+    if (!hold_kind_parse(kind, &hold->kind))
+        err_set(&err, ERR_INPUT, "kind '%.40s': accepted are freeze, pause, maintenance and window",
+                kind);
     else if (until != NULL && !json_is_integer(until))
         err_set(&err, ERR_INPUT, "until: accepted are unix seconds, 0 for no end");
-    hold->kind = HOLD_FREEZE;
     hold->until = json_integer_value(until);
     text_copy(hold->by, sizeof(hold->by), http_who(call));
     if (err.kind == ERR_NONE)
@@ -74,7 +75,7 @@ void api_post_hold(struct api *api, struct http_call *call, const char *word)
     (void)word;
     if (body == NULL || !read_wanted(call, body, &wanted))
         return;
-    hold = holds_add_freeze(&api->desk->holds, &wanted, clock_unix(), &err);
+    hold = holds_add(&api->desk->holds, &wanted, clock_unix(), &err);
     if (hold == NULL) {
         api_refuse(call, &err);
         return;
@@ -84,7 +85,7 @@ void api_post_hold(struct api *api, struct http_call *call, const char *word)
         api_refuse(call, &api->desk->failure);
         return;
     }
-    lead_freeze(api->lead, hold);
+    lead_take_hold(api->lead, hold);
     if (api->desk->failed)
         api_refuse(call, &api->desk->failure);
     else

@@ -196,6 +196,13 @@ static void set_details(json_t *object, const struct fleet_member *member)
     json_object_set_new(object, "drift", drift);
 }
 
+static const char *maintenance_of(const struct desk *desk, const char *node)
+{
+    const struct hold *hold = holds_find(&desk->holds, HOLD_MAINTENANCE, node, clock_unix());
+
+    return hold != NULL ? hold->reason : "";
+}
+
 json_t *json_node(const struct desk *desk, const struct lead *lead,
                   const struct fleet_member *member, bool in_full)
 {
@@ -210,6 +217,7 @@ json_t *json_node(const struct desk *desk, const struct lead *lead,
     set_number(object, "failing", fleet_count_failing(member, now));
     set_declared(object, fleet_file_find(desk->file, member->name));
     set_text(object, "state", state_of(lead, member));
+    set_text(object, "maintenance", maintenance_of(desk, member->name));
     json_object_set_new(object, "generations", generations(member));
     json_object_set_new(object, "trial", trial(lead, member));
     json_object_set_new(object, "reaches", reaches(desk, member));

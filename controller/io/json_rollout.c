@@ -276,6 +276,19 @@ static void set_signed(json_t *object, const struct view *view)
     set_number(object, "stages_count", view->manifest->stages_count);
 }
 
+static void set_wait(json_t *object, const struct rollout *machine)
+{
+    json_t *waits = json_object();
+    struct rollout_wait wait;
+
+    rollout_explain_wait(machine, &wait);
+    set_text(waits, "what", wait.what);
+    set_number(waits, "since", wait.since);
+    set_text(waits, "command", wait.command);
+    json_object_set_new(object, "waits", waits);
+    set_text(object, "waiting_for", rollout_waiting_for(machine));
+}
+
 static json_t *show(const struct desk *desk, const struct view *view, bool in_full)
 {
     const struct rollout_record *record = &view->machine->record;
@@ -287,7 +300,7 @@ static json_t *show(const struct desk *desk, const struct view *view, bool in_fu
     set_text(object, "sentence", record->sentence);
     json_object_set_new(object, "ended", json_boolean(lead_is_closed(view->machine)));
     set_text(object, "outcome", rollout_outcome(view->machine));
-    set_text(object, "waiting_for", rollout_waiting_for(view->machine));
+    set_wait(object, view->machine);
     set_text(object, "by", view->stored->by);
     set_number(object, "started_at", view->stored->started_at);
     set_number(object, "ended_at", view->stored->ended_at);

@@ -276,10 +276,14 @@ bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reas
     return ask_step(lead, led, &ev, err);
 }
 
-void lead_freeze(struct lead *lead, const struct hold *hold)
+void lead_take_hold(struct lead *lead, const struct hold *hold)
 {
-    struct rollout_event ev = {.kind = EVENT_FREEZE, .by = hold->by, .reason = hold->reason};
+    struct rollout_event ev = {.kind = hold->kind == HOLD_FREEZE ? EVENT_FREEZE : EVENT_HOLD,
+                               .by = hold->by,
+                               .reason = hold->reason};
 
+    if (!hold_stops(hold, clock_unix()))
+        return;
     ev.node = text_equal(hold->scope, "fleet") ? NULL : hold->scope;
     lead_give(lead, &ev, NULL, NULL);
 }

@@ -76,7 +76,10 @@ bool lead_start(struct lead *lead, struct lead_order *order, const char *by, str
 bool lead_next(struct lead *lead, uint64_t id, const char *by, struct err *err);
 bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reason,
                 struct err *err);
-void lead_freeze(struct lead *lead, const struct hold *hold);
+/* A new roster is in use: who is not in it any more is not waited for. */
+void lead_take_roster(struct lead *lead);
+/* One that was put just now. */
+void lead_take_hold(struct lead *lead, const struct hold *hold);
 
 /* It gives way to the next one: ended, or incomplete. */
 bool lead_is_closed(const struct rollout *machine);

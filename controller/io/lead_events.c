@@ -352,12 +352,22 @@ static bool is_on_trial(const struct led *led, const char *node)
     return false;
 }
 
+/* Under maintenance a node is silenced: somebody works on it, and knows. */
+static bool is_silenced(const struct lead *lead, const char *node)
+{
+    return holds_find(&lead->desk->holds, HOLD_MAINTENANCE, node, clock_unix()) != NULL;
+}
+
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)
 {
     char reason[REASON_SIZE];
     char observed[120];
     struct rollout_event ev = {.kind = EVENT_CHECK_FAILING, .node = node, .reason = reason};
 
+    if (is_silenced(lead, node)) {
+        log_info("%s: %s fails, and it is under maintenance: ignoring", node, verdict->check);
+        return;
+    }
     text_shorten(observed, sizeof(observed), verdict->observed);
     snprintf(reason, sizeof(reason), "%s fails on %s: %s", verdict->check, node, observed);
     for (struct led *led = lead->leds; led != NULL; led = led->next) {

@@ -64,6 +64,34 @@ static bool check_keys(const struct desk *desk, const struct manifest *manifest,
     return true;
 }
 
+/* NULL: the roster's keys are those that it was signed with. */
+static const char *find_why_removed(const struct desk *desk, const struct led *led,
+                                    const char *node)
+{
+    const struct roster_entry *entry = manifest_find_entry(&led->manifest, node);
+    const struct roster_entry *known = roster_find(desk->roster, node);
+
+    if (known == NULL)
+        return "it is not in the roster any more";
+    if (entry == NULL || !key_equal(&known->guard_key, &entry->guard_key))
+        return "its guard's key in the roster is another now";
+    return NULL;
+}
+
+void lead_take_roster(struct lead *lead)
+{
+    for (struct led *led = lead->leds; led != NULL; led = led->next) {
+        for (uint32_t i = 0; i < led->machine.record.targets_count; i++) {
+            const char *node = led->machine.record.targets[i].name;
+            struct rollout_event ev = {.kind = EVENT_REMOVED, .node = node};
+
+            ev.reason = find_why_removed(lead->desk, led, node);
+            if (ev.reason != NULL)
+                lead_step(lead, led, &ev, NULL);
+        }
+    }
+}
+
 bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err)
 {
     const struct led *open = lead_find_open(lead);
@@ -233,6 +261,7 @@ bool lead_resume(struct lead *lead, struct err *err)
     if (!lead_backs_load(lead, err))
         return false;
     lead_give(lead, &ev, NULL, NULL);
+    lead_take_roster(lead);
     lead_set_timer(lead);
     return true;
 }

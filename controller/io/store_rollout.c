@@ -89,6 +89,8 @@ bool store_put_record(struct store *store, const struct rollout_record *record, 
                    "ttiiiiii", rollout_state_name(record->state), record->sentence,
                    (int64_t)record->stage, (int64_t)record->aborted, (int64_t)record->emergency,
                    (int64_t)record->advanced, ended_at, (int64_t)record->id) &&
+           sql_run(store->db, err, "INSERT OR REPLACE INTO since VALUES (?, ?)", "ii",
+                   (int64_t)record->id, record->since) &&
            put_targets(store, record, err);
 }
 
@@ -155,6 +157,7 @@ static bool read_record(const struct sql_rows *rows, struct rollout_record *reco
     record->aborted = sql_number(rows, 8) != 0;
     record->emergency = sql_number(rows, 9) != 0;
     record->advanced = sql_number(rows, 10) != 0;
+    record->since = sql_number(rows, 15);
     if (rollout_state_parse(state, &record->state))
         return true;
     return err_set(err, ERR_SYSTEM, "rollout %llu: its state '%s' is not known",
@@ -171,7 +174,8 @@ bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *
     rollout->record.id = id;
     if (!sql_query(store->db, &rows, err,
                    "SELECT body, approval, hash, sequence, not_after, state, sentence, stage,"
-                   " aborted, emergency, advanced, by, started_at, ended_at, gates"
+                   " aborted, emergency, advanced, by, started_at, ended_at, gates,"
+                   " (SELECT at FROM since WHERE rollout = id)"
                    " FROM rollouts WHERE id = ?",
                    "i", (int64_t)id))
         return false;

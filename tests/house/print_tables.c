@@ -211,25 +211,45 @@ static void print_page(FILE *out, const struct printed_table *table)
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-static int compare(const struct printed_table *table, const char *page, size_t len,
-                   const char *path)
+/* The file as it is, the caller's to free; "" when there is none. */
+static char *read_known(const char *path)
 {
     FILE *file = fopen(path, "r");
-    char *known = malloc(len + 2);
-    size_t known_len = file == NULL || known == NULL ? 0 : fread(known, 1, len + 1, file);
-    bool same = known != NULL && known_len == len && memcmp(known, page, len) == 0;
+    char *known = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&known, &len);
+    int byte;
 
+    while (file != NULL && out != NULL && (byte = fgetc(file)) != EOF)
+        fputc(byte, out);
     if (file != NULL)
         fclose(file);
-    free(known);
-    if (same)
+    if (out != NULL)
+        fclose(out);
+    return known;
+}
+
+/* What people wrote behind the table: from the first section on; "" if there is none. */
+static const char *find_written(const char *known)
+{
+    const char *section = strstr(known, "\n## ");
+
+    return section != NULL ? section : known + strlen(known);
+}
+
+static int compare(const struct printed_table *table, const char *page, const char *known,
+                   const char *path)
+{
+    size_t len = (size_t)(find_written(known) - known);
+
+    if (strlen(page) == len && memcmp(known, page, len) == 0)
         return 0;
     fprintf(stderr, "%s is not what the table of %s prints: GOLDEN=update rewrites it\n", path,
             table->name);
     return 1;
 }
 
-static int rewrite(const char *page, const char *path)
+static int rewrite(const char *page, const char *known, const char *path)
 {
     FILE *file = fopen(path, "w");
 
@@ -237,7 +257,7 @@ static int rewrite(const char *page, const char *path)
         fprintf(stderr, "%s cannot be written\n", path);
         return 1;
     }
-    fputs(page, file);
+    fprintf(file, "%s%s", page, find_written(known));
     return fclose(file) == 0 ? 0 : 1;
 }
 
@@ -245,6 +265,7 @@ static int handle(const struct printed_table *table, const char *path)
 {
     const char *golden = getenv("GOLDEN");
     char *page = NULL;
+    char *known;
     size_t len = 0;
     FILE *out;
     int code;
@@ -254,12 +275,14 @@ static int handle(const struct printed_table *table, const char *path)
         return 0;
     }
     out = open_memstream(&page, &len);
-    if (out == NULL)
+    known = read_known(path);
+    if (out == NULL || known == NULL)
         return 2;
     print_page(out, table);
     fclose(out);
-    code = golden != NULL && strcmp(golden, "update") == 0 ? rewrite(page, path)
-                                                           : compare(table, page, len, path);
+    code = golden != NULL && strcmp(golden, "update") == 0 ? rewrite(page, known, path)
+                                                           : compare(table, page, known, path);
+    free(known);
     free(page);
     return code;
 }

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from lab.fleet import Fleet
 from lab.patched import PatchedController
 from lab.wait import wait_until
 
@@ -25,6 +26,12 @@ operations:
   - rule: {{ priority: 5150, to: {RULE}, lookup: main }}
 """
 pytestmark = pytest.mark.tailnet("standin")
+
+
+@pytest.fixture(scope="module")
+def fleet(lab):
+    """Its soaks are short: what is looked at here is who goes when."""
+    return Fleet(lab, controller=CONTROLLER, soak="2s", lease="8s").install()
 
 
 @pytest.fixture(autouse=True)

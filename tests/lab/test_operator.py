@@ -40,24 +40,15 @@ def code(fleet, *words, **options):
 
 def start_words(fleet, name, text):
     """The words that start change NAME and watch it, as at a terminal."""
-    return ["rollout", "start", fleet.write_change(name, text), "--approve", name]
-
-
-def read_fleet_again(fleet, text):
-    controller = fleet.controller.unit("oceanid-controller")
-    known = controller.process.output().count("was read again")
-    fleet.write_fleet(text)
-    controller.kill(signal.SIGHUP)
-    wait_until(lambda: controller.process.output().count("was read again") > known, 10,
-               "fleet.yaml to be read again")
+    return ["rollout", "start", fleet.write_change(name, text), *fleet.approval(name, text)]
 
 
 @pytest.fixture
 def no_pause(fleet):
     """A fleet whose rollouts go on by themselves from stage to stage."""
-    read_fleet_again(fleet, fleet.text.replace("pause_after: first", "pause_after: none"))
+    fleet.read_again(fleet.text.replace("pause_after: first", "pause_after: none"))
     yield
-    read_fleet_again(fleet, fleet.text)
+    fleet.read_again(fleet.text)
 
 
 def has_rule(host):
@@ -136,6 +127,9 @@ def test_4_not_allowed(fleet):
     assert code(fleet, "rollout", "start", path, "--approve", "another", "--no-watch") == 4
     done = fleet.ctl("rollout", "start", path, check=False, input="yes\n")
     assert done.returncode == 4, done.stdout + done.stderr
+    done = fleet.ctl("rollout", "start", path, "--approve", "misnamed", check=False,
+                     input="a drill\n")  # not the justification that is written there
+    assert done.returncode == 4 and "type the justification again" in done.stderr, done.stderr
     done = fleet.controller.run(["/usr/bin/oceanidctl", "hold", "add", "--reason", "no role"],
                                 user="oceanid-controller", check=False)
     assert done.returncode == 4, done.stdout + done.stderr

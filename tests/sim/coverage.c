@@ -44,6 +44,14 @@ static const struct {
      "target says what stands there",
      "the controller has to die in a stage of several nodes, and one that it did not know of to "
      "confirm: one seed in 2000; data/rollout/rule_04_one_node_a_stage.txt"},
+    {"names_target", "a node left the roster, by a signed step: the others are taken back",
+     "the roster stays as it is; data/rollout/removed_ahead.txt"},
+    {"names_target", "a node left the roster, by a signed step: nobody waits for it any more",
+     "the roster stays as it is; data/rollout/removed_incomplete.txt"},
+    {"all_back_but_removed",
+     "taken back on every node that is left; what stands on one that left the roster, only root "
+     "there can take back",
+     "the roster stays as it is; data/rollout/removed_incomplete.txt"},
 };
 
 void coverage_add(struct coverage *coverage, const struct world *world)

@@ -108,8 +108,8 @@ static void people_regret(struct world *world, struct chance *how)
 
 void people_meddle(struct world *world, struct chance how)
 {
-    static const enum rollout_event_kind kinds[] = {EVENT_ABORT, EVENT_EMERGENCY, EVENT_FREEZE,
-                                                    EVENT_NEXT, EVENT_CHECK_FAILING};
+    static const enum rollout_event_kind kinds[] = {EVENT_ABORT, EVENT_EMERGENCY,     EVENT_FREEZE,
+                                                    EVENT_NEXT,  EVENT_CHECK_FAILING, EVENT_HOLD};
     struct rollout_event ev = {.by = "operator", .reason = "a person says so"};
 
     if (!world->lead.up)

@@ -338,9 +338,10 @@ static const struct {
     enum rollout_event_kind kind;
     uint32_t node, by, reason; /* which words they are; 0: none */
 } people[] = {
-    {"start", EVENT_START, 0, 1, 0},   {"next", EVENT_NEXT, 0, 1, 0},
-    {"abort", EVENT_ABORT, 0, 1, 2},   {"emergency", EVENT_EMERGENCY, 1, 2, 3},
-    {"freeze", EVENT_FREEZE, 1, 2, 3}, {"failing", EVENT_CHECK_FAILING, 1, 0, 2},
+    {"start", EVENT_START, 0, 1, 0},           {"next", EVENT_NEXT, 0, 1, 0},
+    {"abort", EVENT_ABORT, 0, 1, 2},           {"emergency", EVENT_EMERGENCY, 1, 2, 3},
+    {"freeze", EVENT_FREEZE, 1, 2, 3},         {"hold", EVENT_HOLD, 1, 2, 3},
+    {"failing", EVENT_CHECK_FAILING, 1, 0, 2}, {"removed", EVENT_REMOVED, 1, 0, 2},
 };
 
 static bool play_person(struct rollout_script *script, const struct words *words, FILE *out)
@@ -363,12 +364,17 @@ static bool play_person(struct rollout_script *script, const struct words *words
 static bool show(const struct rollout_script *script, FILE *out)
 {
     const struct rollout *rollout = script->rollout;
+    struct rollout_wait wait;
 
+    rollout_explain_wait(rollout, &wait);
     fprintf(out, "-- = %s, stage %u, outcome '%s', waits for '%s'%s%s\n",
             rollout_state_name(rollout->record.state), rollout->record.stage + 1,
             rollout_outcome(rollout), rollout_waiting_for(rollout),
             rollout_is_ended(rollout) ? ", ended" : "",
             rollout_has_open_trial(rollout) ? ", a trial is open" : "");
+    if (wait.what[0] != '\0')
+        fprintf(out, "-- = it waits for %s since %lld: `%s`\n", wait.what, (long long)wait.since,
+                wait.command);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++)
         fprintf(out, "-- = %s %s, wants %s\n", rollout->record.targets[i].name,
                 target_state_name(&rollout->targets[i]),

@@ -44,6 +44,7 @@ void store_case_fill_record(struct rollout_record *record, uint64_t id, uint8_t 
                                       .targets_count = 2};
     memset(record->attempt.body.bytes, body, HASH_SIZE);
     text_copy(record->sentence, sizeof(record->sentence), "started; in doubt: b1");
+    record->since = 1700000000 + (int64_t)id;
     for (uint32_t i = 0; i < 2; i++) {
         struct target_record *target = &record->targets[i];
 
@@ -69,6 +70,7 @@ void store_case_expect_record(const struct rollout_record *found,
     assert_int_equal(found->not_after, wanted->not_after);
     assert_int_equal(found->state, wanted->state);
     assert_string_equal(found->sentence, wanted->sentence);
+    assert_int_equal(found->since, wanted->since);
     assert_int_equal(found->stage, wanted->stage);
     assert_int_equal(found->aborted, wanted->aborted);
     assert_int_equal(found->emergency, wanted->emergency);

@@ -519,7 +519,9 @@ static void puts_and_lifts_holds(void **state)
     assert_int_equal(json_array_size(json_object_get(answer.json, "holds")), 2);
     answer_done(&answer);
     expect_refusal(send_text("POST", "/v1/holds", "{\"kind\": \"quarantine\"}"), 400, "input",
-                   "accepted is freeze");
+                   "accepted are freeze, pause");
+    expect_refusal(send_text("POST", "/v1/holds", "{\"kind\": \"stop\"}"), 400, "input",
+                   "kind 'stop'");
     expect_refusal(send_text("POST", "/v1/holds", "[1]"), 400, "input", "no JSON object");
     expect_refusal(send_text("DELETE", "/v1/holds/2", "{\"reason\": \"x\"}"), 403, "denied", "");
     expect_refusal(send_text("DELETE", "/v1/holds/77", ""), 404, "missing", "");

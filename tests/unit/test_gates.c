@@ -331,6 +331,22 @@ static void one_first(void **state)
     expect_no(scene, GATE_ONE_FIRST, "one-first");
 }
 
+static void one_first_of_larger_stages(void **state)
+{
+    struct scene *scene = *state;
+    struct stage *second = &scene->manifest.stages[1];
+
+    text_copy(second->nodes[second->nodes_count++], NAME_SIZE, "c1");
+    expect_yes(scene);
+    scene->file.nodes[1].is_protected = true;
+    expect_no(scene, GATE_ONE_FIRST, "protected nodes come last, one at a time");
+    scene->file.nodes[1].is_protected = false;
+    text_copy(scene->manifest.stages[0].nodes[1], NAME_SIZE, "c1");
+    scene->manifest.stages[0].nodes_count = 2;
+    second->nodes_count = 1;
+    expect_no(scene, GATE_ONE_FIRST, "exactly one node");
+}
+
 static void reversible(void **state)
 {
     struct scene *scene = *state;
@@ -471,9 +487,64 @@ static void hold_by_freeze(void **state)
     struct hold freeze = {.scope = "a1", .reason = "holidays", .by = "otto"};
     struct err err = ERR_INIT;
 
-    assert_non_null(holds_add_freeze(&scene->holds, &freeze, NOW_UNIX, &err));
+    assert_non_null(holds_add(&scene->holds, &freeze, NOW_UNIX, &err));
     expect_no(scene, GATE_HOLD, "hold 1 of otto");
     confirm_first(scene);
+    expect_yes(scene);
+}
+
+static const struct hold *put_hold(struct scene *scene, enum hold_kind kind, const char *scope,
+                                   const char *object)
+{
+    struct hold hold = {.kind = kind, .reason = "nobody is there", .by = "otto"};
+    struct err err = ERR_INIT;
+    const struct hold *put;
+
+    text_copy(hold.scope, sizeof(hold.scope), scope);
+    text_copy(hold.object, sizeof(hold.object), object);
+    put = holds_add(&scene->holds, &hold, NOW_UNIX, &err);
+    if (put == NULL)
+        fail_msg("%s", err.text);
+    return put;
+}
+
+static void lift(struct scene *scene, const struct hold *hold)
+{
+    struct err err = ERR_INIT;
+
+    assert_true(holds_lift(&scene->holds, hold->id, &err));
+}
+
+static void hold_by_pause_and_maintenance(void **state)
+{
+    struct scene *scene = *state;
+    const struct hold *hold = put_hold(scene, HOLD_PAUSE, "fleet", "");
+
+    expect_no(scene, GATE_HOLD, "`oceanidctl hold lift 1` lifts it");
+    lift(scene, hold);
+    expect_yes(scene);
+    hold = put_hold(scene, HOLD_MAINTENANCE, "b1", "");
+    expect_no(scene, GATE_HOLD, "b1: hold 2 of otto: nobody is there");
+    lift(scene, hold);
+    put_hold(scene, HOLD_MAINTENANCE, "c1", "");
+    expect_yes(scene);
+}
+
+/* It is friday, 03:46. */
+static void hold_outside_of_a_window(void **state)
+{
+    struct scene *scene = *state;
+    const struct hold *window = put_hold(scene, HOLD_WINDOW, "fleet", "mon-thu 08:00-16:00");
+
+    expect_no(scene, GATE_HOLD, "(mon-thu 08:00-16:00 UTC), opens in 4574 min");
+    waive(scene, WAIVE_WINDOW);
+    expect_yes(scene);
+    put_hold(scene, HOLD_PAUSE, "fleet", "");
+    expect_no(scene, GATE_HOLD, "hold 2");
+    lift(scene, window + 1);
+    scene->manifest.waived[WAIVE_WINDOW] = false;
+    expect_no(scene, GATE_HOLD, "hold 1");
+    put_hold(scene, HOLD_WINDOW, "fleet", "fri 03:00-04:00");
     expect_yes(scene);
 }
 
@@ -528,6 +599,7 @@ int main(void)
         CASE(needed),
         CASE(approved),
         CASE(one_first),
+        CASE(one_first_of_larger_stages),
         CASE(reversible),
         CASE(reversible_by_rehearsal),
         CASE(reversible_needs_a_rehearsal_of_this),
@@ -538,6 +610,8 @@ int main(void)
         CASE(ssh_path_needs_a_console),
         CASE(documented),
         CASE(hold_by_freeze),
+        CASE(hold_by_pause_and_maintenance),
+        CASE(hold_outside_of_a_window),
         CASE(hold_by_quarantine),
         CASE(an_unknown_fleet_never_passes),
     };

@@ -175,7 +175,7 @@ static void a_freeze_says_no(void **state)
     struct hold freeze = {.scope = "b1", .reason = "holidays", .by = "otto"};
     struct err err = ERR_INIT;
 
-    assert_non_null(holds_add_freeze(&scene->holds, &freeze, NOW_UNIX, &err));
+    assert_non_null(holds_add(&scene->holds, &freeze, NOW_UNIX, &err));
     expect(scene, GATE_HOLD, VERDICT_FAIL, "hold 1 of otto");
 }
 

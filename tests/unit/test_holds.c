@@ -1,5 +1,5 @@
 /*
- * test_holds: freezes and quarantines: who puts them, what they cover, what lifts them.
+ * test_holds: who puts them, what they cover, what lifts them.
  */
 #include "controller/core/holds.h"
 
@@ -49,7 +49,7 @@ static void refuse(struct holds *holds, const struct hold *wanted, const char *p
 {
     struct err err = ERR_INIT;
 
-    assert_null(holds_add_freeze(holds, wanted, NOW, &err));
+    assert_null(holds_add(holds, wanted, NOW, &err));
     if (strstr(err.text, part) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, part);
 }
@@ -72,20 +72,82 @@ static void freezes_a_node_or_the_fleet(void **state)
     struct err err = ERR_INIT;
     struct hold node = freeze("a1", "disk is being changed", 0);
     struct hold fleet = freeze("fleet", "holidays", NOW + 60);
-    const struct hold *first = holds_add_freeze(holds, &node, NOW, &err);
-    const struct hold *second = holds_add_freeze(holds, &fleet, NOW, &err);
+    const struct hold *first = holds_add(holds, &node, NOW, &err);
+    const struct hold *second = holds_add(holds, &fleet, NOW, &err);
 
     assert_int_equal(first->id, 1);
     assert_int_equal(second->id, 2);
     assert_int_equal(second->since, NOW);
     assert_string_equal(second->by, "otto");
-    assert_ptr_equal(holds_find_freeze(holds, "a1", NOW), first);
-    assert_ptr_equal(holds_find_freeze(holds, "b1", NOW + 59), second);
-    assert_null(holds_find_freeze(holds, "b1", NOW + 60));
+    assert_ptr_equal(holds_find(holds, HOLD_FREEZE, "a1", NOW), first);
+    assert_ptr_equal(holds_find(holds, HOLD_FREEZE, "b1", NOW + 59), second);
+    assert_null(holds_find(holds, HOLD_FREEZE, "b1", NOW + 60));
     assert_true(holds_lift(holds, 1, &err));
-    assert_ptr_equal(holds_find_freeze(holds, "a1", NOW), second);
+    assert_ptr_equal(holds_find(holds, HOLD_FREEZE, "a1", NOW), second);
     assert_false(holds_lift(holds, 1, &err));
     assert_int_equal(err.kind, ERR_MISSING);
+}
+
+static struct hold make(enum hold_kind kind, const char *scope, const char *object)
+{
+    struct hold hold = freeze(scope, "a reason", 0);
+
+    hold.kind = kind;
+    text_copy(hold.object, sizeof(hold.object), object);
+    return hold;
+}
+
+static void refuses_what_people_cannot_put(void **state)
+{
+    struct hold quarantine = make(HOLD_QUARANTINE, "a1", "rule 5140");
+    struct hold everywhere = make(HOLD_MAINTENANCE, "fleet", "");
+    struct hold window = make(HOLD_WINDOW, "fleet", "weekdays");
+
+    refuse(*state, &quarantine, "it comes by itself");
+    refuse(*state, &everywhere, "accepted is one node");
+    refuse(*state, &window, "window 'weekdays'");
+    assert_int_equal(((struct holds *)*state)->count, 0);
+}
+
+static void keeps_kinds_apart(void **state)
+{
+    struct holds *holds = *state;
+    struct err err = ERR_INIT;
+    struct hold pause = make(HOLD_PAUSE, "fleet", "is not of a pause");
+    struct hold maintenance = make(HOLD_MAINTENANCE, "a1", "");
+    const struct hold *first = holds_add(holds, &pause, NOW, &err);
+    const struct hold *second = holds_add(holds, &maintenance, NOW, &err);
+
+    assert_string_equal(first->object, "");
+    assert_null(holds_find(holds, HOLD_FREEZE, "a1", NOW));
+    assert_ptr_equal(holds_find(holds, HOLD_PAUSE, "b1", NOW), first);
+    assert_ptr_equal(holds_find(holds, HOLD_MAINTENANCE, "a1", NOW), second);
+    assert_null(holds_find(holds, HOLD_MAINTENANCE, "b1", NOW));
+    assert_true(holds_lift(holds, first->id, &err));
+    assert_null(holds_find(holds, HOLD_PAUSE, "b1", NOW));
+}
+
+/* One open window is enough; nothing is held where none is declared. */
+static void holds_outside_of_all_windows(void **state)
+{
+    enum { HOUR = 3600, THURSDAY_NOON = 12 * HOUR };
+    struct holds *holds = *state;
+    struct err err = ERR_INIT;
+    struct hold mornings = make(HOLD_WINDOW, "fleet", "mon-fri 08:00-11:00");
+    struct hold noon = make(HOLD_WINDOW, "a1", "thu 11:30-12:30");
+    const struct hold *first = holds_add(holds, &mornings, NOW, &err);
+
+    assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "a1", THURSDAY_NOON), first);
+    assert_true(hold_stops(first, THURSDAY_NOON));
+    assert_false(hold_stops(first, 8 * HOUR));
+    assert_null(holds_find(holds, HOLD_WINDOW, "a1", 8 * HOUR));
+    assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "a1", 11 * HOUR), first);
+    assert_non_null(holds_add(holds, &noon, NOW, &err));
+    assert_null(holds_find(holds, HOLD_WINDOW, "a1", THURSDAY_NOON));
+    assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "b1", THURSDAY_NOON), first);
+    assert_true(holds_lift(holds, 1, &err));
+    assert_null(holds_find(holds, HOLD_WINDOW, "b1", THURSDAY_NOON));
+    assert_non_null(holds_find(holds, HOLD_WINDOW, "a1", 8 * HOUR));
 }
 
 static struct receipt make_receipt(enum receipt_kind kind, enum end_cause cause)
@@ -122,7 +184,7 @@ static void quarantines_only_what_failed_its_proof(void **state)
     assert_null(holds_find_quarantine(holds, "b1", "rule 5140", NULL));
     assert_null(holds_find_quarantine(holds, "a1", "rule 5141", NULL));
     /* It is no freeze. */
-    assert_null(holds_find_freeze(holds, "a1", NOW));
+    assert_null(holds_find(holds, HOLD_FREEZE, "a1", NOW));
 }
 
 /* docs/protocol.md rule 18 */
@@ -164,11 +226,11 @@ static void keeps_what_holds_when_it_is_full(void **state)
     struct hold wanted = freeze("a1", "full", 0);
 
     for (unsigned i = 0; i < HOLDS_MAX; i++)
-        assert_non_null(holds_add_freeze(holds, &wanted, NOW, &err));
-    assert_null(holds_add_freeze(holds, &wanted, NOW, &err));
+        assert_non_null(holds_add(holds, &wanted, NOW, &err));
+    assert_null(holds_add(holds, &wanted, NOW, &err));
     assert_int_equal(err.kind, ERR_LIMIT);
     assert_true(holds_lift(holds, 7, &err));
-    assert_int_equal(holds_add_freeze(holds, &wanted, NOW, &err)->id, HOLDS_MAX + 1);
+    assert_int_equal(holds_add(holds, &wanted, NOW, &err)->id, HOLDS_MAX + 1);
     assert_int_equal(holds->count, HOLDS_MAX);
     assert_int_equal(holds->list[6].id, 8);
 }
@@ -182,7 +244,9 @@ static void names_its_kinds(void **state)
     assert_int_equal(kind, HOLD_FREEZE);
     assert_true(hold_kind_parse(hold_kind_name(HOLD_QUARANTINE), &kind));
     assert_int_equal(kind, HOLD_QUARANTINE);
-    assert_false(hold_kind_parse("pause", &kind));
+    assert_true(hold_kind_parse("maintenance", &kind));
+    assert_int_equal(kind, HOLD_MAINTENANCE);
+    assert_false(hold_kind_parse("stop", &kind));
 }
 
 int main(void)
@@ -190,6 +254,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_what_is_no_freeze, make_none, end_all),
         cmocka_unit_test_setup_teardown(freezes_a_node_or_the_fleet, make_none, end_all),
+        cmocka_unit_test_setup_teardown(refuses_what_people_cannot_put, make_none, end_all),
+        cmocka_unit_test_setup_teardown(keeps_kinds_apart, make_none, end_all),
+        cmocka_unit_test_setup_teardown(holds_outside_of_all_windows, make_none, end_all),
         cmocka_unit_test_setup_teardown(quarantines_only_what_failed_its_proof, make_none, end_all),
         cmocka_unit_test_setup_teardown(lifts_a_quarantine_by_approval_only, make_none, end_all),
         cmocka_unit_test_setup_teardown(keeps_what_holds_when_it_is_full, make_none, end_all),

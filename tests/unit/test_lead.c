@@ -97,7 +97,7 @@ static void refuses_a_next_that_cannot_be_kept(void **state)
     uint64_t id = start();
 
     (void)state;
-    lead_freeze(place.lead, &freeze);
+    lead_take_hold(place.lead, &freeze);
     assert_string_equal(rollout_waiting_for(&lead_find(place.lead, id)->machine), "next");
     break_disk();
     expect_not_kept(lead_next(place.lead, id, "olga", &err), &err);

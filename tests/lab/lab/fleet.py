@@ -5,6 +5,8 @@ witness too. Files that a person would copy by scp are copied here.
 """
 
 import json
+import re
+import signal
 
 from lab import topology
 from lab.machine import HOME
@@ -102,6 +104,15 @@ class Fleet:
         text = (text.replace("SOAK", self.soak).replace("LEASE", self.lease)
                 .replace("CONTROLLER", self.controller.address))
         self.write(self.controller, "/etc/oceanid/fleet.yaml", text)
+
+    def read_again(self, text):
+        """The controller reads another fleet.yaml while it leads."""
+        unit = self.controller.unit("oceanid-controller")
+        known = unit.process.output().count("was read again")
+        self.write_fleet(text)
+        unit.kill(signal.SIGHUP)
+        wait_until(lambda: unit.process.output().count("was read again") > known, 10,
+                   "fleet.yaml to be read again")
 
     def join(self, host, witness=False, trust=True):
         """request on the node, admit by the operator, install on the node; then trust, by root."""
@@ -215,10 +226,19 @@ class Fleet:
         self.write(self.operator, path, f"change: {name}\n{text}")
         return path
 
+    @staticmethod
+    def approval(name, text):
+        """The options by which the change is approved without a question."""
+        justification = re.search(r"^justification: (.*)$", text, re.M)
+        waived = re.search(r"^  needed: ", text, re.M)
+        justify = ["--justify", justification[1]] if justification and waived else []
+        return ["--approve", name, *justify]
+
     def start(self, name, text, check=True):
-        """rollout start, with the change's name typed; does not wait for its end."""
+        """rollout start, approved; does not wait for its end."""
         path = self.write_change(name, text)
-        return self.ctl("rollout", "start", path, "--approve", name, "--no-watch", check=check)
+        return self.ctl("rollout", "start", path, *self.approval(name, text), "--no-watch",
+                        check=check)
 
     def rollout(self):
         """The newest rollout, whole; None while there is none."""
