@@ -1,14 +1,14 @@
-"""one_first: who sees to it that one node goes first, when the controller does not.
+"""one_first: one node first, whoever leads; then as many as were asked for, and holds between.
 
-The controller is built with patches of tests/mutants and means harm. Every word that decides here
-is the nodes' own: their guards' logs, and what `ip monitor` saw of their kernels.
+Where the controller means harm it is built with patches of tests/mutants. Every word that decides
+there is the nodes' own: their guards' logs, and what `ip monitor` saw of their kernels.
 """
 
 import re
 
 import pytest
 
-from lab.fleet import Fleet
+from lab.fleet import PKI, Fleet
 from lab.patched import PatchedController
 from lab.wait import wait_until
 
@@ -117,3 +117,79 @@ def test_a_controller_that_starts_all_at_once(fleet, tmp_path):
                                  ["calypso", "srv712429"], on_trial="srv712695")
     assert set(said["calypso"]) | set(said["srv712429"]) == {stands_not("srv712695")}
     assert touched == ["srv712695"]
+
+
+# -- people and holds ------------------------------------------------------------------------------
+
+def sign(fleet, pki, name):
+    """DRILL as NAME, compiled and signed at one of two desks, to be started later."""
+    path = fleet.write_change(name, DRILL).removesuffix(".yaml")
+    words = ["/usr/bin/oceanidctl", "--pki", pki, "--controller", fleet.url, "manifest"]
+    fleet.operator.run([*words, "build", f"{path}.yaml", "-o", f"{path}.manifest"])
+    fleet.operator.run([*words, "sign", f"{path}.manifest", "-o", f"{path}.signed",
+                        *fleet.approval(name, DRILL)])
+    return f"{path}.signed"
+
+
+def test_two_approve_two_changes_in_the_same_second(fleet):
+    """Each has a ledger of his own, so nothing on their desks keeps them apart."""
+    fleet.operator.run(["cp", "-r", PKI, f"{PKI}-of-bob"])
+    signed = {name: sign(fleet, pki, name)
+              for name, pki in (("of-anna", PKI), ("of-bob", f"{PKI}-of-bob"))}
+    running = {name: fleet.operator.popen(
+        ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url, "rollout", "start", path,
+         "--no-watch"], name=name) for name, path in signed.items()}
+    codes = {name: process.wait(30) for name, process in running.items()}
+    assert sorted(codes.values()) == [0, 1], {name: p.output() for name, p in running.items()}
+    winner, loser = sorted(codes, key=codes.get)
+    assert fleet.rollout()["change"] == winner
+    assert re.search(rf"rollout \d+, {winner}, is open: .*; one at a time",
+                     running[loser].output())
+    assert [one["change"] for one in fleet.json("rollout", "list")["rollouts"]].count(loser) == 0
+    fleet.ctl("rollout", "abort")
+
+
+@pytest.fixture
+def pairs(fleet):
+    """A fleet in which two nodes go at once behind the first one."""
+    fleet.read_again(fleet.text.replace("protected: true, ", "").replace(
+        "pause_after: first", "pause_after: first, stage_size: 2"))
+    yield
+    fleet.read_again(fleet.text)
+
+
+def has_rule(fleet, name):
+    return RULE in fleet.lab[name].ip("rule", "show")
+
+
+def test_a_pause_holds_the_next_stage_and_then_two_go_at_once(fleet, pairs):
+    fleet.start("pair", DRILL)
+    fleet.wait_state("srv712695", "on trial")
+    fleet.ctl("rollout", "pause", "--reason", "lunch")
+    rollout = fleet.wait_rollout(lambda r: r["state"] == "paused", 20, "the first to confirm")
+    assert [(node["name"], node["stage"]) for node in rollout["nodes"]] == [
+        ("srv712695", 1), ("calypso", 2), ("srv712429", 2)]
+    fleet.controller.restart_unit("oceanid-controller")
+    fleet.wait_settled()
+    assert fleet.ctl("rollout", "next", check=False).returncode == 1
+    shown = fleet.ctl("rollout", "show").stdout
+    assert "hold 1 of operator: lunch; `oceanidctl hold lift 1` lifts it" in shown
+    assert re.search(r"waits for a person, since .*\n  what moves it: `oceanidctl rollout next`",
+                     shown)
+    fleet.ctl("rollout", "resume", "--no-watch")
+    fleet.wait_rollout(lambda r: [n["state"] for n in r["nodes"]] == [
+        "confirmed", "on trial", "on trial"], 30, "both to be on trial at once")
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+    assert all(has_rule(fleet, name) for name in NODES)
+
+
+def test_a_node_that_leaves_the_roster_is_not_waited_for(fleet):
+    """calypso is gone for good, and was to be next: what stands is taken back without it."""
+    fleet.start("gone", DRILL)
+    fleet.wait_rollout(lambda r: r["waiting_for"] == "next", 20, "the first to confirm")
+    fleet.ctl("node", "remove", "calypso", "--yes")
+    rollout = fleet.wait_outcome(("complete", "reverted", "halted"))
+    assert rollout["outcome"] == "reverted"
+    assert "what stands on one that left the roster" in rollout["sentence"]
+    assert not has_rule(fleet, "srv712695")
+    fleet.join(fleet.lab["calypso"])
