@@ -60,9 +60,9 @@ bool roster_put(struct roster *roster, const struct roster_entry *entry, struct 
 
     if (!name_check("roster entry", entry->name, err) || !check_keys(roster, entry, err))
         return false;
-    if (at < 0 && roster->entries_count == NODES_MAX)
+    if (at < 0 && roster->entries_count == FLEET_MAX)
         return err_set(err, ERR_LIMIT, "%s is one too many for the roster: accepted are %u entries",
-                       entry->name, NODES_MAX);
+                       entry->name, FLEET_MAX);
     if (at < 0)
         at = (int)roster->entries_count++;
     roster->entries[at] = *entry;

@@ -18,7 +18,7 @@ struct roster_entry {
 struct roster {
     uint64_t version; /* one more at each signing */
     uint32_t entries_count;
-    struct roster_entry entries[NODES_MAX];
+    struct roster_entry entries[FLEET_MAX];
 };
 
 /* NULL: not there. */

@@ -15,7 +15,8 @@ enum {
     URL_SIZE = 512,
     TEXT_SIZE = 1024, /* a change's reason or justification */
 
-    NODES_MAX = 64, /* nodes and witnesses of one fleet */
+    FLEET_MAX = 1024, /* agents of one fleet: entries of its roster */
+    NODES_MAX = 64,   /* of them, nodes and witnesses of one change, and of fleet.yaml */
     STAGES_MAX = 64,
     OPERATIONS_MAX = 256, /* for one node */
     CHECKS_MAX = 64,      /* that concern one node */

@@ -68,6 +68,8 @@ struct link_server_options {
     int silence_ms;          /* 0: 90 s. A pipe that asked nothing so long and has nothing open is
                               * closed: nng does not always notice that a peer hung up */
     unsigned contexts_count; /* requests that may be open at once: two a node, and more */
+    unsigned open_max;       /* 0: all of them. A connection that has so many open is not listened
+                              * to: what it asks besides is dropped, and logged once */
     link_request_fn request_fn;
     link_pipe_fn pipe_fn; /* before the first request of a pipe, and after its last */
     void *context;

@@ -35,6 +35,7 @@ struct known_pipe {
     bool ending;  /* closed here, and nng is to say so */
     mono_t heard; /* last sign of life: connected, asked, answered */
     unsigned open_count;
+    bool floods; /* it was logged */
 };
 
 struct link_server {
@@ -46,6 +47,7 @@ struct link_server {
     unsigned requests_count;
     struct link_request *requests;
     int silence_ms;
+    unsigned open_max;
     nng_aio *sweep; /* sleeps between two looks at the pipes */
     pthread_mutex_t lock;
     /* Under the lock. */
@@ -65,17 +67,40 @@ static struct known_pipe *find_pipe(struct link_server *server, nng_pipe pipe)
     return NULL;
 }
 
-static void count_open(struct link_server *server, nng_pipe pipe, int more)
+static void close_one(struct link_server *server, nng_pipe pipe)
 {
     struct known_pipe *known;
 
     pthread_mutex_lock(&server->lock);
     known = find_pipe(server, pipe);
     if (known != NULL && !known->ending) {
-        known->open_count += (unsigned)more;
+        known->open_count--;
         known->heard = clock_now();
     }
     pthread_mutex_unlock(&server->lock);
+}
+
+/* Whether one request more of that connection may be open; it is then. */
+static bool open_one(struct link_server *server, nng_pipe pipe)
+{
+    struct known_pipe *known;
+    bool may = true, first = false;
+
+    pthread_mutex_lock(&server->lock);
+    known = find_pipe(server, pipe);
+    if (known != NULL && !known->ending) {
+        may = server->open_max == 0 || known->open_count < server->open_max;
+        first = !may && !known->floods;
+        known->floods |= !may;
+        known->open_count += may;
+        known->heard = clock_now();
+    }
+    pthread_mutex_unlock(&server->lock);
+    if (first)
+        log_warning("link: a connection has %u requests open; expected are at most as many, what "
+                    "it asks besides is dropped",
+                    server->open_max);
+    return may;
 }
 
 static void add_pipe(struct link_server *server, nng_pipe pipe)
@@ -83,7 +108,7 @@ static void add_pipe(struct link_server *server, nng_pipe pipe)
     pthread_mutex_lock(&server->lock);
     server->pipes = mem_grow(server->pipes, server->pipes_count, &server->pipes_capacity,
                              sizeof(*server->pipes));
-    server->pipes[server->pipes_count++] = (struct known_pipe){pipe, false, clock_now(), 0};
+    server->pipes[server->pipes_count++] = (struct known_pipe){.pipe = pipe, .heard = clock_now()};
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -169,17 +194,23 @@ static void receive(struct link_request *request)
     nng_ctx_recv(request->ctx, request->aio);
 }
 
-static void hand_over(struct link_request *request)
+/* False: it was too many, and is gone. */
+static bool hand_over(struct link_request *request)
 {
     struct link_server *server = request->server;
     struct bytes bytes;
 
     request->msg = nng_aio_get_msg(request->aio);
     request->pipe = nng_msg_get_pipe(request->msg);
+    if (!open_one(server, request->pipe)) {
+        nng_msg_free(request->msg);
+        request->msg = NULL;
+        return false;
+    }
     request->phase = REQUEST_OPEN;
-    count_open(server, request->pipe, 1);
     bytes = (struct bytes){nng_msg_body(request->msg), nng_msg_len(request->msg)};
     server->request_fn(server->context, request->pipe.id, bytes, request);
+    return true;
 }
 
 /* An answer that could not be sent is the peer's loss: it asks again. */
@@ -200,17 +231,15 @@ static void on_request(void *context)
 
     if (request->phase == REQUEST_ANSWERING)
         after_answer(request, failed);
-    else if (failed == 0) {
-        hand_over(request);
+    else if (failed == 0 && hand_over(request))
         return;
-    }
     if (failed != NNG_ECLOSED)
         receive(request);
 }
 
 static void end_request(struct link_request *request)
 {
-    count_open(request->server, request->pipe, -1);
+    close_one(request->server, request->pipe);
     nng_msg_free(request->msg);
     request->msg = NULL;
 }
@@ -305,6 +334,7 @@ struct link_server *link_server_new(const struct link_server_options *options, s
 
     pthread_mutex_init(&server->lock, NULL);
     server->silence_ms = options->silence_ms != 0 ? options->silence_ms : SILENCE_MS;
+    server->open_max = options->open_max;
     server->request_fn = options->request_fn;
     server->pipe_fn = options->pipe_fn;
     server->context = options->context;

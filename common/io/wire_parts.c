@@ -363,7 +363,7 @@ static bool is_new_name(const struct roster_entry *entries, size_t count, const 
 bool wire_take_roster(struct roster_entry *to, uint32_t *ret_count, Oceanid__RosterEntry **from,
                       size_t count, struct err *err)
 {
-    if (!wire_take_count(count, NODES_MAX, "roster entries", err))
+    if (!wire_take_count(count, FLEET_MAX, "roster entries", err))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (!take_roster_entry(&to[i], from[i], err))

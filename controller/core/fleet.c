@@ -15,7 +15,8 @@ static const char reach_prefix[] = "ssh:";
 void fleet_init(struct fleet *fleet)
 {
     fleet->members_count = 0;
-    fleet->members = mem_alloc(NODES_MAX, sizeof(*fleet->members));
+    fleet->members = mem_alloc(FLEET_MAX, sizeof(*fleet->members));
+    fleet->names = mem_alloc(1, sizeof(*fleet->names));
 }
 
 static void end_member(struct fleet_member *member)
@@ -29,27 +30,27 @@ void fleet_done(struct fleet *fleet)
     for (uint32_t i = 0; i < fleet->members_count; i++)
         end_member(&fleet->members[i]);
     free(fleet->members);
+    free(fleet->names);
     *fleet = (struct fleet){0};
 }
 
 struct fleet_member *fleet_find(const struct fleet *fleet, const char *name)
 {
-    for (uint32_t i = 0; i < fleet->members_count; i++) {
-        if (text_equal(fleet->members[i].name, name))
-            return &fleet->members[i];
-    }
-    return NULL;
+    uint32_t place = names_find(fleet->names, name);
+
+    return place != NAMES_NONE ? &fleet->members[place] : NULL;
 }
 
+/* Whatever is behind the last member is zero. */
 struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witness_only)
 {
     struct fleet_member *member = fleet_find(fleet, name);
 
     if (member == NULL) {
-        if (fleet->members_count == NODES_MAX)
+        if (fleet->members_count == FLEET_MAX)
             return NULL;
         member = &fleet->members[fleet->members_count++];
-        memset(member, 0, sizeof(*member));
+        names_add(fleet->names, name);
         text_copy(member->name, sizeof(member->name), name);
         member->heard_at = MONO_NEVER;
         snapshot_init(&member->snapshot);
@@ -62,6 +63,7 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
 {
     uint32_t kept = 0;
 
+    names_clear(fleet->names);
     for (uint32_t i = 0; i < fleet->members_count; i++) {
         struct fleet_member *member = &fleet->members[i];
 
@@ -71,8 +73,12 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
         }
         if (kept != i)
             fleet->members[kept] = *member;
+        names_add(fleet->names, fleet->members[kept].name);
         kept++;
     }
+    if (kept < fleet->members_count)
+        memset(&fleet->members[kept], 0,
+               (fleet->members_count - kept) * sizeof(fleet->members[kept]));
     fleet->members_count = kept;
 }
 

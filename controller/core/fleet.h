@@ -14,6 +14,7 @@
 #include "common/change/rehearsal.h"
 #include "common/core/mono.h"
 #include "common/net/snapshot.h"
+#include "controller/core/names.h"
 
 enum {
     FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
@@ -58,7 +59,8 @@ struct fleet_member {
 
 struct fleet {
     uint32_t members_count;
-    struct fleet_member *members; /* NODES_MAX, heap */
+    struct fleet_member *members; /* FLEET_MAX, heap; pages that nobody needs are never touched */
+    struct names *names;          /* of members, in their order */
 };
 
 void fleet_init(struct fleet *fleet);
@@ -67,7 +69,7 @@ void fleet_done(struct fleet *fleet);
 /* NULL: not there. */
 struct fleet_member *fleet_find(const struct fleet *fleet, const char *name);
 
-/* Finds or adds. NULL when NODES_MAX are there already. */
+/* Finds or adds. NULL when FLEET_MAX are there already. */
 struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witness_only);
 
 /* Takes out whoever is not in the roster any more. */

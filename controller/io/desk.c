@@ -254,6 +254,7 @@ bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
     text_copy(desk->fleet_path, sizeof(desk->fleet_path), fleet_path);
     desk->file = mem_alloc(1, sizeof(*desk->file));
     desk->trust = mem_alloc(1, sizeof(*desk->trust));
+    desk->room = mem_alloc(CHECKS_ROOM, sizeof(*desk->room));
     desk->roster = mem_alloc(1, sizeof(*desk->roster));
     fleet_init(&desk->fleet);
     desk->holds = (struct holds){1, 0, mem_alloc(HOLDS_MAX, sizeof(struct hold))};
@@ -273,6 +274,7 @@ void desk_close(struct desk *desk)
     wire_bytes_done(&desk->file_text);
     free(desk->roster);
     free(desk->trust);
+    free(desk->room);
     free(desk->file);
     memset(desk, 0, sizeof(*desk));
 }
@@ -282,11 +284,10 @@ void desk_close(struct desk *desk)
 
 struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count)
 {
-    struct check *checks = mem_alloc(CHECKS_ROOM, sizeof(*checks));
-    size_t count = fleet_file_checks(desk->file, node, checks, CHECKS_ROOM);
+    size_t count = fleet_file_checks(desk->file, node, desk->room, CHECKS_ROOM);
 
     *ret_count = count < CHECKS_ROOM ? count : CHECKS_ROOM;
-    return checks;
+    return mem_copy(desk->room, *ret_count * sizeof(*desk->room));
 }
 
 bool desk_quarantine(struct desk *desk, const struct receipt *receipt, const struct hash *hash)

@@ -23,6 +23,7 @@ struct desk {
     struct fleet fleet; /* a member for each entry of the roster */
     struct holds holds;
     struct refusals refusals;
+    struct check *room; /* for desk_checks */
     struct store *store;
     struct audit_row audit; /* the last row; index 0: none */
     bool writing;           /* between desk_begin and desk_commit */
@@ -63,7 +64,7 @@ void desk_audit_refusal(struct desk *desk, const char *who, const char *subject,
 /* Says how often those came besides whose minute is over. */
 void desk_audit_refused_again(struct desk *desk);
 
-/* The checks of one node or witness; the caller frees them. */
+/* The checks of one node or witness; the caller frees them. NULL: it has none. */
 struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count);
 
 /* Puts every active quarantine of this receipt into the holds and the store. */

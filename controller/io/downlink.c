@@ -12,7 +12,12 @@
 #include "common/io/log.h"
 #include "controller/io/downlink_parts.h"
 
-enum { CONTEXTS = 6 * NODES_MAX, TICK_MS = 1000 };
+enum {
+    /* Of one connection: a poll, a report, a hello; who has more open is not listened to. */
+    OPEN_MAX = 8,
+    CONTEXTS = 2 * FLEET_MAX + 256,
+    TICK_MS = 1000
+};
 
 /* What a library thread hands over. */
 struct arrival {
@@ -93,7 +98,8 @@ static struct pipe *newest_parked(const struct downlink *downlink, const char *n
 /* Delivers what waits for that node, if one of its polls is parked. */
 static void deliver(struct downlink *downlink, const char *node)
 {
-    struct pipe *pipe = newest_parked(downlink, node);
+    struct pipe *pipe =
+        outbox_is_due(downlink->outbox, node, clock_now()) ? newest_parked(downlink, node) : NULL;
     AUTO_WIRE struct wire_bytes reply = {NULL, 0};
 
     if (downlink->desk->failed || pipe == NULL ||
@@ -121,12 +127,12 @@ static void poll(struct downlink *downlink, struct pipe *pipe, uint64_t acknowle
 /* ---- connections -----------------------------------------------------------------------------
  */
 
-static struct pipe *find_pipe(const struct downlink *downlink, uint32_t id)
+struct pipe *downlink_find_pipe(const struct downlink *downlink, uint32_t id)
 {
-    struct pipe *pipe = downlink->pipes;
+    struct pipe *pipe = downlink->buckets[id % PIPES_BUCKETS];
 
     while (pipe != NULL && pipe->id != id)
-        pipe = pipe->next;
+        pipe = pipe->next_of_bucket;
     return pipe;
 }
 
@@ -145,6 +151,8 @@ static void add_pipe(struct downlink *downlink, uint32_t id)
     pipe->heard_at = clock_now();
     pipe->next = downlink->pipes;
     downlink->pipes = pipe;
+    pipe->next_of_bucket = downlink->buckets[id % PIPES_BUCKETS];
+    downlink->buckets[id % PIPES_BUCKETS] = pipe;
     downlink->pipes_count++;
 }
 
@@ -169,18 +177,27 @@ static void lose_session(struct downlink *downlink, const char *name)
     lead_take_lost(downlink->lead, name);
 }
 
-static void remove_pipe(struct downlink *downlink, uint32_t id)
+static void unlink_pipe(struct downlink *downlink, const struct pipe *pipe)
 {
     struct pipe **at = &downlink->pipes;
-    struct pipe *pipe;
 
-    while (*at != NULL && (*at)->id != id)
+    while (*at != pipe)
         at = &(*at)->next;
-    pipe = *at;
+    *at = pipe->next;
+    at = &downlink->buckets[pipe->id % PIPES_BUCKETS];
+    while (*at != pipe)
+        at = &(*at)->next_of_bucket;
+    *at = pipe->next_of_bucket;
+    downlink->pipes_count--;
+}
+
+static void remove_pipe(struct downlink *downlink, uint32_t id)
+{
+    struct pipe *pipe = downlink_find_pipe(downlink, id);
+
     if (pipe == NULL)
         return;
-    *at = pipe->next;
-    downlink->pipes_count--;
+    unlink_pipe(downlink, pipe);
     if (pipe->parked != NULL)
         link_request_drop(pipe->parked);
     if (pipe->bound)
@@ -191,8 +208,9 @@ static void remove_pipe(struct downlink *downlink, uint32_t id)
 /* ---- requests --------------------------------------------------------------------------------
  */
 
-static void dispatch(struct downlink *downlink, struct pipe *pipe,
-                     const struct session_request *asked, struct link_request *request)
+/* False: asked was taken, it waits. */
+static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct session_request *asked,
+                     struct link_request *request)
 {
     struct fleet_member *member = NULL;
 
@@ -210,8 +228,13 @@ static void dispatch(struct downlink *downlink, struct pipe *pipe,
         downlink_deny(request, "this connection is not bound to a name: hello first", true);
     else if (asked->kind == ASK_POLL)
         poll(downlink, pipe, asked->id, request);
-    else
+    else if (!downlink_may_wait(asked))
         downlink_report(downlink, pipe, asked, request);
+    else {
+        downlink_wait_take(downlink, pipe, asked, request);
+        return false;
+    }
+    return true;
 }
 
 static void take_request(void *context, void *item)
@@ -219,7 +242,7 @@ static void take_request(void *context, void *item)
     struct downlink *downlink = context;
     AUTO_FREE struct arrival *arrival = item;
     AUTO_FREE struct session_request *asked = mem_alloc(1, sizeof(*asked));
-    struct pipe *pipe = find_pipe(downlink, arrival->pipe);
+    struct pipe *pipe = downlink_find_pipe(downlink, arrival->pipe);
     struct err err = ERR_INIT;
 
     if (downlink->closing)
@@ -236,8 +259,10 @@ static void take_request(void *context, void *item)
         link_server_close_pipe(downlink->server, arrival->pipe);
         return;
     }
-    dispatch(downlink, pipe, asked, arrival->request);
-    session_request_done(asked);
+    if (dispatch(downlink, pipe, asked, arrival->request))
+        session_request_done(asked);
+    else
+        asked = NULL;
 }
 
 static void take_pipe(void *context, void *item)
@@ -317,6 +342,7 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
     struct link_server_options server = {.url = options->url,
                                          .tls = options->tls,
                                          .contexts_count = CONTEXTS,
+                                         .open_max = OPEN_MAX,
                                          .request_fn = on_request,
                                          .pipe_fn = on_pipe,
                                          .context = downlink};
@@ -333,6 +359,7 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
         return NULL;
     }
     outbox_set_wake(downlink->outbox, wake, downlink);
+    downlink_wait_open(downlink, options->loop);
     uv_timer_init(options->loop, &downlink->timer);
     downlink->timer.data = downlink;
     uv_timer_start(&downlink->timer, tick, TICK_MS, TICK_MS);
@@ -355,6 +382,7 @@ void downlink_close(struct downlink *downlink)
     downlink->closing = true;
     link_server_free(downlink->server); /* parked requests with it */
     inbox_drain(downlink->inbox);
+    downlink_wait_close(downlink);
     while (downlink->pipes != NULL) {
         struct pipe *pipe = downlink->pipes;
 

@@ -140,13 +140,14 @@ static uint32_t fill_watches(const struct downlink *downlink, const char *node,
 void downlink_put_checks(struct downlink *downlink, const char *node)
 {
     AUTO_FREE struct session_reply *command = mem_alloc(1, sizeof(*command));
+    AUTO_FREE struct watch *watches = mem_alloc(NODES_MAX, sizeof(*watches));
     size_t count;
 
     command->command = COMMAND_CHECKS;
     command->checks = desk_checks(downlink->desk, node, &count);
     command->checks_count = (uint32_t)(count < CHECKS_MAX ? count : CHECKS_MAX);
-    command->watches = mem_alloc(NODES_MAX, sizeof(*command->watches));
-    command->watches_count = fill_watches(downlink, node, command->watches);
+    command->watches_count = fill_watches(downlink, node, watches);
+    command->watches = mem_copy(watches, command->watches_count * sizeof(*watches));
     outbox_put_take(downlink->outbox, node, command);
 }
 

@@ -7,7 +7,8 @@
 #include "controller/io/downlink.h"
 
 enum {
-    PIPES_MAX = 1024,
+    PIPES_MAX = 2 * FLEET_MAX, /* an agent may dial anew before its old one is gone */
+    PIPES_BUCKETS = 1024,
     SILENT_MS = 75000, /* of a bound connection: its polls come at least every 20 s */
 };
 
@@ -22,8 +23,10 @@ struct pipe {
     mono_t heard_at;
     struct link_request *parked; /* NULL: none */
     mono_t parked_at;
-    struct pipe *next;
+    struct pipe *next, *next_of_bucket;
 };
+
+struct waiting;
 
 struct downlink {
     struct desk *desk;
@@ -36,7 +39,10 @@ struct downlink {
     bool closing; /* requests that still arrive are not ours to answer */
     uv_timer_t timer;
     struct pipe *pipes;
+    struct pipe *buckets[PIPES_BUCKETS]; /* the same, by id */
     uint32_t pipes_count;
+    uv_idle_t idle; /* runs while reports wait */
+    struct waiting *waiting, *waiting_last;
     uint64_t order_next;
 };
 
@@ -55,6 +61,17 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
                     const struct session_request *asked, struct link_request *request);
 /* Checks and who is to be watched, as a command. */
 void downlink_put_checks(struct downlink *downlink, const char *node);
+
+/* NULL: it is gone. */
+struct pipe *downlink_find_pipe(const struct downlink *downlink, uint32_t id);
+
+/* In downlink_wait.c. */
+bool downlink_may_wait(const struct session_request *asked);
+/* Takes asked; it is reported when nothing else is to be done. */
+void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
+                        struct session_request *asked, struct link_request *request);
+void downlink_wait_open(struct downlink *downlink, uv_loop_t *loop);
+void downlink_wait_close(struct downlink *downlink);
 
 /* In downlink_report.c. */
 void downlink_report(struct downlink *downlink, const struct pipe *pipe,

@@ -9,6 +9,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "controller/core/names.h"
 
 enum { CHALLENGES_MAX = 8, NUMBER_SHIFT = 20 };
 
@@ -18,17 +19,17 @@ struct command {
 };
 
 struct queue {
-    char node[NAME_SIZE];
     uint64_t id_next;
     uint32_t count;
-    struct command list[OUTBOX_ROOM]; /* oldest first */
+    size_t capacity;
+    struct command *list; /* oldest first, at most OUTBOX_ROOM */
     uint32_t challenges_next;
     struct nonce challenges[CHALLENGES_MAX]; /* zero: free */
 };
 
 struct outbox {
-    struct queue *queues[NODES_MAX];
-    uint32_t count;
+    struct queue *queues[FLEET_MAX];
+    struct names names; /* of queues, in their order */
     uint64_t id_first;
     outbox_wake_fn wake_fn;
     void *context;
@@ -52,8 +53,9 @@ static void empty(struct queue *queue)
 
 void outbox_free(struct outbox *outbox)
 {
-    for (uint32_t i = 0; i < outbox->count; i++) {
+    for (uint32_t i = 0; i < outbox->names.count; i++) {
         empty(outbox->queues[i]);
+        free(outbox->queues[i]->list);
         free(outbox->queues[i]);
     }
     free(outbox);
@@ -67,33 +69,41 @@ void outbox_set_wake(struct outbox *outbox, outbox_wake_fn wake_fn, void *contex
 
 static struct queue *find(const struct outbox *outbox, const char *node)
 {
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        if (text_equal(outbox->queues[i]->node, node))
-            return outbox->queues[i];
-    }
-    return NULL;
+    uint32_t place = names_find(&outbox->names, node);
+
+    return place != NAMES_NONE ? outbox->queues[place] : NULL;
 }
 
 /* Rosters change: the emptiest place of somebody else is taken when all are. */
+static struct queue *take_over(struct outbox *outbox, const char *node)
+{
+    uint32_t emptiest = 0;
+    struct queue *queue;
+
+    for (uint32_t i = 1; i < outbox->names.count; i++) {
+        if (outbox->queues[i]->count < outbox->queues[emptiest]->count)
+            emptiest = i;
+    }
+    queue = outbox->queues[emptiest];
+    empty(queue);
+    free(queue->list);
+    memset(queue, 0, sizeof(*queue));
+    names_replace(&outbox->names, emptiest, node);
+    return queue;
+}
+
 static struct queue *find_or_add(struct outbox *outbox, const char *node)
 {
     struct queue *queue = find(outbox, node);
 
     if (queue != NULL)
         return queue;
-    if (outbox->count < NODES_MAX) {
+    if (outbox->names.count < FLEET_MAX) {
         queue = mem_alloc(1, sizeof(*queue));
-        outbox->queues[outbox->count++] = queue;
+        outbox->queues[names_add(&outbox->names, node)] = queue;
     } else {
-        queue = outbox->queues[0];
-        for (uint32_t i = 1; i < outbox->count; i++) {
-            if (outbox->queues[i]->count < queue->count)
-                queue = outbox->queues[i];
-        }
-        empty(queue);
-        memset(queue, 0, sizeof(*queue));
+        queue = take_over(outbox, node);
     }
-    text_copy(queue->node, sizeof(queue->node), node);
     queue->id_next = outbox->id_first;
     return queue;
 }
@@ -141,6 +151,7 @@ void outbox_put_take(struct outbox *outbox, const char *node, struct session_rep
         drop_oldest(queue, 1);
     command->kind = ANSWER_COMMAND;
     command->id = queue->id_next++;
+    queue->list = mem_grow(queue->list, queue->count, &queue->capacity, sizeof(*queue->list));
     queue->list[queue->count++] = (struct command){*command, MONO_NEVER};
     if (outbox->wake_fn != NULL)
         outbox->wake_fn(outbox->context, node);
@@ -221,15 +232,27 @@ void outbox_clear(struct outbox *outbox, const char *node)
         empty(queue);
 }
 
-bool outbox_next(struct outbox *outbox, const char *node, mono_t now, struct wire_bytes *ret_reply)
+static struct command *find_due(const struct outbox *outbox, const char *node, mono_t now)
 {
     struct queue *queue = find(outbox, node);
-    struct command *oldest;
+    struct command *oldest = queue != NULL && queue->count > 0 ? &queue->list[0] : NULL;
 
-    if (queue == NULL || queue->count == 0)
-        return false;
-    oldest = &queue->list[0];
-    if (oldest->sent_at != MONO_NEVER && now < oldest->sent_at + OUTBOX_AGAIN_MS)
+    if (oldest == NULL ||
+        (oldest->sent_at != MONO_NEVER && now < oldest->sent_at + OUTBOX_AGAIN_MS))
+        return NULL;
+    return oldest;
+}
+
+bool outbox_is_due(const struct outbox *outbox, const char *node, mono_t now)
+{
+    return find_due(outbox, node, now) != NULL;
+}
+
+bool outbox_next(struct outbox *outbox, const char *node, mono_t now, struct wire_bytes *ret_reply)
+{
+    struct command *oldest = find_due(outbox, node, now);
+
+    if (oldest == NULL)
         return false;
     oldest->sent_at = now;
     *ret_reply = encode(&oldest->reply, oldest->reply.id);

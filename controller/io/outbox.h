@@ -37,6 +37,9 @@ void outbox_acknowledge(struct outbox *outbox, const char *node, uint64_t id);
 void outbox_send_again(struct outbox *outbox, const char *node);
 void outbox_clear(struct outbox *outbox, const char *node);
 
+/* Whether outbox_next would give one. */
+bool outbox_is_due(const struct outbox *outbox, const char *node, mono_t now);
+
 /* The oldest that waits, encoded, if it was not sent within OUTBOX_AGAIN_MS; it counts as sent. */
 bool outbox_next(struct outbox *outbox, const char *node, mono_t now, struct wire_bytes *ret_reply);
 

@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 
+import agents_figures
 import fleet_figures
 import trial_figures
 from figures import BIN, inside, percentile, show
 
 ROUTES = 100_000
-FAILURES = (RuntimeError, AssertionError, OSError, AttributeError, ValueError, IndexError,
-            subprocess.SubprocessError)
+FAILURES = (RuntimeError, AssertionError, OSError, AttributeError, ValueError, LookupError,
+            ZeroDivisionError, subprocess.SubprocessError)
 
 
 # -- a snapshot ------------------------------------------------------------------------------------
@@ -179,6 +180,7 @@ def main():
                lambda: bench_shield(200 if long else 30, 0),
                lambda: bench_shield(100 if long else 15, 10_000),
                lambda: bench_handshake(500 if long else 50),
+               lambda: agents_figures.bench_agents(long),
                lambda: fleet_figures.bench_fleet(long)]
     failed = 0
     for bench in benches:

@@ -1,5 +1,5 @@
-"""store: a controller whose disk is full, read-only or damaged: it says so, leads nothing, the leases
-run out, and nothing is half done.
+"""store: a controller whose disk is full, read-only or damaged, or whose database is an older one:
+it says so, leads nothing, the leases run out, and nothing is half done.
 """
 
 import pathlib
@@ -17,6 +17,8 @@ CONTROLLER = "control"
 FOLDER = "/var/lib/oceanid/controller"
 ROUTE = "198.18.255.0/24"
 ENDED = ("complete", "reverted", "halted", "aborted", "incomplete")
+TWO_NODES = changes.HARMLESS.replace("[srv712695]", "[srv712695, calypso]").replace(
+    "via: 203.0.113.1, ", "")
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,44 @@ def test_read_only_and_damaged(fleet):
         host.run(["chown", "oceanid-controller:", f"{FOLDER}/{name}"])
     unit(fleet).start()
     expect_reverted(fleet)
+
+
+def backup(host):
+    """As docs/operations.md says, with the controller running."""
+    host.run(["/usr/bin/python3", "-IS", "-c", f"""
+import sqlite3
+with sqlite3.connect("{FOLDER}/controller.db") as database:
+    database.backup(sqlite3.connect("/run/backup"))"""])
+
+
+def restore(fleet):
+    die(fleet)
+    fleet.controller.run(["sh", "-ec", f"""
+        rm {FOLDER}/controller.db*; cp /run/backup {FOLDER}/controller.db
+        chown oceanid-controller: {FOLDER}/controller.db"""])
+    unit(fleet).start()
+
+
+def prepared(fleet, name):
+    """How often that node's guard was told to prepare a change."""
+    log = (fleet.lab[name].logs / "oceanid-guard.log").read_text()
+    return log.count("preparing: ")
+
+
+def test_older_database(fleet):
+    """The backup is of the first node's trial; meanwhile both nodes have confirmed. It learns that
+    from their signed stacks before it leads, leaves it to a person, and touches nothing again."""
+    nodes = [fleet.lab[name] for name in ("srv712695", "calypso")]
+    start_trial(fleet, "older", TWO_NODES)
+    backup(fleet.controller)
+    fleet.wait_rollout(lambda rollout: rollout["waiting_for"] == "next", 40, "it to wait for next")
+    fleet.ctl("rollout", "next")
+    assert fleet.wait_outcome(ENDED)["outcome"] == "complete"
+    before = [(prepared(fleet, node.name), node.ip("route")) for node in nodes]
+    restore(fleet)
+    rollout = fleet.wait_outcome(ENDED)
+    assert rollout["outcome"] == "halted"
+    assert "calypso" in rollout["sentence"] and "not asked of it" in rollout["sentence"]
+    fleet.ctl("rollout", "next")
+    assert fleet.wait_outcome("complete")["outcome"] == "complete"
+    assert [(prepared(fleet, node.name), node.ip("route")) for node in nodes] == before

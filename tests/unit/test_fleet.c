@@ -146,7 +146,7 @@ static void follows_the_roster(void **state)
     fleet_keep_roster(fleet, roster);
     assert_null(fleet_find(fleet, "a1"));
     assert_non_null(fleet_find(fleet, "b1"));
-    for (unsigned i = 1; i < NODES_MAX; i++) {
+    for (unsigned i = 1; i < FLEET_MAX; i++) {
         char name[NAME_SIZE];
 
         snprintf(name, sizeof(name), "n%u", i);

@@ -112,6 +112,7 @@ static void host_start(struct host *host, unsigned port, const struct identity *
                                           .tls = identity_tls(identity),
                                           .contexts_count = 8,
                                           .silence_ms = 200,
+                                          .open_max = 4,
                                           .request_fn = on_request,
                                           .pipe_fn = on_pipe,
                                           .context = host};
@@ -259,6 +260,38 @@ static void test_parked_answer_comes_when_it_exists(void **state)
     link_request_answer(host.parked[0], (struct bytes){(const uint8_t *)"now", 3});
     expect_reply(&parked, "now");
     link_client_free(node.client);
+    link_server_free(host.server);
+}
+
+/* What one connection asks beside the four that it has open is dropped; nobody else feels it. */
+static void test_a_flood_is_one_connections(void **state)
+{
+    struct question parked[4], more[10], question;
+    struct host host;
+    struct node node, other;
+
+    (void)state;
+    host_start(&host, 0, &controller);
+    node_connect(&node, &host);
+    node_connect(&other, &host);
+    for (unsigned i = 0; i < 4; i++) {
+        ask(&node, "park", &parked[i]);
+        await(&host.parked_count, i + 1);
+    }
+    for (unsigned i = 0; i < 10; i++)
+        ask(&node, "more", &more[i]);
+    ask(&other, "one", &question);
+    expect_reply(&question, "one");
+    for (unsigned i = 0; i < 4; i++) {
+        link_request_answer(host.parked[i], (struct bytes){(const uint8_t *)"now", 3});
+        expect_reply(&parked[i], "now");
+    }
+    ask(&node, "again", &question);
+    expect_reply(&question, "again");
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(more[i].answers_count, 0);
+    link_client_free(node.client);
+    link_client_free(other.client);
     link_server_free(host.server);
 }
 
@@ -586,6 +619,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_parked_answer_comes_when_it_exists),
+        cmocka_unit_test(test_a_flood_is_one_connections),
         cmocka_unit_test(test_two_clients_at_once),
         cmocka_unit_test(test_only_our_certificates_get_in),
         cmocka_unit_test(test_only_a_controller_is_trusted),
