@@ -160,7 +160,15 @@ def check_hardened(build):
                 yield f"{path}: expected {what}, and it is not"
 
 
+# What a stranger finds first: these, and files whose names begin with a dot.
+TOP = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "agent", "common",
+       "controller", "docs", "packaging", "proto", "tests"}
+
+
 def check_root():
+    for name in sorted({name.split("/")[0] for name in tracked("")} - TOP):
+        if not name.startswith("."):
+            yield f"{name}: expected at the top only {' '.join(sorted(TOP))} and dot files"
     lines = len((ROOT / "CMakeLists.txt").read_text().split("\n")) - 1
     if lines >= 80:
         yield f"CMakeLists.txt has {lines} lines, expected under 80"
