@@ -4,7 +4,7 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
   sim     both state machines under faults (the same seeds each time, then 30 s of fresh ones), the
-          protocol's model (tests/spin), and a third of the mutants that the tests have to kill;
+          protocol's model (tests/spin), and a quarter of the mutants that the tests have to kill;
           --long: many more seeds, states, every mutant
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
@@ -97,7 +97,20 @@ def ctest(tally, tier, label):
         tally.add_failure(f"{tier}: ctest itself")
 
 
-def pytest(tally, tier, *arguments, preset="dev"):
+def begin_pytest(tier, name, preset, arguments):
+    """One pytest over tests/TIER that goes on by itself; returns it and what it says."""
+    report, log = BUILD / f"{name}.xml", BUILD / f"{name}.log"
+    report.unlink(missing_ok=True)
+    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+            f"tests/{tier}", f"--junitxml={report}", *arguments]
+    print("+", *argv, flush=True)
+    with open(log, "wb") as said:
+        return subprocess.Popen(argv, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
+                                env=dict(os.environ, OCEANID_BIN=str(BUILD / preset / "bin"))), log
+
+
+def pytest(tally, tier, runs, preset="dev"):
+    """All of runs, {name: arguments}, side by side: they wait more than they work."""
     if os.geteuid() != 0:
         tally.add_skip(f"{tier}: expected root (network namespaces), observed uid {os.geteuid()};"
                        " run tests/run as root")
@@ -105,15 +118,15 @@ def pytest(tally, tier, *arguments, preset="dev"):
     if not build(preset):
         tally.add_failure(f"{tier}: the {preset} build")
         return
-    report = BUILD / f"{tier}.xml"
-    report.unlink(missing_ok=True)
-    environment = dict(os.environ, OCEANID_BIN=str(BUILD / preset / "bin"))
-    code = call(["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                 f"tests/{tier}", f"--junitxml={report}", *arguments], env=environment)
-    if report.exists():
-        tally.add_junit(report, tier)
-    elif code not in (0, 5):
-        tally.add_failure(f"{tier}: pytest itself, exit {code}")
+    begun = {name: begin_pytest(tier, name, preset, arguments) for name, arguments in runs.items()}
+    for name, (process, log) in begun.items():
+        code = process.wait()
+        print(log.read_text(errors="replace"), flush=True)
+        report = BUILD / f"{name}.xml"
+        if report.exists():
+            tally.add_junit(report, tier)
+        elif code not in (0, 5):
+            tally.add_failure(f"{tier}: pytest itself, exit {code}")
 
 
 def run_unit(tally, _long):
@@ -141,11 +154,13 @@ def run_sim(tally, long):
 
 
 def run_lab(tally, long):
-    pytest(tally, "lab", *(["--long"] if long else []))
+    more = ["--long"] if long else []
+    pytest(tally, "lab", {"lab": ["--tailnet=standin", *more],
+                          "lab-real": ["--tailnet=real", "-k", "[real]", *more]})
 
 
 def run_booted(tally, _long):
-    pytest(tally, "booted", preset="release")
+    pytest(tally, "booted", {"booted": []}, preset="release")
 
 
 def run_fuzz(tally, long):
