@@ -20,6 +20,8 @@ static const struct {
      "two slow writes one behind the other, the second within apply_s of 30 s"},
     {"not_recorded", "the journal cannot be written; undoing from memory",
      "a disk that refuses twice within the milliseconds of a pop; data/trial/pop-disk.txt has it"},
+    {"undo_is_lost", "it was confirmed here, and its undo is lost",
+     "a disk that lost the one record; data/trial/undo-is-lost.txt has it, seeds now and then"},
     {"end_is_lost", "how it ended here was lost: it may stand",
      "a disk that lost the marks and the receipt of an end; data/trial/end-is-lost.txt has it"},
     {"tombstones_are_full", "no room for a tombstone; an approval has to answer some first",

@@ -258,7 +258,7 @@ void script_run_line(struct script *script, const char *line)
     } else if (text_equal(words[0], "lose")) {
         const struct attempt attempt = world_attempt(words);
 
-        script_lose(script, &attempt);
+        script_lose(script, &attempt, has_word(words, "begin"));
     } else if (!set_surroundings(script, line, words) && !give_words(script, words)) {
         fail_msg("%s: not understood; trial_script.h has the words", line);
     }

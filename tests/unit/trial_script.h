@@ -9,7 +9,7 @@
  *
  *   boot CAUSE        reboot, died, rescued
  *   restart CAUSE     a new life from the disk; `keeps N`: so many records under way got there
- *   lose m1 1         the disk loses the records of how it ended
+ *   lose m1 1         the disk loses the records of how it ended; `begin`: of how it began
  *   prepare m1 1      manifest, sequence; then a WORD that makes it wrong (see trial_world.h),
  *                     then `lifts N[!] ...`: receipt N contained, ! with a reason
  *   start m1 1        `late`: over the nonce before; `-a`: without the earlier guard's statement;
@@ -95,8 +95,8 @@ void script_print(struct script *script, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A new life from what is on the disk, with that many of the records under way. */
 void script_restart(struct script *script, unsigned keeps);
-/* The disk loses what it has of that attempt's end. */
-void script_lose(struct script *script, const struct attempt *attempt);
+/* The disk loses what it has of that attempt's end; or how it began, and with it the undo. */
+void script_lose(struct script *script, const struct attempt *attempt, bool begin);
 void script_release(struct script *script, enum guard_event_kind kind); /* what hung is answered */
 
 /* Gives one event now, and all answers that are due. */

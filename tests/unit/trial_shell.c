@@ -137,13 +137,16 @@ static bool says_the_end(const struct guard_record *record)
            (record->kind == RECORD_MARK && record->mark == MARK_CONFIRMED);
 }
 
-void script_lose(struct script *script, const struct attempt *attempt)
+void script_lose(struct script *script, const struct attempt *attempt, bool begin)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < script->disk_count; i++) {
-        if (!attempt_equal(&script->disk[i].id.attempt, attempt) || !says_the_end(&script->disk[i]))
-            script->disk[kept++] = script->disk[i];
+        const struct guard_record *record = &script->disk[i];
+        bool meant = begin ? record->kind == RECORD_BEGIN : says_the_end(record);
+
+        if (!attempt_equal(&record->id.attempt, attempt) || !meant)
+            script->disk[kept++] = *record;
     }
     assert_true(kept < script->disk_count);
     script->disk_count = kept;

@@ -298,6 +298,14 @@ void do_refuse_lost(struct move *move)
                  false);
 }
 
+void do_refuse_undo_lost(struct move *move)
+{
+    trial_refuse(move, &move->ev->end.id.attempt,
+                 "it was confirmed here, and the journal has lost how to undo it: a person has to "
+                 "look at this node",
+                 false);
+}
+
 void do_refuse_full(struct move *move)
 {
     trial_refuse(move, &move->ev->end.id.attempt,

@@ -219,6 +219,18 @@ bool if_end_is_lost(const struct move *move)
     return generation != NULL && generation->in_doubt;
 }
 
+/* What it did is not known any more, so its receipt ends nothing: asked again it would be told for
+ * ever. */
+bool if_undo_is_lost(const struct move *move)
+{
+    const struct ledger *ledger = move->trial->ledger;
+    const struct attempt *attempt = &move->ev->end.id.attempt;
+    const struct ledger_end *end = ledger_find_receipt(ledger, attempt);
+
+    return end != NULL && end->receipt.kind == RECEIPT_CONFIRMED &&
+           ledger_find_attempt(ledger, attempt) == NULL;
+}
+
 /* Its receipt that says so is written: whoever says hello may not have heard of it. */
 bool if_is_incomplete(const struct move *move)
 {

@@ -83,6 +83,10 @@ static const struct transition table[] = {
     ROW(IN(CONFIRMED), RECORDED, recorded, CLOSING, say_confirmed, "confirmed"),
     ROW(IN(CONFIRMED), RECORDED, not_recorded, REVERTING, revert_disk, "`confirmed` cannot be written: it is taken back"),
 
+    /* what was confirmed, and whose undo a disk has lost */
+    ROW(IN(IDLE), ABORT, undo_is_lost, SAME, refuse_undo_lost, "it was confirmed here, and its undo is lost"),
+    ROW(IN(IDLE), POP, undo_is_lost, SAME, refuse_undo_lost, "it was confirmed here, and its undo is lost"),
+
     /* abort */
     ROW(ANY, ABORT, attempt_has_ended, SAME, send_receipt, "it has ended here already: its receipt"),
     ROW(ANY, ABORT, not_entitled, SAME, refuse_end, "the abort does not quote the latest hello"),

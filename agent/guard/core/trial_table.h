@@ -68,7 +68,7 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, i
     if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
     if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
     if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
-    if_end_is_lost, if_is_incomplete;
+    if_end_is_lost, if_undo_is_lost, if_is_incomplete;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
@@ -82,6 +82,7 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_undo_generation,
     do_mark_popping_again, do_undo_next, do_verify, do_verify_later, do_say_over_budget,
     do_write_end, do_send_receipt, do_state_standing, do_refuse_standing, do_give_stack, do_let_go,
-    do_refuse_full, do_refuse_lost, do_call_off, do_pop_further, do_give_stack_and_receipt;
+    do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off, do_pop_further,
+    do_give_stack_and_receipt;
 
 #endif
