@@ -5,35 +5,18 @@
  */
 #include <arpa/inet.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "tests/bench/raw_route.h"
 
 enum { BATCH = 256, FIRST_ADDRESS = 0x0a000000 };
 
-struct message {
-    struct nlmsghdr header;
-    struct rtmsg route;
-    struct rtattr destination_header;
-    uint32_t destination;
-    struct rtattr device_header;
-    uint32_t device;
-};
-
-static double now_ms(void)
+static struct raw_route make(int type, unsigned number, unsigned device)
 {
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
-}
-
-static struct message make(int type, unsigned number, unsigned device)
-{
-    struct message message = {
+    struct raw_route message = {
         .header = {.nlmsg_len = sizeof(message),
                    .nlmsg_type = (unsigned short)type,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
@@ -81,7 +64,7 @@ static void read_acks(int fd, unsigned wanted)
 
 static void change_all(int fd, int type, unsigned count, unsigned device)
 {
-    static struct message batch[BATCH];
+    static struct raw_route batch[BATCH];
 
     for (unsigned first = 0; first < count; first += BATCH) {
         unsigned size = count - first < BATCH ? count - first : BATCH;

@@ -7,37 +7,20 @@
  */
 #include <arpa/inet.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "tests/bench/raw_route.h"
 
 enum { SHIELD = 0xc6120000, PROTOCOL = 153, PACE_MS = 600, PATIENCE_MS = 5000 };
 
-struct message {
-    struct nlmsghdr header;
-    struct rtmsg route;
-    struct rtattr destination_header;
-    uint32_t destination;
-    struct rtattr device_header;
-    uint32_t device;
-};
-
-static double now_ms(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
-}
-
 static void remove_shield(int fd, uint32_t device)
 {
-    const struct message message = {
+    const struct raw_route message = {
         .header = {.nlmsg_len = sizeof(message),
                    .nlmsg_type = RTM_DELROUTE,
                    .nlmsg_flags = NLM_F_REQUEST},

@@ -7,33 +7,16 @@
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/raw_route.h"
+
 enum { BEGIN_SIZE = 4096, RESULT_SIZE = 256, ADDRESS = 0x0101010a /* 10.1.1.1 */ };
-
-struct message {
-    struct nlmsghdr header;
-    struct rtmsg route;
-    struct rtattr destination_header;
-    uint32_t destination;
-    struct rtattr device_header;
-    uint32_t device;
-};
-
-static double now_ms(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
-}
 
 static void fail(const char *what)
 {
@@ -51,7 +34,7 @@ static void append(int fd, size_t size)
 
 static void change(int fd, int type, uint32_t device)
 {
-    struct message message = {
+    struct raw_route message = {
         .header = {.nlmsg_len = sizeof(message),
                    .nlmsg_type = (unsigned short)type,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},

@@ -255,6 +255,26 @@ static void thaw(struct world *world, const struct happening *happening)
     host->frozen = false;
 }
 
+static void start_agent(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+
+    if (host->dead)
+        return;
+    world_tell(world, "The agent of %s starts", host->name);
+    host->agent_up = true;
+    network_greet(world, number);
+}
+
+static void connect_again(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+
+    world_tell(world, "%s is connected again", host->name);
+    host->up_link = host->down_link = host->dials = true;
+    network_greet(world, number);
+}
+
 void chaos_take_happening(struct world *world, const struct happening *happening)
 {
     struct host *host = &world->hosts[happening->host < 0 ? 0 : happening->host];
@@ -274,11 +294,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
             kill_guard(world, happening->host);
         break;
     case HAPPENS_AGENT_START:
-        if (host->dead)
-            break;
-        world_tell(world, "The agent of %s starts", host->name);
-        host->agent_up = true;
-        network_greet(world, happening->host);
+        start_agent(world, happening->host);
         break;
     case HAPPENS_DEATH:
         die(world, happening->host);
@@ -297,9 +313,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
         lead_start(world);
         break;
     case HAPPENS_LINK:
-        world_tell(world, "%s is connected again", host->name);
-        host->up_link = host->down_link = host->dials = true;
-        network_greet(world, happening->host);
+        connect_again(world, happening->host);
         break;
     case HAPPENS_PEOPLE:
         if (!world->lead.up || happening->life != world->lead.life)

@@ -281,6 +281,18 @@ static void note_receipt(struct world *world, const struct message *message)
     world->lead.receipts[sequence - 1][message->host].hash = message->receipt_hash;
 }
 
+static void fill_statement(const struct world *world, const struct sim_statement *statement,
+                           struct rollout_event *ev)
+{
+    ev->kind = EVENT_STATEMENT;
+    ev->node = world->hosts[statement->subject].name;
+    ev->statement.signer = world->hosts[statement->signer].name;
+    ev->statement.body = statement->body;
+    ev->statement.nonce = statement->nonce;
+    ev->statement.phase = statement->phase;
+    ev->statement.passes = statement->value == VERDICT_PASS;
+}
+
 void lead_take_message(struct world *world, const struct message *message)
 {
     struct rollout_event ev = {.node = world->hosts[message->host].name, .reason = ""};
@@ -306,13 +318,7 @@ void lead_take_message(struct world *world, const struct message *message)
         break;
     case TELL_STATEMENT:
         note_statement(&world->lead, statement);
-        ev.kind = EVENT_STATEMENT;
-        ev.node = world->hosts[statement->subject].name;
-        ev.statement.signer = world->hosts[statement->signer].name;
-        ev.statement.body = statement->body;
-        ev.statement.nonce = statement->nonce;
-        ev.statement.phase = statement->phase;
-        ev.statement.passes = statement->value == VERDICT_PASS;
+        fill_statement(world, statement, &ev);
         break;
     case TELL_REFUSED:
         ev.kind = EVENT_REFUSED;
