@@ -173,10 +173,11 @@ def kernel(machine):
             machine.ip("rule", "show") + machine.ip("-6", "rule", "show"))
 
 
-def test_a_networkd_restarted_in_a_trial_leaves_nothing_behind(networkd):
-    """It does not know any more what it made of the file: what it leaves the undo takes away.
-    (That others' are left is shown by units: networkd itself, and the kernel with a device's last
-    address, take a person's routes on net0, in some versions and orders.)"""
+def test_a_networkd_that_was_away_leaves_nothing_behind(networkd):
+    """It is stopped in a trial, and started when the file is gone: what it made of the file before
+    it does not know. (One that is restarted while the file is there makes all of it again, and knows
+    it; others' objects are the units': networkd, and the kernel with a device's last address, take a
+    person's routes on net0, in some versions and orders.)"""
     machine = networkd
     before = kernel(machine)
     driver = start(machine, DROP_IN, ALL_KINDS)
@@ -186,11 +187,12 @@ def test_a_networkd_restarted_in_a_trial_leaves_nothing_behind(networkd):
     for part in ("192.0.2.7/24", "198.51.100.7 ", "default via 192.0.2.1 dev net0 metric 700",
                  "2001:db8:7::/48", "blackhole 198.51.100.8 table 700", "lookup 700"):
         assert part in during
-    machine.systemctl("restart", NETWORKD)
-    wait_until(lambda: is_configured(machine), 20, "the new networkd to have configured net0")
+    machine.systemctl("stop", "systemd-networkd.socket", NETWORKD)
     machine.systemctl("restart", GUARD)
     driver.end()
     assert gone(machine)
+    machine.systemctl("start", NETWORKD)
+    wait_until(lambda: is_configured(machine), 20, "the new networkd to have configured net0")
     wait_nothing_left(machine)
     assert kernel(machine) == before
 

@@ -1,7 +1,7 @@
 /*
  * undo_made: what networkd made of a file: addresses, routes and rules that the file asks for. The
- * daemon takes them away with the file, unless it was restarted in between and does not know them,
- * and makes anew what the content before asked for, unless it does not run.
+ * daemon takes them away with the file, unless it was away then, or restarted, and does not know
+ * them, and makes anew what the content before asked for, unless it does not run.
  *
  * Pure. Left over is what the change's content asked for, that was not there before, and that no
  * other content at the file's places asks for now. What was read back after the change is compared
