@@ -34,6 +34,9 @@ SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "test
 NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors", "bench"]
 
 
+SAID_MAX = 300                  # letters of a cause that the closing lines repeat
+
+
 class Tally:
     """What came of the tests so far; reasons holds a line for each that did not pass.
 
@@ -50,9 +53,9 @@ class Tally:
             name = f"{tier}: {' '.join(dict.fromkeys(own))}"
             skip = case.find("skipped")
             said = re.findall(r"^skipped: (.*)$", case.findtext("system-out", ""), re.MULTILINE)
-            if case.find("failure") is not None or case.find("error") is not None:
-                self.failed += 1
-                self.reasons.append(f"FAILED  {name}")
+            broken = next((part for part in case if part.tag in ("failure", "error")), None)
+            if broken is not None:
+                self.add_failure(f"{name} {broken.get('message', '')[:SAID_MAX]}")
             elif skip is not None or case.get("status") in ("notrun", "disabled"):
                 self.skipped += 1
                 why = skip.get("message", "") if skip is not None else ""
@@ -66,6 +69,13 @@ class Tally:
         self.failed += 1
         self.reasons.append(f"FAILED  {what}")
 
+    def add_told(self, what, told):
+        """told: of told_failures."""
+        if told is None:
+            self.passed += 1
+        else:
+            self.add_failure(f"{what}: {told}")
+
     def add_skip(self, what):
         self.skipped += 1
         self.reasons.append(f"skipped {what}")
@@ -74,6 +84,21 @@ class Tally:
 def call(argv, **kwargs):
     print("+", " ".join(str(word) for word in argv), flush=True)
     return subprocess.run([str(word) for word in argv], cwd=ROOT, check=False, **kwargs).returncode
+
+
+def told_failures(argv, **kwargs):
+    """Calls a program that names what went wrong (FAILED, SURVIVED, replay ...). Returns None when
+    nothing did; else the first of those lines, for whoever sees only the end of the log."""
+    print("+", " ".join(str(word) for word in argv), flush=True)
+    told = []
+    with subprocess.Popen([str(word) for word in argv], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          **kwargs) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if len(told) < 4 and re.search(r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay", line):
+                told.append(line.strip()[:SAID_MAX])
+    return None if process.returncode == 0 else "; ".join(told) or "see above"
 
 
 def build(preset, targets=()):
@@ -139,18 +164,13 @@ def run_sim(tally, long):
     counted = [["--seeds", "1..20000"], ["--hostile", "--seeds", "1..3000"],
                ["--fleet", "1000"], ["--calm", "--fleet", "1000"]]
     for seeds in fresh + (counted if long else []):
-        if call([BUILD / "dev/bin/sim", *seeds, "--jobs", "2"]) == 0:
-            tally.passed += 1
-        else:
-            tally.add_failure(f"sim {' '.join(seeds)}: the lines above name the seed, and how to "
-                              "replay it")
+        told = told_failures([BUILD / "dev/bin/sim", *seeds, "--jobs", "2"])
+        tally.add_told(f"sim {' '.join(seeds)}", told)
     model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow", "--long"]
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")
-    if call(["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]) == 0:
-        tally.passed += 1
-    else:
-        tally.add_failure("sim: mutants; the lines above name what survived")
+    mutants = ["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]
+    tally.add_told("sim: mutants", told_failures(mutants))
 
 
 def run_lab(tally, long):
@@ -187,10 +207,8 @@ def run_crash(tally, long):
     if not build("dev", ["crash"]):
         tally.add_failure("crash: the dev build")
         return
-    if call([BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "20"])]) == 0:
-        tally.passed += 1
-    else:
-        tally.add_failure("crash: the lines above name the states, and how to replay each")
+    argv = [BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "20"])]
+    tally.add_told("crash", told_failures(argv))
 
 
 def run_faults(tally, tier, long):
@@ -201,12 +219,8 @@ def run_faults(tally, tier, long):
         tally.add_failure(f"{tier}: the release build")
         return
     environment = dict(os.environ, OCEANID_BIN=str(BUILD / "release/bin"))
-    code = call(["/usr/bin/python3", "tests/faults/run.py", tier, *(["--long"] if long else [])],
-                env=environment)
-    if code == 0:
-        tally.passed += 1
-    else:
-        tally.add_failure(f"{tier}: the lines above name the seeds, and how to replay each")
+    argv = ["/usr/bin/python3", "tests/faults/run.py", tier, *(["--long"] if long else [])]
+    tally.add_told(tier, told_failures(argv, env=environment))
 
 
 def run_kill(tally, long):
@@ -225,7 +239,7 @@ def run_actors(tally, long):
     run_faults(tally, "actors", long)
     if long:
         os.environ["OCEANID_NETWORKD_TRIALS"] = "1000"
-        pytest(tally, "booted", "-k", "networkd_is_busy", preset="release")
+        pytest(tally, "booted", {"booted-busy": ["-k", "networkd_is_busy"]}, preset="release")
 
 
 def run_bench(tally, long):
