@@ -31,7 +31,7 @@ pytestmark = pytest.mark.tailnet("standin")
 @pytest.fixture(scope="module")
 def fleet(lab):
     """Its soaks are short: what is looked at here is who goes when."""
-    return Fleet(lab, controller=CONTROLLER, soak="2s", lease="8s").install()
+    return Fleet(lab, controller=CONTROLLER, soak="2s").install()
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,8 @@ TWO_NODES = changes.HARMLESS.replace("[srv712695]", "[srv712695, calypso]").repl
 
 @pytest.fixture(scope="module")
 def fleet(lab):
-    """Short leases, and a controller whose state lies on a small disk of its own."""
-    fleet = Fleet(lab, controller=CONTROLLER, soak="5s", lease="8s").install()
+    """A controller whose state lies on a small disk of its own."""
+    fleet = Fleet(lab, controller=CONTROLLER, soak="5s").install()
     host = fleet.controller
     host.stop_unit("oceanid-controller")
     host.run(["sh", "-ec", f"""
