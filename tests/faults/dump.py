@@ -65,6 +65,15 @@ def read(host):
     return state if state["prefs"] is not None else None
 
 
+def read_settled(host):
+    """The same, as a state to come back to: None, too, while an address is not known to be
+    nobody else's (its routes come when it is)."""
+    state = read(host)
+    if state is None or any("tentative" in line for line in state["addresses"]):
+        return None
+    return state
+
+
 def difference(before, after):
     """{kind: (gone, come)}, each a list of lines; kinds without a difference are left out."""
     found = {}

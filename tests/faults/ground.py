@@ -43,7 +43,7 @@ class Ground:
             self.fleet.install()
             self.drills = 0
             self.spent = False      # a trial left something behind that the next would stumble over
-            self.base = wait_until(lambda: dump.read(self.node), 20, "tailscaled to answer")
+            self.base = wait_until(lambda: dump.read_settled(self.node), 20, "tailscaled to answer")
         except BaseException:
             self.lab.close()
             raise

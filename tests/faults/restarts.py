@@ -96,7 +96,8 @@ class Pairs(Ground):
     def __init__(self):
         super().__init__(soak=SOAK, lease=LEASE)
         self.hosts = {name: self.lab[name] for name in NODES}
-        self.bases = {name: wait_until(lambda host=host: dump.read(host), 20, f"{name} to be read")
+        self.bases = {name: wait_until(lambda host=host: dump.read_settled(host), 20,
+                                        f"{name} to be settled")
                       for name, host in self.hosts.items()}
         self.unit_of_controller = self.fleet.controller.unit(UNIT)
         self.seen = Seen(WHO)
