@@ -34,6 +34,7 @@ SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "test
 NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors", "bench"]
 
 
+TELLING = r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay"
 SAID_MAX = 300                  # letters of a cause that the closing lines repeat
 
 
@@ -88,16 +89,20 @@ def call(argv, **kwargs):
 
 def told_failures(argv, **kwargs):
     """Calls a program that names what went wrong (FAILED, SURVIVED, replay ...). Returns None when
-    nothing did; else the first of those lines, for whoever sees only the end of the log."""
+    nothing did; else the first of those lines, and the one below each (why), for whoever sees only
+    the end of the log."""
     print("+", " ".join(str(word) for word in argv), flush=True)
     told = []
     with subprocess.Popen([str(word) for word in argv], cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace",
                           **kwargs) as process:
+        below = False
         for line in process.stdout:
             print(line, end="", flush=True)
-            if len(told) < 4 and re.search(r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay", line):
+            named = re.search(TELLING, line) is not None
+            if len(told) < 6 and (named or below):
                 told.append(line.strip()[:SAID_MAX])
+            below = named
     return None if process.returncode == 0 else "; ".join(told) or "see above"
 
 
