@@ -46,6 +46,8 @@ static void answer_started(struct asking *asking, uint64_t id)
         api_refuse(asking->call, &err);
 }
 
+/* Another one may have begun while the nodes were waited for: then whoever asked is told which,
+ * and not what the gates say of nodes on which its trial is open by now. */
 static void start(struct asking *asking, const struct gates *gates, json_t *plan)
 {
     AUTO_JSON json_t *owned = plan;
@@ -56,7 +58,9 @@ static void start(struct asking *asking, const struct gates *gates, json_t *plan
     struct text why = TEXT_IN(reason);
     uint64_t id;
 
-    if (!gates_pass(gates)) {
+    if (!lead_check(asking->api->lead, &asking->order, &err)) {
+        api_refuse(asking->call, &err);
+    } else if (!gates_pass(gates)) {
         gates_explain(gates, &why);
         err_set(&err, ERR_CONFLICT, "a gate says no: %s", reason);
         desk_audit(asking->api->desk, http_who(asking->call), "refused",

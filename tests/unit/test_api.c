@@ -447,6 +447,33 @@ static void start(void)
         fail_msg("%s", err.text);
 }
 
+static void answer_the_snapshot(uv_timer_t *timer)
+{
+    struct place *from = timer->data;
+
+    start();
+    fleet_find(&from->desk.fleet, "a1")->has_snapshot = true;
+    fresh_came(from->fresh, "a1");
+}
+
+/* Two people approve in the same second: the second one's gates are asked while the first one's
+ * rollout begins. What they say by then is not what stands in his way. */
+static void the_one_who_comes_second_is_told_who_was_first(void **state)
+{
+    AUTO_WIRE struct wire_bytes bytes = signed_manifest(2);
+    uv_timer_t timer;
+
+    (void)state;
+    fleet_find(&place.desk.fleet, "a1")->connected = true; /* its snapshot is waited for */
+    uv_timer_init(&place.loop, &timer);
+    timer.data = &place;
+    uv_timer_start(&timer, answer_the_snapshot, 50, 0);
+    expect_refusal(call("POST", "/v1/rollouts", wire_lend(&bytes)), 409, "conflict",
+                   "rollout 1, forwarding, is open");
+    uv_close((uv_handle_t *)&timer, NULL);
+    place_turn(&place);
+}
+
 static void shows_and_aborts_a_rollout(void **state)
 {
     struct answer answer;
@@ -694,6 +721,7 @@ int main(void)
         WITH_PLACE(a_viewers_plan_is_rehearsed_nowhere),
         WITH_PLACE(asks_of_the_fleet_as_it_is),
         WITH_PLACE(a_gate_that_says_no_comes_with_the_plan),
+        WITH_PLACE(the_one_who_comes_second_is_told_who_was_first),
         WITH_PLACE(shows_and_aborts_a_rollout),
         WITH_PLACE(takes_back_in_an_emergency),
         WITH_PLACE(puts_and_lifts_holds),
