@@ -120,8 +120,8 @@ static const char *shared_object(const struct manifest_plan *plan, const struct 
     return receipt->objects_count == OBJECTS_SHOWN_MAX ? "many objects" : NULL;
 }
 
-static bool add_lift(struct approval *approval, const struct hash *receipt, const char *reason,
-                     struct err *err)
+/* False: there is no room for one more. */
+static bool add_lift(struct approval *approval, const struct hash *receipt, const char *reason)
 {
     struct lift *lift = &approval->lifts[approval->lifts_count];
 
@@ -130,7 +130,7 @@ static bool add_lift(struct approval *approval, const struct hash *receipt, cons
             return true;
     }
     if (approval->lifts_count == LIFTS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %u ends to lift", LIFTS_MAX);
+        return false;
     lift->receipt = *receipt;
     text_copy(lift->reason, sizeof(lift->reason), reason);
     approval->lifts_count++;
@@ -161,8 +161,11 @@ static bool add_named(const struct ledger *ledger, const struct lift *named, uin
                            text);
         if (named[i].reason[0] == '\0')
             return err_set(err, ERR_INPUT, "quarantine %s is named without a reason", text);
-        if (!add_lift(approval, &named[i].receipt, named[i].reason, err))
-            return false;
+        if (!add_lift(approval, &named[i].receipt, named[i].reason))
+            return err_set(err, ERR_LIMIT,
+                           "%u quarantines are named: accepted are at most %d in one approval; "
+                           "nothing was signed",
+                           count, LIFTS_MAX);
     }
     return true;
 }
@@ -179,6 +182,23 @@ static bool refuse_quarantine(const struct ledger_receipt *end, const char *obje
         object, end->receipt.node, end->receipt.reason, text);
 }
 
+/* A node takes 32 tombstones at most, so that one alone fits here. */
+static bool refuse_so_many(const struct ledger *ledger, const struct manifest_plan *plan,
+                           struct err *err)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < ledger->receipts_count; i++)
+        count += text_equal(ledger->receipts[i].receipt.node, plan->node) &&
+                 receipt_is_end(&ledger->receipts[i].receipt) &&
+                 !is_answered(ledger, &ledger->receipts[i], false);
+    return err_set(err, ERR_LIMIT,
+                   "the targets have more ends of earlier attempts than the %d that one approval "
+                   "can answer, %u of them %s's; nothing was signed. Give the change to fewer of "
+                   "them at first: a node that has begun it needs no answer any more",
+                   LIFTS_MAX, count, plan->node);
+}
+
 /* One end of a target. Contained without a reason unless the node knows it already; a quarantine
  * that the manifest touches stops here until somebody names it. */
 static bool take_end(const struct ledger *ledger, const struct manifest_plan *plan,
@@ -190,7 +210,8 @@ static bool take_end(const struct ledger *ledger, const struct manifest_plan *pl
         if (object != NULL)
             return refuse_quarantine(end, object, err);
     }
-    return is_answered(ledger, end, false) || add_lift(approval, &end->hash, "", err);
+    return is_answered(ledger, end, false) || add_lift(approval, &end->hash, "") ||
+           refuse_so_many(ledger, plan, err);
 }
 
 bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,

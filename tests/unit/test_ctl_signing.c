@@ -267,6 +267,32 @@ static void an_approval_lifts_no_later_end(void **state)
 }
 
 /* Contained, so that it does not bar; not lifted, so that it still has to be named later. */
+/* Three nodes that were never begun, 22 times over: 66 tombstones are more than an approval holds,
+ * those of two are not. */
+static void more_ends_than_fit_are_refused_by_name(void **state)
+{
+    static const char *const nodes[] = {"a1", "b2", "c3"};
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    desk->manifest.plans = mem_resize(desk->manifest.plans, 3, sizeof(*desk->manifest.plans));
+    memset(&desk->manifest.plans[1], 0, 2 * sizeof(*desk->manifest.plans));
+    desk->manifest.plans_count = 3;
+    for (unsigned n = 0; n < 3; n++) {
+        text_copy(desk->manifest.plans[n].node, NAME_SIZE, nodes[n]);
+        for (uint64_t sequence = 1; sequence <= 22; sequence++)
+            end(desk, nodes[n], sequence, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    }
+    assert_false(choose(desk, NULL, 0, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+    assert_non_null(strstr(err.text, "than the 64 that one approval can answer, 22 of them c3's"));
+    assert_non_null(strstr(err.text, "fewer of them at first"));
+    desk->manifest.plans_count = 2;
+    assert_true(choose(desk, NULL, 0, &err));
+    assert_int_equal(desk->approval.lifts_count, 44);
+    desk->manifest.plans_count = 3; /* for its end */
+}
+
 static void an_untouched_quarantine_stays(void **state)
 {
     struct desk *desk = *state;
@@ -319,6 +345,7 @@ int main(void)
         AT_DESK(contains_ends_by_itself),
         AT_DESK(a_quarantine_must_be_named),
         AT_DESK(an_approval_lifts_no_later_end),
+        AT_DESK(more_ends_than_fit_are_refused_by_name),
         AT_DESK(an_untouched_quarantine_stays),
         AT_DESK(validity_covers_all_stages),
     };
