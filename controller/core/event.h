@@ -63,7 +63,8 @@ struct rollout_event {
         const struct receipt *receipt;
         struct {
             uint32_t stage;
-            bool pass; /* every gate passes or is waived; reason otherwise */
+            bool pass;   /* every gate passes or is waived; reason otherwise */
+            bool awaits; /* only facts that have not come yet are in the way; reason: which */
         } gates;
     };
 };

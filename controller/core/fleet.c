@@ -191,6 +191,15 @@ void fleet_verdict_now(const struct fleet_member *member, const char *check, mon
                 "none came yet; is its agent running, and the check declared in fleet.yaml?");
 }
 
+bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now)
+{
+    for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {
+        if (text_equal(member->verdicts[i].verdict.check, check))
+            return !member->connected || silent_for(member, member->verdicts[i].interval_s, now);
+    }
+    return true;
+}
+
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now)
 {
     enum verdict_value worst = VERDICT_PASS;

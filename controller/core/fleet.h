@@ -100,6 +100,9 @@ bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct ha
                               mono_t now);
 
 /* Worst of the critical verdicts; unknown when not connected or nothing was said. */
+/* No verdict of this check is there that counts now: it may still come. member may be NULL. */
+bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now);
+
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now);
 unsigned fleet_count_failing(const struct fleet_member *member, mono_t now);
 

@@ -28,11 +28,6 @@ struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char 
     return evidence;
 }
 
-static void add_verdict(struct gate_answer *answer, const char *node, const struct verdict *verdict)
-{
-    gates_add_evidence(answer, node, verdict->check, verdict->value)->verdict = *verdict;
-}
-
 static void add_text(struct gate_answer *answer, const char *check, enum verdict_value value,
                      const char *expected, const char *observed)
 {
@@ -69,7 +64,7 @@ static void judge_critical(const struct gates_inputs *inputs, const struct fleet
         verdict.value = VERDICT_PASS;
         text_shorten(verdict.observed, sizeof(verdict.observed), observed);
     }
-    add_verdict(answer, member->name, &verdict);
+    gates_add_verdict(inputs, answer, member->name, &verdict);
 }
 
 static void judge_node_working(const struct gates_inputs *inputs, const char *node,
@@ -80,9 +75,12 @@ static void judge_node_working(const struct gates_inputs *inputs, const char *no
     size_t count;
 
     if (member == NULL || !member->connected) {
-        verdict_set(&gates_add_evidence(answer, node, "connected", VERDICT_UNKNOWN)->verdict,
-                    VERDICT_UNKNOWN, "its agent is connected",
+        struct gate_evidence *evidence =
+            gates_add_evidence(answer, node, "connected", VERDICT_UNKNOWN);
+
+        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "its agent is connected",
                     member == NULL ? "it never connected" : "it is not connected");
+        gates_set_awaits(inputs, evidence, "");
         return;
     }
     checks = mem_alloc(CHECKS_ROOM, sizeof(*checks));
@@ -118,6 +116,15 @@ static bool has_check(const struct manifest_plan *plan, const char *check)
     return false;
 }
 
+static void await_fixes(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                        struct gate_evidence *evidence)
+{
+    for (uint32_t i = 0; i < inputs->manifest->fixes_count && evidence->awaits[0] == '\0'; i++) {
+        if (has_check(plan, inputs->manifest->fixes[i]))
+            gates_await_verdict(inputs, evidence, inputs->manifest->fixes[i]);
+    }
+}
+
 /* A node is changed when something that the change fixes fails on it. The other fixes are shown. */
 static void judge_node_needed(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                               struct gate_answer *answer)
@@ -149,6 +156,8 @@ static void judge_node_needed(const struct gates_inputs *inputs, const struct ma
         text_add(&text, "no check that the change fixes is declared for it");
     evidence = gates_add_evidence(answer, plan->node, "fixes", value);
     verdict_set(&evidence->verdict, value, "something that the change fixes fails now", observed);
+    if (value == VERDICT_UNKNOWN)
+        await_fixes(inputs, plan, evidence);
     make_needed_waivable(manifest, evidence);
 }
 
@@ -321,10 +330,11 @@ static void apply_waivers(const struct manifest *manifest, struct gate_answer *a
 
         if (answer->evidence[i].verdict.value == VERDICT_PASS)
             continue;
-        if (waivable < WAIVE_COUNT && manifest->waived[waivable])
-            used[waivable] = true;
-        else
+        answer->evidence[i].blocks = waivable >= WAIVE_COUNT || !manifest->waived[waivable];
+        if (answer->evidence[i].blocks)
             answer->passes = false;
+        else
+            used[waivable] = true;
     }
     for (unsigned i = 0; i < WAIVE_COUNT && answer->passes; i++) {
         if (used[i])

@@ -31,6 +31,9 @@ struct gate_evidence {
     char node[NAME_SIZE]; /* "" for the whole fleet */
     struct verdict verdict;
     enum waiver waivable; /* what in a manifest takes it out; WAIVE_COUNT: nothing does */
+    bool blocks;          /* it does not pass, and is not waived */
+    /* Of one that is unknown: what has not come yet, and may come by itself; "": nothing. */
+    char awaits[SENTENCE_SIZE];
 };
 
 struct gate_answer {
@@ -62,6 +65,10 @@ void gates_fleet_manifest(const struct fleet_file *file, struct manifest *ret_ma
 /* Every gate passes or is waived. A plan that is not signed never passes: `approved`. */
 bool gates_pass(const struct gates *gates);
 
+/* Nothing is in the way but facts that have not come yet, since a restart for one: they are waited
+ * for, where a `fail` is an answer. Adds which to out. */
+bool gates_await(const struct gates *gates, struct text *out);
+
 /* "ssh-path fail: srv712695: ..." of the gates that block, as far as there is room. */
 void gates_explain(const struct gates *gates, struct text *out);
 
@@ -71,6 +78,17 @@ void gates_explain(const struct gates *gates, struct text *out);
 /* Adds one line of evidence; the rest of its verdict is for the caller to fill. */
 struct gate_evidence *gates_add_evidence(struct gate_answer *answer, const char *node,
                                          const char *check, enum verdict_value value);
+
+/* The evidence is unknown for want of this, or of its node's connection. In gates_await.c. */
+void gates_set_awaits(const struct gates_inputs *inputs, struct gate_evidence *evidence,
+                      const char *what);
+/* The same, for want of a verdict of that check, if there is none that counts now. */
+void gates_await_verdict(const struct gates_inputs *inputs, struct gate_evidence *evidence,
+                         const char *check);
+
+/* One line of what a check of that node says now. In gates_await.c. */
+void gates_add_verdict(const struct gates_inputs *inputs, struct gate_answer *answer,
+                       const char *node, const struct verdict *verdict);
 
 /* It is of this stage or a later one. In gates.c. */
 bool gates_is_remaining(const struct gates_inputs *inputs, const char *node);

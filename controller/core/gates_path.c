@@ -116,8 +116,7 @@ static void judge_api_checks(const struct forecast *forecast, struct gate_answer
         if (checks[i].kind != CHECK_API_SERVER_PATH)
             continue;
         fleet_verdict_now(forecast->member, checks[i].name, forecast->inputs->now, &verdict);
-        gates_add_evidence(answer, forecast->plan->node, checks[i].name, verdict.value)->verdict =
-            verdict;
+        gates_add_verdict(forecast->inputs, answer, forecast->plan->node, &verdict);
     }
 }
 
@@ -137,31 +136,74 @@ static bool witness_counts(const struct forecast *forecast, const struct fib *fi
     return gates_source_counts(fib, &forecast->plan->ssh, &node->ssh.address);
 }
 
+/* What the witnesses of a target say now. */
+struct witnesses {
+    unsigned good;      /* count, and reach it */
+    unsigned awaited;   /* may be such yet: nothing of theirs has come */
+    unsigned undecided; /* count, and say themselves that they do not know */
+    struct text observed, missing;
+};
+
+/* A bare witness's place on the tailnet is in the snapshot that it sends when it connects. */
+static bool may_count_yet(const struct forecast *forecast, const struct fleet_member *witness)
+{
+    return forecast->plan->ssh.audience == AUDIENCE_TAILNET && witness != NULL &&
+           witness->witness_only && !witness->has_snapshot;
+}
+
+static bool is_awaited(const struct forecast *forecast, const struct fleet_member *witness,
+                       const struct verdict *reach, bool counts)
+{
+    if (!counts && !may_count_yet(forecast, witness))
+        return false;
+    return fleet_awaits(witness, reach->check, forecast->inputs->now) ||
+           (!counts && reach->value == VERDICT_PASS);
+}
+
+static void ask_witness(const struct forecast *forecast, const struct fib *fib, const char *witness,
+                        struct witnesses *all)
+{
+    const struct gates_inputs *inputs = forecast->inputs;
+    bool counts = witness_counts(forecast, fib, witness);
+    struct verdict reach;
+
+    fleet_reach(inputs->fleet, witness, forecast->plan->node, inputs->now, &reach);
+    text_add(&all->observed, "%s%s: %s%s", all->observed.len > 0 ? ", " : "", witness,
+             verdict_format(reach.value), counts ? "" : ", not counted");
+    if (is_awaited(forecast, fleet_find(inputs->fleet, witness), &reach, counts)) {
+        all->awaited++;
+        text_add(&all->missing, "%s%s", all->missing.len > 0 ? ", " : "", witness);
+    } else if (counts) {
+        all->good += reach.value == VERDICT_PASS;
+        all->undecided += reach.value == VERDICT_UNKNOWN;
+    }
+}
+
+static enum verdict_value value_of(const struct witnesses *all, unsigned quorum)
+{
+    if (all->good >= quorum)
+        return VERDICT_PASS;
+    return all->good + all->awaited + all->undecided >= quorum ? VERDICT_UNKNOWN : VERDICT_FAIL;
+}
+
 static void judge_witnesses(const struct forecast *forecast, struct gate_answer *answer)
 {
     const struct manifest_plan *plan = forecast->plan;
     struct fib *fib = fib_new(&forecast->after);
+    char expected[REASON_SIZE], observed[REASON_SIZE] = "", missing[SENTENCE_SIZE] = "";
+    struct witnesses all = {.observed = TEXT_IN(observed), .missing = TEXT_IN(missing)};
     struct gate_evidence *evidence;
-    unsigned good = 0;
-    char expected[REASON_SIZE];
-    char observed[REASON_SIZE] = "";
-    struct text text = TEXT_IN(observed);
+    enum verdict_value value;
 
-    for (uint32_t i = 0; i < plan->witnesses_count; i++) {
-        bool counts = witness_counts(forecast, fib, plan->witnesses[i]);
-        struct verdict reach;
-
-        fleet_reach(forecast->inputs->fleet, plan->witnesses[i], plan->node, forecast->inputs->now,
-                    &reach);
-        good += counts && reach.value == VERDICT_PASS;
-        text_add(&text, "%s%s: %s%s", i > 0 ? ", " : "", plan->witnesses[i],
-                 verdict_format(reach.value), counts ? "" : ", not counted");
-    }
+    for (uint32_t i = 0; i < plan->witnesses_count; i++)
+        ask_witness(forecast, fib, plan->witnesses[i], &all);
     fib_free(fib);
+    value = value_of(&all, plan->quorum);
     snprintf(expected, sizeof(expected), "%u counting witnesses reach its SSH", plan->quorum);
-    evidence = gates_add_evidence(answer, plan->node, "witnesses",
-                                  good >= plan->quorum ? VERDICT_PASS : VERDICT_FAIL);
-    verdict_set(&evidence->verdict, evidence->verdict.value, expected, observed);
+    evidence = gates_add_evidence(answer, plan->node, "witnesses", value);
+    verdict_set(&evidence->verdict, value, expected, observed);
+    if (value == VERDICT_UNKNOWN && all.good + all.awaited >= plan->quorum)
+        snprintf(evidence->awaits, sizeof(evidence->awaits), "%.150s to look at its SSH", missing);
 }
 
 static void judge_console(const struct forecast *forecast, struct gate_answer *answer)
@@ -197,18 +239,38 @@ static void judge_undo(const struct forecast *forecast, struct gate_answer *answ
              forecast->plan->operations_count, lines);
 }
 
-/* Without a forecast nothing below it is known; only prediction itself may be waived. */
-static void judge_nothing(const struct manifest_plan *plan, enum verdict_value value,
-                          const char *expected, const char *why, struct gates *gates)
+static const enum gate forecast_gates[] = {GATE_REVERSIBLE, GATE_CLUSTER_PATH, GATE_SSH_PATH};
+
+enum { FORECAST_GATES = sizeof(forecast_gates) / sizeof(forecast_gates[0]) };
+
+static struct gate_evidence *add_prediction(const struct manifest_plan *plan, enum gate gate,
+                                            enum verdict_value value, struct gates *gates)
 {
-    static const enum gate touched[] = {GATE_REVERSIBLE, GATE_CLUSTER_PATH, GATE_SSH_PATH};
+    return gates_add_evidence(&gates->answers[gate], plan->node, "prediction", value);
+}
 
-    for (size_t i = 0; i < sizeof(touched) / sizeof(touched[0]); i++) {
-        enum verdict_value now = touched[i] == GATE_REVERSIBLE ? value : VERDICT_UNKNOWN;
+/* Without a forecast nothing below it is known; only prediction itself may be waived. */
+static void judge_nothing(const struct manifest_plan *plan, const char *why, struct gates *gates)
+{
+    for (size_t i = 0; i < FORECAST_GATES; i++) {
+        enum verdict_value value =
+            forecast_gates[i] == GATE_REVERSIBLE ? VERDICT_FAIL : VERDICT_UNKNOWN;
+
+        verdict_set(&add_prediction(plan, forecast_gates[i], value, gates)->verdict, value,
+                    "operations that can be done on it", why);
+    }
+}
+
+static void await_snapshot(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                           struct gates *gates)
+{
+    for (size_t i = 0; i < FORECAST_GATES; i++) {
         struct gate_evidence *evidence =
-            gates_add_evidence(&gates->answers[touched[i]], plan->node, "prediction", now);
+            add_prediction(plan, forecast_gates[i], VERDICT_UNKNOWN, gates);
 
-        verdict_set(&evidence->verdict, now, expected, why);
+        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "a snapshot of it",
+                    "none came yet; its agent sends one when it connects");
+        gates_set_awaits(inputs, evidence, "its agent to send a snapshot");
     }
 }
 
@@ -220,13 +282,12 @@ void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_
     struct err err = ERR_INIT;
 
     if (forecast.member == NULL || !forecast.member->has_snapshot) {
-        judge_nothing(plan, VERDICT_UNKNOWN, "a snapshot of it",
-                      "none came yet; its agent sends one when it connects", gates);
+        await_snapshot(inputs, plan, gates);
         return;
     }
     if (!predict_apply(&forecast.member->snapshot, plan->operations, plan->operations_count,
                        &forecast.after, &err)) {
-        judge_nothing(plan, VERDICT_FAIL, "operations that can be done on it", err.text, gates);
+        judge_nothing(plan, err.text, gates);
         return;
     }
     if (plan->operations_count > 0) {

@@ -9,11 +9,20 @@
 static const char expected[] =
     "its kernel accepts each operation in a rehearsal, and the undo brings everything back";
 
-static void add(struct gate_answer *answer, const struct manifest_plan *plan,
-                enum verdict_value value, const char *observed)
+static struct gate_evidence *add(struct gate_answer *answer, const struct manifest_plan *plan,
+                                 enum verdict_value value, const char *observed)
 {
-    verdict_set(&gates_add_evidence(answer, plan->node, "rehearsal", value)->verdict, value,
-                expected, observed);
+    struct gate_evidence *evidence = gates_add_evidence(answer, plan->node, "rehearsal", value);
+
+    verdict_set(&evidence->verdict, value, expected, observed);
+    return evidence;
+}
+
+static void await_it(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                     struct gate_answer *answer, const char *observed)
+{
+    gates_set_awaits(inputs, add(answer, plan, VERDICT_UNKNOWN, observed),
+                     "its guard to have it rehearsed");
 }
 
 /* False: there is none that may be judged by. */
@@ -24,9 +33,9 @@ static bool check_there(const struct gates_inputs *inputs, const struct manifest
     char observed[REASON_SIZE];
 
     if (known->rehearsal == NULL || !hash_equal(&known->body, &inputs->approval->attempt.body)) {
-        add(answer, plan, VERDICT_UNKNOWN,
-            "not rehearsed: its guard has not answered in time; with its agent connected and "
-            "oceanid-rehearse.socket running there, `oceanidctl plan` asks again");
+        await_it(inputs, plan, answer,
+                 "not rehearsed: its guard has not answered in time; with its agent connected and "
+                 "oceanid-rehearse.socket running there, `oceanidctl plan` asks again");
         return false;
     }
     if (inputs->now - known->at <= FLEET_REHEARSAL_OLD_MS)
@@ -34,7 +43,7 @@ static bool check_there(const struct gates_inputs *inputs, const struct manifest
     snprintf(observed, sizeof(observed),
              "rehearsed %lld s ago: good for %d s; `oceanidctl plan` asks again",
              (long long)(inputs->now - known->at) / 1000, FLEET_REHEARSAL_OLD_MS / 1000);
-    add(answer, plan, VERDICT_UNKNOWN, observed);
+    await_it(inputs, plan, answer, observed);
     return false;
 }
 

@@ -51,9 +51,10 @@ struct rollout {
     struct target targets[NODES_MAX];
     mono_t now; /* of the last event */
     mono_t ask_gates_at;
-    bool offering;         /* the gates of this stage have passed since this controller leads */
-    char why[REASON_SIZE]; /* it is taken back */
-    uint64_t rows;         /* of the table that the last step took: bits by index */
+    bool offering;             /* the gates of this stage have passed since this controller leads */
+    char awaited[REASON_SIZE]; /* in ROLLOUT_GATES: the facts that have not come yet; "": none */
+    char why[REASON_SIZE];     /* it is taken back */
+    uint64_t rows;             /* of the table that the last step took: bits by index */
 };
 
 /* A new one in ROLLOUT_DRAFTED. manifest must outlive it and be valid (manifest_validate). */

@@ -26,6 +26,7 @@ void rollout_do_learn_all(struct rollout_move *move)
     struct rollout *rollout = move->rollout;
 
     rollout->offering = false;
+    rollout->awaited[0] = '\0';
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         struct target *target = &rollout->targets[i];
 
@@ -89,6 +90,17 @@ void rollout_do_next_stage(struct rollout_move *move)
     record->stage++;
     record->advanced = false;
     rollout_do_ask_gates(move);
+}
+
+/* They are asked again, for as long as it takes: a person may end it, no time-out does. */
+void rollout_do_await_facts(struct rollout_move *move)
+{
+    struct rollout *rollout = move->rollout;
+
+    text_copy(rollout->awaited, sizeof(rollout->awaited),
+              move->ev->reason != NULL ? move->ev->reason : "");
+    text_copy(move->detail, sizeof(move->detail), rollout->awaited);
+    rollout->ask_gates_at = mono_add(rollout->now, ROLLOUT_AWAIT_MS);
 }
 
 void rollout_do_say_no(struct rollout_move *move)

@@ -96,6 +96,11 @@ bool rollout_if_gates_pass(const struct rollout_move *move)
     return is_this_stage(move) && move->ev->gates.pass;
 }
 
+bool rollout_if_gates_await(const struct rollout_move *move)
+{
+    return is_this_stage(move) && !move->ev->gates.pass && move->ev->gates.awaits;
+}
+
 bool rollout_if_gates_say_no(const struct rollout_move *move)
 {
     return is_this_stage(move) && !move->ev->gates.pass;

@@ -60,8 +60,9 @@ static const struct rollout_transition table[] = {
 
     /* the gates before a stage */
     ROW(IN(GATES), GATES, gates_pass, STAGE, prepare_stage, "the gates pass; the stage is prepared"),
+    ROW(IN(GATES), GATES, gates_await, SAME, await_facts, "the gates wait for what is not known yet, and go on by themselves when it has come"),
     ROW(IN(GATES), GATES, gates_say_no, PAUSED, say_no, "a gate says no; `next` asks again"),
-    QUIET(IN(GATES), LOOK, gates_are_slow, SAME, ask_gates, "no answer to the gates; asked again"),
+    QUIET(IN(GATES), LOOK, gates_are_slow, SAME, ask_gates, "no answer of the gates yet, or none to go by; asked again"),
 
     /* prepare, start, prove */
     QUIET(LEADING, PREPARED, is_offered, SAME, ask_statements, "prepared; witnesses and earlier guards are asked over its nonce"),

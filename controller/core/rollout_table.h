@@ -11,14 +11,15 @@
 enum { EVENT_LOOK = ROLLOUT_EVENT_COUNT };
 
 enum {
-    ROLLOUT_BREATH_MS = 1000,       /* before a refused abort or pop learns again */
-    ROLLOUT_RETRY_MS = 5000,        /* what is not answered is asked again */
-    ROLLOUT_SLOW_RETRY_MS = 30000,  /* of what is listed */
-    ROLLOUT_LINGER_MS = 3000,       /* for witnesses beyond the quorum, before a start */
-    ROLLOUT_NONCE_AGE_MS = 27000,   /* guards accept 30 s from the issue; some are the way's */
-    ROLLOUT_SILENT_MS = 15000,      /* then it is said that it does not answer */
-    ROLLOUT_UNREACHABLE_MS = 30000, /* then a revert goes past it */
-    ROLLOUT_GATES_MS = 10000,
+    ROLLOUT_BREATH_MS = 1000,        /* before a refused abort or pop learns again */
+    ROLLOUT_RETRY_MS = 5000,         /* what is not answered is asked again */
+    ROLLOUT_SLOW_RETRY_MS = 30000,   /* of what is listed */
+    ROLLOUT_LINGER_MS = 3000,        /* for witnesses beyond the quorum, before a start */
+    ROLLOUT_NONCE_AGE_MS = 27000,    /* guards accept 30 s from the issue; some are the way's */
+    ROLLOUT_SILENT_MS = 15000,       /* then it is said that it does not answer */
+    ROLLOUT_UNREACHABLE_MS = 30000,  /* then a revert goes past it */
+    ROLLOUT_GATES_MS = 10000,        /* then the gates are asked again */
+    ROLLOUT_AWAIT_MS = 2000,         /* the same, when they lack what has not come yet */
     ROLLOUT_REFUSALS_MAX = 3,        /* equal ones: then a person is asked */
     ROLLOUT_REVERT_REFUSALS_MAX = 5, /* then the revert goes past it */
 };
@@ -105,22 +106,22 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
     rollout_if_answers_again, rollout_if_someone_failed, rollout_if_stands_unasked,
     rollout_if_learned_all_confirmed, rollout_if_learned_and_may_pass,
     rollout_if_learned_and_stage_done, rollout_if_learned_and_on_trial, rollout_if_learned,
-    rollout_if_gates_are_slow, rollout_if_all_confirmed, rollout_if_stage_done_and_pauses,
-    rollout_if_stage_done, rollout_if_rest_is_not_offered, rollout_if_may_start,
-    rollout_if_nonce_went_by, rollout_if_newly_silent, rollout_if_newly_passed,
-    rollout_if_refused_for_good, rollout_if_all_back_but_removed, rollout_if_all_back_aborted,
-    rollout_if_all_back, rollout_if_all_back_but_listed;
+    rollout_if_gates_are_slow, rollout_if_gates_await, rollout_if_all_confirmed,
+    rollout_if_stage_done_and_pauses, rollout_if_stage_done, rollout_if_rest_is_not_offered,
+    rollout_if_may_start, rollout_if_nonce_went_by, rollout_if_newly_silent,
+    rollout_if_newly_passed, rollout_if_refused_for_good, rollout_if_all_back_but_removed,
+    rollout_if_all_back_aborted, rollout_if_all_back, rollout_if_all_back_but_listed;
 
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);
 rollout_action_fn rollout_do_nothing, rollout_do_learn_all, rollout_do_go_on, rollout_do_try_again,
     rollout_do_withdraw, rollout_do_ask_gates, rollout_do_next_stage, rollout_do_prepare_stage,
-    rollout_do_say_no, rollout_do_ask_statements, rollout_do_start, rollout_do_forget_nonce,
-    rollout_do_ask_renewals, rollout_do_forward, rollout_do_note_receipt, rollout_do_note_answer,
-    rollout_do_note_trial, rollout_do_learn_one, rollout_do_say_silent, rollout_do_say_stage,
-    rollout_do_say_unasked, rollout_do_fail, rollout_do_revert, rollout_do_take_back,
-    rollout_do_take_back_one, rollout_do_take_back_first, rollout_do_take_back_at_once,
-    rollout_do_list, rollout_do_list_refused, rollout_do_say_listed, rollout_do_let_go,
-    rollout_do_let_go_and_revert, rollout_do_say_removed;
+    rollout_do_say_no, rollout_do_await_facts, rollout_do_ask_statements, rollout_do_start,
+    rollout_do_forget_nonce, rollout_do_ask_renewals, rollout_do_forward, rollout_do_note_receipt,
+    rollout_do_note_answer, rollout_do_note_trial, rollout_do_learn_one, rollout_do_say_silent,
+    rollout_do_say_stage, rollout_do_say_unasked, rollout_do_fail, rollout_do_revert,
+    rollout_do_take_back, rollout_do_take_back_one, rollout_do_take_back_first,
+    rollout_do_take_back_at_once, rollout_do_list, rollout_do_list_refused, rollout_do_say_listed,
+    rollout_do_let_go, rollout_do_let_go_and_revert, rollout_do_say_removed;
 
 #endif

@@ -10,7 +10,7 @@ static const struct {
 } waits[] = {
     [ROLLOUT_DRAFTED] = {"a person: it is not started", "oceanidctl rollout start"},
     [ROLLOUT_LEARNING] = {"", "oceanidctl rollout abort"},
-    [ROLLOUT_GATES] = {"the gates: fresh snapshots of the nodes", "oceanidctl rollout abort"},
+    [ROLLOUT_GATES] = {"", "oceanidctl rollout abort"},
     [ROLLOUT_STAGE] = {"", "oceanidctl rollout abort"},
     [ROLLOUT_PAUSED] = {"a person", "oceanidctl rollout next"},
     [ROLLOUT_HALTED] = {"a person", "oceanidctl rollout next"},
@@ -86,7 +86,10 @@ void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *re
     *ret_wait = (struct rollout_wait){.command = waits[state].command};
     text_init(&out, ret_wait->what, sizeof(ret_wait->what));
     text_add(&out, "%s", waits[state].what);
-    if (state == ROLLOUT_LEARNING)
+    if (state == ROLLOUT_GATES)
+        text_add(&out, "the gates: %s",
+                 rollout->awaited[0] != '\0' ? rollout->awaited : "fresh snapshots of the nodes");
+    else if (state == ROLLOUT_LEARNING)
         say_targets(rollout, say_learning, &out);
     else if (state == ROLLOUT_STAGE)
         say_targets(rollout, say_stage, &out);

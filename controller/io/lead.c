@@ -231,10 +231,15 @@ static void answer_gates(void *context, bool cancelled)
     fill_inputs(wait->lead, &led->manifest, &led->approved, wire_lend(&led->stored.approval),
                 wait->stage, &inputs);
     gates_evaluate(&inputs, &gates);
-    gates_explain(&gates, &text);
-    lead_keep_gates(wait->lead, led, &gates);
     ev.gates.stage = wait->stage;
     ev.gates.pass = gates_pass(&gates);
+    ev.gates.awaits = gates_await(&gates, &text);
+    if (!ev.gates.awaits) {
+        reason[0] = '\0';
+        text = TEXT_IN(reason);
+        gates_explain(&gates, &text);
+    }
+    lead_keep_gates(wait->lead, led, &gates);
     gates_done(&gates);
     lead_step(wait->lead, led, &ev, NULL);
 }

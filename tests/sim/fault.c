@@ -63,7 +63,7 @@ static const struct fault_kind {
     [FAULT_OLD_DATABASE] = {"old-database", 100, "stores",
                             "what lay there before is the backup that a later start finds"},
     [FAULT_FORGETS] = {"forgets", 100, "statements for a start", "it does not come along"},
-    [FAULT_GATES] = {"gates", 300, "gates", "they say no, or nothing"},
+    [FAULT_GATES] = {"gates", 300, "gates", "they say no, lack an answer, or say nothing"},
     [FAULT_CUTS_SSH] = {"cuts-ssh", 250, "nodes", "the change cuts SSH to it"},
     [FAULT_CUTS_SOME] = {"cuts-some", 250, "nodes",
                          "the change cuts SSH to it from some vantage points"},

@@ -193,12 +193,18 @@ void people_answer_gates(struct world *world, const struct happening *happening)
         ev.gates.pass = false;
         ev.reason = "hold: frozen by an operator";
     }
+    if (world->gates_await) {
+        ev.gates.pass = false;
+        ev.gates.awaits = true;
+        ev.reason = "watcher: its agent to connect";
+    }
     if (how != NULL) {
-        world_tell(world, "A gate says no, or nothing");
+        world_tell(world, "A gate says no, or lacks an answer, or says nothing");
         if (chance_permille(how, 300))
             return; /* nobody answers */
         ev.gates.pass = false;
-        ev.reason = "a gate says no";
+        ev.gates.awaits = chance_permille(how, 400);
+        ev.reason = ev.gates.awaits ? "a verdict to come" : "a gate says no";
     }
     lead_give(world, &ev);
 }

@@ -101,7 +101,7 @@ struct world {
     bool wide;
     bool golden;     /* lines as in tests/data/stories: times in seconds */
     bool unattended; /* nobody looks after the rollout but who tells the story */
-    bool gates_say_no;
+    bool gates_say_no, gates_await;
     bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
     struct hostile *hostile; /* and does; NULL: it means well */
     FILE *out;               /* where it is told, borrowed; NULL: the newest lines are kept */

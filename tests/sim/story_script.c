@@ -214,6 +214,7 @@ static bool play_gates(struct story_script *script, const struct words *words, i
 {
     (void)host;
     script->world->gates_say_no = text_equal(words->list[1], "no");
+    script->world->gates_await = text_equal(words->list[1], "await");
     return true;
 }
 

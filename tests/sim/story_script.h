@@ -15,7 +15,7 @@
  *   lies HOST yes|no|never     what it says as a witness
  *   hangs NODE SECONDS         its disk                    stuck NODE SECONDS   nothing is undone
  *   backup | restore           the controller's database; restore: it starts from the backup
- *   gates no|pass
+ *   gates no|await|pass
  *   stands NODE... | clean NODE...    has to be so
  *
  * Blank lines and lines with '#' are for readers.

@@ -330,6 +330,7 @@ static bool play_gates(struct rollout_script *script, const struct words *words,
 
     ev.gates.stage = script->rollout->record.stage;
     ev.gates.pass = text_equal(word(words, 1), "pass");
+    ev.gates.awaits = text_equal(word(words, 1), "await");
     return step(script, &ev, words->line, out);
 }
 

@@ -456,6 +456,45 @@ static void ssh_path_by_witnesses(void **state)
     expect_no(scene, GATE_SSH_PATH, "a1");
 }
 
+static bool awaits(const struct scene *scene, char *said, size_t size)
+{
+    struct gates gates;
+    struct text text;
+    bool awaited;
+
+    said[0] = '\0';
+    text_init(&text, said, size);
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates_pass(&gates));
+    awaited = gates_await(&gates, &text);
+    gates_done(&gates);
+    return awaited;
+}
+
+/* As after a restart: who has not connected yet may still say yes; who says no has said it. */
+static void what_has_not_come_is_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    char said[REASON_SIZE];
+
+    fleet_find(&scene->fleet, "office")->connected = false;
+    assert_true(awaits(scene, said, sizeof(said)));
+    assert_string_equal(said, "a1: office to look at its SSH; b1: office to look at its SSH");
+    fleet_find(&scene->fleet, "b1")->connected = false;
+    assert_true(awaits(scene, said, sizeof(said)));
+    assert_non_null(strstr(said, "b1: its agent to connect"));
+    tell(scene, "laptop", "ssh:a1", VERDICT_FAIL);
+    assert_false(awaits(scene, said, sizeof(said)));
+    tell(scene, "laptop", "ssh:a1", VERDICT_UNKNOWN);
+    assert_false(awaits(scene, said, sizeof(said)));
+    tell(scene, "laptop", "ssh:a1", VERDICT_PASS);
+    assert_true(awaits(scene, said, sizeof(said)));
+    scene->inputs.now = 3600000; /* nobody was heard for an hour: all of it is old */
+    assert_true(awaits(scene, said, sizeof(said)));
+    scene->manifest.reference[0] = '\0';
+    assert_false(awaits(scene, said, sizeof(said)));
+}
+
 static void ssh_path_needs_a_console(void **state)
 {
     struct scene *scene = *state;
@@ -607,6 +646,7 @@ int main(void)
         CASE(reversible_names_what_was_not_rehearsed),
         CASE(ssh_path_by_prediction),
         CASE(ssh_path_by_witnesses),
+        CASE(what_has_not_come_is_waited_for),
         CASE(ssh_path_needs_a_console),
         CASE(documented),
         CASE(hold_by_freeze),
