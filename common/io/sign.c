@@ -171,8 +171,7 @@ bool sign_verify(const struct public_key *key, enum sign_domain domain, struct b
     hash_domain(domain, payload, &hash);
     mbedtls_pk_init(&pk);
     good = sign_parse_public(&pk, key) == 0 &&
-           mbedtls_pk_verify(&pk, MBEDTLS_MD_SHA256, hash.bytes, HASH_SIZE, signature->bytes,
-                             signature->len) == 0;
+           mbed_verify(&pk, hash.bytes, HASH_SIZE, signature->bytes, signature->len) == 0;
     mbedtls_pk_free(&pk);
     return good;
 }
