@@ -84,6 +84,7 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
 
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix)
 {
+    member->silent = false;
     member->heard_at = now;
     member->heard_unix = now_unix;
 }
@@ -195,9 +196,24 @@ bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t n
 {
     for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {
         if (text_equal(member->verdicts[i].verdict.check, check))
-            return !member->connected || silent_for(member, member->verdicts[i].interval_s, now);
+            return !fleet_answers(member) ||
+                   silent_for(member, member->verdicts[i].interval_s, now);
     }
     return true;
+}
+
+int64_t fleet_beat_ms(uint32_t connections)
+{
+    int64_t beat = (int64_t)connections * FLEET_BEAT_SHARE_MS;
+
+    if (beat < FLEET_BEAT_MS)
+        return FLEET_BEAT_MS;
+    return beat < FLEET_HEARTBEAT_MS ? beat : FLEET_HEARTBEAT_MS;
+}
+
+bool fleet_answers(const struct fleet_member *member)
+{
+    return member != NULL && member->connected && !member->silent;
 }
 
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now)
@@ -205,7 +221,7 @@ enum verdict_value fleet_health(const struct fleet_member *member, mono_t now)
     enum verdict_value worst = VERDICT_PASS;
     uint32_t counted = 0;
 
-    if (!member->connected)
+    if (!fleet_answers(member))
         return VERDICT_UNKNOWN;
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
         struct verdict verdict;

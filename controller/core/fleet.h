@@ -18,6 +18,9 @@
 
 enum {
     FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
+    FLEET_BEAT_MS = 1000,       /* and so often while there are not many */
+    FLEET_BEAT_SHARE_MS = 10,   /* of one connection: 100 beats a second are for all of them */
+    FLEET_PATIENCE_MS = 1900,   /* from an answer to the next poll; then the node is silent */
     FLEET_VERDICTS_MAX = CHECKS_MAX + NODES_MAX,
     FLEET_DRIFT_MAX = 32,
     FLEET_REHEARSAL_YOUNG_MS = 10000, /* older ones are asked for again */
@@ -40,7 +43,8 @@ struct fleet_rehearsal {
 struct fleet_member {
     char name[NAME_SIZE];
     bool witness_only;
-    bool connected;  /* at least one bound connection */
+    bool connected; /* at least one bound connection */
+    bool silent; /* it was answered, and does not ask again; only said, nothing follows from it */
     mono_t heard_at; /* any request on a bound connection; MONO_NEVER: not in this life */
     int64_t heard_unix;
     char version[48], boot_id[48];
@@ -75,6 +79,7 @@ struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witne
 /* Takes out whoever is not in the roster any more. */
 void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
 
+/* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
 /* Puts or replaces by name. Further ones than FLEET_VERDICTS_MAX are passed over. True if the
@@ -99,10 +104,17 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
 
-/* Worst of the critical verdicts; unknown when not connected or nothing was said. */
 /* No verdict of this check is there that counts now: it may still come. member may be NULL. */
 bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now);
 
+/* How long a parked poll waits for its answer, which is the beat by which a lost node is known. So
+ * many connections share what beats may cost. */
+int64_t fleet_beat_ms(uint32_t connections);
+
+/* It is connected and not silent. member may be NULL. */
+bool fleet_answers(const struct fleet_member *member);
+
+/* Worst of the critical verdicts; unknown when it does not answer or nothing was said. */
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now);
 unsigned fleet_count_failing(const struct fleet_member *member, mono_t now);
 

@@ -11,10 +11,12 @@ void gates_set_awaits(const struct gates_inputs *inputs, struct gate_evidence *e
                       const char *what)
 {
     const struct fleet_member *member = fleet_find(inputs->fleet, evidence->node);
-    bool connected = member != NULL && member->connected;
 
-    text_copy(evidence->awaits, sizeof(evidence->awaits),
-              connected ? what : "its agent to connect");
+    if (member != NULL && member->silent)
+        what = "its agent to answer";
+    else if (member == NULL || !member->connected)
+        what = "its agent to connect";
+    text_copy(evidence->awaits, sizeof(evidence->awaits), what);
 }
 
 void gates_await_verdict(const struct gates_inputs *inputs, struct gate_evidence *evidence,

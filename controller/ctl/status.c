@@ -43,6 +43,11 @@ static bool all_healthy(const json_t *nodes)
     return json_array_size(nodes) > 0;
 }
 
+static bool is_there(const json_t *node)
+{
+    return field_is_true(node, "connected") && !field_is_true(node, "silent");
+}
+
 static void print_generations(const json_t *node)
 {
     const json_t *generations = field_array(node, "generations");
@@ -65,9 +70,8 @@ static void print_nodes(const json_t *nodes)
         render_value(field_text(node, "health"), 8);
         printf("%-20s %-8s %-13s %-12s ", field_plain(field_text(node, "name")),
                field_plain(field_text(node, "role")), field_plain(field_text(node, "state")),
-               field_is_true(node, "connected")
-                   ? "connected"
-                   : render_age(field_number(node, "last_seen"), age, sizeof(age)));
+               is_there(node) ? "connected"
+                              : render_age(field_number(node, "last_seen"), age, sizeof(age)));
         print_generations(node);
         putchar('\n');
         if (field_text(node, "maintenance")[0] != '\0')
@@ -185,7 +189,9 @@ static void print_node(const json_t *node)
     printf("%s (%s), agent %s\n", field_plain(field_text(node, "name")),
            field_plain(field_text(node, "role")), field_plain(field_text(node, "version")));
     printf("  %s, last seen %s; state %s\n",
-           field_is_true(node, "connected") ? "connected" : "not connected",
+           is_there(node)                     ? "connected"
+           : field_is_true(node, "connected") ? "connected, but does not answer"
+                                              : "not connected",
            render_age(field_number(node, "last_seen"), age, sizeof(age)),
            field_plain(field_text(node, "state")));
     printf("  ssh %s; console %s %s\n", field_plain(field_text(node, "ssh")),

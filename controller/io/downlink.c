@@ -16,7 +16,7 @@ enum {
     /* Of one connection: a poll, a report, a hello; who has more open is not listened to. */
     OPEN_MAX = 8,
     CONTEXTS = 2 * FLEET_MAX + 256,
-    TICK_MS = 1000
+    TICK_MS = 250
 };
 
 /* What a library thread hands over. */
@@ -69,6 +69,7 @@ static struct link_request *take_parked(struct pipe *pipe)
     struct link_request *request = pipe->parked;
 
     pipe->parked = NULL;
+    pipe->answered_at = clock_now();
     return request;
 }
 
@@ -173,7 +174,7 @@ static void lose_session(struct downlink *downlink, const char *name)
         return;
     log_info("%s: its last connection is gone", name);
     if (member != NULL)
-        member->connected = false;
+        member->connected = member->silent = false;
     lead_take_lost(downlink->lead, name);
 }
 
@@ -219,7 +220,7 @@ static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct sessio
         pipe->heard_at = clock_now();
     }
     if (member != NULL)
-        fleet_hear(member, pipe->heard_at, clock_unix());
+        downlink_hear(member, pipe->heard_at);
     if (asked->kind == ASK_HELLO_BEGIN)
         downlink_hello_begin(downlink, pipe, asked, request);
     else if (asked->kind == ASK_HELLO)
@@ -305,10 +306,11 @@ static void tick(uv_timer_t *timer)
 {
     struct downlink *downlink = timer->data;
     mono_t now = clock_now();
+    int64_t beat_ms = fleet_beat_ms(downlink->pipes_count);
 
     desk_audit_refused_again(downlink->desk);
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (pipe->parked != NULL && now >= pipe->parked_at + FLEET_HEARTBEAT_MS)
+        if (pipe->parked != NULL && now >= pipe->parked_at + beat_ms)
             answer_nothing(take_parked(pipe));
         if (pipe->parked != NULL)
             deliver(downlink, pipe->name);
@@ -317,6 +319,7 @@ static void tick(uv_timer_t *timer)
             link_server_close_pipe(downlink->server, pipe->id);
         }
     }
+    downlink_note_silent(downlink, now);
 }
 
 void downlink_tell_checks(struct downlink *downlink)

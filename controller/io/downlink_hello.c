@@ -165,7 +165,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     member->connected = true;
     text_copy(member->version, sizeof(member->version), asked->version);
     text_copy(member->boot_id, sizeof(member->boot_id), asked->boot_id);
-    fleet_hear(member, pipe->heard_at, clock_unix());
+    downlink_hear(member, pipe->heard_at);
     if (desk_begin(desk, STORE_REPORT) &&
         desk_kept(desk, store_put_node(desk->store, member, &err), &err))
         desk_commit(desk);

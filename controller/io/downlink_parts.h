@@ -23,6 +23,7 @@ struct pipe {
     mono_t heard_at;
     struct link_request *parked; /* NULL: none */
     mono_t parked_at;
+    mono_t answered_at; /* the last one was let go: it is to ask again */
     struct pipe *next, *next_of_bucket;
 };
 
@@ -41,7 +42,9 @@ struct downlink {
     struct pipe *pipes;
     struct pipe *buckets[PIPES_BUCKETS]; /* the same, by id */
     uint32_t pipes_count;
-    uv_idle_t idle; /* runs while reports wait */
+    mono_t ticked_at;   /* the last look at them */
+    mono_t awake_since; /* no look came late since then: whose silence is not this process's own */
+    uv_idle_t idle;     /* runs while reports wait */
     struct waiting *waiting, *waiting_last;
     uint64_t order_next;
 };
@@ -50,6 +53,11 @@ void downlink_answer(struct link_request *request, const struct session_reply *r
 /* Says so in log and audit (desk_audit_refusal). */
 void downlink_refuse(struct downlink *downlink, const char *name, const struct err *reason);
 void downlink_deny(struct link_request *request, const char *reason, bool hello_again);
+
+/* It was heard just now. In downlink_beat.c. */
+void downlink_hear(struct fleet_member *member, mono_t now);
+/* Says of whom nothing was heard since his poll was answered. In downlink_beat.c. */
+void downlink_note_silent(struct downlink *downlink, mono_t now);
 
 /* The connection was just bound to its name. */
 void downlink_prefer(struct downlink *downlink, struct pipe *pipe);

@@ -212,6 +212,7 @@ json_t *json_node(const struct desk *desk, const struct lead *lead,
     set_text(object, "name", member->name);
     set_text(object, "role", member->witness_only ? "witness" : "node");
     json_object_set_new(object, "connected", json_boolean(member->connected));
+    json_object_set_new(object, "silent", json_boolean(member->silent));
     set_number(object, "last_seen", member->heard_unix);
     set_text(object, "health", verdict_format(fleet_health(member, now)));
     set_number(object, "failing", fleet_count_failing(member, now));

@@ -197,9 +197,10 @@ static void set_role(const char *role)
  */
 
 static const char *const node_fields[] = {
-    "s name",        "s role",      "b connected", "n last_seen", "s health",     "n failing",
-    "b first",       "b protected", "s ssh",       "s console",   "s console_id", "s state",
-    "a generations", "0 trial",     "a reaches",   "s version",   "s boot_id",    NULL};
+    "s name",    "s role",        "b connected", "b silent",  "n last_seen", "s health",
+    "n failing", "b first",       "b protected", "s ssh",     "s console",   "s console_id",
+    "s state",   "a generations", "0 trial",     "a reaches", "s version",   "s boot_id",
+    NULL};
 static const char *const verdict_fields[] = {"s check",    "s value", "s severity", "s expected",
                                              "s observed", "n at",    "n took_ms",  NULL};
 

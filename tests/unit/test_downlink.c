@@ -438,6 +438,8 @@ static void an_unacknowledged_command_comes_again(void **state)
     join(&agent, PLACE_A1);
     id = poll(&agent, 0)->id;
     reply = poll(&agent, 0);
+    while (reply->command == COMMAND_NOTHING) /* a beat came before */
+        reply = poll(&agent, 0);
     assert_int_equal(reply->id, id);
     hang_up(&agent);
 }
@@ -654,6 +656,36 @@ static void a_quarantine_is_lifted_when_its_node_has_begun(void **state)
 }
 
 /* One is open: the second is refused with the first's name. */
+static bool is_silent(void *context)
+{
+    return fleet_find(&place.desk.fleet, context)->silent;
+}
+
+/* Polls are answered by a beat; who does not ask again is known to be silent, and nothing follows
+ * from it: his rollout stands where it stood. */
+static void who_does_not_ask_again_is_silent(void **state)
+{
+    static char name[] = "a1";
+    struct rollout_record before;
+    struct agent agent;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_A1);
+    start(1, &id);
+    poll_for(&agent, COMMAND_NOTHING);
+    assert_false(is_silent(name));
+    before = lead_find(place.lead, id)->machine.record;
+    place_until(&place, is_silent, name, "its silence");
+    assert_true(fleet_find(&place.desk.fleet, name)->connected);
+    assert_int_equal(fleet_health(fleet_find(&place.desk.fleet, name), clock_now()),
+                     VERDICT_UNKNOWN);
+    assert_memory_equal(&lead_find(place.lead, id)->machine.record, &before, sizeof(before));
+    poll_for(&agent, COMMAND_NOTHING);
+    assert_false(is_silent(name));
+    hang_up(&agent);
+}
+
 static void one_rollout_at_a_time(void **state)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
@@ -764,6 +796,7 @@ int main(void)
         WITH_PLACE(receipts_are_kept_and_quarantine),
         WITH_PLACE(a_quarantine_is_lifted_when_its_node_has_begun),
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
+        WITH_PLACE(who_does_not_ask_again_is_silent),
         WITH_PLACE(one_rollout_at_a_time),
         WITH_PLACE(emergency_needs_a_rollout),
         WITH_PLACE(emergency_takes_the_open_rollout_back),

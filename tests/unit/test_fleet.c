@@ -178,6 +178,17 @@ static void knows_what_was_rehearsed(void **state)
     free(rehearsal);
 }
 
+/* Few are asked each second; of many, all together 100 times a second, and each within 20 s. */
+static void beats_are_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(fleet_beat_ms(1), 1000);
+    assert_int_equal(fleet_beat_ms(100), 1000);
+    assert_int_equal(fleet_beat_ms(1000), 10000);
+    assert_int_equal(fleet_beat_ms(2048), 20000);
+    assert_int_equal(fleet_beat_ms(UINT32_MAX), 20000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
+        cmocka_unit_test(beats_are_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
