@@ -1,7 +1,9 @@
 """bench: figures beside their floor, measured in the same run. Nothing here passes or fails by a
 time; a figure that could not be measured is a failure.
 
-usage: bench.py [--long]     with OCEANID_BIN = a folder of release programs
+usage: bench.py [--long]             with OCEANID_BIN = a folder of release programs
+       bench.py --lost ROUNDS SECONDS   only how soon a lost node is known, and false ones
+       bench.py --agents COUNT SECONDS  only the controller with so many agents
 
 How each figure is measured stands in docs/figures.md, next to a table that this program printed.
 """
@@ -171,6 +173,10 @@ def main():
     print(f"{os.cpu_count()} cores, Linux {platform.release()}, load average "
           f"{os.getloadavg()[0]:.1f}, {datetime.date.today()}, programs of {BIN}", flush=True)
     show("figure", "measured", "beside it, in the same run", "goal")
+    if "--lost" in sys.argv:
+        return run([lambda: lost(*map(int, sys.argv[2:4]))])
+    if "--agents" in sys.argv:
+        return run([lambda: agents_figures.bench_agents(*map(int, sys.argv[2:4]))])
     runs = 12 if long else 4
     benches = [bench_snapshot, lambda: bench_rehearse(10_000, 3 * runs),
                lambda: trial_figures.bench_lease(1, runs),
@@ -180,8 +186,19 @@ def main():
                lambda: bench_shield(200 if long else 30, 0),
                lambda: bench_shield(100 if long else 15, 10_000),
                lambda: bench_handshake(500 if long else 50),
-               lambda: agents_figures.bench_agents(long),
+               lambda: agents_figures.bench_agents(*(agents_figures.LONG if long
+                                                     else agents_figures.SHORT)),
                lambda: fleet_figures.bench_fleet(long)]
+    return run(benches)
+
+
+def lost(rounds, seconds):
+    with fleet_figures.built_fleet() as fleet:
+        fleet_figures.bench_lost(fleet, rounds, seconds)
+
+
+def run(benches):
+    """0, or 1 when one was not measured."""
     failed = 0
     for bench in benches:
         try:

@@ -50,6 +50,11 @@ struct decisions {
     unsigned lost;
     bool orders; /* they are made */
     struct samples renewals, ordered;
+    /* What an order cannot be faster than, measured between two of them: behind each, for the same
+     * moment's disk and processors. */
+    int floor_fd; /* -1: not measured */
+    bool floor_due;
+    struct samples syncs, checks;
 };
 
 static int compare(const void *a, const void *b)
@@ -94,6 +99,7 @@ static void on_guard(void *context, unsigned index, const struct guard_request *
     if (index == 1 && request->kind == GUARD_STACK && decisions->order_us > 0) {
         note(&decisions->ordered, time_us() - decisions->order_us);
         decisions->order_us = 0;
+        decisions->floor_due = decisions->floor_fd >= 0;
     }
 }
 
@@ -137,9 +143,37 @@ static void order(struct decisions *decisions)
     exit(1);
 }
 
+/* Two writes of a page, each synced, in the controller's folder; and the check of one signature. */
+static void measure_floor(struct decisions *decisions)
+{
+    static const char page[4096];
+    struct public_key key;
+    struct err err = ERR_INIT;
+    double began = time_us();
+    bool good = true;
+
+    for (unsigned twice = 0; twice < 2; twice++)
+        good = good && write(decisions->floor_fd, page, sizeof(page)) == sizeof(page) &&
+               fdatasync(decisions->floor_fd) == 0;
+    note(&decisions->syncs, time_us() - began);
+    sign_key_public(decisions->home->approver, &key);
+    began = time_us();
+    good = good && wire_verify(wire_lend(&decisions->order), SIGN_ORDER, &key, &err);
+    note(&decisions->checks, time_us() - began);
+    if (good)
+        return;
+    fprintf(stderr, "bench_agents: a page is not synced, or an order not verified\n");
+    exit(1);
+}
+
 static void decide(struct decisions *decisions)
 {
     double now = time_us();
+
+    if (decisions->floor_due && decisions->renewal_us <= 0) {
+        decisions->floor_due = false;
+        measure_floor(decisions);
+    }
 
     if (decisions->renewal_us > 0 && now > decisions->renewal_us + LOST_MS * 1e3) {
         decisions->lost++;
@@ -149,7 +183,8 @@ static void decide(struct decisions *decisions)
         decisions->renew_at_us = now + DECIDE_MS * 1e3;
         renew(decisions);
     }
-    if (decisions->orders && decisions->order_us == 0 && now >= decisions->order_at_us) {
+    if (decisions->orders && decisions->order_us == 0 && !decisions->floor_due &&
+        now >= decisions->order_at_us) {
         decisions->order_at_us = now + DECIDE_MS * 1e3;
         order(decisions);
     }
@@ -261,41 +296,10 @@ static void check_run(const struct decisions *decisions, const char *what, long 
 /* ---- floors ----------------------------------------------------------------------------------
  */
 
-/* Two writes of a page, each synced, in the controller's folder. */
-static void measure_syncs(const struct home *home, unsigned count, struct samples *samples)
+static void print_floor(const struct decisions *decisions, double seconds)
 {
-    static const char page[4096];
-    char path[300];
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/floor", home->directory);
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    samples->count = 0;
-    for (unsigned i = 0; fd >= 0 && i < count; i++) {
-        double began = time_us();
-        bool good = true;
-
-        for (unsigned twice = 0; twice < 2; twice++)
-            good = good && write(fd, page, sizeof(page)) == sizeof(page) && fdatasync(fd) == 0;
-        if (!good)
-            break;
-        note(samples, time_us() - began);
-    }
-    if (samples->count < count) {
-        perror(path);
-        exit(1);
-    }
-    close(fd);
-    unlink(path);
-}
-
-static void print_floor(struct decisions *decisions, double seconds)
-{
-    static struct samples syncs;
     struct floor floor;
 
-    measure_syncs(decisions->home, 200, &syncs);
-    printf("syncs p50 %.0f p99 %.0f\n", percentile(&syncs, 0.5), percentile(&syncs, 0.99));
     floor_measure(decisions->home, agents_report(decisions->agents), REPORT_MS, seconds, &floor);
     printf("floor connect_s %.2f connection_kib %.1f request_us %.1f requests %u\n",
            floor.connect_s, floor.connection_kib, floor.request_us, floor.requests);
@@ -337,6 +341,28 @@ static void come_back(struct decisions *decisions, const char *program)
     fflush(stdout);
 }
 
+static void open_floor(struct decisions *decisions)
+{
+    char path[300];
+
+    snprintf(path, sizeof(path), "%s/floor", decisions->home->directory);
+    decisions->floor_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (decisions->floor_fd < 0 || unlink(path) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+static void close_floor(struct decisions *decisions)
+{
+    close(decisions->floor_fd);
+    decisions->floor_fd = -1;
+    decisions->floor_due = false;
+    printf("syncs p50 %.0f p99 %.0f check_us %.0f\n", percentile(&decisions->syncs, 0.5),
+           percentile(&decisions->syncs, 0.99), percentile(&decisions->checks, 0.5));
+    fflush(stdout);
+}
+
 static void measure(struct decisions *decisions, const char *program, double seconds)
 {
     long rss;
@@ -345,7 +371,9 @@ static void measure(struct decisions *decisions, const char *program, double sec
     connect_all(decisions, program);
     settle(decisions, 2);
     decisions->orders = true;
+    open_floor(decisions);
     run(decisions, "quiet", seconds, false);
+    close_floor(decisions);
     rss = process_rss_kib(decisions->home->controller);
     agents_set_reports(decisions->agents, REPORT_MS);
     run(decisions, "reports", seconds, true);
@@ -373,6 +401,7 @@ int main(int argc, char **argv)
         perror("bench_agents: 20000 descriptors");
     home_make(&home, argv[2], count);
     decisions.home = &home;
+    decisions.floor_fd = -1;
     decisions.agents = agents_new(&home, on_guard, on_witness, &decisions);
     make_order(&decisions);
     measure(&decisions, argv[1], atof(argv[4]));

@@ -2,6 +2,7 @@
 controller's store, and what the programs of a node weigh while nothing happens.
 """
 
+import contextlib
 import pathlib
 import re
 import statistics
@@ -13,6 +14,7 @@ from figures import BIN, HERE, percentile, show
 
 sys.path.insert(0, str(HERE.parent / "lab"))
 from lab import Lab, fleet as fleets, wait_until  # noqa: E402
+from lost_figures import bench_lost  # noqa: E402
 
 NODE = "srv712695"
 DEVICE = "cni0"
@@ -179,12 +181,18 @@ def bench_ssh(fleet, count):
 
 # --------------------------------------------------------------------------------------------------
 
-def bench_fleet(long):
+@contextlib.contextmanager
+def built_fleet():
     fleets.CONTROLLER = re.sub(r"^log: .*", "log: debug", fleets.CONTROLLER, flags=re.MULTILINE)
     with Lab.build(tailnet="standin") as lab:
         fleet = fleets.Fleet(lab)
         fleet.text = fleets.FLEET.replace("checks:\n", f"checks:\n{CHECK}")
-        fleet.install()
+        yield fleet.install()
+
+
+def bench_fleet(long):
+    with built_fleet() as fleet:
+        bench_lost(fleet, 10 if long else 2, 3600 if long else 10)
         bench_event(fleet, 400 if long else 60)
         bench_weight(fleet, 90 if long else 30)
         bench_ssh(fleet, 40)
