@@ -243,7 +243,6 @@ static void check_end(struct check_model *model, int host)
         world_violate(model->world, "10: %s records an end while the change is in its kernel",
                       checker_name(model, host));
     set_stand(model, host, STANDS_CLEAN);
-    at->confirmed_at = 0;
     at->mark_durable = true;
 }
 
@@ -287,6 +286,8 @@ static void take_receipt(struct model_host *at, const struct guard_record *recor
     enum receipt_kind kind = record->receipt.receipt.kind;
 
     at->receipt_unsynced = true;
+    if (kind == RECEIPT_REVERTED || kind == RECEIPT_POPPED)
+        at->confirmed_at = 0; /* until then the receipt of before may be under way, and is true */
     if ((kind == RECEIPT_REVERTED || kind == RECEIPT_POPPED || kind == RECEIPT_TOMBSTONE) &&
         at->ends_count < ENDS_SEEN_MAX)
         at->ends[at->ends_count++] = (struct seen_end){.name = record->receipt.receipt_hash};
