@@ -161,6 +161,7 @@ for i in $(seq "$3"); do
         echo "$line"
         case "$line" in *"nonce first"*) kill $guard;; esac # which takes it back
     done < "$at/said"
+    kill $guard 2> "$at/over" || true # a trial that did not come that far is a missing figure
     wait $guard || true
     "$B/bench_sync" "$at/guard" "$device" | sed 's/^/floor /'
 done

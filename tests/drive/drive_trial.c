@@ -4,6 +4,7 @@
 #include "tests/drive/drive.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/packet.h"
+
+enum { LISTEN_MS = 5000 };
 
 static const char *const witness_names[DRIVE_WITNESSES] = {"office", "other"};
 static const char *const own_check = "database";
@@ -432,13 +435,26 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
     return went_well ? -1 : 2;
 }
 
+/* A guard that has just made its socket does not listen yet. */
+static bool dial(int fd, const struct sockaddr_un *address)
+{
+    mono_t end = clock_now() + LISTEN_MS;
+
+    while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+        if (errno != ECONNREFUSED || clock_now() >= end)
+            return false;
+        usleep(1000);
+    }
+    return true;
+}
+
 int drive_dial(const char *path, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     text_copy(address.sun_path, sizeof(address.sun_path), path);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (fd >= 0 && dial(fd, &address))
         return fd;
     err_set(err, ERR_SYSTEM, "connect %s: %m", path);
     if (fd >= 0)
