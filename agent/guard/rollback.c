@@ -79,18 +79,17 @@ bool rollback_is_agreed(const struct options *options, const char *question)
 
 bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t until)
 {
-    struct guard_event ev = {.kind = target->is_ordered ? ON_POP : ON_RESCUE};
+    struct record_order order = {.down_to = target->down_to, .cause = CAUSE_RESCUED};
 
-    rescue->void_tailscale = target->is_void;
+    if (target->is_ordered)
+        order.cause = CAUSE_ORDERED;
+    text_copy(order.reason, sizeof(order.reason),
+              target->is_ordered ? target->reason : "root ran oceanid-rollback");
+    if (target->has_generation)
+        rescue_order(rescue, &order);
+    if (target->is_void)
+        rescue_declare_void(rescue);
     rescue_give_boot(rescue, target->opened);
-    if (!rescue_run(rescue, until))
-        return false;
-    if (!target->has_generation || ledger_find(rescue->ledger, &target->down_to) == NULL)
-        return true;
-    ev.end.id = target->down_to;
-    ev.end.right = target->is_ordered ? RIGHT_OPERATOR : RIGHT_ROOT;
-    ev.end.reason = target->is_ordered ? target->reason : "root ran oceanid-rollback";
-    rescue_give(rescue, &ev);
     return rescue_run(rescue, until);
 }
 

@@ -34,7 +34,7 @@ bool rollback_is_open(const struct ledger *ledger)
 {
     const struct ledger_generation *top = ledger_top(ledger);
 
-    return ledger->is_open || ledger->owes || (top != NULL && top->mark == MARK_POPPING);
+    return ledger->is_open || ledger->owes || (top != NULL && ledger_is_going(ledger, top));
 }
 
 static int leave_to_guard(struct rescue *rescue, bool done)

@@ -95,6 +95,23 @@ def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
     assert not node.has_route()
 
 
+def test_a_guard_that_takes_over_carries_the_order_out(node):
+    """The upper one is held up when the guard comes back; the lower one was ordered all the same."""
+    lowest = confirm(node, 1)
+    confirm(node, 2, "removes=1")
+    path = order(node, lowest)
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    done = node.rollback("--order", path, check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    node.start()
+    told = node.rollback("--list").stdout
+    assert "being taken back" in told and "ordered to be taken back, after what is above it" in told
+    node.ip("link", "set", "eth0", "up")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
+               "both to be taken back")
+
+
 def test_order_of_the_open_trial_leaves_what_stands(node):
     confirm(node, 1)
     node.open_trial("sequence=2", "routes=2")

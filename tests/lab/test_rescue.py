@@ -135,6 +135,30 @@ def test_tailscaled_gone_for_good_is_listed_until_root_declares_it_void(styx):
     assert "Nothing is changed" in styx.rollback("--list").stdout
 
 
+def test_what_root_declared_void_is_so_for_whoever_goes_on(styx):
+    """The newer change is held up by its device; the older one's preference will never go back."""
+    styx.confirm()
+    styx.host.ip("link", "add", "held0", "type", "veth", "peer", "name", "held1")
+    styx.host.ip("link", "set", "held1", "up")
+    styx.host.ip("link", "set", "held0", "up")
+    styx.host.ip("route", "add", "198.18.0.0/32", "dev", "held0", "proto", "153", "scope", "link")
+    styx.host.run([BIN / "drive", "trial", "/root/keys", STATE, "sequence=2", "device=held0",
+                   "removes=1", "soak=1"], timeout=60)
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    styx.host.ip("link", "set", "held0", "down")
+    assert styx.rollback("--to", "1", "--yes").returncode == 5
+    done = styx.rollback("--void-tailscale", "--yes")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "root declared it void: tailscaled is gone" in done.stdout
+    styx.host.unit("oceanid-guard").start()
+    styx.host.unit("oceanid-guard").wait_active(30)
+    styx.host.ip("link", "set", "held0", "up")
+    wait_until(lambda: "Nothing is changed" in styx.rollback("--list").stdout, 15,
+               "both to be taken back, without tailscaled")
+    assert not styx.has_shield()
+
+
 def test_shields_removed_while_the_rest_is_open(styx):
     """The finishing process keeps them; somebody flushes the rules once more."""
     styx.confirm()

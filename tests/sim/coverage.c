@@ -33,6 +33,8 @@ static const struct {
     {"always", "root takes the open trial back", "root on the node"},
     {"always", "there is nothing to take back", "root on the node"},
     {"always", "rescue takes the journal", "root on the node; scenario rule-16-living-guard"},
+    {"order_stands", "an order was recorded and is not carried out: the next generation",
+     "two generations on one node: there is one body; data/trial/order-between-two.txt"},
     {"an_end_is_missing", "an earlier end was not written: it is taken back again",
      "a trial above another generation: there is one body"},
     {"all_written_and_more", "its receipt is written; the next generation",

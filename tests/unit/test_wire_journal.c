@@ -95,12 +95,17 @@ static void fill_record(struct guard_record *record, enum record_kind kind)
     if (kind == RECORD_INTENT || kind == RECORD_RESULT || kind == RECORD_ITEM)
         record->operation = OPERATIONS_MAX - 1;
     record->ok = kind == RECORD_RESULT || kind == RECORD_ITEM;
+    record->is_void = kind == RECORD_ITEM;
     if (record->ok || kind == RECORD_MARK)
         text_copy(record->reason, REASON_SIZE, "RTM_NEWRULE: File exists");
     if (kind == RECORD_MARK) {
         record->mark = MARK_EXPIRED;
         record->cause = CAUSE_DISK;
         record->soak_s = 300;
+        record->has_order = true;
+        fill_id(&record->order.down_to, 4);
+        record->order.cause = CAUSE_ORDERED;
+        text_copy(record->order.reason, REASON_SIZE, "it broke the mail");
     }
 }
 

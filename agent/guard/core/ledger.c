@@ -208,9 +208,23 @@ static void note_mark(struct ledger *ledger, const struct guard_record *record)
         ledger->incomplete_told = false;
 }
 
+/* Of two orders the deeper one. */
+static void take_order(struct ledger *ledger, const struct record_order *order)
+{
+    const struct ledger_generation *named = ledger_find(ledger, &order->down_to);
+    const struct ledger_generation *deepest = ledger_ordered(ledger);
+
+    if (named == NULL || (deepest != NULL && deepest <= named))
+        return;
+    ledger->has_order = true;
+    ledger->order = *order;
+}
+
 static void take_mark(struct ledger *ledger, const struct guard_record *record)
 {
     note_mark(ledger, record);
+    if (record->has_order)
+        take_order(ledger, &record->order);
     switch (record->mark) {
     case MARK_CONFIRMED:
         take_confirmed(ledger, record);
@@ -351,6 +365,19 @@ static void take_intent(struct ledger *ledger, const struct guard_record *record
         ledger->open.touched[record->operation] = true;
 }
 
+/* What root declared void is passed over from here on, by whoever goes on with it. */
+static void take_item(struct ledger *ledger, const struct guard_record *record)
+{
+    struct ledger_generation *at = is_open_one(ledger, &record->id) ? &ledger->open : NULL;
+
+    for (uint32_t i = 0; i < ledger->generations_count && at == NULL; i++) {
+        if (generation_id_equal(&ledger->generations[i].id, &record->id))
+            at = &ledger->generations[i];
+    }
+    if (record->is_void && at != NULL && record->operation < OPERATIONS_MAX)
+        at->touched[record->operation] = false;
+}
+
 /* Counts from a disk, before anything is indexed with them. */
 static bool is_sound(const struct guard_record *record)
 {
@@ -387,6 +414,8 @@ void ledger_take(struct ledger *ledger, const struct guard_record *record)
         take_receipt(ledger, record);
         break;
     case RECORD_ITEM:
+        take_item(ledger, record);
+        break;
     case RECORD_KIND_COUNT:
         break;
     }

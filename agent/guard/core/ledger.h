@@ -16,7 +16,7 @@ struct ledger_generation {
     struct generation_id id;
     struct record_begin begin;
     unsigned soak_s;
-    bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone */
+    bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone; false: or is void */
     enum mark mark;               /* the last one, but for MARK_INCOMPLETE */
     bool in_doubt;        /* how it ended was lost: it may stand, or be taken back already */
     enum end_cause cause; /* why it reverts or pops */
@@ -41,7 +41,9 @@ struct ledger {
     uint64_t receipt_index;
     uint32_t generations_count;
     struct ledger_generation generations[LEDGER_STACK_MAX]; /* bottom first; confirmed */
-    bool is_open;                                           /* a trial was begun and has no end */
+    bool has_order;                                         /* the deepest; see ledger_ordered */
+    struct record_order order;
+    bool is_open; /* a trial was begun and has no end */
     struct ledger_generation open;
     bool owes; /* an end is durable and its receipt is not */
     struct receipt owed;
@@ -73,7 +75,14 @@ const struct ledger_generation *ledger_find_attempt(const struct ledger *ledger,
 const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
                                              const struct attempt *attempt);
 
-/* A generation of this body that stands confirmed, beyond doubt, and does not pop; or NULL. */
+/* The generation that an order wants popped, with all above it; NULL: none, or it is gone. */
+const struct ledger_generation *ledger_ordered(const struct ledger *ledger);
+
+/* It is being popped, or ordered to be. */
+bool ledger_is_going(const struct ledger *ledger, const struct ledger_generation *generation);
+
+/* A generation of this body that stands confirmed, beyond doubt, and neither pops nor is ordered
+ * to; or NULL. */
 const struct ledger_generation *ledger_standing(const struct ledger *ledger,
                                                 const struct hash *body);
 

@@ -43,14 +43,26 @@ const struct ledger_end *ledger_find_receipt(const struct ledger *ledger,
     return NULL;
 }
 
+const struct ledger_generation *ledger_ordered(const struct ledger *ledger)
+{
+    return ledger->has_order ? ledger_find(ledger, &ledger->order.down_to) : NULL;
+}
+
+bool ledger_is_going(const struct ledger *ledger, const struct ledger_generation *generation)
+{
+    const struct ledger_generation *ordered = ledger_ordered(ledger);
+
+    return generation->mark == MARK_POPPING || (ordered != NULL && generation >= ordered);
+}
+
 const struct ledger_generation *ledger_standing(const struct ledger *ledger,
                                                 const struct hash *body)
 {
     for (uint32_t i = ledger->generations_count; i-- > 0;) {
         const struct ledger_generation *generation = &ledger->generations[i];
 
-        if (hash_equal(&generation->id.attempt.body, body) && generation->mark != MARK_POPPING &&
-            !generation->in_doubt)
+        if (hash_equal(&generation->id.attempt.body, body) && !generation->in_doubt &&
+            !ledger_is_going(ledger, generation))
             return generation;
     }
     return NULL;

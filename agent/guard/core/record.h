@@ -61,6 +61,13 @@ struct record_floor {
     bool accepted; /* root said that the clock is right: time_floor may be lower than before */
 };
 
+/* Root or an operator wants the generations popped down to and with this one. */
+struct record_order {
+    struct generation_id down_to;
+    enum end_cause cause;
+    char reason[REASON_SIZE];
+};
+
 /* receipt_hash is filled by whoever signs, before the record comes back as durable. */
 struct record_receipt {
     struct receipt receipt;
@@ -75,8 +82,11 @@ struct guard_record {
     enum end_cause cause; /* of reverting, popping, tombstone, reverted, popped */
     char reason[REASON_SIZE];
     unsigned soak_s; /* of confirmed */
+    bool has_order;  /* of a mark: it is on the way down to what the order names */
+    struct record_order order;
     uint32_t operation;
     bool ok;
+    bool is_void; /* of an item: nobody can undo it any more, root says */
     union {
         struct record_floor floor;
         struct record_begin begin;

@@ -52,9 +52,9 @@ struct trial {
     uint32_t operation; /* being applied */
     struct revert revert;
     bool pops;         /* what reverts is a generation, not a trial */
-    bool pops_further; /* down to and with this one */
-    bool pop_refused;  /* the disk refused `popping` once */
-    struct generation_id down_to;
+    bool pops_further; /* by this order; each mark says so until it is carried out */
+    struct record_order order;
+    bool pop_refused; /* the disk refused `popping` once */
     enum end_cause cause;
     char reason[REASON_SIZE];
     bool incomplete_said, over_budget, disk_failed;

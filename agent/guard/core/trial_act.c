@@ -36,6 +36,8 @@ void trial_mark(struct move *move, enum mark mark)
     record->mark = mark;
     record->cause = move->trial->cause;
     text_copy(record->reason, sizeof(record->reason), move->trial->reason);
+    record->has_order = trial_ordered(move->trial) != NULL;
+    record->order = move->trial->order;
 }
 
 void trial_alarm(struct move *move, const char *sentence, const char *detail)

@@ -188,29 +188,44 @@ static uint32_t depth_of(const struct ledger *ledger, const struct generation_id
     return generation == NULL ? 0 : (uint32_t)(ledger_top(ledger) - generation) + 1;
 }
 
-/* Of two orders the deeper one. */
-void do_pop_further(struct move *move)
+const struct ledger_generation *trial_ordered(const struct trial *trial)
 {
-    const struct generation_id *id = &move->ev->end.id;
+    return trial->pops_further ? ledger_find(trial->ledger, &trial->order.down_to) : NULL;
+}
+
+/* Of two orders the deeper one. */
+static bool pop_further(struct move *move)
+{
+    const struct guard_end *end = &move->ev->end;
     struct trial *trial = move->trial;
 
     if (trial->pops_further &&
-        depth_of(trial->ledger, &trial->down_to) >= depth_of(trial->ledger, id))
-        return;
+        depth_of(trial->ledger, &trial->order.down_to) >= depth_of(trial->ledger, &end->id))
+        return false;
     trial->pops_further = true;
-    trial->down_to = *id;
+    trial->order.down_to = end->id;
+    trial->order.cause = cause_of(end);
+    text_copy(trial->order.reason, sizeof(trial->order.reason), trial_word(end->reason));
+    return true;
+}
+
+/* What is under way was marked without it. */
+void do_record_order(struct move *move)
+{
+    if (pop_further(move))
+        trial_mark(move, move->trial->pops ? MARK_POPPING : MARK_REVERTING);
 }
 
 void do_revert_ordered(struct move *move)
 {
-    do_pop_further(move);
+    pop_further(move);
     revert(move, cause_of(&move->ev->end), trial_word(move->ev->end.reason));
 }
 
 /* Nothing is touched yet; what the order names comes when that is written. */
 void do_call_off(struct move *move)
 {
-    do_pop_further(move);
+    pop_further(move);
     do_write_tombstone(move);
 }
 
@@ -225,6 +240,8 @@ void do_pop_next(struct move *move)
     trial->end_mark = MARK_POPPED;
     trial->end_pending = false;
     trial->pop_refused = false;
+    if (trial->pops_further)
+        set_cause(trial, trial->order.cause, trial->order.reason);
     ledger_fill_revert(top, &trial->revert);
     trial_mark(move, MARK_POPPING);
     trial->record_awaited = trial->record_number;
@@ -253,7 +270,7 @@ void do_begin_pop(struct move *move)
     }
     set_cause(trial, cause_of(end), trial_word(end->reason));
     if (end->right != RIGHT_CONTROLLER)
-        do_pop_further(move);
+        pop_further(move);
     do_pop_next(move);
 }
 

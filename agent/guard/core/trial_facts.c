@@ -144,9 +144,19 @@ static void take_undone(struct move *move)
         trial->held_up[0] = '\0';
 }
 
+/* Nobody asks again for what root or an operator has ordered. */
+static void take_boot(struct trial *trial)
+{
+    trial->pops_further = ledger_ordered(trial->ledger) != NULL;
+    trial->order = trial->ledger->order;
+}
+
 void trial_take_facts(struct move *move)
 {
     switch (move->ev->kind) {
+    case ON_BOOT:
+        take_boot(move->trial);
+        break;
     case ON_RECORDED:
         take_recorded(move);
         break;
@@ -162,7 +172,6 @@ void trial_take_facts(struct move *move)
     case ON_STACK:
         move->trial->stack_nonce = move->ev->random;
         break;
-    case ON_BOOT:
     case ON_PREPARE:
     case ON_PREPARED:
     case ON_START:

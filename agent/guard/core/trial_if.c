@@ -29,6 +29,11 @@ bool if_was_popping(const struct move *move)
     return top != NULL && top->mark == MARK_POPPING;
 }
 
+bool if_order_stands(const struct move *move)
+{
+    return ledger_ordered(move->trial->ledger) != NULL;
+}
+
 bool if_receipt_is_owed(const struct move *move)
 {
     return move->trial->ledger->owes;
@@ -335,10 +340,7 @@ bool if_an_end_is_missing(const struct move *move)
 
 bool if_all_written_and_more(const struct move *move)
 {
-    const struct trial *trial = move->trial;
-
-    return if_all_written(move) && trial->pops_further &&
-           ledger_find(trial->ledger, &trial->down_to) != NULL;
+    return if_all_written(move) && trial_ordered(move->trial) != NULL;
 }
 
 bool if_end_is_due(const struct move *move)
@@ -352,8 +354,9 @@ bool if_stands(const struct move *move)
     const struct trial *trial = move->trial;
     const struct ledger_generation *standing =
         ledger_standing(trial->ledger, &move->ev->standing.body);
+    const struct ledger_generation *ordered = trial_ordered(trial);
 
-    if (standing == NULL)
+    if (standing == NULL || (ordered != NULL && standing >= ordered))
         return false;
     return !(trial->pops && trial->state != TRIAL_IDLE &&
              generation_id_equal(&standing->id, &trial->id));

@@ -29,6 +29,7 @@ static const struct transition table[] = {
     /* the journal was read */
     ROW(IN(IDLE), BOOT, trial_was_open, REVERTING, revert_found, "a trial was open in the journal: it is taken back"),
     ROW(IN(IDLE), BOOT, was_popping, REVERTING, resume_pop, "a generation was being popped: it goes on"),
+    ROW(IN(IDLE), BOOT, order_stands, POPPING, pop_next, "an order was recorded and is not carried out: the next generation"),
     ROW(IN(IDLE), BOOT, receipt_is_owed, CLOSING, resume_end, "an end was recorded, its receipt was not"),
 
     /* prepare */
@@ -105,7 +106,7 @@ static const struct transition table[] = {
     ROW(POPPABLE, POP, may_pop, POPPING, begin_pop, "a generation is taken back"),
     ROW(UNDECIDED, POP, is_ordered, REVERTING, revert_ordered, "rolled back by order: the open trial first"),
     ROW(IN(STARTING), POP, is_ordered, CLOSING, call_off, "rolled back by order: the start is called off first"),
-    ROW(UNDOING | IN(POPPING) | IN(CLOSING), POP, is_ordered, SAME, pop_further, "rolled back by order: what is under way comes first"),
+    ROW(UNDOING | IN(POPPING) | IN(CLOSING), POP, is_ordered, SAME, record_order, "rolled back by order: what is under way comes first"),
     ROW(ANY, POP, always, SAME, refuse_pop, "it may not be popped"),
     ROW(POPPABLE, RESCUE, has_generation, POPPING, begin_rescue, "root takes the newest generation back"),
     ROW(UNDECIDED, RESCUE, always, REVERTING, revert_ordered, "root takes the open trial back"),

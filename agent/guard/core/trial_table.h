@@ -48,6 +48,8 @@ void trial_tend_receipt(struct move *move);
  * state waits for trial->record_number afterwards only if it says so (record_awaited). */
 struct guard_effect *trial_record(struct move *move, enum record_kind kind, bool durable);
 void trial_mark(struct move *move, enum mark mark);
+/* The generation down to which an order is being carried out, or NULL. */
+const struct ledger_generation *trial_ordered(const struct trial *trial);
 void trial_alarm(struct move *move, const char *sentence, const char *detail);
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
                   bool expired);
@@ -59,15 +61,15 @@ const char *trial_word(const char *why);
 
 /* Conditions, in trial_if.c: one question each. */
 typedef bool condition_fn(const struct move *move);
-condition_fn if_always, if_trial_was_open, if_was_popping, if_receipt_is_owed, if_admissible,
-    if_attempt_has_ended, if_this_attempt, if_went_well, if_start_is_proven, if_nonce_expired,
-    if_recorded, if_recorded_in_time, if_recorded_too_late, if_not_recorded, if_refused_once,
-    if_more_to_apply, if_apply_is_late, if_settle_is_late, if_first_is_answered, if_soaked,
-    if_proven_to_the_end, if_nonce_is_due, if_last_is_due, if_lease_is_over, if_fails_too_long,
-    if_must_give_up, if_not_entitled, if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already,
-    if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
-    if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
-    if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
+condition_fn if_always, if_trial_was_open, if_was_popping, if_order_stands, if_receipt_is_owed,
+    if_admissible, if_attempt_has_ended, if_this_attempt, if_went_well, if_start_is_proven,
+    if_nonce_expired, if_recorded, if_recorded_in_time, if_recorded_too_late, if_not_recorded,
+    if_refused_once, if_more_to_apply, if_apply_is_late, if_settle_is_late, if_first_is_answered,
+    if_soaked, if_proven_to_the_end, if_nonce_is_due, if_last_is_due, if_lease_is_over,
+    if_fails_too_long, if_must_give_up, if_not_entitled, if_was_popped, if_may_pop, if_is_ordered,
+    if_pops_it_already, if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due,
+    if_newly_over_budget, if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due,
+    if_stands, if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
     if_end_is_lost, if_undo_is_lost, if_is_incomplete;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
@@ -82,7 +84,7 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_undo_generation,
     do_mark_popping_again, do_undo_next, do_verify, do_verify_later, do_say_over_budget,
     do_write_end, do_send_receipt, do_state_standing, do_refuse_standing, do_give_stack, do_let_go,
-    do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off, do_pop_further,
+    do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off, do_record_order,
     do_give_stack_and_receipt;
 
 #endif

@@ -193,11 +193,20 @@ static bool same_generations(const struct ledger *a, const struct ledger *b)
     return true;
 }
 
+static bool same_order(const struct ledger *a, const struct ledger *b)
+{
+    const struct ledger_generation *in_a = ledger_ordered(a), *in_b = ledger_ordered(b);
+
+    return (in_a == NULL) == (in_b == NULL) &&
+           (in_a == NULL || in_a - a->generations == in_b - b->generations);
+}
+
 static bool same_ledger(const struct ledger *a, const struct ledger *b)
 {
     return a->sequence == b->sequence && hash_equal(&a->sequence_body, &b->sequence_body) &&
            a->receipt_index == b->receipt_index && a->owes == b->owes &&
-           a->time_floor == b->time_floor && same_generations(a, b) && same_ends(a, b);
+           a->time_floor == b->time_floor && same_generations(a, b) && same_order(a, b) &&
+           same_ends(a, b);
 }
 
 static bool replay(const struct compaction *compaction, struct ledger *ret_ledger)
@@ -324,7 +333,7 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
 
     page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
     page_add(&page, "# oceanid-rollback does it, and verifies. Without it: ip -force -batch THIS");
-    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand.");
+    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand, in their order.");
     if (ledger->is_open)
         page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)

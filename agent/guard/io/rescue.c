@@ -161,7 +161,8 @@ static void go_on_from_memory(struct rescue *rescue, const struct guard_record *
         rescue->is_unrecorded = true;
 }
 
-/* Without it a generation that is half undone is taken for confirmed after a power loss. */
+/* Without it a generation that is half undone, or one below it that was ordered back too, is taken
+ * for confirmed after a power loss. */
 static bool append_popping(struct rescue *rescue, struct guard_record *record, struct err *err)
 {
     for (int i = 0; i < MARK_TRIES; i++) {
@@ -183,9 +184,19 @@ static bool write_record(struct rescue *rescue, struct guard_record *record, boo
 
     if (rescue->owes_mark && append(rescue, &rescue->mark, true, &again))
         rescue->owes_mark = false;
-    if (record->kind == RECORD_MARK && record->mark == MARK_POPPING)
+    if (record->kind == RECORD_MARK && (record->mark == MARK_POPPING || record->has_order))
         return append_popping(rescue, record, err);
     return append(rescue, record, durable, err);
+}
+
+void rescue_record(struct rescue *rescue, struct guard_record *record)
+{
+    struct err err = ERR_INIT;
+
+    record->at = clock_unix();
+    if (!write_record(rescue, record, true, &err))
+        go_on_from_memory(rescue, record, &err);
+    ledger_take(rescue->ledger, record);
 }
 
 static void do_record(struct rescue *rescue, const struct guard_effect *effect)
@@ -225,12 +236,6 @@ static void say_undone(struct rescue *rescue, const struct work *work, const cha
     }
 }
 
-static bool is_void(const struct rescue *rescue, const struct work *work)
-{
-    return rescue->void_tailscale && work->items_count > 0 &&
-           work->items[0].change.kind == OPERATION_TAILSCALE;
-}
-
 static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct journal_generation *kept = journal_find(rescue->journal, &effect->id);
@@ -243,12 +248,7 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
         undo_render(&work->items[0], &text);
     else
         text_add(&text, "operation %u", effect->operation + 1);
-    if (is_void(rescue, work)) {
-        work->outcome = REVERT_LEFT;
-        text_copy(work->why, sizeof(work->why), "root declared it void: tailscaled is gone");
-    } else {
-        work_do(&rescue->apply, work);
-    }
+    work_do(&rescue->apply, work);
     say_undone(rescue, work, line);
     rescue->left += work->outcome == REVERT_LEFT;
     text_copy(answer->why, sizeof(answer->why), work->why);
@@ -269,8 +269,6 @@ static void fill_verify(struct rescue *rescue, struct work *work)
         return;
     work_fill_items(work, kept);
     work_keep_touched(work, &rescue->trial->revert);
-    if (rescue->void_tailscale)
-        work_drop_kind(work, OPERATION_TAILSCALE);
     if (!owned_read_plan(kept, rescue->trial->node, &manifest, &plan, &err)) {
         printf("  protected flows are not verified: %s\n", err.text);
         return;

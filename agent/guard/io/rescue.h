@@ -30,9 +30,8 @@ struct rescue {
     char not_yet[OPERATIONS_MAX + 1][NOT_YET_SIZE]; /* said of each; the last: of verifying */
     unsigned left;                                  /* items that others had changed meanwhile */
     bool is_reboot;
-    bool missed;         /* not all could be put back, the last time it was tried */
-    bool void_tailscale; /* its preference is left as it is: root says that tailscaled is gone */
-    bool owes_mark;      /* `popping` could not be written: tried again before each record */
+    bool missed;    /* not all could be put back, the last time it was tried */
+    bool owes_mark; /* `popping` could not be written: tried again before each record */
     struct guard_record mark;
     bool from_memory;   /* the journal could not be written, and that was said */
     bool is_unrecorded; /* an end is in the kernel and not in the journal */
@@ -50,6 +49,14 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything);
 
 /* Gives one event, and all that follows from it at once. */
 void rescue_give(struct rescue *rescue, struct guard_event *ev);
+/* Durable from here on, for whoever takes over: what stands goes down to and with what the order
+ * names (nothing, where that does not stand); what waits for tailscaled is void. Before the boot
+ * that begins with it. */
+void rescue_order(struct rescue *rescue, const struct record_order *order);
+void rescue_declare_void(struct rescue *rescue);
+/* Writes a record and takes it into the ledger, whatever the disk says. */
+void rescue_record(struct rescue *rescue, struct guard_record *record);
+
 /* What the journal has open is taken back from here on. */
 void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
 

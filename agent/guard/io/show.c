@@ -62,6 +62,8 @@ static void show_confirmed(struct rescue *rescue, uint32_t i)
     snprintf(number, sizeof(number), "%u", i + 1);
     if (generation->mark == MARK_POPPING)
         snprintf(what, sizeof(what), "being taken back");
+    else if (ledger_is_going(rescue->ledger, generation))
+        snprintf(what, sizeof(what), "ordered to be taken back, after what is above it");
     else if (generation->in_doubt)
         snprintf(what, sizeof(what), "in doubt: how it ended was lost");
     else
@@ -88,6 +90,7 @@ void show_list(struct rescue *rescue)
 uint32_t show_plan(struct rescue *rescue, uint32_t to)
 {
     const struct ledger *ledger = rescue->ledger;
+    const struct ledger_generation *ordered = ledger_ordered(ledger);
     uint32_t lowest = ledger->generations_count;
     uint32_t count = 0;
 
@@ -95,6 +98,8 @@ uint32_t show_plan(struct rescue *rescue, uint32_t to)
         lowest = to - 1;
     else if (!ledger->is_open && lowest > 0)
         lowest--;
+    if (ordered != NULL && ordered < &ledger->generations[lowest])
+        lowest = (uint32_t)(ordered - ledger->generations); /* an earlier one goes on */
     if (ledger->is_open) {
         show_open(rescue);
         count++;

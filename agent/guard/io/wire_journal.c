@@ -114,6 +114,16 @@ static Oceanid__Result *put_result(struct arena *arena, const struct guard_recor
     return to;
 }
 
+static Oceanid__Down *put_order(struct arena *arena, const struct record_order *from)
+{
+    Oceanid__Down *to = wire_new(arena, Oceanid__Down, oceanid__down__init);
+
+    to->to = wire_put_generation_id(arena, &from->down_to);
+    to->cause = from->cause;
+    to->reason = wire_put_text(arena, from->reason);
+    return to;
+}
+
 static Oceanid__Mark *put_mark(struct arena *arena, const struct guard_record *from)
 {
     Oceanid__Mark *to = wire_new(arena, Oceanid__Mark, oceanid__mark__init);
@@ -122,6 +132,8 @@ static Oceanid__Mark *put_mark(struct arena *arena, const struct guard_record *f
     to->cause = from->cause;
     to->reason = wire_put_text(arena, from->reason);
     to->soak_s = from->soak_s;
+    if (from->has_order)
+        to->order = put_order(arena, &from->order);
     return to;
 }
 
@@ -132,6 +144,7 @@ static Oceanid__Item *put_undone(struct arena *arena, const struct guard_record 
     to->operation = from->operation;
     to->ok = from->ok;
     to->reason = wire_put_text(arena, from->reason);
+    to->void_ = from->is_void;
     return to;
 }
 
@@ -297,6 +310,17 @@ static bool take_result(struct journal_entry *to, const Oceanid__Result *from, s
     return take_item(to->item, from->item, err);
 }
 
+static bool take_order(struct guard_record *to, const Oceanid__Down *from, struct err *err)
+{
+    to->has_order = from != NULL;
+    if (from == NULL)
+        return true;
+    to->order.cause = (enum end_cause)from->cause;
+    return wire_take_range(from->cause, CAUSE_COUNT - 1, "cause of an order", err) &&
+           wire_take_generation_id(&to->order.down_to, from->to, err) &&
+           wire_take_text(to->order.reason, REASON_SIZE, from->reason, "reason", err);
+}
+
 static bool take_mark(struct guard_record *to, const Oceanid__Mark *from, struct err *err)
 {
     to->kind = RECORD_MARK;
@@ -305,13 +329,15 @@ static bool take_mark(struct guard_record *to, const Oceanid__Mark *from, struct
     if (!mark_parse(from->kind, &to->mark))
         return err_set(err, ERR_INPUT, "mark of a kind that is not known");
     return wire_take_range(from->cause, CAUSE_COUNT - 1, "cause", err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err);
+           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
+           take_order(to, from->order, err);
 }
 
 static bool take_undone(struct guard_record *to, const Oceanid__Item *from, struct err *err)
 {
     to->kind = RECORD_ITEM;
     to->ok = from->ok;
+    to->is_void = from->void_;
     return take_number(&to->operation, from->operation, err) &&
            wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err);
 }

@@ -77,19 +77,6 @@ void work_keep_touched(struct work *work, const struct revert *revert)
     work->items_count = kept;
 }
 
-void work_drop_kind(struct work *work, enum operation_kind kind)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < work->items_count; i++) {
-        if (work->items[i].change.kind != kind)
-            work->items[kept++] = work->items[i];
-        else
-            undo_item_done(&work->items[i]);
-    }
-    work->items_count = kept;
-}
-
 bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation)
 {
     const struct undo_item *item = journal_generation_item(generation, operation);

@@ -54,7 +54,6 @@ void work_fill_flows(struct work *work, const struct manifest_plan *plan);
 void work_fill_items(struct work *work, const struct journal_generation *generation);
 /* Of those, the ones that were touched: an operation that was never applied is not verified. */
 void work_keep_touched(struct work *work, const struct revert *revert);
-void work_drop_kind(struct work *work, enum operation_kind kind);
 bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation);
 
 /* Does it, here and now. */
