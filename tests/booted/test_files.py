@@ -12,6 +12,7 @@ LINK = "[Match]\nName=net0\n\n[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no
 FOLDER = "/systemd/network/10-net0.network.d"
 DROP_IN = "/etc" + FOLDER + "/50-route.conf"
 ON_TRIAL = "/run" + FOLDER + "/50-route.conf"
+UNDO = "/var/lib/oceanid/guard/undo.txt"
 NETPLAN = "/etc/netplan/60-net0.yaml"
 
 
@@ -108,6 +109,9 @@ def test_drop_in_on_trial_confirmed_and_taken_back(networkd):
     wait_has(machine, 7)
     assert text(machine, ON_TRIAL) == route(7)
     assert text(machine, DROP_IN) is None
+    wait_until(lambda: "\nroute del 198.51.100.7" in text(machine, UNDO), 10,
+               "what networkd made of the file to be in undo.txt")
+    assert f"# rm -f {DROP_IN} {ON_TRIAL}" in text(machine, UNDO)
     machine.systemctl("restart", GUARD)  # ExecStopPost, in the same sandbox
     driver.end()
     assert gone(machine)

@@ -484,7 +484,7 @@ static void test_file_texts(void **state)
     assert_true(undo_is_possible(&item, &err));
     assert_true(item.persists && undo_removes(&item));
     assert_false(undo_render_batch(&item, &text));
-    assert_string_equal(line, "# take away file /etc/netplan/60-x.yaml, on trial the one in /run");
+    assert_string_equal(line, "# rm -f /etc/netplan/60-x.yaml /run/netplan/60-x.yaml");
     undo_item_done(&item);
     now.files[0] = (struct snapshot_file){.path = "/etc/netplan/60-x.yaml",
                                           .there = true,

@@ -13,15 +13,41 @@
 #include <cmocka.h>
 
 #include "tests/unit/apply_case.h"
+#include "tests/unit/fake_bus.h"
+#include "tests/unit/file_case.h"
 #include "tests/unit/netns.h"
 
 enum { LINE_SIZE = 16384 };
 
-/* As undo.txt's head says: what ip -batch cannot say stands behind a #, to be run by hand. */
+/* In the folder that is the host's root here. */
+static void run_in_root(const char *line)
+{
+    char command[LINE_SIZE];
+    struct text text = TEXT_IN(command);
+
+    for (; *line != '\0'; line++) {
+        bool root = strncmp(line, "/etc/", 5) == 0 || strncmp(line, "/run/", 5) == 0;
+
+        text_add(&text, "%s%c", root ? "." : "", *line);
+    }
+    file_case_run(command);
+}
+
+/* As undo.txt's head says: what ip -batch cannot say stands behind a #, to be run by hand. A
+ * networkd that is away reads nothing again. */
 static void run_by_hand(const char *line)
 {
+    static const char *const by_shell[] = {"# rm -f /", "# install -m ", "# printf '"};
     char command[LINE_SIZE + 64];
 
+    for (size_t i = 0; i < sizeof(by_shell) / sizeof(by_shell[0]); i++) {
+        if (strncmp(line, by_shell[i], strlen(by_shell[i])) == 0) {
+            run_in_root(line + 2);
+            return;
+        }
+    }
+    if (strcmp(line, "# networkctl reload") == 0)
+        return;
     if (strncmp(line, "# ip -6 ", 8) == 0)
         snprintf(command, sizeof(command), "ip -6 -force -batch - <<'END'\n%s\nEND\n", line + 8);
     else if (strncmp(line, "# sysctl ", 9) == 0)
@@ -159,14 +185,77 @@ static void a_sysctl_comes_back(void **state)
     check_line(&operation);
 }
 
+/* The lines of undo.txt, one behind the other, on a host whose networkd is away and will not know
+ * what it made. */
+static void run_next(void *context, const char *line)
+{
+    (void)context;
+    run_by_hand(line);
+}
+
+static void run_lines_without_networkd(const struct undo_item *item)
+{
+    fake_bus_do("");
+    run_line(item);
+    undo_render_batch_lost(item, run_next, NULL);
+    apply_case_check("");
+    file_case_check_restored(item);
+}
+
+static void a_file_goes_with_what_networkd_made_of_it(void **state)
+{
+    struct operation operation = file_case_operation_of(
+        DROP_IN, "[Network]\nAddress=192.0.2.7/24\nAddress=192.0.2.8/24\n"
+                 "[Route]\nGateway=192.0.2.1\nMetric=700\nTable=700\n"
+                 "[Route]\nDestination=2001:db8:7::/48\nScope=link\n"
+                 "[RoutingPolicyRule]\nFrom=198.51.100.0/24\nTable=700\nPriority=7000\n"
+                 "[RoutingPolicyRule]\nFrom=2001:db8:9::/48\nTable=700\nPriority=7001\n");
+    struct undo_item item;
+
+    NEEDS_ROOT();
+    apply_case_begin("ip route add 198.51.100.9 dev eth0 proto static");
+    fake_bus_do("ip address add 192.0.2.7/24 dev eth0; ip address add 192.0.2.8/24 dev eth0; "
+                "ip route add default via 192.0.2.1 dev eth0 metric 700 table 700 proto static; "
+                "ip route add 2001:db8:7::/48 dev eth0 proto static; "
+                "ip rule add from 198.51.100.0/24 lookup 700 priority 7000 proto static; "
+                "ip -6 rule add from 2001:db8:9::/48 lookup 700 priority 7001 proto static");
+    file_case_try_it(&operation, &item);
+    assert_int_equal(item.after.rules_count, 2);
+    run_lines_without_networkd(&item);
+    file_case_check_names("");
+    undo_item_done(&item);
+}
+
+static void a_file_comes_back_with_what_networkd_had_made_of_it(void **state)
+{
+    static const char content[] = "# 100% of it's \\n \t\351\n" ROUTE_7 "# no end";
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_6);
+    struct undo_item item;
+
+    NEEDS_ROOT();
+    apply_case_begin("ip route add 198.51.100.7 dev eth0 proto static");
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, content, 0640);
+    file_case_try_it(&operation, &item);
+    apply_case_check("- 198.51.100.7 dev eth0\n+ 198.51.100.6 dev eth0\n");
+    run_lines_without_networkd(&item);
+    file_case_check_file(DROP_IN, content, 0640);
+    undo_item_done(&item);
+}
+
+#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, file_case_enter, file_case_leave)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, apply_case_enter, apply_case_leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_added_goes),          TEST(what_was_removed_comes_back),
-        TEST(what_was_replaced_comes_back), TEST(an_object_comes_back_with_its_routes),
+        TEST(what_was_added_goes),
+        TEST(what_was_removed_comes_back),
+        TEST(what_was_replaced_comes_back),
+        TEST(an_object_comes_back_with_its_routes),
         TEST(a_sysctl_comes_back),
+        FILE_TEST(a_file_goes_with_what_networkd_made_of_it),
+        FILE_TEST(a_file_comes_back_with_what_networkd_had_made_of_it),
     };
 
     if (!netns_is_allowed())

@@ -84,12 +84,13 @@ bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *
 void undo_render(const struct undo_item *item, struct text *out);
 
 /* The same as a line for `ip -batch`, a nexthop object's as several (as many as fit, and then a
- * comment that says so); false where ip(8) cannot (sysctl, tailscale: then a comment
- * line that says what to do by hand). */
+ * comment that says so); false where ip(8) cannot (sysctl, tailscale, file: then a
+ * line for a shell behind a #). */
 bool undo_render_batch(const struct undo_item *item, struct text *out);
 
-/* What went with the object and has to be put back behind it: a line of `ip -batch` each, in the
- * order in which the kernel accepts them. */
+/* What went with the object and has to be put back behind it, in the order in which the kernel
+ * accepts it; of a file its content and what networkd made of it. A line of the same two kinds
+ * each. */
 typedef void (*undo_line_fn)(void *context, const char *line);
 void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context);
 

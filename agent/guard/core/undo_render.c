@@ -1,21 +1,16 @@
 /*
- * undo_render: an undo as a sentence, and as a line for `ip -batch` on a console.
+ * undo_render: an undo as a sentence.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/guard/core/undo.h"
+#include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
-#include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_prefs.h"
-#include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
 
-enum { LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hops */
-
-static bool has_nothing_to_undo(const struct undo_item *item)
+bool undo_render_is_nothing(const struct undo_item *item)
 {
     bool route = item->change.kind == OPERATION_ROUTE && item->change.route.absent;
     bool rule = item->change.kind == OPERATION_RULE && item->change.rule.absent;
@@ -30,57 +25,6 @@ static bool has_nothing_to_undo(const struct undo_item *item)
     return ((route || rule || nexthop) && !item->existed) || put_again || address || link;
 }
 
-/* The line with one word of it replaced; unchanged where there is no such word. */
-static void replace_word(char *line, const char *word, const char *by)
-{
-    char *start = strstr(line, word);
-    char rest[LINE_SIZE];
-    struct text out;
-
-    if (start == NULL)
-        return;
-    text_copy(rest, sizeof(rest), start + strlen(word));
-    text_init(&out, start, LINE_SIZE - (size_t)(start - line));
-    text_add(&out, "%s%s", by, rest);
-}
-
-/* ip(8) wants a gateway of the other family announced. */
-static void announce_gateways(const struct route *route, char *line)
-{
-    const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
-
-    for (uint32_t i = 0; i < route->hops_count; i++) {
-        const struct address *gateway = &hops[i].gateway;
-        char was[ADDRESS_TEXT_SIZE + 16];
-        char by[ADDRESS_TEXT_SIZE + 16];
-        char text[ADDRESS_TEXT_SIZE];
-
-        if (!address_is_set(gateway) || gateway->family == route->destination.address.family)
-            continue;
-        snprintf(was, sizeof(was), " via %s", address_format(gateway, text));
-        snprintf(by, sizeof(by), " via inet6 %s", text);
-        replace_word(line, was, by);
-    }
-}
-
-static void add_route_words(const struct route *route, const struct snapshot *named,
-                            struct text *out)
-{
-    bool hops = route->nexthop_id == 0 && route->hops_count > 1;
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-    char protocol[32];
-
-    render_route(route, named, &text);
-    announce_gateways(route, line);
-    snprintf(protocol, sizeof(protocol), " proto %u%s",
-             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL,
-             hops ? " nexthop" : "");
-    if (hops) /* ip(8) takes nothing behind them */
-        replace_word(line, " nexthop", protocol);
-    text_add(out, "%s%s", line, hops ? "" : protocol);
-}
-
 /* Numbers each device as it comes. */
 static uint32_t name_link(void *context, const char *device)
 {
@@ -92,7 +36,7 @@ static uint32_t name_link(void *context, const char *device)
 }
 
 /* A route that the change put. */
-static void add_put_route(const struct operation *change, bool for_ip, struct text *out)
+static void add_put_route(const struct operation *change, undo_route_fn route_fn, struct text *out)
 {
     struct link links[OPERATION_HOPS_MAX] = {{.index = 0}};
     struct snapshot named = {.links = links};
@@ -100,30 +44,26 @@ static void add_put_route(const struct operation *change, bool for_ip, struct te
 
     operation_resolve_route(&change->route, name_link, &named, &route);
     route.metric = change->route.route.metric;
-    if (for_ip)
-        add_route_words(&route, &named, out);
-    else
-        render_route(&route, &named, out);
+    route_fn(&route, &named, out);
     free(route.hops);
 }
 
-/* The route that is put back, or the one that is deleted, as ip(8) and people write it. */
-static void add_route(const struct undo_item *item, const char *verb, bool for_ip, struct text *out)
+void undo_render_route(const struct undo_item *item, const char *verb, undo_route_fn route_fn,
+                       struct text *out)
 {
     const struct route *before = undo_find_route(item, &item->before);
 
     text_add(out, "%s", verb);
-    if (item->existed && before != NULL && for_ip)
-        add_route_words(before, &item->before, out);
-    else if (item->existed && before != NULL)
-        render_route(before, &item->before, out);
+    if (item->existed && before != NULL)
+        route_fn(before, &item->before, out);
     else
-        add_put_route(&item->change, for_ip, out);
+        add_put_route(&item->change, route_fn, out);
 }
 
 static void render_route_undo(const struct undo_item *item, struct text *out)
 {
-    add_route(item, undo_removes(item) ? "delete route " : "restore route ", false, out);
+    undo_render_route(item, undo_removes(item) ? "delete route " : "restore route ", render_route,
+                      out);
 }
 
 static void render_rule_undo(const struct undo_item *item, struct text *out)
@@ -157,8 +97,7 @@ static void render_address_undo(const struct undo_item *item, struct text *out)
     operation_render(&undo, out);
 }
 
-/* What it was, of that which the operation sets. */
-static struct operation_link link_before(const struct undo_item *item)
+struct operation_link undo_render_link_before(const struct undo_item *item)
 {
     const struct link *was = undo_link_find(item, &item->before);
     struct operation_link before = item->change.link;
@@ -172,13 +111,13 @@ static struct operation_link link_before(const struct undo_item *item)
 
 static void render_link_undo(const struct undo_item *item, struct text *out)
 {
-    struct operation undo = {.kind = OPERATION_LINK, .link = link_before(item)};
+    struct operation undo = {.kind = OPERATION_LINK, .link = undo_render_link_before(item)};
 
     text_add(out, "set ");
     operation_render(&undo, out);
 }
 
-static const char *value_before(const struct undo_item *item)
+const char *undo_render_value_before(const struct undo_item *item)
 {
     const struct sysctl *before =
         snapshot_find_sysctl(&item->before, item->change.sysctl.setting.name);
@@ -188,7 +127,7 @@ static const char *value_before(const struct undo_item *item)
 
 void undo_render(const struct undo_item *item, struct text *out)
 {
-    if (has_nothing_to_undo(item)) {
+    if (undo_render_is_nothing(item)) {
         text_add(out, "nothing to undo: ");
         operation_object(&item->change, out);
         return;
@@ -201,7 +140,8 @@ void undo_render(const struct undo_item *item, struct text *out)
         render_rule_undo(item, out);
         break;
     case OPERATION_SYSCTL:
-        text_add(out, "set sysctl %s = %s", item->change.sysctl.setting.name, value_before(item));
+        text_add(out, "set sysctl %s = %s", item->change.sysctl.setting.name,
+                 undo_render_value_before(item));
         if (item->before.sysctls_count > 1)
             text_add(out, " (and %zu that follow from it)", item->before.sysctls_count - 1);
         break;
@@ -224,249 +164,4 @@ void undo_render(const struct undo_item *item, struct text *out)
     case OPERATION_KIND_COUNT:
         break;
     }
-}
-
-/* ---- ip -batch --------------------------------------------------------------------------------
- */
-
-static bool batch_route(const struct undo_item *item, struct text *out)
-{
-    add_route(item, undo_removes(item) ? "route del " : "route replace ", true, out);
-    return true;
-}
-
-/* A batch line cannot say -6, which a rule needs. */
-static bool batch_rule(const struct undo_item *item, struct text *out)
-{
-    const struct rule *rule = &item->change.rule.rule;
-    bool ipv6 = rule->family == FAMILY_IPV6;
-    struct rule plain = *rule;
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-    const char *words;
-
-    plain.family = FAMILY_IPV4; /* without " (IPv6)" */
-    render_rule(&plain, &text);
-    words = strchr(line, ' ');
-    text_add(out, "%srule %s pref %u%s protocol %u", ipv6 ? "# ip -6 " : "",
-             undo_removes(item) ? "del" : "add", rule->priority, words != NULL ? words : "",
-             (unsigned)OCEANID_PROTOCOL);
-    return !ipv6;
-}
-
-static bool batch_tailscale(const struct undo_item *item, struct text *out)
-{
-    const struct operation_tailscale *change = &item->change.tailscale;
-    const struct tailscale *before = &item->before.tailscale;
-
-    text_add(out, "# tailscale set");
-    if (change->set_exit_node)
-        text_add(out, " --exit-node=%s", before->exit_node_id);
-    if (change->set_allow_lan_access)
-        text_add(out, " --exit-node-allow-lan-access=%s",
-                 before->exit_node_allow_lan_access ? "true" : "false");
-    if (change->set_accept_routes)
-        text_add(out, " --accept-routes=%s", before->accept_routes ? "true" : "false");
-    if (change->set_advertise_routes)
-        text_add(out, " --advertise-routes=");
-    for (uint32_t i = 0; change->set_advertise_routes && i < before->advertise_routes_count; i++) {
-        char text[PREFIX_TEXT_SIZE];
-
-        text_add(out, "%s%s", i > 0 ? "," : "", prefix_format(&before->advertise_routes[i], text));
-    }
-    return false;
-}
-
-/* The routes that went with it are a line each behind it. */
-static bool batch_nexthop(const struct undo_item *item, struct text *out)
-{
-    uint32_t id = item->change.nexthop.nexthop.id;
-    const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-
-    if (before == NULL) {
-        text_add(out, "nexthop del id %u", id);
-        return true;
-    }
-    render_nexthop(before, &item->before, &text);
-    replace_word(line, "nexthop ", "nexthop replace ");
-    text_add(out, "%s proto %u", line, before->protocol);
-    for (size_t i = 0; i < item->before.routes_count; i++) {
-        if (out->size - out->len < LINE_SIZE) { /* half a line is another command */
-            text_add(out, "\n# and %zu routes more, which oceanid-rollback puts back",
-                     item->before.routes_count - i);
-            break;
-        }
-        text_add(out, "\nroute replace ");
-        add_route_words(&item->before.routes[i], &item->before, out);
-    }
-    return true;
-}
-
-static void add_address_words(const struct link_address *own, const char *device, struct text *out)
-{
-    char text[ADDRESS_TEXT_SIZE], peer[ADDRESS_TEXT_SIZE];
-    bool ipv6 = own->address.family == FAMILY_IPV6;
-
-    text_add(out, "%s", address_format(&own->address, text));
-    if (address_is_set(&own->peer))
-        text_add(out, " peer %s", address_format(&own->peer, peer));
-    text_add(out, "/%u dev %s", own->prefix_len, device);
-    if (address_is_set(&own->broadcast))
-        text_add(out, " broadcast %s", address_format(&own->broadcast, text));
-    if (own->label[0] != '\0' && !text_equal(own->label, device))
-        text_add(out, " label %s", own->label);
-    if (own->metric != 0)
-        text_add(out, " metric %u", own->metric);
-    text_add(out, "%s%s", ipv6 ? " nodad" : "", own->noprefixroute ? " noprefixroute" : "");
-}
-
-static bool batch_address(const struct undo_item *item, struct text *out)
-{
-    const struct operation_address *own = &item->change.address;
-    const struct link_address *was = undo_link_find_address(item, &item->before);
-    char text[ADDRESS_TEXT_SIZE];
-
-    if (undo_removes(item) || was == NULL) {
-        text_add(out, "address del %s/%u dev %s", address_format(&own->address, text),
-                 own->prefix_len, own->device);
-        return true;
-    }
-    text_add(out, "address add ");
-    add_address_words(was, own->device, out);
-    return true;
-}
-
-static bool batch_link(const struct undo_item *item, struct text *out)
-{
-    struct operation_link before = link_before(item);
-
-    text_add(out, "link set dev %s", before.device);
-    if (before.mtu != 0)
-        text_add(out, " mtu %u", before.mtu);
-    if (before.set_up)
-        text_add(out, " %s", before.up ? "up" : "down");
-    return true;
-}
-
-struct lines {
-    const struct undo_item *item;
-    struct undo_loss loss;
-    undo_line_fn line_fn;
-    void *context;
-};
-
-static void tell_address(const struct lines *lines, size_t index)
-{
-    const struct link_address *own = &lines->loss.had->addresses[index];
-    const struct link *link = snapshot_find_link(lines->loss.had, own->link);
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-
-    if (link == NULL || own == undo_link_find_address(lines->item, lines->loss.had))
-        return; /* the object itself has its line already */
-    text_add(&text, "address add ");
-    add_address_words(own, link->name, &text);
-    lines->line_fn(lines->context, line);
-}
-
-static void tell_addresses(const struct lines *lines, uint32_t link, uint8_t family)
-{
-    size_t at;
-
-    for (size_t k = 0; (at = undo_lost_in_order(lines->loss.had, link, family, k)) != SIZE_MAX;
-         k++) {
-        if (undo_lost_address(&lines->loss, at))
-            tell_address(lines, at);
-    }
-}
-
-static void tell_nexthops(const struct lines *lines, bool groups)
-{
-    for (size_t i = 0; i < lines->loss.had->nexthops_count; i++) {
-        const struct nexthop *was = &lines->loss.had->nexthops[i];
-        char line[LINE_SIZE] = "";
-        struct text text = TEXT_IN(line);
-
-        const struct nexthop *made = snapshot_find_nexthop(lines->loss.after, was->id);
-
-        if (was->group != groups || (made != NULL && render_same_nexthop(made, was)))
-            continue;
-        render_nexthop(was, lines->loss.had, &text);
-        text_add(&text, " proto %u", was->protocol);
-        replace_word(line, "nexthop ", "nexthop replace ");
-        lines->line_fn(lines->context, line);
-    }
-}
-
-static void tell_routes(const struct lines *lines, bool gatewayed)
-{
-    for (size_t i = 0; i < lines->loss.had->routes_count; i++) {
-        const struct route *route = &lines->loss.had->routes[i];
-        char line[LINE_SIZE] = "";
-        struct text text = TEXT_IN(line);
-
-        if (undo_lost_has_gateway(route) != gatewayed || !undo_lost_route(&lines->loss, i))
-            continue;
-        text_add(&text, "route %s ",
-                 undo_lost_way(route, lines->loss.now) == UNDO_LOST_ALONE ? "add" : "append");
-        add_route_words(route, lines->loss.had, &text);
-        lines->line_fn(lines->context, line);
-    }
-}
-
-void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context)
-{
-    struct snapshot after, then;
-    struct lines lines = {item, {&item->before, &after, &then}, line_fn, context};
-
-    if (!undo_touch_has_losses(&item->change) || item->change.kind == OPERATION_NEXTHOP)
-        return; /* a nexthop object's line has its routes */
-    undo_take_made(item, &after);
-    snapshot_copy(&then, &after);
-    undo_lost_set_ways(&then, &item->before); /* as they are when the object is back */
-    for (size_t i = 0; i < item->before.links_count; i++) {
-        tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV4);
-        tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV6);
-    }
-    tell_nexthops(&lines, false);
-    tell_nexthops(&lines, true);
-    tell_routes(&lines, false);
-    tell_routes(&lines, true);
-    snapshot_done(&then);
-    snapshot_done(&after);
-}
-
-bool undo_render_batch(const struct undo_item *item, struct text *out)
-{
-    if (has_nothing_to_undo(item)) {
-        text_add(out, "# nothing to undo: ");
-        operation_object(&item->change, out);
-        return false;
-    }
-    switch (item->change.kind) {
-    case OPERATION_ROUTE:
-        return batch_route(item, out);
-    case OPERATION_RULE:
-        return batch_rule(item, out);
-    case OPERATION_SYSCTL:
-        text_add(out, "# sysctl -w %s=%s", item->change.sysctl.setting.name, value_before(item));
-        return false;
-    case OPERATION_TAILSCALE:
-        return batch_tailscale(item, out);
-    case OPERATION_NEXTHOP:
-        return batch_nexthop(item, out);
-    case OPERATION_FILE:
-        text_add(out, "# ");
-        undo_file_render(item, out);
-        return false;
-    case OPERATION_ADDRESS:
-        return batch_address(item, out);
-    case OPERATION_LINK:
-        return batch_link(item, out);
-    case OPERATION_KIND_COUNT:
-        break;
-    }
-    return false;
 }

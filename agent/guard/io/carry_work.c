@@ -287,10 +287,23 @@ void carry_record(struct guard *guard, const struct guard_effect *effect)
     writer_give_take(guard->writer, write);
 }
 
-static bool changes_undo(const struct guard_record *record)
+/* What networkd made of it is known when it is applied. */
+static bool has_file(struct guard *guard, const struct generation_id *id)
+{
+    const struct journal_generation *kept = journal_find(guard->journal, id);
+    bool some = false;
+
+    for (uint32_t i = 0; kept != NULL && i < kept->items_count; i++)
+        some |= kept->items[i].change.kind == OPERATION_FILE;
+    return some;
+}
+
+static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
     if (record->kind == RECORD_BEGIN)
         return true;
+    if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
+        return has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&
            (record->mark == MARK_CONFIRMED || record->mark == MARK_REVERTED ||
             record->mark == MARK_POPPED);
@@ -307,7 +320,7 @@ static void take_record(struct guard *guard, struct write *write)
     ev.recorded.ok = write->ok;
     ev.recorded.why = write->why;
     guard_step(guard, &ev);
-    if (write->ok && changes_undo(&write->record))
+    if (write->ok && changes_undo(guard, &write->record))
         carry_write_text(guard);
     if (write->ok && write->record.kind == RECORD_MARK && write->record.mark == MARK_CONFIRMED)
         files_want(guard);

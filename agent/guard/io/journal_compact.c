@@ -333,7 +333,7 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
 
     page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
     page_add(&page, "# oceanid-rollback does it, and verifies. Without it: ip -force -batch THIS");
-    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand, in their order.");
+    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand.");
     if (ledger->is_open)
         page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)
