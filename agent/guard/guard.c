@@ -1,7 +1,7 @@
 /*
  * oceanid-guard: applies networking changes and takes back what is not proven.
  *
- * One thread decides: it hears the local socket, the kernel's hints and the two threads that do
+ * One thread decides: it hears the local socket, the kernel's hints and the threads that do
  * what blocks, and gives events to the trial machine (agent/guard/core/trial).
  * agent/guard/io/guard.h says which part does what.
  */
@@ -127,6 +127,7 @@ static bool start(struct guard *guard, struct err *err)
         return false;
     guard->worker = worker_start(&apply);
     guard->writer = writer_start(guard->journal, guard->config.state);
+    guard->trust_reader = trust_reader_start(guard->config.trust);
     files_want(guard);
     boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
     guard_step(guard, &boot);

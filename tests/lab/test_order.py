@@ -5,6 +5,7 @@ It names one generation by its attempt and the nonce of its start: it never take
 
 import os
 import re
+import socket
 
 from lab.wait import stays, wait_until
 from test_guard import BIN, node  # noqa: F401 (a fixture)
@@ -154,6 +155,41 @@ def test_order_whose_generation_went_meanwhile_ends_no_other_trial(node):
     assert "does not stand any more" in node.log("slow.log")
     assert node.guard.poll() is None and node.has_route()
     assert "on trial" in node.rollback("--list").stdout
+
+
+def varint(number):
+    return bytes([number & 127 | 128]) + varint(number >> 7) if number > 127 else bytes([number])
+
+
+def send_order(node, path):
+    """To the guard itself, as the agent carries one: field 8 of a GuardRequest, in a packet whose
+    first byte says that it is here (common/io/packet.c). Held open, or nobody is answered."""
+    signed = path.read_bytes()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.connect(str(node.folder / "guard.sock"))
+    connection.send(b"M\x42" + varint(len(signed)) + signed)
+    return connection
+
+
+def test_a_trust_root_that_hangs_delays_no_lease(node):
+    """Whether an order is believed is asked of a disk that does not answer: a pipe here. The order
+    names what stands; the trial above it runs out meanwhile; then the disk answers."""
+    path = order(node, confirm(node, 1))
+    open_trial = node.open_trial("sequence=2", "routes=2", "answers=1", "lease=4")
+    wait_until(lambda: "198.18.0.1" in node.ip("route"), 10, "the open trial to be on")
+    trust = node.folder / "trust.yaml"
+    text = trust.read_text()
+    trust.unlink()
+    os.mkfifo(trust)
+    connection = send_order(node, path)
+    assert open_trial.wait(20) == 1, "reverted, and told so"
+    assert "the lease ran out" in node.log("guard.log")
+    assert "198.18.0.1" not in node.ip("route") and node.has_route()
+    pipe = wait_until(lambda: open_if_read(trust), 5, "the trust root to be asked")
+    os.write(pipe, text.encode())
+    os.close(pipe)
+    wait_until(lambda: not node.has_route(), 10, "the order to be carried out all the same")
+    connection.close()
 
 
 def test_orders_of_strangers_for_others_or_of_another_start_are_refused(node):

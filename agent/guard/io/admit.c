@@ -60,13 +60,6 @@ static void step_prepare(struct guard *guard, const struct approval *approval,
     guard_step(guard, &ev);
 }
 
-/* While something is open it is not looked at, and the disk might hang. */
-static bool read_trust_if_closed(const struct guard *guard, struct trust *ret_trust,
-                                 struct err *err)
-{
-    return trial_is_open(guard->trial) || trust_root_read(guard->config.trust, ret_trust, err);
-}
-
 /* Replays, order and what bars an approval are judged by what the journal says. */
 static bool check_journal_if_closed(const struct guard *guard, struct err *err)
 {
@@ -79,13 +72,13 @@ static bool check_journal_if_closed(const struct guard *guard, struct err *err)
         guard->config.state);
 }
 
-static bool admit_prepare(struct guard *guard, struct guard_request *request, struct err *err)
+static bool admit_prepare(struct guard *guard, struct guard_request *request,
+                          const struct trust *trust, struct err *err)
 {
     AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
-    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
     struct held *asked = &guard->asked;
 
-    if (!check_journal_if_closed(guard, err) || !read_trust_if_closed(guard, trust, err) ||
+    if (!check_journal_if_closed(guard, err) ||
         !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
         !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
         return false;
@@ -206,13 +199,14 @@ static bool admit_end(struct guard *guard, const struct guard_request *request,
     return true;
 }
 
-static bool admit_order(struct guard *guard, const struct guard_request *request, struct err *err)
+static bool admit_order(struct guard *guard, const struct guard_request *request,
+                        const struct trust *trust, struct err *err)
 {
     AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
     struct guard_event ev = {.kind = ON_POP};
 
-    if (!trust_root_check_order(guard->config.trust, wire_lend(&request->envelope),
-                                guard->trial->node, order, err))
+    if (!trust_root_believe_order(trust, guard->config.trust, wire_lend(&request->envelope),
+                                  guard->trial->node, order, err))
         return false;
     ev.end.id = order->down_to;
     ev.end.right = RIGHT_OPERATOR;
@@ -282,6 +276,18 @@ static bool admit_fence(struct guard *guard, const struct client *client,
     return true;
 }
 
+/* ---- the trust root ------------------------------------------------------------------------- */
+
+/* While something is open another prepare is refused whoever signed it. */
+static bool admit_when_trusted(struct guard *guard, struct guard_request *request, struct err *err)
+{
+    static const struct trust none;
+
+    if (request->kind == GUARD_PREPARE && trial_is_open(guard->trial))
+        return admit_prepare(guard, request, &none, err);
+    return trust_reader_give(guard->trust_reader, guard->asker, request, err);
+}
+
 /* ---- packets -------------------------------------------------------------------------------- */
 
 static bool admit_request(struct guard *guard, const struct client *client,
@@ -289,7 +295,8 @@ static bool admit_request(struct guard *guard, const struct client *client,
 {
     switch (request->kind) {
     case GUARD_PREPARE:
-        return admit_prepare(guard, request, err);
+    case GUARD_ORDER:
+        return admit_when_trusted(guard, request, err);
     case GUARD_START:
         return admit_start(guard, request, err);
     case GUARD_STATEMENT:
@@ -302,8 +309,6 @@ static bool admit_request(struct guard *guard, const struct client *client,
         return admit_stack(guard, request);
     case GUARD_STANDING:
         return admit_standing(guard, request);
-    case GUARD_ORDER:
-        return admit_order(guard, request, err);
     case GUARD_SOURCE_SEEN:
         return admit_source(guard, request);
     case GUARD_FENCE:
@@ -331,6 +336,32 @@ static void refuse(struct guard *guard, const struct guard_request *request, con
                 guard->refused, err->text);
     text_copy(report.reason, sizeof(report.reason), err->text);
     clients_tell(&guard->clients, guard->asker, &report);
+}
+
+static bool admit_trusted(struct guard *guard, struct trust_wait *wait, struct err *err)
+{
+    *err = wait->err;
+    if (err->kind != ERR_NONE)
+        return false;
+    return wait->request.kind == GUARD_PREPARE
+               ? admit_prepare(guard, &wait->request, &wait->trust, err)
+               : admit_order(guard, &wait->request, &wait->trust, err);
+}
+
+/* Whoever asked may be gone by now: an order is carried out all the same. */
+void admit_take_trusted(struct guard *guard)
+{
+    struct trust_wait *wait = trust_reader_take(guard->trust_reader);
+    struct err err;
+
+    if (wait == NULL)
+        return;
+    guard->asker = wait->asker;
+    if (!admit_trusted(guard, wait, &err))
+        refuse(guard, &wait->request, &err);
+    guard->asker = CLIENT_NONE;
+    held_done(&guard->asked);
+    trust_wait_free(wait);
 }
 
 void admit_packet(struct guard *guard, const struct client *from, struct bytes packet)

@@ -2,8 +2,8 @@
  * guard: what the parts of the guard's shell share. One thread decides: all of this is its own.
  *
  * socket hears requests, admit makes events of them, guard_step gives an event to the trial machine
- * and carries out its effects; worker and writer do what blocks, and their results are events
- * again.
+ * and carries out its effects; worker, writer and trust_reader do what blocks, and their results
+ * are events again.
  */
 #ifndef AGENT_GUARD_IO_GUARD_H
 #define AGENT_GUARD_IO_GUARD_H
@@ -11,6 +11,7 @@
 #include "agent/guard/core/trial.h"
 #include "agent/guard/io/journal.h"
 #include "agent/guard/io/socket.h"
+#include "agent/guard/io/trust_reader.h"
 #include "agent/guard/io/worker.h"
 #include "agent/guard/io/writer.h"
 
@@ -58,6 +59,7 @@ struct guard {
     unsigned asker; /* of the request that is being admitted, or CLIENT_NONE */
     struct worker *worker;
     struct writer *writer;
+    struct trust_reader *trust_reader;
     struct backlog backlog;
     struct keep *keep;
     struct rehearsing *rehearsing;       /* NULL: nobody asked yet */
@@ -78,7 +80,7 @@ void guard_step(struct guard *guard, struct guard_event *ev);
  */
 
 void carry_effect(struct guard *guard, const struct guard_effect *effect);
-/* Results of the two threads. */
+/* Results of worker and writer. */
 void carry_take_work(struct guard *guard);
 void carry_take_written(struct guard *guard);
 /* Gives the worker its next order, if it is free and nothing stands against it. */
@@ -99,6 +101,8 @@ void carry_fill_open(struct guard *guard, struct guard_report *report);
 
 /* One packet of a client: decoded, verified, given to the machine; or refused. */
 void admit_packet(struct guard *guard, const struct client *client, struct bytes packet);
+/* A request that waited for the trust root to be read: given to the machine now; or refused. */
+void admit_take_trusted(struct guard *guard);
 /* docs/protocol.md rule 17: by the roster that was signed with that very generation, and of a
  * target: any other guard of the roster writes a tombstone for whoever asks it to. */
 bool admit_is_fellow(const struct manifest *manifest, struct bytes envelope,

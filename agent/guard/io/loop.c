@@ -28,6 +28,7 @@ enum slot {
     SLOT_WORK,
     SLOT_WRITTEN,
     SLOT_REHEARSED,
+    SLOT_TRUSTED,
     SLOTS
 };
 
@@ -87,10 +88,10 @@ static mono_t next_deadline(const struct guard *guard)
 
 static void loop_wait(struct loop *loop, struct guard *guard)
 {
-    const int fds[SLOTS] = {loop->signal_fd,          loop->timer_fd,
-                            guard->clients.listen_fd, keep_watch_fd(guard),
-                            keep_worker_fd(guard),    worker_fd(guard->worker),
-                            writer_fd(guard->writer), rehearsing_fd(guard)};
+    const int fds[SLOTS] = {
+        loop->signal_fd,          loop->timer_fd,        guard->clients.listen_fd,
+        keep_watch_fd(guard),     keep_worker_fd(guard), worker_fd(guard->worker),
+        writer_fd(guard->writer), rehearsing_fd(guard),  trust_reader_fd(guard->trust_reader)};
 
     for (int i = 0; i < SLOTS; i++)
         loop->polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -170,6 +171,8 @@ void loop_once(struct loop *loop, struct guard *guard)
         carry_take_written(guard);
     if (loop->polls[SLOT_REHEARSED].revents != 0)
         rehearsing_take(guard);
+    if (loop->polls[SLOT_TRUSTED].revents != 0)
+        admit_take_trusted(guard);
     if (loop->polls[SLOT_WATCH].revents != 0)
         keep_take_watch(guard);
     if (loop->polls[SLOT_KEEP].revents != 0)

@@ -16,5 +16,8 @@ bool trust_root_read(const char *path, struct trust *ret_trust, struct err *err)
  * makes it stale: which generation stands is the machine's to say (docs/protocol.md rule 17). */
 bool trust_root_check_order(const char *path, struct bytes envelope, const char *node,
                             struct order *ret_order, struct err *err);
+/* The same by a trust root that was read already; path: for the message. */
+bool trust_root_believe_order(const struct trust *trust, const char *path, struct bytes envelope,
+                              const char *node, struct order *ret_order, struct err *err);
 
 #endif

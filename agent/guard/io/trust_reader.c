@@ -1,0 +1,85 @@
+/*
+ * trust_reader: reads trust.yaml in a thread of its own.
+ */
+#include "agent/guard/io/trust_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/guard/io/mailbox.h"
+#include "agent/guard/io/trust_root.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/config.h"
+
+enum { WAITING_MAX = 8 };
+
+struct trust_reader {
+    char path[PATH_SIZE];
+    unsigned waiting; /* of the thread that decides: given, and not taken back */
+    struct mailbox given, done;
+};
+
+void trust_wait_free(struct trust_wait *wait)
+{
+    if (wait == NULL)
+        return;
+    guard_request_done(&wait->request);
+    free(wait);
+}
+
+static void *read_forever(void *context)
+{
+    struct trust_reader *reader = context;
+
+    for (;;) {
+        struct trust_wait *wait = mailbox_wait(&reader->given);
+
+        trust_root_read(reader->path, &wait->trust, &wait->err);
+        mailbox_put(&reader->done, wait);
+    }
+    return NULL;
+}
+
+struct trust_reader *trust_reader_start(const char *path)
+{
+    struct trust_reader *reader = mem_alloc(1, sizeof(*reader));
+
+    text_copy(reader->path, sizeof(reader->path), path);
+    mailbox_init(&reader->given);
+    mailbox_init(&reader->done);
+    mailbox_start_thread(read_forever, reader);
+    return reader;
+}
+
+int trust_reader_fd(const struct trust_reader *reader)
+{
+    return reader->done.fd;
+}
+
+bool trust_reader_give(struct trust_reader *reader, unsigned asker, struct guard_request *request,
+                       struct err *err)
+{
+    struct trust_wait *wait;
+
+    if (reader->waiting == WAITING_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "%u requests wait for the trust root at %s to be read, accepted are at most "
+                       "%u: send it again",
+                       reader->waiting, reader->path, WAITING_MAX);
+    wait = mem_alloc(1, sizeof(*wait));
+    wait->asker = asker;
+    wait->request = *request;
+    memset(request, 0, sizeof(*request));
+    reader->waiting++;
+    mailbox_put(&reader->given, wait);
+    return true;
+}
+
+struct trust_wait *trust_reader_take(struct trust_reader *reader)
+{
+    struct trust_wait *wait = mailbox_poll(&reader->done);
+
+    reader->waiting -= wait != NULL;
+    return wait;
+}
