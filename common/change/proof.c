@@ -78,3 +78,12 @@ bool receipt_quarantines(const struct receipt *receipt)
 {
     return receipt_is_end(receipt) && receipt->cause == CAUSE_PROOF_FAILED;
 }
+
+const struct generation *stack_find_doubt(const struct stack *stack)
+{
+    for (uint32_t i = stack->generations_count; i-- > 0;) {
+        if (stack->generations[i].in_doubt)
+            return &stack->generations[i];
+    }
+    return NULL;
+}

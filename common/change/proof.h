@@ -102,6 +102,7 @@ struct generation {
     struct generation_id id;
     unsigned soak_s;
     char change[NAME_SIZE];
+    bool in_doubt; /* how it ended was lost: it may stand, or be taken back already */
 };
 
 /* What a guard says of itself in every hello, signed over the challenge. */
@@ -116,6 +117,9 @@ struct stack {
     uint32_t generations_count;
     struct generation generations[GENERATIONS_MAX]; /* bottom first */
 };
+
+/* The newest of its generations that is in doubt, or NULL. */
+const struct generation *stack_find_doubt(const struct stack *stack);
 
 /* An operator's signed order: pop down to (and including) this generation on these nodes. */
 struct order {

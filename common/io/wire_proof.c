@@ -125,6 +125,7 @@ static void put_generations(struct arena *arena, Oceanid__Stack *to, const struc
         to->generations[i]->id = wire_put_generation_id(arena, &from->generations[i].id);
         to->generations[i]->soak_s = from->generations[i].soak_s;
         to->generations[i]->change = wire_put_string(from->generations[i].change);
+        to->generations[i]->in_doubt = from->generations[i].in_doubt;
     }
 }
 
@@ -154,6 +155,7 @@ static bool take_generations(struct stack *to, const Oceanid__Stack *from, struc
         struct generation *generation = &to->generations[i];
 
         generation->soak_s = from->generations[i]->soak_s;
+        generation->in_doubt = from->generations[i]->in_doubt;
         if (!wire_take_generation_id(&generation->id, from->generations[i]->id, err) ||
             !wire_take_name(generation->change, from->generations[i]->change, "change", err))
             return false;

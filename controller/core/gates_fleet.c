@@ -73,10 +73,17 @@ static void judge_stack(const char *node, const struct fleet_member *member,
                         struct gate_answer *answer)
 {
     char observed[REASON_SIZE] = "its guard has not said what stands";
-    const struct fact fact = {node, "stack", "its guard keeps the undo of all that stands",
-                              observed, is_known(member) ? VERDICT_PASS : VERDICT_UNKNOWN};
+    struct fact fact = {node, "stack", "its guard keeps the undo of all that stands", observed,
+                        is_known(member) ? VERDICT_PASS : VERDICT_UNKNOWN};
+    const struct generation *doubt = is_known(member) ? stack_find_doubt(&member->stack) : NULL;
 
-    if (is_known(member))
+    if (doubt != NULL) {
+        fact.value = VERDICT_FAIL;
+        snprintf(observed, sizeof(observed),
+                 "its disk lost how %s ended: it may stand or not; take it back first: "
+                 "`oceanidctl emergency-rollback --node %s --to %s`",
+                 doubt->change, node, doubt->change);
+    } else if (is_known(member))
         snprintf(observed, sizeof(observed), "%u changes stand, each with its undo",
                  member->stack.generations_count);
     add_fact(answer, &fact);

@@ -114,6 +114,8 @@ static void take_hello(struct rollout_move *move)
         hear_prepared(move->rollout, target);
     else
         hear_touched(move, says, &start);
+    if (target_is_doubted(stack, &move->rollout->record.attempt))
+        target->record->in_doubt = true; /* whatever it signed before its disk lost the rest */
 }
 
 /* ---- what its guard tells ------------------------------------------------------------------- */

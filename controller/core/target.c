@@ -150,6 +150,13 @@ enum target_says target_read_stack(const struct stack *stack, const struct attem
     return SAYS_NEVER;
 }
 
+bool target_is_doubted(const struct stack *stack, const struct attempt *attempt)
+{
+    int generation = find_generation(stack, attempt);
+
+    return generation >= 0 && stack->generations[generation].in_doubt;
+}
+
 /* ---- in words ------------------------------------------------------------------------------- */
 
 static const char *name_end(const struct target_record *record)

@@ -97,6 +97,9 @@ const char *target_action_name(enum target_action action);
 enum target_says target_read_stack(const struct stack *stack, const struct attempt *attempt,
                                    struct nonce *ret_start);
 
+/* The guard itself does not know whether the attempt stands: its disk lost how it ended. */
+bool target_is_doubted(const struct stack *stack, const struct attempt *attempt);
+
 /* In words of docs/api.md: "waiting", "prepared", "on trial", "in doubt", "unreachable", ... */
 const char *target_state_name(const struct target *target);
 

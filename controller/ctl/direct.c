@@ -115,6 +115,12 @@ static bool check_names(const struct direct *direct, struct err *err)
     return true;
 }
 
+static void add_change(struct text *out, const json_t *generation)
+{
+    text_add(out, "%s%s%s", out->len > 0 ? ", " : "", field_text(generation, "change"),
+             field_is_true(generation, "in_doubt") ? " (in doubt: it may be gone already)" : "");
+}
+
 /* What goes with an order, newest first. */
 static void list_down_to(const json_t *node, const char *to, struct text *out)
 {
@@ -124,8 +130,7 @@ static void list_down_to(const json_t *node, const char *to, struct text *out)
     if (last == 0)
         text_add(out, "nothing: no %s stood there", to);
     for (size_t i = json_array_size(generations); last > 0 && i >= last; i--)
-        text_add(out, "%s%s", out->len > 0 ? ", " : "",
-                 field_text(json_array_get(generations, i - 1), "change"));
+        add_change(out, json_array_get(generations, i - 1));
 }
 
 static void describe_loss(const struct direct *direct, const json_t *node, struct text *out)
@@ -139,7 +144,7 @@ static void describe_loss(const struct direct *direct, const json_t *node, struc
     else if (json_is_object(trial))
         text_add(out, "the open trial of %s", field_text(trial, "change"));
     else if (count > 0)
-        text_add(out, "%s", field_text(json_array_get(generations, count - 1), "change"));
+        add_change(out, json_array_get(generations, count - 1));
     else if (field_is_true(node, "connected"))
         text_add(out, "nothing stood there");
     else

@@ -52,9 +52,12 @@ static void print_generations(const json_t *node)
 {
     const json_t *generations = field_array(node, "generations");
 
-    for (size_t i = 0; i < json_array_size(generations); i++)
-        printf("%s%s", i == 0 ? "" : ", ",
-               field_plain(field_text(json_array_get(generations, i), "change")));
+    for (size_t i = 0; i < json_array_size(generations); i++) {
+        const json_t *generation = json_array_get(generations, i);
+
+        printf("%s%s%s", i == 0 ? "" : ", ", field_plain(field_text(generation, "change")),
+               field_is_true(generation, "in_doubt") ? " (in doubt)" : "");
+    }
     if (json_array_size(generations) == 0)
         printf("-");
 }

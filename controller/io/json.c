@@ -139,6 +139,7 @@ static json_t *generations(const struct fleet_member *member)
 
         set_generation(object, &generation->id, generation->change);
         set_number(object, "soak_s", generation->soak_s);
+        json_object_set_new(object, "in_doubt", json_boolean(generation->in_doubt));
         json_array_append_new(list, object);
     }
     return list;
@@ -162,6 +163,8 @@ static const char *state_of(const struct lead *lead, const struct fleet_member *
 {
     if (member->has_stack && member->stack.trial_open && member->connected)
         return member->stack.trial_state;
+    if (member->has_stack && stack_find_doubt(&member->stack) != NULL)
+        return "in doubt";
     return lead_in_doubt(lead, member->name) ? "in doubt" : "idle";
 }
 

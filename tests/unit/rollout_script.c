@@ -238,9 +238,10 @@ static bool play_hello(struct rollout_script *script, const struct words *words,
     memset(stack->nonce.bytes, 0xa0 + script->hellos++ % 64, NONCE_SIZE);
     stack->receipt_index =
         words->count > 4 ? strtoul(word(words, 4), NULL, 10) : index_of(script, word(words, 1));
-    if (text_equal(word(words, 2), "confirmed")) {
+    if (text_equal(word(words, 2), "confirmed") || text_equal(word(words, 2), "doubted")) {
         stack->generations_count = 1;
         stack->generations[0].id = id;
+        stack->generations[0].in_doubt = text_equal(word(words, 2), "doubted");
     }
     for (size_t i = 0; i < sizeof(trial_states) / sizeof(trial_states[0]); i++) {
         if (!text_equal(word(words, 2), trial_states[i].says))

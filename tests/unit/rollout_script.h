@@ -4,7 +4,8 @@
  *
  *   fleet a1 | b1 [pause=first|each|none] [not-after=N]    one stage between bars; first of all
  *   start BY      restart      wait SECONDS (time-outs come when they are due)
- *   hello NODE says [INDEX]    says: never, prepared N, trial N, confirmed N, reverting N
+ *   hello NODE says [INDEX]    says: never, prepared N, trial N, confirmed N, reverting N,
+ *                              doubted N: its disk lost how that ended
  *   lost NODE     prepared NODE N     nonce NODE N M     refused NODE REASON...     expired NODE
  *   says SIGNER yes|no baseline|renewal|standing SUBJECT N
  *   receipt NODE KIND [N] [CAUSE REASON...]    CAUSE: failed, missing, aborted, ordered, rescued

@@ -231,6 +231,16 @@ static void tells_nodes_and_checks(void **state)
     assert_true(json_is_array(json_object_get(answer.json, "drift")));
     answer_done(&answer);
 
+    member->has_stack = true;
+    member->stack.generations_count = 1;
+    member->stack.generations[0].in_doubt = true; /* its guard does not know whether it stands */
+    answer = get("/v1/nodes/a1");
+    assert_string_equal(text_of(answer.json, "state"), "in doubt");
+    node = json_array_get(json_object_get(answer.json, "generations"), 0);
+    assert_true(json_is_true(json_object_get(node, "in_doubt")));
+    answer_done(&answer);
+    member->has_stack = false;
+
     answer = get("/v1/checks");
     assert_string_equal(text_of(json_array_get(json_object_get(answer.json, "checks"), 0), "node"),
                         "a1");

@@ -159,6 +159,21 @@ static void an_open_trial_or_rollout_says_no(void **state)
     expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "that of second-gateway is");
 }
 
+static void a_change_in_doubt_says_no(void **state)
+{
+    struct scene *scene = *state;
+    struct stack *stack = &fleet_find(&scene->fleet, "a1")->stack;
+
+    stack->generations_count = 2;
+    text_copy(stack->generations[0].change, NAME_SIZE, "first-gateway");
+    text_copy(stack->generations[1].change, NAME_SIZE, "second-gateway");
+    expect(scene, GATE_COUNT, VERDICT_PASS, "");
+    stack->generations[0].in_doubt = true;
+    expect(scene, GATE_REVERSIBLE, VERDICT_FAIL,
+           "its disk lost how first-gateway ended: it may stand or not; take it back first: "
+           "`oceanidctl emergency-rollback --node a1 --to first-gateway`");
+}
+
 static void drift_says_no(void **state)
 {
     struct scene *scene = *state;
@@ -230,6 +245,7 @@ int main(void)
         CASE(all_say_yes),
         CASE(a_failing_check_says_no),
         CASE(an_open_trial_or_rollout_says_no),
+        CASE(a_change_in_doubt_says_no),
         CASE(drift_says_no),
         CASE(a_freeze_says_no),
         CASE(ssh_needs_witnesses_and_a_console),

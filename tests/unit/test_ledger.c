@@ -192,6 +192,7 @@ static void test_lost_end_stays_in_doubt(void **state)
 {
     const struct approval next = {.attempt = id_of(3).attempt};
     const struct generation_id one = id_of(1);
+    static struct stack stack;
     struct revert revert;
     struct err err = ERR_INIT;
 
@@ -204,6 +205,8 @@ static void test_lost_end_stays_in_doubt(void **state)
     assert_null(ledger_standing(ledger, &one.attempt.body));
     assert_false(ledger_admits(ledger, &next, NULL, 0, &err));
     assert_non_null(strstr(err.text, "how it ended was lost"));
+    ledger_fill_stack(ledger, &stack);
+    assert_true(generation_id_equal(&stack_find_doubt(&stack)->id, &one)); /* signed, for others */
     ledger_fill_revert(&ledger->generations[0], &revert);
     assert_true(revert.steps[0].touched);
     assert_true(revert.steps[1].touched);

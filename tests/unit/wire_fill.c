@@ -150,6 +150,7 @@ void fill_stack(struct stack *stack)
     for (unsigned i = 0; i < GENERATIONS_MAX; i++) {
         fill_id(&stack->generations[i].id, 10 + i);
         stack->generations[i].soak_s = 300 + i;
+        stack->generations[i].in_doubt = i % 2 == 1;
         put_text(stack->generations[i].change, NAME_SIZE, "change", i);
     }
 }

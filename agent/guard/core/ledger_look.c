@@ -103,6 +103,7 @@ void ledger_fill_stack(const struct ledger *ledger, struct stack *ret_stack)
             continue; /* the one that there is no room for */
         to->id = from->id;
         to->soak_s = from->soak_s;
+        to->in_doubt = from->in_doubt;
         text_copy(to->change, NAME_SIZE, from->begin.change);
         ret_stack->generations_count++;
     }
