@@ -14,6 +14,7 @@
 #include "controller/ctl/plan.h"
 #include "controller/ctl/render.h"
 #include "controller/ctl/signing.h"
+#include "controller/ctl/unsent.h"
 #include "controller/ctl/watch.h"
 
 /* Hands it over. A gate that says no comes with the gates (docs/api.md). */
@@ -31,9 +32,14 @@ static enum outcome submit(struct ctl *ctl, struct bytes signed_manifest,
     if (answer.data != NULL)
         document = json_loadb((const char *)answer.data, answer.len, 0, NULL);
     if (!good) {
+        enum outcome outcome;
+
         render_gates(field_array(document, "gates"));
-        return ctl_fail(ctl, &err);
+        outcome = ctl_fail(ctl, &err);
+        unsent_tell(ctl, signed_manifest);
+        return outcome;
     }
+    unsent_forget(ctl, signed_manifest);
     id = field_number(document, "id");
     fprintf(stderr, "oceanidctl: rollout %lld started\n", id);
     if (arguments_get(arguments, "--no-watch") == NULL)
@@ -82,7 +88,10 @@ static enum outcome start_change(struct ctl *ctl, const struct arguments *argume
                 sign(ctl, inputs, &result, &err);
 
     inputs_free(inputs);
-    return good ? submit(ctl, wire_lend(&result), arguments) : ctl_fail(ctl, &err);
+    if (!good)
+        return ctl_fail(ctl, &err);
+    unsent_keep(ctl, wire_lend(&result));
+    return submit(ctl, wire_lend(&result), arguments);
 }
 
 enum outcome rollout_start_run(struct ctl *ctl, const struct arguments *arguments)

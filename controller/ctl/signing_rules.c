@@ -40,7 +40,9 @@ static bool check_entry_ended(const struct ledger *ledger, const struct ledger_s
         return true;
     return err_set(err, ERR_CONFLICT,
                    "change %s (sequence %llu) is signed and not ended: no receipt of %s. Finish, "
-                   "abort or roll it back first, or wait %lld s until it can no longer begin",
+                   "abort or roll it back first (if no controller took it: `oceanidctl rollout "
+                   "start` with what was signed, then abort), or wait %lld s until it can no "
+                   "longer begin",
                    entry->change, (unsigned long long)entry->attempt.sequence, missing,
                    (long long)(lapses - now) + 1);
 }

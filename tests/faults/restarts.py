@@ -18,6 +18,7 @@ import dump
 from drill import GATEWAY, Drill
 from ground import NODE, STANDS, Ground, NotTried
 from kept import Kept, Seen
+from lab.fleet import PKI
 from lab.wait import wait_until
 from watch import GROUP_IPV4_ROUTE, RTM_DELROUTE, RTM_NEWROUTE, destinations, open_socket
 
@@ -247,7 +248,7 @@ class Story:
     # -- telling it ---------------------------------------------------------------------------
 
     def start(self):
-        """Until the controller leads it; one that was signed and then not taken is ended first."""
+        """Until the controller leads it; what was signed and not taken is handed over again."""
         said = []
 
         def attempt():
@@ -257,8 +258,8 @@ class Story:
             if done.returncode == 0:
                 self.ground.seen.note_command()
             elif "is signed and not ended" in done.stderr and not self.look():
-                self.ground.fleet.ctl("emergency-rollback", "--all", "--yes", "--wait", "5s",
-                                      check=False)
+                self.ground.fleet.ctl("rollout", "start", f"{PKI}/unsent-{self.drill.name}.manifest",
+                                      "--no-watch", check=False)
             return self.look()
         try:
             wait_until(attempt, 60, "the rollout to be led", every_s=0.2)
