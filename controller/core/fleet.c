@@ -196,8 +196,7 @@ bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t n
 {
     for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {
         if (text_equal(member->verdicts[i].verdict.check, check))
-            return !fleet_answers(member) ||
-                   silent_for(member, member->verdicts[i].interval_s, now);
+            return !member->connected || silent_for(member, member->verdicts[i].interval_s, now);
     }
     return true;
 }

@@ -74,14 +74,12 @@ static void judge_node_working(const struct gates_inputs *inputs, const char *no
     AUTO_FREE struct check *checks = NULL;
     size_t count;
 
-    if (!fleet_answers(member)) {
+    if (member == NULL || !member->connected) {
         struct gate_evidence *evidence =
             gates_add_evidence(answer, node, "connected", VERDICT_UNKNOWN);
 
-        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "its agent is connected and answers",
-                    member == NULL      ? "it never connected"
-                    : member->connected ? "it does not answer"
-                                        : "it is not connected");
+        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "its agent is connected",
+                    member == NULL ? "it never connected" : "it is not connected");
         gates_set_awaits(inputs, evidence, "");
         return;
     }

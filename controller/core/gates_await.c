@@ -12,9 +12,7 @@ void gates_set_awaits(const struct gates_inputs *inputs, struct gate_evidence *e
 {
     const struct fleet_member *member = fleet_find(inputs->fleet, evidence->node);
 
-    if (member != NULL && member->silent)
-        what = "its agent to answer";
-    else if (member == NULL || !member->connected)
+    if (member == NULL || !member->connected)
         what = "its agent to connect";
     text_copy(evidence->awaits, sizeof(evidence->awaits), what);
 }
