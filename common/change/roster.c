@@ -69,12 +69,55 @@ bool roster_put(struct roster *roster, const struct roster_entry *entry, struct 
     return true;
 }
 
+const struct maintenance *roster_find_maintenance(const struct roster *roster, const char *node)
+{
+    for (uint32_t i = 0; i < roster->maintenance_count; i++) {
+        if (text_equal(roster->maintenance[i].node, node))
+            return &roster->maintenance[i];
+    }
+    return NULL;
+}
+
+bool roster_maintain(struct roster *roster, const struct maintenance *maintenance, struct err *err)
+{
+    if (roster_find(roster, maintenance->node) == NULL)
+        return err_set(err, ERR_MISSING, "there is no %.80s in roster version %llu",
+                       maintenance->node, (unsigned long long)roster->version);
+    if (maintenance->reason[0] == '\0')
+        return err_set(err, ERR_INPUT,
+                       "maintenance of %s without a reason: accepted is a text that others "
+                       "understand",
+                       maintenance->node);
+    roster_end_maintenance(roster, maintenance->node);
+    if (roster->maintenance_count == NODES_MAX)
+        return err_set(err, ERR_LIMIT, "%d nodes are under maintenance: accepted are no more",
+                       NODES_MAX);
+    roster->maintenance[roster->maintenance_count++] = *maintenance;
+    return true;
+}
+
+bool roster_end_maintenance(struct roster *roster, const char *node)
+{
+    const struct maintenance *found = roster_find_maintenance(roster, node);
+    size_t at;
+
+    if (found == NULL)
+        return false;
+    at = (size_t)(found - roster->maintenance);
+    roster->maintenance_count--;
+    memmove(&roster->maintenance[at], &roster->maintenance[at + 1],
+            (roster->maintenance_count - at) * sizeof(roster->maintenance[0]));
+    memset(&roster->maintenance[roster->maintenance_count], 0, sizeof(roster->maintenance[0]));
+    return true;
+}
+
 bool roster_remove(struct roster *roster, const char *name)
 {
     int at = find_index(roster, name);
 
     if (at < 0)
         return false;
+    roster_end_maintenance(roster, name);
     roster->entries_count--;
     memmove(&roster->entries[at], &roster->entries[at + 1],
             (roster->entries_count - (uint32_t)at) * sizeof(roster->entries[0]));

@@ -190,6 +190,38 @@ bool wire_decode_stack(struct bytes from, struct stack *ret_stack, struct err *e
 /* ---- roster -----------------------------------------------------------------------------------
  */
 
+static void put_maintenance(struct arena *arena, Oceanid__Roster *to, const struct roster *from)
+{
+    to->n_maintenance = from->maintenance_count;
+    to->maintenance = wire_new_list(arena, Oceanid__Maintenance, oceanid__maintenance__init,
+                                    from->maintenance_count);
+    for (uint32_t i = 0; i < from->maintenance_count; i++) {
+        to->maintenance[i]->node = wire_put_text(arena, from->maintenance[i].node);
+        to->maintenance[i]->reason = wire_put_text(arena, from->maintenance[i].reason);
+        to->maintenance[i]->until = from->maintenance[i].until;
+    }
+}
+
+/* One a node that is there, with a reason: roster_maintain says no to others. */
+static bool take_maintenance(struct roster *to, const Oceanid__Roster *from, struct err *err)
+{
+    if (!wire_take_count(from->n_maintenance, NODES_MAX, "nodes under maintenance", err))
+        return false;
+    for (size_t i = 0; i < from->n_maintenance; i++) {
+        struct maintenance one = {.until = from->maintenance[i]->until};
+
+        if (!wire_take_name(one.node, from->maintenance[i]->node, "node", err) ||
+            !wire_take_text(one.reason, sizeof(one.reason), from->maintenance[i]->reason, "reason",
+                            err))
+            return false;
+        if (roster_find_maintenance(to, one.node) != NULL)
+            return err_set(err, ERR_INPUT, "%s is twice under maintenance", one.node);
+        if (!roster_maintain(to, &one, err))
+            return false;
+    }
+    return true;
+}
+
 struct wire_bytes wire_encode_roster(const struct roster *roster, const struct sign_key *key)
 {
     AUTO_ARENA struct arena arena;
@@ -199,6 +231,7 @@ struct wire_bytes wire_encode_roster(const struct roster *roster, const struct s
     to.version = roster->version;
     to.n_entries = roster->entries_count;
     to.entries = wire_put_roster(&arena, roster->entries, roster->entries_count);
+    put_maintenance(&arena, &to, roster);
     return wire_seal(&to.base, SIGN_ROSTER, key);
 }
 
@@ -212,8 +245,9 @@ bool wire_decode_roster(struct bytes from, struct roster *ret_roster, struct err
         return err_wrap(err, "roster");
     message = opened.payload;
     ret_roster->version = message->version;
-    return wire_take_roster(ret_roster->entries, &ret_roster->entries_count, message->entries,
-                            message->n_entries, err) ||
+    return (wire_take_roster(ret_roster->entries, &ret_roster->entries_count, message->entries,
+                             message->n_entries, err) &&
+            take_maintenance(ret_roster, message, err)) ||
            err_wrap(err, "roster");
 }
 

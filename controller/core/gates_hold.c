@@ -48,7 +48,10 @@ static void judge_kind(const struct gates_inputs *inputs, const char *node, size
     text_shorten(reason, sizeof(reason), hold->reason);
     text_add(&text, "hold %llu of %s: %s", (unsigned long long)hold->id, hold->by, reason);
     say_when(hold, inputs->now_unix, &text);
-    text_add(&text, "; `oceanidctl hold lift %llu` lifts it", (unsigned long long)hold->id);
+    if (hold->kind == HOLD_MAINTENANCE)
+        text_add(&text, "; `oceanidctl node return %s` ends it", hold->scope);
+    else
+        text_add(&text, "; `oceanidctl hold lift %llu` lifts it", (unsigned long long)hold->id);
 }
 
 static void judge_quarantine(const struct gates_inputs *inputs, const struct manifest_plan *plan,

@@ -93,13 +93,14 @@ static bool check_wanted(const struct hold *wanted, int64_t now, struct err *err
     if (wanted->kind == HOLD_QUARANTINE)
         return err_set(err, ERR_INPUT,
                        "kind 'quarantine': it comes by itself when a proof fails; "
-                       "accepted are freeze, pause, maintenance and window");
+                       "accepted are freeze, pause and window");
+    if (wanted->kind == HOLD_MAINTENANCE)
+        return err_set(err, ERR_DENIED,
+                       "kind 'maintenance': it is signed, into the roster: `oceanidctl node "
+                       "maintenance NAME --reason TEXT`; accepted here are freeze, pause and "
+                       "window");
     if (!is_fleet(wanted->scope) && !name_check("scope", wanted->scope, err))
         return false;
-    if (wanted->kind == HOLD_MAINTENANCE && is_fleet(wanted->scope))
-        return err_set(err, ERR_INPUT,
-                       "scope 'fleet': accepted is one node for maintenance; a "
-                       "freeze or a pause covers the fleet");
     if (wanted->reason[0] == '\0')
         return err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
     if (wanted->until != 0 && wanted->until <= now)
@@ -172,6 +173,70 @@ uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt
     return added;
 }
 
+/* ---- maintenance ------------------------------------------------------------------------------
+ */
+
+static bool is_of(const struct hold *hold, const struct maintenance *wanted)
+{
+    return wanted != NULL && hold->until == wanted->until &&
+           text_equal(hold->reason, wanted->reason);
+}
+
+static bool is_put(const struct holds *holds, const struct maintenance *wanted, int64_t now)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        if (hold->kind == HOLD_MAINTENANCE && text_equal(hold->scope, wanted->node) &&
+            hold_is_active(hold, now) && is_of(hold, wanted))
+            return true;
+    }
+    return false;
+}
+
+static const struct hold *put_maintenance(struct holds *holds, const struct maintenance *wanted,
+                                          const char *by, int64_t now)
+{
+    struct hold *hold = add(holds, now);
+
+    if (hold == NULL)
+        return NULL;
+    hold->kind = HOLD_MAINTENANCE;
+    text_copy(hold->scope, sizeof(hold->scope), wanted->node);
+    text_copy(hold->reason, sizeof(hold->reason), wanted->reason);
+    text_copy(hold->by, sizeof(hold->by), by);
+    hold->until = wanted->until;
+    return hold;
+}
+
+bool holds_take_roster(struct holds *holds, const struct roster *roster, const char *by,
+                       int64_t now, holds_changed_fn *changed_fn, void *context)
+{
+    bool fits = true;
+
+    for (uint32_t i = 0; i < holds->count; i++) {
+        struct hold *hold = &holds->list[i];
+
+        if (hold->kind != HOLD_MAINTENANCE || !hold_is_active(hold, now) ||
+            is_of(hold, roster_find_maintenance(roster, hold->scope)))
+            continue;
+        hold->lifted = true;
+        changed_fn(context, hold);
+    }
+    for (uint32_t i = 0; i < roster->maintenance_count; i++) {
+        const struct maintenance *wanted = &roster->maintenance[i];
+        const struct hold *hold;
+
+        if ((wanted->until != 0 && now >= wanted->until) || is_put(holds, wanted, now))
+            continue;
+        hold = put_maintenance(holds, wanted, by, now);
+        fits = fits && hold != NULL;
+        if (hold != NULL)
+            changed_fn(context, hold);
+    }
+    return fits;
+}
+
 bool holds_lift(struct holds *holds, uint64_t id, struct err *err)
 {
     for (uint32_t i = 0; i < holds->count; i++) {
@@ -184,6 +249,11 @@ bool holds_lift(struct holds *holds, uint64_t id, struct err *err)
                            "hold %llu is a quarantine of '%s' on %s: only an approval that names "
                            "its receipt with a reason lifts it",
                            (unsigned long long)id, hold->object, hold->scope);
+        if (hold->kind == HOLD_MAINTENANCE)
+            return err_set(err, ERR_DENIED,
+                           "hold %llu is the maintenance of %s, which is signed: `oceanidctl node "
+                           "return %s` ends it",
+                           (unsigned long long)id, hold->scope, hold->scope);
         hold->lifted = true;
         return true;
     }

@@ -8,12 +8,14 @@
  *   quarantine   of one object on one node, whose proof failed: it comes by itself
  *
  * A person lifts them, or they end by themselves; a quarantine is lifted only by an approval that
- * names its receipt with a reason (docs/protocol.md rule 18). Pure; the caller stores them.
+ * names its receipt with a reason (docs/protocol.md rule 18), and maintenance is put and ended by
+ * the signed roster alone. Pure; the caller stores them.
  */
 #ifndef CONTROLLER_CORE_HOLDS_H
 #define CONTROLLER_CORE_HOLDS_H
 
 #include "common/change/proof.h"
+#include "common/change/roster.h"
 #include "common/core/err.h"
 
 /* Stored by number: new ones go to the end. */
@@ -57,7 +59,14 @@ const struct hold *holds_add(struct holds *holds, const struct hold *wanted, int
 uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
                               const struct hash *receipt_hash, int64_t now);
 
-/* ERR_MISSING; ERR_DENIED for a quarantine: an approval lifts it. */
+/* What the roster says, signed by `by`: maintenance that is new there is put, what is not there any
+ * more is lifted. Each that changed is lent to changed_fn. False: some found no room. */
+typedef void holds_changed_fn(void *context, const struct hold *hold);
+bool holds_take_roster(struct holds *holds, const struct roster *roster, const char *by,
+                       int64_t now, holds_changed_fn *changed_fn, void *context);
+
+/* ERR_MISSING; ERR_DENIED for a quarantine, which an approval lifts, and for maintenance, which the
+ * signed roster ends. */
 bool holds_lift(struct holds *holds, uint64_t id, struct err *err);
 
 /* The first quarantine of that node that the approval names with a reason and that is not lifted

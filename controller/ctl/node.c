@@ -1,6 +1,6 @@
 /*
  * node: a node's keys come by hand, are shown by their fingerprints, and go into the signed roster;
- * or leave it.
+ * or leave it; or are under maintenance there.
  */
 #include "controller/ctl/node.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/config.h"
@@ -212,5 +213,75 @@ enum outcome node_remove_run(struct ctl *ctl, const struct arguments *arguments)
     push_roster(ctl, &bytes);
     printf("%s is out of roster version %llu; take it out of fleet.yaml too\n", name,
            (unsigned long long)roster->version);
+    return OUTCOME_DONE;
+}
+
+/* ---- maintenance ----------------------------------------------------------------------------- */
+
+static bool read_maintenance(const struct arguments *arguments, struct maintenance *ret_one,
+                             struct err *err)
+{
+    const char *reason = arguments_get(arguments, "--reason");
+    const char *length = arguments_get(arguments, "--for");
+    unsigned seconds = 0;
+
+    *ret_one = (struct maintenance){.until = 0};
+    if (!name_check("node", arguments->words[0], err))
+        return false;
+    text_copy(ret_one->node, sizeof(ret_one->node), arguments->words[0]);
+    if (reason == NULL || reason[0] == '\0')
+        return err_set(err, ERR_INPUT,
+                       "--reason is needed: who finds it must know why nothing is changed there");
+    if (!text_copy(ret_one->reason, sizeof(ret_one->reason), reason))
+        return err_set(err, ERR_INPUT, "--reason: accepted are at most %d bytes", REASON_SIZE - 1);
+    if (length != NULL && (!text_parse_duration(length, &seconds) || seconds == 0))
+        return err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h",
+                       length);
+    if (seconds != 0)
+        ret_one->until = clock_unix() + seconds;
+    return true;
+}
+
+static bool sign_next(struct ctl *ctl, struct roster *roster, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+
+    roster->version++;
+    if (!keys_write_roster(ctl, roster, &bytes, err))
+        return false;
+    push_roster(ctl, &bytes);
+    return true;
+}
+
+enum outcome node_maintenance_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct err err = ERR_INIT;
+    struct maintenance one;
+
+    if (!read_maintenance(arguments, &one, &err) || !keys_read_roster(ctl, roster, &err) ||
+        !roster_maintain(roster, &one, &err) || !sign_next(ctl, roster, &err))
+        return ctl_fail(ctl, &err);
+    printf("%s is under maintenance by roster version %llu; `oceanidctl node return %s` ends it\n",
+           one.node, (unsigned long long)roster->version, one.node);
+    return OUTCOME_DONE;
+}
+
+enum outcome node_return_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    const char *name = arguments->words[0];
+    struct err err = ERR_INIT;
+
+    if (!keys_read_roster(ctl, roster, &err))
+        return ctl_fail(ctl, &err);
+    if (!roster_end_maintenance(roster, name)) {
+        err_set(&err, ERR_MISSING, "%.80s is not under maintenance in roster version %llu", name,
+                (unsigned long long)roster->version);
+        return ctl_fail(ctl, &err);
+    }
+    if (!sign_next(ctl, roster, &err))
+        return ctl_fail(ctl, &err);
+    printf("%s is back by roster version %llu\n", name, (unsigned long long)roster->version);
     return OUTCOME_DONE;
 }

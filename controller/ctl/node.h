@@ -1,5 +1,6 @@
 /*
- * node: admitting a node or witness.
+ * node: what is signed into the roster of a node or witness: that it is admitted, removed, under
+ * maintenance, back.
  */
 #ifndef CONTROLLER_CTL_NODE_H
 #define CONTROLLER_CTL_NODE_H
@@ -8,5 +9,7 @@
 
 enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome node_remove_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome node_maintenance_run(struct ctl *ctl, const struct arguments *arguments);
+enum outcome node_return_run(struct ctl *ctl, const struct arguments *arguments);
 
 #endif

@@ -25,6 +25,7 @@ static const char *const none[] = {NULL};
 static const char *const pki_options[] = {"--name=", NULL};
 static const char *const admit_options[] = {"--witness", "--yes", NULL};
 static const char *const remove_options[] = {"--yes", NULL};
+static const char *const maintenance_options[] = {"--reason=", "--for=", NULL};
 static const char *const explain_options[] = {"--from=", "--iif=", "--mark=", NULL};
 static const char *const fleet_options[] = {"--fleet=", NULL};
 static const char *const sign_options[] = {
@@ -64,6 +65,12 @@ static const struct command commands[] = {
      node_remove_run,
      "For one that is gone for good, or whose keys got lost; it can be admitted again. Other\n"
      "nodes may need it as a witness: see `oceanidctl status`."},
+    {"node maintenance", "NAME --reason TEXT [--for DURATION]", "sign that somebody works there", 1,
+     1, maintenance_options, node_maintenance_run,
+     "Into the roster, with approver.key. It is not changed, an open trial goes on to its end, "
+     "and\n"
+     "its failing checks are nobody's alarm, until `node return` or until --for is over."},
+    {"node return", "NAME", "sign that its maintenance is over", 1, 1, none, node_return_run, NULL},
     {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
@@ -133,17 +140,16 @@ static const struct command commands[] = {
      "The newest rollout, where it waits for a person, goes on: its gates are asked again."},
     {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
     {"hold add",
-     "[freeze|pause|maintenance|window] --reason TEXT [--node NAME] [--for DURATION]\n"
+     "[freeze|pause|window] --reason TEXT [--node NAME] [--for DURATION]\n"
      "                [--open \"DAYS HH:MM-HH:MM\"]",
      "hold the fleet or one node", 0, 1, hold_options, hold_add_run,
-     "freeze       (unless said) nothing starts, and an open trial is taken back\n"
-     "pause        nothing starts; an open trial goes on\n"
-     "maintenance  of one node: it is not changed, and its checks are nobody's alarm\n"
-     "window       nothing starts but in it: --open \"mon-fri 08:00-16:00\", in UTC\n"
+     "freeze  (unless said) nothing starts, and an open trial is taken back\n"
+     "pause   nothing starts; an open trial goes on\n"
+     "window  nothing starts but in it: --open \"mon-fri 08:00-16:00\", in UTC\n"
      "Without --node it covers the fleet, without --for it lasts until `hold lift`."},
     {"hold lift", "ID [--reason TEXT]", "lift a hold", 1, 1, lift_options, hold_lift_run,
      "Not of a quarantine: that is lifted by a change that names its receipt and why:\n"
-     "quarantines: [{receipt: HASH, reason: WHY}]"},
+     "quarantines: [{receipt: HASH, reason: WHY}]. Nor of maintenance: `node return` ends it."},
     {"emergency-rollback",
      "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--direct]\n"
      "                          [--reason TEXT] [--wait DURATION] [--yes]",

@@ -109,6 +109,8 @@ void api_get_roster(struct api *api, struct http_call *call, const char *word)
 
 void api_put_roster(struct api *api, struct http_call *call, const char *word)
 {
+    struct holds *holds = &api->desk->holds;
+    uint64_t first_id = holds->id_next;
     struct err err = ERR_INIT;
 
     (void)word;
@@ -117,6 +119,10 @@ void api_put_roster(struct api *api, struct http_call *call, const char *word)
         return;
     }
     lead_take_roster(api->lead);
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].kind == HOLD_MAINTENANCE && holds->list[i].id >= first_id)
+            lead_take_hold(api->lead, &holds->list[i]);
+    }
     if (api->roster_fn != NULL)
         api->roster_fn(api->context);
     api_answer_json(call, 200,

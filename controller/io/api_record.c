@@ -40,8 +40,7 @@ static bool read_wanted(struct http_call *call, const json_t *body, struct hold 
         !api_read_text(call, body, "reason", hold->reason, sizeof(hold->reason)))
         return false;
     if (!hold_kind_parse(kind, &hold->kind))
-        err_set(&err, ERR_INPUT, "kind '%.40s': accepted are freeze, pause, maintenance and window",
-                kind);
+        err_set(&err, ERR_INPUT, "kind '%.40s': accepted are freeze, pause and window", kind);
     else if (until != NULL && !json_is_integer(until))
         err_set(&err, ERR_INPUT, "until: accepted are unix seconds, 0 for no end");
     hold->until = json_integer_value(until);

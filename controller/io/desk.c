@@ -173,9 +173,11 @@ bool desk_verify_operator(const struct desk *desk, struct bytes envelope, enum s
                    desk->state, desk->trust->keys_count);
 }
 
-static void use_roster(struct desk *desk, const struct roster *roster, struct bytes envelope)
+static void use_roster(struct desk *desk, const struct roster *roster, struct bytes envelope,
+                       const char *by)
 {
     *desk->roster = *roster;
+    text_copy(desk->roster_by, sizeof(desk->roster_by), by);
     wire_bytes_done(&desk->roster_envelope);
     desk->roster_envelope =
         (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
@@ -202,8 +204,28 @@ static bool read_roster(struct desk *desk, struct err *err)
     if (!desk_verify_operator(desk, wire_lend(&envelope), SIGN_ROSTER, name, err) ||
         !wire_decode_roster(wire_lend(&envelope), roster, err))
         return err_wrap(err, "%s", path);
-    use_roster(desk, roster, wire_lend(&envelope));
+    use_roster(desk, roster, wire_lend(&envelope), name);
     return true;
+}
+
+static void keep_maintenance(void *context, const struct hold *hold)
+{
+    struct desk *desk = context;
+    struct err err = ERR_INIT;
+
+    if (!desk->failed && desk_kept(desk, store_put_hold(desk->store, hold, &err), &err))
+        desk_audit(desk, desk->roster_by, "hold", hold->scope, "maintenance %llu %s: %s",
+                   (unsigned long long)hold->id, hold->lifted ? "ended" : "put", hold->reason);
+}
+
+/* In the open transaction. */
+static void take_maintenance(struct desk *desk)
+{
+    if (!holds_take_roster(&desk->holds, desk->roster, desk->roster_by, clock_unix(),
+                           keep_maintenance, desk))
+        log_error("roster version %llu: there is no room for the maintenance of all of its nodes "
+                  "among %d holds that are active; those that found none are not held",
+                  (unsigned long long)desk->roster->version, HOLDS_MAX);
 }
 
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
@@ -222,10 +244,21 @@ bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
     if (!file_join(path, sizeof(path), desk->state, "roster", err) ||
         !file_write(path, envelope.data, envelope.len, 0600, err))
         return false;
-    use_roster(desk, roster, envelope);
-    return desk_audit(desk, name, "roster", "fleet", "version %llu, %u entries",
-                      (unsigned long long)roster->version, roster->entries_count) ||
-           err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+    use_roster(desk, roster, envelope, name);
+    if (desk_begin(desk, STORE_FULL) &&
+        desk_audit(desk, name, "roster", "fleet", "version %llu, %u entries, %u under maintenance",
+                   (unsigned long long)roster->version, roster->entries_count,
+                   roster->maintenance_count))
+        take_maintenance(desk);
+    return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+}
+
+/* A crash may have come between the roster's file and its holds. */
+static bool open_maintenance(struct desk *desk, struct err *err)
+{
+    if (desk_begin(desk, STORE_FULL))
+        take_maintenance(desk);
+    return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
 }
 
 /* ---- life ------------------------------------------------------------------------------------
@@ -259,7 +292,7 @@ bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
     fleet_init(&desk->fleet);
     desk->holds = (struct holds){1, 0, mem_alloc(HOLDS_MAX, sizeof(struct hold))};
     if (read_trust(desk, err) && desk_read_fleet(desk, err) && read_roster(desk, err) &&
-        open_store(desk, store_path, err))
+        open_store(desk, store_path, err) && open_maintenance(desk, err))
         return true;
     desk_close(desk);
     return false;

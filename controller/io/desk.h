@@ -20,7 +20,8 @@ struct desk {
     struct trust *trust;
     struct roster *roster; /* version 0: none yet */
     struct wire_bytes roster_envelope;
-    struct fleet fleet; /* a member for each entry of the roster */
+    char roster_by[NAME_SIZE]; /* who signed it */
+    struct fleet fleet;        /* a member for each entry of the roster */
     struct holds holds;
     struct refusals refusals;
     struct check *room; /* for desk_checks */
@@ -41,7 +42,7 @@ void desk_close(struct desk *desk);
 bool desk_read_fleet(struct desk *desk, struct err *err);
 
 /* A roster that an operator of trust.yaml signed, newer than the one that is there; written to the
- * disk before it is used. */
+ * disk before it is used. Its maintenance becomes holds, whose ids follow those that were there. */
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err);
 
 /* Whether an operator of trust.yaml signed it, in that domain; ret_name (NAME_SIZE) is whose. */

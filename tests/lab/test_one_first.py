@@ -4,7 +4,10 @@ Where the controller means harm it is built with patches of tests/mutants. Every
 there is the nodes' own: their guards' logs, and what `ip monitor` saw of their kernels.
 """
 
+import os
+import pathlib
 import re
+import signal
 
 import pytest
 
@@ -12,6 +15,7 @@ from lab.fleet import PKI, Fleet
 from lab.patched import PatchedController
 from lab.wait import wait_until
 
+DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs"
 CONTROLLER = "control"
 NODES = ("srv712695", "calypso", "srv712429")  # in the manifest's order
 RULE = "198.18.255.0/24"
@@ -184,6 +188,66 @@ def test_a_pause_holds_the_next_stage_and_then_two_go_at_once(fleet, pairs):
         "confirmed", "on trial", "on trial"], 30, "both to be on trial at once")
     assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
     assert all(has_rule(fleet, name) for name in NODES)
+
+
+def told(fleet, *words):
+    """What oceanidctl prints, as docs/rollout.md has it: without proofs, and with what differs from
+    run to run written as one."""
+    lines = [line for line in fleet.ctl(*words).stdout.splitlines()
+             if not line.startswith("  proof ")]
+    if words[0] == "audit":
+        lines = [line for line in lines if " pair-fails " in line and " -> " in line]
+    text = "\n".join(line.rstrip() for line in lines)
+    for volatile, settled in ((r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-01-01 12:00:00 UTC"),
+                              (r"(?m)^ +\d+(?=  2026)", "    71"), (r"(rollout|sequence) \d+", r"\1 7")):
+        text = re.sub(volatile, settled, text)
+    return f"$ oceanidctl {' '.join(words)}\n{text}\n"
+
+
+def compare_story(story):
+    """With what docs/rollout.md says behind the name of this test; GOLDEN=update rewrites it."""
+    page = DOCS / "rollout.md"
+    head, block, tail = re.fullmatch(
+        r"(.*test_one_of_two_at_once_fails.*?\n```\n)(.*?)(```\n.*)", page.read_text(), re.S).groups()
+    if os.environ.get("GOLDEN") == "update":
+        page.write_text(head + story + tail)
+    else:
+        assert story == block
+
+
+def test_one_of_two_at_once_fails(fleet, pairs):
+    """Its guard dies: what stood is taken back there by itself, then the trial beside it, then the
+    first node. What an operator sees of it is the story in docs/rollout.md."""
+    fleet.start("pair-fails", DRILL.replace("reference:", "soak: 6s\nreference:"))
+    fleet.wait_rollout(lambda r: r["waiting_for"] == "next", 30, "the first to confirm")
+    story = told(fleet, "rollout", "show")
+    fleet.ctl("rollout", "next", "--no-watch")
+    fleet.wait_rollout(lambda r: [n["state"] for n in r["nodes"]] == [
+        "confirmed", "on trial", "on trial"], 30, "both to be on trial at once")
+    fleet.lab["calypso"].unit("oceanid-guard").kill(signal.SIGKILL)
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "reverted"
+    assert not any(has_rule(fleet, name) for name in NODES)
+    ends = [line for line in fleet.audit() if " pair-fails " in line and "its guard's receipt" in line]
+    order = [next(i for i, line in enumerate(ends) if f": {node} {end}" in line)
+             for node, end in (("calypso", "reverted"), ("srv712429", "reverted"),
+                               ("srv712695", "popped"))]
+    assert order == sorted(order), ends
+    compare_story(f"{story}$ oceanidctl rollout next\n{told(fleet, 'rollout', 'show')}"
+                  f"{told(fleet, 'audit', 'show')}")
+
+
+def test_maintenance_is_a_signed_step(fleet):
+    """Whoever reaches the controller neither puts nor ends it; oceanidctl signs it."""
+    assert "oceanidctl node maintenance" in fleet.ctl(
+        "hold", "add", "maintenance", "--node", "calypso", "--reason", "x", check=False).stderr
+    fleet.ctl("node", "maintenance", "calypso", "--reason", "a new disk")
+    held = fleet.json("hold", "list")["holds"]
+    assert [(hold["kind"], hold["scope"], hold["by"]) for hold in held] == [
+        ("maintenance", "calypso", "operator")]
+    assert fleet.start("held", DRILL, check=False).returncode == 1
+    assert fleet.ctl("hold", "lift", str(held[0]["id"]), check=False).returncode == 4
+    fleet.ctl("node", "return", "calypso")
+    assert fleet.json("hold", "list")["holds"] == []
 
 
 def test_a_node_that_leaves_the_roster_is_not_waited_for(fleet):

@@ -297,6 +297,44 @@ static void takes_a_newer_roster(void **state)
     answer_done(&answer);
 }
 
+static void put_roster(struct roster *roster)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct answer answer;
+
+    roster->version++;
+    bytes = wire_encode_roster(roster, place.approver);
+    answer = call("PUT", "/v1/roster", wire_lend(&bytes));
+    assert_int_equal(answer.status, 200);
+    answer_done(&answer);
+}
+
+/* Nobody puts or lifts it but by a signature. */
+static void maintenance_is_signed(void **state)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct maintenance one = {.node = "a1", .reason = "a new disk"};
+    struct err err = ERR_INIT;
+    struct answer answer;
+
+    (void)state;
+    expect_refusal(send_text("POST", "/v1/holds",
+                             "{\"kind\": \"maintenance\", \"scope\": \"a1\", \"reason\": \"x\"}"),
+                   403, "denied", "oceanidctl node maintenance");
+    *roster = *place.desk.roster;
+    assert_true(roster_maintain(roster, &one, &err));
+    put_roster(roster);
+    answer = get("/v1/nodes/a1");
+    assert_string_equal(text_of(answer.json, "maintenance"), "a new disk");
+    answer_done(&answer);
+    expect_refusal(send_text("DELETE", "/v1/holds/1", ""), 403, "denied", "node return a1");
+    assert_true(roster_end_maintenance(roster, "a1"));
+    put_roster(roster);
+    answer = get("/v1/nodes/a1");
+    assert_string_equal(text_of(answer.json, "maintenance"), "");
+    answer_done(&answer);
+}
+
 static void tells_fleet_yaml_and_health(void **state)
 {
     struct answer answer = get("/v1/fleet");
@@ -727,6 +765,7 @@ int main(void)
         WITH_PLACE(tells_nodes_and_checks),
         WITH_PLACE(gives_snapshots),
         WITH_PLACE(takes_a_newer_roster),
+        WITH_PLACE(maintenance_is_signed),
         WITH_PLACE(tells_fleet_yaml_and_health),
         WITH_PLACE(plans_question_by_question),
         WITH_PLACE(a_viewers_plan_is_rehearsed_nowhere),

@@ -554,6 +554,26 @@ static void lift(struct scene *scene, const struct hold *hold)
     assert_true(holds_lift(&scene->holds, hold->id, &err));
 }
 
+static void pass_over(void *context, const struct hold *hold)
+{
+    (void)context;
+    (void)hold;
+}
+
+/* By a signed roster, of this node alone. */
+static void maintain(struct scene *scene, const char *node)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct maintenance one = {.reason = "a new disk"};
+    struct err err = ERR_INIT;
+
+    roster->entries_count = 1;
+    text_copy(roster->entries[0].name, NAME_SIZE, node);
+    text_copy(one.node, NAME_SIZE, node);
+    assert_true(roster_maintain(roster, &one, &err));
+    assert_true(holds_take_roster(&scene->holds, roster, "otto", NOW_UNIX, pass_over, NULL));
+}
+
 static void hold_by_pause_and_maintenance(void **state)
 {
     struct scene *scene = *state;
@@ -562,10 +582,14 @@ static void hold_by_pause_and_maintenance(void **state)
     expect_no(scene, GATE_HOLD, "`oceanidctl hold lift 1` lifts it");
     lift(scene, hold);
     expect_yes(scene);
-    hold = put_hold(scene, HOLD_MAINTENANCE, "b1", "");
+    hold = put_hold(scene, HOLD_PAUSE, "b1", "");
     expect_no(scene, GATE_HOLD, "b1: hold 2 of otto: nobody is there");
     lift(scene, hold);
-    put_hold(scene, HOLD_MAINTENANCE, "c1", "");
+    put_hold(scene, HOLD_PAUSE, "c1", "");
+    expect_yes(scene);
+    maintain(scene, "b1");
+    expect_no(scene, GATE_HOLD, "`oceanidctl node return b1` ends it");
+    maintain(scene, "c1");
     expect_yes(scene);
 }
 

@@ -100,11 +100,11 @@ static struct hold make(enum hold_kind kind, const char *scope, const char *obje
 static void refuses_what_people_cannot_put(void **state)
 {
     struct hold quarantine = make(HOLD_QUARANTINE, "a1", "rule 5140");
-    struct hold everywhere = make(HOLD_MAINTENANCE, "fleet", "");
+    struct hold maintenance = make(HOLD_MAINTENANCE, "a1", "");
     struct hold window = make(HOLD_WINDOW, "fleet", "weekdays");
 
     refuse(*state, &quarantine, "it comes by itself");
-    refuse(*state, &everywhere, "accepted is one node");
+    refuse(*state, &maintenance, "it is signed, into the roster");
     refuse(*state, &window, "window 'weekdays'");
     assert_int_equal(((struct holds *)*state)->count, 0);
 }
@@ -114,17 +114,63 @@ static void keeps_kinds_apart(void **state)
     struct holds *holds = *state;
     struct err err = ERR_INIT;
     struct hold pause = make(HOLD_PAUSE, "fleet", "is not of a pause");
-    struct hold maintenance = make(HOLD_MAINTENANCE, "a1", "");
+    struct hold freeze = make(HOLD_FREEZE, "a1", "");
     const struct hold *first = holds_add(holds, &pause, NOW, &err);
-    const struct hold *second = holds_add(holds, &maintenance, NOW, &err);
+    const struct hold *second = holds_add(holds, &freeze, NOW, &err);
 
     assert_string_equal(first->object, "");
-    assert_null(holds_find(holds, HOLD_FREEZE, "a1", NOW));
+    assert_null(holds_find(holds, HOLD_MAINTENANCE, "a1", NOW));
     assert_ptr_equal(holds_find(holds, HOLD_PAUSE, "b1", NOW), first);
-    assert_ptr_equal(holds_find(holds, HOLD_MAINTENANCE, "a1", NOW), second);
-    assert_null(holds_find(holds, HOLD_MAINTENANCE, "b1", NOW));
+    assert_ptr_equal(holds_find(holds, HOLD_FREEZE, "a1", NOW), second);
+    assert_null(holds_find(holds, HOLD_FREEZE, "b1", NOW));
     assert_true(holds_lift(holds, first->id, &err));
     assert_null(holds_find(holds, HOLD_PAUSE, "b1", NOW));
+}
+
+static void note_changed(void *context, const struct hold *hold)
+{
+    unsigned *changed = context;
+
+    assert_int_equal(hold->kind, HOLD_MAINTENANCE);
+    (*changed)++;
+}
+
+static unsigned take(struct holds *holds, const struct roster *roster, int64_t now)
+{
+    unsigned changed = 0;
+
+    assert_true(holds_take_roster(holds, roster, "olga", now, note_changed, &changed));
+    return changed;
+}
+
+/* Signed steps: what the roster has is held, what it has not any more is not; twice is once. */
+static void maintenance_follows_the_roster(void **state)
+{
+    struct holds *holds = *state;
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct maintenance one = {.node = "a1", .reason = "a new disk", .until = NOW + 60};
+    struct err err = ERR_INIT;
+    const struct hold *hold;
+
+    roster->entries_count = 1;
+    text_copy(roster->entries[0].name, NAME_SIZE, "a1");
+    assert_true(roster_maintain(roster, &one, &err));
+    assert_int_equal(take(holds, roster, NOW), 1);
+    assert_int_equal(take(holds, roster, NOW), 0);
+    hold = holds_find(holds, HOLD_MAINTENANCE, "a1", NOW);
+    assert_string_equal(hold->by, "olga");
+    assert_string_equal(hold->reason, "a new disk");
+    assert_false(holds_lift(holds, hold->id, &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    assert_non_null(strstr(err.text, "`oceanidctl node return a1` ends it"));
+    assert_int_equal(take(holds, roster, NOW + 60), 0);
+    assert_null(holds_find(holds, HOLD_MAINTENANCE, "a1", NOW + 60));
+    one.until = 0;
+    assert_true(roster_maintain(roster, &one, &err));
+    assert_int_equal(take(holds, roster, NOW), 2); /* the old one ends, the new one is put */
+    assert_true(roster_end_maintenance(roster, "a1"));
+    assert_int_equal(take(holds, roster, NOW), 1);
+    assert_null(holds_find(holds, HOLD_MAINTENANCE, "a1", NOW));
 }
 
 /* One open window is enough; nothing is held where none is declared. */
@@ -256,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(freezes_a_node_or_the_fleet, make_none, end_all),
         cmocka_unit_test_setup_teardown(refuses_what_people_cannot_put, make_none, end_all),
         cmocka_unit_test_setup_teardown(keeps_kinds_apart, make_none, end_all),
+        cmocka_unit_test_setup_teardown(maintenance_follows_the_roster, make_none, end_all),
         cmocka_unit_test_setup_teardown(holds_outside_of_all_windows, make_none, end_all),
         cmocka_unit_test_setup_teardown(quarantines_only_what_failed_its_proof, make_none, end_all),
         cmocka_unit_test_setup_teardown(lifts_a_quarantine_by_approval_only, make_none, end_all),
