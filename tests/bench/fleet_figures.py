@@ -192,7 +192,7 @@ def built_fleet():
 
 def bench_fleet(long):
     with built_fleet() as fleet:
-        bench_lost(fleet, 10 if long else 2, 3600 if long else 10)
+        bench_lost(fleet, 10 if long else 1, 3600 if long else 5)
         bench_event(fleet, 400 if long else 60)
         bench_weight(fleet, 90 if long else 30)
         bench_ssh(fleet, 40)
