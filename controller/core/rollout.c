@@ -32,7 +32,7 @@ void rollout_init(struct rollout *rollout, uint64_t id, const struct manifest *m
 
     memset(rollout, 0, sizeof(*rollout));
     rollout->manifest = manifest;
-    rollout->ask_gates_at = MONO_NEVER;
+    rollout->ask_gates_at = rollout->awaits_since = MONO_NEVER;
     record->id = id;
     record->attempt = approval->attempt;
     record->not_after = approval->not_after;
@@ -56,7 +56,7 @@ void rollout_load(struct rollout *rollout, const struct rollout_record *record,
     memset(rollout, 0, sizeof(*rollout));
     rollout->record = *record;
     rollout->manifest = manifest;
-    rollout->ask_gates_at = MONO_NEVER;
+    rollout->ask_gates_at = rollout->awaits_since = MONO_NEVER;
     init_targets(rollout);
 }
 

@@ -51,7 +51,10 @@ struct rollout {
     struct target targets[NODES_MAX];
     mono_t now; /* of the last event */
     mono_t ask_gates_at;
-    bool offering;             /* the gates of this stage have passed since this controller leads */
+    bool offering; /* the gates of this stage have passed since this controller leads */
+    mono_t
+        awaits_since; /* in ROLLOUT_GATES: they lack what has not come; MONO_NEVER: they do not */
+    int64_t await_ms; /* until they are asked again */
     char awaited[REASON_SIZE]; /* in ROLLOUT_GATES: the facts that have not come yet; "": none */
     char why[REASON_SIZE];     /* it is taken back */
     uint64_t rows;             /* of the table that the last step took: bits by index */

@@ -27,6 +27,7 @@ void rollout_do_learn_all(struct rollout_move *move)
 
     rollout->offering = false;
     rollout->awaited[0] = '\0';
+    rollout->awaits_since = MONO_NEVER;
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         struct target *target = &rollout->targets[i];
 
@@ -92,7 +93,7 @@ void rollout_do_next_stage(struct rollout_move *move)
     rollout_do_ask_gates(move);
 }
 
-/* They are asked again, for as long as it takes: a person may end it, no time-out does. */
+/* They are asked again, less and less often: each time the nodes are asked for what they know. */
 void rollout_do_await_facts(struct rollout_move *move)
 {
     struct rollout *rollout = move->rollout;
@@ -100,7 +101,12 @@ void rollout_do_await_facts(struct rollout_move *move)
     text_copy(rollout->awaited, sizeof(rollout->awaited),
               move->ev->reason != NULL ? move->ev->reason : "");
     text_copy(move->detail, sizeof(move->detail), rollout->awaited);
-    rollout->ask_gates_at = mono_add(rollout->now, ROLLOUT_AWAIT_MS);
+    if (rollout->awaits_since == MONO_NEVER) {
+        rollout->awaits_since = rollout->now;
+        rollout->await_ms = ROLLOUT_AWAIT_MS;
+    }
+    rollout->ask_gates_at = mono_add(rollout->now, rollout->await_ms);
+    rollout->await_ms = mono_min(2 * rollout->await_ms, ROLLOUT_AWAIT_SLOW_MS);
 }
 
 void rollout_do_say_no(struct rollout_move *move)

@@ -98,7 +98,10 @@ bool rollout_if_gates_pass(const struct rollout_move *move)
 
 bool rollout_if_gates_await(const struct rollout_move *move)
 {
-    return is_this_stage(move) && !move->ev->gates.pass && move->ev->gates.awaits;
+    const struct rollout *rollout = move->rollout;
+
+    return is_this_stage(move) && !move->ev->gates.pass && move->ev->gates.awaits &&
+           rollout->now < mono_add(rollout->awaits_since, ROLLOUT_AWAIT_MAX_MS);
 }
 
 bool rollout_if_gates_say_no(const struct rollout_move *move)

@@ -11,15 +11,17 @@
 enum { EVENT_LOOK = ROLLOUT_EVENT_COUNT };
 
 enum {
-    ROLLOUT_BREATH_MS = 1000,        /* before a refused abort or pop learns again */
-    ROLLOUT_RETRY_MS = 5000,         /* what is not answered is asked again */
-    ROLLOUT_SLOW_RETRY_MS = 30000,   /* of what is listed */
-    ROLLOUT_LINGER_MS = 3000,        /* for witnesses beyond the quorum, before a start */
-    ROLLOUT_NONCE_AGE_MS = 27000,    /* guards accept 30 s from the issue; some are the way's */
-    ROLLOUT_SILENT_MS = 15000,       /* then it is said that it does not answer */
-    ROLLOUT_UNREACHABLE_MS = 30000,  /* then a revert goes past it */
-    ROLLOUT_GATES_MS = 10000,        /* then the gates are asked again */
-    ROLLOUT_AWAIT_MS = 2000,         /* the same, when they lack what has not come yet */
+    ROLLOUT_BREATH_MS = 1000,       /* before a refused abort or pop learns again */
+    ROLLOUT_RETRY_MS = 5000,        /* what is not answered is asked again */
+    ROLLOUT_SLOW_RETRY_MS = 30000,  /* of what is listed */
+    ROLLOUT_LINGER_MS = 3000,       /* for witnesses beyond the quorum, before a start */
+    ROLLOUT_NONCE_AGE_MS = 27000,   /* guards accept 30 s from the issue; some are the way's */
+    ROLLOUT_SILENT_MS = 15000,      /* then it is said that it does not answer */
+    ROLLOUT_UNREACHABLE_MS = 30000, /* then a revert goes past it */
+    ROLLOUT_GATES_MS = 10000,       /* then the gates are asked again */
+    ROLLOUT_AWAIT_MS = 2000,        /* the same, when they lack what has not come yet; it doubles */
+    ROLLOUT_AWAIT_SLOW_MS = 30000,
+    ROLLOUT_AWAIT_MAX_MS = 180000,   /* then it has not come, and a person is asked */
     ROLLOUT_REFUSALS_MAX = 3,        /* equal ones: then a person is asked */
     ROLLOUT_REVERT_REFUSALS_MAX = 5, /* then the revert goes past it */
 };
