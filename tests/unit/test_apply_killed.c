@@ -83,6 +83,26 @@ static bool has_carrier(const struct snapshot *now)
     return count == now->links_count;
 }
 
+static bool has_local_route(const struct snapshot *now, const struct address *address)
+{
+    for (size_t i = 0; i < now->routes_count; i++) {
+        if (now->routes[i].type == RTN_LOCAL &&
+            address_equal(&now->routes[i].destination.address, address))
+            return true;
+    }
+    return false;
+}
+
+/* An IPv6 address has its local route when the kernel's own work queue has run. */
+static bool is_settled(const struct snapshot *now)
+{
+    for (size_t i = 0; i < now->addresses_count; i++) {
+        if (!has_local_route(now, &now->addresses[i].address))
+            return false;
+    }
+    return has_carrier(now);
+}
+
 /* True: it was killed at its n-th change. */
 static bool undo_killed(const struct undo_item *item, unsigned n)
 {
@@ -128,7 +148,7 @@ static void check_killed(const struct case_of *one)
         netns_run(one->others);
         killed = undo_killed(&item, n);
         apply_case_undo(&item, REVERT_DONE);
-        netns_wait_for(has_carrier, "the links");
+        netns_wait_for(is_settled, "the links and the addresses' own routes");
         apply_case_read(&found);
         if (apply_case_difference(&expected, &found)[0] != '\0')
             fail_msg("killed behind change %u:\n%s", n, apply_case_difference(&expected, &found));
@@ -147,7 +167,7 @@ static void begin(const char *lines)
 
     snprintf(all, sizeof(all), "%s%s", device, lines);
     apply_case_begin(all);
-    netns_wait_for(has_carrier, "the links");
+    netns_wait_for(is_settled, "the links and the addresses' own routes");
 }
 
 /* ---- the cases --------------------------------------------------------------------------------
