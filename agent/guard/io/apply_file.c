@@ -121,11 +121,12 @@ static bool write_all(int fd, const struct snapshot_file *file)
     return fsync(fd) == 0;
 }
 
-/* Mode and owner before the name: nobody reads it with others. */
+/* Mode and owner before the name: nobody reads it with others; and before the sync, which makes
+ * them as durable as the content. */
 static bool fill(int fd, const struct snapshot_file *file)
 {
-    bool done = write_all(fd, file) && fchown(fd, file->uid, file->gid) == 0 &&
-                fchmod(fd, (mode_t)file->mode) == 0;
+    bool done = fchown(fd, file->uid, file->gid) == 0 && fchmod(fd, (mode_t)file->mode) == 0 &&
+                write_all(fd, file);
     int saved = errno;
 
     if (close(fd) != 0)
