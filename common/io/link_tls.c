@@ -47,10 +47,10 @@ void link_close(nng_socket socket, const char *url)
     struct timespec until;
     pthread_t thread;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a stepped clock would have it wait for years */
     until.tv_sec += LINK_END_MS / 1000;
     link_must(pthread_create(&thread, NULL, run_close, &socket));
-    if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0)
         link_die(url);
 }
 
