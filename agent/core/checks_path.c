@@ -117,7 +117,7 @@ static bool is_wanted(const struct check *check, const struct protected_flow *fl
 {
     if (address_is_set(&check->from) && !address_equal(&check->from, &flow->flow.source))
         return false;
-    return check->destination.len == 0 ||
+    return check->destination.address.family == FAMILY_NONE ||
            check->destination.address.family == flow->flow.source.family;
 }
 

@@ -116,6 +116,31 @@ static void reply_path_without_an_uplink_is_unknown(void **state)
     snapshot_done(&snapshot);
 }
 
+/* `to: ::/0` asks for IPv6 alone, `to: 0.0.0.0/0` for IPv4 alone. */
+static void reply_path_is_of_one_family(void **state)
+{
+    static const char ipv6[] = "address 2001:db8:1::10/64 dev eth0\n"
+                               "route -6 default via fe80::1 dev eth0 metric 1024\n"
+                               "rule 5270 -6 lookup 52\n";
+    static const char exit_node_ipv6[] = "route -6 default dev tailscale0 table 52 metric 1024\n";
+    struct check check = {.kind = CHECK_REPLY_PATH, .destination = prefix_of("::/0")};
+    char both[512];
+    struct text lines = TEXT_IN(both);
+
+    (void)state;
+    expect(VERDICT_UNKNOWN, "no address", "", check, NULL);
+    expect(VERDICT_UNKNOWN, "no address", exit_node, check, NULL);
+    text_add(&lines, "%s%s", ipv6, exit_node);
+    expect(VERDICT_PASS, "every destination", both, check, NULL);
+    text_init(&lines, both, sizeof(both));
+    text_add(&lines, "%s%s", ipv6, exit_node_ipv6);
+    expect(VERDICT_FAIL, "leaves by tailscale0", both, check, NULL);
+    check.destination = prefix_of("0.0.0.0/0");
+    expect(VERDICT_PASS, "every destination", both, check, NULL);
+    check.destination = (struct prefix){.len = 0};
+    expect(VERDICT_FAIL, "from 2001:db8:1::10", both, check, NULL);
+}
+
 static void judges_routes(void **state)
 {
     struct check by_eth0 = {.kind = CHECK_ROUTE, .device = "eth0"};
@@ -352,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reply_path_fails_with_an_exit_node),
         cmocka_unit_test(reply_path_without_an_uplink_is_unknown),
+        cmocka_unit_test(reply_path_is_of_one_family),
         cmocka_unit_test(judges_routes),
         cmocka_unit_test(judges_items),
         cmocka_unit_test(judges_probes),
