@@ -183,6 +183,23 @@ static bool is_rescued(const struct protect_rescue *rescue, const struct route *
     return serves_selector(rescue, route);
 }
 
+/* Advertised routers of one metric are routes of their own in main, where another put of that key
+ * would be a replacement: each comes behind those that are there. */
+static bool is_taken(const struct protect_plan *plan, const struct operation *operation)
+{
+    const struct route *own = &operation->route.route;
+
+    for (size_t i = 0; i < plan->operations_count; i++) {
+        const struct route *there = &plan->operations[i].route.route;
+
+        if (plan->operations[i].kind == OPERATION_ROUTE && there->table == own->table &&
+            there->metric == own->metric && prefix_equal(&there->destination, &own->destination) &&
+            !same_operation(&plan->operations[i], operation))
+            return true;
+    }
+    return false;
+}
+
 static bool add_route(struct protect_rescue *rescue, const struct route *route,
                       const struct hop *hop, struct err *err)
 {
@@ -201,6 +218,8 @@ static bool add_route(struct protect_rescue *rescue, const struct route *route,
     if (!own->hop.onlink && route->destination.address.family == FAMILY_IPV4)
         own->scope = RT_SCOPE_LINK;
     text_copy(operation.route.device, sizeof(operation.route.device), link->name);
+    while (is_taken(rescue->plan, &operation))
+        own->metric++;
     return add_operation(rescue, &operation, err);
 }
 
