@@ -16,8 +16,10 @@ static const struct owner_row rows[] = {
                      "routes of protocol `static` or `boot`, rules of these or of none, addresses "
                      "without a lifetime, links",
                      false, true, true},
-    [OWNER_KERNEL] = {"kernel", "protocol `kernel`, table local, link-local addresses, loopback",
-                      false, false, false},
+    [OWNER_KERNEL] =
+        {"kernel",
+         "protocol `kernel`, table local, loopback, link-local addresses that it made itself",
+         false, false, false},
     [OWNER_RA] = {"router advertisement",
                   "protocol `ra`; IPv6 with a lifetime, temporary addresses and what they are "
                   "derived from",
@@ -153,6 +155,19 @@ enum owner owner_of_nexthop(const struct nexthop *nexthop, const struct snapshot
     return nexthop->protocol == RTPROT_UNSPEC ? OWNER_ADMIN : owner_of_protocol(nexthop->protocol);
 }
 
+/* Of a link-local address. Since 5.18 the kernel marks what it makes, ::1 for one; a kernel that
+ * marks nothing may have made any of them. */
+static bool is_kernels(const struct link_address *own, const struct snapshot *snapshot)
+{
+    if (own->protocol != IFAPROT_UNSPEC)
+        return own->protocol == IFAPROT_KERNEL_LL || own->protocol == IFAPROT_KERNEL_RA;
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        if (snapshot->addresses[i].protocol == IFAPROT_KERNEL_LO)
+            return false;
+    }
+    return true;
+}
+
 enum owner owner_of_address(const struct link_address *own, const struct snapshot *snapshot)
 {
     bool ipv6 = own->address.family == FAMILY_IPV6;
@@ -161,7 +176,8 @@ enum owner owner_of_address(const struct link_address *own, const struct snapsho
         return OWNER_OCEANID;
     if (tailnet_has_address(&own->address))
         return OWNER_TAILSCALE;
-    if (own->scope == RT_SCOPE_HOST || (ipv6 && own->scope == RT_SCOPE_LINK))
+    if (own->scope == RT_SCOPE_HOST ||
+        (ipv6 && own->scope == RT_SCOPE_LINK && is_kernels(own, snapshot)))
         return OWNER_KERNEL;
     if (!own->permanent || own->temporary || own->mngtmpaddr)
         return ipv6 ? OWNER_RA : OWNER_DHCP;

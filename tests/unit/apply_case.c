@@ -76,7 +76,8 @@ static void render_addresses(const struct snapshot *snapshot, char *text, size_t
         const struct link_address *own = &snapshot->addresses[i];
 
         render_address(own, snapshot, &out);
-        text_add(&out, " proto %u label '%s' metric %u\n", own->protocol, own->label, own->metric);
+        text_add(&out, " proto %u label '%s' metric %u%s\n", own->protocol, own->label, own->metric,
+                 own->deprecated ? " deprecated" : "");
     }
 }
 

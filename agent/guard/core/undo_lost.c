@@ -297,6 +297,33 @@ void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had)
     }
 }
 
+static bool is_remnant(const struct route *there, const struct route *was)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(was, &hops);
+
+    if (was->destination.address.family != FAMILY_IPV6 || !undo_touch_same_key(there, was) ||
+        address_is_set(&there->prefsrc) || !address_is_set(&was->prefsrc))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!leads_so(there, was, &hops[i]))
+            return false;
+    }
+    return true;
+}
+
+void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had)
+{
+    for (size_t i = there->routes_count; i-- > 0;) {
+        bool remnant = false;
+
+        for (size_t k = 0; k < had->routes_count && !remnant; k++)
+            remnant = is_remnant(&there->routes[i], &had->routes[k]);
+        if (remnant)
+            snapshot_remove_route(there, i);
+    }
+}
+
 enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now)
 {
     bool some = false;

@@ -38,6 +38,10 @@ bool undo_lost_has_gateway(const struct route *route);
 /* Gives then the links and nexthop objects of had, as they are when the object itself is back. */
 void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had);
 
+/* Takes out of there what an IPv6 route of had is without the source that went with its address: it
+ * is put instead of that, not beside it. */
+void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had);
+
 /* How a lost route is put: something of its key is there by the same hop, by another, or not. */
 enum undo_lost_way { UNDO_LOST_ALONE, UNDO_LOST_BESIDE, UNDO_LOST_INSTEAD };
 enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now);

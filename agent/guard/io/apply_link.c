@@ -116,6 +116,7 @@ bool apply_link_undo_address(const struct apply_restore *restore, const struct u
     undo_touch_take(&item->change, now, &taken);
     if (undo_link_find_address(item, &item->before) == NULL)
         undo_touch_drop(&item->change, &taken);
+    undo_lost_drop_remnants(&taken, &item->before);
     good = delete_made(item, &after, &taken, now, err) &&
            restore_both(restore, item, &after, &taken, err);
     snapshot_done(&taken);

@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <linux/fib_rules.h>
 #include <linux/if.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -396,12 +397,16 @@ bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, 
 
 static void put_details(struct nl_msg *message, const struct link_address *address)
 {
+    static const struct ifa_cacheinfo deprecated = {.ifa_prefered = 0, .ifa_valid = UINT32_MAX};
+
     if (address_is_set(&address->broadcast))
         put_address(message, IFA_BROADCAST, &address->broadcast);
     if (address->label[0] != '\0')
         put(message, IFA_LABEL, address->label, strlen(address->label) + 1);
     if (address->metric != 0)
         put_u32(message, IFA_RT_PRIORITY, address->metric);
+    if (address->deprecated) /* for ever: no source is chosen by it */
+        put(message, IFA_CACHEINFO, &deprecated, sizeof(deprecated));
     if (address->protocol != 0)
         put(message, IFA_PROTO, &address->protocol, sizeof(address->protocol));
 }

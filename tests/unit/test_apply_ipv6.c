@@ -1,0 +1,135 @@
+/*
+ * test_apply_ipv6: what IPv6 has that IPv4 has not, taken along by a change and taken back in a
+ * real kernel: addresses that no source is chosen by, link-local ones of somebody's making,
+ * gateways that only a device leads to, routes that lose their source.
+ */
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/apply_case.h"
+#include "tests/unit/netns.h"
+
+/* eth1 - far1; the kernel makes no link-local address on either, unless a test has it. */
+static const char second[] =
+    "ip link add eth1 type veth peer name far1\n"
+    "ip link set far1 addrgenmode none\n"
+    "ip link set eth1 addrgenmode none\n"
+    "sysctl -qw net.ipv6.conf.eth1.accept_dad=0\n"
+    "ip link set far1 up\n"
+    "ip link set eth1 up\n"
+    "ip address add 2001:db8:2::10/64 dev eth1\n"
+    "ip address add 2001:db8:2::11/64 dev eth1 preferred_lft 0\n"
+    "ip address add 2001:db8:3::1 peer 2001:db8:3::2/128 dev eth1\n"
+    "ip address add fe80::77/64 dev eth1\n"
+    "ip -6 route add 2001:db8:d::/48 via fe80::1 dev eth1 proto static pref high\n"
+    "ip -6 route add 2001:db8:e::/48 via fe80::1 dev eth1 proto static metric 7 "
+    "src 2001:db8:2::11\n"
+    "ip -6 route add 2001:db8:f::/48 via fe80::1 dev eth1 metric 9 src 2001:db8:2::10\n";
+
+static unsigned locals_then;
+
+static unsigned count_locals(const struct snapshot *now)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < now->routes_count; i++)
+        count += now->routes[i].destination.address.family == FAMILY_IPV6 &&
+                 (now->routes[i].type == RTN_LOCAL || now->routes[i].type == RTN_MULTICAST);
+    return count;
+}
+
+/* The kernel makes its own routes a moment later. */
+static bool has_all_locals(const struct snapshot *now)
+{
+    return count_locals(now) == locals_then;
+}
+
+/* locals: ::1, eth0's, eth1's, and ff00::/8 of four devices. */
+static void begin(const char *lines, unsigned locals)
+{
+    char all[2048];
+
+    snprintf(all, sizeof(all), "%s%s", second, lines);
+    locals_then = locals;
+    apply_case_begin(all);
+    netns_wait_for(has_all_locals, "both pairs up, with their addresses");
+    apply_case_remember();
+}
+
+static void check_undone(struct undo_item *item)
+{
+    struct err err = ERR_INIT;
+
+    apply_case_undo(item, REVERT_DONE);
+    netns_wait_for(has_all_locals, "the kernel's own routes");
+    apply_case_check("");
+    apply_case_check_order();
+    if (!apply_is_restored(&apply_case, item, 1, NULL, 0, 0, &err))
+        fail_msg("%s", err.text);
+    undo_item_done(item);
+}
+
+/* Also where the guard died before it could read back. */
+static void check(struct operation operation, const char *part)
+{
+    struct undo_item item;
+
+    apply_case_run(&operation, &item);
+    if (strstr(apply_case_now(), part) == NULL)
+        fail_msg("expected '%s' in:\n%s", part, apply_case_now());
+    check_undone(&item);
+    apply_case_run(&operation, &item);
+    item.has_after = false;
+    snapshot_done(&item.after);
+    check_undone(&item);
+}
+
+static void test_down(void **state)
+{
+    (void)state;
+    begin("", 10);
+    check(apply_case_link("eth1", 0, "down"), "- address fe80::77/64 on eth1\n");
+    check(apply_case_link("eth1", 1280, "down"), "- 2001:db8:d::/48 via fe80::1 dev eth1");
+}
+
+/* A source that no route needs any more is a source all the same. */
+static void test_sources_come_back(void **state)
+{
+    (void)state;
+    begin("", 10);
+    check(apply_case_address("2001:db8:2::11/64", "eth1", true),
+          "+ 2001:db8:e::/48 via fe80::1 dev eth1 metric 7\n");
+    check(apply_case_address("2001:db8:2::10/64", "eth1", true),
+          "+ 2001:db8:f::/48 via fe80::1 dev eth1 metric 9\n");
+}
+
+/* Below 1280 all of IPv6 goes, the kernel's own link-local address with it, which it makes again.
+ */
+static void test_mtu(void **state)
+{
+    (void)state;
+    begin("ip address del fe80::77/64 dev eth1\n"
+          "sysctl -qw net.ipv6.conf.eth1.addr_gen_mode=0\n",
+          10);
+    check(apply_case_link("eth1", 1279, NULL), "- address 2001:db8:2::11/64 on eth1\n");
+}
+
+#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_NAMESPACE(test_down),
+        IN_NAMESPACE(test_sources_come_back),
+        IN_NAMESPACE(test_mtu),
+    };
+
+    return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
