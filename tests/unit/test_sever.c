@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "common/net/owner.h"
+#include "common/net/predict.h"
 #include "tests/unit/ip_lines.h"
 
 static const char host[] = "link eth0 2\n"
@@ -110,6 +111,39 @@ static void test_refusals(void **state)
     snapshot_done(&snapshot);
 }
 
+/* An uplink of IPv6 alone: what it carries are the replies that `protect: [ssh]` keeps. */
+static void test_refusals_ipv6(void **state)
+{
+    const struct operation refused[] = {link_of("eth1", 1279, false), link_of("eth1", 0, true),
+                                        removal_of("2001:db8:1::10", 64, "eth1")};
+    const struct operation accepted[] = {link_of("eth1", 1280, false),
+                                         link_of("eth0", 1279, false)};
+    struct protected_flow flows[4];
+    struct snapshot snapshot;
+
+    (void)state;
+    snapshot_init(&snapshot);
+    ip_lines_add(&snapshot, "link eth0 2\nlink eth1 3\n"
+                            "address 192.0.2.10/24 dev eth0\n"
+                            "address 2001:db8:1::10/64 dev eth1\n"
+                            "route -6 default via fe80::1 dev eth1 metric 1024\n");
+    ip_lines_add_usual_rules(&snapshot);
+    assert_int_equal(predict_reply_flows(&snapshot, flows, 4), 1);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct err err = ERR_INIT;
+
+        assert_false(sever_check(&refused[i], &snapshot, flows, 1, &err));
+        assert_non_null(strstr(err.text, "eth1 carries the protected flow ssh-reply"));
+    }
+    for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
+        struct err err = ERR_INIT;
+
+        if (!sever_check(&accepted[i], &snapshot, flows, 1, &err))
+            fail_msg("%s", err.text);
+    }
+    snapshot_done(&snapshot);
+}
+
 /* ---- whose an item is -------------------------------------------------------------------------
  */
 
@@ -171,6 +205,15 @@ static void test_owners_of_others(void **state)
     own = (struct link_address){.permanent = true, .mngtmpaddr = true};
     assert_true(address_parse("2001:db8::1", &own.address));
     assert_int_equal(owner_of_address(&own, &snapshot), OWNER_RA);
+    own = (struct link_address){.permanent = true, .scope = RT_SCOPE_LINK};
+    assert_true(address_parse("fe80::77", &own.address));
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_KERNEL); /* it marks none */
+    own.protocol = IFAPROT_KERNEL_LO;
+    *snapshot_add_address(&snapshot) = own;
+    own.protocol = IFAPROT_UNSPEC;
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_ADMIN);
+    own.protocol = IFAPROT_KERNEL_LL;
+    assert_int_equal(owner_of_address(&own, &snapshot), OWNER_KERNEL);
     assert_int_equal(owner_of_rule(&rule), OWNER_TAILSCALE);
     rule.priority = 100;
     assert_int_equal(owner_of_rule(&rule), OWNER_ADMIN);
@@ -193,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals_ipv6),
         cmocka_unit_test(test_owners_of_routes),
         cmocka_unit_test(test_owners_of_others),
     };
