@@ -50,8 +50,9 @@ def tailnet_kind(request):
 
 
 @pytest.fixture(scope="module")
-def lab(tailnet_kind):
-    with Lab.build(tailnet=tailnet_kind) as built:
+def lab(tailnet_kind, request):
+    """A test file's IPV6 says whether it has IPv6."""
+    with Lab.build(tailnet=tailnet_kind, ipv6=getattr(request.module, "IPV6", False)) as built:
         yield built
 
 

@@ -4,69 +4,18 @@ One node of the fleet with a confirmed `protect`; each test breaks something on 
 pod or networkd would, and mends it afterwards.
 """
 
-import contextlib
-import re
-
 import pytest
 
-from lab import changes
+from lab.shielded import Shielded
 from lab.wait import stays, wait_until
-
-ADDRESS, LEADER = "203.0.113.10", "198.51.100.10:7430"
-PRIORITIES = {"5140", "5141", "5145", "32766", "32767"}
 
 pytestmark = pytest.mark.tailnet("standin")
 
 
-class Shielded:
-    """srv712695 behind its shields."""
-
-    def __init__(self, fleet):
-        self.fleet = fleet
-        self.host = fleet.lab["srv712695"]
-
-    def sh(self, line):
-        return self.host.run(["sh", "-ec", line]).stdout
-
-    def ssh(self):
-        return self.fleet.lab["office"].ssh_banner(ADDRESS)
-
-    def priorities(self, family="-4"):
-        return {line.split(":")[0] for line in self.host.rules(family)}
-
-    def rescue_table(self):
-        done = self.host.run(["ip", "route", "show", "table", "5100"], check=False)
-        return sorted(line.strip() for line in done.stdout.splitlines())
-
-    def sessions(self):
-        """Own port of each connection to the controller, with the bytes that it acknowledged."""
-        listed = self.sh(f"ss -Htnio state established dst {LEADER}")
-        ports = re.findall(r"^\d+\s+\d+\s+\S+:(\d+)\s", listed, re.MULTILINE)
-        acknowledged = re.findall(r"bytes_acked:(\d+)", listed)
-        return dict(zip(ports, map(int, acknowledged)))
-
-    @contextlib.contextmanager
-    def lives_on(self):
-        """SSH from outside, and the very connections to the controller that were there before."""
-        before = self.sessions()
-        assert before
-        yield
-        wait_until(self.ssh, 5, "SSH from outside")
-        wait_until(lambda: any(self.sessions().get(port, 0) > bytes_acked
-                               for port, bytes_acked in before.items()), 25,
-                   "the controller to acknowledge more on an old connection")
-        assert set(self.sessions()) >= set(before)
-
-    def whole(self):
-        return PRIORITIES <= self.priorities() and self.rescue_table() == self.rescued
-
-
 @pytest.fixture(scope="module")
 def confirmed(fleet):
-    made = Shielded(fleet)
-    fleet.start("shields-only", changes.PROTECT)
-    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
-    made.rescued = made.rescue_table()
+    made = Shielded(fleet, "srv712695", "203.0.113.10", "198.51.100.10:7430")
+    made.confirm()
     assert "default via 203.0.113.1 dev eth0 proto 153 metric 100 onlink" in made.rescued
     assert any("dev cni0" in line for line in made.rescued)
     made.sh("ip route show table main | tac | sed 's/^/route replace /' >/run/main.batch;"
@@ -151,7 +100,7 @@ def test_somebody_elses_route_in_the_rescue_table_is_left_and_said(styx):
 def test_a_missing_device_is_waited_for(styx):
     styx.sh("ip link del cni0")
     wait_until(lambda: not any("cni0" in line for line in styx.rescue_table()), 5, "it to be gone")
-    stays(lambda: PRIORITIES <= styx.priorities(), 1, "the other shields")
+    stays(styx.has_rules, 1, "the other shields")
     styx.sh("ip link add cni0 type bridge; ip link set cni0 up; ip address add 10.42.1.1/24 dev cni0")
     wait_until(styx.whole, 2, "the rescue table to have the new device", every_s=0.02)
 

@@ -13,7 +13,7 @@ from lab.machine import HOME
 from lab.wait import wait_until
 
 AGENT = """\
-controllers: [tls+tcp://{controller}:7430]
+controllers: ["tls+tcp://{controller}:7430"]
 state: /var/lib/oceanid/agent
 guard-socket: "{guard_socket}"
 tailscale-socket: /run/tailscale/tailscaled.sock
@@ -22,7 +22,7 @@ log: {log}
 CONTROLLER = """\
 state: /var/lib/oceanid/controller
 fleet: /etc/oceanid/fleet.yaml
-agents: tls+tcp://0.0.0.0:7430
+agents: tls+tcp://ANY:7430
 https: 0.0.0.0:7431
 socket: /run/oceanid-controller/controller.sock
 roles:
@@ -51,6 +51,13 @@ checks:
       severity: warning, interval: 5s }
 policy: { soak: SOAK, lease: LEASE, approvals: 1, pause_after: first, soak-min: 1s }
 """
+# In a lab with IPv6, a node that has it is looked at, and looks for its controller, over it.
+FLEET_IPV6 = FLEET
+for name in topology.NODES:
+    if name in topology.IPV6:
+        FLEET_IPV6 = FLEET_IPV6.replace(f"ssh: {topology.ADDRESSES[name]}",
+                                        f"ssh: {topology.IPV6[name][0].partition('/')[0]}")
+FLEET_IPV6 = FLEET_IPV6.replace("[CONTROLLER:7430]", '["CONTROLLER:7430", "[CONTROLLER6]:7430"]')
 PKI = f"{HOME}/oceanid"
 
 
@@ -63,7 +70,8 @@ class Fleet:
         self.controller = lab[controller]
         self.operator = lab["office"]
         self.soak, self.lease = soak, lease
-        self.text = FLEET
+        self.ipv6 = lab.ipv6
+        self.text = FLEET_IPV6 if self.ipv6 else FLEET
         self.url = f"https://{self.controller.address}:7431"
 
     # -- installing ---------------------------------------------------------------------------
@@ -96,12 +104,14 @@ class Fleet:
         host.run(["mkdir", "-p", "/var/lib/oceanid/controller", "/etc/oceanid"])
         self.copy_folder(self.operator, f"{PKI}/controller", host, "/var/lib/oceanid/controller")
         host.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
-        self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER.replace("LOG", self.log))
+        self.write(host, "/etc/oceanid/controller.yaml", CONTROLLER.replace("LOG", self.log)
+                   .replace("ANY", "[::]" if self.ipv6 else "0.0.0.0"))
         self.write_fleet(self.text)
         host.start_unit("oceanid-controller")
 
     def write_fleet(self, text):
         text = (text.replace("SOAK", self.soak).replace("LEASE", self.lease)
+                .replace("CONTROLLER6", self.controller.address6 or "")
                 .replace("CONTROLLER", self.controller.address))
         self.write(self.controller, "/etc/oceanid/fleet.yaml", text)
 
@@ -119,7 +129,7 @@ class Fleet:
         name = host.name
         kind = ["--witness"] if witness else []
         self.write(host, "/etc/oceanid/agent.yaml", AGENT.format(
-            controller=self.controller.address, log=self.log,
+            controller=self.controller_seen_by(host), log=self.log,
             guard_socket="" if witness else "/run/oceanid/guard.sock"))
         request = host.run(["/usr/sbin/oceanid-agent", "request", "--name", name, *kind]).stdout
         self.write(self.operator, f"{PKI}/{name}.req", request)
@@ -132,6 +142,12 @@ class Fleet:
             host.enable_unit("oceanid-rollback-boot")
             host.start_unit("oceanid-guard")
         host.start_unit("oceanid-agent")
+
+    def controller_seen_by(self, host):
+        """The controller's address as a host's agent.yaml has it."""
+        if host.address6 and self.controller.address6:
+            return f"[{self.controller.address6}]"
+        return self.controller.address
 
     def trust(self, host):
         """What root does on the node's own console; joining never does."""
@@ -211,7 +227,8 @@ class Fleet:
 
     def verdict(self, node, check):
         """pass, fail or unknown, as the controller has it now; None while it has none."""
-        found = [one["value"] for one in self.json("node", node)["verdicts"]
+        done = self.ctl("node", node, "-o", "json", check=False)    # its exit code is a verdict too
+        found = [one["value"] for one in json.loads(done.stdout)["verdicts"]
                  if one["check"] == check]
         return found[0] if found else None
 

@@ -53,6 +53,11 @@ class Host(Faults, Machine):
         """The address of eth0, without prefix."""
         return self.spec.address.partition("/")[0] if self.spec.address else None
 
+    @property
+    def address6(self):
+        """The IPv6 address of eth0, without prefix; None where there is none."""
+        return self.spec.address6.partition("/")[0] if self.spec.address6 else None
+
     def net(self, argv, input=None):
         """Runs a tool of iproute2 or nft in this host."""
         return self.run(argv, input=input).stdout
@@ -133,7 +138,8 @@ class Host(Faults, Machine):
         if self.uplink:
             batch += ["link set eth0 up"]
             batch += [f"address add {address} dev eth0"
-                      for address in (self.spec.address, *self.spec.more_addresses) if address]
+                      for address in (self.spec.address, *self.spec.more_addresses,
+                                      self.spec.address6) if address]
         batch += self.spec.routes
         self.net(["ip", "-batch", "-"], input="\n".join(batch) + "\n")
         if self.spec.nft:

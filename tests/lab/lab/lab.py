@@ -64,7 +64,7 @@ def make_folder():
 class Lab:
     """hosts by name; tailnet; folder; key (the SSH key pair that root accepts everywhere)."""
 
-    def __init__(self, tailnet="standin", programs=None, units_dir=None):
+    def __init__(self, tailnet="standin", programs=None, units_dir=None, ipv6=False):
         if os.geteuid() != 0:
             raise PermissionError("the lab makes network namespaces and has to be run as root")
         self.programs = staged_programs() if programs is None else programs
@@ -74,15 +74,17 @@ class Lab:
         self.ssh_servers = {}
         self.tailnet = TAILNETS[tailnet](self)
         self.keeper = None
-        for spec in topology.SPECS:
+        self.ipv6 = ipv6
+        for plain in topology.SPECS:
+            spec = plain.with_ipv6() if ipv6 else plain
             uplink = Uplink(self.hosts[spec.switch], spec.bridge) if spec.switch else None
             self.hosts[spec.name] = Host(spec, self.folder / "hosts" / spec.name, uplink,
                                          self.programs, units_dir or UNITS)
 
     @classmethod
-    def build(cls, tailnet="standin", programs=None, units_dir=None, join=True):
+    def build(cls, tailnet="standin", programs=None, units_dir=None, join=True, ipv6=False):
         """Everything up: links, servers, sshd and, if join, the tailnet with its exit node."""
-        lab = cls(tailnet, programs, units_dir)
+        lab = cls(tailnet, programs, units_dir, ipv6)
         try:
             lab._start(join)
         except BaseException:

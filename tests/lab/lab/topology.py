@@ -6,9 +6,12 @@
                                   +-- calypso-nat 198.18.7.2 -- calypso 192.168.2.10
 
 All addresses are from the documentation and benchmark ranges; nothing leads out of the lab.
+
+IPv6 is there when a lab is built with it (IPV6 below), as providers give it: styx has its gateway by
+a link-local address, the others by a global one, and calypso's home has none.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 NODES = ("srv712429", "srv712695", "calypso")
 ADDRESSES = {"srv712429": "198.51.100.10", "srv712695": "203.0.113.10", "calypso": "192.168.2.10",
@@ -20,6 +23,16 @@ EXIT_NODE = "srv712429"
 EXIT_NODE_ADVERTISES = ("0.0.0.0/0", "::/0", "10.42.0.0/16", "10.43.0.0/16")
 DATABASE_PORT = 5432
 API_SERVER_PORT = 6443
+
+# Address of eth0 and gateway.
+IPV6 = {"srv712695": ("2001:db8:1::10/64", "fe80::1"),
+        "srv712429": ("2001:db8:2::10/64", "2001:db8:2::1"),
+        "office": ("2001:db8:8::10/64", "2001:db8:8::1"),
+        "control": ("2001:db8:9::10/64", "2001:db8:9::1"),
+        "blackhole": ("2001:db8:1::fe/64", None)}
+IPV6_BRIDGES = {"styx-lan": "2001:db8:1::1/64 fe80::1/64", "tethys-lan": "2001:db8:2::1/64",
+                "office-lan": "2001:db8:8::1/64", "control-lan": "2001:db8:9::1/64"}
+IPV6_SYSCTLS = {"net.ipv6.conf.all.accept_dad": "0", "net.ipv6.conf.default.accept_dad": "0"}
 
 FORWARDING = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
 ROUTING = {**FORWARDING, "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
@@ -57,6 +70,8 @@ class HostSpec:
     switch: str = None               # the host whose bridge the cable of eth0 ends in
     bridge: str = None
     more_addresses: tuple = ()
+    address6: str = None             # as address and gateway
+    gateway6: str = None
     bridges: dict = field(default_factory=dict)   # made at boot: name -> addresses
     sysctls: dict = field(default_factory=dict)
     nft: str = ""
@@ -65,9 +80,20 @@ class HostSpec:
     @property
     def routes(self):
         """The default route as networkd leaves it: with a metric that another route can better."""
-        if not self.gateway:
-            return []
-        return [f"route add default via {self.gateway} dev eth0 proto static metric 100"]
+        routes = []
+        if self.gateway:
+            routes += [f"route add default via {self.gateway} dev eth0 proto static metric 100"]
+        if self.gateway6:
+            routes += [f"route add default via {self.gateway6} dev eth0 proto static metric 1024"]
+        return routes
+
+    def with_ipv6(self):
+        """The same host in a lab that has IPv6."""
+        address6, gateway6 = IPV6.get(self.name, (None, None))
+        bridges = {name: f"{addresses} {IPV6_BRIDGES.get(name, '')}"
+                   for name, addresses in self.bridges.items()}
+        return replace(self, address6=address6, gateway6=gateway6, bridges=bridges,
+                       sysctls={**self.sysctls, **IPV6_SYSCTLS})
 
 
 WAN = HostSpec("wan", sysctls=ROUTING, bridges={
