@@ -110,6 +110,32 @@ static void test_sources_come_back(void **state)
           "+ 2001:db8:f::/48 via fe80::1 dev eth1 metric 9\n");
 }
 
+/* What somebody put by the same hop meanwhile is not what the kernel left of the route. */
+static void test_others_stay(void **state)
+{
+    struct operation operation = apply_case_address("2001:db8:2::11/64", "eth1", true);
+    struct undo_item item;
+    struct snapshot now;
+    unsigned count = 0;
+
+    (void)state;
+    begin("", 10);
+    apply_case_run(&operation, &item);
+    netns_run("ip -6 route replace 2001:db8:e::/48 via fe80::1 dev eth1 proto 42 metric 7\n");
+    apply_case_undo(&item, REVERT_DONE);
+    netns_wait_for(has_all_locals, "the kernel's own routes");
+    apply_case_read(&now);
+    for (size_t i = 0; i < now.routes_count; i++) {
+        if (now.routes[i].metric != 7)
+            continue;
+        assert_int_equal(now.routes[i].protocol, 42);
+        count++;
+    }
+    assert_int_equal(count, 1);
+    snapshot_done(&now);
+    undo_item_done(&item);
+}
+
 /* Below 1280 all of IPv6 goes, the kernel's own link-local address with it, which it makes again.
  */
 static void test_mtu(void **state)
@@ -128,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_down),
         IN_NAMESPACE(test_sources_come_back),
+        IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_mtu),
     };
 

@@ -221,7 +221,8 @@ static bool is_known(const struct undo_loss *loss, const struct route *route, co
         for (size_t k = 0; k < sides[i]->routes_count; k++) {
             const struct route *there = &sides[i]->routes[k];
 
-            if (undo_touch_same_key(there, route) && leads_so(there, route, hop))
+            if (undo_touch_same_key(there, route) && there->protocol == route->protocol &&
+                leads_so(there, route, hop))
                 return true;
         }
     }
@@ -303,7 +304,8 @@ static bool is_remnant(const struct route *there, const struct route *was)
     uint32_t count = hops_of(was, &hops);
 
     if (was->destination.address.family != FAMILY_IPV6 || !undo_touch_same_key(there, was) ||
-        address_is_set(&there->prefsrc) || !address_is_set(&was->prefsrc))
+        there->protocol != was->protocol || address_is_set(&there->prefsrc) ||
+        !address_is_set(&was->prefsrc))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         if (!leads_so(there, was, &hops[i]))
