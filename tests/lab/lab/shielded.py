@@ -45,17 +45,21 @@ class Shielded:
         acknowledged = re.findall(r"bytes_acked:(\d+)", listed)
         return dict(zip(ports, map(int, acknowledged)))
 
+    def more_since(self, before):
+        """The connections of before on which the controller has acknowledged more, as they are."""
+        return {port: acked for port, acked in self.sessions().items()
+                if acked > before.get(port, acked)}
+
     @contextlib.contextmanager
     def lives_on(self):
-        """SSH from outside, and the very connections to the controller that were there before."""
+        """SSH from outside, and the very connection to the controller that was in use before; one
+        that was replaced is closed some time by itself."""
         before = self.sessions()
-        assert before
+        used = wait_until(lambda: self.more_since(before), 25, "a connection in use")
         yield
         wait_until(self.ssh, 5, "SSH from outside")
-        wait_until(lambda: any(self.sessions().get(port, 0) > bytes_acked
-                               for port, bytes_acked in before.items()), 25,
-                   "the controller to acknowledge more on an old connection")
-        assert set(self.sessions()) >= set(before)
+        wait_until(lambda: set(self.more_since(used)) == set(used), 25,
+                   "the controller to acknowledge more on what was in use")
 
     def has_rules(self):
         return RULES[self.family] <= self.priorities()
