@@ -85,6 +85,38 @@ def expect_reverted(fleet):
     assert "the proof was missing" in receipts[-1]
 
 
+def approve_and_kill(fleet, name):
+    """The controller dies between the plan and the signature; what oceanidctl said."""
+    asking = fleet.operator.popen(
+        ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url, "rollout", "start",
+         fleet.write_change(name, changes.HARMLESS), "--justify",
+         "Nothing is broken; this is a drill.", "--no-watch"], name="oceanidctl", stdin=True)
+    wait_until(lambda: "type the change's name" in asking.output(), 20, "the approver to be asked")
+    die(fleet)
+    asking.say(name)
+    assert asking.wait(30) == 3, asking.output()
+    return asking.output()
+
+
+def test_signed_and_never_taken(fleet):
+    """An approval that no controller took bars all others: it is kept, handed over again, and ended
+    as any other. First of all here: signing without the controller knows no receipt that was not
+    fetched before."""
+    said = approve_and_kill(fleet, "unsent")
+    kept = f"{PKI}/unsent-unsent.manifest"
+    assert "signing by the ledger alone" in said and f"rollout start {kept}" in said, said
+    unit(fleet).start()
+    fleet.wait_settled()
+    done = fleet.start("next-one", changes.HARMLESS, check=False)
+    assert done.returncode != 0 and "if no controller took it" in done.stderr, done.stderr
+    fleet.ctl("rollout", "start", kept, "--no-watch")
+    fleet.wait_state("srv712695", "on trial")
+    assert not fleet.operator.path(kept).exists()
+    fleet.ctl("rollout", "abort", "--reason", "the drill is over")
+    fleet.start("next-one", changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")
+
+
 def test_full_disk(fleet):
     host = fleet.controller
     host.restart_unit("oceanid-controller")     # with a write-ahead log that is empty
@@ -152,37 +184,6 @@ def prepared(fleet, name):
     """How often that node's guard was told to prepare a change."""
     log = (fleet.lab[name].logs / "oceanid-guard.log").read_text()
     return log.count("preparing: ")
-
-
-def approve_and_kill(fleet, name):
-    """The controller dies between the plan and the signature; what oceanidctl said."""
-    asking = fleet.operator.popen(
-        ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url, "rollout", "start",
-         fleet.write_change(name, changes.HARMLESS), "--justify",
-         "Nothing is broken; this is a drill.", "--no-watch"], name="oceanidctl", stdin=True)
-    wait_until(lambda: "type the change's name" in asking.output(), 20, "the approver to be asked")
-    die(fleet)
-    asking.say(name)
-    assert asking.wait(30) == 3, asking.output()
-    return asking.output()
-
-
-def test_signed_and_never_taken(fleet):
-    """An approval that no controller took bars all others: it is kept, handed over again, and ended
-    as any other."""
-    said = approve_and_kill(fleet, "unsent")
-    kept = f"{PKI}/unsent-unsent.manifest"
-    assert "signing by the ledger alone" in said and f"rollout start {kept}" in said, said
-    unit(fleet).start()
-    fleet.wait_settled()
-    done = fleet.start("next-one", changes.HARMLESS, check=False)
-    assert done.returncode != 0 and "if no controller took it" in done.stderr, done.stderr
-    fleet.ctl("rollout", "start", kept, "--no-watch")
-    fleet.wait_state("srv712695", "on trial")
-    assert not fleet.operator.path(kept).exists()
-    fleet.ctl("rollout", "abort", "--reason", "the drill is over")
-    fleet.start("next-one", changes.HARMLESS)
-    fleet.wait_state("srv712695", "on trial")
 
 
 def test_older_database(fleet):
