@@ -10,6 +10,7 @@ enum { GRACE_MS = 5000 }; /* of the simulated manifest, as the two times before 
 
 void checker_begin_proof(struct check_model *model, int host)
 {
+    const struct host *truth = &model->world->hosts[host];
     struct model_host *at = &model->hosts[host];
 
     at->nonces_count = 0;
@@ -26,6 +27,8 @@ void checker_begin_proof(struct check_model *model, int host)
             memcmp(&given->nonce, &at->id.start, sizeof(given->nonce)) == 0)
             at->has_baseline[given->signer] = true;
     }
+    /* What fails before is not held against it: of an earlier one, where a disk has lost it. */
+    at->has_baseline[host] = !(truth->breaks_own && truth->in_kernel[SIM_RULE]);
 }
 
 /* ---- nonces ---------------------------------------------------------------------------------- */
@@ -103,6 +106,8 @@ static bool is_denial(struct model_host *at, const struct sim_statement *stateme
 
     if (newest)
         at->heard[signer] = nonce->number;
+    if (signer == statement->subject && !at->has_baseline[signer])
+        return false; /* it is not held against it */
     if (statement->value == VERDICT_FAIL) {
         nonce->denied |= bit;
         if (newest && at->failing_since[signer] < 0)
@@ -158,7 +163,7 @@ static void check_failing(struct check_model *model, int host)
     mono_t now = model->world->now;
 
     for (int w = 0; w < model->world->hosts_count; w++) {
-        if ((w != host && !at->has_baseline[w]) || at->failing_since[w] < 0)
+        if (!at->has_baseline[w] || at->failing_since[w] < 0)
             continue;
         if (now > at->failing_since[w] + GRACE_MS + LATE_MS)
             world_violate(model->world, "11: %s stands, and %s has said no for %lld ms",

@@ -24,10 +24,10 @@ static const char second[] =
     "sysctl -qw net.ipv6.conf.eth1.accept_dad=0\n"
     "ip link set far1 up\n"
     "ip link set eth1 up\n"
-    "ip address add 2001:db8:2::10/64 dev eth1\n"
-    "ip address add 2001:db8:2::11/64 dev eth1 preferred_lft 0\n"
-    "ip address add 2001:db8:3::1 peer 2001:db8:3::2/128 dev eth1\n"
-    "ip address add fe80::77/64 dev eth1\n"
+    "ip address add 2001:db8:2::10/64 dev eth1 nodad\n"
+    "ip address add 2001:db8:2::11/64 dev eth1 preferred_lft 0 nodad\n"
+    "ip address add 2001:db8:3::1 peer 2001:db8:3::2/128 dev eth1 nodad\n"
+    "ip address add fe80::77/64 dev eth1 nodad\n"
     "ip -6 route add 2001:db8:d::/48 via fe80::1 dev eth1 proto static pref high\n"
     "ip -6 route add 2001:db8:e::/48 via fe80::1 dev eth1 proto static metric 7 "
     "src 2001:db8:2::11\n"
@@ -141,7 +141,7 @@ static void test_others_stay(void **state)
 static void test_mtu(void **state)
 {
     (void)state;
-    begin("ip address del fe80::77/64 dev eth1\n"
+    begin("ip address del fe80::77/64 dev eth1 nodad\n"
           "sysctl -qw net.ipv6.conf.eth1.addr_gen_mode=0\n",
           10);
     check(apply_case_link("eth1", 1279, NULL), "- address 2001:db8:2::11/64 on eth1\n");
