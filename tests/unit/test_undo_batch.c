@@ -228,7 +228,7 @@ static void a_file_goes_with_what_networkd_made_of_it(void **state)
 
 static void a_file_comes_back_with_what_networkd_had_made_of_it(void **state)
 {
-    static const char content[] = "# 100% of it's \\n \t\351\n" ROUTE_7 "# no end";
+    static const char content[] = "---\n# 100% of it's \\n \t\351\n" ROUTE_7 "# no end";
     struct operation operation = file_case_operation_of(DROP_IN, ROUTE_6);
     struct undo_item item;
 

@@ -273,10 +273,11 @@ static bool batch_file(const struct undo_item *item, struct text *out)
     return false;
 }
 
-/* For printf(1), between single quotes. */
-static void add_byte(uint8_t byte, struct text *out)
+/* For printf(1), between single quotes; what begins with a dash is an option of its. */
+static void add_byte(uint8_t byte, bool first, struct text *out)
 {
-    if (byte < ' ' || byte > '~' || byte == '\'' || byte == '\\' || byte == '%')
+    if (byte < ' ' || byte > '~' || byte == '\'' || byte == '\\' || byte == '%' ||
+        (first && byte == '-'))
         text_add(out, "\\%03o", byte);
     else
         text_add(out, "%c", byte);
@@ -288,12 +289,13 @@ static void tell_content(const struct snapshot_file *was, undo_line_fn line_fn, 
     for (uint32_t at = 0; at < was->len;) {
         char line[LINE_SIZE] = "";
         struct text text = TEXT_IN(line);
-        bool ends = false;
+        bool first = true, ends = false;
 
         text_add(&text, "# printf '");
         while (at < was->len && !ends && text.len < LINE_SIZE - FILE_PATH_SIZE - 16) {
             ends = was->data[at] == '\n';
-            add_byte(was->data[at++], &text);
+            add_byte(was->data[at++], first, &text);
+            first = false;
         }
         text_add(&text, "' >>%s", was->path);
         line_fn(context, line);
