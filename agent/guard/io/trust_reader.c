@@ -12,7 +12,7 @@
 #include "common/core/text.h"
 #include "common/io/config.h"
 
-enum { WAITING_MAX = 8 };
+enum { WAITING_MAX = 8, ORDERS_KEPT = 2 }; /* places that are an order's alone */
 
 struct trust_reader {
     char path[PATH_SIZE];
@@ -60,13 +60,14 @@ int trust_reader_fd(const struct trust_reader *reader)
 bool trust_reader_give(struct trust_reader *reader, unsigned asker, struct guard_request *request,
                        struct err *err)
 {
+    unsigned max = request->kind == GUARD_ORDER ? WAITING_MAX : WAITING_MAX - ORDERS_KEPT;
     struct trust_wait *wait;
 
-    if (reader->waiting == WAITING_MAX)
+    if (reader->waiting >= max)
         return err_set(err, ERR_LIMIT,
                        "%u requests wait for the trust root at %s to be read, accepted are at most "
                        "%u: send it again",
-                       reader->waiting, reader->path, WAITING_MAX);
+                       reader->waiting, reader->path, max);
     wait = mem_alloc(1, sizeof(*wait));
     wait->asker = asker;
     wait->request = *request;

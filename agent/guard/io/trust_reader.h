@@ -22,7 +22,8 @@ struct trust_reader;
 /* path: of the trust root, read anew for each. Lives as long as the process. */
 struct trust_reader *trust_reader_start(const char *path);
 int trust_reader_fd(const struct trust_reader *reader);
-/* Takes what the request has; false, with the reason: so many wait that this one is not taken. */
+/* Takes what the request has; false, with the reason: so many wait that this one is not taken. An
+ * order finds room where a prepare does not. */
 bool trust_reader_give(struct trust_reader *reader, unsigned asker, struct guard_request *request,
                        struct err *err);
 struct trust_wait *trust_reader_take(struct trust_reader *reader); /* one that is done, or NULL */
