@@ -90,8 +90,9 @@ def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
     node.ip("link", "set", "eth0", "up")
     wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
                "both to be taken back")
-    ends = re.findall(r"receipt \d+: sequence (\d) (.*)$", node.log("rollback.log"), re.M)
-    assert ends == [("2", "popped (rolled back by order)"), ("1", "popped (rolled back by order)")]
+    ends = [("2", "popped (rolled back by order)"), ("1", "popped (rolled back by order)")]
+    wait_until(lambda: re.findall(r"receipt \d+: sequence (\d) (.*)$", node.log("rollback.log"),
+                                  re.M) == ends, 5, "both receipts to be told")
     assert "a drill" in node.log("rollback.log")
     assert not node.has_route()
 
