@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tests/crash/world.h"
 
@@ -80,6 +81,7 @@ static bool is_of_names(const struct disk_change *change)
 struct content {
     uint8_t *data;
     size_t len;
+    struct disk_owner owner;
 };
 
 static void set_len(struct content *content, size_t len)
@@ -101,6 +103,8 @@ static void put(struct content *content, uint64_t at, const uint8_t *data, size_
 
 static void apply(struct content *content, const struct disk_change *change)
 {
+    if (change->kind == CHANGE_OWNER)
+        content->owner = change->owner;
     if (change->kind == CHANGE_WRITE)
         put(content, change->at, change->data, change->len);
     else if (change->kind == CHANGE_CUT)
@@ -109,7 +113,7 @@ static void apply(struct content *content, const struct disk_change *change)
 
 static struct content copy_synced(const struct disk_file *file)
 {
-    struct content content = {NULL, 0};
+    struct content content = {NULL, 0, file->owner};
 
     set_len(&content, file->synced_len);
     if (file->synced_len > 0)
@@ -126,6 +130,7 @@ static void set_synced(struct disk *disk, struct disk_file *file, const struct c
     if (content->len > 0)
         memcpy(file->synced, content->data, content->len);
     file->synced_len = content->len;
+    file->owner = content->owner;
 }
 
 /* ---- changes -------------------------------------------------------------------------------- */
@@ -163,7 +168,8 @@ int disk_create(struct disk *disk, const char *name)
 
     if (disk->files_count == DISK_FILES_MAX)
         world_give_up("raise DISK_FILES_MAX");
-    memset(&disk->files[disk->files_count++], 0, sizeof(disk->files[0]));
+    memset(&disk->files[disk->files_count], 0, sizeof(disk->files[0]));
+    disk->files[disk->files_count++].owner.mode = 0600;
     add_name(disk, name, file);
     return file;
 }
@@ -182,6 +188,16 @@ void disk_write(struct disk *disk, int file, uint64_t at, const void *data, size
 void disk_cut(struct disk *disk, int file, uint64_t len)
 {
     add_change(disk, CHANGE_CUT, file)->at = len;
+}
+
+void disk_own(struct disk *disk, int file, int fd)
+{
+    struct disk_change *change = add_change(disk, CHANGE_OWNER, file);
+    struct stat is;
+
+    if (fstat(fd, &is) != 0)
+        world_give_up("fstat");
+    change->owner = (struct disk_owner){is.st_mode & 07777, is.st_uid, is.st_gid};
 }
 
 void disk_rename(struct disk *disk, const char *from, const char *to)

@@ -12,24 +12,34 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "tests/crash/fault.h"
 
 enum { DISK_FILES_MAX = 256, DISK_CHANGES_MAX = 4096, DISK_NAME = 48, DISK_IMAGE_MAX = 32 };
 enum { DISK_ARENA = 24 << 20 };
 
+/* Whom a file belongs to, and who may read it. */
+struct disk_owner {
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+};
+
 struct disk_file {
     uint8_t *synced;
     size_t synced_len, capacity;
+    struct disk_owner owner; /* synced */
 };
 
-enum disk_change_kind { CHANGE_WRITE, CHANGE_CUT, CHANGE_NAME, CHANGE_UNLINK };
+enum disk_change_kind { CHANGE_WRITE, CHANGE_CUT, CHANGE_OWNER, CHANGE_NAME, CHANGE_UNLINK };
 
-/* Not synced yet. file: of write, cut, name. */
+/* Not synced yet. file: of all but unlink. */
 struct disk_change {
     enum disk_change_kind kind;
     int file;
     uint64_t at;
+    struct disk_owner owner;
     const uint8_t *data;
     size_t len;
     char name[DISK_NAME];
@@ -61,6 +71,7 @@ struct disk_image {
         char name[DISK_NAME];
         uint8_t *data;
         size_t len;
+        struct disk_owner owner;
     } files[DISK_IMAGE_MAX];
 };
 void disk_image_add(struct disk_image *image, const char *directory, const char *name);
@@ -73,6 +84,8 @@ int disk_find(const struct disk *disk, const char *name); /* -1: it is not there
 int disk_create(struct disk *disk, const char *name);
 void disk_write(struct disk *disk, int file, uint64_t at, const void *data, size_t len);
 void disk_cut(struct disk *disk, int file, uint64_t len);
+/* Of an open file, as it is now. */
+void disk_own(struct disk *disk, int file, int fd);
 void disk_rename(struct disk *disk, const char *from, const char *to);
 void disk_unlink(struct disk *disk, const char *name);
 void disk_sync(struct disk *disk, int file);

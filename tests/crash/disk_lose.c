@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/crash/disk.h"
@@ -38,28 +39,34 @@ static void empty(const char *directory)
     closedir(dir);
 }
 
-static void write_file(const char *directory, const char *name, const uint8_t *data, size_t len)
+/* Returns it, open. */
+static int write_file(const char *directory, const char *name, const uint8_t *data, size_t len,
+                      const struct disk_owner *owner)
 {
     char path[512];
     int fd;
 
     join(path, sizeof(path), directory, name);
     fd = __real_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || __real_write(fd, data, len) != (ssize_t)len)
+    if (fd < 0 || __real_write(fd, data, len) != (ssize_t)len ||
+        __real_fchown(fd, owner->uid, owner->gid) != 0 || __real_fchmod(fd, owner->mode) != 0)
         world_give_up(path);
-    __real_close(fd);
+    return fd;
 }
 
 void disk_image_add(struct disk_image *image, const char *directory, const char *name)
 {
     const size_t room = 4 << 20;
+    struct stat is;
     char path[512];
     FILE *file;
 
     join(path, sizeof(path), directory, name);
     file = fopen(path, "re");
-    if (file == NULL || image->count == DISK_IMAGE_MAX)
+    if (file == NULL || image->count == DISK_IMAGE_MAX || fstat(fileno(file), &is) != 0)
         world_give_up(path);
+    image->files[image->count].owner =
+        (struct disk_owner){is.st_mode & 07777, is.st_uid, is.st_gid};
     snprintf(image->files[image->count].name, DISK_NAME, "%s", name);
     image->files[image->count].data = malloc(room);
     image->files[image->count].len = fread(image->files[image->count].data, 1, room, file);
@@ -89,8 +96,12 @@ void disk_reset(struct disk *disk, const char *directory, const struct disk_imag
     for (uint32_t i = 0; i < image->count; i++) {
         int file = disk_create(disk, image->files[i].name);
 
-        write_file(directory, image->files[i].name, image->files[i].data, image->files[i].len);
+        int fd = write_file(directory, image->files[i].name, image->files[i].data,
+                            image->files[i].len, &image->files[i].owner);
+
         disk_write(disk, file, 0, image->files[i].data, image->files[i].len);
+        disk_own(disk, file, fd);
+        __real_close(fd);
         disk_sync(disk, file);
     }
     disk_sync_names(disk);
@@ -172,12 +183,14 @@ static void put_write(struct loss *loss, uint32_t index, const struct disk_chang
         memcpy(*data + change->at, change->data, change->len);
 }
 
-static uint8_t *content_of(struct loss *loss, const struct disk *disk, int file, size_t *ret_len)
+static uint8_t *content_of(struct loss *loss, const struct disk *disk, int file, size_t *ret_len,
+                           struct disk_owner *ret_owner)
 {
     const struct disk_file *of = &disk->files[file];
     uint8_t *data = NULL;
 
     *ret_len = 0;
+    *ret_owner = of->owner;
     grow(&data, ret_len, of->synced_len);
     if (of->synced_len > 0)
         memcpy(data, of->synced, of->synced_len);
@@ -190,6 +203,8 @@ static uint8_t *content_of(struct loss *loss, const struct disk *disk, int file,
             put_write(loss, i, change, &data, ret_len);
         else if (change->kind == CHANGE_CUT)
             grow(&data, ret_len, change->at);
+        else if (change->kind == CHANGE_OWNER)
+            *ret_owner = change->owner;
     }
     return data;
 }
@@ -234,11 +249,12 @@ void disk_lose(struct disk *disk, const char *directory, enum fault_kind kind, u
     struct loss loss = begin_loss(disk, kind, seed);
     struct disk_image image = {0};
     uint8_t *contents[DISK_FILES_MAX];
+    struct disk_owner owners[DISK_FILES_MAX];
     size_t lens[DISK_FILES_MAX];
     uint32_t files_count = disk->files_count;
 
     for (uint32_t i = 0; i < files_count; i++)
-        contents[i] = content_of(&loss, disk, (int)i, &lens[i]);
+        contents[i] = content_of(&loss, disk, (int)i, &lens[i], &owners[i]);
     lose_names(&loss, disk);
     for (uint32_t i = 0; i < disk->synced.count; i++) {
         const struct disk_name *name = &disk->synced.list[i];
@@ -247,6 +263,7 @@ void disk_lose(struct disk *disk, const char *directory, enum fault_kind kind, u
             world_give_up("more files than an image holds");
         snprintf(image.files[image.count].name, DISK_NAME, "%s", name->name);
         image.files[image.count].data = contents[name->file];
+        image.files[image.count].owner = owners[name->file];
         image.files[image.count++].len = lens[name->file];
     }
     disk_reset(disk, directory, &image);

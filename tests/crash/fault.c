@@ -12,7 +12,7 @@ const char *const boundary_names[BOUNDARY_COUNT] = {
     [BOUNDARY_CUT] = "ftruncate",     [BOUNDARY_SYSCTL] = "sysctl",
     [BOUNDARY_NETLINK] = "netlink",   [BOUNDARY_LOCALAPI] = "LocalAPI",
     [BOUNDARY_REHEARSE] = "rehearse", [BOUNDARY_TELL] = "tell",
-    [BOUNDARY_BUS] = "D-Bus",
+    [BOUNDARY_BUS] = "D-Bus",         [BOUNDARY_OWNER] = "own",
 };
 
 const char *const fault_names[FAULT_COUNT] = {
@@ -54,7 +54,7 @@ bool fault_is_crash(enum fault_kind kind)
 
 static bool is_of_disk(enum boundary boundary)
 {
-    return boundary <= BOUNDARY_CUT;
+    return boundary <= BOUNDARY_OWNER;
 }
 
 bool fault_fits(enum fault_kind kind, enum boundary boundary)

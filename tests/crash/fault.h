@@ -16,6 +16,7 @@ enum boundary {
     BOUNDARY_RENAME,
     BOUNDARY_UNLINK,
     BOUNDARY_CUT,
+    BOUNDARY_OWNER, /* and mode, of an open file */
     BOUNDARY_SYSCTL,
     BOUNDARY_NETLINK, /* a message to the kernel, be it a question or a change */
     BOUNDARY_LOCALAPI,

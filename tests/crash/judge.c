@@ -43,6 +43,15 @@ static void find_difference(const char *expected, const char *found, char *to, s
              (int)strcspn(found, "\n"), found);
 }
 
+/* The one that is new, and the one that is replaced, by content, mode and owner. */
+static bool files_are(enum state state)
+{
+    bool confirmed = state == STATE_CONFIRMED;
+
+    return networkd_file_is_there() == confirmed &&
+           networkd_old_file_has(confirmed ? NETWORKD_NEW_CONTENT : NETWORKD_OLD_CONTENT);
+}
+
 static enum state look(const struct beginning *beginning, char *ret_difference, size_t size)
 {
     static char now[DUMP_SIZE];
@@ -51,12 +60,15 @@ static enum state look(const struct beginning *beginning, char *ret_difference, 
     kernel_dump(now, sizeof(now));
     for (int i = 0; i < 2; i++) {
         if (strcmp(now, beginning->dump[i]) == 0 && exits == (i == STATE_CONFIRMED) &&
-            networkd_file_is_there() == (i == STATE_CONFIRMED))
+            files_are((enum state)i))
             return (enum state)i;
     }
     if (strcmp(now, beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE]) == 0) {
-        snprintf(ret_difference, size, "the file is %s",
-                 networkd_file_is_there() ? "there" : "not there");
+        snprintf(ret_difference, size, "the new file is %s, the other one %s",
+                 networkd_file_is_there() ? "there" : "not there",
+                 networkd_old_file_has(NETWORKD_OLD_CONTENT)   ? "as before"
+                 : networkd_old_file_has(NETWORKD_NEW_CONTENT) ? "replaced"
+                                                               : "neither");
         return STATE_MIXED;
     }
     find_difference(beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE], now, ret_difference,
@@ -115,6 +127,14 @@ static void judge_shields(struct verdict_of_run *verdict)
         say(verdict, "shield early: %s", world->early);
 }
 
+/* A disk that takes nothing does not take the old content either: until it does, it is tried again,
+ * what is below stays (docs/protocol.md rule 15), and nobody is told that it is back. */
+static bool is_held_up(enum state said)
+{
+    return world->disk_heals_at > world->now && !networkd_old_file_has(NETWORKD_OLD_CONTENT) &&
+           said == STATE_MIXED;
+}
+
 void judge_living(const struct scenario *scenario, const struct beginning *beginning,
                   struct verdict_of_run *verdict)
 {
@@ -129,6 +149,8 @@ void judge_living(const struct scenario *scenario, const struct beginning *begin
         return; /* it was said on the console that the journal does not know of it */
     if (disk_is_ill && scenario->confirmed_before)
         said = STATE_MIXED; /* what it told last is of before; the new receipt cannot be written */
+    if (is_held_up(said))
+        return;
     if (state == STATE_MIXED)
         say(verdict, "mixed while the guard lives: %s", difference);
     if (world->fault.at == 0 && state != (enum state)scenario->confirmed_after)

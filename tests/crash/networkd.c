@@ -1,5 +1,5 @@
 /*
- * networkd: a stand-in that makes in the kernel what one configuration file asks for.
+ * networkd: a stand-in that makes in the kernel what two configuration files ask for.
  */
 #include "tests/crash/networkd.h"
 
@@ -13,6 +13,7 @@
 #include <netlink/msg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/guard/io/bus.h"
@@ -46,22 +47,69 @@ const char *networkd_place(const char *path, char *to, size_t size)
     return place != NULL ? place : path;
 }
 
-/* False: it is not there. One that is not whole is said: a file is replaced, never written into. */
-static bool has(const char *directory)
+enum { CONTENT_MAX = 512 };
+
+/* "": it is not there. */
+static size_t read_file(const char *directory, const char *name, char found[CONTENT_MAX])
 {
-    char path[2 * PATH_LINE], found[sizeof(NETWORKD_CONTENT) + 1];
+    char path[2 * PATH_LINE];
     ssize_t len;
     int fd;
 
-    snprintf(path, sizeof(path), "%s/%s", directory, NETWORKD_FILE);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
     fd = __real_open(path, O_RDONLY | O_CLOEXEC);
+    found[0] = '\0';
     if (fd < 0)
-        return false;
-    len = read(fd, found, sizeof(found));
+        return 0;
+    len = read(fd, found, CONTENT_MAX - 1);
     __real_close(fd);
-    if (len != (ssize_t)strlen(NETWORKD_CONTENT) || memcmp(found, NETWORKD_CONTENT, (size_t)len))
-        snprintf(world->early, sizeof(world->early), "%s is not whole: %zd bytes", path, len);
-    return true;
+    found[len > 0 ? len : 0] = '\0';
+    if (len == 0)
+        snprintf(world->early, sizeof(world->early), "%s is empty", path);
+    return len > 0 ? (size_t)len : 0;
+}
+
+/* One that is not whole is said: a file is replaced, never written into. */
+static void say_not_whole(const char *directory, const char *name, size_t len)
+{
+    snprintf(world->early, sizeof(world->early), "%s/%s is not whole: %zu bytes", directory, name,
+             len);
+}
+
+/* False: it is not there. */
+static bool has(const char *directory)
+{
+    char found[CONTENT_MAX];
+    size_t len = read_file(directory, NETWORKD_FILE, found);
+
+    if (len > 0 && strcmp(found, NETWORKD_CONTENT) != 0)
+        say_not_whole(directory, NETWORKD_FILE, len);
+    return len > 0;
+}
+
+void networkd_write_old(const char *directory)
+{
+    static const char content[] = NETWORKD_OLD_CONTENT;
+    char path[2 * PATH_LINE];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", directory, NETWORKD_OLD_FILE);
+    fd = __real_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || __real_write(fd, content, strlen(content)) != (ssize_t)strlen(content) ||
+        __real_fchmod(fd, NETWORKD_OLD_MODE) != 0)
+        world_give_up(path);
+    __real_close(fd);
+}
+
+bool networkd_old_file_has(const char *content)
+{
+    char path[2 * PATH_LINE], found[CONTENT_MAX];
+    struct stat is;
+
+    snprintf(path, sizeof(path), "%s/%s", world->state, NETWORKD_OLD_FILE);
+    read_file(world->state, NETWORKD_OLD_FILE, found);
+    return strcmp(found, content) == 0 && __real_lstat(path, &is) == 0 &&
+           (is.st_mode & 07777) == NETWORKD_OLD_MODE && is.st_uid == 0 && is.st_gid == 0;
 }
 
 bool networkd_file_is_kept(void)
@@ -123,7 +171,7 @@ static void ask(int fd, const struct kernel_request *request, const char *what)
     world_give_up(what);
 }
 
-static void change_route(int fd, int type)
+static void change_route(int fd, int type, const char *destination, const char *gateway)
 {
     const struct rtmsg route = {.rtm_family = AF_INET,
                                 .rtm_dst_len = DESTINATION_LEN,
@@ -135,8 +183,8 @@ static void change_route(int fd, int type)
     begin(&request, type, &route, sizeof(route));
     put(&request, RTA_TABLE, &table, sizeof(table));
     put(&request, RTA_OIF, &device, sizeof(device));
-    put_address(&request, RTA_DST, "198.18.7.0");
-    put_address(&request, RTA_GATEWAY, "203.0.113.4");
+    put_address(&request, RTA_DST, destination);
+    put_address(&request, RTA_GATEWAY, gateway);
     ask(fd, &request, "networkd's route");
 }
 
@@ -160,13 +208,30 @@ static void change(bool there)
 {
     int fd = kernel_open();
 
-    change_route(fd, there ? RTM_NEWROUTE : RTM_DELROUTE);
+    change_route(fd, there ? RTM_NEWROUTE : RTM_DELROUTE, "198.18.7.0", "203.0.113.4");
     change_rule(fd, there ? RTM_NEWRULE : RTM_DELRULE);
+    __real_close(fd);
+}
+
+/* Of the second file it knows what it made of either content. */
+static void change_old(void)
+{
+    static const char *const gateways[] = {"203.0.113.5", "203.0.113.6"}; /* old, new */
+    char found[CONTENT_MAX];
+    size_t len = read_file(world->state, NETWORKD_OLD_FILE, found);
+    bool is_new = strcmp(found, NETWORKD_NEW_CONTENT) == 0;
+    int fd = kernel_open();
+
+    if (!is_new && strcmp(found, NETWORKD_OLD_CONTENT) != 0)
+        say_not_whole(world->state, NETWORKD_OLD_FILE, len);
+    change_route(fd, RTM_DELROUTE, "198.18.6.0", gateways[!is_new]);
+    change_route(fd, RTM_NEWROUTE, "198.18.6.0", gateways[is_new]);
     __real_close(fd);
 }
 
 static void read_files(void)
 {
+    change_old();
     if (networkd_file_is_there()) {
         change(true);
         world->networkd_knows = (world->fault.seed & 512) == 0;

@@ -116,6 +116,8 @@ static void fill_second(struct list *list)
     add_rule(list, SHIELD_PRIORITY_FROM, "203.0.113.10/32", "");
     add_rule(list, SHIELD_PRIORITY_FROM, "2001:db8:1::10/128", "");
     add_file(list, NETWORKD_PATH, NETWORKD_CONTENT);
+    add_file(list, NETWORKD_OLD_PATH,
+             NETWORKD_NEW_CONTENT); /* there is one, with another content */
     add_route(list, "198.18.1.0/24", "203.0.113.1");
     add_route(list, "198.18.2.0/24", "203.0.113.3"); /* the first has it by another gateway */
     add_route(list, "198.18.3.0/24", "")->route.absent = true;

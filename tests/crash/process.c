@@ -41,8 +41,10 @@ bool __wrap_take_leave_finisher(const struct guard_config *config, const char *c
 {
     (void)config;
     (void)config_path;
-    (void)rest;
     world->finisher_wanted = true;
+    world->finisher_down_to[0] = '\0';
+    if (rest->down_to != NULL)
+        take_format_id(rest->down_to, world->finisher_down_to);
     return true;
 }
 
@@ -93,7 +95,9 @@ _Noreturn static void run_child(enum program program, enum play play, const stru
 {
     char name[32], mode[16], option[16] = "--config", config[PATH_LINE];
     char *guard_argv[] = {name, option, config, NULL};
-    char *rollback_argv[] = {name, mode, option, config, NULL};
+    char down[16] = "--down-to";
+    char *rollback_argv[] = {name, mode, option, config, down, world->finisher_down_to, NULL};
+    bool is_told = program == PROGRAM_FINISH && world->finisher_down_to[0] != '\0';
     int code;
 
     redirect();
@@ -104,7 +108,10 @@ _Noreturn static void run_child(enum program program, enum play play, const stru
     if (program == PROGRAM_GUARD)
         play_begin(play, plans, world->plan);
     shim_begin();
-    code = program == PROGRAM_GUARD ? guard_main(3, guard_argv) : rollback_main(4, rollback_argv);
+    if (!is_told)
+        rollback_argv[4] = NULL;
+    code = program == PROGRAM_GUARD ? guard_main(3, guard_argv)
+                                    : rollback_main(is_told ? 6 : 4, rollback_argv);
     fprintf(stderr, "---- exit %d\n", code);
     fflush(NULL);
     _exit(code);

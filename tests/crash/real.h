@@ -22,6 +22,8 @@ int __real_unlink(const char *path);
 int __real_lstat(const char *path, struct stat *ret_stat);
 int __real_access(const char *path, int mode);
 int __real_ftruncate(int fd, off_t len);
+int __real_fchmod(int fd, mode_t mode);
+int __real_fchown(int fd, uid_t uid, gid_t gid);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 void __real_sign_make(const struct sign_key *key, enum sign_domain domain, struct bytes payload,
                       struct signature *ret_signature);

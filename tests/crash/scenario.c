@@ -309,7 +309,9 @@ void beginning_make(struct beginning *beginning, const char *directory)
     struct disk_image key = {.count = 0};
 
     plans_make(&beginning->plans, directory);
+    networkd_write_old(directory);
     disk_image_add(&key, directory, "key.pem");
+    disk_image_add(&key, directory, NETWORKD_OLD_FILE);
     confirm_first(beginning, &key);
     run_without_fault("begins", beginning);
     kernel_dump(beginning->dump[0], DUMP_SIZE);

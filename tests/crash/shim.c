@@ -111,6 +111,8 @@ static void count(enum boundary boundary, const char *text)
 {
     if (world->count == TRACE_MAX)
         world_give_up("a run without end");
+    if (world->count == TRACE_MAX / 2)
+        world->disk_heals_at = 0; /* somebody has mended what held it up */
     world->trace[world->count].boundary = (uint8_t)boundary;
     world->trace[world->count].phase = (uint8_t)world->phase;
     snprintf(world->trace[world->count].text, TRACE_TEXT, "%s", text);

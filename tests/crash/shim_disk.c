@@ -253,6 +253,40 @@ int __wrap_ftruncate(int fd, off_t len)
     return __real_ftruncate(fd, len);
 }
 
+/* ---- owner ---------------------------------------------------------------------------------- */
+
+/* Before it; false: it is not to be done. */
+static bool may_own(int fd, const char *what)
+{
+    char text[TEXT_LINE];
+    enum fault_kind struck;
+
+    if (!is_known(fd))
+        return true;
+    snprintf(text, sizeof(text), "%s, %s", fds[fd].name, what);
+    struck = shim_boundary(BOUNDARY_OWNER, text);
+    return struck == FAULT_NONE || fail(struck) == 0;
+}
+
+static int own(int fd, int done)
+{
+    if (done == 0 && fd < FDS_MAX && fds[fd].kind == FD_FILE)
+        disk_own(&world->disk, fds[fd].file, fd);
+    return done;
+}
+
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    return may_own(fd, "mode") ? own(fd, __real_fchmod(fd, mode)) : -1;
+}
+
+int __wrap_fchown(int fd, uid_t uid, gid_t gid);
+int __wrap_fchown(int fd, uid_t uid, gid_t gid)
+{
+    return may_own(fd, "owner") ? own(fd, __real_fchown(fd, uid, gid)) : -1;
+}
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 int __wrap_rename(const char *asked_from, const char *asked_to);

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "agent/guard/io/take.h"
 #include "common/change/proof.h"
 #include "common/core/mono.h"
 #include "tests/crash/disk.h"
@@ -72,7 +73,8 @@ struct world {
     bool boot_was_hit;
     char early[TEXT_LINE]; /* "" unless one was removed early, or a pref set before them */
     bool finisher_wanted;
-    int exit_code;       /* of the last process */
+    char finisher_down_to[GENERATION_TEXT_SIZE]; /* "": what is open */
+    int exit_code;                               /* of the last process */
     bool rescue_again;   /* a person was told to run it again when the disk is well */
     bool died_unwritten; /* whoever took a change back died while the disk was ill */
     struct told told;
