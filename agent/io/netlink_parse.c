@@ -170,7 +170,7 @@ static bool next_hop(const struct rtnexthop **at, int *left)
 {
     const struct rtnexthop *hop = *at;
 
-    if (!RTNH_OK(hop, *left))
+    if (*left < (int)sizeof(*hop) || !RTNH_OK(hop, *left)) /* RTNH_OK reads before it looks */
         return false;
     *left -= RTNH_ALIGN(hop->rtnh_len);
     *at = RTNH_NEXT(hop);
