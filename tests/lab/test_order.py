@@ -78,8 +78,9 @@ def test_order_goes_down_through_all_that_stands_above(node):
     assert "Nothing is changed" in node.rollback("--list").stdout
 
 
-def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
-    """The upper one is held up by its device; the lower one follows when that is up again."""
+def order_both_while_down(node):
+    """Two confirmed, the guard dead, the order goes down to the lower one, and the device of the
+    upper one is down: both are still open."""
     lowest = confirm(node, 1)
     confirm(node, 2, "removes=1")
     path = order(node, lowest)
@@ -87,6 +88,11 @@ def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
     node.ip("link", "set", "eth0", "down")
     done = node.rollback("--order", path, check=False)
     assert done.returncode == 5, done.stdout + done.stderr
+
+
+def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
+    """The upper one is held up by its device; the lower one follows when that is up again."""
+    order_both_while_down(node)
     node.ip("link", "set", "eth0", "up")
     wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
                "both to be taken back")
@@ -99,13 +105,7 @@ def test_what_is_left_to_the_finishing_process_is_by_order_too(node):
 
 def test_a_guard_that_takes_over_carries_the_order_out(node):
     """The upper one is held up when the guard comes back; the lower one was ordered all the same."""
-    lowest = confirm(node, 1)
-    confirm(node, 2, "removes=1")
-    path = order(node, lowest)
-    node.kill()
-    node.ip("link", "set", "eth0", "down")
-    done = node.rollback("--order", path, check=False)
-    assert done.returncode == 5, done.stdout + done.stderr
+    order_both_while_down(node)
     node.start()
     told = node.rollback("--list").stdout
     assert "being taken back" in told and "ordered to be taken back, after what is above it" in told

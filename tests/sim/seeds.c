@@ -23,6 +23,8 @@ struct job {
     pid_t pid;
     uint64_t seed; /* that it runs, or ran last */
     volatile bool failed;
+    uint64_t failed_seed; /* of those that failed, whose story is the shortest */
+    mono_t failed_at;
     struct tally tally;
 };
 
@@ -42,11 +44,17 @@ static time_t uptime_s(void)
 
 /* ---- one seed -------------------------------------------------------------------------------- */
 
-static bool run(const struct seeds_options *options, uint64_t seed, struct tally *tally)
+static void run(const struct seeds_options *options, uint64_t seed, struct job *job)
 {
     struct world_plan plan = plan_of(options, seed);
     struct world *world = world_new(&plan);
-    bool held = world_run(world);
+    struct tally *tally = &job->tally;
+
+    if (!world_run(world) && (!job->failed || world->now < job->failed_at)) {
+        job->failed_seed = seed;
+        job->failed_at = world->now;
+        job->failed = true;
+    }
 
     tally->seeds++;
     tally->happenings += world->happenings;
@@ -55,7 +63,6 @@ static bool run(const struct seeds_options *options, uint64_t seed, struct tally
         tally->confirmed += world->hosts[i].ledger->generations_count;
     coverage_add(&tally->coverage, world);
     world_free(world);
-    return held;
 }
 
 /* The same seed goes the same way: only now it is told. */
@@ -80,6 +87,8 @@ static bool any_failed(const struct job *jobs, unsigned count)
     return false;
 }
 
+/* What fails late needs many strikes to come that far: who wants a story goes through all seeds for
+ * the shortest, who only wants to know stops at the first. */
 static void work(const struct seeds_options *options, struct job *jobs, unsigned number)
 {
     time_t until = uptime_s() + options->for_s;
@@ -87,10 +96,11 @@ static void work(const struct seeds_options *options, struct job *jobs, unsigned
 
     job->seed = options->first;
     for (uint64_t seed = options->first + number; seed <= options->last; seed += options->jobs) {
-        if ((options->for_s > 0 && uptime_s() >= until) || any_failed(jobs, options->jobs))
+        if ((options->for_s > 0 && uptime_s() >= until) ||
+            (options->unshrunk && any_failed(jobs, options->jobs)))
             return;
         job->seed = seed;
-        job->failed = !run(options, seed, &job->tally);
+        run(options, seed, job);
     }
 }
 
@@ -131,12 +141,12 @@ static bool await(const struct seeds_options *options, struct job *jobs)
             printf("replay it: build/dev/bin/sim%s --trace %llu\n", shrink_way_option(options->way),
                    (unsigned long long)jobs[i].seed);
             all = false;
-        } else if (jobs[i].failed && (failed == NULL || jobs[i].seed < failed->seed)) {
+        } else if (jobs[i].failed && (failed == NULL || jobs[i].failed_at < failed->failed_at)) {
             failed = &jobs[i];
         }
     }
     if (failed != NULL)
-        tell_again(options, failed->seed);
+        tell_again(options, failed->failed_seed);
     return all && failed == NULL;
 }
 

@@ -18,9 +18,9 @@ struct seeds_options {
     bool coverage; /* prints it, and with enough seeds each row that can be taken has to be */
 };
 
-/* 0 when every invariant held. The first seed that fails is shrunk and told (shrink.h); of one that
- * ends its process (an assert, a sanitizer), the command.
- */
+/* 0 when every invariant held. Of the seeds that fail the one whose story is the shortest is shrunk
+ * and told (shrink.h); unshrunk: the first is told. Of one that ends its process (an assert, a
+ * sanitizer), the command. */
 int seeds_run(const struct seeds_options *options);
 
 #endif
