@@ -229,10 +229,15 @@ void do_call_off(struct move *move)
     do_write_tombstone(move);
 }
 
-/* docs/protocol.md rule 16: from the top only. */
-void do_pop_next(struct move *move)
+static void mark_popping(struct move *move)
 {
-    struct trial *trial = move->trial;
+    trial_mark(move, MARK_POPPING);
+    move->trial->record_awaited = move->trial->record_number;
+}
+
+/* docs/protocol.md rule 16: from the top only. */
+static const struct ledger_generation *take_top(struct trial *trial)
+{
     const struct ledger_generation *top = ledger_top(trial->ledger);
 
     trial->id = top->id;
@@ -240,21 +245,34 @@ void do_pop_next(struct move *move)
     trial->end_mark = MARK_POPPED;
     trial->end_pending = false;
     trial->pop_refused = false;
-    if (trial->pops_further)
-        set_cause(trial, trial->order.cause, trial->order.reason);
     ledger_fill_revert(top, &trial->revert);
-    trial_mark(move, MARK_POPPING);
-    trial->record_awaited = trial->record_number;
+    return top;
 }
 
-/* Half undone without it, the generation would be taken for confirmed at the next start. */
-void do_mark_popping_again(struct move *move)
+void do_pop_next(struct move *move)
 {
     struct trial *trial = move->trial;
 
-    trial->pop_refused = true;
-    trial_mark(move, MARK_POPPING);
-    trial->record_awaited = trial->record_number;
+    take_top(trial);
+    if (trial_ordered(trial) != NULL)
+        set_cause(trial, trial->order.cause, trial->order.reason);
+    mark_popping(move);
+}
+
+/* The mark that was read may be in the page cache only: whoever wrote it died within its fsync.
+ * Half undone without it, the generation would be taken for confirmed after a power loss. */
+void do_resume_pop(struct move *move)
+{
+    const struct ledger_generation *top = take_top(move->trial);
+
+    set_cause(move->trial, top->cause, top->reason);
+    mark_popping(move);
+}
+
+void do_mark_popping_again(struct move *move)
+{
+    move->trial->pop_refused = true;
+    mark_popping(move);
 }
 
 void do_begin_pop(struct move *move)
@@ -277,19 +295,6 @@ void do_begin_pop(struct move *move)
 void do_begin_rescue(struct move *move)
 {
     do_begin_pop(move);
-}
-
-void do_resume_pop(struct move *move)
-{
-    struct trial *trial = move->trial;
-    const struct ledger_generation *top = ledger_top(trial->ledger);
-
-    trial->id = top->id;
-    trial->pops = true;
-    trial->end_mark = MARK_POPPED;
-    set_cause(trial, top->cause, top->reason);
-    ledger_fill_revert(top, &trial->revert);
-    do_undo_generation(move);
 }
 
 /* Its receipt is still owed: until it is written the attempt is not answered with an older one. */
