@@ -331,6 +331,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_TIMER:
     case HAPPENS_WORK:
     case HAPPENS_DISK:
+    case HAPPENS_SYNC:
     case HAPPENS_LOCAL:
     case HAPPENS_LEAD:
         break;

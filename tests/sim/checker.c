@@ -309,6 +309,14 @@ static void take_begin(struct check_model *model, int host, const struct guard_r
     }
 }
 
+void model_synced(struct check_model *model, int host)
+{
+    struct model_host *at = &model->hosts[host];
+
+    at->intents_synced = at->intents;
+    at->end_unsynced = at->receipt_unsynced = false;
+}
+
 void model_record(struct check_model *model, int host, const struct guard_record *record,
                   bool durable)
 {
@@ -322,10 +330,8 @@ void model_record(struct check_model *model, int host, const struct guard_record
         take_receipt(at, record);
     else if (record->kind == RECORD_MARK)
         take_mark(model, host, record);
-    if (!durable)
-        return;
-    at->intents_synced = at->intents;
-    at->end_unsynced = at->receipt_unsynced = false;
+    if (durable)
+        model_synced(model, host);
 }
 
 void model_reverting(struct check_model *model, int host)

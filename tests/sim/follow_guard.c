@@ -189,6 +189,9 @@ static void take_receipt(struct node *node, const struct hash *hash)
 
 static void take_effect(struct node *node, const struct guard_effect *effect)
 {
+    struct guard_event synced = {.kind = ON_SYNCED};
+
+    synced.synced.ok = true;
     switch (effect->kind) {
     case DO_PREPARE:
     case DO_APPLY:
@@ -201,6 +204,9 @@ static void take_effect(struct node *node, const struct guard_effect *effect)
         if (node->queue_count < QUEUE_MAX)
             node->queue[node->queue_count++] =
                 (struct waiting){effect->record.record, effect->record.number};
+        break;
+    case DO_SYNC:
+        follow_give(node, &synced);
         break;
     case DO_NONCE:
         take_nonce(node, effect);

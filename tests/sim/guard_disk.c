@@ -5,6 +5,18 @@
 
 #include "tests/sim/sim.h"
 
+static void sync_all(struct host *host)
+{
+    for (size_t i = 0; i < host->disk_count; i++)
+        host->disk[i].synced = true;
+}
+
+void guard_sync_records(struct world *world, int number)
+{
+    sync_all(&world->hosts[number]);
+    model_synced(world->model, number);
+}
+
 void guard_write_record(struct world *world, int number, const struct happening *done)
 {
     struct host *host = &world->hosts[number];
@@ -13,10 +25,8 @@ void guard_write_record(struct world *world, int number, const struct happening 
     host->disk[host->disk_count].record = *done->record;
     host->disk[host->disk_count].lied = done->lies;
     host->disk[host->disk_count++].synced = false;
-    if (done->operation) { /* durable: with all before it */
-        for (size_t i = 0; i < host->disk_count; i++)
-            host->disk[i].synced = true;
-    }
+    if (done->operation) /* durable: with all before it */
+        sync_all(host);
     model_record(world->model, number, done->record, done->operation != 0);
 }
 

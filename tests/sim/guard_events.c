@@ -262,6 +262,15 @@ static void take_disk(struct world *world, const struct happening *done)
     guard_give(world, done->host, &ev);
 }
 
+static void take_synced(struct world *world, const struct happening *done)
+{
+    struct guard_event ev = {.kind = ON_SYNCED};
+
+    guard_sync_records(world, done->host);
+    ev.synced.ok = true;
+    guard_give(world, done->host, &ev);
+}
+
 /* What is asked for later still comes after it. */
 static void wait_for_thaw(struct world *world, const struct happening *happening)
 {
@@ -273,7 +282,8 @@ static void wait_for_thaw(struct world *world, const struct happening *happening
     again.record = mem_copy(happening->record, happening->record ? sizeof(*again.record) : 0);
     if (happening->kind == HAPPENS_WORK && host->work_until < again.at)
         host->work_until = again.at;
-    if (happening->kind == HAPPENS_DISK && host->disk_until < again.at)
+    if ((happening->kind == HAPPENS_DISK || happening->kind == HAPPENS_SYNC) &&
+        host->disk_until < again.at)
         host->disk_until = again.at;
     world_schedule(world, &again);
 }
@@ -300,6 +310,9 @@ void guard_take_happening(struct world *world, const struct happening *happening
         break;
     case HAPPENS_DISK:
         take_disk(world, happening);
+        break;
+    case HAPPENS_SYNC:
+        take_synced(world, happening);
         break;
     case HAPPENS_LOCAL:
         if (!host->agent_up)

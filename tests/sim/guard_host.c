@@ -140,25 +140,30 @@ static void begin_work(struct world *world, int number, const struct guard_effec
     world_schedule(world, &done);
 }
 
+static int64_t disk_takes(struct world *world, int number, bool durable)
+{
+    int64_t takes = durable ? chance_between(fault_draw(&world->faults, number), 1, 20) : 0;
+    struct chance *how = fault_strikes(&world->faults, FAULT_DISK_SLOW, number);
+
+    if (how != NULL) {
+        takes = chance_between(how, 1000, 40000);
+        world_tell(world, "The disk of %s takes %lld ms for a record", world->hosts[number].name,
+                   (long long)takes);
+    }
+    return takes;
+}
+
 static void begin_record(struct world *world, int number, const struct guard_effect *effect)
 {
     struct host *host = &world->hosts[number];
     mono_t begin = host->disk_until > world->now ? host->disk_until : world->now;
-    int64_t takes =
-        effect->record.durable ? chance_between(fault_draw(&world->faults, number), 1, 20) : 0;
-    struct chance *how;
+    int64_t takes = disk_takes(world, number, effect->record.durable);
     struct happening done = {.kind = HAPPENS_DISK,
                              .host = number,
                              .life = host->life,
                              .number = effect->record.number,
                              .ok = true};
 
-    how = fault_strikes(&world->faults, FAULT_DISK_SLOW, number);
-    if (how != NULL) {
-        takes = chance_between(how, 1000, 40000);
-        world_tell(world, "The disk of %s takes %lld ms for a record", host->name,
-                   (long long)takes);
-    }
     if (fault_strikes(&world->faults, FAULT_DISK_FULL, number) != NULL) {
         done.ok = false;
         world_tell(world, "The disk of %s will refuse a record", host->name);
@@ -174,6 +179,16 @@ static void begin_record(struct world *world, int number, const struct guard_eff
         memcpy(done.record->receipt.receipt_hash.bytes, &name, sizeof(name));
     }
     done.at = host->disk_until = begin + takes;
+    world_schedule(world, &done);
+}
+
+static void begin_sync(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    mono_t begin = host->disk_until > world->now ? host->disk_until : world->now;
+    struct happening done = {.kind = HAPPENS_SYNC, .host = number, .life = host->life};
+
+    done.at = host->disk_until = begin + disk_takes(world, number, true);
     world_schedule(world, &done);
 }
 
@@ -201,6 +216,9 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         break;
     case DO_RECORD:
         begin_record(world, number, effect);
+        break;
+    case DO_SYNC:
+        begin_sync(world, number);
         break;
     case DO_NONCE:
         tell_nonce(world, number, effect);
@@ -315,6 +333,14 @@ void guard_do_to_kernel(struct world *world, int number, const struct happening 
     }
 }
 
+/* The next guard reads it, and the power may take it away from that one. */
+static void write_in_flight(struct world *world, int number, struct happening *record)
+{
+    if (chance_permille(fault_draw(&world->faults, number), 500))
+        record->operation = false;
+    guard_write_record(world, number, record);
+}
+
 /* A guard dies with one record on its way to the disk and one operation on its way to the kernel:
  * each may have got there. */
 static void settle_in_flight(struct world *world, int number)
@@ -339,7 +365,7 @@ static void settle_in_flight(struct world *world, int number)
         if (first->kind == HAPPENS_DISK && disk_open && first->ok) {
             disk_open = chance_permille(fault_draw(&world->faults, number), 500);
             if (disk_open)
-                guard_write_record(world, number, first);
+                write_in_flight(world, number, first);
         }
         if (first->kind == HAPPENS_WORK && kernel_open) {
             kernel_open = false;

@@ -24,6 +24,7 @@ enum event_kind {
     HAPPENS_TIMER, /* of a guard */
     HAPPENS_WORK,  /* a guard's kernel work is done */
     HAPPENS_DISK,  /* a guard's record is written */
+    HAPPENS_SYNC,  /* what a guard has read is synced */
     HAPPENS_LOCAL, /* statement of the own agent, to its guard */
     HAPPENS_LEAD,  /* the controller's timer */
     HAPPENS_CHAOS, /* every second: faults are drawn */
@@ -195,6 +196,7 @@ void guard_count_rows(struct world *world, int host);
 
 /* guard_disk.c */
 void guard_write_record(struct world *world, int host, const struct happening *done);
+void guard_sync_records(struct world *world, int host);
 void guard_lose_records(struct world *world, int host);    /* with the power */
 void guard_lose_one_record(struct world *world, int host); /* at a start, if that is drawn */
 
@@ -271,6 +273,7 @@ void model_undone(struct check_model *model, int host, uint32_t operation);
 void model_reverting(struct check_model *model, int host);
 void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
 void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
+void model_synced(struct check_model *model, int host);
 void model_record(struct check_model *model, int host, const struct guard_record *record,
                   bool durable);
 /* Its prepare nonce is out. */

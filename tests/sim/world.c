@@ -157,6 +157,7 @@ static void take(struct world *world, struct happening *happening)
     case HAPPENS_TIMER:
     case HAPPENS_WORK:
     case HAPPENS_DISK:
+    case HAPPENS_SYNC:
     case HAPPENS_LOCAL:
         guard_take_happening(world, happening);
         break;

@@ -47,6 +47,7 @@ struct script_pending {
     uint64_t order;
     enum guard_event_kind kind;
     uint64_t number;
+    bool durable;
     uint32_t operation;
     int witness; /* -1: the own agent */
     enum verdict_value value, fixed;
@@ -63,7 +64,7 @@ struct script {
     uint64_t order, nonces, receipts;
     uint32_t pending_count;
     struct script_pending pending[SCRIPT_PENDING_MAX];
-    uint32_t disk_count;
+    uint32_t disk_count, synced_count;
     struct guard_record *disk; /* SCRIPT_DISK_MAX: what a restart reads */
     enum script_way disk_way, prepare_way, settle_way, verify_way;
     enum script_way apply_way[SCRIPT_OPERATIONS], undo_way[SCRIPT_OPERATIONS];
@@ -74,8 +75,6 @@ struct script {
     bool silent[SCRIPT_WITNESSES], own_silent, own_last;
     int sources[SCRIPT_WITNESSES]; /* 1: counts, 0: not, -1: not seen */
     struct nonce offered, offered_before;
-    struct hash durable_receipts[SCRIPT_DISK_MAX]; /* what may be sent */
-    uint32_t durable_count;
     bool intent_durable[SCRIPT_OPERATIONS];
     char *out; /* the trace */
     size_t out_len, out_capacity;

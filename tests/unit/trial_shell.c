@@ -103,17 +103,22 @@ static void write_disk(struct script *script, const struct guard_record *record)
         script->intent_durable[record->operation] = true;
     if (record->kind == RECORD_BEGIN)
         memset(script->intent_durable, 0, sizeof(script->intent_durable));
-    if (record->kind == RECORD_RECEIPT)
-        script->durable_receipts[script->durable_count++] = record->receipt.receipt_hash;
 }
 
-/* The first of those under way, in the order of asking. */
+static void name_receipt(struct guard_record *record)
+{
+    if (record->kind == RECORD_RECEIPT)
+        record->receipt.receipt_hash = world_receipt((unsigned)record->receipt.receipt.index);
+}
+
+/* The first of those under way, in the order of asking; none is synced. */
 static void keep_records(struct script *script, unsigned count)
 {
     for (uint64_t order = 0; order < script->order && count > 0; order++) {
         for (uint32_t i = 0; i < script->pending_count; i++) {
             if (script->pending[i].order != order || script->pending[i].record == NULL)
                 continue;
+            name_receipt(script->pending[i].record);
             write_disk(script, script->pending[i].record);
             count--;
         }
@@ -149,7 +154,7 @@ void script_lose(struct script *script, const struct attempt *attempt, bool begi
             script->disk[kept++] = *record;
     }
     assert_true(kept < script->disk_count);
-    script->disk_count = kept;
+    script->disk_count = script->synced_count = kept;
 }
 
 /* ---- what is asked for, and its answers ----------------------------------------------------- */
@@ -169,18 +174,31 @@ static mono_t when(const struct script *script, enum script_way way)
     return way == WAY_HANGS ? MONO_NEVER : script->now;
 }
 
-/* The disk writes one after the other. */
-static void ask_disk(struct script *script, const struct guard_effect *effect)
+static bool is_of_disk(const struct script_pending *pending)
+{
+    return pending->kind == ON_RECORDED || pending->kind == ON_SYNCED;
+}
+
+/* The disk does one after the other. */
+static struct script_pending *ask_disk(struct script *script, enum guard_event_kind answer)
 {
     mono_t at = mono_add(when(script, script->disk_way), script->disk_ms);
-    struct script_pending *pending;
 
     for (uint32_t i = 0; i < script->pending_count; i++) {
-        if (script->pending[i].kind == ON_RECORDED && script->pending[i].at > at)
-            at = script->pending[i].at;
+        const struct script_pending *pending = &script->pending[i];
+
+        if (is_of_disk(pending) && pending->at > at)
+            at = pending->at;
     }
-    pending = add_pending(script, ON_RECORDED, at);
+    return add_pending(script, answer, at);
+}
+
+static void ask_record(struct script *script, const struct guard_effect *effect)
+{
+    struct script_pending *pending = ask_disk(script, ON_RECORDED);
+
     pending->number = effect->record.number;
+    pending->durable = effect->record.durable;
     pending->record = mem_copy(&effect->record.record, sizeof(effect->record.record));
 }
 
@@ -241,8 +259,12 @@ static void check_sent(const struct script *script, const struct hash *receipt)
 {
     bool found = false;
 
-    for (uint32_t i = 0; i < script->durable_count; i++)
-        found |= hash_equal(&script->durable_receipts[i], receipt);
+    for (uint32_t i = 0; i < script->synced_count; i++) {
+        const struct guard_record *record = &script->disk[i];
+
+        found |=
+            record->kind == RECORD_RECEIPT && hash_equal(&record->receipt.receipt_hash, receipt);
+    }
     assert_true(found);
 }
 
@@ -262,7 +284,10 @@ static void carry(struct script *script, const struct guard_effect *effect)
         script->offered = effect->id.start;
         break;
     case DO_RECORD:
-        ask_disk(script, effect);
+        ask_record(script, effect);
+        break;
+    case DO_SYNC:
+        ask_disk(script, ON_SYNCED);
         break;
     case DO_NONCE:
         ask_answers(script, effect);
@@ -306,11 +331,22 @@ static void answer_recorded(struct script *script, struct script_pending *pendin
     ev.recorded.number = pending->number;
     ev.recorded.record = pending->record;
     ev.recorded.why = ev.recorded.ok ? NULL : "No space left on device";
-    if (pending->record->kind == RECORD_RECEIPT)
-        pending->record->receipt.receipt_hash =
-            world_receipt((unsigned)pending->record->receipt.receipt.index);
+    name_receipt(pending->record);
     if (ev.recorded.ok)
         write_disk(script, pending->record);
+    if (ev.recorded.ok && pending->durable)
+        script->synced_count = script->disk_count;
+    step(script, &ev);
+}
+
+static void answer_synced(struct script *script)
+{
+    struct guard_event ev = {.kind = ON_SYNCED};
+
+    ev.synced.ok = script->disk_way != WAY_FAILS;
+    if (ev.synced.ok)
+        script->synced_count = script->disk_count;
+    ev.synced.why = ev.synced.ok ? NULL : "Input/output error";
     step(script, &ev);
 }
 
@@ -382,6 +418,8 @@ static void answer(struct script *script, struct script_pending *pending)
 {
     if (pending->kind == ON_RECORDED)
         answer_recorded(script, pending);
+    else if (pending->kind == ON_SYNCED)
+        answer_synced(script);
     else if (pending->kind == ON_STATEMENT)
         answer_statement(script, pending);
     else if (pending->kind == ON_SOURCE)
@@ -445,8 +483,11 @@ void script_wait(struct script *script, int64_t ms)
 void script_release(struct script *script, enum guard_event_kind kind)
 {
     for (uint32_t i = 0; i < script->pending_count; i++) {
-        if (script->pending[i].kind == kind && script->pending[i].at == MONO_NEVER)
-            script->pending[i].at = script->now;
+        struct script_pending *pending = &script->pending[i];
+        bool meant = kind == ON_RECORDED ? is_of_disk(pending) : pending->kind == kind;
+
+        if (meant && pending->at == MONO_NEVER)
+            pending->at = script->now;
     }
     run_until(script, script->now);
 }

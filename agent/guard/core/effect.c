@@ -69,6 +69,9 @@ void guard_effect_render(const struct guard_effect *effect, char *to, size_t siz
         render_record(&effect->record.record, &out);
         text_add(&out, "%s", effect->record.durable ? ", durable" : "");
         break;
+    case DO_SYNC:
+        text_add(&out, "sync what was read");
+        break;
     case DO_APPLY:
         text_add(&out, "apply operation %u", effect->operation + 1);
         break;

@@ -14,6 +14,7 @@ enum guard_effect_kind {
     DO_PREPARE,   /* snapshot, undo, prediction for what ON_PREPARE gave -> ON_PREPARED */
     DO_OFFER,     /* tell the asker: prepared, with the undo; id.start is the nonce */
     DO_RECORD,    /* append to the journal; durable: with fsync -> ON_RECORDED, in order */
+    DO_SYNC,      /* fsync of the journal as it was read -> ON_SYNCED */
     DO_APPLY,     /* operation of the open trial -> ON_APPLIED */
     DO_SETTLE,    /* read back until the effects are there, at most settle_s -> ON_SETTLED */
     DO_NONCE,     /* tell the agent; fresh_connection: only in the hello of a new dial */

@@ -17,6 +17,7 @@ enum guard_event_kind {
     ON_PREPARED,  /* answers DO_PREPARE */
     ON_START,     /* asked to start, with baseline and standing statements */
     ON_RECORDED,  /* answers each DO_RECORD, in order */
+    ON_SYNCED,    /* answers DO_SYNC */
     ON_APPLIED,   /* answers DO_APPLY */
     ON_SETTLED,   /* answers DO_SETTLE */
     ON_STATEMENT, /* a renewal, of a witness or the own agent */
@@ -105,7 +106,7 @@ struct guard_event {
         struct {
             bool ok;
             const char *why;
-        } settled, verified;
+        } synced, settled, verified;
         struct guard_statement statement;
         struct {
             struct nonce nonce;

@@ -36,17 +36,30 @@ static void take_incomplete(struct trial *trial, bool ok)
     trial->budget_until = mono_add(trial->now, INCOMPLETE_RETRY_MS);
 }
 
-static void take_disk(struct move *move)
+static void take_disk(struct move *move, bool ok, const char *why)
 {
     struct trial *trial = move->trial;
 
-    if (move->ev->recorded.ok) {
-        trial->disk_failed = false;
-        return;
-    }
-    if (!trial->disk_failed)
-        trial_alarm(move, "the journal cannot be written", trial_word(move->ev->recorded.why));
-    trial->disk_failed = true;
+    if (!ok && !trial->disk_failed)
+        trial_alarm(move, "the journal cannot be written", trial_word(why));
+    trial->disk_failed = !ok;
+}
+
+/* All but intents, results and items is written with an fsync. */
+static bool is_synced(const struct guard_record *record)
+{
+    return record->kind == RECORD_BEGIN || record->kind == RECORD_MARK ||
+           record->kind == RECORD_RECEIPT;
+}
+
+static void take_synced(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    take_disk(move, move->ev->synced.ok, move->ev->synced.why);
+    trial->sync_pending = false;
+    trial->sync_retry_at = mono_add(trial->now, DISK_RETRY_MS);
+    trial->ends_synced |= move->ev->synced.ok;
 }
 
 static void take_recorded(struct move *move)
@@ -54,9 +67,10 @@ static void take_recorded(struct move *move)
     const struct guard_event *ev = move->ev;
     const struct guard_record *record = ev->recorded.record;
 
-    take_disk(move);
+    take_disk(move, ev->recorded.ok, ev->recorded.why);
     if (ev->recorded.ok)
         ledger_take(move->trial->ledger, record);
+    move->trial->ends_synced |= ev->recorded.ok && is_synced(record);
     if (record->kind == RECORD_RECEIPT)
         take_receipt(move);
     else if (record->kind == RECORD_MARK && record->mark == MARK_INCOMPLETE)
@@ -144,9 +158,11 @@ static void take_undone(struct move *move)
         trial->held_up[0] = '\0';
 }
 
-/* Nobody asks again for what root or an operator has ordered. */
+/* Nobody asks again for what root or an operator has ordered. An end that was read may be in the
+ * page cache only: whoever wrote it died within its fsync. */
 static void take_boot(struct trial *trial)
 {
+    trial->ends_synced = trial->ledger->ends_count == 0;
     trial->pops_further = ledger_ordered(trial->ledger) != NULL;
     trial->order = trial->ledger->order;
 }
@@ -159,6 +175,9 @@ void trial_take_facts(struct move *move)
         break;
     case ON_RECORDED:
         take_recorded(move);
+        break;
+    case ON_SYNCED:
+        take_synced(move);
         break;
     case ON_STATEMENT:
         take_statement(move);

@@ -242,7 +242,7 @@ bool if_is_incomplete(const struct move *move)
     const struct ledger_end *end =
         ledger_find_receipt(move->trial->ledger, &move->trial->id.attempt);
 
-    return end != NULL && end->receipt.kind == RECEIPT_INCOMPLETE;
+    return move->trial->ends_synced && end != NULL && end->receipt.kind == RECEIPT_INCOMPLETE;
 }
 
 bool if_tombstones_are_full(const struct move *move)
@@ -255,6 +255,13 @@ bool if_was_popped(const struct move *move)
     const struct ledger *ledger = move->trial->ledger;
 
     return ledger_find(ledger, &move->ev->end.id) == NULL && if_attempt_has_ended(move);
+}
+
+bool if_end_is_unsynced(const struct move *move)
+{
+    bool is_end = move->ev->kind == ON_POP ? if_was_popped(move) : if_attempt_has_ended(move);
+
+    return is_end && !move->trial->ends_synced;
 }
 
 bool if_may_pop(const struct move *move)

@@ -251,6 +251,9 @@ void carry_effect(struct guard *guard, const struct guard_effect *effect)
     case DO_RECORD:
         carry_record(guard, effect);
         break;
+    case DO_SYNC:
+        writer_give_take(guard->writer, write_new(WRITE_SYNC));
+        break;
     case DO_APPLY:
         carry_order(guard, WORK_APPLY, &effect->id, effect->operation);
         break;

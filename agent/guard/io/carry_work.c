@@ -326,6 +326,15 @@ static void take_record(struct guard *guard, struct write *write)
         files_want(guard);
 }
 
+static void take_synced(struct guard *guard, const struct write *write)
+{
+    struct guard_event ev = {.kind = ON_SYNCED};
+
+    ev.synced.ok = write->ok;
+    ev.synced.why = write->why;
+    guard_step(guard, &ev);
+}
+
 void carry_take_written(struct guard *guard)
 {
     struct write *write = writer_take(guard->writer);
@@ -334,6 +343,8 @@ void carry_take_written(struct guard *guard)
         return;
     if (write->kind == WRITE_RECORD)
         take_record(guard, write);
+    else if (write->kind == WRITE_SYNC)
+        take_synced(guard, write);
     else if (!write->ok)
         log_warning("%s: %s", write->kind == WRITE_TEXT ? "undo.txt" : "compacting", write->why);
     write_free(write);

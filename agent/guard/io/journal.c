@@ -195,6 +195,11 @@ bool journal_write(struct journal *journal, struct bytes encoded, bool durable, 
     return journal_file_append(&journal->file, encoded, durable, err);
 }
 
+bool journal_sync(struct journal *journal, struct err *err)
+{
+    return journal_file_sync(&journal->file, err);
+}
+
 bool journal_cut(struct journal *journal)
 {
     return journal_file_cut(&journal->file);

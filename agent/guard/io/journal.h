@@ -72,6 +72,8 @@ void journal_keep(struct journal *journal, const struct guard_record *record,
 struct wire_bytes journal_encode(struct journal *journal, const struct guard_record *record,
                                  const struct journal_extra *extra);
 bool journal_write(struct journal *journal, struct bytes encoded, bool durable, struct err *err);
+/* What was read at the opening may not be durable: after true it is. */
+bool journal_sync(struct journal *journal, struct err *err);
 /* After a write that failed. False: what was written of it is still in the file, maybe whole. */
 bool journal_cut(struct journal *journal);
 void journal_drop(struct journal *journal, const struct generation_id *id);

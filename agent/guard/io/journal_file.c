@@ -151,7 +151,7 @@ static bool open_file(struct journal_file *file, const char *state, struct err *
                        strerror(errno));
     if (!take_size(file, err))
         return false;
-    file->unsynced = file->writable && file->size == 0 && !sync_directory(file);
+    file->unsynced = file->size > 0 || (file->writable && !sync_directory(file));
     return true;
 }
 
@@ -226,8 +226,17 @@ static bool become_writable(struct journal_file *file, struct err *err)
     }
     close(file->fd);
     file->fd = fd;
-    file->unsynced = file->found == 0;
+    file->unsynced = true;
     return file->writable = true;
+}
+
+static bool sync_name(struct journal_file *file, struct err *err)
+{
+    if (file->unsynced && !sync_directory(file))
+        return err_set(err, ERR_SYSTEM, "sync the directory of %s: %s", file->path,
+                       strerror(errno));
+    file->unsynced = false;
+    return true;
 }
 
 static bool check_writable(struct journal_file *file, struct err *err)
@@ -238,11 +247,14 @@ static bool check_writable(struct journal_file *file, struct err *err)
     if (file->dirty && !cut(file))
         return err_set(err, ERR_SYSTEM, "cut off a torn record of %s: %s", file->path,
                        strerror(errno));
-    if (file->unsynced && !sync_directory(file))
-        return err_set(err, ERR_SYSTEM, "sync the directory of %s: %s", file->path,
-                       strerror(errno));
-    file->unsynced = false;
-    return true;
+    return sync_name(file, err);
+}
+
+bool journal_file_sync(struct journal_file *file, struct err *err)
+{
+    if (fdatasync(file->fd) != 0)
+        return err_set(err, ERR_SYSTEM, "sync %s: %s", file->path, strerror(errno));
+    return sync_name(file, err);
 }
 
 bool journal_file_append(struct journal_file *file, struct bytes payload, bool durable,

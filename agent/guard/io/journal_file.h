@@ -20,7 +20,8 @@ struct journal_file {
     bool writable;   /* if not, it is tried again at each append */
     bool damaged;    /* records were lost before or between others, and it is not kept aside */
     bool dirty;      /* behind size lies what must be cut off before the next append */
-    bool unsynced;   /* its name is not durable: the directory is synced before the next append */
+    bool unsynced;   /* its name may not be durable: whoever made or compacted it may have died
+                        within the fsync; the directory is synced before the next append */
     uint64_t size;
     uint64_t found; /* its length on the disk when it was read */
     char path[JOURNAL_PATH_SIZE];
@@ -48,6 +49,10 @@ bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn,
  * before the next one: journal_file_cut says which. */
 bool journal_file_append(struct journal_file *file, struct bytes payload, bool durable,
                          struct err *err);
+
+/* What was read may not be durable: whoever wrote it may have died within the fsync. After true it
+ * is. */
+bool journal_file_sync(struct journal_file *file, struct err *err);
 
 /* Cuts off, durably, what a failed append has left. False: it is still there, and whoever reads the
  * file may find it whole. */

@@ -353,6 +353,7 @@ static void carry(struct rescue *rescue, const struct guard_effect *effect)
         break;
     case DO_PREPARE:
     case DO_OFFER:
+    case DO_SYNC:
     case DO_APPLY:
     case DO_SETTLE:
     case DO_NONCE:

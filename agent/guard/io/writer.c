@@ -70,6 +70,9 @@ static void do_write(struct writer *writer, struct write *write)
         if (!write->ok && is_confirmed(&write->record))
             wait_cut(writer);
         break;
+    case WRITE_SYNC:
+        write->ok = journal_sync(writer->journal, &err);
+        break;
     case WRITE_TEXT:
         write->ok = file_write(writer->text_path, write->bytes.data, write->bytes.len, 0600, &err);
         break;

@@ -8,7 +8,7 @@
 
 #include "agent/guard/io/journal.h"
 
-enum write_kind { WRITE_RECORD, WRITE_TEXT, WRITE_COMPACT };
+enum write_kind { WRITE_RECORD, WRITE_SYNC, WRITE_TEXT, WRITE_COMPACT };
 
 struct write {
     enum write_kind kind;
