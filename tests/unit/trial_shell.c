@@ -344,8 +344,7 @@ static void answer_synced(struct script *script)
     struct guard_event ev = {.kind = ON_SYNCED};
 
     ev.synced.ok = script->disk_way != WAY_FAILS;
-    if (ev.synced.ok)
-        script->synced_count = script->disk_count;
+    script->synced_count = script->disk_count; /* or nothing better is known of it */
     ev.synced.why = ev.synced.ok ? NULL : "Input/output error";
     step(script, &ev);
 }

@@ -98,17 +98,12 @@ void do_revert_found(struct move *move)
     const struct ledger_generation *open = &move->trial->ledger->open;
     const struct trial *trial = move->trial;
 
-    if (open->mark != MARK_REVERTING && move->ev->kind == ON_BOOT) {
+    if (open->mark == MARK_REVERTING)
+        revert(move, open->cause, open->reason);
+    else if (move->ev->kind == ON_BOOT)
         revert(move, move->ev->boot, "a trial was open in the journal");
-        return;
-    }
-    if (open->mark != MARK_REVERTING) {
+    else
         revert(move, trial->given_up_cause, trial->given_up_reason);
-        return;
-    }
-    fill_open(move->trial);
-    set_cause(move->trial, open->cause, open->reason);
-    do_undo_generation(move);
 }
 
 void do_revert_apply(struct move *move)
@@ -303,6 +298,11 @@ void do_resume_end(struct move *move)
     move->trial->id = move->trial->ledger->owed.generation;
 }
 
+void do_sync_ends(struct move *move)
+{
+    guard_effects_add(move->effects, DO_SYNC, NULL);
+}
+
 /* ---- refusing an end ------------------------------------------------------------------------ */
 
 void do_refuse_end(struct move *move)
@@ -390,17 +390,6 @@ void do_forget(struct move *move)
     trial->pops_further = false;
     trial->end_pending = false;
     trial->held_up[0] = '\0';
-}
-
-void trial_tend_sync(struct move *move)
-{
-    struct trial *trial = move->trial;
-
-    if (trial->state == TRIAL_FENCED || trial->ends_synced || trial->sync_pending ||
-        trial->now < trial->sync_retry_at)
-        return;
-    guard_effects_add(move->effects, DO_SYNC, NULL);
-    trial->sync_pending = true;
 }
 
 /* docs/protocol.md rule 13: what leaves is in the journal first. */

@@ -45,7 +45,8 @@ static void take_disk(struct move *move, bool ok, const char *why)
     trial->disk_failed = !ok;
 }
 
-/* All but intents, results and items is written with an fsync. */
+/* All but intents, results and items is written with an fsync. A disk that refuses silences nobody:
+ * an end itself was durable before its receipt was written. */
 static bool is_synced(const struct guard_record *record)
 {
     return record->kind == RECORD_BEGIN || record->kind == RECORD_MARK ||
@@ -54,12 +55,8 @@ static bool is_synced(const struct guard_record *record)
 
 static void take_synced(struct move *move)
 {
-    struct trial *trial = move->trial;
-
     take_disk(move, move->ev->synced.ok, move->ev->synced.why);
-    trial->sync_pending = false;
-    trial->sync_retry_at = mono_add(trial->now, DISK_RETRY_MS);
-    trial->ends_synced |= move->ev->synced.ok;
+    move->trial->ends_synced = true;
 }
 
 static void take_recorded(struct move *move)
@@ -70,7 +67,7 @@ static void take_recorded(struct move *move)
     take_disk(move, ev->recorded.ok, ev->recorded.why);
     if (ev->recorded.ok)
         ledger_take(move->trial->ledger, record);
-    move->trial->ends_synced |= ev->recorded.ok && is_synced(record);
+    move->trial->ends_synced |= is_synced(record);
     if (record->kind == RECORD_RECEIPT)
         take_receipt(move);
     else if (record->kind == RECORD_MARK && record->mark == MARK_INCOMPLETE)

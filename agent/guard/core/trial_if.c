@@ -39,6 +39,11 @@ bool if_receipt_is_owed(const struct move *move)
     return move->trial->ledger->owes;
 }
 
+bool if_end_was_read(const struct move *move)
+{
+    return !move->trial->ends_synced;
+}
+
 bool if_admissible(const struct move *move)
 {
     struct err err = ERR_INIT;

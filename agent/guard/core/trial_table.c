@@ -31,6 +31,7 @@ static const struct transition table[] = {
     ROW(IN(IDLE), BOOT, was_popping, POPPING, resume_pop, "a generation was being popped: it goes on, once that is durable"),
     ROW(IN(IDLE), BOOT, order_stands, POPPING, pop_next, "an order was recorded and is not carried out: the next generation"),
     ROW(IN(IDLE), BOOT, receipt_is_owed, CLOSING, resume_end, "an end was recorded, its receipt was not"),
+    ROW(IN(IDLE), BOOT, end_was_read, SAME, sync_ends, "what was read may be lost with the power: synced before it is told"),
 
     /* prepare */
     ROW(IN(IDLE), PREPARE, end_is_unsynced, SAME, nothing, "this attempt was made here already: its receipt follows when the disk has synced it"),

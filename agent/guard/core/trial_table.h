@@ -41,9 +41,8 @@ uint32_t trial_table_index(const struct transition *row);
 /* Facts that hold in any state, taken before the rows are looked at. In trial_facts.c. */
 void trial_take_facts(struct move *move);
 
-/* Asks for a sync of what was read, and for the receipt that is owed to be written, if it is time.
+/* Asks for the receipt that is owed to be written, if it is time.
  * In trial_end.c. */
-void trial_tend_sync(struct move *move);
 void trial_tend_receipt(struct move *move);
 
 /* Effects that several files append. In trial_act.c. A record is dated and about trial->id; the
@@ -72,7 +71,7 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_order_stands, if_r
     if_pops_it_already, if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due,
     if_newly_over_budget, if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due,
     if_stands, if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
-    if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced;
+    if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced, if_end_was_read;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
@@ -83,10 +82,10 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_write_confirmed, do_say_confirmed, do_revert_found, do_revert_apply, do_revert_unproven,
     do_revert_failed, do_revert_given_up, do_revert_aborted, do_revert_ordered, do_revert_disk,
     do_revert_stopped, do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue,
-    do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_undo_generation,
-    do_mark_popping_again, do_undo_next, do_verify, do_verify_later, do_say_over_budget,
-    do_write_end, do_send_receipt, do_state_standing, do_refuse_standing, do_give_stack, do_let_go,
-    do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off, do_record_order,
-    do_give_stack_and_receipt;
+    do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_sync_ends,
+    do_undo_generation, do_mark_popping_again, do_undo_next, do_verify, do_verify_later,
+    do_say_over_budget, do_write_end, do_send_receipt, do_state_standing, do_refuse_standing,
+    do_give_stack, do_let_go, do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off,
+    do_record_order, do_give_stack_and_receipt;
 
 #endif
