@@ -315,6 +315,31 @@ void model_synced(struct check_model *model, int host)
 
     at->intents_synced = at->intents;
     at->end_unsynced = at->receipt_unsynced = false;
+    at->ends_synced = at->ends_count;
+}
+
+static bool is_kept(const struct host *host, const struct hash *receipt)
+{
+    for (size_t i = 0; i < host->disk_count; i++) {
+        const struct guard_record *record = &host->disk[i].record;
+
+        if (record->kind == RECORD_RECEIPT && hash_equal(&record->receipt.receipt_hash, receipt))
+            return true;
+    }
+    return false;
+}
+
+/* An end of which nobody was told and which no disk has was none. */
+void model_lost(struct check_model *model, int host)
+{
+    struct model_host *at = &model->hosts[host];
+    uint32_t kept = at->ends_synced;
+
+    for (uint32_t i = kept; i < at->ends_count; i++) {
+        if (is_kept(&model->world->hosts[host], &at->ends[i].name))
+            at->ends[kept++] = at->ends[i];
+    }
+    at->ends_count = kept;
 }
 
 void model_record(struct check_model *model, int host, const struct guard_record *record,

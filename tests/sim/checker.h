@@ -46,7 +46,7 @@ struct model_host {
     unsigned intents, intents_synced;           /* bits by operation */
     uint64_t touched_sequences, dead_sequences; /* bits */
     uint64_t sequence_max;
-    uint32_t ends_count;
+    uint32_t ends_count, ends_synced; /* the first of them; the others may still be lost */
     struct seen_end ends[ENDS_SEEN_MAX];
     bool mark_durable; /* the end of id is on the disk */
     bool end_unsynced; /* it may still be lost */

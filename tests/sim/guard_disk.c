@@ -69,4 +69,5 @@ void guard_lose_records(struct world *world, int number)
     }
     if (host->betrayed)
         betray(world, number);
+    model_lost(world->model, number);
 }
