@@ -55,7 +55,7 @@ batch() { # of ip(8): milliseconds that adding so many routes takes, and deletin
 }
 up
 others "$7"
-ip -ts monitor route > "$2/monitor" &
+ip -rcvbuf 8388608 -ts monitor route > "$2/monitor" &
 monitor=$!
 rehearse "$2"
 trap 'kill $monitor $rehearse $guard' EXIT

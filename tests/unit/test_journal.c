@@ -58,7 +58,7 @@ static void test_after_takes_its_place(void **state)
     struct journal_case *place = *state;
     struct guard_record record = {.kind = RECORD_RESULT, .id = journal_case_id(1), .ok = true};
     struct undo_item item = {0};
-    struct journal_extra extra = {.item = &item};
+    struct journal_extra extra = {.items_count = 1, .items = &item};
     struct generation_id id = journal_case_id(1);
 
     journal_case_open_again(place);
@@ -80,7 +80,7 @@ static void test_after_that_could_not_be_read_is_left_out(void **state)
     struct journal_case *place = *state;
     struct guard_record record = {.kind = RECORD_RESULT, .id = journal_case_id(1), .ok = true};
     struct undo_item item = {.operation = OPERATIONS_MAX};
-    struct journal_extra extra = {.item = &item};
+    struct journal_extra extra = {.items_count = 1, .items = &item};
 
     journal_case_open_again(place);
     journal_case_begin(place, 1);

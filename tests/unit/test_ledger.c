@@ -299,6 +299,27 @@ static void test_touched(void **state)
     assert_false(revert.steps[1].removes);
 }
 
+/* What goes in one go is told by one intent; one that names what there cannot be says nothing. */
+static void test_touched_in_one_go(void **state)
+{
+    struct guard_record record = {
+        .kind = RECORD_INTENT, .id = id_of(1), .operation = 1, .more = OPERATIONS_MAX - 1};
+    struct revert revert;
+
+    (void)state;
+    take_begin(1);
+    ledger_take(ledger, &record);
+    ledger_fill_revert(&ledger->open, &revert);
+    assert_false(revert.steps[0].touched);
+    assert_false(revert.steps[1].touched);
+    record.operation = 0;
+    record.more = 1;
+    ledger_take(ledger, &record);
+    ledger_fill_revert(&ledger->open, &revert);
+    assert_true(revert.steps[0].touched);
+    assert_true(revert.steps[1].touched);
+}
+
 /* The disk takes the mark and not the receipt, and somebody pops a generation meanwhile: the end of
  * the trial is not forgotten, or its approval would be good once more. */
 static void test_every_end_gets_its_receipt(void **state)
@@ -527,6 +548,7 @@ int main(void)
         WITH(test_lost_end_above_a_full_stack),
         WITH(test_lost_intents_of_what_is_confirmed),
         WITH(test_touched),
+        WITH(test_touched_in_one_go),
         WITH(test_every_end_gets_its_receipt),
         WITH(test_incomplete),
         WITH(test_end_bars_until_contained),

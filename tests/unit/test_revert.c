@@ -23,7 +23,7 @@ static void fill(struct revert *revert, const char *steps)
 }
 
 /* Runs what may be run at that time; '+' done, 'l' left, '!' failed: one a step, by its index. */
-static void run(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
+static void run_each(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
 {
     int step = revert_next(revert, now);
 
@@ -39,6 +39,41 @@ static void run(struct revert *revert, const char *outcomes, mono_t now, char *r
         revert_take(revert, (uint32_t)step, outcome, now);
     }
     *ret_order = '\0';
+}
+
+/* The same, in as few goes as may be: what may follow is done at once, up to the first that is not
+ * simply done. */
+static void run_at_once(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
+{
+    int step;
+
+    while ((step = revert_next(revert, now)) >= 0) {
+        uint32_t more = outcomes[step] == '+' ? revert_more(revert, (uint32_t)step) : 0;
+        uint32_t done = 0;
+
+        revert->steps[step].outcome = REVERT_RUNNING;
+        do {
+            char word = outcomes[(uint32_t)step - done];
+
+            *ret_order++ = (char)('1' + step - (int)done);
+            revert_take(revert, (uint32_t)step - done,
+                        word == '!' ? REVERT_RETRY : (word == 'l' ? REVERT_LEFT : REVERT_DONE),
+                        now);
+        } while (done++ < more && outcomes[(uint32_t)step - done] == '+');
+    }
+    *ret_order = '\0';
+}
+
+/* Both ways come to the same. */
+static void run(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
+{
+    struct revert other = *revert;
+    char order[16];
+
+    run_each(revert, outcomes, now, ret_order);
+    run_at_once(&other, outcomes, now, order);
+    assert_string_equal(order, ret_order);
+    assert_memory_equal(&other, revert, sizeof(other));
 }
 
 struct order_case {
@@ -115,11 +150,29 @@ static void test_every_plan(void **state)
     }
 }
 
+/* Not by what was never touched, nor behind something that failed. */
+static void test_more(void **state)
+{
+    struct revert revert;
+
+    (void)state;
+    fill(&revert, "rrrr");
+    assert_int_equal(revert_more(&revert, 3), 3);
+    assert_int_equal(revert_more(&revert, 0), 0);
+    revert_take(&revert, 1, REVERT_LEFT, 1000);
+    assert_int_equal(revert_more(&revert, 3), 1);
+    revert_take(&revert, 3, REVERT_RETRY, 1000);
+    assert_int_equal(revert_more(&revert, 3), 0);
+    fill(&revert, "r-rr");
+    assert_int_equal(revert_more(&revert, 3), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_plan),
+        cmocka_unit_test(test_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

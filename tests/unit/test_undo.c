@@ -500,10 +500,46 @@ static void test_file_texts(void **state)
     snapshot_done(&now);
 }
 
+/* Two new routes of one table and family; nothing else. */
+static void test_joins(void **state)
+{
+    static const struct {
+        const char *one, *two;
+        bool joins;
+    } cases[] = {
+        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/9 dev eth1", true},
+        {"route 10.0.0.0/8 dev eth0 table 7", "route 10.0.0.0/9 dev eth0", false},
+        {"route 10.0.0.0/8 dev eth0", "route 2001:db8:2::/48 dev eth0", false},
+        {"rule 5140 from 203.0.113.10 lookup main", "route 10.0.0.0/8 dev eth0", false},
+        {"rule 5140 from 203.0.113.10 lookup main", "rule 5141 from 203.0.113.11 lookup 7", false},
+        {"route 10.0.0.0/8 dev eth0", "route 198.51.100.0/24 dev eth0", false}, /* is there */
+        {"route 198.51.100.0/24 dev eth0", "route 10.0.0.0/8 dev eth0", false},
+        {"route 10.0.0.0/8 dev eth0", "remove route 10.0.0.0/9 dev eth0", false},
+    };
+    struct snapshot now;
+
+    (void)state;
+    make(&now, "route 198.51.100.0/24 dev eth0 protocol 153");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation one = operation_of(cases[i].one);
+        struct operation two = operation_of(cases[i].two);
+        struct undo_item items[2];
+
+        undo_derive(&one, 0, &now, &items[0]);
+        undo_derive(&two, 1, &now, &items[1]);
+        if (undo_joins(&items[1], &items[0]) != cases[i].joins)
+            fail_msg("%s: %s", cases[i].one, cases[i].two);
+        undo_item_done(&items[0]);
+        undo_item_done(&items[1]);
+    }
+    snapshot_done(&now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_joins),
         cmocka_unit_test(test_sysctl_of_others_is_left),
         cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
         cmocka_unit_test(test_tailscale),

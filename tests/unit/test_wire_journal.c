@@ -93,7 +93,8 @@ static void fill_record(struct guard_record *record, enum record_kind kind)
     if (kind == RECORD_BEGIN)
         fill_begin(&record->begin);
     if (kind == RECORD_INTENT || kind == RECORD_RESULT || kind == RECORD_ITEM)
-        record->operation = OPERATIONS_MAX - 1;
+        record->operation = OPERATIONS_MAX - 2;
+    record->more = kind == RECORD_ITEM ? OPERATIONS_MAX - 2 : record->operation != 0;
     record->ok = kind == RECORD_RESULT || kind == RECORD_ITEM;
     record->is_void = kind == RECORD_ITEM;
     if (record->ok || kind == RECORD_MARK)
@@ -113,7 +114,7 @@ struct written {
     struct guard_record record;
     struct journal_generation *generation;
     struct wire_bytes envelope;
-    struct undo_item item;
+    struct undo_item items[2];
     struct wire_bytes bytes;
 };
 
@@ -126,8 +127,10 @@ static void write_record(struct written *written, enum record_kind kind)
     if (kind == RECORD_BEGIN)
         extra.generation = written->generation = make_generation();
     if (kind == RECORD_RESULT) {
-        fill_item(&written->item, OPERATIONS_MAX - 1, true);
-        extra.item = &written->item;
+        fill_item(&written->items[0], OPERATIONS_MAX - 2, true);
+        fill_item(&written->items[1], OPERATIONS_MAX - 1, false);
+        extra.items = written->items;
+        extra.items_count = 2;
     }
     if (kind == RECORD_RECEIPT) {
         struct receipt receipt;
@@ -148,7 +151,8 @@ static void written_done(struct written *written)
     if (written->generation != NULL)
         journal_generation_done(written->generation);
     free(written->generation);
-    undo_item_done(&written->item);
+    for (uint32_t i = 0; i < 2; i++)
+        undo_item_done(&written->items[i]);
     wire_bytes_done(&written->envelope);
     wire_bytes_done(&written->bytes);
 }
@@ -186,9 +190,9 @@ static void expect_same_entry(const struct written *written, const struct journa
     assert_int_equal(entry->generation != NULL, written->generation != NULL);
     if (entry->generation != NULL)
         expect_same_generation(written->generation, entry->generation);
-    assert_int_equal(entry->item != NULL, written->record.kind == RECORD_RESULT);
-    if (entry->item != NULL)
-        expect_same_item(&written->item, entry->item);
+    assert_int_equal(entry->items_count, written->record.kind == RECORD_RESULT ? 2 : 0);
+    for (uint32_t i = 0; i < entry->items_count; i++)
+        expect_same_item(&written->items[i], &entry->items[i]);
 }
 
 static void records_come_back(void **state)
@@ -219,7 +223,8 @@ static void records_are_written_again_the_same(void **state)
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         write_record(&written, (enum record_kind)kind);
         assert_true(wire_decode_journal(wire_lend(&written.bytes), &entry, &err));
-        struct journal_extra extra = {entry.generation, wire_lend(&entry.envelope), entry.item};
+        struct journal_extra extra = {entry.generation, wire_lend(&entry.envelope),
+                                      entry.items_count, entry.items};
         AUTO_WIRE struct wire_bytes again =
             wire_encode_journal(&entry.record, entry.number, entry.boot_id, &extra);
         expect_same_bytes(wire_lend(&again), wire_lend(&written.bytes));
@@ -307,6 +312,12 @@ static void records_are_held_to_their_limits(void **state)
     fill_record(&record, RECORD_INTENT);
     record.operation = OPERATIONS_MAX;
     refuse(&record, "operation 256: accepted are 0 to 255");
+    record.operation = OPERATIONS_MAX - 2;
+    record.more = 2;
+    refuse(&record, "operations in one go with it 2: accepted are 0 to 1");
+    fill_record(&record, RECORD_ITEM);
+    record.more = OPERATIONS_MAX - 1;
+    refuse(&record, "operations in one go with it 255: accepted are 0 to 254");
     fill_record(&record, RECORD_MARK);
     record.cause = CAUSE_COUNT;
     refuse(&record, "cause 10: accepted are 0 to 9");

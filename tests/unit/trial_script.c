@@ -77,6 +77,8 @@ static bool set_surroundings(struct script *script, const char *line, char **wor
         set_way(script, line, &script->apply_way[operation], ON_APPLIED, words[2]);
     else if (text_equal(words[0], "undo"))
         set_way(script, line, &script->undo_way[operation], ON_UNDONE, words[2]);
+    else if (text_equal(words[0], "joins"))
+        script->joins[operation] = true;
     else if (text_equal(words[0], "answer"))
         set_answer(script, line, words[1], words[2]);
     else if (text_equal(words[0], "source"))

@@ -48,7 +48,7 @@ struct script_pending {
     enum guard_event_kind kind;
     uint64_t number;
     bool durable;
-    uint32_t operation;
+    uint32_t operation, more;
     int witness; /* -1: the own agent */
     enum verdict_value value, fixed;
     struct nonce nonce;
@@ -68,6 +68,7 @@ struct script {
     struct guard_record *disk; /* SCRIPT_DISK_MAX: what a restart reads */
     enum script_way disk_way, prepare_way, settle_way, verify_way;
     enum script_way apply_way[SCRIPT_OPERATIONS], undo_way[SCRIPT_OPERATIONS];
+    bool joins[SCRIPT_OPERATIONS]; /* goes in one go with the one before */
     int64_t disk_ms, path_ms;
     bool dials_dead;
     struct nonce hello_before; /* of the hello before the latest */

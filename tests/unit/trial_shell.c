@@ -99,8 +99,8 @@ static void write_disk(struct script *script, const struct guard_record *record)
 {
     assert_true(script->disk_count < SCRIPT_DISK_MAX);
     script->disk[script->disk_count++] = *record;
-    if (record->kind == RECORD_INTENT)
-        script->intent_durable[record->operation] = true;
+    for (uint32_t i = 0; record->kind == RECORD_INTENT && i <= record->more; i++)
+        script->intent_durable[record->operation + i] = true;
     if (record->kind == RECORD_BEGIN)
         memset(script->intent_durable, 0, sizeof(script->intent_durable));
 }
@@ -232,6 +232,28 @@ static void ask_answers(struct script *script, const struct guard_effect *effect
         ask_statement(script, effect, -1);
 }
 
+/* Behind the first, until one does not simply work: that one is asked for again, alone. */
+static uint32_t count_applied(const struct script *script, const struct guard_effect *effect)
+{
+    uint32_t more = 0;
+
+    while (more < effect->more && script->apply_way[effect->operation + more] == WAY_WORKS &&
+           script->apply_way[effect->operation + more + 1] == WAY_WORKS)
+        more++;
+    return more;
+}
+
+static uint32_t count_undone(const struct script *script, const struct guard_effect *effect)
+{
+    uint32_t more = 0;
+
+    while (more < effect->more && script->joins[effect->operation - more] &&
+           script->undo_way[effect->operation - more] == WAY_WORKS &&
+           script->undo_way[effect->operation - more - 1] == WAY_WORKS)
+        more++;
+    return more;
+}
+
 static void ask_work(struct script *script, const struct guard_effect *effect)
 {
     uint32_t operation = effect->operation;
@@ -244,11 +266,13 @@ static void ask_work(struct script *script, const struct guard_effect *effect)
         assert_true(script->intent_durable[operation]); /* docs/protocol.md rule 6 */
         pending = add_pending(script, ON_APPLIED, when(script, script->apply_way[operation]));
         pending->operation = operation;
+        pending->more = count_applied(script, effect);
     } else if (effect->kind == DO_SETTLE) {
         add_pending(script, ON_SETTLED, when(script, script->settle_way));
     } else if (effect->kind == DO_UNDO) {
         pending = add_pending(script, ON_UNDONE, when(script, script->undo_way[operation]));
         pending->operation = operation;
+        pending->more = count_undone(script, effect);
     } else {
         add_pending(script, ON_VERIFIED, when(script, script->verify_way));
     }
@@ -383,14 +407,17 @@ static void answer_work(struct script *script, const struct script_pending *pend
         ev.prepared.operations_count = SCRIPT_OPERATIONS;
         ev.prepared.removes = removes;
         ev.prepared.persists = persists;
+        ev.prepared.joins = script->joins;
         ev.prepared.attempt = pending->attempt;
     } else if (pending->kind == ON_APPLIED) {
         ev.applied.operation = pending->operation;
+        ev.applied.more = pending->more;
         ev.applied.ok = script->apply_way[pending->operation] != WAY_FAILS;
         ev.applied.why = ev.applied.ok ? NULL : "File exists";
     } else if (pending->kind == ON_UNDONE) {
         way = script->undo_way[pending->operation];
         ev.undone.operation = pending->operation;
+        ev.undone.more = pending->more;
         ev.undone.outcome = undo_outcome(way);
         ev.undone.why = way == WAY_WORKS ? NULL : "tailscaled does not answer";
     } else if (pending->kind == ON_SETTLED) {

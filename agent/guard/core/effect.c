@@ -22,6 +22,12 @@ struct guard_effect *guard_effects_add(struct guard_effects *effects, enum guard
     return effect;
 }
 
+static void render_more(uint32_t more, struct text *out)
+{
+    if (more > 0)
+        text_add(out, " and %u more", more);
+}
+
 static void render_record(const struct guard_record *record, struct text *out)
 {
     text_add(out, "record %s", record_kind_name(record->kind));
@@ -32,8 +38,9 @@ static void render_record(const struct guard_record *record, struct text *out)
     case RECORD_INTENT:
     case RECORD_RESULT:
     case RECORD_ITEM:
-        text_add(out, " of operation %u%s", record->operation + 1,
-                 record->kind != RECORD_INTENT && !record->ok ? ": failed" : "");
+        text_add(out, " of operation %u", record->operation + 1);
+        render_more(record->more, out);
+        text_add(out, "%s", record->kind != RECORD_INTENT && !record->ok ? ": failed" : "");
         break;
     case RECORD_RECEIPT:
         text_add(out, " %s (%s)", receipt_kind_name(record->receipt.receipt.kind),
@@ -74,6 +81,7 @@ void guard_effect_render(const struct guard_effect *effect, char *to, size_t siz
         break;
     case DO_APPLY:
         text_add(&out, "apply operation %u", effect->operation + 1);
+        render_more(effect->more, &out);
         break;
     case DO_SETTLE:
         text_add(&out, "settle");
@@ -83,6 +91,7 @@ void guard_effect_render(const struct guard_effect *effect, char *to, size_t siz
         break;
     case DO_UNDO:
         text_add(&out, "undo operation %u", effect->operation + 1);
+        render_more(effect->more, &out);
         break;
     case DO_VERIFY:
         text_add(&out, "verify");

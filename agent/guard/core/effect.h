@@ -48,7 +48,10 @@ struct guard_effect {
             bool durable;
             struct guard_record record;
         } record;
-        uint32_t operation; /* apply, undo */
+        struct {
+            uint32_t operation; /* apply, undo */
+            uint32_t more;      /* that may go in one go with it: apply: behind it; undo: before */
+        };
         struct guard_nonce nonce;
         struct hash receipt; /* send */
         struct {

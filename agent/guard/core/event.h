@@ -52,6 +52,7 @@ struct guard_prepared {
     uint32_t operations_count;
     const uint8_t *removes; /* one an operation, see record_begin */
     const bool *persists;   /* one an operation, see operation_persists; NULL: as if all did */
+    const bool *joins;      /* one an operation, see undo_joins; NULL: as if none did */
     struct attempt attempt; /* as DO_PREPARE named it; zero: the latest that was asked for */
 };
 
@@ -100,6 +101,7 @@ struct guard_event {
         } recorded;
         struct {
             uint32_t operation;
+            uint32_t more; /* behind it, done as well; one that is not done is alone */
             bool ok;
             const char *why;
         } applied;
@@ -116,6 +118,7 @@ struct guard_event {
         struct guard_end end; /* abort, pop, rescue (its id: down to; zero: the top) */
         struct {
             uint32_t operation;
+            uint32_t more; /* before it, undone as well; what is not REVERT_DONE is alone */
             enum revert_outcome outcome;
             const char *why;
         } undone;

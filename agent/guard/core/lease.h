@@ -26,6 +26,7 @@ struct trial_terms {
     char earlier[NODES_MAX][NAME_SIZE];
     struct record_begin begin;
     bool persists[OPERATIONS_MAX]; /* its records have to be on the disk */
+    bool joins[OPERATIONS_MAX];    /* may be applied in one go with the one before */
 };
 
 /* Fills all of it; node has a plan in the manifest. What is one an operation comes with

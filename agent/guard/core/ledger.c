@@ -361,8 +361,8 @@ static void take_floor(struct ledger *ledger, const struct guard_record *record)
 /* Or a result, whose intent was lost. */
 static void take_intent(struct ledger *ledger, const struct guard_record *record)
 {
-    if (is_open_one(ledger, &record->id) && record->operation < OPERATIONS_MAX)
-        ledger->open.touched[record->operation] = true;
+    for (uint32_t i = 0; is_open_one(ledger, &record->id) && i <= record->more; i++)
+        ledger->open.touched[record->operation + i] = true;
 }
 
 /* What root declared void is passed over from here on, by whoever goes on with it. */
@@ -385,6 +385,9 @@ static bool is_sound(const struct guard_record *record)
         return record->begin.operations_count <= OPERATIONS_MAX &&
                record->begin.objects_count <= RECORD_OBJECTS_MAX &&
                record->begin.lifts_count <= LIFTS_MAX;
+    if (record->kind == RECORD_INTENT || record->kind == RECORD_RESULT)
+        return record->operation < OPERATIONS_MAX &&
+               record->more < OPERATIONS_MAX - record->operation;
     if (record->kind == RECORD_RECEIPT)
         return record->receipt.receipt.objects_count <= RECORD_OBJECTS_MAX;
     return true;

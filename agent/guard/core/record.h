@@ -85,6 +85,7 @@ struct guard_record {
     bool has_order;  /* of a mark: it is on the way down to what the order names */
     struct record_order order;
     uint32_t operation;
+    uint32_t more; /* of intent, result: so many behind it too; of item: before it */
     bool ok;
     bool is_void; /* of an item: nobody can undo it any more, root says */
     union {

@@ -65,6 +65,17 @@ int revert_next(const struct revert *revert, mono_t now)
     return -1;
 }
 
+/* Behind one that waits for its time nothing follows, though what only puts back might. */
+uint32_t revert_more(const struct revert *revert, uint32_t step)
+{
+    uint32_t more = 0;
+
+    while (more < step && revert->steps[step - more - 1].touched &&
+           revert->steps[step - more - 1].outcome == REVERT_WAITING)
+        more++;
+    return revert_is_held_up(revert) ? 0 : more;
+}
+
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now)
 {
     assert(step < revert->steps_count);

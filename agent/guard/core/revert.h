@@ -40,6 +40,9 @@ enum { REVERT_RETRY_MS = 2000 };
 /* The step to run now, or -1: one runs, all are done, or what is left waits. */
 int revert_next(const struct revert *revert, mono_t now);
 
+/* How many older ones may follow that step at once, each if those before it went well. */
+uint32_t revert_more(const struct revert *revert, uint32_t step);
+
 /* Takes the outcome of a step. */
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now);
 

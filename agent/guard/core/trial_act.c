@@ -112,6 +112,7 @@ static void take_operations(struct trial_terms *terms, const struct guard_prepar
     for (uint32_t i = 0; i < prepared->operations_count; i++) {
         terms->begin.removes[i] = prepared->removes[i] != 0;
         terms->persists[i] = prepared->persists == NULL || prepared->persists[i];
+        terms->joins[i] = prepared->joins != NULL && prepared->joins[i] && !terms->persists[i];
     }
 }
 
@@ -189,13 +190,26 @@ void do_write_expired(struct move *move)
 
 /* ---- apply and settle ----------------------------------------------------------------------- */
 
+/* How many behind the next operation may go in one go with it. */
+static uint32_t count_joined(const struct trial *trial)
+{
+    const struct trial_terms *terms = &trial->terms;
+    uint32_t end = trial->operation + 1;
+
+    while (end < terms->begin.operations_count && terms->joins[end])
+        end++;
+    return end - trial->operation - 1;
+}
+
 /* docs/protocol.md rule 6: before what persists it has to be on the disk. */
 static void write_intent(struct move *move)
 {
     struct trial *trial = move->trial;
     bool durable = trial->terms.persists[trial->operation];
+    struct guard_record *record = &trial_record(move, RECORD_INTENT, durable)->record.record;
 
-    trial_record(move, RECORD_INTENT, durable)->record.record.operation = trial->operation;
+    record->operation = trial->operation;
+    record->more = count_joined(trial);
     await_record(trial);
 }
 
@@ -212,8 +226,10 @@ void do_begin_apply(struct move *move)
 
 void do_apply(struct move *move)
 {
-    guard_effects_add(move->effects, DO_APPLY, &move->trial->id)->operation =
-        move->trial->operation;
+    struct guard_effect *effect = guard_effects_add(move->effects, DO_APPLY, &move->trial->id);
+
+    effect->operation = move->trial->operation;
+    effect->more = count_joined(move->trial);
 }
 
 static void write_result(struct move *move)
@@ -224,6 +240,7 @@ static void write_result(struct move *move)
     struct guard_record *record = &trial_record(move, RECORD_RESULT, durable)->record.record;
 
     record->operation = trial->operation;
+    record->more = ev->applied.more;
     record->ok = ev->applied.ok;
     text_copy(record->reason, sizeof(record->reason), trial_word(ev->applied.why));
 }
@@ -231,7 +248,7 @@ static void write_result(struct move *move)
 void do_write_next_intent(struct move *move)
 {
     write_result(move);
-    move->trial->operation++;
+    move->trial->operation += 1 + move->ev->applied.more;
     write_intent(move);
 }
 

@@ -14,11 +14,14 @@ void do_undo_next(struct move *move)
 {
     struct trial *trial = move->trial;
     int step = revert_next(&trial->revert, trial->now);
+    struct guard_effect *undo;
 
     if (step < 0)
         return;
     trial->revert.steps[step].outcome = REVERT_RUNNING;
-    guard_effects_add(move->effects, DO_UNDO, &trial->id)->operation = (uint32_t)step;
+    undo = guard_effects_add(move->effects, DO_UNDO, &trial->id);
+    undo->operation = (uint32_t)step;
+    undo->more = revert_more(&trial->revert, undo->operation);
 }
 
 /* From here on nothing stops it, no disk and no message (docs/protocol.md rule 13). */

@@ -121,6 +121,7 @@ static void record_item(struct move *move, bool restored)
     struct guard_record *record = &trial_record(move, RECORD_ITEM, false)->record.record;
 
     record->operation = move->ev->undone.operation;
+    record->more = move->ev->undone.more;
     record->ok = restored;
     text_copy(record->reason, sizeof(record->reason), trial_word(move->ev->undone.why));
 }
@@ -142,7 +143,8 @@ static void take_undone(struct move *move)
     if (trial->state != TRIAL_REVERTING || ev->undone.operation >= revert->steps_count ||
         revert->steps[ev->undone.operation].outcome != REVERT_RUNNING)
         return;
-    revert_take(revert, ev->undone.operation, ev->undone.outcome, trial->now);
+    for (uint32_t i = 0; i <= ev->undone.more && i <= ev->undone.operation; i++)
+        revert_take(revert, ev->undone.operation - i, ev->undone.outcome, trial->now);
     if (ev->undone.outcome == REVERT_RETRY) {
         note_held_up(move);
         return;

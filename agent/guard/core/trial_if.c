@@ -145,8 +145,8 @@ bool if_disk_refuses(const struct move *move)
 
 bool if_more_to_apply(const struct move *move)
 {
-    return if_went_well(move) &&
-           move->trial->operation + 1 < move->trial->terms.begin.operations_count;
+    return if_went_well(move) && move->trial->operation + 1 + move->ev->applied.more <
+                                     move->trial->terms.begin.operations_count;
 }
 
 bool if_apply_is_late(const struct move *move)

@@ -121,6 +121,20 @@ bool undo_removes(const struct undo_item *item)
     return false;
 }
 
+static bool is_new_route(const struct undo_item *item)
+{
+    return item->change.kind == OPERATION_ROUTE && undo_removes(item);
+}
+
+bool undo_joins(const struct undo_item *item, const struct undo_item *before)
+{
+    const struct route *own = &item->change.route.route;
+    const struct route *other = &before->change.route.route;
+
+    return is_new_route(item) && is_new_route(before) && own->table == other->table &&
+           own->destination.address.family == other->destination.address.family;
+}
+
 static bool same_object(const struct undo_item *older, const struct undo_item *newer)
 {
     const struct operation *one = &older->change;

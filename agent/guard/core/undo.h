@@ -40,6 +40,10 @@ bool undo_is_possible(const struct undo_item *item, struct err *err);
 /* Taking it back removes what the change added (false: puts back what was there). */
 bool undo_removes(const struct undo_item *item);
 
+/* Nothing of its key was there, and one look at its table shows this and the one before, which is
+ * such a one too: both may be done before that look. */
+bool undo_joins(const struct undo_item *item, const struct undo_item *before);
+
 enum undo_state {
     UNDO_RESTORED, /* the touched objects are as before: nothing to do */
     UNDO_NEEDED,   /* they are as the change left them, or partly so */

@@ -17,6 +17,7 @@
 #include "agent/guard/io/apply_rule.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
+#include "common/io/clock.h"
 #include "common/io/localapi.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
@@ -24,23 +25,32 @@
 /* ---- doing one --------------------------------------------------------------------------------
  */
 
+/* The number of the device that was asked for last, and one that is not there. */
+struct naming {
+    const char *device, *missing;
+    uint32_t link;
+};
+
 static uint32_t link_of(void *context, const char *device)
 {
-    uint32_t link = if_nametoindex(device);
+    struct naming *naming = context;
 
-    if (link == 0)
-        *(const char **)context = device;
-    return link;
+    if (naming->device == NULL || !text_equal(naming->device, device)) {
+        naming->device = device;
+        naming->link = if_nametoindex(device);
+    }
+    if (naming->link == 0)
+        naming->missing = device;
+    return naming->link;
 }
 
 /* As it is asked of the kernel. The caller frees its hops, also on false. */
-static bool resolve(const struct operation_route *operation, struct route *ret_route,
-                    struct err *err)
+static bool resolve(const struct operation_route *operation, struct naming *naming,
+                    struct route *ret_route, struct err *err)
 {
-    const char *missing = NULL;
-
-    operation_resolve_route(operation, link_of, &missing, ret_route);
-    return missing == NULL || err_set(err, ERR_MISSING, "device %s is not there", missing);
+    operation_resolve_route(operation, link_of, naming, ret_route);
+    return naming->missing == NULL ||
+           err_set(err, ERR_MISSING, "device %s is not there", naming->missing);
 }
 
 static const struct route *find_own_route(const struct operation *operation,
@@ -86,9 +96,10 @@ static bool put_resolved(struct nl_sock *socket, const struct operation *operati
 
 static bool put_route(struct nl_sock *socket, const struct operation *operation, struct err *err)
 {
+    struct naming naming = {.device = NULL};
     struct route route;
-    bool good =
-        resolve(&operation->route, &route, err) && put_resolved(socket, operation, &route, err);
+    bool good = resolve(&operation->route, &naming, &route, err) &&
+                put_resolved(socket, operation, &route, err);
 
     free(route.hops);
     return good;
@@ -190,8 +201,19 @@ static bool read_before(const struct apply *apply, const struct operation *opera
            apply_part_read(apply, operation, apply_part_until(), ret_now, err);
 }
 
-static bool read_after(const struct apply *apply, struct undo_item *item, struct err *err)
+static void take_after(struct undo_item *item, const struct snapshot *now)
 {
+    undo_take_after(item, now);
+    /* Somebody took it away at once, or it does not show yet: what was asked for is what we made,
+     * or undoing would leave it when it is there after all. */
+    item->has_after = operation_holds(&item->change, now) &&
+                      (item->change.kind != OPERATION_FILE || undo_made_is_complete(item, now));
+}
+
+static bool read_after(const struct apply *apply, struct undo_item *items, uint32_t count,
+                       struct err *err)
+{
+    const struct undo_item *item = &items[0];
     struct snapshot now;
     bool good;
 
@@ -200,19 +222,15 @@ static bool read_after(const struct apply *apply, struct undo_item *item, struct
     good = item->change.kind == OPERATION_ROUTE
                ? apply_part_read_own(&item->change.route, &now, err)
                : apply_part_read(apply, &item->change, apply_part_until(), &now, err);
-    if (!good)
-        return false;
-    undo_take_after(item, &now);
-    /* Somebody took it away at once, or it does not show yet: what was asked for is what we made,
-     * or undoing would leave it when it is there after all. */
-    item->has_after = operation_holds(&item->change, &now) &&
-                      (item->change.kind != OPERATION_FILE || undo_made_is_complete(item, &now));
-    snapshot_done(&now);
-    return true;
+    for (uint32_t i = 0; good && i < count; i++)
+        take_after(&items[i], &now);
+    if (good)
+        snapshot_done(&now);
+    return good;
 }
 
-static bool run(const struct apply *apply, struct nl_sock *socket, struct undo_item *item,
-                struct err *err)
+static bool run_one(const struct apply *apply, struct nl_sock *socket, struct undo_item *item,
+                    struct err *err)
 {
     struct snapshot now;
     bool good;
@@ -224,19 +242,58 @@ static bool run(const struct apply *apply, struct nl_sock *socket, struct undo_i
         undo_take_nothing(item);
     good = good && apply_part_do(apply, socket, &item->change, &now, err);
     snapshot_done(&now);
-    return good && read_after(apply, item, err);
+    return good;
+}
+
+/* Whatever stands in the way of one is looked at when it is done alone. */
+static uint32_t put_new_routes(struct nl_sock *socket, const struct undo_item *items,
+                               uint32_t count)
+{
+    struct naming naming = {.device = NULL};
+    mono_t until = apply_part_until();
+    struct err err = ERR_INIT;
+    uint32_t done = 0;
+
+    while (done < count && clock_now() < until) {
+        struct route route;
+        bool good = resolve(&items[done].change.route, &naming, &route, &err) &&
+                    apply_netlink_put_route(socket, &route, APPLY_EXCLUSIVE, &err);
+
+        free(route.hops);
+        if (!good)
+            break;
+        done++;
+    }
+    return done;
+}
+
+bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32_t count,
+                      uint32_t *ret_done, struct err *err)
+{
+    struct nl_sock *socket = apply_netlink_open(err);
+    char why[REASON_SIZE];
+    uint32_t done = 0;
+    bool good = socket != NULL;
+
+    if (good && count > 1)
+        done = put_new_routes(socket, items, count);
+    if (good && done == 0) {
+        done = 1;
+        good = run_one(apply, socket, &items[0], err);
+    }
+    apply_netlink_close(socket);
+    good = good && read_after(apply, items, done, err);
+    while (!good && done > 0)
+        apply_undo(apply, &items[--done], why, sizeof(why));
+    *ret_done = done;
+    return good;
 }
 
 bool apply_run(const struct apply *apply, struct undo_item *item, struct err *err)
 {
-    struct nl_sock *socket = apply_netlink_open(err);
-    char why[REASON_SIZE];
-    bool good = socket != NULL && run(apply, socket, item, err);
+    uint32_t done;
 
-    apply_netlink_close(socket);
-    if (!good)
-        apply_undo(apply, item, why, sizeof(why));
-    return good;
+    return apply_run_joined(apply, item, 1, &done, err);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------

@@ -26,10 +26,20 @@ bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct
  * stays, as far as the kernel says. */
 bool apply_run(const struct apply *apply, struct undo_item *item, struct err *err);
 
+/* The same of the first of several (undo_joins), and of as many behind it as nothing stands in the
+ * way of: one acknowledged message each, up to the first that is refused, and one look at all of
+ * them. On true *ret_done are done, at least one; on false none. */
+bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32_t count,
+                      uint32_t *ret_done, struct err *err);
+
 /* Takes one back: REVERT_DONE, REVERT_LEFT (changed by others: ret_why) or REVERT_RETRY (ret_why).
  */
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size);
+
+/* Deletes, in this order, routes that apply_run put and read back, as exactly those, up to the
+ * first that is anything else or that the kernel refuses. Returns how many: each is REVERT_DONE. */
+uint32_t apply_undo_as_made(const struct undo_item *items, uint32_t count);
 
 /* One look: are the effects of all items there (tailscale: prefs, and table 52 as predicted)? */
 bool apply_is_settled(const struct apply *apply, const struct undo_item *items, uint32_t count,

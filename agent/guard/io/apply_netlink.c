@@ -21,7 +21,7 @@
 enum { ROUTE_FLAGS_KEPT = RTNH_F_ONLINK | RTNH_F_PERVASIVE };
 
 /* Room for raw bytes of the kernel's, and for what is put besides. */
-enum { ROOM = 4096, MESSAGE_SIZE = RAW_SIZE_MAX + ROOM };
+enum { ROOM = 4096, HOP_ROOM = 64 };
 
 static struct nl_msg *start_sized(int type, int flags, const void *header, size_t size, size_t room)
 {
@@ -36,7 +36,7 @@ static struct nl_msg *start_sized(int type, int flags, const void *header, size_
 
 static struct nl_msg *start(int type, int flags, const void *header, size_t size)
 {
-    return start_sized(type, flags, header, size, MESSAGE_SIZE);
+    return start_sized(type, flags, header, size, ROOM);
 }
 
 static void put(struct nl_msg *message, int type, const void *data, size_t len)
@@ -144,7 +144,8 @@ static struct nl_msg *route_from_fields(const struct route *route, int type, int
         .rtm_type = route->type,
         .rtm_flags = route->hops_count == 1 && route->hop.onlink ? RTNH_F_ONLINK : 0,
     };
-    struct nl_msg *message = start(type, flags, &header, sizeof(header));
+    struct nl_msg *message =
+        start_sized(type, flags, &header, sizeof(header), route->hops_count * HOP_ROOM + ROOM);
 
     put_u32(message, RTA_TABLE, route->table);
     if (route->destination.len > 0)
@@ -353,7 +354,7 @@ static struct nl_msg *rule_from_raw(const struct rule *rule, int type, int flags
 
     memcpy(&header, rule->raw, sizeof(header));
     header.flags &= FIB_RULE_INVERT | FIB_RULE_FIND_SADDR;
-    message = start(type, flags, &header, sizeof(header));
+    message = start_sized(type, flags, &header, sizeof(header), rule->raw_len + ROOM);
     put_u32(message, FRA_PRIORITY, rule->priority);
     nla_for_each_attr(attribute, first, len, left)
     {

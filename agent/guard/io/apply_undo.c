@@ -12,6 +12,7 @@
 #include "agent/guard/io/apply_restore.h"
 #include "agent/guard/io/apply_rule.h"
 #include "agent/io/sysctl.h"
+#include "common/io/clock.h"
 #include "common/io/localapi.h"
 #include "common/net/render.h"
 
@@ -199,6 +200,20 @@ static bool delete_as_made(struct nl_sock *socket, const struct undo_item *item)
 
     return made != NULL && made->protocol == OCEANID_PROTOCOL && made->raw != NULL &&
            apply_netlink_delete_route(socket, made, &err);
+}
+
+uint32_t apply_undo_as_made(const struct undo_item *items, uint32_t count)
+{
+    mono_t until = apply_part_until();
+    struct err err = ERR_INIT;
+    struct nl_sock *socket = apply_netlink_open(&err);
+    uint32_t done = 0;
+
+    while (socket != NULL && done < count && clock_now() < until &&
+           delete_as_made(socket, &items[done]))
+        done++;
+    apply_netlink_close(socket);
+    return done;
 }
 
 static enum revert_outcome judge(const struct step *step, char *ret_why, size_t size)

@@ -200,6 +200,12 @@ void carry_greet(struct guard *guard, unsigned client)
 
 /* ---- effects -------------------------------------------------------------------------------- */
 
+/* What names no operation has zeros there. */
+static void order(struct guard *guard, enum work_kind kind, const struct guard_effect *effect)
+{
+    carry_order(guard, &(struct work_order){kind, effect->id, effect->operation, effect->more});
+}
+
 /* What ON_PREPARE gave is held from here on. */
 static void prepare(struct guard *guard, const struct guard_effect *effect)
 {
@@ -207,7 +213,7 @@ static void prepare(struct guard *guard, const struct guard_effect *effect)
     guard->held = guard->asked;
     memset(&guard->asked, 0, sizeof(guard->asked));
     guard->held.id = effect->id;
-    carry_order(guard, WORK_PREPARE, &effect->id, 0);
+    order(guard, WORK_PREPARE, effect);
 }
 
 void carry_write_text(struct guard *guard)
@@ -255,16 +261,16 @@ void carry_effect(struct guard *guard, const struct guard_effect *effect)
         writer_give_take(guard->writer, write_new(WRITE_SYNC));
         break;
     case DO_APPLY:
-        carry_order(guard, WORK_APPLY, &effect->id, effect->operation);
+        order(guard, WORK_APPLY, effect);
         break;
     case DO_SETTLE:
-        carry_order(guard, WORK_SETTLE, &effect->id, 0);
+        order(guard, WORK_SETTLE, effect);
         break;
     case DO_UNDO:
-        carry_order(guard, WORK_UNDO, &effect->id, effect->operation);
+        order(guard, WORK_UNDO, effect);
         break;
     case DO_VERIFY:
-        carry_order(guard, WORK_VERIFY, &effect->id, 0);
+        order(guard, WORK_VERIFY, effect);
         break;
     case DO_NONCE:
         tell_nonce(guard, effect);

@@ -14,8 +14,7 @@
 
 /* ---- kernel --------------------------------------------------------------------------------- */
 
-void carry_order(struct guard *guard, enum work_kind kind, const struct generation_id *id,
-                 uint32_t operation)
+void carry_order(struct guard *guard, const struct work_order *order)
 {
     struct backlog *backlog = &guard->backlog;
     size_t capacity = backlog->capacity;
@@ -23,7 +22,7 @@ void carry_order(struct guard *guard, enum work_kind kind, const struct generati
     backlog->orders =
         mem_grow(backlog->orders, backlog->count, &capacity, sizeof(*backlog->orders));
     backlog->capacity = (uint32_t)capacity;
-    backlog->orders[backlog->count++] = (struct work_order){kind, *id, operation};
+    backlog->orders[backlog->count++] = *order;
 }
 
 /* The flows of what is undone: from what is held, else from the body in the journal. */
@@ -62,10 +61,11 @@ static struct work *make_work(struct guard *guard, const struct work_order *orde
     struct journal_generation *kept = journal_find(guard->journal, &order->id);
 
     work->operation = order->operation;
+    work->more = order->more;
     if (order->kind == WORK_PREPARE) {
         fill_prepare(guard, work);
     } else if (order->kind == WORK_APPLY || order->kind == WORK_UNDO) {
-        if (kept == NULL || !work_fill_item(work, kept, order->operation))
+        if (kept == NULL || !work_fill_run(work, kept))
             log_error("operation %u: its undo is not in the journal", order->operation + 1);
     } else if (order->kind == WORK_FILES) {
         files_fill(guard, work);
@@ -102,7 +102,7 @@ void carry_pump(struct guard *guard)
 static void take_prepared(struct guard *guard, struct work *work)
 {
     static uint8_t removes[OPERATIONS_MAX];
-    static bool persists[OPERATIONS_MAX];
+    static bool persists[OPERATIONS_MAX], joins[OPERATIONS_MAX];
     struct held *held = &guard->held;
     struct guard_event ev = {.kind = ON_PREPARED};
 
@@ -121,47 +121,68 @@ static void take_prepared(struct guard *guard, struct work *work)
     for (uint32_t i = 0; i < held->items_count && i < OPERATIONS_MAX; i++) {
         removes[i] = undo_removes(&held->items[i]);
         persists[i] = held->items[i].persists;
+        joins[i] = i > 0 && undo_joins(&held->items[i], &held->items[i - 1]);
     }
     ev.prepared.operations_count = held->items_count;
     ev.prepared.removes = removes;
     ev.prepared.persists = persists;
+    ev.prepared.joins = joins;
     guard_step(guard, &ev);
+}
+
+static void put_item(struct journal_generation *kept, struct undo_item *item)
+{
+    struct undo_item *there = journal_generation_item(kept, item->operation);
+    struct undo_item old;
+
+    if (there == NULL)
+        return;
+    old = *there;
+    *there = *item;
+    *item = old; /* ended with the work */
 }
 
 /* Its After, also when the trial has been given up meanwhile: undo compares with it. */
 static void take_applied(struct guard *guard, struct work *work)
 {
     struct journal_generation *kept = journal_find(guard->journal, &work->id);
-    struct undo_item *item = kept != NULL ? journal_generation_item(kept, work->operation) : NULL;
     struct guard_event ev = {.kind = ON_APPLIED};
 
-    if (item != NULL && work->items_count == 1) {
-        undo_item_done(item);
-        *item = work->items[0];
-        work->items_count = 0;
-    }
+    for (uint32_t i = 0; kept != NULL && i < work->items_count && i <= work->more; i++)
+        put_item(kept, &work->items[i]);
     ev.applied.operation = work->operation;
+    ev.applied.more = work->more;
     ev.applied.ok = work->ok;
     ev.applied.why = work->why;
     guard_step(guard, &ev);
 }
 
-static void take_undone(struct guard *guard, struct work *work)
+static void say_undone(struct guard *guard, const struct work *work, uint32_t operation,
+                       const struct undo_item *item)
 {
+    char *why = guard->undo_why[operation % OPERATIONS_MAX];
     char line[SENTENCE_SIZE] = "";
     struct text text = TEXT_IN(line);
-    struct guard_event ev = {.kind = ON_UNDONE};
-    char *why = guard->undo_why[work->operation % OPERATIONS_MAX];
 
-    if (work->items_count == 1)
-        undo_render(&work->items[0], &text);
+    if (item != NULL)
+        undo_render(item, &text);
     if (work->outcome == REVERT_DONE)
         log_info("undone: %s", line);
     else if (strncmp(why, work->why, sizeof(guard->undo_why[0]) - 1) != 0)
         log_warning("%s: %s; %s", line, work->why,
                     work->outcome == REVERT_LEFT ? "left as it is" : "trying again every 2 s");
     text_copy(why, sizeof(guard->undo_why[0]), work->outcome == REVERT_RETRY ? work->why : "");
+}
+
+static void take_undone(struct guard *guard, struct work *work)
+{
+    struct guard_event ev = {.kind = ON_UNDONE};
+
+    for (uint32_t i = 0; i <= work->more; i++)
+        say_undone(guard, work, work->operation - i,
+                   i < work->items_count ? &work->items[i] : NULL);
     ev.undone.operation = work->operation;
+    ev.undone.more = work->more;
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
@@ -190,7 +211,7 @@ static void take_look(struct guard *guard, struct work *work)
         log_warning("%s: %s", work->kind == WORK_SETTLE ? "not settled" : "not as before",
                     work->why);
     if (!work->ok && is_settling(guard, work))
-        carry_order(guard, WORK_SETTLE, &work->id, 1);
+        carry_order(guard, &(struct work_order){WORK_SETTLE, work->id, 1, 0});
     else
         guard_step(guard, &ev);
 }
@@ -264,7 +285,8 @@ static void fill_extra(struct guard *guard, struct write *write, struct journal_
     if (record->kind == RECORD_BEGIN) {
         extra->generation = make_generation(guard, &record->id);
     } else if (record->kind == RECORD_RESULT && kept != NULL) {
-        extra->item = journal_generation_item(kept, record->operation);
+        extra->items = journal_generation_item(kept, record->operation);
+        extra->items_count = extra->items != NULL ? record->more + 1 : 0;
     } else if (record->kind == RECORD_RECEIPT) {
         *envelope = seal_receipt(record, guard->key);
         extra->envelope = wire_lend(envelope);

@@ -28,14 +28,14 @@ mono_t files_deadline(const struct guard *guard)
 
 void files_tick(struct guard *guard)
 {
-    static const struct generation_id none;
+    static const struct work_order order = {.kind = WORK_FILES};
 
     if (clock_now() < files_deadline(guard))
         return;
     guard->files_due = MONO_NEVER;
     if (run_is_released(&guard->config) || guard->trial->state == TRIAL_FENCED)
         return;
-    carry_order(guard, WORK_FILES, &none, 0);
+    carry_order(guard, &order);
     carry_pump(guard);
 }
 

@@ -32,7 +32,7 @@ void held_done(struct held *held);
 struct work_order {
     enum work_kind kind;
     struct generation_id id;
-    uint32_t operation;
+    uint32_t operation, more;
 };
 
 /* Kernel work in the order of the effects; its data is copied when it is its turn. */
@@ -85,8 +85,7 @@ void carry_take_work(struct guard *guard);
 void carry_take_written(struct guard *guard);
 /* Gives the worker its next order, if it is free and nothing stands against it. */
 void carry_pump(struct guard *guard);
-void carry_order(struct guard *guard, enum work_kind kind, const struct generation_id *id,
-                 uint32_t operation);
+void carry_order(struct guard *guard, const struct work_order *order);
 /* A record and what belongs to it, on its way to the disk. */
 void carry_record(struct guard *guard, const struct guard_effect *effect);
 void carry_write_text(struct guard *guard); /* undo.txt anew */
@@ -116,7 +115,7 @@ void admit_refresh_name(struct guard *guard);
  */
 
 bool keep_open(struct guard *guard, struct err *err);
-int keep_watch_fd(const struct guard *guard);
+int keep_watch_fd(const struct guard *guard); /* -1: it need not be heard now */
 int keep_worker_fd(const struct guard *guard);
 void keep_take_watch(struct guard *guard); /* something has changed in the kernel */
 void keep_take_worker(struct guard *guard);

@@ -157,10 +157,10 @@ void journal_keep(struct journal *journal, const struct guard_record *record,
         return;
     if (record->kind == RECORD_BEGIN && extra->generation != NULL)
         keep_generation_take(journal, extra->generation);
-    else if (record->kind == RECORD_RESULT && extra->item != NULL)
-        keep_item(journal, &record->id, extra->item);
     else if (record->kind == RECORD_RECEIPT && extra->envelope.len > 0)
         keep_receipt(journal, &record->receipt.receipt_hash, extra->envelope);
+    for (uint32_t i = 0; record->kind == RECORD_RESULT && i < extra->items_count; i++)
+        keep_item(journal, &record->id, &extra->items[i]);
 }
 
 /* A begin that could not be read again would leave a change that nobody takes back; behind any
@@ -243,7 +243,8 @@ static bool take_payload(void *context, struct bytes payload, bool behind_damage
     }
     extra.generation = entry.generation;
     extra.envelope = wire_lend(&entry.envelope);
-    extra.item = entry.item;
+    extra.items_count = entry.items_count;
+    extra.items = entry.items;
     if (entry.record.kind == RECORD_BEGIN)
         entry.generation = NULL; /* taken */
     journal_keep(reading->journal, &entry.record, &extra);

@@ -53,12 +53,13 @@ bool journal_is_doubtful(const struct journal *journal);
 bool journal_is_writable(const struct journal *journal);
 
 /* Appends. begin: generation (heap, taken) is kept under record->id; receipt: envelope is the
- * signed bytes; result: item (may be NULL) is the one with its After. durable: fdatasync before
+ * signed bytes; result: items (maybe none) are those with their After. durable: fdatasync before
  * true. On false what was written of it was cut off again. Does not take into a ledger. */
 struct journal_extra {
     struct journal_generation *generation; /* of RECORD_BEGIN */
     struct bytes envelope;                 /* of RECORD_RECEIPT */
-    const struct undo_item *item;          /* of RECORD_RESULT */
+    uint32_t items_count;                  /* of RECORD_RESULT */
+    const struct undo_item *items;
 };
 bool journal_append(struct journal *journal, const struct guard_record *record,
                     const struct journal_extra *extra, bool durable, struct err *err);
@@ -66,7 +67,7 @@ bool journal_append(struct journal *journal, const struct guard_record *record,
 /* The parts of journal_append, for a shell whose disk must not hold up what decides. keep, encode,
  * drop and find look at memory only; write and compact at the disk only: the one may be done in
  * another thread than the other. The caller frees what encode gives: nothing (which write refuses)
- * for what could not be read again; a result goes without its item then. */
+ * for what could not be read again; a result goes without its items then. */
 void journal_keep(struct journal *journal, const struct guard_record *record,
                   const struct journal_extra *extra);
 struct wire_bytes journal_encode(struct journal *journal, const struct guard_record *record,

@@ -151,7 +151,8 @@ static bool take_second(void *context, struct bytes payload, bool behind_damage)
         return false;
     if (stands(compaction->ledger, &entry.record.id)) {
         extra.generation = entry.generation;
-        extra.item = entry.item;
+        extra.items_count = entry.items_count;
+        extra.items = entry.items;
     }
     extra.envelope = wire_lend(&entry.envelope);
     compaction->number = entry.number;

@@ -48,9 +48,12 @@ bool keep_open(struct guard *guard, struct err *err)
     return true;
 }
 
+/* None while a look is due soon: it takes all that has come by then. */
 int keep_watch_fd(const struct guard *guard)
 {
-    return netlink_watch_fd(guard->keep->watch);
+    bool soon = guard->keep->due <= clock_now() + DEBOUNCE_MS;
+
+    return soon ? -1 : netlink_watch_fd(guard->keep->watch);
 }
 
 int keep_worker_fd(const struct guard *guard)
@@ -120,6 +123,7 @@ void keep_tick(struct guard *guard)
 
     if (keep->busy || clock_now() < keep->due || undo_waits(guard))
         return;
+    keep_take_watch(guard);
     keep->due = MONO_NEVER;
     if (is_released(guard) || guard->trial->state == TRIAL_FENCED)
         return;

@@ -244,7 +244,8 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
     char line[SENTENCE_SIZE] = "";
     struct text text = TEXT_IN(line);
 
-    if (kept != NULL && work_fill_item(work, kept, effect->operation))
+    work->operation = effect->operation; /* one at a time: each is said before the next */
+    if (kept != NULL && work_fill_run(work, kept))
         undo_render(&work->items[0], &text);
     else
         text_add(&text, "operation %u", effect->operation + 1);

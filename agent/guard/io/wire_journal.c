@@ -22,9 +22,9 @@ void journal_entry_done(struct journal_entry *entry)
         journal_generation_done(entry->generation);
     free(entry->generation);
     wire_bytes_done(&entry->envelope);
-    if (entry->item != NULL)
-        undo_item_done(entry->item);
-    free(entry->item);
+    for (uint32_t i = 0; i < entry->items_count; i++)
+        undo_item_done(&entry->items[i]);
+    free(entry->items);
     memset(entry, 0, sizeof(*entry));
 }
 
@@ -46,6 +46,16 @@ static Oceanid__UndoItem *put_item(struct arena *arena, const struct undo_item *
     return to;
 }
 
+static Oceanid__UndoItem **put_items(struct arena *arena, const struct undo_item *from,
+                                     uint32_t count)
+{
+    Oceanid__UndoItem **to = arena_alloc(arena, count, sizeof(*to));
+
+    for (uint32_t i = 0; i < count; i++)
+        to[i] = put_item(arena, &from[i]);
+    return to;
+}
+
 static Oceanid__Kept *put_kept(struct arena *arena, const struct journal_generation *from)
 {
     Oceanid__Kept *to = wire_new(arena, Oceanid__Kept, oceanid__kept__init);
@@ -54,9 +64,7 @@ static Oceanid__Kept *put_kept(struct arena *arena, const struct journal_generat
     to->body = wire_put_bytes(from->body.data, from->body.len);
     to->approval = wire_put_signed(arena, wire_lend(&from->approval));
     to->n_undo = from->items_count;
-    to->undo = arena_alloc(arena, from->items_count, sizeof(*to->undo));
-    for (uint32_t i = 0; i < from->items_count; i++)
-        to->undo[i] = put_item(arena, &from->items[i]);
+    to->undo = put_items(arena, from->items, from->items_count);
     to->flows_held = from->flows_held;
     return to;
 }
@@ -98,6 +106,7 @@ static Oceanid__Intent *put_intent(struct arena *arena, const struct guard_recor
     Oceanid__Intent *to = wire_new(arena, Oceanid__Intent, oceanid__intent__init);
 
     to->operation = from->operation;
+    to->more = from->more;
     return to;
 }
 
@@ -109,8 +118,9 @@ static Oceanid__Result *put_result(struct arena *arena, const struct guard_recor
     to->operation = from->operation;
     to->ok = from->ok;
     to->reason = wire_put_text(arena, from->reason);
-    if (extra->item != NULL)
-        to->item = put_item(arena, extra->item);
+    to->more = from->more;
+    to->n_items = extra->items_count;
+    to->items = put_items(arena, extra->items, extra->items_count);
     return to;
 }
 
@@ -142,6 +152,7 @@ static Oceanid__Item *put_undone(struct arena *arena, const struct guard_record 
     Oceanid__Item *to = wire_new(arena, Oceanid__Item, oceanid__item__init);
 
     to->operation = from->operation;
+    to->more = from->more;
     to->ok = from->ok;
     to->reason = wire_put_text(arena, from->reason);
     to->void_ = from->is_void;
@@ -224,17 +235,28 @@ static bool take_item(struct undo_item *to, const Oceanid__UndoItem *from, struc
            (from->after == NULL || wire_take_snapshot(&to->after, from->after, true, err));
 }
 
-static bool take_items(struct journal_generation *to, const Oceanid__Kept *from, struct err *err)
+static bool take_items(struct undo_item **to, uint32_t *to_count, Oceanid__UndoItem *const *from,
+                       size_t count, struct err *err)
 {
-    if (!wire_take_count(from->n_undo, OPERATIONS_MAX, "undo items", err))
+    if (!wire_take_count(count, OPERATIONS_MAX, "undo items", err))
         return false;
-    to->items = mem_alloc(from->n_undo, sizeof(*to->items));
-    to->items_count = (uint32_t)from->n_undo;
-    for (size_t i = 0; i < from->n_undo; i++) {
-        if (!take_item(&to->items[i], from->undo[i], err))
+    *to = mem_alloc(count, sizeof(**to));
+    *to_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        if (!take_item(&(*to)[i], from[i], err))
             return err_wrap(err, "undo item %zu", i);
     }
     return true;
+}
+
+/* more: of others before it. */
+static bool take_numbers(struct guard_record *to, uint32_t operation, uint32_t more, bool before,
+                         struct err *err)
+{
+    to->more = more;
+    return take_number(&to->operation, operation, err) &&
+           wire_take_range(more, before ? operation : OPERATIONS_MAX - 1 - operation,
+                           "operations in one go with it", err);
 }
 
 static bool take_kept(struct journal_entry *to, const Oceanid__Kept *from, struct err *err)
@@ -246,7 +268,8 @@ static bool take_kept(struct journal_entry *to, const Oceanid__Kept *from, struc
     to->generation->body = wire_copy(&from->body);
     to->generation->approval = wire_copy_signed(from->approval);
     return wire_take_generation_id(&to->generation->id, from->id, err) &&
-           take_items(to->generation, from, err);
+           take_items(&to->generation->items, &to->generation->items_count, from->undo,
+                      from->n_undo, err);
 }
 
 static bool take_lifts(struct record_begin *to, const Oceanid__Begin *from, struct err *err)
@@ -301,13 +324,9 @@ static bool take_result(struct journal_entry *to, const Oceanid__Result *from, s
 {
     to->record.kind = RECORD_RESULT;
     to->record.ok = from->ok;
-    if (!take_number(&to->record.operation, from->operation, err) ||
-        !wire_take_text(to->record.reason, REASON_SIZE, from->reason, "reason", err))
-        return false;
-    if (from->item == NULL)
-        return true;
-    to->item = mem_alloc(1, sizeof(*to->item));
-    return take_item(to->item, from->item, err);
+    return take_numbers(&to->record, from->operation, from->more, false, err) &&
+           wire_take_text(to->record.reason, REASON_SIZE, from->reason, "reason", err) &&
+           take_items(&to->items, &to->items_count, from->items, from->n_items, err);
 }
 
 static bool take_order(struct guard_record *to, const Oceanid__Down *from, struct err *err)
@@ -338,7 +357,7 @@ static bool take_undone(struct guard_record *to, const Oceanid__Item *from, stru
     to->kind = RECORD_ITEM;
     to->ok = from->ok;
     to->is_void = from->void_;
-    return take_number(&to->operation, from->operation, err) &&
+    return take_numbers(to, from->operation, from->more, true, err) &&
            wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err);
 }
 
@@ -361,7 +380,7 @@ static bool take_kind(struct journal_entry *to, const Oceanid__JournalRecord *fr
         return take_begin(to, from->begin, err);
     case OCEANID__JOURNAL_RECORD__KIND_INTENT:
         to->record.kind = RECORD_INTENT;
-        return take_number(&to->record.operation, from->intent->operation, err);
+        return take_numbers(&to->record, from->intent->operation, from->intent->more, false, err);
     case OCEANID__JOURNAL_RECORD__KIND_RESULT:
         return take_result(to, from->result, err);
     case OCEANID__JOURNAL_RECORD__KIND_MARK:

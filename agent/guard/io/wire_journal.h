@@ -17,7 +17,8 @@ struct journal_entry {
     char boot_id[BOOT_ID_SIZE];
     struct journal_generation *generation; /* of RECORD_BEGIN; owned or NULL */
     struct wire_bytes envelope;            /* of RECORD_RECEIPT: Signed; owned */
-    struct undo_item *item;                /* of RECORD_RESULT; owned or NULL */
+    uint32_t items_count;                  /* of RECORD_RESULT */
+    struct undo_item *items;               /* owned */
 };
 void journal_entry_done(struct journal_entry *entry);
 

@@ -77,17 +77,24 @@ void work_keep_touched(struct work *work, const struct revert *revert)
     work->items_count = kept;
 }
 
-bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation)
+/* Of one that has no item it is known only when it is its turn. */
+bool work_fill_run(struct work *work, struct journal_generation *generation)
 {
-    const struct undo_item *item = journal_generation_item(generation, operation);
+    bool behind = work->kind == WORK_APPLY;
+    uint32_t wanted = work->more + 1;
 
-    work->operation = operation;
-    if (item == NULL)
-        return false;
-    work->items = mem_alloc(1, sizeof(*work->items));
-    work->items_count = 1;
-    journal_copy_item(&work->items[0], item);
-    return true;
+    work->items = mem_alloc(wanted, sizeof(*work->items));
+    while (work->items_count < wanted) {
+        uint32_t operation =
+            behind ? work->operation + work->items_count : work->operation - work->items_count;
+        const struct undo_item *item = journal_generation_item(generation, operation);
+
+        if (item == NULL)
+            break;
+        journal_copy_item(&work->items[work->items_count++], item);
+    }
+    work->more = work->items_count > 0 ? work->items_count - 1 : 0;
+    return work->items_count > 0;
 }
 
 /* ---- doing it ------------------------------------------------------------------------------- */
@@ -141,15 +148,28 @@ static void do_files(const struct apply *apply, struct work *work, struct err *e
     work->ok = err->kind == ERR_NONE;
 }
 
+static void do_apply(const struct apply *apply, struct work *work, struct err *err)
+{
+    uint32_t done = work->items_count;
+
+    work->ok = done > 0 && apply_run_joined(apply, work->items, done, &done, err);
+    work->more = done > 0 ? done - 1 : 0;
+}
+
 static void do_undo(const struct apply *apply, struct work *work)
 {
+    uint32_t done;
+
     if (work->items_count == 0) {
         work->outcome = REVERT_LEFT;
         memcpy(work->why, "its undo is not in the journal",
                sizeof("its undo is not in the journal"));
         return;
     }
-    work->outcome = apply_undo(apply, &work->items[0], work->why, sizeof(work->why));
+    done = work->items_count > 1 ? apply_undo_as_made(work->items, work->items_count) : 0;
+    work->more = done > 0 ? done - 1 : 0;
+    work->outcome =
+        done > 0 ? REVERT_DONE : apply_undo(apply, &work->items[0], work->why, sizeof(work->why));
 }
 
 void work_do(const struct apply *apply, struct work *work)
@@ -161,7 +181,7 @@ void work_do(const struct apply *apply, struct work *work)
         work->ok = prepare_do(apply, work, &err);
         break;
     case WORK_APPLY:
-        work->ok = work->items_count == 1 && apply_run(apply, &work->items[0], &err);
+        do_apply(apply, work, &err);
         break;
     case WORK_SETTLE:
         do_settle(apply, work, &err);

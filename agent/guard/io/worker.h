@@ -25,8 +25,9 @@ enum work_kind {
 struct work {
     enum work_kind kind;
     struct generation_id id;
-    uint32_t operation; /* apply, undo: its item is the only one */
-    bool again;         /* settle: it was looked at a moment ago */
+    uint32_t operation; /* apply, undo */
+    uint32_t more; /* may go with it: apply: behind it; undo: before it; then those that went */
+    bool again;    /* settle: it was looked at a moment ago */
     uint32_t operations_count;
     struct operation *operations; /* prepare, assert, rehearse; owned */
     uint32_t items_count;
@@ -50,11 +51,12 @@ void work_free(struct work *work);
 /* What the plan wants; plan NULL: no flows. */
 void work_fill_plan(struct work *work, const struct manifest_plan *plan);
 void work_fill_flows(struct work *work, const struct manifest_plan *plan);
-/* Copies of all items of a generation, or of the one of an operation (false: it has none). */
+/* Copies of all items of a generation; or of the work's operation first, and of those more that may
+ * go with it, in the order in which they go (false: that one has none). */
 void work_fill_items(struct work *work, const struct journal_generation *generation);
 /* Of those, the ones that were touched: an operation that was never applied is not verified. */
 void work_keep_touched(struct work *work, const struct revert *revert);
-bool work_fill_item(struct work *work, struct journal_generation *generation, uint32_t operation);
+bool work_fill_run(struct work *work, struct journal_generation *generation);
 
 /* Does it, here and now. */
 void work_do(const struct apply *apply, struct work *work);
