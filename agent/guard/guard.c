@@ -9,6 +9,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -66,10 +67,10 @@ static bool open_journal(struct guard *guard, struct err *err)
 {
     bool waits = false;
 
-    guard->ledger = mem_alloc(1, sizeof(*guard->ledger));
     for (;;) {
         *err = (struct err)ERR_INIT;
-        ledger_init(guard->ledger);
+        free(guard->ledger);
+        guard->ledger = mem_alloc(1, sizeof(*guard->ledger)); /* empty, and most of it not there */
         if (may_take_journal(guard, &waits)) {
             guard->journal = journal_open(guard->config.state, false, guard->ledger, err);
             if (guard->journal != NULL || err->kind != ERR_CONFLICT)

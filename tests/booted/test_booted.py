@@ -43,9 +43,12 @@ def test_killed_six_times_in_ten_seconds_still_reverts(machine):
 
 
 def test_hung_guard_is_killed_by_the_watchdog_and_reverts(machine):
+    wait_until(lambda: machine.property(GUARD, "WatchdogUSec") == "30s", 10,
+               "the interval of a guard that has nothing open")
     driver = start_trial(machine)
+    assert machine.property(GUARD, "WatchdogUSec") == "10s"
     machine.kill(GUARD, signal.SIGSTOP)
-    wait_gone(machine, 30, "the watchdog and ExecStopPost to take it back")
+    wait_gone(machine, 14, "the watchdog (10 s) and ExecStopPost to take it back")
     driver.end()
     assert "watchdog" in machine.journal(GUARD).lower()
 

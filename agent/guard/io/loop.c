@@ -17,7 +17,10 @@
 #include "common/io/clock.h"
 
 /* Within the unit's TimeoutStopSec=, of which ExecStopPost= has its own. */
-enum { WATCHDOG_DEFAULT_MS = 5000, STOP_WAITS_MS = 8000 };
+enum { STOP_WAITS_MS = 8000 };
+
+/* The unit's WatchdogSec= holds while anything is touched or about to be; else so many of it. */
+enum { IDLE_WATCHDOGS = 3 };
 
 enum slot {
     SLOT_SIGNAL,
@@ -37,13 +40,14 @@ struct loop {
     unsigned ids[CLIENTS_MAX]; /* client of each poll behind the slots */
     uint32_t clients_count;
     int signal_fd, timer_fd;
-    int watchdog_ms;
+    uint64_t watchdog_us; /* the unit's; 0: nobody watches */
+    bool idle;            /* what systemd was told last */
+    mono_t alive_at;      /* when to tell it again */
 };
 
 struct loop *loop_open(struct err *err)
 {
     struct loop *loop = mem_alloc(1, sizeof(*loop));
-    uint64_t watchdog_us = 0;
     sigset_t signals;
 
     sigemptyset(&signals);
@@ -55,8 +59,8 @@ struct loop *loop_open(struct err *err)
     loop->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     /* CLOCK_BOOTTIME: a lease that ran out while the host slept is seen when it wakes. */
     loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    loop->watchdog_ms =
-        sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int)(watchdog_us / 2000) : WATCHDOG_DEFAULT_MS;
+    if (sd_watchdog_enabled(0, &loop->watchdog_us) <= 0)
+        loop->watchdog_us = 0;
     if (loop->signal_fd >= 0 && loop->timer_fd >= 0)
         return loop;
     err_set(err, ERR_SYSTEM, "signalfd, timerfd: %s", strerror(errno));
@@ -86,6 +90,24 @@ static mono_t next_deadline(const struct guard *guard)
     return mono_min(at, trial_deadline(guard->trial));
 }
 
+/* Before it waits, so that the short interval holds before a prepare can be started: a guard that
+ * is frozen from then on is ended in time. Returns how long it may wait, in milliseconds. */
+static int tell_alive(struct loop *loop, const struct guard *guard)
+{
+    bool idle = guard->trial->state == TRIAL_IDLE;
+    uint64_t interval_us = loop->watchdog_us * (idle ? IDLE_WATCHDOGS : 1);
+    mono_t now = clock_now();
+
+    if (loop->watchdog_us == 0)
+        return -1;
+    if (idle != loop->idle || now >= loop->alive_at) {
+        sd_notifyf(0, "WATCHDOG=1\nWATCHDOG_USEC=%llu", (unsigned long long)interval_us);
+        loop->idle = idle;
+        loop->alive_at = now + (mono_t)(interval_us / 2000);
+    }
+    return (int)(loop->alive_at - now);
+}
+
 static void loop_wait(struct loop *loop, struct guard *guard)
 {
     const int fds[SLOTS] = {
@@ -101,11 +123,10 @@ static void loop_wait(struct loop *loop, struct guard *guard)
         loop->polls[SLOTS + i] = (struct pollfd){.fd = guard->clients.list[i].fd, .events = POLLIN};
     }
     set_timer(loop, next_deadline(guard));
-    if (poll(loop->polls, SLOTS + loop->clients_count, loop->watchdog_ms) < 0) {
+    if (poll(loop->polls, SLOTS + loop->clients_count, tell_alive(loop, guard)) < 0) {
         for (uint32_t i = 0; i < SLOTS + loop->clients_count; i++)
             loop->polls[i].revents = 0;
     }
-    sd_notify(0, "WATCHDOG=1");
 }
 
 static void hear_clients(const struct loop *loop, struct guard *guard)

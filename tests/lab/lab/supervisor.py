@@ -23,9 +23,10 @@ RESTARTS = {"always": lambda clean: True, "on-failure": lambda clean: not clean,
 
 
 class NotifySocket:
-    """Where a Type=notify service says that it is ready; lives in the host's /run."""
+    """Where a Type=notify service says that it is ready, and that it lives; in the host's /run."""
 
-    def __init__(self, host, unit_name):
+    def __init__(self, host, unit_name, watchdog_s):
+        self.ready, self.alive_at, self.watchdog_s = False, time.monotonic(), watchdog_s
         self.inside = f"/run/systemd/notify.{unit_name}"
         outside = host.path(self.inside)
         outside.unlink(missing_ok=True)
@@ -34,18 +35,23 @@ class NotifySocket:
         outside.chmod(0o777)
         self._socket.setblocking(False)
 
-    def heard(self):
-        """The words that have come since the last time, READY=1 and WATCHDOG=1 among them."""
-        words = set()
+    def hear(self):
+        """Takes the words that have come; True once READY=1 has."""
         while True:
             try:
-                words.update(self._socket.recv(4096).split(b"\n"))
+                words = self._socket.recv(4096).split(b"\n")
             except BlockingIOError:
-                return words
+                return self.ready
+            self.ready |= b"READY=1" in words
+            if b"WATCHDOG=1" in words:
+                self.alive_at = time.monotonic()
+            for word in words:
+                if word.startswith(b"WATCHDOG_USEC="):
+                    self.watchdog_s = int(word.partition(b"=")[2]) / 1e6
 
-    def ready(self):
-        """True once READY=1 has come; everything else is read and dropped."""
-        return b"READY=1" in self.heard()
+    def is_silent(self):
+        """As systemd's watchdog judges it, by the interval that the service has asked for last."""
+        return self.watchdog_s and time.monotonic() - self.alive_at > self.watchdog_s
 
     def close(self):
         self._socket.close()
@@ -160,7 +166,7 @@ class Unit:
         notify = None
         env = self._environment()
         if self.file.one("Type") in ("notify", "notify-reload"):
-            notify = NotifySocket(self.host, self.file.name)
+            notify = NotifySocket(self.host, self.file.name, self._watchdog_s())
             env["NOTIFY_SOCKET"] = notify.inside
             if self._watchdog_s():
                 env["WATCHDOG_USEC"] = str(int(self._watchdog_s() * 1e6))
@@ -173,7 +179,7 @@ class Unit:
 
     def _wait_ready(self, notify):
         process = self.process
-        wait_until(lambda: notify.ready() or not process.alive(), START_LIMIT_S,
+        wait_until(lambda: notify.hear() or not process.alive(), START_LIMIT_S,
                    f"READY=1 from {self.file.name} on {self.host.name} (log {process.log})")
         if not process.alive():
             raise AssertionError(f"{self.file.name} on {self.host.name} ended with "
@@ -186,14 +192,12 @@ class Unit:
     def _hear(self, notify, process):
         """Keeps the notify socket from filling up for as long as the process lives, and kills it
         when its WATCHDOG=1 stays away."""
-        heard_at = time.monotonic()
         while process.alive():
-            if b"WATCHDOG=1" in notify.heard():
-                heard_at = time.monotonic()
-            if self._watchdog_s() and time.monotonic() - heard_at > self._watchdog_s():
-                self._note(f"no WATCHDOG=1 for {self._watchdog_s()} s")
+            notify.hear()
+            if notify.is_silent():
+                self._note(f"no WATCHDOG=1 for {notify.watchdog_s} s")
                 process.send(getattr(signal, self.file.one("WatchdogSignal", "SIGABRT")))
-                heard_at = time.monotonic()
+                notify.alive_at = time.monotonic()
             threading.Event().wait(0.2)
         notify.close()
 
