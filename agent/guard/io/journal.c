@@ -35,6 +35,9 @@ static void free_generation(struct journal_generation *generation)
 
 struct undo_item *journal_generation_item(struct journal_generation *generation, uint32_t operation)
 {
+    if (operation < generation->items_count &&
+        generation->items[operation].operation == operation) /* as the guard makes them */
+        return &generation->items[operation];
     for (uint32_t i = 0; i < generation->items_count; i++) {
         if (generation->items[i].operation == operation)
             return &generation->items[i];
