@@ -283,9 +283,9 @@ bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32
     }
     apply_netlink_close(socket);
     good = good && read_after(apply, items, done, err);
-    while (!good && done > 0)
-        apply_undo(apply, &items[--done], why, sizeof(why));
-    *ret_done = done;
+    if (!good && done == 1)
+        apply_undo(apply, &items[0], why, sizeof(why));
+    *ret_done = good ? done : 0;
     return good;
 }
 

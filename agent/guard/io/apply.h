@@ -28,7 +28,8 @@ bool apply_run(const struct apply *apply, struct undo_item *item, struct err *er
 
 /* The same of the first of several (undo_joins), and of as many behind it as nothing stands in the
  * way of: one acknowledged message each, up to the first that is refused, and one look at all of
- * them. On true *ret_done are done, at least one; on false none. */
+ * them. On true *ret_done are done, at least one. False: the first is not; or several could not be
+ * read back, and are there. */
 bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32_t count,
                       uint32_t *ret_done, struct err *err);
 
