@@ -48,10 +48,10 @@ static void run_at_once(struct revert *revert, const char *outcomes, mono_t now,
     int step;
 
     while ((step = revert_next(revert, now)) >= 0) {
-        uint32_t more = outcomes[step] == '+' ? revert_more(revert, (uint32_t)step) : 0;
+        uint32_t more = revert_begin(revert, (uint32_t)step);
         uint32_t done = 0;
 
-        revert->steps[step].outcome = REVERT_RUNNING;
+        more = outcomes[step] == '+' ? more : 0;
         do {
             char word = outcomes[(uint32_t)step - done];
 
@@ -60,6 +60,7 @@ static void run_at_once(struct revert *revert, const char *outcomes, mono_t now,
                         word == '!' ? REVERT_RETRY : (word == 'l' ? REVERT_LEFT : REVERT_DONE),
                         now);
         } while (done++ < more && outcomes[(uint32_t)step - done] == '+');
+        revert_end(revert);
     }
     *ret_order = '\0';
 }
@@ -150,21 +151,38 @@ static void test_every_plan(void **state)
     }
 }
 
-/* Not by what was never touched, nor behind something that failed. */
-static void test_more(void **state)
+static unsigned running(const struct revert *revert)
+{
+    unsigned bits = 0;
+
+    for (uint32_t i = 0; i < revert->steps_count; i++)
+        bits |= (unsigned)(revert->steps[i].outcome == REVERT_RUNNING) << i;
+    return bits;
+}
+
+/* All that is begun runs, so that nobody keeps it on meanwhile; neither what was never touched is
+ * in it, nor what stands behind it, nor anything behind something that failed. */
+static void test_begun(void **state)
 {
     struct revert revert;
 
     (void)state;
     fill(&revert, "rrrr");
-    assert_int_equal(revert_more(&revert, 3), 3);
-    assert_int_equal(revert_more(&revert, 0), 0);
+    assert_int_equal(revert_begin(&revert, 3), 3);
+    assert_int_equal(running(&revert), 15);
+    revert_take(&revert, 3, REVERT_DONE, 1000);
+    revert_end(&revert);
+    assert_int_equal(running(&revert), 0);
+    assert_int_equal(revert.steps[3].outcome, REVERT_DONE);
+    assert_int_equal(revert.steps[0].outcome, REVERT_WAITING);
     revert_take(&revert, 1, REVERT_LEFT, 1000);
-    assert_int_equal(revert_more(&revert, 3), 1);
-    revert_take(&revert, 3, REVERT_RETRY, 1000);
-    assert_int_equal(revert_more(&revert, 3), 0);
+    assert_int_equal(revert_begin(&revert, 2), 0);
+    assert_int_equal(running(&revert), 4);
+    revert_take(&revert, 2, REVERT_RETRY, 1000);
+    assert_int_equal(revert_begin(&revert, 2), 0);
     fill(&revert, "r-rr");
-    assert_int_equal(revert_more(&revert, 3), 1);
+    assert_int_equal(revert_begin(&revert, 3), 1);
+    assert_int_equal(running(&revert), 12);
 }
 
 int main(void)
@@ -172,7 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_plan),
-        cmocka_unit_test(test_more),
+        cmocka_unit_test(test_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,8 @@ static void ask_work(struct script *script, const struct guard_effect *effect)
     } else if (effect->kind == DO_SETTLE) {
         add_pending(script, ON_SETTLED, when(script, script->settle_way));
     } else if (effect->kind == DO_UNDO) {
+        for (uint32_t i = 0; i <= effect->more; i++) /* nothing of it is put back meanwhile */
+            assert_int_equal(script->trial->revert.steps[operation - i].outcome, REVERT_RUNNING);
         pending = add_pending(script, ON_UNDONE, when(script, script->undo_way[operation]));
         pending->operation = operation;
         pending->more = count_undone(script, effect);

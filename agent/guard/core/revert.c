@@ -66,14 +66,28 @@ int revert_next(const struct revert *revert, mono_t now)
 }
 
 /* Behind one that waits for its time nothing follows, though what only puts back might. */
-uint32_t revert_more(const struct revert *revert, uint32_t step)
+static bool may_follow(const struct revert_step *step, bool held_up)
 {
+    return !held_up && step->touched && step->outcome == REVERT_WAITING;
+}
+
+uint32_t revert_begin(struct revert *revert, uint32_t step)
+{
+    bool held_up = revert_is_held_up(revert);
     uint32_t more = 0;
 
-    while (more < step && revert->steps[step - more - 1].touched &&
-           revert->steps[step - more - 1].outcome == REVERT_WAITING)
-        more++;
-    return revert_is_held_up(revert) ? 0 : more;
+    revert->steps[step].outcome = REVERT_RUNNING;
+    while (more < step && may_follow(&revert->steps[step - more - 1], held_up))
+        revert->steps[step - ++more].outcome = REVERT_RUNNING;
+    return more;
+}
+
+void revert_end(struct revert *revert)
+{
+    for (uint32_t i = 0; i < revert->steps_count; i++) {
+        if (revert->steps[i].outcome == REVERT_RUNNING)
+            revert->steps[i].outcome = REVERT_WAITING;
+    }
 }
 
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now)

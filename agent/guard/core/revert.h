@@ -40,11 +40,15 @@ enum { REVERT_RETRY_MS = 2000 };
 /* The step to run now, or -1: one runs, all are done, or what is left waits. */
 int revert_next(const struct revert *revert, mono_t now);
 
-/* How many older ones may follow that step at once, each if those before it went well. */
-uint32_t revert_more(const struct revert *revert, uint32_t step);
+/* Begins that step, and as many older ones as may follow it at once, each if those before it went
+ * well: all of them run. Returns how many more than the one. */
+uint32_t revert_begin(struct revert *revert, uint32_t step);
 
 /* Takes the outcome of a step. */
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now);
+
+/* What was begun and has no outcome is as it was before: it waits. */
+void revert_end(struct revert *revert);
 
 bool revert_is_done(const struct revert *revert);
 /* Some step has failed and not yet succeeded. */

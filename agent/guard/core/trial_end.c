@@ -18,10 +18,9 @@ void do_undo_next(struct move *move)
 
     if (step < 0)
         return;
-    trial->revert.steps[step].outcome = REVERT_RUNNING;
     undo = guard_effects_add(move->effects, DO_UNDO, &trial->id);
     undo->operation = (uint32_t)step;
-    undo->more = revert_more(&trial->revert, undo->operation);
+    undo->more = revert_begin(&trial->revert, undo->operation);
 }
 
 /* From here on nothing stops it, no disk and no message (docs/protocol.md rule 13). */

@@ -145,6 +145,7 @@ static void take_undone(struct move *move)
         return;
     for (uint32_t i = 0; i <= ev->undone.more && i <= ev->undone.operation; i++)
         revert_take(revert, ev->undone.operation - i, ev->undone.outcome, trial->now);
+    revert_end(revert);
     if (ev->undone.outcome == REVERT_RETRY) {
         note_held_up(move);
         return;

@@ -123,7 +123,7 @@ static bool is_on(const struct trial *trial, const struct ledger_generation *gen
     if (trial == NULL || !generation_id_equal(&trial->id, &generation->id))
         return true;
     if (trial->state == TRIAL_APPLYING)
-        return operation != trial->operation;
+        return operation < trial->operation; /* its intent names more than is done yet */
     if (!is_undoing(trial))
         return true;
     return operation < trial->revert.steps_count && trial->revert.steps[operation].touched &&

@@ -77,6 +77,17 @@ void work_keep_touched(struct work *work, const struct revert *revert)
     work->items_count = kept;
 }
 
+/* Only what joins is done in one go: nothing else is copied for it. */
+static bool goes_on(const struct work *work, const struct undo_item *item)
+{
+    const struct undo_item *last;
+
+    if (work->items_count == 0)
+        return true;
+    last = &work->items[work->items_count - 1];
+    return work->kind == WORK_APPLY ? undo_joins(item, last) : undo_joins(last, item);
+}
+
 /* Of one that has no item it is known only when it is its turn. */
 bool work_fill_run(struct work *work, struct journal_generation *generation)
 {
@@ -89,7 +100,7 @@ bool work_fill_run(struct work *work, struct journal_generation *generation)
             behind ? work->operation + work->items_count : work->operation - work->items_count;
         const struct undo_item *item = journal_generation_item(generation, operation);
 
-        if (item == NULL)
+        if (item == NULL || !goes_on(work, item))
             break;
         journal_copy_item(&work->items[work->items_count++], item);
     }
