@@ -119,6 +119,10 @@ static Oceanid__Result *put_result(struct arena *arena, const struct guard_recor
     to->ok = from->ok;
     to->reason = wire_put_text(arena, from->reason);
     to->more = from->more;
+    if (extra->items_count == 1) {
+        to->item = put_item(arena, &extra->items[0]);
+        return to;
+    }
     to->n_items = extra->items_count;
     to->items = put_items(arena, extra->items, extra->items_count);
     return to;
@@ -322,11 +326,14 @@ static bool take_floor(struct guard_record *to, const Oceanid__Floor *from)
 
 static bool take_result(struct journal_entry *to, const Oceanid__Result *from, struct err *err)
 {
+    bool alone = from->item != NULL;
+
     to->record.kind = RECORD_RESULT;
     to->record.ok = from->ok;
     return take_numbers(&to->record, from->operation, from->more, false, err) &&
            wire_take_text(to->record.reason, REASON_SIZE, from->reason, "reason", err) &&
-           take_items(&to->items, &to->items_count, from->items, from->n_items, err);
+           take_items(&to->items, &to->items_count, alone ? &from->item : from->items,
+                      alone ? 1 : from->n_items, err);
 }
 
 static bool take_order(struct guard_record *to, const Oceanid__Down *from, struct err *err)
