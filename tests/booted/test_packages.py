@@ -170,6 +170,24 @@ def test_downgrade_is_refused_while_a_confirmed_change_stands(own_machine):
     machine.wait_active(GUARD)
 
 
+def test_downgrade_is_refused_in_a_trial(own_machine):
+    """The older one may not read how far this one has come."""
+    machine = own_machine
+    older = older_package(machine)
+    driver = start_trial(machine)
+    pid = machine.main_pid(GUARD)
+    done = dpkg(machine, "-i", "--force-downgrade", older, check=False)
+    assert done.returncode != 0
+    assert re.search(r"^ *open +\S+ +on trial, not confirmed", done.stderr, re.MULTILINE)
+    assert machine.main_pid(GUARD) == pid
+    assert not gone(machine)
+    machine.run(["oceanid-rollback", "--yes"])
+    driver.end()
+    dpkg(machine, "-i", "--force-downgrade", older)
+    machine.wait_active(GUARD)
+    assert gone(machine)
+
+
 def test_reinstalling_enables_the_units_again(own_machine):
     machine = own_machine
     dpkg(machine, "-r", "oceanid-agent")
