@@ -18,6 +18,7 @@ static void fill(struct revert *revert, const char *steps)
     revert->steps_count = (uint32_t)strlen(steps);
     for (uint32_t i = 0; i < revert->steps_count; i++) {
         revert->steps[i].touched = steps[i] != '-';
+        revert->steps[i].joined = i > 0;
         revert->steps[i].removes = steps[i] == 'r';
     }
 }
@@ -183,6 +184,10 @@ static void test_begun(void **state)
     fill(&revert, "r-rr");
     assert_int_equal(revert_begin(&revert, 3), 1);
     assert_int_equal(running(&revert), 12);
+    fill(&revert, "rrrr");
+    revert.steps[2].joined = false; /* with a shield before it, which is put back meanwhile */
+    assert_int_equal(revert_begin(&revert, 3), 1);
+    assert_int_equal(running(&revert), 12);
 }
 
 static void test_a_run_is_bounded(void **state)
@@ -192,7 +197,7 @@ static void test_a_run_is_bounded(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < OPERATIONS_MAX; i++)
-        revert.steps[i] = (struct revert_step){.removes = true, .touched = true};
+        revert.steps[i] = (struct revert_step){.removes = true, .touched = true, .joined = i > 0};
     for (int step; (step = revert_next(&revert, 1000)) >= 0; runs++) {
         assert_int_equal(revert_begin(&revert, (uint32_t)step), JOINED_MAX - 1);
         for (int i = 0; i < JOINED_MAX; i++)

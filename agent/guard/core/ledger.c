@@ -361,8 +361,10 @@ static void take_floor(struct ledger *ledger, const struct guard_record *record)
 /* Or a result, whose intent was lost. */
 static void take_intent(struct ledger *ledger, const struct guard_record *record)
 {
-    for (uint32_t i = 0; is_open_one(ledger, &record->id) && i <= record->more; i++)
+    for (uint32_t i = 0; is_open_one(ledger, &record->id) && i <= record->more; i++) {
         ledger->open.touched[record->operation + i] = true;
+        ledger->open.joined[record->operation + i] = i > 0;
+    }
 }
 
 /* What root declared void is passed over from here on, by whoever goes on with it. */

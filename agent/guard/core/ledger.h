@@ -17,6 +17,7 @@ struct ledger_generation {
     struct record_begin begin;
     unsigned soak_s;
     bool touched[OPERATIONS_MAX]; /* an intent was written: has to be undone; false: or is void */
+    bool joined[OPERATIONS_MAX];  /* it was the intent of the one before too */
     enum mark mark;               /* the last one, but for MARK_INCOMPLETE */
     bool in_doubt;        /* how it ended was lost: it may stand, or be taken back already */
     enum end_cause cause; /* why it reverts or pops */

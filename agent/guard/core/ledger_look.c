@@ -83,6 +83,7 @@ void ledger_fill_revert(const struct ledger_generation *generation, struct rever
     ret_revert->steps_count = generation->begin.operations_count;
     for (uint32_t i = 0; i < ret_revert->steps_count; i++) {
         ret_revert->steps[i].touched = generation->touched[i];
+        ret_revert->steps[i].joined = generation->joined[i];
         ret_revert->steps[i].removes = generation->begin.removes[i] != 0;
         ret_revert->steps[i].retry_at = MONO_NEVER;
     }

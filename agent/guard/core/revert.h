@@ -25,6 +25,7 @@ enum revert_outcome {
 
 struct revert_step {
     bool touched; /* false: never applied, nothing to do */
+    bool joined;  /* may be undone in one go with the one before it */
     bool removes; /* removes what the change added; false: puts back */
     enum revert_outcome outcome;
     mono_t retry_at;
@@ -40,8 +41,8 @@ enum { REVERT_RETRY_MS = 2000 };
 /* The step to run now, or -1: one runs, all are done, or what is left waits. */
 int revert_next(const struct revert *revert, mono_t now);
 
-/* Begins that step, and as many older ones as may follow it at once, each if those before it went
- * well: all of them run. Returns how many more than the one. */
+/* Begins that step, and as many older ones as it is joined with and may follow it at once, each if
+ * those before it went well: all of them run. Returns how many more than the one. */
 uint32_t revert_begin(struct revert *revert, uint32_t step);
 
 /* Takes the outcome of a step. */
