@@ -39,6 +39,8 @@ static const struct {
     {"end_is_unsynced",
      "it does not stand any more: its receipt follows when the disk has synced it",
      "a pop that comes again while a new guard's disk is slow; data/trial/ends-unsynced.txt"},
+    {"stands_unsynced", "it stands, which the disk has not synced yet: it is asked for again",
+     "a node that is asked while its new guard's disk is slow; data/trial/confirmed-unsynced.txt"},
     {"order_stands", "an order was recorded and is not carried out: the next generation",
      "two generations on one node: there is one body; data/trial/order-between-two.txt"},
     {"an_end_is_missing", "an earlier end was not written: it is taken back again",

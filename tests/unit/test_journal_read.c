@@ -42,6 +42,20 @@ ssize_t __wrap_pread(int fd, void *to, size_t len, off_t at)
     return -1;
 }
 
+static bool no_directory_syncs;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat stat;
+
+    if (!no_directory_syncs || fstat(fd, &stat) != 0 || !S_ISDIR(stat.st_mode))
+        return __real_fsync(fd);
+    errno = EIO;
+    return -1;
+}
+
 static void spoil(off_t from, off_t to, unsigned times)
 {
     bad.from = from;
@@ -114,6 +128,25 @@ static void test_unreadable_in_the_middle(void **state)
     journal_case_move_damaged_away(place);
     assert_false(journal_is_doubtful(place->journal));
     free(before);
+}
+
+/* What could not be replaced is not kept aside either: it is still the journal. */
+static void test_unreadable_and_its_name_not_synced(void **state)
+{
+    struct journal_case *place = *state;
+    char path[128];
+
+    fill_blocks(place);
+    spoil(4096, 8192, UINT32_MAX);
+    no_directory_syncs = true;
+    journal_case_open_again(place);
+    no_directory_syncs = false;
+    spoil(0, 0, 0);
+    assert_true(journal_is_doubtful(place->journal));
+    assert_stands(place, 1);
+    assert_true(place->ledger->is_open);
+    snprintf(path, sizeof(path), "%s.damaged", place->path);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 /* Not as if it had been torn: it was written, and is not cut off. */
@@ -270,6 +303,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, journal_case_set_up, journal_case_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_unreadable_in_the_middle),
+        TEST(test_unreadable_and_its_name_not_synced),
         TEST(test_unreadable_at_the_end),
         TEST(test_unreadable_for_a_moment_loses_nothing),
         TEST(test_unreadable_as_a_whole_is_left_alone),

@@ -92,12 +92,35 @@ static void test_on_its_way_out(void **state)
     free(trial);
 }
 
+/* Of a generation that is being popped part may be undone already, by a guard that died. */
+static void test_on_its_way_out_since_before(void **state)
+{
+    struct trial *trial = mem_alloc(1, sizeof(*trial));
+    struct journal_case *place = *state;
+    struct owned owned;
+
+    begin(place, trial);
+    for (uint32_t i = 1; i < OPERATIONS; i++)
+        journal_find(place->journal, &trial->id)->items[i].shield = false;
+    journal_case_mark(place, 1, MARK_CONFIRMED);
+    owned_list(&owned, OWNED_ALL, place->journal, place->ledger, trial);
+    assert_int_equal(owned.count, OPERATIONS);
+    free(owned.operations);
+    journal_case_mark(place, 1, MARK_POPPING);
+    owned_list(&owned, OWNED_ALL, place->journal, place->ledger, trial);
+    assert_int_equal(owned.count, 1);
+    free(owned.operations);
+    free(trial);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_on_its_way_in, journal_case_set_up,
                                         journal_case_tear_down),
         cmocka_unit_test_setup_teardown(test_on_its_way_out, journal_case_set_up,
+                                        journal_case_tear_down),
+        cmocka_unit_test_setup_teardown(test_on_its_way_out_since_before, journal_case_set_up,
                                         journal_case_tear_down),
     };
 

@@ -65,6 +65,7 @@ struct script {
     uint32_t pending_count;
     struct script_pending pending[SCRIPT_PENDING_MAX];
     uint32_t disk_count, synced_count;
+    bool sync_refused;
     struct guard_record *disk; /* SCRIPT_DISK_MAX: what a restart reads */
     enum script_way disk_way, prepare_way, settle_way, verify_way;
     enum script_way apply_way[SCRIPT_OPERATIONS], undo_way[SCRIPT_OPERATIONS];

@@ -285,9 +285,12 @@ static void check_sent(const struct script *script, const struct hash *receipt)
 {
     bool found = false;
 
-    for (uint32_t i = 0; i < script->synced_count; i++) {
+    for (uint32_t i = 0; i < script->disk_count; i++) {
         const struct guard_record *record = &script->disk[i];
 
+        if (i >= script->synced_count &&
+            (!script->sync_refused || record->receipt.receipt.kind == RECEIPT_CONFIRMED))
+            break;
         found |=
             record->kind == RECORD_RECEIPT && hash_equal(&record->receipt.receipt_hash, receipt);
     }
@@ -370,7 +373,9 @@ static void answer_synced(struct script *script)
     struct guard_event ev = {.kind = ON_SYNCED};
 
     ev.synced.ok = script->disk_way != WAY_FAILS;
-    script->synced_count = script->disk_count; /* or nothing better is known of it */
+    if (ev.synced.ok)
+        script->synced_count = script->disk_count;
+    script->sync_refused = !ev.synced.ok;
     ev.synced.why = ev.synced.ok ? NULL : "Input/output error";
     step(script, &ev);
 }

@@ -201,11 +201,11 @@ static void note_mark(struct ledger *ledger, const struct guard_record *record)
         at = &ledger->generations[ledger->generations_count - 1];
     if (at == NULL || !generation_id_equal(&at->id, &record->id) || record->mark == MARK_INCOMPLETE)
         return;
+    if (record->mark == MARK_POPPING && at->mark != MARK_POPPING)
+        ledger->incomplete_told = false;
     at->mark = record->mark;
     at->cause = record->cause;
     text_copy(at->reason, sizeof(at->reason), record->reason);
-    if (record->mark == MARK_POPPING)
-        ledger->incomplete_told = false;
 }
 
 /* Of two orders the deeper one. */

@@ -36,6 +36,7 @@ void trial_init(struct trial *trial, struct ledger *ledger, const char *node)
     trial->verify_at = MONO_NEVER;
     trial->end_retry_at = MONO_NEVER;
     trial->ends_synced = true;
+    trial->sync_retry_at = MONO_NEVER;
 }
 
 bool trial_is_open(const struct trial *trial)
@@ -103,6 +104,7 @@ void trial_step(struct trial *trial, const struct guard_event *ev, struct guard_
         take_row(&move, ON_TIMEOUT); /* no late statement wins over a lease that ran out */
     trial_take_facts(&move);
     take_row(&move, ev->kind);
+    trial_tend_sync(&move);
     trial_tend_receipt(&move);
 }
 
@@ -177,7 +179,11 @@ mono_t trial_deadline(const struct trial *trial)
 {
     mono_t at = state_deadline(trial);
 
-    if (trial->state != TRIAL_FENCED && trial->ledger->owes && !trial->receipt_pending)
+    if (trial->state == TRIAL_FENCED)
+        return at;
+    if (!trial->ends_synced)
+        at = mono_min(at, trial->sync_retry_at);
+    if (trial->ledger->owes && !trial->receipt_pending)
         at = mono_min(at, trial->receipt_retry_at);
     return at;
 }

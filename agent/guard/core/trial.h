@@ -63,9 +63,9 @@ struct trial {
     bool end_pending, receipt_pending;      /* being written */
     enum mark end_mark;
     mono_t end_retry_at, receipt_retry_at; /* the disk refused: asked again then */
-    bool ends_synced,
-        sync_pending; /* no power loss takes back what the journal said at the start */
-    mono_t sync_retry_at;
+    bool ends_synced;              /* no power loss takes back what the journal said at the start */
+    bool sync_refused;             /* the disk cannot say so */
+    mono_t sync_retry_at;          /* asked again then */
     enum end_cause given_up_cause; /* of an end that made room for a pop while the disk refused */
     char given_up_reason[REASON_SIZE];
     char held_up[REASON_SIZE];           /* which step of the undo fails, and why */

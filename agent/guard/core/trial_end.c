@@ -394,6 +394,16 @@ void do_forget(struct move *move)
     trial->held_up[0] = '\0';
 }
 
+void trial_tend_sync(struct move *move)
+{
+    struct trial *trial = move->trial;
+
+    if (trial->state == TRIAL_FENCED || trial->ends_synced || trial->now < trial->sync_retry_at)
+        return;
+    guard_effects_add(move->effects, DO_SYNC, NULL);
+    trial->sync_retry_at = MONO_NEVER;
+}
+
 /* docs/protocol.md rule 13: what leaves is in the journal first. */
 void trial_tend_receipt(struct move *move)
 {

@@ -45,18 +45,27 @@ static void take_disk(struct move *move, bool ok, const char *why)
     trial->disk_failed = !ok;
 }
 
-/* All but intents, results and items is written with an fsync. A disk that refuses silences nobody:
- * an end itself was durable before its receipt was written. */
-static bool is_synced(const struct guard_record *record)
+/* All but intents, results and items is written with an fsync. */
+static bool is_durable(const struct guard_record *record)
 {
     return record->kind == RECORD_BEGIN || record->kind == RECORD_MARK ||
            record->kind == RECORD_RECEIPT;
 }
 
+static void take_sync(struct trial *trial, bool ok)
+{
+    if (ok)
+        trial->ends_synced = true;
+    if (trial->ends_synced)
+        return;
+    trial->sync_refused = true;
+    trial->sync_retry_at = mono_add(trial->now, DISK_RETRY_MS);
+}
+
 static void take_synced(struct move *move)
 {
     take_disk(move, move->ev->synced.ok, move->ev->synced.why);
-    move->trial->ends_synced = true;
+    take_sync(move->trial, move->ev->synced.ok);
 }
 
 static void take_recorded(struct move *move)
@@ -67,7 +76,8 @@ static void take_recorded(struct move *move)
     take_disk(move, ev->recorded.ok, ev->recorded.why);
     if (ev->recorded.ok)
         ledger_take(move->trial->ledger, record);
-    move->trial->ends_synced |= is_synced(record);
+    if (is_durable(record))
+        take_sync(move->trial, ev->recorded.ok);
     if (record->kind == RECORD_RECEIPT)
         take_receipt(move);
     else if (record->kind == RECORD_MARK && record->mark == MARK_INCOMPLETE)
@@ -162,7 +172,9 @@ static void take_undone(struct move *move)
  * page cache only: whoever wrote it died within its fsync. */
 static void take_boot(struct trial *trial)
 {
-    trial->ends_synced = trial->ledger->ends_count == 0;
+    const struct ledger *ledger = trial->ledger;
+
+    trial->ends_synced = ledger->ends_count == 0 && ledger->generations_count == 0 && !ledger->owes;
     trial->pops_further = ledger_ordered(trial->ledger) != NULL;
     trial->order = trial->ledger->order;
 }

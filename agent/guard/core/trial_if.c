@@ -247,7 +247,8 @@ bool if_is_incomplete(const struct move *move)
     const struct ledger_end *end =
         ledger_find_receipt(move->trial->ledger, &move->trial->id.attempt);
 
-    return move->trial->ends_synced && end != NULL && end->receipt.kind == RECEIPT_INCOMPLETE;
+    return (move->trial->ends_synced || move->trial->sync_refused) && end != NULL &&
+           end->receipt.kind == RECEIPT_INCOMPLETE;
 }
 
 bool if_tombstones_are_full(const struct move *move)
@@ -262,11 +263,23 @@ bool if_was_popped(const struct move *move)
     return ledger_find(ledger, &move->ev->end.id) == NULL && if_attempt_has_ended(move);
 }
 
+/* A disk that refuses to sync silences no end but `confirmed`: of any other what it says is so
+ * after a power loss too, or is made so again. */
 bool if_end_is_unsynced(const struct move *move)
 {
+    const struct trial *trial = move->trial;
     bool is_end = move->ev->kind == ON_POP ? if_was_popped(move) : if_attempt_has_ended(move);
 
-    return is_end && !move->trial->ends_synced;
+    if (!is_end || trial->ends_synced)
+        return false;
+    return !trial->sync_refused ||
+           ledger_find_receipt(trial->ledger, attempt_of(move->ev))->receipt.kind ==
+               RECEIPT_CONFIRMED;
+}
+
+bool if_stands_unsynced(const struct move *move)
+{
+    return !move->trial->ends_synced && if_stands(move);
 }
 
 bool if_may_pop(const struct move *move)

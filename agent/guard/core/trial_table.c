@@ -138,6 +138,7 @@ static const struct transition table[] = {
     ROW(IN(CLOSING), TIMEOUT, end_is_due, SAME, write_end, "the end is not written yet; tried again"),
 
     /* asked in passing */
+    ROW(ANY, STANDING, stands_unsynced, SAME, nothing, "it stands, which the disk has not synced yet: it is asked for again"),
     ROW(ANY, STANDING, stands, SAME, state_standing, "it stands confirmed"),
     ROW(ANY, STANDING, always, SAME, refuse_standing, "it does not stand here"),
     ROW(UNDOING, STACK, is_incomplete, SAME, give_stack_and_receipt, "a hello begins; that not everything is back yet is said again"),

@@ -41,8 +41,9 @@ uint32_t trial_table_index(const struct transition *row);
 /* Facts that hold in any state, taken before the rows are looked at. In trial_facts.c. */
 void trial_take_facts(struct move *move);
 
-/* Asks for the receipt that is owed to be written, if it is time.
- * In trial_end.c. */
+/* Asks again for a sync that was refused, or for the receipt that is owed to be written, if it is
+ * time. In trial_end.c. */
+void trial_tend_sync(struct move *move);
 void trial_tend_receipt(struct move *move);
 
 /* Effects that several files append. In trial_act.c. A record is dated and about trial->id; the
@@ -71,7 +72,8 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_order_stands, if_r
     if_pops_it_already, if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due,
     if_newly_over_budget, if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due,
     if_stands, if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
-    if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced, if_end_was_read;
+    if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced, if_end_was_read,
+    if_stands_unsynced;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);

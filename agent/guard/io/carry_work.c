@@ -65,6 +65,8 @@ static struct work *make_work(struct guard *guard, const struct work_order *orde
     if (order->kind == WORK_PREPARE) {
         fill_prepare(guard, work);
     } else if (order->kind == WORK_APPLY || order->kind == WORK_UNDO) {
+        if (kept == NULL)
+            work->more = 0;
         if (kept == NULL || !work_fill_run(work, kept))
             log_error("operation %u: its undo is not in the journal", order->operation + 1);
     } else if (order->kind == WORK_FILES) {
@@ -186,6 +188,9 @@ static void take_undone(struct guard *guard, struct work *work)
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
+    if (work->outcome == REVERT_RETRY)
+        keep_want(guard,
+                  false); /* what was to follow is owned again, and may have gone meanwhile */
 }
 
 enum { SETTLE_LAST_MS = 250 };

@@ -98,7 +98,7 @@ static void replace(struct journal_file *file, const struct reading *reading, co
     struct err err = ERR_INIT;
 
     if (journal_file_replace(file, (struct bytes){reading->whole, reading->whole_len}, &err) ||
-        file->unsynced) /* it was replaced, and is synced before the next append */
+        file->size == reading->whole_len) /* it was, and is synced before the next append */
         return;
     if (reading->unread > 0) {
         file->damaged = true;

@@ -142,6 +142,12 @@ static bool is_wanted(const struct undo_item *item, enum owned_what what, bool i
     return item->shield || (what != OWNED_SHIELDS && !is_open);
 }
 
+/* Part of it may be undone already, by a guard that was here before. */
+static bool is_going(const struct ledger_generation *generation)
+{
+    return generation->mark == MARK_POPPING;
+}
+
 static void take_generation(struct owned *owned, enum owned_what what, struct journal *journal,
                             const struct ledger_generation *generation, const struct trial *trial,
                             bool is_open)
@@ -167,7 +173,8 @@ void owned_list(struct owned *ret_owned, enum owned_what what, struct journal *j
 {
     memset(ret_owned, 0, sizeof(*ret_owned));
     for (uint32_t i = 0; i < ledger->generations_count; i++)
-        take_generation(ret_owned, what, journal, &ledger->generations[i], trial, false);
+        take_generation(ret_owned, what, journal, &ledger->generations[i], trial,
+                        is_going(&ledger->generations[i]));
     if (ledger->is_open)
         take_generation(ret_owned, what, journal, &ledger->open, trial, true);
 }
@@ -210,7 +217,7 @@ uint32_t owned_list_files(const struct undo_item **items, struct journal *journa
 
     for (uint32_t i = 0; i < ledger->generations_count; i++)
         take_files(items, &count, journal_find(journal, &ledger->generations[i].id),
-                   &ledger->generations[i], trial, false);
+                   &ledger->generations[i], trial, is_going(&ledger->generations[i]));
     if (ledger->is_open)
         take_files(items, &count, journal_find(journal, &ledger->open.id), &ledger->open, trial,
                    true);
