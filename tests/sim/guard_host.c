@@ -308,6 +308,7 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     host->work_until = host->disk_until = world->now;
     guard_count_rows(world, number);
     guard_lose_one_record(world, number);
+    model_guard_starts(world->model, number);
     ledger_init(host->ledger);
     for (size_t i = 0; i < host->disk_count; i++)
         ledger_take(host->ledger, &host->disk[i].record);

@@ -281,6 +281,7 @@ void model_offer(struct check_model *model, int host, const struct generation_id
 void model_receipt(struct check_model *model, int host, const struct receipt *receipt);
 /* Its journal has lost what was synced: of this node nothing is promised that needs it. */
 void model_betrayed(struct check_model *model, int host);
+void model_guard_starts(struct check_model *model, int host);
 void model_lost(struct check_model *model, int host); /* the power; the disk has what it kept */
 void model_guard_died(struct check_model *model, int host);
 /* A start with these statements has reached the guard. */

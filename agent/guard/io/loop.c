@@ -17,7 +17,7 @@
 #include "common/io/clock.h"
 
 /* Within the unit's TimeoutStopSec=, of which ExecStopPost= has its own. */
-enum { STOP_WAITS_MS = 8000 };
+enum { UNWATCHED_MS = 5000, STOP_WAITS_MS = 8000 };
 
 /* The unit's WatchdogSec= holds while anything is touched or about to be; else so many of it. */
 enum { IDLE_WATCHDOGS = 3 };
@@ -99,7 +99,7 @@ static int tell_alive(struct loop *loop, const struct guard *guard)
     mono_t now = clock_now();
 
     if (loop->watchdog_us == 0)
-        return -1;
+        return UNWATCHED_MS; /* the clocks are looked at all the same */
     if (idle != loop->idle || now >= loop->alive_at) {
         sd_notifyf(0, "WATCHDOG=1\nWATCHDOG_USEC=%llu", (unsigned long long)interval_us);
         loop->idle = idle;
