@@ -162,7 +162,9 @@ static void parse_gateway(struct hop *hop, struct nlattr *const *attributes)
 static void parse_hop_flags(struct hop *hop, unsigned flags)
 {
     hop->onlink = (flags & RTNH_F_ONLINK) != 0;
-    hop->dead = (flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) != 0;
+    /* A route without carrier is used all the same (a bridge without pods), unless its device has
+     * ignore_routes_with_linkdown: then the kernel says that it is dead (fib_nexthop_info). */
+    hop->dead = (flags & RTNH_F_DEAD) != 0;
 }
 
 /* The next of several; false behind the last. */

@@ -52,7 +52,7 @@ struct hop {
     struct address gateway; /* of either family (RTA_VIA) */
     uint8_t weight;         /* rtnh_hops + 1 */
     bool onlink;
-    bool dead; /* RTNH_F_DEAD or LINKDOWN; not compared */
+    bool dead; /* RTNH_F_DEAD; not compared */
 };
 
 struct route {

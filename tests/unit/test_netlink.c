@@ -205,6 +205,43 @@ static void test_route_details(void **state)
     snapshot_done(&now);
 }
 
+static bool is_dead(const char *destination)
+{
+    struct snapshot now;
+    const struct route *route;
+    bool dead;
+
+    take(&now);
+    route = find_route(&now, destination);
+    assert_non_null(route);
+    dead = route->hop.dead;
+    snapshot_done(&now);
+    return dead;
+}
+
+static bool has_no_carrier(const struct snapshot *now)
+{
+    const struct link *eth0 = snapshot_find_device(now, "eth0");
+
+    return eth0 != NULL && eth0->up && !eth0->carrier;
+}
+
+/* As the kernel decides: without carrier a route is used, unless its device says otherwise. */
+static void test_routes_without_carrier(void **state)
+{
+    (void)state;
+    netns_run("ip address add 203.0.113.10/24 dev eth0\n"
+              "ip -6 address add 2001:db8:1::10/64 dev eth0 nodad\n"
+              "ip link set far0 down\n");
+    netns_wait_for(has_no_carrier, "eth0 to lose its carrier");
+    assert_false(is_dead("203.0.113.0/24"));
+    assert_false(is_dead("2001:db8:1::/64"));
+    netns_run("sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=1 "
+              "net.ipv6.conf.eth0.ignore_routes_with_linkdown=1\n");
+    assert_true(is_dead("203.0.113.0/24"));
+    assert_true(is_dead("2001:db8:1::/64"));
+}
+
 static void test_rules(void **state)
 {
     (void)state;
@@ -446,6 +483,7 @@ int main(void)
         IN_NAMESPACE(test_addresses),
         IN_NAMESPACE(test_routes),
         IN_NAMESPACE(test_route_details),
+        IN_NAMESPACE(test_routes_without_carrier),
         IN_NAMESPACE(test_rules),
         IN_NAMESPACE(test_nexthops),
         IN_NAMESPACE(test_filter),
