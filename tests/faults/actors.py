@@ -73,7 +73,8 @@ class BusyGround(Ground):
             said = self.busy.output()
             assert "FAILED" not in said, f"an actor: {said[said.index('FAILED'):]}"
             assert word == "ENDED" or self.busy.alive(), f"the actors ended: {said[-500:]}"
-            lines = [line for line in said[after:].splitlines() if line.startswith(word)]
+            whole = said[after:].rpartition("\n")[0]    # of the last line a part may be written yet
+            lines = [line for line in whole.splitlines() if line.startswith(word)]
             return lines[-1] if lines else None
         return wait_until(look, 20, f"the actors to say {word}", every_s=0.01)
 
