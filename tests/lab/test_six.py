@@ -10,7 +10,7 @@ import pytest
 
 from lab import changes
 from lab.fleet import Fleet
-from lab.shielded import Shielded
+from lab.shielded import BREAKS, Shielded
 from lab.wait import wait_until
 
 IPV6 = True
@@ -95,19 +95,9 @@ def test_rescue_has_what_is_needed(confirmed):
         "5145:\tfrom all to 2001:db8:9::10 lookup 5100 proto 153"]
 
 
-BREAKS = {
-    "main-flushed": "ip -6 route flush table main",
-    "default-deleted": "ip -6 route del default",
-    "table-52-broken": "ip -6 route replace default dev tailscale0 table 52",
-    "table-52-refuses": "ip -6 route replace unreachable default table 52",
-}
-
-
 @pytest.mark.parametrize("what", BREAKS)
 def test_ssh_and_the_controllers_session_live_on(styx, what):
-    with styx.lives_on():
-        styx.sh(BREAKS[what])
-        assert styx.host.leaves_by("2001:db8:77::77") != "eth0"    # what has no shield is broken
+    styx.lives_on_without(what, "2001:db8:77::77")
 
 
 def test_exit_node(styx):
@@ -165,14 +155,7 @@ def test_the_last_address_removed_and_back(styx):
 
 # -- trials -----------------------------------------------------------------------------------------
 
-HEAD = """\
-reason: Routes of the backup network.
-reference: "#106"
-justification: Nothing is broken; this is a drill.
-targets: [srv712695]
-waive:
-  needed: a drill
-"""
+HEAD = changes.HARMLESS.partition("operations:")[0]
 FIRST = HEAD + """\
 operations:
   - route: { to: "2001:db8:a1::/48", via: "fe80::1", dev: eth0, metric: 50 }

@@ -363,12 +363,13 @@ static void test_undo_without_after(void **state)
 
 enum { JOINED = 3 };
 
-static void derive_joined(struct undo_item *items)
+static void begin_joined(struct undo_item *items)
 {
     static const char *const lines[JOINED] = {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
                                               "route 198.51.100.0/24 via 10.1.1.1 dev eth0 onlink",
                                               "route blackhole 192.0.2.0/24"};
 
+    apply_case_begin("");
     for (uint32_t i = 0; i < JOINED; i++) {
         struct operation operation = apply_case_operation(lines[i]);
 
@@ -398,8 +399,7 @@ static void test_joined_there_and_back(void **state)
     uint32_t done;
 
     (void)state;
-    apply_case_begin("");
-    derive_joined(items);
+    begin_joined(items);
     assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
     assert_int_equal(done, JOINED);
     for (uint32_t i = 0; i < JOINED; i++)
@@ -421,8 +421,7 @@ static void test_joined_ends_at_the_first_refused(void **state)
     uint32_t done;
 
     (void)state;
-    apply_case_begin("");
-    derive_joined(items);
+    begin_joined(items);
     netns_run("ip route add 198.51.100.0/24 via 203.0.113.1 proto static\n");
     apply_case_remember();
     assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
@@ -446,8 +445,7 @@ static void test_joined_undo_ends_at_the_first_changed(void **state)
     uint32_t done;
 
     (void)state;
-    apply_case_begin("");
-    derive_joined(items);
+    begin_joined(items);
     assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
     netns_run("ip route replace 198.51.100.0/24 via 203.0.113.1 proto static\n");
     turn_around(items);

@@ -188,9 +188,9 @@ static void take_undone(struct guard *guard, struct work *work)
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
+    /* What was to follow is owned again, and may have gone meanwhile. */
     if (work->outcome == REVERT_RETRY)
-        keep_want(guard,
-                  false); /* what was to follow is owned again, and may have gone meanwhile */
+        keep_want(guard, false);
 }
 
 enum { SETTLE_LAST_MS = 250 };

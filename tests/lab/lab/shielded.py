@@ -8,6 +8,13 @@ from lab.wait import wait_until
 
 RULES = {"-4": {"5140", "5141", "5145", "32766", "32767"}, "-6": {"5140", "5141", "5145", "32766"}}
 
+BREAKS = {
+    "main-flushed": "route flush table main",
+    "default-deleted": "route del default",
+    "table-52-broken": "route replace default dev tailscale0 table 52",
+    "table-52-refuses": "route replace unreachable default table 52",
+}
+
 
 class Shielded:
     """address: where outside looks for its SSH; leader: its controller's, as ss(8) writes it."""
@@ -66,3 +73,9 @@ class Shielded:
 
     def whole(self):
         return self.has_rules() and self.rescue_table() == self.rescued
+
+    def lives_on_without(self, what, elsewhere):
+        """One of BREAKS, which takes the way to elsewhere, that has no shield."""
+        with self.lives_on():
+            self.sh(f"ip {self.family} {BREAKS[what]}")
+            assert self.host.leaves_by(elsewhere) != "eth0"
