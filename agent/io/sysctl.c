@@ -3,9 +3,11 @@
  */
 #include "agent/io/sysctl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/net/operation_kind.h"
@@ -94,14 +96,20 @@ static void add(struct snapshot *snapshot, const char *name)
     *snapshot_add_sysctl(snapshot) = found;
 }
 
+/* A device in a setting's name: "/" stands for its dots. */
+static void write_word(const char *device, char word[DEVICE_SIZE])
+{
+    text_copy(word, DEVICE_SIZE, device);
+    for (char *at = word; *at != '\0'; at++)
+        *at = *at == '.' ? '/' : *at;
+}
+
 static void add_device(struct snapshot *snapshot, const char *device)
 {
     char word[DEVICE_SIZE];
     const char *group, *key;
 
-    text_copy(word, sizeof(word), device);
-    for (char *at = word; *at != '\0'; at++)
-        *at = *at == '.' ? '/' : *at;
+    write_word(device, word);
     for (uint32_t i = 0; operation_sysctl_setting(i, &group, &key); i++) {
         char name[SYSCTL_NAME_SIZE];
         struct text text = TEXT_IN(name);
@@ -125,5 +133,57 @@ void sysctl_read(struct snapshot *snapshot)
     add_device(snapshot, "default");
     for (size_t i = 0; i < snapshot->links_count; i++)
         add_device(snapshot, snapshot->links[i].name);
+    snapshot_sort(snapshot);
+}
+
+/* ---- what IPv6 takes along --------------------------------------------------------------------
+ */
+
+/* addr_gen_mode 2 wants a secret (addrconf_sysctl_addr_gen_mode in the kernel), and writing the
+ * secret writes the mode. */
+static bool may_be_written_back(const struct sysctl *found)
+{
+    size_t len = strlen(found->name);
+    const char *mode = ".addr_gen_mode";
+    bool number =
+        found->value[0] != '\0' && found->value[strspn(found->value, "-0123456789")] == '\0';
+
+    return number && !(len > strlen(mode) && text_equal(found->name + len - strlen(mode), mode) &&
+                       text_equal(found->value, "2"));
+}
+
+static void add_ipv6(struct snapshot *snapshot, const char *word, const char *key)
+{
+    struct sysctl found = {.name = ""};
+    struct text text = TEXT_IN(found.name);
+    struct err err = ERR_INIT;
+
+    text_add(&text, "net.ipv6.conf.%s.%s", word, key);
+    if (snapshot->sysctls_count < SYSCTLS_MAX &&
+        snapshot_find_sysctl(snapshot, found.name) == NULL &&
+        sysctl_read_one(found.name, found.value, sizeof(found.value), &err) &&
+        may_be_written_back(&found))
+        *snapshot_add_sysctl(snapshot) = found;
+}
+
+void sysctl_read_ipv6(const char *device, struct snapshot *snapshot)
+{
+    char path[PATH_SIZE], word[DEVICE_SIZE];
+    struct text text = TEXT_IN(path);
+    struct dirent *entry;
+    struct stat status;
+    DIR *folder;
+
+    text_add(&text, "/proc/sys/net/ipv6/conf/%s", device);
+    folder = opendir(path);
+    if (folder == NULL)
+        return; /* it has none: no device, or without IPv6 already */
+    write_word(device, word);
+    while ((entry = readdir(folder)) != NULL) {
+        if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && (status.st_mode & S_IWUSR) != 0)
+            add_ipv6(snapshot, word, entry->d_name);
+    }
+    closedir(folder);
     snapshot_sort(snapshot);
 }

@@ -10,6 +10,10 @@
 /* Appends what is there: the global ones, and those of all, default and each link in snapshot. */
 void sysctl_read(struct snapshot *snapshot);
 
+/* Appends those of the device that go with its IPv6 and that no operation sets: whole numbers, of
+ * which the kernel takes each as it gives it. One that is in the snapshot is not appended again. */
+void sysctl_read_ipv6(const char *device, struct snapshot *snapshot);
+
 /* One, by its name ("net.ipv4.conf.eth0.rp_filter", "/" for a dot inside a device's name).
  * ERR_MISSING if the kernel has none of that name. */
 bool sysctl_read_one(const char *name, char *ret_value, size_t size, struct err *err);

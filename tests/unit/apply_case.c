@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/apply_part.h"
 #include "common/net/render.h"
 #include "tests/unit/ip_lines.h"
 #include "tests/unit/netns.h"
@@ -163,6 +164,7 @@ void apply_case_derive(const struct operation *operation, struct undo_item *item
     struct snapshot now;
 
     apply_case_read(&now);
+    apply_part_add(operation, &now);
     undo_derive(operation, 0, &now, item);
     snapshot_done(&now);
 }

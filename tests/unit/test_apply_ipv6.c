@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "agent/io/sysctl.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
@@ -147,6 +148,52 @@ static void test_mtu(void **state)
     check(apply_case_link("eth1", 1279, NULL), "- address 2001:db8:2::11/64 on eth1\n");
 }
 
+/* Its settings are the kernel's defaults then, those with it that no operation sets. */
+static const struct sysctl settings[] = {
+    {"net.ipv6.conf.eth1.addr_gen_mode", "1"},
+    {"net.ipv6.conf.eth1.use_tempaddr", "2"},
+    {"net.ipv6.conf.eth1.hop_limit", "77"},
+    {"net.ipv6.conf.eth1.dad_transmits", "3"},
+    {"net.ipv6.conf.eth1.router_solicitation_max_interval", "17"},
+};
+enum { SETTINGS_COUNT = sizeof(settings) / sizeof(settings[0]) };
+
+static void check_settings_come_back(bool read_back)
+{
+    struct operation operation = apply_case_link("eth1", 1279, NULL);
+    char value[SYSCTL_VALUE_SIZE];
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    apply_case_run(&operation, &item);
+    assert_false(sysctl_read_one(settings[0].name, value, sizeof(value), &err));
+    if (!read_back) {
+        item.has_after = false;
+        snapshot_done(&item.after);
+    }
+    apply_case_undo(&item, REVERT_DONE);
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        if (!sysctl_read_one(settings[i].name, value, sizeof(value), &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(value, settings[i].value);
+    }
+    undo_item_done(&item);
+}
+
+static void test_mtu_takes_settings(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin("", 10);
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        if (!sysctl_write(&settings[i], &err))
+            fail_msg("%s", err.text);
+    }
+    check_settings_come_back(true);
+    check_settings_come_back(false);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -156,6 +203,7 @@ int main(void)
         IN_NAMESPACE(test_sources_come_back),
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_mtu),
+        IN_NAMESPACE(test_mtu_takes_settings),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

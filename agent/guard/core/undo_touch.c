@@ -81,7 +81,7 @@ bool undo_touch_may_restore(const struct route *route, const struct snapshot *sn
 struct sysctl_name {
     bool ipv6;
     char device[DEVICE_SIZE];
-    char key[32];
+    char key[40];
 };
 
 static bool split(const char *name, struct sysctl_name *ret_parts)

@@ -90,6 +90,13 @@ static struct netlink_filter filter_of(const struct operation *operation)
     return filter;
 }
 
+void apply_part_add(const struct operation *operation, struct snapshot *snapshot)
+{
+    if (operation->kind == OPERATION_LINK && operation->link.mtu != 0 &&
+        operation->link.mtu < LINK_MTU_IPV6)
+        sysctl_read_ipv6(operation->link.device, snapshot);
+}
+
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
                      struct snapshot *ret_snapshot, struct err *err)
 {
@@ -104,6 +111,7 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
     if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE ||
         operation->kind == OPERATION_LINK)
         sysctl_read(ret_snapshot);
+    apply_part_add(operation, ret_snapshot);
     if (operation->kind == OPERATION_TAILSCALE)
         read_tailscale(apply, until, ret_snapshot);
     return true;

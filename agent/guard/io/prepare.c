@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
 #include "common/net/predict.h"
@@ -57,6 +58,7 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
     for (uint32_t i = 0; i < work->operations_count; i++) {
         if (!check_operation(apply, work, i, snapshot, err))
             return false;
+        apply_part_add(&work->operations[i], snapshot);
         undo_derive(&work->operations[i], i, snapshot, &work->items[i]);
         work->items_count++;
         for (uint32_t k = 0; k < i; k++)
