@@ -19,6 +19,7 @@
 #include "common/io/log.h"
 
 enum { PERSON_WAITS_MS = 5000 };
+static const char usual_config[] = "/etc/oceanid/guard.yaml";
 
 static const char usage[] =
     "usage: oceanid-rollback [MODE] [--yes] [--config FILE]\n"
@@ -28,7 +29,8 @@ static const char usage[] =
     "  --check       whether protected flows and owned items are as confirmed; changes nothing\n"
     "  --to N        undo down to and including change N of --list; asks, unless --yes is there\n"
     "  --release     end the trial and stop putting shields back, to work by hand\n"
-    "  --order FILE  undo what an operator's signed order names, and nothing else; asks nothing\n"
+    "  --order FILE  undo down to and including what an operator's signed order names, an open\n"
+    "                trial too; where that does not stand, nothing; asks nothing\n"
     "  --void-tailscale  tailscaled is gone for good: do not wait for it to take its preference\n"
     "                back; asks\n"
     "  --accept-clock    this host's clock is right, whatever the journal has seen; asks\n"
@@ -42,6 +44,12 @@ bool rollback_choose(const struct ledger *ledger, const struct options *options,
                      struct target *ret_target, struct err *err)
 {
     *ret_target = (struct target){.is_open = ledger->is_open, .opened = CAUSE_RESCUED};
+    if (ledger->is_open)
+        ret_target->open = ledger->open.id;
+    if (options->to > 0 && ledger->generations_count == 0)
+        return err_set(err, ERR_INPUT,
+                       "--to %u: no confirmed change stands here%s; nothing was done", options->to,
+                       ledger->is_open ? " (the open trial: oceanid-rollback --yes)" : "");
     if (options->to > ledger->generations_count)
         return err_set(err, ERR_INPUT, "--to %u: accepted are 1 to %u, as --list shows them",
                        options->to, ledger->generations_count);
@@ -93,22 +101,22 @@ bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t un
     return rescue_run(rescue, until);
 }
 
-/* A guard that reads the old journal again would put back what was just taken away. */
-static int say_unrecorded(const struct options *options)
+/* A guard that reads the old journal again would put back what is taken away: it is kept from that
+ * before it can have the journal. */
+static void keep_guard_off(const struct options *options)
 {
     struct err err = ERR_INIT;
     char path[PATH_SIZE + 16];
 
     run_released_path(&options->config, path, sizeof(path));
-    printf("Done and verified in the kernel, but the journal in %s could not be written: after a "
-           "reboot what was confirmed would come back.\n"
-           "Make room or repair the disk; then, if --list still shows it, run this again.\n",
-           options->config.state);
+    printf(
+        "The journal in %s cannot be written: after a reboot what was confirmed would come back.\n"
+        "Make room or repair the disk; then, if --list still shows it, run this again.\n",
+        options->config.state);
     if (run_mark_released(&options->config, &err))
         printf("Until then nothing is put back while %s is there; remove it afterwards.\n", path);
     else
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
-    return EXIT_REST_FOLLOWS;
 }
 
 static bool leave_finisher(const struct options *options, const struct target *target)
@@ -119,6 +127,17 @@ static bool leave_finisher(const struct options *options, const struct target *t
     return take_leave_finisher(&options->config, options->config_path, &rest);
 }
 
+static void say_shields(const struct rescue *rescue, uint32_t count)
+{
+    if (count == 0)
+        return;
+    printf(rescue_is_shielded(rescue)
+               ? "The shields are in place: what they protect, SSH first, goes its own way again.\n"
+               : "Not all shields are in place, see above: SSH may not answer until they are. They "
+                 "are "
+                 "tried again.\n");
+}
+
 static int say_rest(struct rescue *rescue, const struct options *options,
                     const struct target *target)
 {
@@ -126,12 +145,16 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     if (rescue_say_open(rescue))
         printf("If tailscaled is gone for good (its package removed, not only stopped): "
                "oceanid-rollback --void-tailscale\n");
-    rescue_put_back(rescue, false);
+    say_shields(rescue, rescue_put_back(rescue, false));
+    if (rescue->from_memory)
+        keep_guard_off(options);
     rescue_close(rescue);
     if (leave_finisher(options, target))
-        printf("The shields stay in place, so SSH answers; the rest is tried again every 2 s, by a "
+        printf("The shields stay until then; the rest is tried again every 2 s, by a "
                "process of its own or by the guard.\n"
-               "How far it is: oceanid-rollback --list\n");
+               "Each open step with its reason: rollback.log beside the guard's socket "
+               "(/run/oceanid), "
+               "or journalctl -u oceanid-guard\n");
     else
         printf("Run this again, or start oceanid-guard: either goes on with it.\n");
     return EXIT_REST_FOLLOWS;
@@ -140,31 +163,48 @@ static int say_rest(struct rescue *rescue, const struct options *options,
 static int say_end(struct rescue *rescue, const struct options *options,
                    const struct target *target, bool done)
 {
-    bool is_unrecorded = rescue->is_unrecorded;
+    int code = EXIT_DONE;
 
     if (!done)
         return say_rest(rescue, options, target);
     if (rescue->left > 0)
         printf("Items left as they are, see above: %u.\n", rescue->left);
+    printf("Done and verified%s: what was chosen is taken back.\n",
+           rescue->is_unrecorded ? " in the kernel" : "");
+    if (rescue->is_unrecorded) {
+        keep_guard_off(options);
+        code = EXIT_REST_FOLLOWS;
+    }
     rescue_close(rescue);
-    if (is_unrecorded)
-        return say_unrecorded(options);
-    printf("Done and verified: what was chosen is taken back.\n");
-    return EXIT_DONE;
+    return code;
+}
+
+/* The guard may have confirmed it while a person read: what was shown is what is taken back. */
+static struct target as_it_stands(const struct target *target, const struct ledger *ledger)
+{
+    struct target now = *target;
+
+    if (target->is_open && !target->has_generation && ledger_find(ledger, &target->open) != NULL) {
+        printf("The trial was confirmed meanwhile: it is taken back all the same.\n");
+        now.has_generation = true;
+        now.down_to = target->open;
+    }
+    return now;
 }
 
 /* The shields first: from here on SSH answers, whatever else takes its time. */
 static int undo_target(const struct options *options, const struct target *target, struct err *err)
 {
     struct rescue rescue;
+    struct target now;
 
     if (!take_journal(&options->config, target->is_ordered ? &target->down_to : NULL, &rescue, err))
         return EXIT_DIFFERS;
-    if (rescue_put_back(&rescue, false) > 0)
-        printf("The shields are in place: what they protect, SSH first, goes its own way again.\n");
+    now = as_it_stands(target, rescue.ledger);
+    say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
-    return say_end(&rescue, options, target,
-                   rollback_undo(&rescue, target, clock_now() + PERSON_WAITS_MS));
+    return say_end(&rescue, options, &now,
+                   rollback_undo(&rescue, &now, clock_now() + PERSON_WAITS_MS));
 }
 
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -175,7 +215,8 @@ bool rollback_look(const struct options *options, struct rescue *ret_rescue, int
     *ret_code = EXIT_DIFFERS;
     if (err->kind == ERR_MISSING) {
         *err = (struct err)ERR_INIT;
-        printf("Nothing is changed on this host: there is no journal in %s.\n",
+        printf("Nothing is changed on this host, as far as can be seen: there is no journal in %s. "
+               "If that disk is not mounted, mount it and run this again.\n",
                options->config.state);
         *ret_code = EXIT_DONE;
     }
@@ -278,77 +319,6 @@ static const struct {
     {"--finish", rollback_finish},
 };
 
-static bool take_number(const char *text, uint32_t *ret_number)
-{
-    unsigned long long number;
-
-    if (text == NULL || !text_parse_u64(text, GENERATIONS_MAX, &number) || number == 0)
-        return false;
-    *ret_number = (uint32_t)number;
-    return true;
-}
-
-/* The words that have one behind them, and --yes; false: it is none of these. */
-static bool take_option(struct options *options, char *const *words, int *at)
-{
-    const char *value = words[*at + 1]; /* NULL behind the last */
-
-    if (text_equal(words[*at], "--yes")) {
-        options->yes = true;
-        return true;
-    }
-    if (value == NULL)
-        return false;
-    if (text_equal(words[*at], "--config"))
-        options->config_path = value;
-    else if (text_equal(words[*at], "--order") && options->order_path == NULL)
-        options->order_path = value;
-    else if (text_equal(words[*at], "--down-to") && take_parse_id(value, &options->down_to))
-        options->has_down_to = true;
-    else if (text_equal(words[*at], "--reason"))
-        options->reason = value;
-    else if (!text_equal(words[*at], "--to") || !take_number(value, &options->to))
-        return false;
-    ++*at;
-    return true;
-}
-
-static bool is_any(const char *mode, const char *const *modes_wanted)
-{
-    while (*modes_wanted != NULL && !text_equal(mode, *modes_wanted))
-        modes_wanted++;
-    return *modes_wanted != NULL;
-}
-
-/* --to alone or beside --yes; an order names its own, and so does what the finisher is told. */
-static bool fits(const struct options *options)
-{
-    static const char *const with_yes[] = {
-        "", "--to", "--order", "--void-tailscale", "--accept-clock", NULL};
-    bool is_told = options->has_down_to || options->reason != NULL;
-
-    return (!options->yes || is_any(options->mode, with_yes)) &&
-           (options->to == 0 || text_equal(options->mode, "--to")) &&
-           (!is_told || text_equal(options->mode, "--finish")) &&
-           (options->order_path == NULL || text_equal(options->mode, "--order"));
-}
-
-static bool parse(int argc, char **argv, struct options *options)
-{
-    for (int i = 1; i < argc; i++) {
-        if (take_option(options, argv, &i))
-            continue;
-        if (options->mode[0] != '\0')
-            return false;
-        options->mode = argv[i];
-    }
-    if (options->mode[0] == '\0' && options->order_path != NULL)
-        options->mode = "--order";
-    else if (options->mode[0] == '\0' && options->to > 0)
-        options->mode = "--to";
-    return fits(options);
-}
-
 static int run_mode(const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -359,11 +329,28 @@ static int run_mode(const struct options *options, struct err *err)
     return EXIT_USAGE;
 }
 
+/* Without one the defaults hold; one that was named has to be there. A unit goes by the defaults
+ * where it has a mistake: a host whose shields are not put back at boot is lost. */
+static bool read_config(struct options *options, struct err *err)
+{
+    if (!text_equal(options->config_path, usual_config) && access(options->config_path, F_OK) != 0)
+        return err_set(err, ERR_INPUT, "--config %.200s: expected a guard.yaml, found no such file",
+                       options->config_path);
+    if (config_read_guard(options->config_path, &options->config, err))
+        return true;
+    if (!rollback_is_of_unit(options))
+        return false;
+    printf("ALARM %s: going by the defaults; oceanid-guard does not start until it is mended\n",
+           err->text);
+    *err = (struct err)ERR_INIT;
+    return config_read_guard("/dev/null", &options->config, err);
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = {.mode = "", .config_path = "/etc/oceanid/guard.yaml"};
+    struct options options = {.mode = "", .config_path = usual_config};
     struct err err = ERR_INIT;
-    int code = EXIT_USAGE;
+    int code;
 
     log_init("oceanid-rollback", LOG_LEVEL_INFO);
     signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk like any other */
@@ -376,8 +363,9 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_DONE;
     }
-    if (!parse(argc, argv, &options)) {
-        fputs(usage, stderr);
+    if (!rollback_parse(argc, argv, &options, &err)) {
+        fprintf(stderr, "oceanid-rollback: %s; nothing was done (oceanid-rollback --help)\n",
+                err.text);
         return EXIT_USAGE;
     }
     if (geteuid() != 0) {
@@ -385,8 +373,14 @@ int main(int argc, char **argv)
                 geteuid());
         return EXIT_NOT_ROOT;
     }
-    if (config_read_guard(options.config_path, &options.config, &err))
-        code = run_mode(&options, &err);
+    if (!read_config(&options, &err)) {
+        fprintf(stderr,
+                "oceanid-rollback: %s\n"
+                "Nothing was done. Mend it, or go by the defaults: --config /dev/null\n",
+                err.text);
+        return EXIT_USAGE;
+    }
+    code = run_mode(&options, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "oceanid-rollback: %s\n", err.text);
     return code;

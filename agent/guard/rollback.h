@@ -27,11 +27,18 @@ struct options {
     struct guard_config config;
 };
 
+/* The words behind the program's name. False: the error names the word and what is accepted. */
+bool rollback_parse(int argc, char **argv, struct options *options, struct err *err);
+
+/* --boot, --stop-post or --finish: nobody is there to mend anything. */
+bool rollback_is_of_unit(const struct options *options);
+
 /* Chosen before anybody is stopped: what the guard or its unit undoes meanwhile is done, and
  * nothing older follows by mistake. */
 struct target {
-    bool is_open;        /* the open trial */
-    bool has_generation; /* and down to this one */
+    bool is_open;              /* the open trial */
+    struct generation_id open; /* which; it may be confirmed before the journal is taken */
+    bool has_generation;       /* and down to this one */
     struct generation_id down_to;
     bool is_ordered;       /* by an operator's order, which named down_to */
     bool is_void;          /* Tailscale's preference is not waited for: tailscaled is gone */

@@ -33,9 +33,11 @@ static bool check_there(const struct gates_inputs *inputs, const struct manifest
     char observed[REASON_SIZE];
 
     if (known->rehearsal == NULL || !hash_equal(&known->body, &inputs->approval->attempt.body)) {
-        await_it(inputs, plan, answer,
-                 "not rehearsed: its guard has not answered in time; with its agent connected and "
-                 "oceanid-rehearse.socket running there, `oceanidctl plan` asks again");
+        await_it(
+            inputs, plan, answer,
+            "not rehearsed: its guard has not answered in time, or a viewer asked; with its agent "
+            "connected and oceanid-rehearse.socket running there, `oceanidctl plan` by ci or an "
+            "operator asks again");
         return false;
     }
     if (inputs->now - known->at <= FLEET_REHEARSAL_OLD_MS)

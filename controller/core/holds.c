@@ -101,6 +101,10 @@ static bool check_wanted(const struct hold *wanted, int64_t now, struct err *err
                        "window");
     if (!is_fleet(wanted->scope) && !name_check("scope", wanted->scope, err))
         return false;
+    if (wanted->kind != HOLD_WINDOW && wanted->object[0] != '\0')
+        return err_set(err, ERR_INPUT,
+                       "object '%.80s' of kind '%s': accepted is one of a window only",
+                       wanted->object, hold_kind_name(wanted->kind));
     if (wanted->reason[0] == '\0')
         return err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
     if (wanted->until != 0 && wanted->until <= now)

@@ -240,9 +240,10 @@ static void judge(struct direct_node *node)
         return;
     ssh_last_line(&node->run, line, sizeof(line));
     if (!node->run.ended)
-        set_state(node, "no answer",
-                  "still under way, and goes on; ask `oceanid-rollback --list` "
-                  "there");
+        set_state(
+            node, "no answer",
+            "still under way, and goes on; there: `oceanid-rollback --list`, and each open step "
+            "with its reason in /run/oceanid/rollback.log");
     else if (node->run.code == CODE_DONE)
         set_state(node, "back", line);
     else if (node->run.code == CODE_REST_FOLLOWS)

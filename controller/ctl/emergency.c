@@ -84,7 +84,11 @@ static bool order_each(struct ctl *ctl, const struct arguments *arguments, const
                        const char *to, json_t **ret_answer, struct err *err)
 {
     if (json_array_size(nodes) == 0)
-        return err_set(err, ERR_INPUT, "--to needs --node NAME: a signed order names its nodes");
+        return err_set(
+            err, ERR_INPUT,
+            "--to '%.80s' needs --node NAME: an order names its node (on every node where it "
+            "stands: --direct --to %.80s); nothing was done",
+            to, to);
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const struct order_request request = {.node = json_string_value(json_array_get(nodes, i)),
                                               .to = to,

@@ -65,6 +65,14 @@ static json_t *read_hold(const char *kind, const struct arguments *arguments, st
         err_set(err, ERR_INPUT, "--reason is needed: who finds the hold must know why it is there");
         return NULL;
     }
+    if (open != NULL && !text_equal(kind, "window")) {
+        err_set(
+            err, ERR_INPUT,
+            "--open '%.40s' belongs to a window, found kind '%.20s': accepted is `hold add window "
+            "--open \"mon-fri 08:00-16:00\" --reason TEXT`; nothing was put",
+            open, kind);
+        return NULL;
+    }
     if (length != NULL && (!text_parse_duration(length, &seconds) || seconds == 0)) {
         err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
         return NULL;

@@ -21,7 +21,8 @@ bool keys_read_file(const struct ctl *ctl, const char *name, struct wire_bytes *
     if (file_read(path, YAML_SIZE_MAX, &ret_bytes->data, &ret_bytes->len, err))
         return true;
     if (err->kind == ERR_MISSING)
-        err_wrap(err, "`oceanidctl pki init` makes it, --pki DIR names where");
+        err_wrap(err, "--pki DIR has to hold the fleet's own (for a new fleet "
+                      "`oceanidctl pki init` makes it)");
     return false;
 }
 

@@ -157,7 +157,8 @@ static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
         return;
     fprintf(stderr,
             "oceanidctl: the controller did not take the new roster: %s\n"
-            "Copy %s/roster to its /var/lib/oceanid/controller/roster and restart it.\n",
+            "Copy %s/roster to its /var/lib/oceanid/controller/roster (chown oceanid-controller: "
+            "there), and restart it.\n",
             err.text, ctl->pki);
 }
 

@@ -108,8 +108,9 @@ static const struct command commands[] = {
      "FILE [-o FILE] [--approve NAME] [--justify TEXT] [--valid DURATION]\n"
      "                     [--quarantine RECEIPT=REASON]",
      "approve a manifest, or add a signature", 1, 1, sign_options, manifest_sign_run,
-     "Writes FILE.signed unless -o says where. The signature is good for an hour or twice what\n"
-     "the stages can take, whichever is longer, unless --valid says how long. --approve NAME\n"
+     "Writes change.signed for change.manifest, beside it, unless -o says where. The signature is\n"
+     "good for an hour or twice what the stages can take, whichever is longer, unless --valid says "
+     "how long. --approve NAME\n"
      "answers the question for the change's name, --justify TEXT the one for the justification\n"
      "of a change to a working system. Refused while an earlier signed change has not ended."},
     {"rollout start", "FILE [--approve NAME] [--justify TEXT] [--no-watch] [--fleet FILE]",
@@ -157,13 +158,16 @@ static const struct command commands[] = {
      emergency_run,
      "Without --node all nodes of the open or last rollout (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. --to takes a node back down to and\n"
-     "including that change, which may have completed long ago: it needs --node, and signs an\n"
-     "order with approver.key. Waits 60 s for the nodes unless --wait says how long; exit 5\n"
+     "including that change, which may have completed long ago: it needs --node (but for "
+     "--direct),\n"
+     "and signs an order with approver.key. Waits 60 s for the nodes unless --wait says how long; "
+     "exit 5\n"
      "when one is not back by then.\n"
      "--direct asks no controller: it runs oceanid-rollback --yes over your own ssh on every node\n"
      "that `status` remembered (or on those of --node), all at once: the open trial there, else\n"
      "the newest change. With --to it delivers a signed order instead, which takes back that\n"
-     "change and nothing where it does not stand. Keys, an agent or ~/.ssh/config have to let\n"
+     "change and what stands above it, and nothing where it does not stand. Keys, an agent or "
+     "~/.ssh/config have to let\n"
      "ssh root@NODE in without a question.\n"
      "--order FILE (with one --node) sends nothing: it writes the signed order, which root on the\n"
      "node gives to oceanid-rollback --order FILE; without a controller by what `status` saw "
@@ -191,14 +195,14 @@ static void print_all(FILE *to)
     fprintf(to, "usage: oceanidctl [--pki DIR] [--controller URL] COMMAND ... [-o json]\n\n");
     for (int i = 0; i < COMMANDS_COUNT; i++)
         fprintf(to, "  %-20s %s\n", commands[i].name, commands[i].help);
-    fprintf(
-        to,
-        "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
-        "($OCEANID_CONTROLLER).\n"
-        "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
-        "Exit: 0 done and verified, 1 a check or gate says no or it ended reverted, 2 usage or\n"
-        "bad input, 3 controller not reachable, 4 not allowed, 5 done but something is open.\n"
-        "oceanidctl help COMMAND says more.\n");
+    fprintf(to, "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
+                "($OCEANID_CONTROLLER).\n"
+                "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
+                "Exit: 0 done and verified, 1 a check or gate says no, it ended reverted, or "
+                "something stands\n"
+                "in the way; 2 usage, bad input, or what was named is not there; 3 controller not\n"
+                "reachable; 4 not allowed, or you did not say yes; 5 done but something is open.\n"
+                "oceanidctl help COMMAND says more.\n");
 }
 
 /* How many words of argv the command's name takes: 0 if it is not there. */

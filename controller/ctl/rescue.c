@@ -130,7 +130,9 @@ void rescue_print(const struct ctl *ctl)
         return;
     }
     fprintf(stderr, "Leases run out without the controller: an open trial reverts by itself.\n"
-                    "To take back what is confirmed, by hand:\n");
+                    "Only where something confirmed has to go, by hand: each line takes the newest "
+                    "change there, of whatever rollout, and a second time the next older one "
+                    "(`oceanid-rollback --list` there shows them).\n");
     for (size_t i = 0; i < json_array_size(cache); i++)
         print_node(json_array_get(cache, i));
 }

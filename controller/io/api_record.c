@@ -51,6 +51,17 @@ static bool read_wanted(struct http_call *call, const json_t *body, struct hold 
     return false;
 }
 
+/* A mistyped name would hold nobody. */
+static bool check_scope(const struct desk *desk, const struct hold *wanted, struct err *err)
+{
+    return text_equal(wanted->scope, "fleet") || fleet_find(&desk->fleet, wanted->scope) != NULL ||
+           err_set(
+               err, ERR_INPUT,
+               "scope '%s': accepted are fleet and the names of roster version %llu; nothing was "
+               "put",
+               wanted->scope, (unsigned long long)desk->roster->version);
+}
+
 static bool keep_hold(struct api *api, const struct hold *hold, const char *by, const char *done)
 {
     struct desk *desk = api->desk;
@@ -74,7 +85,9 @@ void api_post_hold(struct api *api, struct http_call *call, const char *word)
     (void)word;
     if (body == NULL || !read_wanted(call, body, &wanted))
         return;
-    hold = holds_add(&api->desk->holds, &wanted, clock_unix(), &err);
+    hold = wanted.scope[0] == '\0' || check_scope(api->desk, &wanted, &err)
+               ? holds_add(&api->desk->holds, &wanted, clock_unix(), &err)
+               : NULL;
     if (hold == NULL) {
         api_refuse(call, &err);
         return;

@@ -530,6 +530,34 @@ def test_rollback_to_a_number(node):
     assert "Nothing is changed" in node.rollback("--list").stdout
 
 
+def test_confirmed_while_a_person_reads(node):
+    """What was shown is taken back, also where the guard confirms it before the yes."""
+    node.spawn(node.trial_argv("soak=2", "lease=20"), "drive.log")
+    wait_until(node.has_route, 15, "the route of the trial")
+    argv = [BIN / "oceanid-rollback", "--config", node.folder / "guard.yaml"]
+    reader = subprocess.Popen(node.inside(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, env=node.environment())
+    node.children.append(reader)
+    wait_until(lambda: "open  " not in node.rollback("--list").stdout, 20, "it to be confirmed")
+    said, _ = reader.communicate("yes\n", timeout=30)
+    assert "confirmed meanwhile" in said and reader.returncode == 0, said
+    assert not node.has_route(), said
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_a_mistake_in_guard_yaml_stops_no_unit(node):
+    """A person is told how to go on; whom nobody tells goes by the defaults."""
+    node.open_trial()
+    (node.folder / "guard.yaml").write_text("nonsense: 1\n")
+    refused = node.rollback("--list", check=False)
+    assert refused.returncode == 2 and "--config /dev/null" in refused.stderr, refused.stderr
+    done = node.rollback("--stop-post", check=False)
+    assert "going by the defaults" in done.stdout, done.stdout + done.stderr
+    absent = node.call([BIN / "oceanid-rollback", "--list", "--config", node.folder / "none.yaml"],
+                       check=False)
+    assert absent.returncode == 2 and "found no such file" in absent.stderr, absent.stderr
+
+
 def test_check(node):
     node.confirm()
     assert "All as confirmed" in node.rollback("--check").stdout
@@ -556,7 +584,7 @@ def test_rollback_with_a_full_disk_goes_on_from_memory(node):
     done = node.call(argv, check=False)
     assert not node.has_route(), done.stdout + done.stderr
     assert "cannot be written" in done.stdout and done.returncode == 5, done.stdout
-    (node.folder / "released").write_text("")  # prlimit kept it from that, too
+    assert (node.folder / "released").exists()  # it takes no room
     node.start()
     stays(lambda: not node.has_route(), 1, "the route taken back")
     done = node.rollback("--yes", "--to", "1")
@@ -615,5 +643,11 @@ def test_nothing_to_undo(node):
 def test_usage(node):
     assert node.rollback("--nonsense", check=False).returncode == 2
     assert node.rollback("--to", "7", check=False).returncode == 2
+    for words, said in ((("--to", "--yes"), "--to '--yes'"), (("--yes", "--list"), "--list"),
+                        (("--list", "--check"), "'--check' behind --list")):
+        refused = node.rollback(*words, check=False)
+        assert refused.returncode == 2 and said in refused.stderr, refused.stderr
+    forgotten = node.call([BIN / "oceanid-rollback", "--yes", "--to"], check=False)
+    assert forgotten.returncode == 2 and "--to: expected a number" in forgotten.stderr
     assert node.call(["setpriv", "--reuid=65534", BIN / "oceanid-rollback", "--list"],
                      check=False).returncode == 4

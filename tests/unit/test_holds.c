@@ -102,10 +102,12 @@ static void refuses_what_people_cannot_put(void **state)
     struct hold quarantine = make(HOLD_QUARANTINE, "a1", "rule 5140");
     struct hold maintenance = make(HOLD_MAINTENANCE, "a1", "");
     struct hold window = make(HOLD_WINDOW, "fleet", "weekdays");
+    struct hold freeze = make(HOLD_FREEZE, "fleet", "mon-fri 08:00-16:00"); /* `window` forgotten */
 
     refuse(*state, &quarantine, "it comes by itself");
     refuse(*state, &maintenance, "it is signed, into the roster");
     refuse(*state, &window, "window 'weekdays'");
+    refuse(*state, &freeze, "accepted is one of a window only");
     assert_int_equal(((struct holds *)*state)->count, 0);
 }
 
@@ -113,7 +115,7 @@ static void keeps_kinds_apart(void **state)
 {
     struct holds *holds = *state;
     struct err err = ERR_INIT;
-    struct hold pause = make(HOLD_PAUSE, "fleet", "is not of a pause");
+    struct hold pause = make(HOLD_PAUSE, "fleet", "");
     struct hold freeze = make(HOLD_FREEZE, "a1", "");
     const struct hold *first = holds_add(holds, &pause, NOW, &err);
     const struct hold *second = holds_add(holds, &freeze, NOW, &err);

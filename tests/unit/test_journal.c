@@ -522,6 +522,32 @@ static void test_undo_text(void **state)
     free(text);
 }
 
+/* ip -batch passes over tailscale set: what shields from that stays until it was typed. */
+static void test_undo_text_keeps_shields_for_what_is_typed(void **state)
+{
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = journal_case_id(1)};
+    struct journal_extra extra = {.generation = journal_case_make_generation(&record.id)};
+    struct journal_generation *generation = extra.generation;
+    AUTO_FREE char *text = NULL;
+
+    journal_case_open_again(place);
+    generation->items = mem_resize(generation->items, 2, sizeof(*generation->items));
+    generation->items_count = 2;
+    memset(&generation->items[1], 0, sizeof(generation->items[1]));
+    generation->items[1].operation = 1;
+    generation->items[1].change.kind = OPERATION_TAILSCALE;
+    generation->items[1].change.tailscale.set_exit_node = true;
+    snapshot_init(&generation->items[1].before);
+    snapshot_init(&generation->items[1].after);
+    text_copy(record.begin.change, sizeof(record.begin.change), "use-exit-node");
+    record.begin.operations_count = 2;
+    journal_case_append(place, &record, &extra);
+    text = journal_render_undo_text(place->journal, place->ledger);
+    assert_non_null(strstr(text, "\n# tailscale set --exit-node=\n# ip rule del pref 5140"));
+    assert_null(strstr(text, "\nrule del"));
+}
+
 int main(void)
 {
 #define TEST(name)                                                                                 \
@@ -547,6 +573,7 @@ int main(void)
         TEST(test_compaction_without_room_leaves_the_old_one),
         TEST(test_compaction_whose_rename_is_not_durable_loses_nothing),
         TEST(test_undo_text),
+        TEST(test_undo_text_keeps_shields_for_what_is_typed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

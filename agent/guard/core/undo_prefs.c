@@ -123,6 +123,12 @@ static bool uses_exit_node(const struct tailscale *tailscale)
            tailscale->auto_exit_node[0] != '\0';
 }
 
+bool undo_prefs_diverts(const struct undo_item *item, const struct snapshot *now)
+{
+    return item->change.kind == OPERATION_TAILSCALE && item->change.tailscale.set_exit_node &&
+           !uses_exit_node(&item->before.tailscale) && uses_exit_node(&now->tailscale);
+}
+
 static bool default_is_left(const struct undo_item *item, const struct snapshot *now)
 {
     return item->change.tailscale.set_exit_node && !uses_exit_node(&item->before.tailscale) &&

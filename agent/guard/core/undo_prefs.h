@@ -22,6 +22,9 @@ bool undo_prefs_take_out(struct operation_tailscale *change,
 
 bool undo_prefs_is_possible(const struct undo_item *item, struct err *err);
 
+/* There was no exit node before the change, and there is one now, whoever set it. */
+bool undo_prefs_diverts(const struct undo_item *item, const struct snapshot *now);
+
 /* "tailscale exit node to none", for people. */
 void undo_prefs_render(const struct undo_item *item, struct text *out);
 

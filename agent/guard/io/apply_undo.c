@@ -3,6 +3,7 @@
  */
 #include <linux/rtnetlink.h>
 
+#include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_made.h"
@@ -216,24 +217,46 @@ uint32_t apply_undo_as_made(const struct undo_item *items, uint32_t count)
     return done;
 }
 
+/* Somebody else's exit node diverts what ours did, and the change's shields would go behind it
+ * (docs/protocol.md rule 15): they stay until it is none. */
+static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_state state,
+                                      const struct snapshot *now, char *ret_why, size_t size)
+{
+    struct text why;
+
+    if (state == UNDO_RESTORED)
+        return REVERT_DONE;
+    if (state == UNDO_NEEDED)
+        return REVERT_RETRY;
+    if (!undo_prefs_diverts(item, now))
+        return REVERT_LEFT;
+    text_init(&why, ret_why, size);
+    text_add(
+        &why,
+        "expected no exit node, found %s, which somebody else has set: it is left, and so are the "
+        "shields, until there is none (tailscale set --exit-node=)",
+        now->tailscale.exit_node_id[0] != '\0' ? now->tailscale.exit_node_id : "one");
+    return REVERT_RETRY;
+}
+
 static enum revert_outcome judge(const struct step *step, char *ret_why, size_t size)
 {
     struct err err = ERR_INIT;
     struct snapshot now;
-    enum undo_state state;
+    enum revert_outcome outcome;
 
     if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
         return retry(&err, ret_why, size);
-    state = undo_judge(step->item, &now, ret_why, size);
+    outcome =
+        outcome_of(step->item, undo_judge(step->item, &now, ret_why, size), &now, ret_why, size);
     snapshot_done(&now);
-    return state == UNDO_RESTORED  ? REVERT_DONE
-           : state == UNDO_FOREIGN ? REVERT_LEFT
-                                   : REVERT_RETRY;
+    return outcome;
 }
 
 static enum revert_outcome read_and_undo(const struct step *step, char *ret_why, size_t size)
 {
     struct err err = ERR_INIT;
+    enum revert_outcome outcome;
     struct snapshot now;
     enum undo_state state;
     bool good;
@@ -242,11 +265,10 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
         return retry(&err, ret_why, size);
     state = undo_judge(step->item, &now, ret_why, size);
     good = state == UNDO_NEEDED && undo_translated(step, &now, &err);
+    outcome = outcome_of(step->item, state, &now, ret_why, size);
     snapshot_done(&now);
-    if (state == UNDO_RESTORED)
-        return REVERT_DONE;
-    if (state == UNDO_FOREIGN)
-        return REVERT_LEFT;
+    if (state != UNDO_NEEDED)
+        return outcome;
     return good ? judge(step, ret_why, size) : retry(&err, ret_why, size);
 }
 

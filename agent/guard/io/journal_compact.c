@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_render.h"
 #include "agent/guard/io/journal_disk.h"
 #include "agent/guard/io/journal_frame.h"
 #include "common/core/mem.h"
@@ -281,6 +282,7 @@ bool journal_compact(struct journal *journal, const struct ledger *ledger, struc
 struct page {
     char *data;
     size_t len, capacity;
+    bool by_hand; /* something above is to be typed in a shell */
 };
 
 static void page_add(struct page *page, const char *line)
@@ -303,12 +305,31 @@ static void add_lost(void *page, const char *line)
     page_add(page, line);
 }
 
+/* A shield goes behind what it shields: where ip(8) passes over that, it passes over the shield. */
+static void page_add_step(struct page *page, const struct undo_item *item)
+{
+    bool is_held = page->by_hand && item->change.shield;
+    char line[16384];
+    struct text text = TEXT_IN(line);
+    size_t start;
+
+    text_add(&text, "%s", is_held ? "# ip " : "");
+    start = text.len;
+    if (!undo_render_batch(item, &text)) {
+        is_held = false;
+        if (!item->change.shield && !undo_render_is_nothing(item))
+            page->by_hand = true;
+    }
+    page_add(page, is_held ? line : line + start);
+    undo_render_batch_lost(item, add_lost, page);
+}
+
 /* Of the open trial all that it is to do: this is written when it begins. */
 static void page_add_generation(struct page *page, struct journal *journal,
                                 const struct ledger_generation *from, bool is_open)
 {
     struct journal_generation *kept = journal_find(journal, &from->id);
-    char line[16384];
+    char line[NAME_SIZE + 64];
     struct text text = TEXT_IN(line);
 
     text_add(&text, "# %s %s, sequence %llu", is_open ? "open trial" : "confirmed",
@@ -321,20 +342,23 @@ static void page_add_generation(struct page *page, struct journal *journal,
 
         if (item->operation >= OPERATIONS_MAX || (!is_open && !from->touched[item->operation]))
             continue;
-        text = TEXT_IN(line);
-        undo_render_batch(item, &text);
-        page_add(page, line);
-        undo_render_batch_lost(item, add_lost, page);
+        page_add_step(page, item);
     }
 }
 
 char *journal_render_undo_text(struct journal *journal, const struct ledger *ledger)
 {
-    struct page page = {NULL, 0, 0};
+    struct page page = {.data = NULL};
 
     page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
-    page_add(&page, "# oceanid-rollback does it, and verifies. Without it: ip -force -batch THIS");
-    page_add(&page, "# ip -batch passes over what stands behind a #: run those lines by hand.");
+    page_add(&page, "# oceanid-rollback does it, and verifies. Without it: first `ip -batch THIS`, "
+                    "which stops");
+    page_add(&page, "# at a line that the kernel refuses (look at it, then -force). Then type in a "
+                    "shell, from");
+    page_add(
+        &page,
+        "# the top, what stands behind a # and is a command: shields that still have to stand");
+    page_add(&page, "# until then are among those.");
     if (ledger->is_open)
         page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)

@@ -107,6 +107,11 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
     return owned.count;
 }
 
+bool rescue_is_shielded(const struct rescue *rescue)
+{
+    return !rescue->missed && rescue->pending == 0;
+}
+
 /* Nobody listens there; one that hangs is not missing. */
 bool rescue_misses_tailscaled(const struct rescue *rescue)
 {

@@ -43,6 +43,9 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                  struct err *err);
 void rescue_close(struct rescue *rescue); /* lets go of the lock */
 
+/* The last putting back left none out. */
+bool rescue_is_shielded(const struct rescue *rescue);
+
 /* Puts the shields of all that is on back (everything: all else that was confirmed too), and says
  * what it put. Returns how many there are. */
 uint32_t rescue_put_back(struct rescue *rescue, bool everything);

@@ -4,6 +4,7 @@
 #include "agent/guard/io/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,16 +63,15 @@ static bool is_rollback(pid_t pid)
            text_starts((const char *)name, "oceanid-rollbac");
 }
 
+/* A link to the number, not a file with it: a full /run has no room for one. */
 static pid_t pid_in(const char *path)
 {
-    struct err err = ERR_INIT;
-    AUTO_FREE uint8_t *text = NULL;
-    size_t len;
+    char text[32];
+    ssize_t len = readlink(path, text, sizeof(text) - 1);
     long pid;
 
-    if (!file_read(path, 64, &text, &len, &err))
-        return 0;
-    pid = strtol((const char *)text, NULL, 10);
+    text[len > 0 ? len : 0] = '\0';
+    pid = strtol(text, NULL, 10);
     return pid > 1 ? (pid_t)pid : 0;
 }
 
@@ -87,11 +87,17 @@ pid_t run_rescuer(const struct guard_config *config)
 
 bool run_mark_rescue(const struct guard_config *config, struct err *err)
 {
-    char path[RUN_PATH_SIZE], text[32];
-    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16], pid[16];
 
     mark_path(config, "rescued", path, sizeof(path));
-    return file_write(path, text, (size_t)len, 0644, err);
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    snprintf(made, sizeof(made), "%s.%s", path, pid);
+    unlink(made);
+    if (symlink(pid, made) == 0 && rename(made, path) == 0)
+        return true;
+    err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
+    unlink(made);
+    return false;
 }
 
 void run_unmark_rescue(const struct guard_config *config)
@@ -118,11 +124,15 @@ bool run_is_released(const struct guard_config *config)
 
 bool run_mark_released(const struct guard_config *config, struct err *err)
 {
-    static const char text[] = "Oceanid puts nothing back while this file is here.\n";
     char path[RUN_PATH_SIZE];
+    int fd;
 
     run_released_path(config, path, sizeof(path));
-    return file_write(path, text, sizeof(text) - 1, 0644, err);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
+    close(fd);
+    return true;
 }
 
 /* ---- the fence ------------------------------------------------------------------------------ */

@@ -113,6 +113,15 @@ uint32_t show_plan(struct rescue *rescue, uint32_t to)
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
+static const char *say_who_mends(const struct operation *operation)
+{
+    if (operation->shield)
+        return "the guard puts it back";
+    return operation_persists(operation)
+               ? "nobody puts it back: sign a change, or take this one back"
+               : "the guard puts it back when it starts or a link changes";
+}
+
 static int check_item(const struct apply *apply, const struct operation *operation,
                       struct snapshot *snapshot)
 {
@@ -132,8 +141,8 @@ static int check_item(const struct apply *apply, const struct operation *operati
     if (operation->kind == OPERATION_TAILSCALE && snapshot->tailscale.presence != TAILSCALE_ANSWERS)
         printf("unknown  %s: %s\n", line, snapshot->tailscale.why);
     else
-        printf("differs  %s: expected as confirmed, observed that it is not so; %s\n", line,
-               operation->shield ? "the guard puts it back" : "nobody changes it by himself");
+        printf("differs  %s: expected as confirmed, observed that it is gone or altered; %s\n",
+               line, say_who_mends(operation));
     return 1;
 }
 
