@@ -119,10 +119,12 @@ static void keep_guard_off(const struct options *options)
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
 }
 
-static bool leave_finisher(const struct options *options, const struct target *target)
+static bool leave_finisher(const struct options *options, const struct target *target,
+                           bool from_memory)
 {
     const struct rest rest = {.down_to = target->has_generation ? &target->down_to : NULL,
-                              .reason = target->is_ordered ? target->reason : NULL};
+                              .reason = target->is_ordered ? target->reason : NULL,
+                              .from_memory = from_memory};
 
     return take_leave_finisher(&options->config, options->config_path, &rest);
 }
@@ -134,27 +136,29 @@ static void say_shields(const struct rescue *rescue, uint32_t count)
     printf(rescue_is_shielded(rescue)
                ? "The shields are in place: what they protect, SSH first, goes its own way again.\n"
                : "Not all shields are in place, see above: SSH may not answer until they are. They "
-                 "are "
-                 "tried again.\n");
+                 "are tried again.\n");
 }
 
 static int say_rest(struct rescue *rescue, const struct options *options,
                     const struct target *target)
 {
+    bool from_memory = rescue->from_memory;
+
     printf("Undone as far as possible. What is still open:\n");
     if (rescue_say_open(rescue))
         printf("If tailscaled is gone for good (its package removed, not only stopped): "
                "oceanid-rollback --void-tailscale\n");
     say_shields(rescue, rescue_put_back(rescue, false));
-    if (rescue->from_memory)
+    if (from_memory)
         keep_guard_off(options);
     rescue_close(rescue);
-    if (leave_finisher(options, target))
-        printf("The shields stay until then; the rest is tried again every 2 s, by a "
-               "process of its own or by the guard.\n"
-               "Each open step with its reason: rollback.log beside the guard's socket "
-               "(/run/oceanid), "
-               "or journalctl -u oceanid-guard\n");
+    if (leave_finisher(options, target, from_memory))
+        printf(
+            "The shields stay until then; the rest is tried again every 2 s, by a process of its "
+            "own%s.\n"
+            "Each open step with its reason: rollback.log beside the guard's socket "
+            "(/run/oceanid), or journalctl -u oceanid-guard\n",
+            from_memory ? ", for which the guard waits" : " or by the guard");
     else
         printf("Run this again, or start oceanid-guard: either goes on with it.\n");
     return EXIT_REST_FOLLOWS;
@@ -227,7 +231,7 @@ int rollback_do(const struct options *options, const struct target *target, stru
 {
     int code;
 
-    if (!run_mark_rescue(&options->config, err)) {
+    if (!run_mark_rescue(&options->config, getpid(), err)) {
         printf("%s; going on\n", err->text);
         *err = (struct err)ERR_INIT;
     }

@@ -5,6 +5,7 @@
 #include "agent/guard/rollback.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/take.h"
@@ -80,7 +81,7 @@ int rollback_clock(const struct options *options, struct err *err)
     printf("An approval that has expired by a later time would count again.\n");
     if (!rollback_is_agreed(options, "Is the clock right now?"))
         return EXIT_DIFFERS;
-    if (!run_mark_rescue(&options->config, &refused))
+    if (!run_mark_rescue(&options->config, getpid(), &refused))
         printf("%s; going on\n", refused.text);
     code = accept_clock(options, err);
     run_unmark_rescue(&options->config);

@@ -158,5 +158,6 @@ int rollback_finish(const struct options *options, struct err *err)
     while (!rollback_undo(&rescue, &target, MONO_NEVER))
         ;
     rescue_close(&rescue);
+    run_unmark_rescue(&options->config);
     return EXIT_DONE;
 }

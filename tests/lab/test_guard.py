@@ -116,6 +116,9 @@ class Node:
 
     def answers(self):
         assert self.guard.poll() is None, self.log("guard.log")
+        return self.answers_at_all()
+
+    def answers_at_all(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as attempt:
             return attempt.connect_ex(str(self.folder / "guard.sock")) == 0
 
@@ -630,6 +633,25 @@ def test_rescue_takes_over_from_the_finishing_process(node):
     bring_back(node)
     node.rollback("--yes")
     wait_until(node.has_route, 5, "either to put it back")
+
+
+def test_what_no_disk_knows_of_is_finished_all_the_same(node):
+    """Held up by a device, and the journal takes nothing: a guard that starts waits for the end."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    done = node.trial("soak=1", "removes=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    done = node.call(["prlimit", "--fsize=0", BIN / "oceanid-rollback", "--yes", "--config",
+                      node.folder / "guard.yaml"], check=False)
+    assert done.returncode == 5 and "for which the guard waits" in done.stdout, done.stdout
+    assert (node.folder / "released").exists()
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    wait_until(lambda: "is at work: waiting" in node.log("guard.log"), 10, "the guard to wait")
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")
+    wait_until(lambda: node.answers_at_all(), 15, "the guard to go on behind it")
+    stays(node.has_route, 1, "the route put back")
 
 
 def test_nothing_to_undo(node):

@@ -85,15 +85,15 @@ pid_t run_rescuer(const struct guard_config *config)
     return pid > 0 && is_rollback(pid) ? pid : 0;
 }
 
-bool run_mark_rescue(const struct guard_config *config, struct err *err)
+bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err)
 {
-    char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16], pid[16];
+    char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16], number[16];
 
     mark_path(config, "rescued", path, sizeof(path));
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    snprintf(made, sizeof(made), "%s.%s", path, pid);
+    snprintf(number, sizeof(number), "%d", (int)pid);
+    snprintf(made, sizeof(made), "%s.%s", path, number);
     unlink(made);
-    if (symlink(pid, made) == 0 && rename(made, path) == 0)
+    if (symlink(number, made) == 0 && rename(made, path) == 0)
         return true;
     err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
     unlink(made);
@@ -260,7 +260,7 @@ bool run_end_finisher(const struct guard_config *config, struct err *err)
 {
     pid_t pid = journal_holder(config->state);
 
-    if (pid == 0 || !is_finisher(pid))
+    if (pid == 0 || pid == run_rescuer(config) || !is_finisher(pid))
         return false;
     return end_process(pid, SIGTERM, is_finisher, err);
 }

@@ -12,8 +12,8 @@
 
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
 pid_t run_rescuer(const struct guard_config *config);
-/* Marks this process as the rescue, or takes the mark away. */
-bool run_mark_rescue(const struct guard_config *config, struct err *err);
+/* Marks that process as the rescue, or takes this one's mark away. */
+bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
 void run_unmark_rescue(const struct guard_config *config);
 
 /* Root works by hand: nothing is put back until the mark is gone (a reboot, or rm). */

@@ -153,10 +153,13 @@ static void detach(const struct guard_config *config)
 bool take_leave_finisher(const struct guard_config *config, const char *config_path,
                          const struct rest *rest)
 {
+    struct err err = ERR_INIT;
     pid_t pid;
 
     fflush(stdout);
     pid = fork();
+    if (pid > 0 && rest->from_memory && !run_mark_rescue(config, pid, &err))
+        printf("%s\n", err.text);
     if (pid != 0)
         return pid > 0;
     detach(config);

@@ -18,6 +18,7 @@ bool take_journal(const struct guard_config *config, const struct generation_id 
 struct rest {
     const struct generation_id *down_to; /* NULL: nothing */
     const char *reason;                  /* of the operator's order; NULL: root himself */
+    bool from_memory; /* the journal does not know of it: no guard takes over, it waits */
 };
 
 /* Starts `oceanid-rollback --finish [--down-to ID] [--reason TEXT]` in a session of its own. The
