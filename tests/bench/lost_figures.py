@@ -50,7 +50,11 @@ def bench_losses(fleet, rounds):
     node = fleet.lab[NODE]
 
     def send(number):
-        return lambda: node.unit("oceanid-agent").process.send(number)
+        def to_agent():
+            unit = node.unit("oceanid-agent")
+            wait_until(lambda: unit.process.alive(), 10, f"{NODE}'s agent to run")
+            unit.process.send(number)
+        return to_agent
 
     for what, take, give in (
             ("agent killed", send(signal.SIGKILL), lambda: None),
