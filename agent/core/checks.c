@@ -7,25 +7,26 @@
 #include <string.h>
 
 #include "agent/core/checks_judge.h"
+#include "agent/core/schedule.h"
 #include "common/core/text.h"
 
 static const struct {
     judge_fn *judge;
-    bool probes;
+    bool probes, reads; /* reads: rests on the snapshot */
 } kinds[] = {
-    [CHECK_ROUTE] = {judge_route, false},
-    [CHECK_REPLY_PATH] = {judge_reply_path, false},
-    [CHECK_RULES] = {judge_rules, false},
-    [CHECK_LINK] = {judge_link, false},
-    [CHECK_ADDRESS] = {judge_address, false},
-    [CHECK_SYSCTL] = {judge_sysctl, false},
-    [CHECK_TAILSCALE] = {judge_tailscale, false},
-    [CHECK_EXIT_NODE] = {judge_exit_node, true},
-    [CHECK_EGRESS_ADDRESS] = {judge_egress_address, true},
-    [CHECK_TCP] = {judge_tcp, true},
-    [CHECK_SSH] = {judge_ssh, true},
-    [CHECK_API_SERVER_PATH] = {judge_api_server_path, true},
-    [CHECK_CONTROLLER] = {judge_controller, true},
+    [CHECK_ROUTE] = {judge_route, false, true},
+    [CHECK_REPLY_PATH] = {judge_reply_path, false, true},
+    [CHECK_RULES] = {judge_rules, false, true},
+    [CHECK_LINK] = {judge_link, false, true},
+    [CHECK_ADDRESS] = {judge_address, false, true},
+    [CHECK_SYSCTL] = {judge_sysctl, false, true},
+    [CHECK_TAILSCALE] = {judge_tailscale, false, true},
+    [CHECK_EXIT_NODE] = {judge_exit_node, true, true},
+    [CHECK_EGRESS_ADDRESS] = {judge_egress_address, true, false},
+    [CHECK_TCP] = {judge_tcp, true, false},
+    [CHECK_SSH] = {judge_ssh, true, false},
+    [CHECK_API_SERVER_PATH] = {judge_api_server_path, true, true},
+    [CHECK_CONTROLLER] = {judge_controller, true, false},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CHECK_KIND_COUNT, "judge every kind");
 
@@ -54,6 +55,30 @@ void checks_evaluate(const struct check *check, const struct snapshot *snapshot,
     else
         verdict_set(ret_verdict, VERDICT_UNKNOWN, "a kind that this agent knows",
                     "a kind of a later version");
+}
+
+/* In steps that double: an age that grew with every look would be told as news each time. */
+static unsigned round_age_s(int64_t age_ms)
+{
+    int64_t round_ms = OBSERVED_MAX_MS;
+
+    while (age_ms / 2 >= round_ms)
+        round_ms *= 2;
+    return (unsigned)(round_ms / 1000);
+}
+
+void checks_doubt(const struct check *check, int64_t age_ms, struct verdict *verdict)
+{
+    char observed[REASON_SIZE];
+
+    if (age_ms <= OBSERVED_MAX_MS || check->kind >= CHECK_KIND_COUNT || !kinds[check->kind].reads)
+        return;
+    snprintf(observed, sizeof(observed),
+             "the kernel's tables were last read more than %u s ago: expected at most %d s; they "
+             "are to be read every %d s, and this is judged again as soon as they are",
+             round_age_s(age_ms), OBSERVED_MAX_MS / 1000, OBSERVE_EVERY_MS / 1000);
+    verdict->value = VERDICT_UNKNOWN; /* of what was expected before */
+    text_shorten(verdict->observed, sizeof(verdict->observed), observed);
 }
 
 /* ---- attempts and passes in a row ------------------------------------------------------------ */

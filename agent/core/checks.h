@@ -37,6 +37,10 @@ void checks_evaluate(const struct check *check, const struct snapshot *snapshot,
                      const struct fib *fib, const struct probe_result *probe,
                      struct verdict *ret_verdict);
 
+/* Makes a verdict that rests on the snapshot unknown if its tables were read longer ago than
+ * OBSERVED_MAX_MS: nobody knows that it is still so. What was only tried stays as it is. */
+void checks_doubt(const struct check *check, int64_t age_ms, struct verdict *verdict);
+
 /* The peer that prefs.ExitNodeID names; NULL: none, or not among the peers. */
 const struct tailscale_peer *checks_exit_peer(const struct snapshot *snapshot);
 

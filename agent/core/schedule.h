@@ -1,6 +1,7 @@
 /*
- * schedule: when to look again: debounced kernel events, checks at their intervals, SSH handshakes
- * at most one per target each 30 s, dials of a controller jittered and paced.
+ * schedule: when to look again: debounced kernel events, the kernel's tables every 20 s, checks at
+ * their intervals, SSH handshakes at most one per target each 30 s, dials of a controller jittered
+ * and paced.
  *
  * Pure: the time, and chance, come in.
  */
@@ -14,8 +15,11 @@
 #include "common/net/address.h"
 
 enum {
-    DEBOUNCE_QUIET_MS = 50, /* no event for so long */
-    DEBOUNCE_MAX_MS = 250,  /* since the first one */
+    DEBOUNCE_QUIET_MS = 50,   /* no event for so long */
+    DEBOUNCE_MAX_MS = 250,    /* since the first one */
+    OBSERVE_EVERY_MS = 20000, /* without an event */
+    /* Says nothing any more about now: one look may fail or be slow, not three in a row. */
+    OBSERVED_MAX_MS = 3 * OBSERVE_EVERY_MS,
     HANDSHAKE_EVERY_MS = 30000,
     PROBE_AGAIN_MS = 1000, /* after an event; never sooner */
     DIAL_TRIAL_MS = 200,

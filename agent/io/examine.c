@@ -40,6 +40,7 @@ struct examiner {
     struct entry *entries[ENTRIES_MAX];
     struct handshakes handshakes;
     unsigned trying_count;
+    bool doubted; /* what observer_now() has is too old, and all was judged by that */
     struct probe_result controller;
     mono_t controller_heard_at;
 };
@@ -71,6 +72,7 @@ static void judge(struct entry *entry, bool counted, int64_t event_at_us)
     if (now == NULL)
         return;
     checks_evaluate(&entry->check, &now->snapshot, now->fib, result_of(entry), &fresh);
+    checks_doubt(&entry->check, clock_now() - now->kernel_at, &fresh);
     if (entry->was_judged && !counted && same_verdict(&entry->judged, &fresh))
         return;
     entry->was_judged = true;
@@ -146,6 +148,21 @@ static mono_t due_of(const struct entry *entry)
     return entry->was_judged ? entry->judged_at + (int64_t)entry->check.interval_s * 1000 : 0;
 }
 
+/* Nobody calls when no observation comes: its age is looked at by the clock, whatever the checks'
+ * intervals. Returns when it gets too old, or MONO_NEVER if it is. */
+static mono_t look_at_age(struct examiner *examiner, mono_t now)
+{
+    mono_t old_at = observer_now(examiner->options.observer)->kernel_at + OBSERVED_MAX_MS + 1;
+    bool doubted = examiner->doubted;
+
+    examiner->doubted = now >= old_at;
+    if (!examiner->doubted)
+        return old_at;
+    for (uint32_t i = 0; i < examiner->entries_count && !doubted; i++)
+        judge(examiner->entries[i], false, 0);
+    return MONO_NEVER;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     go_on(timer->data);
@@ -159,6 +176,7 @@ static void go_on(struct examiner *examiner)
 
     if (observer_now(examiner->options.observer) == NULL)
         return; /* examiner_observed() comes */
+    next = mono_min(next, look_at_age(examiner, now));
     for (uint32_t i = 0; i < examiner->entries_count; i++) {
         struct entry *entry = examiner->entries[i];
 

@@ -13,7 +13,7 @@
 #include "common/core/mono.h"
 #include "common/net/fib.h"
 
-enum { OBSERVE_EVERY_MS = 20000, TAILSCALE_ANSWER_MS = 1000 };
+enum { TAILSCALE_ANSWER_MS = 1000 };
 
 struct observation {
     struct snapshot snapshot;

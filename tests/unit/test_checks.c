@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/core/drift.h"
+#include "agent/core/schedule.h"
 #include "agent/core/source.h"
 #include "common/net/operation.h"
 #include "tests/unit/ip_lines.h"
@@ -271,6 +272,36 @@ static enum verdict_value settle(struct check_state *shown, enum verdict_value v
     return shown->shown.value;
 }
 
+static void doubt(enum verdict_value value, struct check check, int64_t age_ms)
+{
+    static const struct probe_result answered = {.outcome = PROBE_ANSWERED};
+    struct verdict verdict;
+
+    evaluate("", check, &answered, &verdict);
+    checks_doubt(&check, age_ms, &verdict);
+    if (verdict.value != value)
+        fail_msg("kind %d after %lld ms: expected %s, got %s '%s'", check.kind, (long long)age_ms,
+                 verdict_format(value), verdict_format(verdict.value), verdict.observed);
+}
+
+static void what_was_read_too_long_ago_is_unknown(void **state)
+{
+    struct check check = {.kind = CHECK_REPLY_PATH};
+    struct verdict verdict;
+
+    (void)state;
+    doubt(VERDICT_PASS, check, OBSERVED_MAX_MS);
+    doubt(VERDICT_UNKNOWN, check, OBSERVED_MAX_MS + 1);
+    doubt(VERDICT_FAIL, (struct check){.kind = CHECK_LINK, .device = "eth7"}, 0);
+    doubt(VERDICT_UNKNOWN, (struct check){.kind = CHECK_LINK, .device = "eth7"}, 100000);
+    doubt(VERDICT_PASS, (struct check){.kind = CHECK_TCP, .to = "203.0.113.1"}, 100000);
+    doubt(VERDICT_PASS, (struct check){.kind = CHECK_SSH, .to = "203.0.113.1"}, 100000);
+    doubt(VERDICT_PASS, (struct check){.kind = CHECK_CONTROLLER}, 100000);
+    evaluate("", check, NULL, &verdict);
+    checks_doubt(&check, 250000, &verdict);
+    assert_non_null(strstr(verdict.observed, "last read more than 240 s ago: expected at most 60"));
+}
+
 static void failures_and_passes_count_in_a_row(void **state)
 {
     struct check_state shown = {0};
@@ -383,6 +414,7 @@ int main(void)
         cmocka_unit_test(judges_probes),
         cmocka_unit_test(api_server_path_never_leaves_by_the_tailnet),
         cmocka_unit_test(exit_node_is_resolved_by_its_id),
+        cmocka_unit_test(what_was_read_too_long_ago_is_unknown),
         cmocka_unit_test(failures_and_passes_count_in_a_row),
         cmocka_unit_test(special_witnesses_do_not_count),
         cmocka_unit_test(finds_the_connection_of_a_witness),
