@@ -125,38 +125,70 @@ static bool is_others(const struct peers_seen *seen, const struct address *addre
     return false;
 }
 
-/* NAT keeps the port where it can: then that connection alone is meant. */
-static uint32_t find_behind_nat(const struct peers_seen *seen, const char *witness, uint16_t port,
-                                mono_t since, struct ssh_peer *ret_peers, uint32_t max)
+struct candidates {
+    uint32_t count; /* may be more than max */
+    bool one_address;
+    struct ssh_peer *peers; /* the first max of them */
+    uint32_t max;
+};
+
+static bool may_be(const struct peers_seen *seen, uint32_t at, const struct peer_sought *sought)
 {
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < seen->count && count < max; i++) {
-        const struct ssh_peer *peer = &seen->list[i].peer;
-
-        if (seen->list[i].first < since || seen->list[i].witness[0] != '\0' ||
-            is_others(seen, &peer->address, witness))
-            continue;
-        if (peer->port == port) {
-            ret_peers[0] = *peer;
-            return 1;
-        }
-        ret_peers[count++] = *peer;
-    }
-    return count;
+    return seen->list[at].first >= sought->since && seen->list[at].witness[0] == '\0' &&
+           !is_others(seen, &seen->list[at].peer.address, sought->witness);
 }
 
-uint32_t peers_seen_find(struct peers_seen *seen, const char *witness, const struct address *source,
-                         uint16_t source_port, mono_t since, struct ssh_peer *ret_peers,
-                         uint32_t max)
+static void list_candidates(const struct peers_seen *seen, const struct peer_sought *sought,
+                            bool with_port, struct candidates *to)
+{
+    to->count = 0;
+    to->one_address = true;
+    for (uint32_t i = 0; i < seen->count; i++) {
+        const struct ssh_peer *peer = &seen->list[i].peer;
+
+        if (!may_be(seen, i, sought) || (with_port && peer->port != sought->port))
+            continue;
+        if (to->count < to->max)
+            to->peers[to->count] = *peer;
+        to->count++;
+        to->one_address &= address_equal(&peer->address, &to->peers[0].address);
+    }
+}
+
+/* NAT keeps the port where it can: then that connection alone is meant. A host that is open to
+ * everywhere always has strangers knocking: by their addresses no witness may be judged. */
+static uint32_t find_behind_nat(const struct peers_seen *seen, const struct peer_sought *sought,
+                                struct ssh_peer *ret_peers, uint32_t max, char *ret_why)
+{
+    struct candidates found = {.peers = ret_peers, .max = max};
+    bool with_port;
+
+    list_candidates(seen, sought, true, &found);
+    with_port = found.count > 0;
+    if (!with_port)
+        list_candidates(seen, sought, false, &found);
+    if (found.count == 0)
+        text_copy(ret_why, REASON_SIZE, "no connection of it was seen on this node");
+    if (found.one_address && found.count <= max)
+        return found.count;
+    snprintf(ret_why, REASON_SIZE,
+             "which connection is its cannot be told: expected one with its port, or all from one "
+             "address, at most %u; seen are %u connections from %s, %s its port %u",
+             max, found.count, found.one_address ? "one address" : "several addresses",
+             with_port ? "with" : "none with", sought->port);
+    return 0;
+}
+
+uint32_t peers_seen_find(struct peers_seen *seen, const struct peer_sought *sought,
+                         struct ssh_peer *ret_peers, uint32_t max, char *ret_why)
 {
     for (uint32_t i = 0; i < seen->count; i++) {
-        if (seen->list[i].first < since || seen->list[i].peer.port != source_port ||
-            !address_equal(&seen->list[i].peer.address, source))
+        if (seen->list[i].first < sought->since || seen->list[i].peer.port != sought->port ||
+            !address_equal(&seen->list[i].peer.address, &sought->source))
             continue;
-        text_copy(seen->list[i].witness, NAME_SIZE, witness);
+        text_copy(seen->list[i].witness, NAME_SIZE, sought->witness);
         ret_peers[0] = seen->list[i].peer;
         return 1;
     }
-    return find_behind_nat(seen, witness, source_port, since, ret_peers, max);
+    return find_behind_nat(seen, sought, ret_peers, max, ret_why);
 }

@@ -37,11 +37,19 @@ struct peers_seen {
 };
 void peers_seen_note(struct peers_seen *seen, const struct ssh_peer *peer, mono_t now);
 
-/* The connection with which `witness` looked, among those first seen at or after `since`: that
- * with the address and port it says, else (behind NAT) those that nobody has claimed. Appends to
- * ret_peers, at most max; 0: none was seen. An exact match becomes the witness's. */
-uint32_t peers_seen_find(struct peers_seen *seen, const char *witness, const struct address *source,
-                         uint16_t source_port, mono_t since, struct ssh_peer *ret_peers,
-                         uint32_t max);
+/* What a witness says of its connection. */
+struct peer_sought {
+    const char *witness;
+    struct address source;
+    uint16_t port;
+    mono_t since; /* it was asked: first seen then or later */
+};
+
+/* The connection with which that witness looked: that with the address and port it says, else
+ * (behind NAT) that with its port, else those that nobody has claimed if all of them are from one
+ * address. Fills ret_peers, at most max. 0: none was seen, or which of several is its cannot be
+ * told from strangers'; ret_why (REASON_SIZE) says so. An exact match becomes the witness's. */
+uint32_t peers_seen_find(struct peers_seen *seen, const struct peer_sought *sought,
+                         struct ssh_peer *ret_peers, uint32_t max, char *ret_why);
 
 #endif

@@ -78,7 +78,8 @@ static bool own_source(struct sources *sources, const struct address *address, c
     return true;
 }
 
-/* Behind NAT several may be meant: then it counts only if each of them would. */
+/* Behind NAT several of one address may be meant, to other addresses of ours: then it counts only
+ * if each of them would. */
 static bool all_count(const struct fib *fib, const struct ssh_target *ssh,
                       const struct ssh_peer *peers, uint32_t count, char *ret_why)
 {
@@ -92,22 +93,22 @@ static bool all_count(const struct fib *fib, const struct ssh_target *ssh,
 bool sources_judge(struct sources *sources, const struct fib *fib, const struct ssh_target *ssh,
                    const struct statement *statement, mono_t now, struct source_seen *ret_seen)
 {
-    mono_t since = find_nonce(sources, &statement->nonce);
+    const struct peer_sought sought = {.witness = statement->signer,
+                                       .source = statement->source,
+                                       .port = statement->source_port,
+                                       .since = find_nonce(sources, &statement->nonce)};
     struct ssh_peer peers[CANDIDATES_MAX];
     uint32_t count = 0;
 
     memset(ret_seen, 0, sizeof(*ret_seen));
     ret_seen->nonce = statement->nonce;
     text_copy(ret_seen->witness, sizeof(ret_seen->witness), statement->signer);
-    if (since != MONO_NEVER)
-        count = peers_seen_find(&sources->seen, statement->signer, &statement->source,
-                                statement->source_port, since, peers, CANDIDATES_MAX);
-    if (count == 0) {
-        text_copy(ret_seen->why, sizeof(ret_seen->why),
-                  since == MONO_NEVER ? "that nonce is not known here"
-                                      : "no connection of it was seen on this node");
+    if (sought.since == MONO_NEVER)
+        text_copy(ret_seen->why, sizeof(ret_seen->why), "that nonce is not known here");
+    else
+        count = peers_seen_find(&sources->seen, &sought, peers, CANDIDATES_MAX, ret_seen->why);
+    if (count == 0)
         return false;
-    }
     ret_seen->counts =
         all_count(fib, ssh, peers, count, ret_seen->why) &&
         own_source(sources, &peers[0].address, statement->signer, now, ret_seen->why);

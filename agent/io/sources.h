@@ -33,7 +33,8 @@ void sources_note_nonce(struct sources *sources, const struct nonce *nonce, mono
 void sources_look(struct sources *sources, uint16_t port, mono_t now);
 
 /* Whether the signer counts, by its connection, for the statement's nonce. False: nothing follows
- * for the guard, because no connection of it was seen; ret_seen->why says so. */
+ * for the guard, because no connection of it was seen, or which is its is not known; ret_seen->why
+ * says so. */
 bool sources_judge(struct sources *sources, const struct fib *fib, const struct ssh_target *ssh,
                    const struct statement *statement, mono_t now, struct source_seen *ret_seen);
 

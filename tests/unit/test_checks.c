@@ -365,21 +365,24 @@ static void note(struct peers_seen *seen, const char *address, uint16_t port, mo
 static void finds_the_connection_of_a_witness(void **state)
 {
     struct peers_seen seen = {.count = 0};
-    struct address inside = address_of("192.168.2.10");
-    struct address office = address_of("198.18.0.10");
+    struct peer_sought office = {"office", address_of("198.18.0.10"), 4000, 50};
+    struct peer_sought calypso = {"calypso", address_of("192.168.2.10"), 5001, 50};
     struct ssh_peer found[4];
+    char why[REASON_SIZE] = "";
 
     (void)state;
     note(&seen, "198.18.9.9", 1, 10);
-    assert_int_equal(peers_seen_find(&seen, "office", &office, 4000, 50, found, 4), 0);
+    assert_int_equal(peers_seen_find(&seen, &office, found, 4, why), 0);
+    assert_non_null(strstr(why, "no connection of it was seen"));
     note(&seen, "198.18.0.10", 4000, 60);
     note(&seen, "198.18.7.2", 5000, 60);
     note(&seen, "198.18.7.2", 5001, 61);
-    assert_int_equal(peers_seen_find(&seen, "office", &office, 4000, 50, found, 4), 1);
-    assert_true(address_equal(&found[0].address, &office));
-    assert_int_equal(peers_seen_find(&seen, "calypso", &inside, 5001, 50, found, 4), 1);
+    assert_int_equal(peers_seen_find(&seen, &office, found, 4, why), 1);
+    assert_true(address_equal(&found[0].address, &office.source));
+    assert_int_equal(peers_seen_find(&seen, &calypso, found, 4, why), 1);
     assert_int_equal(found[0].port, 5001);
-    assert_int_equal(peers_seen_find(&seen, "calypso", &inside, 7, 50, found, 4), 2);
+    calypso.port = 7;
+    assert_int_equal(peers_seen_find(&seen, &calypso, found, 4, why), 2);
 }
 
 static void notices_what_is_gone(void **state)

@@ -185,7 +185,9 @@ static void connection_is_seen_by_its_subject(void **state)
     struct probe_result result = {.outcome = PROBE_MISSING};
     struct err err = ERR_INIT;
     struct server server;
+    struct peer_sought sought = {.witness = "office", .since = 1000};
     struct ssh_peer peers[4];
+    char why[REASON_SIZE];
     int fd;
 
     (void)state;
@@ -195,12 +197,12 @@ static void connection_is_seen_by_its_subject(void **state)
     assert_true(peers_look(server.port, 1000, seen, &err));
     assert_int_equal(seen->count, 1);
     assert_int_equal(seen->list[0].peer.port, result.source_port);
-    assert_int_equal(
-        peers_seen_find(seen, "office", &result.source, result.source_port, 1000, peers, 4), 1);
+    sought.source = result.source;
+    sought.port = result.source_port;
+    assert_int_equal(peers_seen_find(seen, &sought, peers, 4, why), 1);
     assert_true(address_equal(&peers[0].address, &result.source));
-    assert_int_equal(
-        peers_seen_find(seen, "office", &result.source, result.source_port, 1001, peers, 4),
-        0); /* it was there before the nonce */
+    sought.since = 1001; /* it was there before the nonce */
+    assert_int_equal(peers_seen_find(seen, &sought, peers, 4, why), 0);
     close(fd);
     stop_server(&server);
 }
