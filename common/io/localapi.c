@@ -179,6 +179,9 @@ static bool check_answer(const struct operation_tailscale *change, const struct 
         return err_set(err, ERR_PEER, "tailscaled did not set ExitNodeAllowLANAccess");
     if (change->set_accept_routes && now->accept_routes != change->accept_routes)
         return err_set(err, ERR_PEER, "tailscaled did not set RouteAll");
+    if (change->set_advertise_routes && now->advertise_routes_unread[0] != '\0')
+        return err_set(err, ERR_PEER, "tailscaled did not set AdvertiseRoutes: %s",
+                       now->advertise_routes_unread);
     if (change->set_advertise_routes && !same_routes(change, now))
         return err_set(err, ERR_PEER, "tailscaled did not set AdvertiseRoutes");
     return true;

@@ -3,6 +3,7 @@
  */
 #include "common/io/localapi_parse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,18 +114,36 @@ bool localapi_parse_status(struct bytes document, struct tailscale *tailscale, s
 
 /* ---- prefs ---------------------------------------------------------------------------------- */
 
+static void say_unread(const json_t *entry, struct tailscale *tailscale)
+{
+    AUTO_FREE char *text = json_dumps(entry, JSON_ENCODE_ANY | JSON_COMPACT);
+
+    snprintf(tailscale->advertise_routes_unread, sizeof(tailscale->advertise_routes_unread),
+             "it advertises %.50s, accepted are networks such as 10.0.0.0/8 and fd00::/8",
+             text != NULL ? text : "no text");
+}
+
+/* What is passed over is said: who sets the list anew by this one would take it away. */
 static void take_routes(const json_t *list, struct tailscale *tailscale)
 {
-    tailscale->advertise_routes_count = 0;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-        struct prefix *to = &tailscale->advertise_routes[tailscale->advertise_routes_count];
+    size_t count = json_array_size(list);
+    struct prefix route;
 
-        if (tailscale->advertise_routes_count == TAILSCALE_ROUTES_MAX)
-            return;
-        if (text != NULL && prefix_parse(text, to))
-            tailscale->advertise_routes_count++;
+    tailscale->advertise_routes_count = 0;
+    tailscale->advertise_routes_unread[0] = '\0';
+    if (list != NULL && !json_is_null(list) && !json_is_array(list))
+        say_unread(list, tailscale);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        if (text == NULL || !prefix_parse(text, &route))
+            say_unread(json_array_get(list, i), tailscale);
+        else if (tailscale->advertise_routes_count < TAILSCALE_ROUTES_MAX)
+            tailscale->advertise_routes[tailscale->advertise_routes_count++] = route;
     }
+    if (count > TAILSCALE_ROUTES_MAX)
+        snprintf(tailscale->advertise_routes_unread, sizeof(tailscale->advertise_routes_unread),
+                 "it advertises %zu routes, accepted are at most %u", count, TAILSCALE_ROUTES_MAX);
 }
 
 bool localapi_parse_prefs(struct bytes document, struct tailscale *tailscale, struct err *err)

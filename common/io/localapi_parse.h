@@ -12,7 +12,8 @@
 /* GET status: backend state, version, own addresses, peers. peers are heap, the caller's. */
 bool localapi_parse_status(struct bytes document, struct tailscale *tailscale, struct err *err);
 
-/* GET or PATCH prefs. */
+/* GET or PATCH prefs. Advertised routes that do not fit or are no networks are passed over, and
+ * advertise_routes_unread says so. */
 bool localapi_parse_prefs(struct bytes document, struct tailscale *tailscale, struct err *err);
 
 /* POST ping: false with the reason unless the peer that has the address itself has answered. A ping

@@ -100,6 +100,16 @@ static bool check_exit_node(const struct operation_tailscale *prefs,
     return true;
 }
 
+static bool check_advertised(const struct operation_tailscale *prefs,
+                             const struct tailscale *tailscale, struct err *err)
+{
+    if (!prefs->set_advertise_routes || tailscale->advertise_routes_unread[0] == '\0')
+        return true;
+    return err_set(err, ERR_CONFLICT,
+                   "%s: not all of them would come back, so advertise_routes is not changed here",
+                   tailscale->advertise_routes_unread);
+}
+
 static bool check(const struct operation *operation, const struct snapshot *snapshot,
                   struct err *err)
 {
@@ -108,7 +118,9 @@ static bool check(const struct operation *operation, const struct snapshot *snap
     if (tailscale->presence != TAILSCALE_ANSWERS)
         return err_set(err, ERR_MISSING, "tailscale: %s",
                        tailscale->why[0] != '\0' ? tailscale->why : "nothing is known of it");
-    return check_exit_node(&operation->tailscale, tailscale, err) || err_wrap(err, "tailscale");
+    return (check_exit_node(&operation->tailscale, tailscale, err) &&
+            check_advertised(&operation->tailscale, tailscale, err)) ||
+           err_wrap(err, "tailscale");
 }
 
 static bool holds_advertised(const struct operation_tailscale *prefs,
@@ -120,7 +132,8 @@ static bool holds_advertised(const struct operation_tailscale *prefs,
         for (uint32_t k = 0; k < tailscale->advertise_routes_count; k++)
             found += prefix_equal(&prefs->advertise_routes[i], &tailscale->advertise_routes[k]);
     }
-    return found == prefs->advertise_routes_count && found == tailscale->advertise_routes_count;
+    return found == prefs->advertise_routes_count && found == tailscale->advertise_routes_count &&
+           tailscale->advertise_routes_unread[0] == '\0';
 }
 
 static bool holds(const struct operation *operation, const struct snapshot *snapshot)
@@ -159,6 +172,7 @@ static void predict(const struct operation *operation, struct snapshot *snapshot
         memcpy(tailscale->advertise_routes, prefs->advertise_routes,
                sizeof(tailscale->advertise_routes));
         tailscale->advertise_routes_count = prefs->advertise_routes_count;
+        tailscale->advertise_routes_unread[0] = '\0';
     }
     tailnet_predict(snapshot);
 }

@@ -146,6 +146,8 @@ struct tailscale {
     bool self_exit_node_option;
     struct prefix advertise_routes[TAILSCALE_ROUTES_MAX];
     uint32_t advertise_routes_count;
+    char advertise_routes_unread[128]; /* why these are not all that it advertises; "" if they are.
+                                        * Stays on the node: no change is made by such a list */
     struct address addresses[TAILSCALE_ADDRESSES_MAX]; /* own */
     uint32_t addresses_count;
     struct tailscale_peer *peers; /* owned by the snapshot */

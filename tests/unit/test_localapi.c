@@ -299,6 +299,67 @@ static void a_yes_that_was_not_done_is_no(void **state)
     free(prefs);
 }
 
+/* "10.0.0.0/24", "10.0.1.0/24", ... */
+static void format_prefs(unsigned count, const char *last, struct text *out)
+{
+    text_add(out, "{\"AdvertiseRoutes\":[");
+    for (unsigned i = 0; i < count; i++)
+        text_add(out, "\"10.0.%u.0/24\",", i);
+    text_add(out, "%s]}", last);
+}
+
+static void expect_routes(unsigned count, const char *last, unsigned read, const char *unread)
+{
+    static char prefs[4096];
+    struct text text = TEXT_IN(prefs);
+    struct tailscale tailscale = {0};
+    struct err err = ERR_INIT;
+
+    format_prefs(count, last, &text);
+    if (!localapi_parse_prefs((struct bytes){(const uint8_t *)prefs, strlen(prefs)}, &tailscale,
+                              &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(tailscale.advertise_routes_count, read);
+    assert_string_equal(tailscale.advertise_routes_unread, unread);
+}
+
+static void routes_that_are_not_read_are_said(void **state)
+{
+    (void)state;
+    expect_routes(TAILSCALE_ROUTES_MAX - 1, "\"fd00::/8\"", TAILSCALE_ROUTES_MAX, "");
+    expect_routes(TAILSCALE_ROUTES_MAX, "\"fd00::/8\"", TAILSCALE_ROUTES_MAX,
+                  "it advertises 65 routes, accepted are at most 64");
+    expect_routes(1, "\"10.0.0.0/33\"", 1,
+                  "it advertises \"10.0.0.0/33\", accepted are networks such as 10.0.0.0/8 and "
+                  "fd00::/8");
+    expect_routes(0, "7, \"10.0.0.0/8\"", 1,
+                  "it advertises 7, accepted are networks such as 10.0.0.0/8 and fd00::/8");
+}
+
+/* The daemon's answer has one more than fits: that the first ones are as asked says nothing. */
+static void routes_that_do_not_fit_are_not_as_asked(void **state)
+{
+    struct operation_tailscale change = {.set_advertise_routes = true,
+                                         .advertise_routes_count = TAILSCALE_ROUTES_MAX};
+    static char prefs[4096];
+    struct text text = TEXT_IN(prefs);
+    struct err err = ERR_INIT;
+    struct daemon daemon;
+
+    (void)state;
+    for (unsigned i = 0; i < TAILSCALE_ROUTES_MAX; i++) {
+        char network[PREFIX_TEXT_SIZE];
+
+        snprintf(network, sizeof(network), "10.0.%u.0/24", i);
+        assert_true(prefix_parse(network, &change.advertise_routes[i]));
+    }
+    format_prefs(TAILSCALE_ROUTES_MAX, "\"192.0.2.0/24\"", &text);
+    start(&daemon, "200 OK", prefs, "", "");
+    assert_false(localapi_patch(daemon.path, 2000, &change, &err));
+    assert_non_null(strstr(err.text, "it advertises 65 routes, accepted are at most 64"));
+    stop(&daemon);
+}
+
 static void ping_believes_only_the_peer_itself(void **state)
 {
     char *good = load(DATA "ping_disco_ok.json");
@@ -338,6 +399,8 @@ int main(void)
         cmocka_unit_test(garbage_is_silent_with_reason),
         cmocka_unit_test(refusals_say_what_the_daemon_said),
         cmocka_unit_test(a_yes_that_was_not_done_is_no),
+        cmocka_unit_test(routes_that_are_not_read_are_said),
+        cmocka_unit_test(routes_that_do_not_fit_are_not_as_asked),
         cmocka_unit_test(ping_believes_only_the_peer_itself),
     };
 

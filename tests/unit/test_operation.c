@@ -427,6 +427,27 @@ static void test_check_tailscale(void **state)
     snapshot_done(&snapshot);
 }
 
+/* What is not known could not be set again when the change is taken back. */
+static void test_check_advertised_routes(void **state)
+{
+    struct operation operation = exit_node_of("nEXIT");
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    make_host(&snapshot);
+    text_copy(snapshot.tailscale.advertise_routes_unread,
+              sizeof(snapshot.tailscale.advertise_routes_unread), "it advertises 65 routes");
+    assert_true(operation_check(&operation, &snapshot, &err));
+    operation.tailscale.set_advertise_routes = true;
+    assert_false(operation_check(&operation, &snapshot, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_string_equal(err.text, "tailscale: it advertises 65 routes: not all of them would come "
+                                  "back, so advertise_routes is not changed here");
+    assert_false(operation_holds(&operation, &snapshot));
+    snapshot_done(&snapshot);
+}
+
 static void test_check_sysctl(void **state)
 {
     struct operation operation = sysctl_of("net.ipv4.conf.wg0.rp_filter", "1");
@@ -613,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_predict_objects),
         cmocka_unit_test(test_several_hops_hold),
         cmocka_unit_test(test_check_tailscale),
+        cmocka_unit_test(test_check_advertised_routes),
         cmocka_unit_test(test_check_sysctl),
         cmocka_unit_test(test_predict_is_idempotent),
         cmocka_unit_test(test_predict_in_place),

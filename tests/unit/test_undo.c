@@ -328,6 +328,55 @@ static void test_exit_node_by_address(void **state)
     snapshot_done(&now);
 }
 
+static void advertise(struct snapshot *snapshot, const char *network, const char *unread)
+{
+    struct tailscale *tailscale = &snapshot->tailscale;
+
+    make_tailscale(snapshot, "", false, "");
+    tailscale->advertise_routes_count = 1;
+    assert_true(prefix_parse(network, &tailscale->advertise_routes[0]));
+    text_copy(tailscale->advertise_routes_unread, sizeof(tailscale->advertise_routes_unread),
+              unread);
+}
+
+static void test_advertised_routes_that_are_not_all_known(void **state)
+{
+    struct operation operation = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_advertise_routes = true, .advertise_routes_count = 1}};
+    struct operation exit_node = use_exit_node();
+    struct snapshot before, after, now;
+    struct err err = ERR_INIT;
+    struct undo_item item;
+    char why[REASON_SIZE];
+
+    (void)state;
+    advertise(&before, "10.0.0.0/24", "");
+    advertise(&after, "10.1.0.0/24", "");
+    advertise(&now, "10.1.0.0/24", "");
+    operation.tailscale.advertise_routes[0] = after.tailscale.advertise_routes[0];
+    undo_derive(&operation, 0, &before, &item);
+    assert_true(undo_is_possible(&item, &err));
+    undo_take_after(&item, &after);
+    assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), UNDO_NEEDED);
+    /* others advertise more than fits: the first ones are as the change left them */
+    text_copy(now.tailscale.advertise_routes_unread, sizeof(now.tailscale.advertise_routes_unread),
+              "it advertises 65 routes");
+    assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), UNDO_FOREIGN);
+    undo_item_done(&item);
+    undo_derive(&operation, 0, &now, &item);
+    assert_false(undo_is_possible(&item, &err));
+    assert_string_equal(err.text, "the routes advertised before could not be set again: it "
+                                  "advertises 65 routes");
+    undo_item_done(&item);
+    undo_derive(&exit_node, 0, &now, &item);
+    assert_true(undo_is_possible(&item, &err));
+    undo_item_done(&item);
+    snapshot_done(&before);
+    snapshot_done(&after);
+    snapshot_done(&now);
+}
+
 /* ---- how it reads -----------------------------------------------------------------------------
  */
 
@@ -543,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_sysctl_of_others_is_left),
         cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
         cmocka_unit_test(test_tailscale),
+        cmocka_unit_test(test_advertised_routes_that_are_not_all_known),
         cmocka_unit_test(test_exit_node_by_address),
         cmocka_unit_test(test_render),
         cmocka_unit_test(test_render_what_ip_cannot),

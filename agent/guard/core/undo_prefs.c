@@ -35,7 +35,8 @@ static bool same_advertise_routes(const struct tailscale *a, const struct tailsc
         for (uint32_t k = 0; k < b->advertise_routes_count; k++)
             found += prefix_equal(&a->advertise_routes[i], &b->advertise_routes[k]);
     }
-    return found == a->advertise_routes_count && found == b->advertise_routes_count;
+    return found == a->advertise_routes_count && found == b->advertise_routes_count &&
+           a->advertise_routes_unread[0] == '\0' && b->advertise_routes_unread[0] == '\0';
 }
 
 /* The exit node's id as it was before, where an address named it. "" for none. */
@@ -206,6 +207,10 @@ bool undo_prefs_is_possible(const struct undo_item *item, struct err *err)
     if (item->before.tailscale.presence != TAILSCALE_ANSWERS)
         return err_set(err, ERR_MISSING, "tailscaled did not answer before: %s",
                        item->before.tailscale.why);
+    if (item->change.tailscale.set_advertise_routes &&
+        item->before.tailscale.advertise_routes_unread[0] != '\0')
+        return err_set(err, ERR_CONFLICT, "the routes advertised before could not be set again: %s",
+                       item->before.tailscale.advertise_routes_unread);
     return !item->change.tailscale.set_exit_node ||
            change_exit_node(&item->before.tailscale, &unused, err);
 }
