@@ -3,9 +3,13 @@
  */
 #include "common/io/localapi.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -73,6 +77,38 @@ static CURL *open_call(const struct call *call)
     return curl;
 }
 
+/* 0: somebody takes it; else errno. Never waits. */
+static int try_connect(const char *socket_path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error = 0;
+
+    if (fd < 0)
+        return errno;
+    if (!text_copy(address.sun_path, sizeof(address.sun_path), socket_path))
+        error = ENAMETOOLONG;
+    else if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+        error = errno;
+    close(fd);
+    return error;
+}
+
+/* To libcurl a daemon that is frozen, its backlog full, is as one that is not there. It must not be
+ * to us: what nobody listens for may be declared void (oceanid-rollback --void-tailscale). */
+static bool fail_to_connect(const char *socket_path, struct err *err)
+{
+    int error = try_connect(socket_path);
+
+    if (error == ENOENT || error == ENOTDIR || error == ECONNREFUSED)
+        return err_set(err, ERR_MISSING, "tailscaled is not running (%s: no answer)", socket_path);
+    if (error == 0 || error == EAGAIN)
+        return err_set(err, ERR_PEER, "tailscaled is there and takes no connection (%s)",
+                       socket_path);
+    return err_set(err, ERR_SYSTEM, "tailscaled cannot be asked (%s: %s)", socket_path,
+                   strerror(error));
+}
+
 static bool fail(const struct call *call, CURLcode code, const struct answer *answer,
                  struct err *err)
 {
@@ -82,8 +118,7 @@ static bool fail(const struct call *call, CURLcode code, const struct answer *an
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, ERR_TIMEOUT, "tailscaled does not answer in %d ms", call->timeout_ms);
     if (code == CURLE_COULDNT_CONNECT)
-        return err_set(err, ERR_MISSING, "tailscaled is not running (%s: no answer)",
-                       call->socket_path);
+        return fail_to_connect(call->socket_path, err);
     return err_set(err, ERR_PEER, "tailscaled: %s", curl_easy_strerror(code));
 }
 

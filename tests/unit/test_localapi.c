@@ -222,8 +222,48 @@ static void absent_is_an_answer(void **state)
     localapi_read("/nonexistent/tailscaled.sock", 500, &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
     assert_non_null(strstr(tailscale.why, "/nonexistent/tailscaled.sock"));
+    localapi_read("/dev/null/tailscaled.sock", 500, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
     localapi_read("", 500, &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
+}
+
+/* Stops where it is, as by SIGSTOP: it listens, and one connection already waits. */
+static int listen_frozen(struct sockaddr_un *ret_address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "/tmp/oceanid-localapi-%d.sock",
+             getpid());
+    unlink(ret_address->sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)ret_address, sizeof(*ret_address)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    return fd;
+}
+
+static void frozen_with_a_full_backlog_is_silent(void **state)
+{
+    struct address exit_node;
+    struct tailscale tailscale;
+    struct sockaddr_un address;
+    struct err err = ERR_INIT;
+    int listener = listen_frozen(&address);
+    int waits = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    assert_int_equal(connect(waits, (struct sockaddr *)&address, sizeof(address)), 0);
+    localapi_read(address.sun_path, 500, &tailscale);
+    assert_int_equal(tailscale.presence, TAILSCALE_SILENT);
+    assert_non_null(strstr(tailscale.why, "tailscaled is there and takes no connection"));
+    assert_true(address_parse("100.64.0.1", &exit_node));
+    assert_false(localapi_ping(address.sun_path, 500, &exit_node, &err));
+    assert_non_null(strstr(err.text, "takes no connection"));
+    close(waits);
+    close(listener);
+    localapi_read(address.sun_path, 500, &tailscale); /* a socket that nobody listens on */
+    assert_int_equal(tailscale.presence, TAILSCALE_ABSENT);
+    unlink(address.sun_path);
 }
 
 static void hanging_is_silent_in_time(void **state)
@@ -395,6 +435,7 @@ int main(void)
         cmocka_unit_test(captured_exit_node_itself),
         cmocka_unit_test(captured_key_expired),
         cmocka_unit_test(absent_is_an_answer),
+        cmocka_unit_test(frozen_with_a_full_backlog_is_silent),
         cmocka_unit_test(hanging_is_silent_in_time),
         cmocka_unit_test(garbage_is_silent_with_reason),
         cmocka_unit_test(refusals_say_what_the_daemon_said),
