@@ -126,8 +126,7 @@ static bool is_others(const struct peers_seen *seen, const struct address *addre
 }
 
 struct candidates {
-    uint32_t count; /* may be more than max */
-    bool one_address;
+    uint32_t count;         /* may be more than max */
     struct ssh_peer *peers; /* the first max of them */
     uint32_t max;
 };
@@ -142,7 +141,6 @@ static void list_candidates(const struct peers_seen *seen, const struct peer_sou
                             bool with_port, struct candidates *to)
 {
     to->count = 0;
-    to->one_address = true;
     for (uint32_t i = 0; i < seen->count; i++) {
         const struct ssh_peer *peer = &seen->list[i].peer;
 
@@ -151,12 +149,12 @@ static void list_candidates(const struct peers_seen *seen, const struct peer_sou
         if (to->count < to->max)
             to->peers[to->count] = *peer;
         to->count++;
-        to->one_address &= address_equal(&peer->address, &to->peers[0].address);
     }
 }
 
 /* NAT keeps the port where it can: then that connection alone is meant. A host that is open to
- * everywhere always has strangers knocking: by their addresses no witness may be judged. */
+ * everywhere always has strangers knocking: which of them it is need not be told where it would not
+ * matter, but all of them have to be looked at. */
 static uint32_t find_behind_nat(const struct peers_seen *seen, const struct peer_sought *sought,
                                 struct ssh_peer *ret_peers, uint32_t max, char *ret_why)
 {
@@ -169,13 +167,13 @@ static uint32_t find_behind_nat(const struct peers_seen *seen, const struct peer
         list_candidates(seen, sought, false, &found);
     if (found.count == 0)
         text_copy(ret_why, REASON_SIZE, "no connection of it was seen on this node");
-    if (found.one_address && found.count <= max)
+    if (found.count <= max)
         return found.count;
-    snprintf(ret_why, REASON_SIZE,
-             "which connection is its cannot be told: expected one with its port, or all from one "
-             "address, at most %u; seen are %u connections from %s, %s its port %u",
-             max, found.count, found.one_address ? "one address" : "several addresses",
-             with_port ? "with" : "none with", sought->port);
+    snprintf(
+        ret_why, REASON_SIZE,
+        "which connection is its cannot be told: expected one with its port, or at most %u that "
+        "it could be; seen are %u, %s its port %u",
+        max, found.count, with_port ? "with" : "none with", sought->port);
     return 0;
 }
 

@@ -46,9 +46,9 @@ struct peer_sought {
 };
 
 /* The connection with which that witness looked: that with the address and port it says, else
- * (behind NAT) that with its port, else those that nobody has claimed if all of them are from one
- * address. Fills ret_peers, at most max. 0: none was seen, or which of several is its cannot be
- * told from strangers'; ret_why (REASON_SIZE) says so. An exact match becomes the witness's. */
+ * (behind NAT) that with its port, else all that nobody has claimed. Fills ret_peers, at most max.
+ * 0: none was seen, or more than max could be its; ret_why (REASON_SIZE) says so. An exact match
+ * becomes the witness's. */
 uint32_t peers_seen_find(struct peers_seen *seen, const struct peer_sought *sought,
                          struct ssh_peer *ret_peers, uint32_t max, char *ret_why);
 

@@ -78,8 +78,7 @@ static bool own_source(struct sources *sources, const struct address *address, c
     return true;
 }
 
-/* Behind NAT several of one address may be meant, to other addresses of ours: then it counts only
- * if each of them would. */
+/* Behind NAT several may be meant, strangers' among them: then it counts only if each would. */
 static bool all_count(const struct fib *fib, const struct ssh_target *ssh,
                       const struct ssh_peer *peers, uint32_t count, char *ret_why)
 {
@@ -88,6 +87,18 @@ static bool all_count(const struct fib *fib, const struct ssh_target *ssh,
             return false;
     }
     return true;
+}
+
+/* Of several addresses none becomes its own: a stranger's would keep another witness from counting.
+ */
+static bool own_only(struct sources *sources, const struct ssh_peer *peers, uint32_t count,
+                     const char *witness, mono_t now, char *ret_why)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        if (!address_equal(&peers[i].address, &peers[0].address))
+            return true;
+    }
+    return own_source(sources, &peers[0].address, witness, now, ret_why);
 }
 
 bool sources_judge(struct sources *sources, const struct fib *fib, const struct ssh_target *ssh,
@@ -109,8 +120,7 @@ bool sources_judge(struct sources *sources, const struct fib *fib, const struct 
         count = peers_seen_find(&sources->seen, &sought, peers, CANDIDATES_MAX, ret_seen->why);
     if (count == 0)
         return false;
-    ret_seen->counts =
-        all_count(fib, ssh, peers, count, ret_seen->why) &&
-        own_source(sources, &peers[0].address, statement->signer, now, ret_seen->why);
+    ret_seen->counts = all_count(fib, ssh, peers, count, ret_seen->why) &&
+                       own_only(sources, peers, count, statement->signer, now, ret_seen->why);
     return true;
 }

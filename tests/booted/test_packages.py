@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from machine import wait_until
-from trial import BOOT, GUARD, confirm, gone, start_trial, wait_gone
+from trial import BOOT, GUARD, Trial, confirm, gone, start_trial, wait_gone
 
 AGENT_FILES = (
     "./usr/sbin/oceanid-agent", "./usr/sbin/oceanid-guard", "./usr/sbin/oceanid-rehearse",
@@ -141,6 +141,34 @@ def test_remove_is_refused_while_a_confirmed_change_stands(own_machine):
     machine.run(["install", "-D", "/dev/null", "/run/oceanid/released"])
     dpkg(machine, "--purge", "oceanid-agent")
     assert not machine.path("/var/lib/oceanid/guard").exists()
+
+
+def test_remove_is_refused_where_nothing_can_be_seen(own_machine):
+    machine = own_machine
+    confirm(machine, "device=eth0")
+    machine.run(["sh", "-c", "echo 'nonsense: 1' >> /etc/oceanid/guard.yaml"])
+    done = dpkg(machine, "-r", "oceanid-agent", check=False)
+    assert done.returncode != 0
+    assert "cannot be seen" in done.stderr and "nonsense" in done.stderr
+    assert machine.is_active(GUARD) and not gone(machine)
+
+
+def test_remove_is_refused_while_a_revert_is_held_up(own_machine):
+    """Its device is down, so the route that the trial removed cannot come back."""
+    machine = own_machine
+    machine.run(["sh", "-c", "ip link add held0 type veth peer name held1; ip link set held1 up; "
+                 "ip link set held0 up; "
+                 "ip route add 198.18.0.0/32 dev held0 proto 153 scope link"])
+    driver = Trial(machine, "device=held0", "soak=60", "lease=20", "removes=1")
+    wait_gone(machine, 15, "the trial to take the route away")
+    machine.run(["ip", "link", "set", "held0", "down"])
+    done = dpkg(machine, "-r", "oceanid-agent", check=False)
+    driver.end()
+    assert done.returncode != 0
+    assert "could not be taken back whole" in done.stderr, done.stderr
+    machine.wait_active(GUARD)
+    machine.run(["ip", "link", "set", "held0", "up"])
+    wait_until(lambda: not gone(machine), 15, "the guard to bring it back")
 
 
 def older_package(machine):

@@ -390,7 +390,8 @@ static void reversible_needs_a_rehearsal_of_this(void **state)
     expect_no(scene, GATE_REVERSIBLE, "rehearsed 60 s ago: good for 60 s; `oceanidctl plan`");
     scene->inputs.now = 0;
     scene->approval.attempt.body.bytes[0] = 4;
-    expect_no(scene, GATE_REVERSIBLE, "not rehearsed: its guard has not answered in time; with");
+    expect_no(scene, GATE_REVERSIBLE,
+              "not rehearsed: its guard has not answered in time, or a viewer");
     rehearse(scene, "a1", REHEARSED_GOOD, "");
     rehearse(scene, "b1", REHEARSED_GOOD, "");
     expect_yes(scene);
