@@ -276,7 +276,7 @@ static bool open_store(struct desk *desk, const char *store_path, struct err *er
     desk->store = store_open(store_path, err);
     return desk->store != NULL && check_audit(desk, err) &&
            store_read_fleet(desk->store, &desk->fleet, err) &&
-           store_read_holds(desk->store, &desk->holds, err);
+           store_read_holds(desk->store, clock_unix(), &desk->holds, err);
 }
 
 bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,

@@ -11,8 +11,6 @@
 #include "controller/io/lead.h"
 #include "controller/io/lead_parts.h"
 
-enum { RESUME_MAX = 256 };
-
 bool lead_order_decode(struct bytes from, struct lead_order *ret_order, struct err *err)
 {
     struct lead_order *order = ret_order;
@@ -237,28 +235,29 @@ static bool resume_one(struct lead *lead, uint64_t id, struct err *err)
 
     if (!store_read_rollout(lead->desk->store, id, stored, err))
         return false;
-    if (stored->ended_at != 0 && stored->record.state != ROLLOUT_INCOMPLETE) {
-        store_rollout_done(stored);
-        return true;
-    }
     log_info("rollout %llu was %s: taking it up again", (unsigned long long)id,
              rollout_state_name(stored->record.state));
     return load(lead, stored, err) || err_wrap(err, "rollout %llu", (unsigned long long)id);
 }
 
+/* However many have ended since. */
+static bool resume_all(struct lead *lead, struct err *err)
+{
+    uint64_t id = 0;
+
+    do {
+        if (!store_find_unended(lead->desk->store, id, &id, err) ||
+            (id != 0 && !resume_one(lead, id, err)))
+            return false;
+    } while (id != 0);
+    return true;
+}
+
 bool lead_resume(struct lead *lead, struct err *err)
 {
-    AUTO_FREE uint64_t *ids = mem_alloc(RESUME_MAX, sizeof(*ids));
     struct rollout_event ev = {.kind = EVENT_RESUMED};
-    size_t count;
 
-    if (!store_list_rollouts(lead->desk->store, ids, RESUME_MAX, &count, err))
-        return false;
-    for (size_t i = count; i > 0; i--) {
-        if (!resume_one(lead, ids[i - 1], err))
-            return false;
-    }
-    if (!lead_backs_load(lead, err))
+    if (!resume_all(lead, err) || !lead_backs_load(lead, err))
         return false;
     lead_give(lead, &ev, NULL, NULL);
     lead_take_roster(lead);

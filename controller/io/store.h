@@ -57,6 +57,8 @@ bool store_put_gates(struct store *store, uint64_t rollout, struct bytes json, s
 /* ERR_MISSING if there is none; it is the caller's to end. */
 bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *ret_rollout,
                         struct err *err);
+/* The first behind `after` that is open or incomplete; 0: there is none. */
+bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err);
 /* Ids, newest first; at most max. */
 bool store_list_rollouts(struct store *store, uint64_t *ret_ids, size_t max, size_t *ret_count,
                          struct err *err);
@@ -94,8 +96,10 @@ bool store_find_receipt(struct store *store, const char *node, const struct atte
                         struct wire_bytes *ret_envelope, struct err *err);
 
 bool store_put_hold(struct store *store, const struct hold *hold, struct err *err);
-/* Into holds, whose list has room for HOLDS_MAX. */
-bool store_read_holds(struct store *store, struct holds *holds, struct err *err);
+/* All that are active at now, and of the others the newest that there is room for, into holds,
+ * whose list has room for HOLDS_MAX; its next id is above every one that was ever given. ERR_LIMIT:
+ * the active ones do not fit. */
+bool store_read_holds(struct store *store, int64_t now, struct holds *holds, struct err *err);
 
 /* One node that was asked to come back; order is lent. */
 struct store_back {

@@ -63,35 +63,66 @@ bool store_put_hold(struct store *store, const struct hold *hold, struct err *er
                    (size_t)HASH_SIZE, (int64_t)hold->lifted);
 }
 
-bool store_read_holds(struct store *store, struct holds *holds, struct err *err)
+/* Also of those that are not read: an id names one hold for good. */
+static bool read_holds_head(struct store *store, int64_t now, uint64_t *ret_newest, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};
+    int64_t active;
 
     if (!sql_query(store->db, &rows, err,
-                   "SELECT id, kind, scope, object, reason, by, since, until, receipt, lifted"
-                   " FROM (SELECT * FROM holds ORDER BY id DESC LIMIT ?) ORDER BY id",
-                   "i", (int64_t)HOLDS_MAX))
+                   "SELECT MAX(id), SUM(lifted = 0 AND (until = 0 OR until > ?)) FROM holds", "i",
+                   now) ||
+        !sql_next(&rows, err))
         return false;
+    *ret_newest = (uint64_t)sql_number(&rows, 0);
+    active = sql_number(&rows, 1);
+    if (active > HOLDS_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "%lld holds are active in the database at %lld: accepted are at most %d; "
+                       "nothing is led without all of them. Is this host's clock right?",
+                       (long long)active, (long long)now, HOLDS_MAX);
+    return true;
+}
+
+static bool read_hold(const struct sql_rows *rows, struct hold *ret_hold)
+{
+    struct hold *hold = ret_hold;
+    int64_t kind = sql_number(rows, 1);
+
+    *hold = (struct hold){.id = (uint64_t)sql_number(rows, 0),
+                          .kind = (enum hold_kind)kind,
+                          .since = sql_number(rows, 6),
+                          .until = sql_number(rows, 7),
+                          .lifted = sql_number(rows, 9) != 0};
+    sql_text(rows, 2, hold->scope, sizeof(hold->scope));
+    sql_text(rows, 3, hold->object, sizeof(hold->object));
+    sql_text(rows, 4, hold->reason, sizeof(hold->reason));
+    sql_text(rows, 5, hold->by, sizeof(hold->by));
+    sql_bytes(rows, 8, hold->receipt.bytes, HASH_SIZE);
+    return kind >= 0 && kind < HOLD_KIND_COUNT;
+}
+
+bool store_read_holds(struct store *store, int64_t now, struct holds *holds, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+    uint64_t newest;
+
     holds->count = 0;
+    if (!read_holds_head(store, now, &newest, err) ||
+        !sql_query(store->db, &rows, err,
+                   "SELECT id, kind, scope, object, reason, by, since, until, receipt, lifted"
+                   " FROM (SELECT * FROM holds"
+                   " ORDER BY lifted = 0 AND (until = 0 OR until > ?) DESC, id DESC LIMIT ?)"
+                   " ORDER BY id",
+                   "ii", now, (int64_t)HOLDS_MAX))
+        return false;
+    holds->id_next = newest + 1;
     while (sql_next(&rows, err)) {
         struct hold *hold = &holds->list[holds->count];
-        int64_t kind = sql_number(&rows, 1);
 
-        if (kind < 0 || kind >= HOLD_KIND_COUNT)
-            return err_set(err, ERR_SYSTEM, "hold %lld: its row is damaged",
-                           (long long)sql_number(&rows, 0));
-        *hold = (struct hold){.id = (uint64_t)sql_number(&rows, 0),
-                              .kind = (enum hold_kind)kind,
-                              .since = sql_number(&rows, 6),
-                              .until = sql_number(&rows, 7),
-                              .lifted = sql_number(&rows, 9) != 0};
-        sql_text(&rows, 2, hold->scope, sizeof(hold->scope));
-        sql_text(&rows, 3, hold->object, sizeof(hold->object));
-        sql_text(&rows, 4, hold->reason, sizeof(hold->reason));
-        sql_text(&rows, 5, hold->by, sizeof(hold->by));
-        sql_bytes(&rows, 8, hold->receipt.bytes, HASH_SIZE);
-        if (hold->id >= holds->id_next)
-            holds->id_next = hold->id + 1;
+        if (!read_hold(&rows, hold))
+            return err_set(err, ERR_SYSTEM, "hold %llu: its row is damaged",
+                           (unsigned long long)hold->id);
         holds->count++;
     }
     return err->kind == ERR_NONE;

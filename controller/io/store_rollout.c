@@ -197,6 +197,21 @@ bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *
     return false;
 }
 
+bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    *ret_id = 0;
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT id FROM rollouts WHERE id > ? AND (ended_at = 0 OR state = ?)"
+                   " ORDER BY id LIMIT 1",
+                   "it", (int64_t)after, rollout_state_name(ROLLOUT_INCOMPLETE)))
+        return false;
+    if (sql_next(&rows, err))
+        *ret_id = (uint64_t)sql_number(&rows, 0);
+    return err->kind == ERR_NONE;
+}
+
 bool store_list_rollouts(struct store *store, uint64_t *ret_ids, size_t max, size_t *ret_count,
                          struct err *err)
 {

@@ -214,6 +214,38 @@ static void an_order_outlives_a_later_emergency(void **state)
     assert_int_equal(find_back("w1")->attempt.sequence, 4);
 }
 
+/* A rollout of the store that has nothing to do any more. */
+static void add_ended(uint64_t id)
+{
+    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
+    struct err err = ERR_INIT;
+
+    ended->record.id = ended->record.attempt.sequence = id;
+    ended->record.state = ROLLOUT_COMPLETE;
+    if (!store_add_rollout(place.desk.store, ended, &err) ||
+        !store_put_record(place.desk.store, &ended->record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+static void an_incomplete_rollout_is_followed_up_however_old(void **state)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_INCOMPLETE;
+    assert_true(store_begin(place.desk.store, STORE_REPORT, &err));
+    assert_true(store_put_record(place.desk.store, record, 1, &err));
+    for (uint64_t later = id + 1; later <= id + 300; later++)
+        add_ended(later);
+    assert_true(store_commit(place.desk.store, &err));
+    restart_lead();
+    assert_non_null(lead_find(place.lead, id));
+    assert_null(lead_find(place.lead, id + 300));
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int main(void)
@@ -226,6 +258,7 @@ int main(void)
         WITH_PLACE(an_order_is_passed_on_after_a_restart),
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
         WITH_PLACE(an_order_outlives_a_later_emergency),
+        WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

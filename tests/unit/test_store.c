@@ -91,6 +91,31 @@ static void keeps_what_a_rollout_becomes(void **state)
     store_close(store);
 }
 
+/* Those that have ended since do not hide it. */
+static void finds_what_has_not_ended(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct rollout_record record;
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    (void)state;
+    for (unsigned i = 1; i <= 4; i++) {
+        store_case_add_rollout(store, i, (uint8_t)i, i);
+        store_case_fill_record(&record, i, (uint8_t)i, i);
+        record.state = i == 2 ? ROLLOUT_INCOMPLETE : ROLLOUT_COMPLETE;
+        if (i < 4)
+            store_case_must(store_put_record(store, &record, 2000, &err), &err);
+    }
+    store_case_must(store_find_unended(store, 0, &id, &err), &err);
+    assert_int_equal(id, 2);
+    store_case_must(store_find_unended(store, 2, &id, &err), &err);
+    assert_int_equal(id, 4);
+    store_case_must(store_find_unended(store, 4, &id, &err), &err);
+    assert_int_equal(id, 0);
+    store_close(store);
+}
+
 /* The same sequence with another body is two histories of one fleet. */
 static void refuses_a_sequence_twice(void **state)
 {
@@ -235,6 +260,8 @@ static void keeps_a_receipt_once(void **state)
     store_close(store);
 }
 
+enum { HOLDS_NOW = 15 };
+
 static void reads_holds_back(void **state)
 {
     struct store *store = store_case_open_at(place);
@@ -252,7 +279,7 @@ static void reads_holds_back(void **state)
     (void)state;
     memset(hold.receipt.bytes, 9, HASH_SIZE);
     store_case_must(store_put_hold(store, &hold, &err), &err);
-    store_case_must(store_read_holds(store, &holds, &err), &err);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
     assert_int_equal(holds.count, 1);
     assert_int_equal(holds.id_next, 5);
     assert_int_equal(holds.list[0].kind, HOLD_QUARANTINE);
@@ -265,9 +292,88 @@ static void reads_holds_back(void **state)
     assert_false(holds.list[0].lifted);
     hold.lifted = true;
     store_case_must(store_put_hold(store, &hold, &err), &err);
-    store_case_must(store_read_holds(store, &holds, &err), &err);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
     assert_int_equal(holds.count, 1);
     assert_true(holds.list[0].lifted);
+    free(holds.list);
+    store_close(store);
+}
+
+static void put_holds(struct store *store, uint64_t from, uint64_t to, const struct hold *like)
+{
+    struct err err = ERR_INIT;
+
+    store_case_must(store_begin(store, STORE_REPORT, &err), &err);
+    for (uint64_t id = from; id <= to; id++) {
+        struct hold hold = *like;
+
+        hold.id = id;
+        store_case_must(store_put_hold(store, &hold, &err), &err);
+    }
+    store_case_must(store_commit(store, &err), &err);
+}
+
+/* However many came later and hold nothing any more. */
+static void reads_every_active_hold_back(void **state)
+{
+    const struct hold freeze = {.kind = HOLD_FREEZE, .scope = "fleet"};
+    const struct hold pause = {.kind = HOLD_PAUSE, .scope = "fleet", .until = HOLDS_NOW + 1};
+    const struct hold lifted = {.kind = HOLD_PAUSE, .scope = "fleet", .lifted = true};
+    const struct hold ended = {.kind = HOLD_PAUSE, .scope = "fleet", .until = HOLDS_NOW};
+    struct store *store = store_case_open_at(place);
+    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    put_holds(store, 1, 1, &freeze);
+    put_holds(store, 2, 2, &pause);
+    put_holds(store, 3, HOLDS_MAX, &ended);
+    put_holds(store, HOLDS_MAX + 1, 2 * HOLDS_MAX, &lifted);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
+    assert_int_equal(holds.count, HOLDS_MAX);
+    assert_int_equal(holds.list[0].id, 1);
+    assert_int_equal(holds.list[1].id, 2);
+    assert_int_equal(holds.list[HOLDS_MAX - 1].id, 2 * HOLDS_MAX);
+    assert_int_equal(holds.id_next, 2 * HOLDS_MAX + 1);
+    free(holds.list);
+    store_close(store);
+}
+
+/* What was active and is not read would not hold: nothing is led then. */
+static void refuses_holds_that_do_not_fit(void **state)
+{
+    const struct hold freeze = {.kind = HOLD_FREEZE, .scope = "fleet"};
+    struct store *store = store_case_open_at(place);
+    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    put_holds(store, 1, HOLDS_MAX, &freeze);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
+    assert_int_equal(holds.count, HOLDS_MAX);
+    put_holds(store, HOLDS_MAX + 1, HOLDS_MAX + 1, &freeze);
+    assert_false(store_read_holds(store, HOLDS_NOW, &holds, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+    assert_non_null(strstr(err.text, "1025 holds are active"));
+    free(holds.list);
+    store_close(store);
+}
+
+/* An id names one hold for good, also one that nobody reads any more. */
+static void gives_no_hold_id_twice(void **state)
+{
+    const struct hold freeze = {.kind = HOLD_FREEZE, .scope = "fleet"};
+    const struct hold lifted = {.kind = HOLD_FREEZE, .scope = "fleet", .lifted = true};
+    struct store *store = store_case_open_at(place);
+    struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    put_holds(store, 1, HOLDS_MAX, &freeze);
+    put_holds(store, HOLDS_MAX + 1, HOLDS_MAX + 7, &lifted);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
+    assert_int_equal(holds.count, HOLDS_MAX);
+    assert_int_equal(holds.id_next, HOLDS_MAX + 8);
     free(holds.list);
     store_close(store);
 }
@@ -375,7 +481,7 @@ static unsigned count_holds(struct store *store)
     struct holds holds = {.list = mem_alloc(HOLDS_MAX, sizeof(struct hold))};
     struct err err = ERR_INIT;
 
-    store_case_must(store_read_holds(store, &holds, &err), &err);
+    store_case_must(store_read_holds(store, HOLDS_NOW, &holds, &err), &err);
     free(holds.list);
     return holds.count;
 }
@@ -453,7 +559,9 @@ static int run_engine(const struct store_engine *which)
         CASE(reads_the_fleet_back),       CASE(keeps_a_receipt_once),
         CASE(reads_holds_back),           CASE(keeps_the_audit_chain),
         CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
-        CASE(keeps_what_was_rehearsed),
+        CASE(keeps_what_was_rehearsed),   CASE(reads_every_active_hold_back),
+        CASE(gives_no_hold_id_twice),     CASE(refuses_holds_that_do_not_fit),
+        CASE(finds_what_has_not_ended),
     };
     const struct CMUnitTest durability[] = {
         CASE(keeps_what_was_committed),
