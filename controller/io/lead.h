@@ -48,7 +48,7 @@ struct led {
 
 struct lead *lead_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbox,
                       struct fresh *fresh);
-/* What the store says was led before. */
+/* What the store says was led before, and what the active freezes make of it. */
 bool lead_resume(struct lead *lead, struct err *err);
 /* The loop must run once more. */
 void lead_free(struct lead *lead);
@@ -78,7 +78,7 @@ bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reas
                 struct err *err);
 /* A new roster is in use: who is not in it any more is not waited for. */
 void lead_take_roster(struct lead *lead);
-/* One that was put just now. */
+/* One that was put; again is not worse. */
 void lead_take_hold(struct lead *lead, const struct hold *hold);
 
 /* It gives way to the next one: ended, or incomplete. */

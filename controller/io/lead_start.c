@@ -253,6 +253,18 @@ static bool resume_all(struct lead *lead, struct err *err)
     return true;
 }
 
+/* A crash may have come between a freeze's row and what follows from it. Other holds stop only what
+ * the gates are asked of again. */
+static void resume_freezes(struct lead *lead)
+{
+    const struct holds *holds = &lead->desk->holds;
+
+    for (uint32_t i = 0; i < holds->count; i++) {
+        if (holds->list[i].kind == HOLD_FREEZE)
+            lead_take_hold(lead, &holds->list[i]);
+    }
+}
+
 bool lead_resume(struct lead *lead, struct err *err)
 {
     struct rollout_event ev = {.kind = EVENT_RESUMED};
@@ -261,6 +273,7 @@ bool lead_resume(struct lead *lead, struct err *err)
         return false;
     lead_give(lead, &ev, NULL, NULL);
     lead_take_roster(lead);
+    resume_freezes(lead);
     lead_set_timer(lead);
     return true;
 }

@@ -246,6 +246,67 @@ static void an_incomplete_rollout_is_followed_up_however_old(void **state)
     assert_null(lead_find(place.lead, id + 300));
 }
 
+/* Puts a hold as the API does, and dies before the rollout hears of it. */
+static void put_hold_and_die(enum hold_kind kind, const char *scope)
+{
+    struct hold wanted = {.kind = kind, .reason = "incident", .by = "olga"};
+    const struct hold *hold;
+    struct err err = ERR_INIT;
+
+    text_copy(wanted.scope, sizeof(wanted.scope), scope);
+    hold = holds_add(&place.desk.holds, &wanted, clock_unix(), &err);
+    if (hold == NULL || !store_put_hold(place.desk.store, hold, &err))
+        fail_msg("%s", err.text);
+    restart_lead();
+}
+
+/* a1 was started, and no receipt has said how it ended. */
+static uint64_t start_trial(void)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_STAGE;
+    record->targets[0].in_doubt = true;
+    if (!store_put_record(place.desk.store, record, 0, &err))
+        fail_msg("%s", err.text);
+    restart_lead();
+    return id;
+}
+
+static enum rollout_state state_of(uint64_t id)
+{
+    return lead_find(place.lead, id)->machine.record.state;
+}
+
+static void a_freeze_takes_the_trial_back_after_a_restart(void **state)
+{
+    uint64_t id = start_trial();
+
+    (void)state;
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+    put_hold_and_die(HOLD_FREEZE, "a1");
+    assert_int_equal(state_of(id), ROLLOUT_REVERTING);
+    restart_lead(); /* once more is not worse */
+    assert_int_equal(state_of(id), ROLLOUT_REVERTING);
+}
+
+static void a_freeze_that_is_not_its_own_leaves_a_trial_alone(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = start_trial();
+
+    (void)state;
+    put_hold_and_die(HOLD_FREEZE, "w1");
+    put_hold_and_die(HOLD_PAUSE, "fleet");
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+    assert_true(holds_lift(&place.desk.holds, 1, &err));
+    restart_lead();
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int main(void)
@@ -259,6 +320,8 @@ int main(void)
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
         WITH_PLACE(an_order_outlives_a_later_emergency),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
+        WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
+        WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
