@@ -101,21 +101,22 @@ struct lead_back { /* one node that was asked to come back */
     struct wire_bytes order; /* signed; empty: by the controller's own right */
     bool done;
     char state[NAME_SIZE], sentence[SENTENCE_SIZE + REASON_SIZE];
+    char reason[REASON_SIZE]; /* as a person gave it */
     mono_t again_at;
 };
 struct lead_backs {
-    uint64_t rollout; /* 0: none */
-    char reason[REASON_SIZE];
+    uint64_t rollout; /* of the latest emergency; 0: none */
     uint32_t count;
     struct lead_back list[NODES_MAX];
 };
 
-/* No names: all nodes of the open rollout, else of the newest of which something stands. */
+/* No names: all nodes of the open rollout, else of the newest of which something stands. ERR_INPUT:
+ * it has not all of these nodes; nothing is done. */
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err);
 /* An operator's signed order, passed to its node's guard until it has obeyed. */
 bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err);
-/* What was asked last, brought up to date. */
+/* What was asked last, and before that and is not back yet; brought up to date. */
 const struct lead_backs *lead_backs(struct lead *lead);
 
 /* ---- the wire --------------------------------------------------------------------------------

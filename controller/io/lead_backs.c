@@ -54,7 +54,7 @@ static bool keep_one(struct lead *lead, const struct lead_back *back)
     text_copy(kept.node, sizeof(kept.node), back->name);
     text_copy(kept.state, sizeof(kept.state), back->state);
     text_copy(kept.sentence, sizeof(kept.sentence), back->sentence);
-    text_copy(kept.reason, sizeof(kept.reason), lead->backs.reason);
+    text_copy(kept.reason, sizeof(kept.reason), back->reason);
     return desk_kept(lead->desk, store_put_back(lead->desk->store, &kept, &err), &err);
 }
 
@@ -89,18 +89,18 @@ void lead_backs_done(struct lead *lead)
     lead->backs.count = 0;
 }
 
-/* A signed order that was not obeyed yet, of a node that is still in the fleet. */
+/* Not back yet, of a node that can still come. */
 static bool is_owed(const struct lead *lead, const struct lead_back *back)
 {
-    return !back->done && back->order.len > 0 &&
-           roster_find(lead->desk->roster, back->name) != NULL;
+    return !back->done && roster_find(lead->desk->roster, back->name) != NULL;
 }
 
-void lead_backs_begin(struct lead *lead, uint64_t rollout, const char *reason)
+void lead_backs_begin(struct lead *lead, uint64_t rollout)
 {
     struct lead_backs *backs = &lead->backs;
     uint32_t count = 0;
 
+    lead_backs(lead);
     for (uint32_t i = 0; i < backs->count; i++) {
         if (is_owed(lead, &backs->list[i]))
             backs->list[count++] = backs->list[i];
@@ -109,7 +109,6 @@ void lead_backs_begin(struct lead *lead, uint64_t rollout, const char *reason)
     }
     backs->count = count;
     backs->rollout = rollout;
-    text_copy(backs->reason, sizeof(backs->reason), reason);
 }
 
 bool lead_backs_keep(struct lead *lead)
@@ -133,12 +132,12 @@ static void load_one(void *context, const struct store_back *kept)
     if (back == NULL)
         return;
     lead->backs.rollout = kept->asked;
-    text_copy(lead->backs.reason, sizeof(lead->backs.reason), kept->reason);
     back->rollout = kept->rollout;
     back->attempt = kept->attempt;
     back->order = (struct wire_bytes){mem_copy(kept->order.data, kept->order.len), kept->order.len};
     back->done = kept->done;
     back->again_at = clock_now();
+    text_copy(back->reason, sizeof(back->reason), kept->reason);
     lead_back_say(back, kept->state, kept->sentence);
 }
 

@@ -71,7 +71,7 @@ static void send_end(struct lead *lead, struct lead_back *back, const struct sta
     } else {
         find_fellow(lead, back, &fellow);
         request.envelope = fellow;
-        text_copy(request.reason, sizeof(request.reason), lead->backs.reason);
+        text_copy(request.reason, sizeof(request.reason), back->reason);
     }
     lead_back_say(back, "reverting", "its guard was told to take it back");
     outbox_put_guard(lead->outbox, back->name, &request);
@@ -137,13 +137,19 @@ void lead_backs_tick(struct lead *lead, mono_t now)
 /* ---- what a person asks ----------------------------------------------------------------------
  */
 
-static bool is_wanted(char (*names)[NAME_SIZE], size_t count, const char *node)
+struct wish {
+    char (*names)[NAME_SIZE]; /* none: all nodes */
+    size_t count;
+    const char *by, *reason;
+};
+
+static bool is_wanted(const struct wish *wish, const char *node)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(names[i], node))
+    for (size_t i = 0; i < wish->count; i++) {
+        if (text_equal(wish->names[i], node))
             return true;
     }
-    return count == 0;
+    return wish->count == 0;
 }
 
 /* By its latest stack; where there is none, by what the record says. */
@@ -161,19 +167,18 @@ static bool stands(const struct lead *lead, const struct rollout_record *record,
 }
 
 static bool any_stands(const struct lead *lead, const struct rollout_record *record,
-                       char (*names)[NAME_SIZE], size_t count)
+                       const struct wish *wish)
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (is_wanted(names, count, record->targets[i].name) &&
-            stands(lead, record, &record->targets[i]))
+        if (is_wanted(wish, record->targets[i].name) && stands(lead, record, &record->targets[i]))
             return true;
     }
     return false;
 }
 
 /* The newest rollout of which something stands on those nodes; else the newest. */
-static bool find_last(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
-                      struct rollout_record *ret_record, struct err *err)
+static bool find_last(struct lead *lead, const struct wish *wish, struct rollout_record *ret_record,
+                      struct err *err)
 {
     AUTO_FREE uint64_t *ids = mem_alloc(SEARCH_MAX, sizeof(*ids));
     AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
@@ -188,7 +193,7 @@ static bool find_last(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
 
         if (!store_read_rollout(lead->desk->store, ids[i], stored, err))
             return false;
-        found = any_stands(lead, &stored->record, names, count);
+        found = any_stands(lead, &stored->record, wish);
         if (found || i == 0)
             *ret_record = stored->record;
         store_rollout_done(stored);
@@ -199,40 +204,40 @@ static bool find_last(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
 }
 
 static void begin_backs(struct lead *lead, const struct rollout_record *record, bool led,
-                        char (*names)[NAME_SIZE], size_t count)
+                        const struct wish *wish)
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const char *node = record->targets[i].name;
-        struct lead_back *back = is_wanted(names, count, node) ? lead_backs_put(lead, node) : NULL;
+        struct lead_back *back = is_wanted(wish, node) ? lead_backs_put(lead, node) : NULL;
 
         if (back == NULL)
             continue;
         back->attempt = record->attempt;
         back->rollout = led ? record->id : 0;
+        text_copy(back->reason, sizeof(back->reason), wish->reason);
     }
 }
 
-static void give_emergency(struct lead *lead, const struct led *led, char (*names)[NAME_SIZE],
-                           size_t count, const char *by)
+static void give_emergency(struct lead *lead, const struct led *led, const struct wish *wish)
 {
-    struct rollout_event ev = {.kind = EVENT_EMERGENCY, .by = by, .reason = lead->backs.reason};
+    struct rollout_event ev = {.kind = EVENT_EMERGENCY, .by = wish->by, .reason = wish->reason};
 
-    if (count == 0)
+    if (wish->count == 0)
         lead_give(lead, &ev, &led->machine.record.attempt, NULL);
-    for (size_t i = 0; i < count; i++) {
-        ev.node = names[i];
+    for (size_t i = 0; i < wish->count; i++) {
+        ev.node = wish->names[i];
         lead_give(lead, &ev, &led->machine.record.attempt, NULL);
     }
 }
 
 /* The open rollout; else the newest that stands, led again if its machine can take it back. */
-static bool choose(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
-                   struct rollout_record *ret_record, const struct led **ret_led, struct err *err)
+static bool choose(struct lead *lead, const struct wish *wish, struct rollout_record *ret_record,
+                   const struct led **ret_led, struct err *err)
 {
     const struct led *led = lead_find_open(lead);
 
     if (led == NULL) {
-        if (!find_last(lead, names, count, ret_record, err))
+        if (!find_last(lead, wish, ret_record, err))
             return false;
         lead_sweep(lead);
         led = lead_find(lead, ret_record->id);
@@ -252,48 +257,58 @@ static bool choose(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
 /* Its machine does it, unless it says that nothing of it stands: then the guards are asked, as soon
  * as it is kept that they are to be. */
 static bool begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
-                  char (*names)[NAME_SIZE], size_t count, const char *by)
+                  const struct wish *wish)
 {
     bool led_back = false;
 
     if (led != NULL) {
-        give_emergency(lead, led, names, count, by);
+        give_emergency(lead, led, wish);
         led_back =
             !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
     }
-    begin_backs(lead, record, led_back, names, count);
+    begin_backs(lead, record, led_back, wish);
     return desk_begin(lead->desk, STORE_FULL) && lead_backs_keep(lead) && desk_commit(lead->desk);
 }
 
-static bool any_asked(const struct lead *lead, const struct rollout_record *record)
+static bool has_target(const struct rollout_record *record, const char *node)
 {
-    for (uint32_t i = 0; i < lead->backs.count; i++) {
-        if (attempt_equal(&lead->backs.list[i].attempt, &record->attempt))
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (text_equal(record->targets[i].name, node))
             return true;
     }
     return false;
+}
+
+/* A name that is mistyped would be a node that nobody takes back. */
+static bool check_wish(const struct wish *wish, const struct rollout_record *record,
+                       struct err *err)
+{
+    for (size_t i = 0; i < wish->count; i++) {
+        if (!has_target(record, wish->names[i]))
+            return err_set(err, ERR_INPUT, "rollout %llu has no node %s; nothing was done",
+                           (unsigned long long)record->id, wish->names[i]);
+    }
+    return true;
 }
 
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    const struct wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
-    if (!choose(lead, names, count, record, &led, err))
+    if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err))
         return false;
     if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",
                     "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,
                     count == 0 ? "all nodes" : "some nodes", reason))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
-    lead_backs_begin(lead, record->id, reason);
-    if (!begin(lead, record, led, names, count, by))
+    lead_backs_begin(lead, record->id);
+    if (!begin(lead, record, led, &wish))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
     lead_backs_tick(lead, clock_now());
     lead_set_timer(lead);
-    if (!any_asked(lead, record))
-        return err_set(err, ERR_INPUT, "rollout %llu has none of these nodes",
-                       (unsigned long long)record->id);
     return true;
 }
 
@@ -316,6 +331,7 @@ static bool keep_order(struct lead *lead, const struct order *order, struct byte
         if (back == NULL)
             continue; /* a node has one place, and there is one for each of the roster */
         back->attempt = order->down_to.attempt;
+        text_copy(back->reason, sizeof(back->reason), order->reason);
         back->order = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
     }
     return lead_backs_keep(lead) && desk_commit(lead->desk);

@@ -57,8 +57,8 @@ struct lead_back *lead_backs_put(struct lead *lead, const char *node);
 void lead_back_say(struct lead_back *back, const char *state, const char *sentence);
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence);
-/* Those of another emergency are forgotten, but for signed orders that are still owed. */
-void lead_backs_begin(struct lead *lead, uint64_t rollout, const char *reason);
+/* Of what was asked before, what is back is forgotten; what is not is still owed. */
+void lead_backs_begin(struct lead *lead, uint64_t rollout);
 /* All of them, in the open transaction. False: the desk has failed. */
 bool lead_backs_keep(struct lead *lead);
 bool lead_backs_load(struct lead *lead, struct err *err);

@@ -126,7 +126,7 @@ static void an_emergency_is_listed_after_a_restart(void **state)
     restart_lead();
     backs = lead_backs(place.lead);
     assert_int_equal(backs->rollout, id);
-    assert_string_equal(backs->reason, "drill");
+    assert_string_equal(backs->list[0].reason, "drill");
     assert_int_equal(backs->count, 2);
     assert_string_equal(backs->list[0].name, "a1");
     assert_false(backs->list[0].done);
@@ -213,6 +213,99 @@ static void an_order_outlives_a_later_emergency(void **state)
     assert_int_equal(lead_backs(place.lead)->count, 3);
     assert_int_equal(find_back("w1")->attempt.sequence, 4);
 }
+
+/* ---- several emergencies -------------------------------------------------------------------- */
+
+static unsigned count_open(void)
+{
+    const struct lead_backs *backs = lead_backs(place.lead);
+    unsigned open = 0;
+
+    for (uint32_t i = 0; i < backs->count; i++)
+        open += !backs->list[i].done;
+    return open;
+}
+
+static bool take_back(const char *node, const char *reason, struct err *err)
+{
+    char names[1][NAME_SIZE] = {""};
+
+    text_copy(names[0], NAME_SIZE, node);
+    return lead_emergency(place.lead, names, node[0] != '\0' ? 1 : 0, "olga", reason, err);
+}
+
+/* Whoever waits for the first one waits on. */
+static void an_emergency_is_not_forgotten_for_a_later_one(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    start();
+    assert_true(take_back("", "first", &err));
+    assert_int_equal(count_open(), 2);
+    assert_true(take_back("b2", "second", &err));
+    assert_int_equal(count_open(), 2);
+    assert_string_equal(find_back("a1")->reason, "first");
+    assert_string_equal(find_back("b2")->reason, "second");
+    restart_lead();
+    assert_int_equal(count_open(), 2);
+    assert_string_equal(find_back("a1")->reason, "first");
+}
+
+static void an_emergency_of_unknown_nodes_changes_nothing(void **state)
+{
+    char names[2][NAME_SIZE] = {"b2", "nobody"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    start();
+    assert_true(take_back("a1", "drill", &err));
+    assert_false(take_back("nobody", "typo", &err));
+    assert_int_equal(err.kind, ERR_INPUT);
+    assert_non_null(strstr(err.text, "has no node nobody"));
+    err = (struct err)ERR_INIT;
+    assert_false(lead_emergency(place.lead, names, 2, "olga", "typo", &err));
+    assert_int_equal(count_open(), 1);
+    restart_lead();
+    assert_int_equal(count_open(), 1);
+    assert_string_equal(find_back("a1")->reason, "drill");
+}
+
+/* A rollout that is not led any more, as a1's guard confirmed it all the same. */
+static void add_standing(uint64_t id)
+{
+    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
+    struct target_record *target = &ended->record.targets[0];
+    struct err err = ERR_INIT;
+
+    ended->record.id = id;
+    ended->record.attempt.sequence = 100 + id;
+    ended->record.state = ROLLOUT_REVERTED;
+    ended->record.targets_count = 1;
+    text_copy(target->name, sizeof(target->name), "a1");
+    target->says = SAYS_CONFIRMED;
+    if (!store_add_rollout(place.desk.store, ended, &err) ||
+        !store_put_record(place.desk.store, &ended->record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+static void a_guard_that_was_asked_is_asked_after_a_later_emergency(void **state)
+{
+    struct err err = ERR_INIT;
+    char node[] = "a1";
+
+    (void)state;
+    add_standing(1);
+    assert_true(take_back("a1", "first", &err));
+    assert_int_equal(find_back("a1")->rollout, 0);
+    start();
+    assert_true(take_back("b2", "second", &err));
+    outbox_clear(place.outbox, node);
+    place_until(&place, is_asked, node, "a1's guard is asked again");
+    assert_string_equal(find_back("a1")->reason, "first");
+}
+
+/* ---- what is found again -------------------------------------------------------------------- */
 
 /* A rollout of the store that has nothing to do any more. */
 static void add_ended(uint64_t id)
@@ -319,6 +412,9 @@ int main(void)
         WITH_PLACE(an_order_is_passed_on_after_a_restart),
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
         WITH_PLACE(an_order_outlives_a_later_emergency),
+        WITH_PLACE(an_emergency_is_not_forgotten_for_a_later_one),
+        WITH_PLACE(an_emergency_of_unknown_nodes_changes_nothing),
+        WITH_PLACE(a_guard_that_was_asked_is_asked_after_a_later_emergency),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
