@@ -315,6 +315,7 @@ json_t *json_rollback(const struct lead_backs *backs)
         json_t *node = json_object();
 
         set_text(node, "name", backs->list[i].name);
+        set_number(node, "sequence", (int64_t)backs->list[i].attempt.sequence);
         set_text(node, "state", backs->list[i].state);
         set_text(node, "sentence", backs->list[i].sentence);
         json_array_append_new(nodes, node);

@@ -94,7 +94,13 @@ const char *lead_change_of(const struct lead *lead, const struct attempt *attemp
 /* ---- emergency -------------------------------------------------------------------------------
  */
 
-struct lead_back { /* one node that was asked to come back */
+/* Signed orders never take the room that an emergency needs. */
+enum { BACKS_MAX = 4 * NODES_MAX, BACKS_ORDERS_MAX = 2 * NODES_MAX };
+
+/* What one node was asked to take back. A node has a place for each: an order may name what lies
+ * deeper than what an emergency takes back, and of two orders only the guard knows which lies
+ * deeper; when the deeper one is obeyed, nothing of the other stands. */
+struct lead_back {
     char name[NAME_SIZE];
     uint64_t rollout;        /* led: its machine does it; 0: asked of the guard directly */
     struct attempt attempt;  /* what is to go */
@@ -107,14 +113,15 @@ struct lead_back { /* one node that was asked to come back */
 struct lead_backs {
     uint64_t rollout; /* of the latest emergency; 0: none */
     uint32_t count;
-    struct lead_back list[NODES_MAX];
+    struct lead_back list[BACKS_MAX]; /* one each of node, attempt, and signed or not */
 };
 
 /* No names: all nodes of the open rollout, else of the newest of which something stands. ERR_INPUT:
  * it has not all of these nodes; nothing is done. */
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err);
-/* An operator's signed order, passed to its node's guard until it has obeyed. */
+/* An operator's signed order, passed to its node's guard until it has obeyed. True: it is kept.
+ * ERR_LIMIT: there is no room, and nothing was done. */
 bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err);
 /* What was asked last, and before that and is not back yet; brought up to date. */
 const struct lead_backs *lead_backs(struct lead *lead);

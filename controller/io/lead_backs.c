@@ -18,26 +18,33 @@ void lead_back_say(struct lead_back *back, const char *state, const char *senten
     text_copy(back->sentence, sizeof(back->sentence), sentence);
 }
 
-struct lead_back *lead_backs_find(struct lead *lead, const char *node)
+static struct lead_back *find(struct lead *lead, const char *node, const struct attempt *attempt,
+                              bool is_signed)
 {
     for (uint32_t i = 0; i < lead->backs.count; i++) {
-        if (text_equal(lead->backs.list[i].name, node))
-            return &lead->backs.list[i];
+        struct lead_back *back = &lead->backs.list[i];
+
+        if (text_equal(back->name, node) && attempt_equal(&back->attempt, attempt) &&
+            (back->order.len > 0) == is_signed)
+            return back;
     }
     return NULL;
 }
 
-struct lead_back *lead_backs_put(struct lead *lead, const char *node)
+struct lead_back *lead_backs_put(struct lead *lead, const char *node, const struct attempt *attempt,
+                                 struct bytes order)
 {
-    struct lead_back *back = lead_backs_find(lead, node);
+    struct lead_back *back = find(lead, node, attempt, order.len > 0);
 
-    if (back == NULL && lead->backs.count < NODES_MAX)
+    if (back == NULL && lead->backs.count < BACKS_MAX)
         back = &lead->backs.list[lead->backs.count++];
     if (back == NULL)
         return NULL;
     wire_bytes_done(&back->order);
     memset(back, 0, sizeof(*back));
     text_copy(back->name, sizeof(back->name), node);
+    back->attempt = *attempt;
+    back->order = (struct wire_bytes){mem_copy(order.data, order.len), order.len};
     lead_back_say(back, "unreachable", "it was asked, and has not answered yet");
     return back;
 }
@@ -95,7 +102,7 @@ static bool is_owed(const struct lead *lead, const struct lead_back *back)
     return !back->done && roster_find(lead->desk->roster, back->name) != NULL;
 }
 
-void lead_backs_begin(struct lead *lead, uint64_t rollout)
+static void forget_done(struct lead *lead)
 {
     struct lead_backs *backs = &lead->backs;
     uint32_t count = 0;
@@ -107,8 +114,55 @@ void lead_backs_begin(struct lead *lead, uint64_t rollout)
         else
             wire_bytes_done(&backs->list[i].order);
     }
+    memset(&backs->list[count], 0, (backs->count - count) * sizeof(backs->list[0]));
     backs->count = count;
-    backs->rollout = rollout;
+}
+
+void lead_backs_begin(struct lead *lead, uint64_t rollout)
+{
+    forget_done(lead);
+    lead->backs.rollout = rollout;
+}
+
+/* How many of these nodes have no place for it yet. */
+static uint32_t count_new(struct lead *lead, const struct lead_backs_wanted *wanted)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < wanted->count; i++)
+        count += find(lead, wanted->nodes[i], &wanted->attempt, wanted->is_signed) == NULL;
+    return count;
+}
+
+static uint32_t count_orders(const struct lead *lead)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < lead->backs.count; i++)
+        count += lead->backs.list[i].order.len > 0;
+    return count;
+}
+
+static bool fits(struct lead *lead, const struct lead_backs_wanted *wanted)
+{
+    uint32_t more = count_new(lead, wanted);
+
+    return lead->backs.count + more <= BACKS_MAX &&
+           (!wanted->is_signed || count_orders(lead) + more <= BACKS_ORDERS_MAX);
+}
+
+bool lead_backs_make_room(struct lead *lead, const struct lead_backs_wanted *wanted,
+                          struct err *err)
+{
+    if (fits(lead, wanted))
+        return true;
+    forget_done(lead);
+    return fits(lead, wanted) ||
+           err_set(err, ERR_LIMIT,
+                   "%u are to come back already, %u of them by signed orders: accepted are %d and "
+                   "%d; nothing was done. Without the controller: --direct, or on the node "
+                   "oceanid-rollback",
+                   lead->backs.count, count_orders(lead), BACKS_MAX, BACKS_ORDERS_MAX);
 }
 
 bool lead_backs_keep(struct lead *lead)
@@ -124,17 +178,23 @@ bool lead_backs_keep(struct lead *lead)
     return true;
 }
 
+struct loading {
+    struct lead *lead;
+    bool fits;
+};
+
 static void load_one(void *context, const struct store_back *kept)
 {
-    struct lead *lead = context;
-    struct lead_back *back = lead_backs_put(lead, kept->node);
+    struct loading *loading = context;
+    struct lead *lead = loading->lead;
+    struct lead_back *back = lead_backs_put(lead, kept->node, &kept->attempt, kept->order);
 
-    if (back == NULL)
+    if (back == NULL) {
+        loading->fits = false;
         return;
+    }
     lead->backs.rollout = kept->asked;
     back->rollout = kept->rollout;
-    back->attempt = kept->attempt;
-    back->order = (struct wire_bytes){mem_copy(kept->order.data, kept->order.len), kept->order.len};
     back->done = kept->done;
     back->again_at = clock_now();
     text_copy(back->reason, sizeof(back->reason), kept->reason);
@@ -143,5 +203,11 @@ static void load_one(void *context, const struct store_back *kept)
 
 bool lead_backs_load(struct lead *lead, struct err *err)
 {
-    return store_read_backs(lead->desk->store, load_one, lead, err);
+    struct loading loading = {lead, true};
+
+    return store_read_backs(lead->desk->store, load_one, &loading, err) &&
+           (loading.fits || err_set(err, ERR_LIMIT,
+                                    "more than %d are to come back in the database: accepted are "
+                                    "no more",
+                                    BACKS_MAX));
 }

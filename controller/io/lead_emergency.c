@@ -77,17 +77,18 @@ static void send_end(struct lead *lead, struct lead_back *back, const struct sta
     outbox_put_guard(lead->outbox, back->name, &request);
 }
 
-void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack)
+/* By its guard itself, and not back yet. */
+static bool is_asked(const struct lead_back *back, const char *node)
 {
-    struct lead_back *back = lead_backs_find(lead, node);
-    const struct generation *generation;
-    bool on_trial;
+    return !back->done && back->rollout == 0 && text_equal(back->name, node);
+}
 
-    if (back == NULL || back->done || back->rollout != 0)
-        return;
-    generation = find_generation(stack, &back->attempt);
-    on_trial = stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt);
-    if (generation == NULL && !on_trial) {
+static void take_stack(struct lead *lead, struct lead_back *back, const struct stack *stack)
+{
+    const struct generation *generation = find_generation(stack, &back->attempt);
+
+    if (generation == NULL &&
+        !(stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt))) {
         lead_back_finish(lead, back, "popped", "nothing of it stands there");
         return;
     }
@@ -96,16 +97,19 @@ void lead_backs_stack(struct lead *lead, const char *node, const struct stack *s
     else
         send_end(lead, back, stack, generation);
     back->again_at = clock_now() + BACK_AGAIN_MS;
+}
+
+void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        if (is_asked(&lead->backs.list[i], node))
+            take_stack(lead, &lead->backs.list[i], stack);
+    }
     lead_set_timer(lead);
 }
 
-void lead_backs_receipt(struct lead *lead, const struct receipt *receipt)
+static void take_receipt(struct lead *lead, struct lead_back *back, const struct receipt *receipt)
 {
-    struct lead_back *back = lead_backs_find(lead, receipt->node);
-
-    if (back == NULL || back->done || back->rollout != 0 ||
-        !attempt_equal(&receipt->generation.attempt, &back->attempt))
-        return;
     if (receipt->kind == RECEIPT_INCOMPLETE)
         lead_back_say(back, "incomplete", receipt->reason);
     else if (receipt_is_end(receipt))
@@ -115,13 +119,26 @@ void lead_backs_receipt(struct lead *lead, const struct receipt *receipt)
                          receipt->reason);
 }
 
+void lead_backs_receipt(struct lead *lead, const struct receipt *receipt)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        struct lead_back *back = &lead->backs.list[i];
+
+        if (is_asked(back, receipt->node) &&
+            attempt_equal(&receipt->generation.attempt, &back->attempt))
+            take_receipt(lead, back, receipt);
+    }
+}
+
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
                         const char *reason)
 {
-    struct lead_back *back = lead_backs_find(lead, node);
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        struct lead_back *back = &lead->backs.list[i];
 
-    if (back != NULL && !back->done && back->rollout == 0 && attempt_equal(attempt, &back->attempt))
-        lead_back_say(back, "refused", reason);
+        if (is_asked(back, node) && attempt_equal(attempt, &back->attempt))
+            lead_back_say(back, "refused", reason);
+    }
 }
 
 void lead_backs_tick(struct lead *lead, mono_t now)
@@ -206,13 +223,15 @@ static bool find_last(struct lead *lead, const struct wish *wish, struct rollout
 static void begin_backs(struct lead *lead, const struct rollout_record *record, bool led,
                         const struct wish *wish)
 {
+    const struct bytes no_order = {NULL, 0};
+
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const char *node = record->targets[i].name;
-        struct lead_back *back = is_wanted(wish, node) ? lead_backs_put(lead, node) : NULL;
+        struct lead_back *back =
+            is_wanted(wish, node) ? lead_backs_put(lead, node, &record->attempt, no_order) : NULL;
 
         if (back == NULL)
-            continue;
-        back->attempt = record->attempt;
+            continue; /* there is room for all that are wanted */
         back->rollout = led ? record->id : 0;
         text_copy(back->reason, sizeof(back->reason), wish->reason);
     }
@@ -291,6 +310,18 @@ static bool check_wish(const struct wish *wish, const struct rollout_record *rec
     return true;
 }
 
+static bool make_room(struct lead *lead, const struct wish *wish,
+                      const struct rollout_record *record, struct err *err)
+{
+    struct lead_backs_wanted wanted = {.attempt = record->attempt};
+
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (is_wanted(wish, record->targets[i].name))
+            wanted.nodes[wanted.count++] = record->targets[i].name;
+    }
+    return lead_backs_make_room(lead, &wanted, err);
+}
+
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err)
 {
@@ -298,7 +329,8 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
     const struct wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
-    if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err))
+    if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err) ||
+        !make_room(lead, &wish, record, err))
         return false;
     if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",
                     "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,
@@ -312,27 +344,28 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
     return true;
 }
 
-static bool check_order(const struct lead *lead, const struct order *order, struct err *err)
+static bool check_order(struct lead *lead, const struct order *order, struct err *err)
 {
+    struct lead_backs_wanted wanted = {.attempt = order->down_to.attempt, .is_signed = true};
+
     if (order->nodes_count == 0)
         return err_set(err, ERR_INPUT, "the order names no node");
     for (uint32_t i = 0; i < order->nodes_count; i++) {
         if (roster_find(lead->desk->roster, order->nodes[i]) == NULL)
             return err_set(err, ERR_MISSING, "node %s is not in the roster", order->nodes[i]);
+        wanted.nodes[wanted.count++] = order->nodes[i];
     }
-    return true;
+    return lead_backs_make_room(lead, &wanted, err);
 }
 
 static bool keep_order(struct lead *lead, const struct order *order, struct bytes envelope)
 {
     for (uint32_t i = 0; i < order->nodes_count; i++) {
-        struct lead_back *back = lead_backs_put(lead, order->nodes[i]);
+        struct lead_back *back =
+            lead_backs_put(lead, order->nodes[i], &order->down_to.attempt, envelope);
 
-        if (back == NULL)
-            continue; /* a node has one place, and there is one for each of the roster */
-        back->attempt = order->down_to.attempt;
-        text_copy(back->reason, sizeof(back->reason), order->reason);
-        back->order = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
+        if (back != NULL) /* there is room for all of them */
+            text_copy(back->reason, sizeof(back->reason), order->reason);
     }
     return lead_backs_keep(lead) && desk_commit(lead->desk);
 }

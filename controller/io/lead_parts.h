@@ -51,9 +51,20 @@ void lead_send(struct lead *lead, struct led *led, const struct rollout_effects 
                const struct bytes *envelope);
 bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates);
 
-/* In lead_backs.c. NULL: that node was not asked; there is no room. */
-struct lead_back *lead_backs_find(struct lead *lead, const char *node);
-struct lead_back *lead_backs_put(struct lead *lead, const char *node);
+/* In lead_backs.c. What is asked of these nodes; the names are lent. */
+struct lead_backs_wanted {
+    struct attempt attempt;
+    bool is_signed;
+    uint32_t count;
+    const char *nodes[NODES_MAX];
+};
+/* What is back makes room, what is not never does (ERR_LIMIT). */
+bool lead_backs_make_room(struct lead *lead, const struct lead_backs_wanted *wanted,
+                          struct err *err);
+/* Its place: the one it has, emptied, or a new one. order is copied; empty: by the controller's own
+ * right. NULL: there is no room. */
+struct lead_back *lead_backs_put(struct lead *lead, const char *node, const struct attempt *attempt,
+                                 struct bytes order);
 void lead_back_say(struct lead_back *back, const char *state, const char *sentence);
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence);

@@ -39,11 +39,19 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS holds (id INTEGER PRIMARY KEY, kind INTEGER, scope TEXT,"
     " object TEXT, reason TEXT, by TEXT, since INTEGER, until INTEGER, receipt BLOB,"
     " lifted INTEGER);"
+    "CREATE TABLE IF NOT EXISTS owed (id INTEGER PRIMARY KEY, node TEXT, asked INTEGER,"
+    " rollout INTEGER, hash BLOB, sequence INTEGER, envelope BLOB, done INTEGER, state TEXT,"
+    " sentence TEXT, reason TEXT, signed INTEGER, UNIQUE (node, hash, sequence, signed));"
     "CREATE TABLE IF NOT EXISTS backs (id INTEGER PRIMARY KEY, node TEXT UNIQUE, asked INTEGER,"
     " rollout INTEGER, hash BLOB, sequence INTEGER, envelope BLOB, done INTEGER, state TEXT,"
     " sentence TEXT, reason TEXT);"
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, at INTEGER, who TEXT, what TEXT,"
     " subject TEXT, sentence TEXT, previous BLOB, hash BLOB);";
+
+/* `backs` had one place for each node. */
+static const char moves[] = "INSERT OR IGNORE INTO owed"
+                            " SELECT *, COALESCE(LENGTH(envelope), 0) > 0 FROM backs ORDER BY id;"
+                            "DELETE FROM backs;";
 
 static bool execute(struct store *store, const char *text, struct err *err)
 {
@@ -93,7 +101,7 @@ static bool prepare(struct store *store, struct err *err)
     return execute(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err) &&
            check_version(store, err) && check_integrity(store, err) &&
            store_begin(store, STORE_FULL, err) && execute(store, schema, err) &&
-           execute(store, "PRAGMA user_version=1", err) &&
+           execute(store, moves, err) && execute(store, "PRAGMA user_version=1", err) &&
            sql_run(store->db, err, "INSERT OR REPLACE INTO opened VALUES (1, ?)", "i",
                    clock_unix()) &&
            store_commit(store, err);

@@ -101,7 +101,8 @@ bool store_put_hold(struct store *store, const struct hold *hold, struct err *er
  * the active ones do not fit. */
 bool store_read_holds(struct store *store, int64_t now, struct holds *holds, struct err *err);
 
-/* One node that was asked to come back; order is lent. */
+/* What one node was asked to take back, one each of node, attempt, and by order or not; order is
+ * lent. */
 struct store_back {
     char node[NAME_SIZE];
     uint64_t asked, rollout; /* in whose name; whose machine does it, 0: its guard is asked */

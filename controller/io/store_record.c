@@ -133,22 +133,21 @@ bool store_put_back(struct store *store, const struct store_back *back, struct e
     const struct attempt *attempt = &back->attempt;
 
     return sql_run(store->db, err,
-                   "INSERT INTO backs (node, asked, rollout, hash, sequence, envelope, done, state,"
-                   " sentence, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                   " ON CONFLICT (node) DO UPDATE SET asked = excluded.asked,"
-                   " rollout = excluded.rollout, hash = excluded.hash,"
-                   " sequence = excluded.sequence, envelope = excluded.envelope,"
-                   " done = excluded.done, state = excluded.state, sentence = excluded.sentence,"
-                   " reason = excluded.reason",
-                   "tiibibittt", back->node, (int64_t)back->asked, (int64_t)back->rollout,
+                   "INSERT INTO owed (node, asked, rollout, hash, sequence, envelope, done, state,"
+                   " sentence, reason, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (node, hash, sequence, signed) DO UPDATE SET"
+                   " asked = excluded.asked, rollout = excluded.rollout,"
+                   " envelope = excluded.envelope, done = excluded.done, state = excluded.state,"
+                   " sentence = excluded.sentence, reason = excluded.reason",
+                   "tiibibittti", back->node, (int64_t)back->asked, (int64_t)back->rollout,
                    attempt->body.bytes, (size_t)HASH_SIZE, (int64_t)attempt->sequence,
                    back->order.data, back->order.len, (int64_t)back->done, back->state,
-                   back->sentence, back->reason);
+                   back->sentence, back->reason, (int64_t)(back->order.len > 0));
 }
 
 bool store_forget_backs(struct store *store, struct err *err)
 {
-    return sql_run(store->db, err, "DELETE FROM backs", "");
+    return sql_run(store->db, err, "DELETE FROM owed", "");
 }
 
 static void read_back(const struct sql_rows *rows, struct store_back *ret_back)
@@ -173,7 +172,7 @@ bool store_read_backs(struct store *store, store_back_fn back_fn, void *context,
 
     if (!sql_query(store->db, &rows, err,
                    "SELECT node, asked, rollout, hash, sequence, envelope, done, state, sentence,"
-                   " reason FROM backs ORDER BY id",
+                   " reason FROM owed ORDER BY id",
                    ""))
         return false;
     while (sql_next(&rows, err)) {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,24 +133,30 @@ static void an_emergency_is_listed_after_a_restart(void **state)
     assert_false(backs->list[0].done);
 }
 
-static void fill_order(struct order *order, const char *node)
+static void fill_order(struct order *order, const char *node, uint64_t sequence)
 {
     order->nodes_count = 1;
     text_copy(order->nodes[0], NAME_SIZE, node);
-    order->down_to.attempt.sequence = 4;
-    memset(order->down_to.attempt.body.bytes, 4, HASH_SIZE);
+    order->down_to.attempt.sequence = sequence;
+    memset(order->down_to.attempt.body.bytes, (int)sequence, HASH_SIZE);
     text_copy(order->reason, sizeof(order->reason), "drill");
+}
+
+static bool try_order(const char *node, uint64_t sequence, struct err *err)
+{
+    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+
+    fill_order(order, node, sequence);
+    envelope = wire_encode_order(order, place.approver);
+    return lead_pass_order(place.lead, wire_lend(&envelope), "olga", err);
 }
 
 static void pass_order(const char *node)
 {
-    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
-    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
     struct err err = ERR_INIT;
 
-    fill_order(order, node);
-    envelope = wire_encode_order(order, place.approver);
-    if (!lead_pass_order(place.lead, wire_lend(&envelope), "olga", &err))
+    if (!try_order(node, 4, &err))
         fail_msg("%s", err.text);
 }
 
@@ -212,6 +219,99 @@ static void an_order_outlives_a_later_emergency(void **state)
     assert_true(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err));
     assert_int_equal(lead_backs(place.lead)->count, 3);
     assert_int_equal(find_back("w1")->attempt.sequence, 4);
+}
+
+/* ---- several of one node -------------------------------------------------------------------- */
+
+static bool is_owed(const char *node, uint64_t sequence, bool is_signed)
+{
+    const struct lead_backs *backs = lead_backs(place.lead);
+
+    for (uint32_t i = 0; i < backs->count; i++) {
+        const struct lead_back *back = &backs->list[i];
+
+        if (text_equal(back->name, node) && back->attempt.sequence == sequence &&
+            (back->order.len > 0) == is_signed && !back->done)
+            return true;
+    }
+    return false;
+}
+
+/* What it names may lie below what the emergency takes back. */
+static void an_order_outlives_an_emergency_on_its_node(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    start();
+    pass_order("a1");
+    assert_true(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(lead_backs(place.lead)->count, 3);
+        assert_true(is_owed("a1", 4, true));
+        assert_true(is_owed("a1", 1, false));
+        restart_lead();
+    }
+}
+
+/* Which of two lies deeper only the guard knows for sure. */
+static void an_order_outlives_another_one_on_its_node(void **state)
+{
+    struct stack stack = {.node = "a1", .generations_count = 1};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    pass_order("a1");
+    assert_true(try_order("a1", 5, &err));
+    assert_true(try_order("a1", 5, &err)); /* again is the same one */
+    assert_int_equal(lead_backs(place.lead)->count, 2);
+    stack.generations[0].id.attempt = lead_backs(place.lead)->list[0].attempt;
+    lead_backs_stack(place.lead, "a1", &stack);
+    restart_lead();
+    assert_true(is_owed("a1", 4, true));
+    assert_false(is_owed("a1", 5, true)); /* nothing of it stands */
+}
+
+static void add_nodes(unsigned count)
+{
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct roster_entry entry = {.witness_only = false};
+
+        snprintf(entry.name, sizeof(entry.name), "n%u", i);
+        memset(entry.agent_key.bytes, (int)i + 1, KEY_SIZE);
+        memset(entry.guard_key.bytes, (int)i + 1, KEY_SIZE);
+        if (!roster_put(place.desk.roster, &entry, &err))
+            fail_msg("%s", err.text);
+    }
+}
+
+/* What is answered with a yes is kept; there is always room for an emergency. */
+static void an_order_that_finds_no_room_is_refused(void **state)
+{
+    struct stack stack = {.node = "n7"};
+    struct err err = ERR_INIT;
+    char node[NAME_SIZE];
+
+    (void)state;
+    add_nodes(129);
+    start();
+    for (unsigned i = 0; i < 128; i++) {
+        snprintf(node, sizeof(node), "n%u", i);
+        pass_order(node);
+        assert_true(is_owed(node, 4, true));
+    }
+    assert_false(try_order("n128", 4, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+    pass_order("n7"); /* has its place */
+    lead_backs_stack(place.lead, "n7", &stack);
+    pass_order("n128"); /* n7 is back: its place is free */
+    assert_true(is_owed("n128", 4, true));
+    err = (struct err)ERR_INIT;
+    assert_true(lead_emergency(place.lead, NULL, 0, "olga", "drill", &err));
+    assert_true(is_owed("a1", 1, false));
+    assert_true(is_owed("n0", 4, true));
 }
 
 /* ---- several emergencies -------------------------------------------------------------------- */
@@ -415,6 +515,9 @@ int main(void)
         WITH_PLACE(an_emergency_is_not_forgotten_for_a_later_one),
         WITH_PLACE(an_emergency_of_unknown_nodes_changes_nothing),
         WITH_PLACE(a_guard_that_was_asked_is_asked_after_a_later_emergency),
+        WITH_PLACE(an_order_outlives_an_emergency_on_its_node),
+        WITH_PLACE(an_order_outlives_another_one_on_its_node),
+        WITH_PLACE(an_order_that_finds_no_room_is_refused),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),

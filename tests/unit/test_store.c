@@ -395,6 +395,14 @@ static void expect_back(void *context, const struct store_back *back)
     assert_string_equal(back->reason, "drill");
 }
 
+static void count_back(void *context, const struct store_back *back)
+{
+    unsigned *count = context;
+
+    (void)back;
+    (*count)++;
+}
+
 static void reads_who_is_to_come_back(void **state)
 {
     struct store *store = store_case_open_at(place);
@@ -406,7 +414,7 @@ static void reads_who_is_to_come_back(void **state)
                               .sentence = "it was asked",
                               .reason = "drill"};
     struct err err = ERR_INIT;
-    unsigned count = 0;
+    unsigned count = 0, all = 0;
 
     (void)state;
     memset(back.attempt.body.bytes, 5, HASH_SIZE);
@@ -420,6 +428,10 @@ static void reads_who_is_to_come_back(void **state)
     store_case_must(store_put_back(store, &back, &err), &err);
     store_case_must(store_read_backs(store, expect_back, &count, &err), &err);
     assert_int_equal(count, 2);
+    back.order.len = 0; /* by the controller's own right: another one, of the same node */
+    store_case_must(store_put_back(store, &back, &err), &err);
+    store_case_must(store_read_backs(store, count_back, &all, &err), &err);
+    assert_int_equal(all, 3);
     store_case_must(store_forget_backs(store, &err), &err);
     store_case_must(store_read_backs(store, expect_back, &count, &err), &err);
     assert_int_equal(count, 2);

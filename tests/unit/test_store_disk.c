@@ -18,6 +18,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "controller/io/store_tables.h"
 #include "tests/unit/store_case.h"
 
 static char directory[64], path[96];
@@ -105,6 +106,40 @@ static void refuses_a_newer_schema(void **state)
     refuse_to_open("has version 99, accepted are up to 1");
 }
 
+static void expect_a1(void *context, const struct store_back *back)
+{
+    unsigned *count = context;
+
+    (*count)++;
+    assert_string_equal(back->node, "a1");
+    assert_int_equal(back->asked, 8);
+    assert_int_equal(back->attempt.sequence, 3);
+    assert_int_equal(back->order.len, 5);
+    assert_string_equal(back->reason, "drill");
+}
+
+/* Before, a node had one place: what was owed then is owed still. */
+static void takes_over_who_was_to_come_back(void **state)
+{
+    struct store *store = store_case_open_at(path);
+    struct err err = ERR_INIT;
+    unsigned count = 0;
+
+    (void)state;
+    store_case_must(sql_run(store->db, &err,
+                            "INSERT INTO backs VALUES (4, 'a1', 8, 0, zeroblob(32), 3, 'order', 0,"
+                            " 'unreachable', 'it was asked', 'drill')",
+                            ""),
+                    &err);
+    store_close(store);
+    for (unsigned i = 1; i <= 2; i++) {
+        store = store_case_open_at(path);
+        store_case_must(store_read_backs(store, expect_a1, &count, &err), &err);
+        assert_int_equal(count, i);
+        store_close(store);
+    }
+}
+
 static void refuses_where_it_cannot_write(void **state)
 {
     (void)state;
@@ -117,9 +152,8 @@ static void refuses_where_it_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(refuses_what_is_no_database),
-        CASE(refuses_a_damaged_file),
-        CASE(refuses_a_newer_schema),
+        CASE(refuses_what_is_no_database),   CASE(refuses_a_damaged_file),
+        CASE(refuses_a_newer_schema),        CASE(takes_over_who_was_to_come_back),
         CASE(refuses_where_it_cannot_write),
     };
 
