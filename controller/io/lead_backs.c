@@ -18,6 +18,16 @@ void lead_back_say(struct lead_back *back, const char *state, const char *senten
     text_copy(back->sentence, sizeof(back->sentence), sentence);
 }
 
+bool lead_back_is_reachable(const struct lead *lead, const struct lead_back *back)
+{
+    return roster_find(lead->desk->roster, back->name) != NULL;
+}
+
+bool lead_back_is_to_ask(const struct lead *lead, const struct lead_back *back)
+{
+    return !back->done && back->rollout == 0 && lead_back_is_reachable(lead, back);
+}
+
 static struct lead_back *find(struct lead *lead, const char *node, const struct attempt *attempt,
                               bool is_signed)
 {
@@ -75,6 +85,86 @@ void lead_back_finish(struct lead *lead, struct lead_back *back, const char *sta
         desk_commit(lead->desk);
 }
 
+/* ---- how far it is ---------------------------------------------------------------------------
+ */
+
+static void say_left(struct lead_back *back, const char *why)
+{
+    char sentence[sizeof(back->sentence)];
+    struct text text = TEXT_IN(sentence);
+
+    text_add(&text, "left the roster, may still stand: only root there takes it back%s%s",
+             why[0] != '\0' ? "; " : "", why);
+    lead_back_say(back, "left", sentence);
+}
+
+/* The machine has let go of it, and not because it is back or was never there. */
+static bool was_let_go(const struct target_record *record)
+{
+    return record->wants == WANTS_NOTHING && record->says != SAYS_ENDED &&
+           (record->in_doubt || record->says != SAYS_NEVER);
+}
+
+static void read_target(const struct target *target, bool closed, struct lead_back *back)
+{
+    const struct target_record *record = target->record;
+
+    if (was_let_go(record)) {
+        say_left(back, record->reason);
+        return;
+    }
+    lead_back_say(back, target_state_name(target), record->reason);
+    back->done = closed && !record->listed && !record->in_doubt;
+}
+
+static void read_machine(const struct rollout *machine, struct lead_back *back)
+{
+    for (uint32_t i = 0; i < machine->record.targets_count; i++) {
+        if (text_equal(machine->record.targets[i].name, back->name))
+            read_target(&machine->targets[i], lead_is_closed(machine), back);
+    }
+}
+
+/* The machine has ended and is not led any more: its record has the last word. */
+static void read_stored(struct lead *lead, struct lead_back *back)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct err err = ERR_INIT;
+
+    if (!store_read_rollout(lead->desk->store, back->rollout, stored, &err))
+        return;
+    for (uint32_t i = 0; i < stored->record.targets_count; i++) {
+        const struct target target = {.record = &stored->record.targets[i]};
+
+        if (text_equal(target.record->name, back->name))
+            read_target(&target, true, back);
+    }
+    store_rollout_done(stored);
+}
+
+static void bring_up_to_date(struct lead *lead, struct lead_back *back)
+{
+    const struct led *led = back->rollout != 0 ? lead_find(lead, back->rollout) : NULL;
+
+    if (back->rollout == 0) {
+        if (!lead_back_is_reachable(lead, back))
+            say_left(back, "");
+    } else if (led != NULL) {
+        read_machine(&led->machine, back);
+    } else {
+        read_stored(lead, back);
+    }
+}
+
+const struct lead_backs *lead_backs(struct lead *lead)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        if (!lead->backs.list[i].done)
+            bring_up_to_date(lead, &lead->backs.list[i]);
+    }
+    return &lead->backs;
+}
+
 /* ---- all of them -----------------------------------------------------------------------------
  */
 
@@ -83,8 +173,10 @@ mono_t lead_backs_deadline(const struct lead *lead)
     mono_t first = MONO_NEVER;
 
     for (uint32_t i = 0; i < lead->backs.count; i++) {
-        if (!lead->backs.list[i].done && lead->backs.list[i].rollout == 0)
-            first = mono_min(first, lead->backs.list[i].again_at);
+        const struct lead_back *back = &lead->backs.list[i];
+
+        if (lead_back_is_to_ask(lead, back))
+            first = mono_min(first, back->again_at);
     }
     return first;
 }
@@ -99,7 +191,7 @@ void lead_backs_done(struct lead *lead)
 /* Not back yet, of a node that can still come. */
 static bool is_owed(const struct lead *lead, const struct lead_back *back)
 {
-    return !back->done && roster_find(lead->desk->roster, back->name) != NULL;
+    return !back->done && lead_back_is_reachable(lead, back);
 }
 
 static void forget_done(struct lead *lead)

@@ -146,7 +146,7 @@ void lead_backs_tick(struct lead *lead, mono_t now)
     for (uint32_t i = 0; i < lead->backs.count; i++) {
         struct lead_back *back = &lead->backs.list[i];
 
-        if (!back->done && back->rollout == 0 && back->again_at <= now)
+        if (lead_back_is_to_ask(lead, back) && back->again_at <= now)
             ask(lead, back);
     }
 }
@@ -389,52 +389,4 @@ bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, s
     lead_backs_tick(lead, clock_now());
     lead_set_timer(lead);
     return true;
-}
-
-/* ---- how far it is ---------------------------------------------------------------------------
- */
-
-static void read_target(const struct rollout *machine, uint32_t index, struct lead_back *back)
-{
-    const struct target_record *record = &machine->record.targets[index];
-
-    lead_back_say(back, target_state_name(&machine->targets[index]), record->reason);
-    back->done = lead_is_closed(machine) && !record->listed && !record->in_doubt;
-}
-
-/* The machine has ended and is not led any more: its record has the last word. */
-static void read_stored(struct lead *lead, struct lead_back *back)
-{
-    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
-    struct err err = ERR_INIT;
-
-    if (!store_read_rollout(lead->desk->store, back->rollout, stored, &err))
-        return;
-    for (uint32_t i = 0; i < stored->record.targets_count; i++) {
-        const struct target_record *record = &stored->record.targets[i];
-
-        if (text_equal(record->name, back->name)) {
-            lead_back_say(back, receipt_kind_name(RECEIPT_REVERTED), record->reason);
-            back->done = !record->listed && !record->in_doubt;
-        }
-    }
-    store_rollout_done(stored);
-}
-
-const struct lead_backs *lead_backs(struct lead *lead)
-{
-    for (uint32_t i = 0; i < lead->backs.count; i++) {
-        struct lead_back *back = &lead->backs.list[i];
-        const struct led *led = back->rollout != 0 ? lead_find(lead, back->rollout) : NULL;
-
-        if (back->done || back->rollout == 0)
-            continue;
-        if (led == NULL)
-            read_stored(lead, back);
-        for (uint32_t t = 0; led != NULL && t < led->machine.record.targets_count; t++) {
-            if (text_equal(led->machine.record.targets[t].name, back->name))
-                read_target(&led->machine, t, back);
-        }
-    }
-    return &lead->backs;
 }

@@ -405,6 +405,55 @@ static void a_guard_that_was_asked_is_asked_after_a_later_emergency(void **state
     assert_string_equal(find_back("a1")->reason, "first");
 }
 
+/* ---- nodes that left ------------------------------------------------------------------------ */
+
+/* The rollout has ended and is not led any more: a1 left the roster with the change, b2 is back. */
+static void end_without_a1(uint64_t id)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_REVERTED;
+    record->targets[0].wants = WANTS_NOTHING;
+    record->targets[0].says = SAYS_CONFIRMED;
+    record->targets[1].wants = WANTS_REVERT;
+    record->targets[1].says = SAYS_ENDED;
+    record->targets[1].receipt = RECEIPT_POPPED;
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    restart_lead();
+}
+
+static void a_node_that_left_is_not_said_to_be_back(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    assert_true(take_back("", "drill", &err));
+    end_without_a1(id);
+    assert_string_equal(find_back("b2")->state, "popped");
+    assert_true(find_back("b2")->done);
+    assert_string_equal(find_back("a1")->state, "left");
+    assert_non_null(strstr(find_back("a1")->sentence, "left the roster, may still stand"));
+    assert_false(find_back("a1")->done);
+}
+
+static void a_node_that_left_is_not_asked_any_more(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    add_standing(1);
+    assert_true(take_back("a1", "drill", &err));
+    assert_true(lead_backs_deadline(place.lead) != MONO_NEVER);
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(lead_backs_deadline(place.lead) == MONO_NEVER);
+    assert_string_equal(find_back("a1")->state, "left");
+    assert_false(find_back("a1")->done);
+}
+
 /* ---- what is found again -------------------------------------------------------------------- */
 
 /* A rollout of the store that has nothing to do any more. */
@@ -518,6 +567,8 @@ int main(void)
         WITH_PLACE(an_order_outlives_an_emergency_on_its_node),
         WITH_PLACE(an_order_outlives_another_one_on_its_node),
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
+        WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
+        WITH_PLACE(a_node_that_left_is_not_asked_any_more),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
