@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == HOLD_KIND_COUNT, "one name each");
 
 static const char scope_fleet[] = "fleet";
+static const char all_objects[] = "";
 
 const char *hold_kind_name(enum hold_kind kind)
 {
@@ -147,11 +148,26 @@ static bool has_receipt(const struct holds *holds, const struct hash *receipt_ha
     return false;
 }
 
-static uint32_t count_objects(const struct receipt *receipt)
+/* A full list may have been cut: what it quarantines is all that there is. */
+static bool is_full(const struct receipt *receipt)
 {
-    uint32_t room = sizeof(receipt->objects) / sizeof(receipt->objects[0]);
+    return receipt->objects_count >= sizeof(receipt->objects) / sizeof(receipt->objects[0]);
+}
 
-    return receipt->objects_count < room ? receipt->objects_count : room;
+static bool put_quarantine(struct holds *holds, const struct receipt *receipt,
+                           const struct hash *receipt_hash, const char *object, int64_t now)
+{
+    struct hold *hold = add(holds, now);
+
+    if (hold == NULL)
+        return false;
+    hold->kind = HOLD_QUARANTINE;
+    text_copy(hold->scope, sizeof(hold->scope), receipt->node);
+    text_copy(hold->object, sizeof(hold->object), object);
+    text_copy(hold->reason, sizeof(hold->reason), receipt->reason);
+    text_copy(hold->by, sizeof(hold->by), receipt->node);
+    hold->receipt = *receipt_hash;
+    return true;
 }
 
 uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
@@ -161,17 +177,11 @@ uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt
 
     if (!receipt_quarantines(receipt) || has_receipt(holds, receipt_hash))
         return 0;
-    for (uint32_t i = 0; i < count_objects(receipt); i++) {
-        struct hold *hold = add(holds, now);
-
-        if (hold == NULL)
+    if (is_full(receipt))
+        return put_quarantine(holds, receipt, receipt_hash, all_objects, now);
+    for (uint32_t i = 0; i < receipt->objects_count; i++) {
+        if (!put_quarantine(holds, receipt, receipt_hash, receipt->objects[i], now))
             break;
-        hold->kind = HOLD_QUARANTINE;
-        text_copy(hold->scope, sizeof(hold->scope), receipt->node);
-        text_copy(hold->object, sizeof(hold->object), receipt->objects[i]);
-        text_copy(hold->reason, sizeof(hold->reason), receipt->reason);
-        text_copy(hold->by, sizeof(hold->by), receipt->node);
-        hold->receipt = *receipt_hash;
         added++;
     }
     return added;
@@ -250,9 +260,10 @@ bool holds_lift(struct holds *holds, uint64_t id, struct err *err)
             continue;
         if (hold->kind == HOLD_QUARANTINE)
             return err_set(err, ERR_DENIED,
-                           "hold %llu is a quarantine of '%s' on %s: only an approval that names "
+                           "hold %llu is a quarantine of %s on %s: only an approval that names "
                            "its receipt with a reason lifts it",
-                           (unsigned long long)id, hold->object, hold->scope);
+                           (unsigned long long)id,
+                           hold->object[0] != '\0' ? hold->object : "all objects", hold->scope);
         if (hold->kind == HOLD_MAINTENANCE)
             return err_set(err, ERR_DENIED,
                            "hold %llu is the maintenance of %s, which is signed: `oceanidctl node "
@@ -312,14 +323,19 @@ const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, co
     return found;
 }
 
+bool hold_quarantines(const struct hold *hold, const char *node, const char *object)
+{
+    return hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&
+           (text_equal(hold->object, all_objects) || text_equal(hold->object, object));
+}
+
 const struct hold *holds_find_quarantine(const struct holds *holds, const char *node,
                                          const char *object, const struct approval *approval)
 {
     for (uint32_t i = 0; i < holds->count; i++) {
         const struct hold *hold = &holds->list[i];
 
-        if (hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&
-            text_equal(hold->object, object) && !names(approval, hold))
+        if (hold_quarantines(hold, node, object) && !names(approval, hold))
             return hold;
     }
     return NULL;

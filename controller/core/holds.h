@@ -5,7 +5,8 @@
  *   pause        the next stage waits; an open trial goes on
  *   maintenance  of one node: it is not changed, and its checks take nobody else's trial back
  *   window       nothing starts outside of it
- *   quarantine   of one object on one node, whose proof failed: it comes by itself
+ *   quarantine   of one object on one node, or of all of them, whose proof failed: it comes by
+ *                itself
  *
  * A person lifts them, or they end by themselves; a quarantine is lifted only by an approval that
  * names its receipt with a reason (docs/protocol.md rule 18), and maintenance is put and ended by
@@ -34,8 +35,9 @@ struct hold {
     uint64_t id;
     enum hold_kind kind;
     char scope[NAME_SIZE];         /* "fleet", or a node's name */
-    char object[HOLD_OBJECT_SIZE]; /* quarantine: as operation_object prints it; window: as
-                                      window_parse takes it; "" for others */
+    char object[HOLD_OBJECT_SIZE]; /* quarantine: as operation_object prints it, "" for all that
+                                      the node has; window: as window_parse takes it; "" for others
+                                    */
     char reason[REASON_SIZE];
     char by[NAME_SIZE];
     int64_t since, until; /* unix seconds; until 0: until lifted */
@@ -54,8 +56,9 @@ struct holds {
 const struct hold *holds_add(struct holds *holds, const struct hold *wanted, int64_t now,
                              struct err *err);
 
-/* One for each object that the ended attempt touched, unless its receipt is there already or no
- * quarantine. Returns how many. */
+/* One for each object that the ended attempt touched; where its list is full, one for all that the
+ * node has, as its guard judges. None if its receipt is there already or no quarantine. Returns how
+ * many. */
 uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
                               const struct hash *receipt_hash, int64_t now);
 
@@ -84,6 +87,9 @@ bool hold_stops(const struct hold *hold, int64_t now);
  * Of several windows that cover it, one has to be open. */
 const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, const char *node,
                               int64_t now);
+
+/* It is an active quarantine of this object on this node. */
+bool hold_quarantines(const struct hold *hold, const char *node, const char *object);
 
 /* The next active quarantine (from index on) of this object on this node that the approval does not
  * name with a reason, or NULL. approval NULL: names none. */

@@ -12,6 +12,14 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/render.h"
 
+/* A quarantine without an object is one of all that the node has. */
+static const char *object_of(const json_t *hold)
+{
+    const char *object = field_text(hold, "object");
+
+    return object[0] == '\0' && field_text(hold, "receipt")[0] != '\0' ? "all objects" : object;
+}
+
 static void print_hold(const json_t *hold)
 {
     char since[32];
@@ -23,9 +31,8 @@ static void print_hold(const json_t *hold)
            field_number(hold, "until") == 0
                ? "lifted"
                : render_time(field_number(hold, "until"), until, sizeof(until)),
-           field_plain(field_text(hold, "by")), field_plain(field_text(hold, "object")),
-           field_text(hold, "object")[0] != '\0' ? ": " : "",
-           field_plain(field_text(hold, "reason")));
+           field_plain(field_text(hold, "by")), field_plain(object_of(hold)),
+           object_of(hold)[0] != '\0' ? ": " : "", field_plain(field_text(hold, "reason")));
     if (field_text(hold, "receipt")[0] != '\0')
         printf("      receipt %s\n", field_plain(field_text(hold, "receipt")));
 }

@@ -68,8 +68,7 @@ static void add_quarantines(json_t *list, const struct gates_inputs *inputs,
         const struct hold *hold = &inputs->holds->list[i];
         json_t *item;
 
-        if (hold->kind != HOLD_QUARANTINE || !hold_is_active(hold, inputs->now_unix) ||
-            !text_equal(hold->scope, plan->node) || !text_equal(hold->object, object))
+        if (!hold_quarantines(hold, plan->node, object))
             continue;
         item = json_object();
         json_object_set_new(item, "receipt", json_hex(hold->receipt.bytes, HASH_SIZE));

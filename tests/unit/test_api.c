@@ -364,6 +364,13 @@ static const char *const rollout_fields[] = {
 static const char *const target_fields[] = {"s name",        "n stage", "s state",     "s sentence",
                                             "n soak_left_s", "a open",  "a rehearsed", NULL};
 
+static void put_quarantine(const struct receipt *receipt, const struct hash *hash)
+{
+    assert_true(desk_begin(&place.desk, STORE_FULL));
+    assert_true(desk_quarantine(&place.desk, receipt, hash));
+    assert_true(desk_commit(&place.desk));
+}
+
 static void quarantine_forwarding(struct hash *ret_receipt)
 {
     AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
@@ -374,9 +381,32 @@ static void quarantine_forwarding(struct hash *ret_receipt)
     receipt->cause = CAUSE_PROOF_FAILED;
     receipt->objects_count = 1;
     text_copy(receipt->objects[0], sizeof(receipt->objects[0]), "sysctl net.ipv4.ip_forward");
-    assert_true(desk_begin(&place.desk, STORE_FULL));
-    assert_true(desk_quarantine(&place.desk, receipt, ret_receipt));
-    assert_true(desk_commit(&place.desk));
+    put_quarantine(receipt, ret_receipt);
+}
+
+static void a_plan_tells_of_a_node_in_quarantine(void **state)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes body = {NULL, 0};
+    struct manifest manifest;
+    struct hash hash = {{1}};
+    struct answer answer;
+    const json_t *item;
+
+    (void)state;
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    receipt->kind = RECEIPT_REVERTED;
+    receipt->cause = CAUSE_PROOF_FAILED;
+    receipt->objects_count = 16; /* none of them is touched; it may have been cut */
+    put_quarantine(receipt, &hash);
+    place_make_manifest(&place, "forwarding", &manifest);
+    body = wire_encode_manifest(&manifest);
+    manifest_done(&manifest);
+    answer = call("POST", "/v1/plans", wire_lend(&body));
+    item = json_array_get(json_object_get(answer.json, "quarantines"), 0);
+    assert_string_equal(text_of(item, "node"), "a1");
+    assert_string_equal(text_of(item, "object"), "sysctl net.ipv4.ip_forward");
+    answer_done(&answer);
 }
 
 static void plans_question_by_question(void **state)
@@ -768,6 +798,7 @@ int main(void)
         WITH_PLACE(maintenance_is_signed),
         WITH_PLACE(tells_fleet_yaml_and_health),
         WITH_PLACE(plans_question_by_question),
+        WITH_PLACE(a_plan_tells_of_a_node_in_quarantine),
         WITH_PLACE(a_viewers_plan_is_rehearsed_nowhere),
         WITH_PLACE(asks_of_the_fleet_as_it_is),
         WITH_PLACE(a_gate_that_says_no_comes_with_the_plan),

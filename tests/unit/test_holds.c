@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,6 +236,50 @@ static void quarantines_only_what_failed_its_proof(void **state)
     assert_null(holds_find(holds, HOLD_FREEZE, "a1", NOW));
 }
 
+static struct receipt make_failed(uint32_t objects)
+{
+    struct receipt receipt = make_receipt(RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+
+    receipt.objects_count = objects;
+    for (uint32_t i = 0; i < objects; i++)
+        snprintf(receipt.objects[i], sizeof(receipt.objects[i]), "rule %u", i);
+    return receipt;
+}
+
+/* As its guard judges (ledger_admits): the list may have been cut. */
+static void a_full_list_quarantines_the_node(void **state)
+{
+    struct holds *holds = *state;
+    struct receipt failed = make_failed(16);
+    struct hash hash = make_hash(9);
+    struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct err err = ERR_INIT;
+
+    assert_int_equal(holds_add_quarantine(holds, &failed, &hash, NOW), 1);
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 3", NULL));
+    assert_non_null(holds_find_quarantine(holds, "a1", "address 10.0.0.1", NULL));
+    assert_null(holds_find_quarantine(holds, "b1", "rule 3", NULL));
+    assert_false(holds_lift(holds, 1, &err));
+    assert_non_null(strstr(err.text, "a quarantine of all objects on a1"));
+    approval->lifts_count = 1;
+    approval->lifts[0].receipt = hash;
+    text_copy(approval->lifts[0].reason, REASON_SIZE, "the relay was down");
+    assert_null(holds_find_quarantine(holds, "a1", "rule 3", approval));
+    assert_non_null(holds_find_named(holds, "a1", approval));
+    free(approval);
+}
+
+static void a_list_with_room_quarantines_what_it_has(void **state)
+{
+    struct holds *holds = *state;
+    struct receipt failed = make_failed(15);
+    struct hash hash = make_hash(9);
+
+    assert_int_equal(holds_add_quarantine(holds, &failed, &hash, NOW), 15);
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 14", NULL));
+    assert_null(holds_find_quarantine(holds, "a1", "rule 15", NULL));
+}
+
 /* docs/protocol.md rule 18 */
 static void lifts_a_quarantine_by_approval_only(void **state)
 {
@@ -307,6 +352,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(maintenance_follows_the_roster, make_none, end_all),
         cmocka_unit_test_setup_teardown(holds_outside_of_all_windows, make_none, end_all),
         cmocka_unit_test_setup_teardown(quarantines_only_what_failed_its_proof, make_none, end_all),
+        cmocka_unit_test_setup_teardown(a_full_list_quarantines_the_node, make_none, end_all),
+        cmocka_unit_test_setup_teardown(a_list_with_room_quarantines_what_it_has, make_none,
+                                        end_all),
         cmocka_unit_test_setup_teardown(lifts_a_quarantine_by_approval_only, make_none, end_all),
         cmocka_unit_test_setup_teardown(keeps_what_holds_when_it_is_full, make_none, end_all),
         cmocka_unit_test(names_its_kinds),
