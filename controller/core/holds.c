@@ -170,21 +170,85 @@ static bool put_quarantine(struct holds *holds, const struct receipt *receipt,
     return true;
 }
 
-uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
-                              const struct hash *receipt_hash, int64_t now)
+/* node NULL: of all of them. */
+static uint32_t count_quarantines(const struct holds *holds, const char *node)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        count += hold->kind == HOLD_QUARANTINE && !hold->lifted &&
+                 (node == NULL || text_equal(hold->scope, node));
+    }
+    return count;
+}
+
+static uint32_t count_active(const struct holds *holds, int64_t now)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < holds->count; i++)
+        count += hold_is_active(&holds->list[i], now);
+    return count;
+}
+
+static bool has_room(const struct holds *holds, uint32_t wanted, int64_t now)
+{
+    return count_quarantines(holds, NULL) + wanted <= HOLDS_MAX - HOLDS_PEOPLE &&
+           count_active(holds, now) + wanted <= HOLDS_MAX;
+}
+
+static bool is_held_as_a_whole(const struct holds *holds, const char *node)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        if (hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&
+            text_equal(hold->object, all_objects))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t quarantine_node(struct holds *holds, const struct receipt *receipt,
+                                const struct hash *receipt_hash, int64_t now)
+{
+    if (count_quarantines(holds, receipt->node) >= HOLDS_NODE_MAX &&
+        is_held_as_a_whole(holds, receipt->node))
+        return 0;
+    return has_room(holds, 1, now) &&
+           put_quarantine(holds, receipt, receipt_hash, all_objects, now);
+}
+
+static uint32_t quarantine_each(struct holds *holds, const struct receipt *receipt,
+                                const struct hash *receipt_hash, int64_t now)
 {
     uint32_t added = 0;
 
-    if (!receipt_quarantines(receipt) || has_receipt(holds, receipt_hash))
-        return 0;
-    if (is_full(receipt))
-        return put_quarantine(holds, receipt, receipt_hash, all_objects, now);
-    for (uint32_t i = 0; i < receipt->objects_count; i++) {
-        if (!put_quarantine(holds, receipt, receipt_hash, receipt->objects[i], now))
-            break;
-        added++;
-    }
+    for (uint32_t i = 0; i < receipt->objects_count; i++)
+        added += put_quarantine(holds, receipt, receipt_hash, receipt->objects[i], now);
     return added;
+}
+
+uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
+                              const struct hash *receipt_hash, int64_t now)
+{
+    uint32_t wanted = receipt->objects_count;
+
+    if (!receipt_quarantines(receipt) || wanted == 0 || has_receipt(holds, receipt_hash))
+        return 0;
+    if (is_full(receipt) || count_quarantines(holds, receipt->node) + wanted > HOLDS_NODE_MAX ||
+        !has_room(holds, wanted, now))
+        return quarantine_node(holds, receipt, receipt_hash, now);
+    return quarantine_each(holds, receipt, receipt_hash, now);
+}
+
+bool holds_has_quarantine(const struct holds *holds, const struct receipt *receipt,
+                          const struct hash *receipt_hash)
+{
+    return !receipt_quarantines(receipt) || receipt->objects_count == 0 ||
+           has_receipt(holds, receipt_hash) || is_held_as_a_whole(holds, receipt->node);
 }
 
 /* ---- maintenance ------------------------------------------------------------------------------

@@ -29,7 +29,12 @@ enum hold_kind {
     HOLD_KIND_COUNT,
 };
 
-enum { HOLDS_MAX = 1024, HOLD_OBJECT_SIZE = 96 };
+enum {
+    HOLDS_MAX = 1024,
+    HOLDS_PEOPLE = 256,  /* of them, never taken by quarantines */
+    HOLDS_NODE_MAX = 32, /* quarantines of one node, and one more of all that it has */
+    HOLD_OBJECT_SIZE = 96,
+};
 
 struct hold {
     uint64_t id;
@@ -56,11 +61,15 @@ struct holds {
 const struct hold *holds_add(struct holds *holds, const struct hold *wanted, int64_t now,
                              struct err *err);
 
-/* One for each object that the ended attempt touched; where its list is full, one for all that the
- * node has, as its guard judges. None if its receipt is there already or no quarantine. Returns how
- * many. */
+/* One for each object that the ended attempt touched; one for all that the node has where its list
+ * is full, as its guard judges, and where the node has its share already or there is no room for
+ * each. None if its receipt is there already or no quarantine. Returns how many. */
 uint32_t holds_add_quarantine(struct holds *holds, const struct receipt *receipt,
                               const struct hash *receipt_hash, int64_t now);
+
+/* Whether what this receipt bars is in quarantine here: false is, there was no room for it. */
+bool holds_has_quarantine(const struct holds *holds, const struct receipt *receipt,
+                          const struct hash *receipt_hash);
 
 /* What the roster says, signed by `by`: maintenance that is new there is put, what is not there any
  * more is lifted. Each that changed is lent to changed_fn. False: some found no room. */

@@ -328,10 +328,15 @@ bool desk_quarantine(struct desk *desk, const struct receipt *receipt, const str
     struct err err = ERR_INIT;
 
     holds_add_quarantine(&desk->holds, receipt, hash, clock_unix());
+    if (!holds_has_quarantine(&desk->holds, receipt, hash))
+        desk_audit_refusal(desk, receipt->node, receipt->node,
+                           "its failed proof found no room among the holds: what it touched is in "
+                           "quarantine on the node alone, which refuses it; lift holds that are "
+                           "not needed any more");
     for (uint32_t i = 0; i < desk->holds.count; i++) {
         if (hash_equal(&desk->holds.list[i].receipt, hash) &&
             !desk_kept(desk, store_put_hold(desk->store, &desk->holds.list[i], &err), &err))
             return false;
     }
-    return true;
+    return !desk->failed;
 }

@@ -68,7 +68,8 @@ void desk_audit_refused_again(struct desk *desk);
 /* The checks of one node or witness; the caller frees them. NULL: it has none. */
 struct check *desk_checks(const struct desk *desk, const char *node, size_t *ret_count);
 
-/* Puts every active quarantine of this receipt into the holds and the store. */
+/* Puts every active quarantine of this receipt into the holds and the store, in the open
+ * transaction; that it found no room is logged and audited. False: the desk has failed. */
 bool desk_quarantine(struct desk *desk, const struct receipt *receipt, const struct hash *hash);
 
 #endif

@@ -280,6 +280,64 @@ static void a_list_with_room_quarantines_what_it_has(void **state)
     assert_null(holds_find_quarantine(holds, "a1", "rule 15", NULL));
 }
 
+static void fail_often(struct holds *holds, const char *node, unsigned times, uint8_t first_hash)
+{
+    struct receipt failed = make_failed(15);
+
+    text_copy(failed.node, sizeof(failed.node), node);
+    for (unsigned i = 0; i < times; i++) {
+        struct hash hash = make_hash((uint8_t)(first_hash + i));
+
+        text_copy((char *)hash.bytes, HASH_SIZE, node);
+        holds_add_quarantine(holds, &failed, &hash, NOW);
+        assert_true(holds_has_quarantine(holds, &failed, &hash));
+    }
+}
+
+/* Whatever its guard says failed: beyond its share the node is held as a whole. */
+static void one_node_cannot_fill_the_holds(void **state)
+{
+    struct holds *holds = *state;
+    struct hold wanted = freeze("fleet", "incident", 0);
+    struct receipt failed = make_failed(2);
+    struct hash hash = make_hash(200);
+    struct err err = ERR_INIT;
+
+    fail_often(holds, "b2", 64, 1);
+    assert_true(holds->count <= HOLDS_NODE_MAX + 1);
+    assert_non_null(holds_find_quarantine(holds, "b2", "rule 3", NULL));
+    assert_non_null(holds_find_quarantine(holds, "b2", "address 10.0.0.1", NULL));
+    assert_non_null(holds_add(holds, &wanted, NOW, &err));
+    assert_int_equal(holds_add_quarantine(holds, &failed, &hash, NOW), 2);
+    assert_non_null(holds_find_quarantine(holds, "a1", "rule 1", NULL));
+    assert_null(holds_find_quarantine(holds, "a1", "rule 2", NULL));
+}
+
+static void quarantines_leave_room_for_people(void **state)
+{
+    struct holds *holds = *state;
+    struct hold wanted = freeze("a1", "incident", 0);
+    struct receipt failed = make_failed(1);
+    struct hash hash = make_hash(200);
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < (HOLDS_MAX - HOLDS_PEOPLE) / 30; i++) {
+        char node[NAME_SIZE];
+
+        snprintf(node, sizeof(node), "n%u", i);
+        fail_often(holds, node, 2, 1);
+    }
+    while (holds_add_quarantine(holds, &failed, &hash, NOW) == 1)
+        hash.bytes[0]++;
+    assert_false(holds_has_quarantine(holds, &failed, &hash));
+    assert_int_equal(holds->count, HOLDS_MAX - HOLDS_PEOPLE);
+    for (unsigned i = 0; i < HOLDS_PEOPLE; i++)
+        assert_non_null(holds_add(holds, &wanted, NOW, &err));
+    assert_null(holds_add(holds, &wanted, NOW, &err));
+    failed.cause = CAUSE_ABORTED;
+    assert_true(holds_has_quarantine(holds, &failed, &hash)); /* it is none */
+}
+
 /* docs/protocol.md rule 18 */
 static void lifts_a_quarantine_by_approval_only(void **state)
 {
@@ -355,6 +413,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_list_quarantines_the_node, make_none, end_all),
         cmocka_unit_test_setup_teardown(a_list_with_room_quarantines_what_it_has, make_none,
                                         end_all),
+        cmocka_unit_test_setup_teardown(one_node_cannot_fill_the_holds, make_none, end_all),
+        cmocka_unit_test_setup_teardown(quarantines_leave_room_for_people, make_none, end_all),
         cmocka_unit_test_setup_teardown(lifts_a_quarantine_by_approval_only, make_none, end_all),
         cmocka_unit_test_setup_teardown(keeps_what_holds_when_it_is_full, make_none, end_all),
         cmocka_unit_test(names_its_kinds),

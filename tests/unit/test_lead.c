@@ -454,6 +454,63 @@ static void a_node_that_left_is_not_asked_any_more(void **state)
     assert_false(find_back("a1")->done);
 }
 
+/* ---- failed proofs -------------------------------------------------------------------------- */
+
+static void take_failed(unsigned who, uint64_t sequence, uint32_t objects)
+{
+    AUTO_FREE struct receipt *failed = mem_alloc(1, sizeof(*failed));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    text_copy(failed->node, sizeof(failed->node), place.members[who].name);
+    failed->generation.attempt.sequence = failed->index = sequence;
+    failed->kind = RECEIPT_REVERTED;
+    failed->cause = CAUSE_PROOF_FAILED;
+    failed->objects_count = objects;
+    for (uint32_t i = 0; i < objects; i++)
+        snprintf(failed->objects[i], sizeof(failed->objects[i]), "rule %u", i);
+    report.envelope = wire_encode_receipt(failed, place.members[who].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, place.members[who].name, wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+}
+
+static void put_freezes(unsigned count)
+{
+    const struct hold wanted = {
+        .kind = HOLD_FREEZE, .scope = "fleet", .reason = "incident", .by = "olga"};
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (holds_add(&place.desk.holds, &wanted, clock_unix(), &err) == NULL)
+            fail_msg("%s", err.text);
+    }
+}
+
+static void a_node_that_fails_often_leaves_room_for_others(void **state)
+{
+    (void)state;
+    for (uint64_t i = 1; i <= 80; i++)
+        take_failed(PLACE_B2, 1000 + i, 15);
+    take_failed(PLACE_A1, 7, 2);
+    assert_non_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 1", NULL));
+    assert_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 2", NULL));
+    put_freezes(1);
+}
+
+/* Its guard bars it all the same; here nobody would know. */
+static void a_failed_proof_that_finds_no_room_is_audited(void **state)
+{
+    (void)state;
+    put_freezes(HOLDS_MAX);
+    take_failed(PLACE_A1, 7, 2);
+    assert_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 1", NULL));
+    assert_string_equal(place.desk.audit.subject, "a1");
+    assert_non_null(strstr(place.desk.audit.text, "no room"));
+}
+
 /* ---- what is found again -------------------------------------------------------------------- */
 
 /* A rollout of the store that has nothing to do any more. */
@@ -569,6 +626,8 @@ int main(void)
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
         WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
+        WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
+        WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
