@@ -156,21 +156,51 @@ static bool read_trust(struct desk *desk, struct err *err)
            config_parse_trust(path, wire_lend(&text), desk->trust, err);
 }
 
-bool desk_verify_operator(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
-                          char *ret_name, struct err *err)
+/* As the guards judge orders and oceanidctl rosters. */
+static enum trust_role role_for(enum sign_domain domain)
 {
-    for (uint32_t i = 0; i < desk->trust->keys_count; i++) {
-        const struct trust_key *key = &desk->trust->keys[i];
+    return domain == SIGN_ROSTER ? TRUST_APPROVER : TRUST_OPERATOR;
+}
+
+static const char *name_roles(unsigned roles)
+{
+    static const char *const names[] = {
+        [0] = "no role",
+        [TRUST_APPROVER] = "approver",
+        [TRUST_OPERATOR] = "operator",
+        [TRUST_APPROVER | TRUST_OPERATOR] = "approver and operator",
+    };
+
+    return names[roles & (TRUST_APPROVER | TRUST_OPERATOR)];
+}
+
+static const struct trust_key *find_signer(const struct trust *trust, struct bytes envelope,
+                                           enum sign_domain domain)
+{
+    for (uint32_t i = 0; i < trust->keys_count; i++) {
         struct err reason = ERR_INIT;
 
-        if (wire_verify(envelope, domain, &key->key, &reason)) {
-            text_copy(ret_name, NAME_SIZE, key->name);
-            return true;
-        }
+        if (wire_verify(envelope, domain, &trust->keys[i].key, &reason))
+            return &trust->keys[i];
     }
-    return err_set(err, ERR_DENIED,
-                   "it is not signed by an operator or approver of %s/trust.yaml (%u keys)",
-                   desk->state, desk->trust->keys_count);
+    return NULL;
+}
+
+bool desk_verify_signer(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
+                        char *ret_name, struct err *err)
+{
+    const struct trust_key *key = find_signer(desk->trust, envelope, domain);
+    enum trust_role role = role_for(domain);
+
+    if (key == NULL)
+        return err_set(err, ERR_DENIED, "it is not signed by a key of %s/trust.yaml (%u keys)",
+                       desk->state, desk->trust->keys_count);
+    if ((key->roles & role) == 0)
+        return err_set(err, ERR_DENIED,
+                       "it is signed by %s (%s): accepted is an %s of %s/trust.yaml", key->name,
+                       name_roles(key->roles), name_roles(role), desk->state);
+    text_copy(ret_name, NAME_SIZE, key->name);
+    return true;
 }
 
 static void use_roster(struct desk *desk, const struct roster *roster, struct bytes envelope,
@@ -201,7 +231,7 @@ static bool read_roster(struct desk *desk, struct err *err)
         *err = (struct err)ERR_INIT;
         return true;
     }
-    if (!desk_verify_operator(desk, wire_lend(&envelope), SIGN_ROSTER, name, err) ||
+    if (!desk_verify_signer(desk, wire_lend(&envelope), SIGN_ROSTER, name, err) ||
         !wire_decode_roster(wire_lend(&envelope), roster, err))
         return err_wrap(err, "%s", path);
     use_roster(desk, roster, wire_lend(&envelope), name);
@@ -235,7 +265,7 @@ bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
     char name[NAME_SIZE];
 
     if (!wire_decode_roster(envelope, roster, err) ||
-        !desk_verify_operator(desk, envelope, SIGN_ROSTER, name, err))
+        !desk_verify_signer(desk, envelope, SIGN_ROSTER, name, err))
         return err_wrap(err, "roster");
     if (roster->version <= desk->roster->version)
         return err_set(err, ERR_CONFLICT, "roster version %llu: accepted are %llu or higher",

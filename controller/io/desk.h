@@ -41,13 +41,14 @@ void desk_close(struct desk *desk);
 /* Reads fleet.yaml again. The old one stays when it is not accepted. */
 bool desk_read_fleet(struct desk *desk, struct err *err);
 
-/* A roster that an operator of trust.yaml signed, newer than the one that is there; written to the
+/* A roster that an approver of trust.yaml signed, newer than the one that is there; written to the
  * disk before it is used. Its maintenance becomes holds, whose ids follow those that were there. */
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err);
 
-/* Whether an operator of trust.yaml signed it, in that domain; ret_name (NAME_SIZE) is whose. */
-bool desk_verify_operator(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
-                          char *ret_name, struct err *err);
+/* Whether a key of trust.yaml signed it in that domain that has the role for it: an operator's for
+ * an order, an approver's for a roster; ret_name (NAME_SIZE) is whose. ERR_DENIED. */
+bool desk_verify_signer(const struct desk *desk, struct bytes envelope, enum sign_domain domain,
+                        char *ret_name, struct err *err);
 
 /* One transaction at a time. False: the desk has failed. */
 bool desk_begin(struct desk *desk, enum store_durability durability);

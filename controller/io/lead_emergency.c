@@ -376,7 +376,7 @@ bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, s
     char signer[NAME_SIZE];
 
     if (!wire_decode_order(envelope, order, err) ||
-        !desk_verify_operator(lead->desk, envelope, SIGN_ORDER, signer, err))
+        !desk_verify_signer(lead->desk, envelope, SIGN_ORDER, signer, err))
         return err_wrap(err, "order");
     if (!check_order(lead, order, err))
         return false;

@@ -511,6 +511,57 @@ static void a_failed_proof_that_finds_no_room_is_audited(void **state)
     assert_non_null(strstr(place.desk.audit.text, "no room"));
 }
 
+/* ---- who may sign --------------------------------------------------------------------------- */
+
+/* As every guard judges: it would be kept and never obeyed. */
+static void an_order_needs_an_operators_key(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    place.desk.trust->keys[0].roles = TRUST_APPROVER;
+    assert_false(try_order("a1", 4, &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    assert_non_null(strstr(err.text, "signed by olga (approver): accepted is an operator"));
+    assert_int_equal(lead_backs(place.lead)->count, 0);
+    place.desk.trust->keys[0].roles = TRUST_OPERATOR;
+    assert_true(try_order("a1", 4, &err));
+}
+
+/* As oceanidctl judges. */
+static void a_roster_needs_an_approvers_key(void **state)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    *roster = *place.desk.roster;
+    roster->version = 2;
+    envelope = wire_encode_roster(roster, place.approver);
+    place.desk.trust->keys[0].roles = TRUST_OPERATOR;
+    assert_false(desk_put_roster(&place.desk, wire_lend(&envelope), &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    assert_non_null(strstr(err.text, "signed by olga (operator): accepted is an approver"));
+    assert_int_equal(place.desk.roster->version, 1);
+    place.desk.trust->keys[0].roles = TRUST_APPROVER;
+    assert_true(desk_put_roster(&place.desk, wire_lend(&envelope), &err));
+}
+
+static void nobody_elses_key_signs(void **state)
+{
+    AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fill_order(order, "a1", 4);
+    envelope = wire_encode_order(order, place.members[PLACE_A1].guard);
+    assert_false(lead_pass_order(place.lead, wire_lend(&envelope), "olga", &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    assert_non_null(strstr(err.text, "not signed by a key of"));
+}
+
 /* ---- what is found again -------------------------------------------------------------------- */
 
 /* A rollout of the store that has nothing to do any more. */
@@ -628,6 +679,9 @@ int main(void)
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
         WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
         WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
+        WITH_PLACE(an_order_needs_an_operators_key),
+        WITH_PLACE(a_roster_needs_an_approvers_key),
+        WITH_PLACE(nobody_elses_key_signs),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
