@@ -52,6 +52,7 @@ struct rollout {
     mono_t now; /* of the last event */
     mono_t ask_gates_at;
     bool offering; /* the gates of this stage have passed since this controller leads */
+    mono_t gates_passed_at;
     mono_t
         awaits_since; /* in ROLLOUT_GATES: they lack what has not come; MONO_NEVER: they do not */
     int64_t await_ms; /* until they are asked again */

@@ -84,6 +84,15 @@ void rollout_do_ask_gates(struct rollout_move *move)
     text_add(&out, "stage %u of %u", rollout->record.stage + 1, rollout->manifest->stages_count);
 }
 
+/* Nothing is offered on what they said before. */
+void rollout_do_ask_gates_again(struct rollout_move *move)
+{
+    rollout_do_ask_gates(move);
+    move->rollout->offering = false;
+    if (move->ev->kind == EVENT_CHECK_FAILING)
+        rollout_say_event(move);
+}
+
 void rollout_do_next_stage(struct rollout_move *move)
 {
     struct rollout_record *record = &move->rollout->record;
@@ -139,13 +148,14 @@ void rollout_do_prepare_stage(struct rollout_move *move)
     struct rollout *rollout = move->rollout;
 
     rollout->offering = true;
+    rollout->gates_passed_at = rollout->now;
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         struct target *target = &rollout->targets[i];
 
         if (!rollout_in_stage(rollout, target))
             continue;
         target->record->wants = WANTS_CHANGE;
-        target->retry_at = MONO_NEVER;
+        target->retry_at = rollout->now; /* one that has prepared already: its statements */
         target->refusals = 0;
     }
     say_stage_nodes(move);

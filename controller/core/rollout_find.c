@@ -113,6 +113,12 @@ bool rollout_nonce_went_by(const struct rollout *rollout, const struct target *t
            rollout->now >= mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS);
 }
 
+bool rollout_gates_are_old(const struct rollout *rollout, const struct target *target)
+{
+    return is_gathering(rollout, target) &&
+           target->prepared_at >= mono_add(rollout->gates_passed_at, ROLLOUT_GATES_OLD_MS);
+}
+
 mono_t rollout_gathers_until(const struct rollout *rollout, const struct target *target)
 {
     if (!is_gathering(rollout, target))

@@ -84,6 +84,12 @@ bool rollout_if_holds_rest(const struct rollout_move *move)
     return rollout_if_freezes_target(move) && rollout_if_has_open_trial(move);
 }
 
+/* It would still start something. */
+bool rollout_if_offers(const struct rollout_move *move)
+{
+    return move->rollout->offering;
+}
+
 /* ---- gates, prepare, start ------------------------------------------------------------------ */
 
 static bool is_this_stage(const struct rollout_move *move)
@@ -114,11 +120,22 @@ bool rollout_if_gates_are_slow(const struct rollout_move *move)
     return move->rollout->now >= move->rollout->ask_gates_at;
 }
 
+bool rollout_if_gates_are_old(const struct rollout_move *move)
+{
+    return rollout_first(move->rollout, rollout_gates_are_old) != NULL;
+}
+
+bool rollout_if_gates_are_old_on_trial(const struct rollout_move *move)
+{
+    return rollout_if_gates_are_old(move) && rollout_if_has_open_trial(move);
+}
+
 bool rollout_if_is_offered(const struct rollout_move *move)
 {
     return is_this_attempt(move, &move->ev->prepared.attempt) && move->rollout->offering &&
            rollout_in_stage(move->rollout, move->target) && !move->target->started &&
            record_of(move)->says == SAYS_PREPARED &&
+           !rollout_gates_are_old(move->rollout, move->target) &&
            nonce_equal(&move->ev->prepared.start, &move->target->prepared);
 }
 

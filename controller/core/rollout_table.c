@@ -53,6 +53,7 @@ static const struct rollout_transition table[] = {
     ROW(IN(LEARNING) | IN(GATES) | IN(STAGE), HOLD, holds_next_stage, PAUSED, withdraw, "a hold stops the next stage; `next` asks the gates again"),
     ROW(IN(LEARNING) | IN(STAGE), HOLD, holds_rest, SAME, withdraw, "a hold: nothing more is offered; the open trial goes on"),
     ROW(LEADING, CHECK_FAILING, has_open_trial, REVERTING, revert, "a critical check newly fails: the open trial is taken back"),
+    ROW(IN(STAGE), CHECK_FAILING, offers, GATES, ask_gates_again, "a critical check newly fails before a start: the gates of the stage are asked again"),
 
     /* a node that is gone does not block the fleet for ever */
     ROW(LEADING, REMOVED, names_target, REVERTING, let_go_and_revert, "a node left the roster, by a signed step: the others are taken back"),
@@ -92,6 +93,8 @@ static const struct rollout_transition table[] = {
     ROW(IN(STAGE), LOOK, stage_done_and_pauses, PAUSED, say_stage, "the stage has confirmed; it waits for `next`"),
     ROW(IN(STAGE), LOOK, stage_done, LEARNING, learn_all, "the stage has confirmed; before the next one every target says what stands there"),
     ROW(IN(STAGE), LOOK, rest_is_not_offered, LEARNING, learn_all, "the open trial has confirmed; before the rest of the stage every target says what stands there"),
+    ROW(IN(STAGE), LOOK, gates_are_old_on_trial, SAME, withdraw, "the gates passed too long ago: nothing more is offered; the open trial goes on"),
+    ROW(IN(STAGE), LOOK, gates_are_old, GATES, ask_gates_again, "the gates passed too long before this start: they are asked again"),
     ROW(IN(STAGE), LOOK, may_start, SAME, start, "started; in doubt until its guard's receipt"),
     ROW(IN(STAGE), LOOK, nonce_went_by, SAME, forget_nonce, "the proofs for a start did not come while its nonce was young; it waits for them, and prepares again"),
     ROW(IN(LEARNING) | IN(STAGE), LOOK, newly_silent, SAME, say_silent, "a node does not answer; it is waited for as long as it takes, `abort` takes everything back"),

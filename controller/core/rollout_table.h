@@ -22,6 +22,7 @@ enum {
     ROLLOUT_AWAIT_MS = 2000,        /* the same, when they lack what has not come yet; it doubles */
     ROLLOUT_AWAIT_SLOW_MS = 30000,
     ROLLOUT_AWAIT_MAX_MS = 180000,   /* then it has not come, and a person is asked */
+    ROLLOUT_GATES_OLD_MS = 60000,    /* no start over a nonce that is so much younger */
     ROLLOUT_REFUSALS_MAX = 3,        /* equal ones: then a person is asked */
     ROLLOUT_REVERT_REFUSALS_MAX = 5, /* then the revert goes past it */
 };
@@ -85,6 +86,10 @@ bool rollout_has_proofs(const struct rollout *rollout, const struct target *targ
 mono_t rollout_start_at(const struct rollout *rollout, const struct target *target);
 /* When its start, or the end of its nonce, is to be looked at; MONO_NEVER: it is not prepared. */
 mono_t rollout_gathers_until(const struct rollout *rollout, const struct target *target);
+/* It has prepared so long behind the gates that it must not start on them. Those that pass are good
+ * for one whole prepare: each comes to its start. Who is silent is waited for; what it prepares
+ * when it returns is looked at. */
+bool rollout_gates_are_old(const struct rollout *rollout, const struct target *target);
 /* Its receipt is needed before anything else: what it says does not agree with what it signed. */
 bool rollout_owes_receipt(const struct target *target);
 /* When it is said to be silent, or passed by a revert; MONO_NEVER: not to be. */
@@ -110,6 +115,7 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
     rollout_if_learned_and_stage_done, rollout_if_learned_and_on_trial, rollout_if_learned,
     rollout_if_gates_are_slow, rollout_if_gates_await, rollout_if_all_confirmed,
     rollout_if_stage_done_and_pauses, rollout_if_stage_done, rollout_if_rest_is_not_offered,
+    rollout_if_offers, rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial,
     rollout_if_may_start, rollout_if_nonce_went_by, rollout_if_newly_silent,
     rollout_if_newly_passed, rollout_if_refused_for_good, rollout_if_all_back_but_removed,
     rollout_if_all_back_aborted, rollout_if_all_back, rollout_if_all_back_but_listed;
@@ -117,12 +123,12 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);
 rollout_action_fn rollout_do_nothing, rollout_do_learn_all, rollout_do_go_on, rollout_do_try_again,
-    rollout_do_withdraw, rollout_do_ask_gates, rollout_do_next_stage, rollout_do_prepare_stage,
-    rollout_do_say_no, rollout_do_await_facts, rollout_do_ask_statements, rollout_do_start,
-    rollout_do_forget_nonce, rollout_do_ask_renewals, rollout_do_forward, rollout_do_note_receipt,
-    rollout_do_note_answer, rollout_do_note_trial, rollout_do_learn_one, rollout_do_say_silent,
-    rollout_do_say_stage, rollout_do_say_unasked, rollout_do_fail, rollout_do_revert,
-    rollout_do_take_back, rollout_do_take_back_one, rollout_do_take_back_first,
+    rollout_do_withdraw, rollout_do_ask_gates, rollout_do_ask_gates_again, rollout_do_next_stage,
+    rollout_do_prepare_stage, rollout_do_say_no, rollout_do_await_facts, rollout_do_ask_statements,
+    rollout_do_start, rollout_do_forget_nonce, rollout_do_ask_renewals, rollout_do_forward,
+    rollout_do_note_receipt, rollout_do_note_answer, rollout_do_note_trial, rollout_do_learn_one,
+    rollout_do_say_silent, rollout_do_say_stage, rollout_do_say_unasked, rollout_do_fail,
+    rollout_do_revert, rollout_do_take_back, rollout_do_take_back_one, rollout_do_take_back_first,
     rollout_do_take_back_at_once, rollout_do_list, rollout_do_list_refused, rollout_do_say_listed,
     rollout_do_let_go, rollout_do_let_go_and_revert, rollout_do_say_removed;
 

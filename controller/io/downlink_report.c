@@ -160,20 +160,21 @@ static void take_statement(struct downlink *downlink, const char *name,
     }
 }
 
-/* Acknowledged when it is kept: what was acknowledged is durable. */
+/* Acknowledged when it is kept: what was acknowledged is durable. Verdicts first: a snapshot or a
+ * rehearsal may be what the gates wait for, and they go by what the same report says. */
 void downlink_report(struct downlink *downlink, const struct pipe *pipe,
                      const struct session_request *asked, struct link_request *request)
 {
     AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
     struct fleet_member *member = fleet_find(&downlink->desk->fleet, pipe->name);
 
+    take_verdicts(downlink, member, asked);
     take_snapshot(downlink, member, asked);
     take_drift(downlink, member, asked);
     take_guard(downlink, pipe->name, asked);
     take_statement(downlink, pipe->name, asked);
     for (uint32_t i = 0; i < asked->sources_count; i++)
         lead_take_source(downlink->lead, pipe->name, &asked->sources[i]);
-    take_verdicts(downlink, member, asked);
     if (downlink->desk->failed) {
         link_request_drop(request);
         return;

@@ -56,6 +56,10 @@ static const struct {
      "target says what stands there",
      "the controller has to die in a stage of several nodes, and one that it did not know of to "
      "confirm: one seed in 2000; data/rollout/rule_04_one_node_a_stage.txt"},
+    {"gates_are_old_on_trial",
+     "the gates passed too long ago: nothing more is offered; the open trial goes on",
+     "of a stage of several one has to prepare a minute later than another that is on trial: one "
+     "seed in 700; data/rollout/gates_old_beside_trial.txt"},
     {"names_target", "a node left the roster, by a signed step: the others are taken back",
      "the roster stays as it is; data/rollout/removed_ahead.txt"},
     {"names_target", "a node left the roster, by a signed step: nobody waits for it any more",

@@ -8,7 +8,7 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { STATEMENTS_KEPT = 256, PEOPLE_THINK_MS = 3000 };
+enum { STATEMENTS_KEPT = 256, PEOPLE_THINK_MS = 3000, GATES_GOOD_MS = 90000 };
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
@@ -64,6 +64,16 @@ static bool take_challenge(struct lead *lead, int host, const struct nonce *chal
     return false;
 }
 
+/* What the gates said is good for a minute, and for the nonce that came in it. */
+static void check_gates(struct world *world, const char *name)
+{
+    mono_t passed_at = world->lead.gates_passed_at;
+
+    if (passed_at == 0 || world->now - passed_at > GATES_GOOD_MS)
+        world_violate(world, "9: %s is started %lld ms after the gates passed", name,
+                      (long long)(world->now - passed_at));
+}
+
 static void carry_send(struct world *world, const struct rollout_effect *effect)
 {
     static const enum message_kind kinds[ROLLOUT_SEND_COUNT] = {[SEND_STACK] = ASK_STACK,
@@ -79,8 +89,10 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
                                                         : effect->send.stack_nonce;
     if (effect->send.fellow[0] != '\0')
         attach_fellow(world, effect->send.fellow, message);
-    if (effect->send.request == SEND_START)
+    if (effect->send.request == SEND_START) {
+        check_gates(world, effect->node);
         attach_statements(world, message);
+    }
     network_send(world, message);
 }
 

@@ -206,5 +206,7 @@ void people_answer_gates(struct world *world, const struct happening *happening)
         ev.gates.awaits = chance_permille(how, 400);
         ev.reason = ev.gates.awaits ? "a verdict to come" : "a gate says no";
     }
+    if (ev.gates.pass)
+        world->lead.gates_passed_at = world->now;
     lead_give(world, &ev);
 }

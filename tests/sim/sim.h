@@ -68,6 +68,7 @@ struct lead {
     struct rollout_record backup;
     bool has_backup, restored; /* restored: it has forgotten what came after its backup */
     bool alone;                /* one node was taken back after all had confirmed */
+    mono_t gates_passed_at;    /* 0: not yet */
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;

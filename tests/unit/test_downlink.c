@@ -499,6 +499,40 @@ static void a_report_lands_in_the_fleet(void **state)
     hang_up(&agent);
 }
 
+/* What the gates would go by. */
+static void look_at_database(void *context, bool cancelled)
+{
+    struct verdict *verdict = context;
+
+    assert_false(cancelled);
+    fleet_verdict_now(fleet_find(&place.desk.fleet, "a1"), "database", clock_now(), verdict);
+}
+
+/* Whoever waited for its snapshot is told in the midst of the report: its verdicts count then. */
+static void gates_see_the_verdicts_beside_a_snapshot(void **state)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+    char names[1][NAME_SIZE] = {"a1"};
+    struct verdict verdict = {.value = VERDICT_UNKNOWN};
+    struct agent agent;
+
+    (void)state;
+    join(&agent, PLACE_A1);
+    report->full = true;
+    set_verdict(report, "database", VERDICT_PASS);
+    ask(&agent, report);
+    fresh_want(place.fresh, names, 1, look_at_database, &verdict);
+    assert_int_equal(verdict.value, VERDICT_UNKNOWN);
+    report->verdicts_count = 0;
+    set_verdict(report, "database", VERDICT_FAIL);
+    report->has_snapshot = true;
+    snapshot_init(&report->snapshot);
+    ask(&agent, report);
+    snapshot_done(&report->snapshot);
+    hang_up(&agent);
+    assert_int_equal(verdict.value, VERDICT_FAIL);
+}
+
 static struct wire_bytes make_receipt(const struct place_member *member, const struct sign_key *key,
                                       enum end_cause cause)
 {
@@ -793,6 +827,7 @@ int main(void)
         WITH_PLACE(an_unacknowledged_command_comes_again),
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),
         WITH_PLACE(a_report_lands_in_the_fleet),
+        WITH_PLACE(gates_see_the_verdicts_beside_a_snapshot),
         WITH_PLACE(receipts_are_kept_and_quarantine),
         WITH_PLACE(a_quarantine_is_lifted_when_its_node_has_begun),
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
