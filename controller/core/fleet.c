@@ -133,8 +133,13 @@ bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdi
         if (member->verdicts_count == FLEET_VERDICTS_MAX)
             return false;
         known = &member->verdicts[member->verdicts_count++];
+        known->decided = VERDICT_UNKNOWN;
     }
-    *known = (struct fleet_verdict){*verdict, now_unix, interval_s};
+    known->verdict = *verdict;
+    known->at = now_unix;
+    known->interval_s = interval_s;
+    if (verdict->value != VERDICT_UNKNOWN)
+        known->decided = verdict->value;
     return news;
 }
 

@@ -29,7 +29,8 @@ enum {
 
 struct fleet_verdict {
     struct verdict verdict;
-    int64_t at; /* unix seconds: when it last changed or was said again */
+    enum verdict_value decided; /* the last one that was no unknown; unknown: there was none */
+    int64_t at;                 /* unix seconds: when it last changed or was said again */
     unsigned interval_s;
 };
 
@@ -82,8 +83,8 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
-/* Puts or replaces by name. Further ones than FLEET_VERDICTS_MAX are passed over. True if the
- * value differs from what was known. */
+/* Puts or replaces by name; what it was decided to be last stays known. Further ones than
+ * FLEET_VERDICTS_MAX are passed over. True if the value differs from what was known. */
 bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
                         unsigned interval_s, int64_t now_unix);
 

@@ -31,13 +31,14 @@ static const struct fleet_verdict *find_verdict(const struct fleet_member *membe
     return NULL;
 }
 
+/* It may have been unknown meanwhile: its name could not be looked up, its agent began anew. */
 static bool newly_fails(const struct fleet_member *member, const struct verdict *verdict)
 {
     const struct fleet_verdict *known = find_verdict(member, verdict->check);
 
     return verdict->severity == SEVERITY_CRITICAL && verdict->value == VERDICT_FAIL &&
            fleet_reach_target(verdict->check) == NULL && known != NULL &&
-           known->verdict.value == VERDICT_PASS;
+           known->decided == VERDICT_PASS;
 }
 
 /* Those of a full report that are not among them are forgotten. */

@@ -19,6 +19,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS verdicts (node TEXT, name TEXT, value INTEGER, severity INTEGER,"
     " expected TEXT, observed TEXT, took_ms INTEGER, at INTEGER, interval_s INTEGER,"
     " PRIMARY KEY (node, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS decided (node TEXT, name TEXT, value INTEGER,"
+    " PRIMARY KEY (node, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS rollouts (id INTEGER PRIMARY KEY, body BLOB, approval BLOB,"
     " hash BLOB, sequence INTEGER UNIQUE, not_after INTEGER, state TEXT, sentence TEXT,"
     " stage INTEGER, aborted INTEGER, emergency INTEGER, advanced INTEGER, by TEXT,"
@@ -173,12 +175,15 @@ bool store_put_verdict(struct store *store, const char *node, const struct fleet
                    "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    "ttiittiii", node, verdict->check, (int64_t)verdict->value,
                    (int64_t)verdict->severity, verdict->expected, verdict->observed,
-                   (int64_t)verdict->took_ms, known->at, (int64_t)known->interval_s);
+                   (int64_t)verdict->took_ms, known->at, (int64_t)known->interval_s) &&
+           sql_run(store->db, err, "INSERT OR REPLACE INTO decided VALUES (?, ?, ?)", "tti", node,
+                   verdict->check, (int64_t)known->decided);
 }
 
 bool store_forget_verdicts(struct store *store, const char *node, struct err *err)
 {
-    return sql_run(store->db, err, "DELETE FROM verdicts WHERE node = ?", "t", node);
+    return sql_run(store->db, err, "DELETE FROM verdicts WHERE node = ?", "t", node) &&
+           sql_run(store->db, err, "DELETE FROM decided WHERE node = ?", "t", node);
 }
 
 static bool read_nodes(struct store *store, struct fleet *fleet, struct err *err)
@@ -206,10 +211,13 @@ static bool read_verdict(const struct sql_rows *rows, struct fleet_verdict *ret_
 {
     int64_t value = sql_number(rows, 2);
     int64_t severity = sql_number(rows, 3);
+    int64_t decided = sql_number(rows, 9); /* 0, unknown, where an older controller wrote it */
 
-    if (value < 0 || value >= VERDICT_VALUE_COUNT || severity < 0 || severity >= SEVERITY_COUNT)
+    if (value < 0 || value >= VERDICT_VALUE_COUNT || severity < 0 || severity >= SEVERITY_COUNT ||
+        decided < 0 || decided >= VERDICT_VALUE_COUNT)
         return false;
-    *ret_known = (struct fleet_verdict){.at = sql_number(rows, 7),
+    *ret_known = (struct fleet_verdict){.decided = (enum verdict_value)decided,
+                                        .at = sql_number(rows, 7),
                                         .interval_s = (unsigned)sql_number(rows, 8)};
     sql_text(rows, 1, ret_known->verdict.check, NAME_SIZE);
     ret_known->verdict.value = (enum verdict_value)value;
@@ -220,14 +228,25 @@ static bool read_verdict(const struct sql_rows *rows, struct fleet_verdict *ret_
     return true;
 }
 
+/* In the order in which it was said: what was decided last, and what it is now. */
+static void tell_both(struct fleet_member *member, const struct fleet_verdict *known)
+{
+    struct verdict decided = known->verdict;
+
+    decided.value = known->decided;
+    fleet_tell_verdict(member, &decided, known->interval_s, known->at);
+    fleet_tell_verdict(member, &known->verdict, known->interval_s, known->at);
+}
+
 bool store_read_fleet(struct store *store, struct fleet *fleet, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};
 
     if (!read_nodes(store, fleet, err) ||
         !sql_query(store->db, &rows, err,
-                   "SELECT node, name, value, severity, expected, observed, took_ms, at, interval_s"
-                   " FROM verdicts",
+                   "SELECT v.node, v.name, v.value, severity, expected, observed, took_ms, at,"
+                   " interval_s, decided.value FROM verdicts AS v LEFT JOIN decided"
+                   " ON decided.node = v.node AND decided.name = v.name",
                    ""))
         return false;
     while (sql_next(&rows, err)) {
@@ -238,7 +257,7 @@ bool store_read_fleet(struct store *store, struct fleet *fleet, struct err *err)
         sql_text(&rows, 0, name, sizeof(name));
         member = fleet_find(fleet, name);
         if (member != NULL && read_verdict(&rows, &known))
-            fleet_tell_verdict(member, &known.verdict, known.interval_s, known.at);
+            tell_both(member, &known);
     }
     return err->kind == ERR_NONE;
 }

@@ -720,6 +720,52 @@ static void who_does_not_ask_again_is_silent(void **state)
     hang_up(&agent);
 }
 
+static void report_database(struct agent *agent, enum verdict_value value)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+
+    report->full = true;
+    set_verdict(report, "database", value);
+    assert_int_equal(ask(agent, report)->kind, ANSWER_ACK);
+}
+
+static void put_on_trial(const char *node, uint64_t id)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    stack->trial_open = true;
+    stack->trial.attempt = lead_find(place.lead, id)->machine.record.attempt;
+    stack->trial.start.bytes[0] = stack->nonce.bytes[0] = 1;
+    text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
+    lead_take_stack(place.lead, node, stack);
+}
+
+/* The trial breaks the node's DNS first: the check cannot be made, and then it fails. */
+static void a_check_newly_fails_behind_unknown(void **state)
+{
+    struct agent agent;
+    const struct rollout *machine;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_B2);
+    start(1, &id);
+    machine = &lead_find(place.lead, id)->machine;
+    report_database(&agent, VERDICT_FAIL);
+    put_on_trial("a1", id);
+    report_database(&agent, VERDICT_UNKNOWN);
+    report_database(&agent, VERDICT_FAIL); /* as before */
+    assert_int_equal(machine->record.state, ROLLOUT_LEARNING);
+    report_database(&agent, VERDICT_PASS);
+    report_database(&agent, VERDICT_UNKNOWN);
+    report_database(&agent, VERDICT_UNKNOWN);
+    assert_int_equal(machine->record.state, ROLLOUT_LEARNING);
+    report_database(&agent, VERDICT_FAIL);
+    hang_up(&agent);
+    assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
+}
+
 static void one_rollout_at_a_time(void **state)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
@@ -832,6 +878,7 @@ int main(void)
         WITH_PLACE(a_quarantine_is_lifted_when_its_node_has_begun),
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
         WITH_PLACE(who_does_not_ask_again_is_silent),
+        WITH_PLACE(a_check_newly_fails_behind_unknown),
         WITH_PLACE(one_rollout_at_a_time),
         WITH_PLACE(emergency_needs_a_rollout),
         WITH_PLACE(emergency_takes_the_open_rollout_back),

@@ -112,6 +112,22 @@ static void forgets_checks_that_are_gone(void **state)
     assert_int_equal(value_at(member, "old", 0), VERDICT_UNKNOWN);
 }
 
+static void keeps_what_was_decided_last(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    tell(member, "database", VERDICT_UNKNOWN, SEVERITY_CRITICAL);
+    assert_int_equal(member->verdicts[0].decided, VERDICT_UNKNOWN);
+    tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL);
+    tell(member, "database", VERDICT_UNKNOWN, SEVERITY_CRITICAL);
+    assert_int_equal(member->verdicts[0].decided, VERDICT_PASS);
+    tell(member, "database", VERDICT_FAIL, SEVERITY_CRITICAL);
+    assert_int_equal(member->verdicts[0].decided, VERDICT_FAIL);
+    fleet_keep_verdicts(member, NULL, 0);
+    tell(member, "database", VERDICT_UNKNOWN, SEVERITY_CRITICAL);
+    assert_int_equal(member->verdicts[0].decided, VERDICT_UNKNOWN);
+}
+
 static void knows_who_reaches_whom(void **state)
 {
     struct fleet_member *office = fleet_put(*state, "office", true);
@@ -196,6 +212,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_the_worst_critical_one_for_health, make_one, end_one),
         cmocka_unit_test_setup_teardown(never_takes_nothing_for_healthy, make_one, end_one),
         cmocka_unit_test_setup_teardown(forgets_checks_that_are_gone, make_one, end_one),
+        cmocka_unit_test_setup_teardown(keeps_what_was_decided_last, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),

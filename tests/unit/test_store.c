@@ -193,7 +193,8 @@ static void reads_the_fleet_back(void **state)
     text_copy(member->version, sizeof(member->version), "0.1");
     text_copy(member->boot_id, sizeof(member->boot_id), "b00t");
     text_copy(verdict.verdict.check, NAME_SIZE, "database");
-    verdict.verdict.value = VERDICT_FAIL;
+    verdict.verdict.value = VERDICT_UNKNOWN;
+    verdict.decided = VERDICT_FAIL;
     verdict.verdict.severity = SEVERITY_WARNING;
     text_copy(verdict.verdict.observed, REASON_SIZE, "no answer");
     store_case_must(store_put_node(store, member, &err), &err);
@@ -209,7 +210,8 @@ static void reads_the_fleet_back(void **state)
     assert_int_equal(member->verdicts_count, 1);
     assert_int_equal(member->verdicts[0].at, 400);
     assert_int_equal(member->verdicts[0].interval_s, 30);
-    assert_int_equal(member->verdicts[0].verdict.value, VERDICT_FAIL);
+    assert_int_equal(member->verdicts[0].verdict.value, VERDICT_UNKNOWN);
+    assert_int_equal(member->verdicts[0].decided, VERDICT_FAIL);
     assert_int_equal(member->verdicts[0].verdict.severity, SEVERITY_WARNING);
     assert_string_equal(member->verdicts[0].verdict.observed, "no answer");
     store_case_must(store_forget_verdicts(store, "a1", &err), &err);
