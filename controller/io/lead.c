@@ -17,8 +17,8 @@
 
 static void free_led(struct led *led)
 {
-    for (uint32_t i = 0; i < led->statements_count; i++)
-        wire_bytes_done(&led->statements[i].envelope);
+    for (uint32_t i = 0; i < led->carried.count; i++)
+        wire_bytes_done(&led->carried.envelopes[i]);
     manifest_done(&led->manifest);
     store_rollout_done(&led->stored);
     free(led);

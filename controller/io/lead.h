@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "controller/core/carry.h"
 #include "controller/core/gates.h"
 #include "controller/io/desk.h"
 #include "controller/io/fresh.h"
@@ -27,11 +28,11 @@ struct led_words {
     char open[LED_OPEN_MAX][SENTENCE_SIZE];
 };
 
-/* A statement that a start may have to carry. */
-struct led_statement {
-    char subject[NAME_SIZE];
-    struct nonce nonce;
-    struct wire_bytes envelope;
+/* Statements that a start may have to carry. */
+struct led_carried {
+    uint32_t count;
+    struct carry list[CARRY_MAX];
+    struct wire_bytes envelopes[CARRY_MAX]; /* at the same places */
 };
 
 /* One rollout that is led. Others read. */
@@ -41,9 +42,8 @@ struct led {
     struct approval approved;
     struct store_rollout stored;       /* its record is machine.record's last stored state */
     struct led_words words[NODES_MAX]; /* by target */
-    uint32_t statements_count;
-    struct led_statement statements[STATEMENTS_MAX];
     struct led *next;
+    struct led_carried carried; /* last: pages that nobody needs are never touched */
 };
 
 struct lead *lead_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbox,

@@ -147,12 +147,12 @@ static void send_start(struct lead *lead, const struct led *led,
     AUTO_FREE struct wire_bytes *statements = mem_alloc(STATEMENTS_MAX, sizeof(*statements));
     struct guard_request request = {
         .kind = GUARD_START, .id = effect->send.id, .statements = statements};
+    uint32_t places[STATEMENTS_MAX];
 
-    for (uint32_t i = 0; i < led->statements_count; i++) {
-        if (text_equal(led->statements[i].subject, effect->node) &&
-            nonce_equal(&led->statements[i].nonce, &effect->send.id.start))
-            statements[request.statements_count++] = led->statements[i].envelope;
-    }
+    request.statements_count = carry_pick(led->carried.list, led->carried.count, effect->node,
+                                          &effect->send.id.start, places);
+    for (uint32_t i = 0; i < request.statements_count; i++)
+        statements[i] = led->carried.envelopes[places[i]];
     outbox_put_guard(lead->outbox, effect->node, &request);
 }
 

@@ -136,22 +136,6 @@ static struct led *find_body(struct lead *lead, const struct hash *body)
     return led;
 }
 
-static void keep_statement(struct led *led, const struct statement *statement,
-                           struct bytes envelope)
-{
-    struct led_statement *kept = led->statements;
-
-    if (led->statements_count == STATEMENTS_MAX) {
-        wire_bytes_done(&kept[0].envelope);
-        memmove(kept, kept + 1, (STATEMENTS_MAX - 1) * sizeof(*kept));
-        led->statements_count--;
-    }
-    kept += led->statements_count++;
-    text_copy(kept->subject, sizeof(kept->subject), statement->subject);
-    kept->nonce = statement->nonce;
-    kept->envelope = (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
-}
-
 static bool passes(const struct statement *statement)
 {
     enum verdict_value worst = VERDICT_PASS;
@@ -160,6 +144,28 @@ static bool passes(const struct statement *statement)
         worst = verdict_worst(worst, statement->verdicts[i].value);
     return !statement->own_failing && worst == VERDICT_PASS &&
            (statement->verdicts_count > 0 || statement->phase == PHASE_STANDING);
+}
+
+/* What no start would carry is not kept: a member may sign as much as it likes. */
+static void keep_statement(struct led *led, const struct statement *statement,
+                           struct bytes envelope)
+{
+    struct led_carried *carried = &led->carried;
+    struct carry kept = {
+        .nonce = statement->nonce, .phase = statement->phase, .passes = passes(statement)};
+    int place;
+
+    text_copy(kept.subject, sizeof(kept.subject), statement->subject);
+    text_copy(kept.signer, sizeof(kept.signer), statement->signer);
+    place = carry_place(&led->machine, carried->list, carried->count, &kept);
+    if (place < 0)
+        return;
+    if ((uint32_t)place == carried->count)
+        carried->count++;
+    carried->list[place] = kept;
+    wire_bytes_done(&carried->envelopes[place]);
+    carried->envelopes[place] =
+        (struct wire_bytes){mem_copy(envelope.data, envelope.len), envelope.len};
 }
 
 static void give_statement(struct lead *lead, const struct statement *statement,
@@ -173,8 +179,7 @@ static void give_statement(struct lead *lead, const struct statement *statement,
                   statement->signer, statement->subject);
         return;
     }
-    if (statement->phase != PHASE_RENEWAL)
-        keep_statement(led, statement, envelope);
+    keep_statement(led, statement, envelope);
     lead_note_statement(lead, led, statement);
     ev.statement.signer = statement->signer;
     ev.statement.body = statement->body;

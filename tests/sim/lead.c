@@ -8,7 +8,7 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { STATEMENTS_KEPT = 256, PEOPLE_THINK_MS = 3000, GATES_GOOD_MS = 90000 };
+enum { PEOPLE_THINK_MS = 3000, GATES_GOOD_MS = 90000 };
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
@@ -28,16 +28,17 @@ static void attach_fellow(struct world *world, const char *name, struct message 
     message->receipt = world->lead.receipts[world->attempt - 1][host].receipt;
 }
 
+/* By the controller's own choice. */
 static void attach_statements(struct world *world, struct message *message)
 {
     const struct lead *lead = &world->lead;
-    uint32_t kept = lead->statements_count < STATEMENTS_KEPT ? lead->statements_count
-                                                             : (uint32_t)STATEMENTS_KEPT;
+    uint32_t places[STATEMENTS_MAX];
+    uint32_t count = carry_pick(lead->carried, lead->statements_count,
+                                world->hosts[message->host].name, &message->id.start, places);
 
-    for (uint32_t i = 0; i < kept && message->statements_count < SIM_STATEMENTS_MAX; i++) {
-        if (nonce_equal(&lead->statements[i].nonce, &message->id.start) &&
-            fault_strikes(&world->faults, FAULT_FORGETS, message->host) == NULL)
-            message->statements[message->statements_count++] = lead->statements[i];
+    for (uint32_t i = 0; i < count; i++) {
+        if (fault_strikes(&world->faults, FAULT_FORGETS, message->host) == NULL)
+            message->statements[message->statements_count++] = lead->statements[places[i]];
     }
 }
 
@@ -274,9 +275,25 @@ void lead_start(struct world *world)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static void note_statement(struct lead *lead, const struct sim_statement *statement)
+static void note_statement(struct world *world, const struct sim_statement *statement)
 {
-    lead->statements[lead->statements_count++ % STATEMENTS_KEPT] = *statement;
+    struct lead *lead = &world->lead;
+    struct carry kept = {.nonce = statement->nonce,
+                         .phase = statement->phase,
+                         .passes = statement->value == VERDICT_PASS};
+    int place;
+
+    text_copy(kept.subject, sizeof(kept.subject), world->hosts[statement->subject].name);
+    text_copy(kept.signer, sizeof(kept.signer), world->hosts[statement->signer].name);
+    if (!hash_equal(&statement->body, &lead->rollout->record.attempt.body))
+        return;
+    place = carry_place(lead->rollout, lead->carried, lead->statements_count, &kept);
+    if (place < 0)
+        return;
+    if ((uint32_t)place == lead->statements_count)
+        lead->statements_count++;
+    lead->carried[place] = kept;
+    lead->statements[place] = *statement;
 }
 
 static void note_receipt(struct world *world, const struct message *message)
@@ -329,7 +346,7 @@ void lead_take_message(struct world *world, const struct message *message)
         ev.nonce.last = message->last;
         break;
     case TELL_STATEMENT:
-        note_statement(&world->lead, statement);
+        note_statement(world, statement);
         fill_statement(world, statement, &ev);
         break;
     case TELL_REFUSED:

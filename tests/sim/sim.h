@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "common/core/mem.h"
+#include "controller/core/carry.h"
 #include "controller/core/rollout.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/host.h"
@@ -75,7 +76,8 @@ struct lead {
         struct nonce out[SIM_CHALLENGES_MAX];
     } challenges[SIM_HOSTS_MAX];
     uint32_t statements_count;
-    struct sim_statement statements[256];
+    struct carry carried[CARRY_MAX];
+    struct sim_statement statements[CARRY_MAX]; /* at the same places */
     struct {
         bool has;
         struct receipt receipt;

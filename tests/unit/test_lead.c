@@ -72,6 +72,98 @@ static void break_disk(void)
                      SQLITE_OK);
 }
 
+/* ---- a start -------------------------------------------------------------------------------- */
+
+static void hear_never(const char *node)
+{
+    struct stack stack = {.nonce.bytes = {1}};
+
+    text_copy(stack.node, sizeof(stack.node), node);
+    text_copy(stack.trial_state, sizeof(stack.trial_state), "idle");
+    lead_take_stack(place.lead, node, &stack);
+}
+
+/* Learned, the gates pass, and a1 has prepared. */
+static void prepare_a1(const struct nonce *nonce)
+{
+    struct led *led = place.lead->leds;
+    struct rollout_event gates = {.kind = EVENT_GATES, .gates = {.stage = 0, .pass = true}};
+    struct guard_report said = {.kind = REPORT_PREPARED,
+                                .id = {led->machine.record.attempt, *nonce}};
+    AUTO_WIRE struct wire_bytes report = wire_encode_guard_report(&said);
+    struct err err = ERR_INIT;
+
+    hear_never("a1");
+    hear_never("b2");
+    led->machine.record.state = ROLLOUT_GATES; /* nobody is connected: they have said no */
+    lead_step(place.lead, led, &gates, NULL);
+    assert_true(lead_take_report(place.lead, "a1", wire_lend(&report), &err));
+}
+
+static void say_baseline(unsigned member, const struct nonce *nonce)
+{
+    AUTO_FREE struct statement *statement = mem_alloc(1, sizeof(*statement));
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    text_copy(statement->signer, NAME_SIZE, place.members[member].name);
+    text_copy(statement->subject, NAME_SIZE, "a1");
+    statement->body = place.lead->leds->machine.record.attempt.body;
+    statement->nonce = *nonce;
+    statement->phase = PHASE_BASELINE;
+    statement->verdicts_count = 1;
+    text_copy(statement->verdicts[0].check, NAME_SIZE, "ssh");
+    verdict_set(&statement->verdicts[0], VERDICT_PASS, "an SSH banner", "it came");
+    envelope = wire_encode_statement(statement, place.members[member].agent);
+    if (!lead_take_statement(place.lead, statement->signer, wire_lend(&envelope), &err))
+        fail_msg("%s", err.text);
+}
+
+/* How many statements the start carries that waits for a1; -1: none waits. */
+static int count_carried(void)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    int carried = -1;
+
+    while (outbox_next(place.outbox, "a1", clock_now(), &bytes)) {
+        struct session_reply reply;
+        struct guard_request asked;
+        struct err err = ERR_INIT;
+
+        assert_true(wire_decode_session_reply(wire_lend(&bytes), &reply, &err));
+        if (reply.command == COMMAND_GUARD &&
+            wire_decode_guard_request(wire_lend(&reply.guard), &asked, &err)) {
+            if (asked.kind == GUARD_START)
+                carried = (int)asked.statements_count;
+            guard_request_done(&asked);
+        }
+        outbox_acknowledge(place.outbox, "a1", reply.id);
+        session_reply_done(&reply);
+        wire_bytes_done(&bytes);
+    }
+    return carried;
+}
+
+/* One member signs without end, over nonces that nobody issued. */
+static void one_member_does_not_crowd_out_the_others(void **state)
+{
+    struct nonce nonce = {.bytes = {5}};
+
+    (void)state;
+    start();
+    prepare_a1(&nonce);
+    say_baseline(PLACE_W1, &nonce);
+    say_baseline(PLACE_A1, &nonce);
+    for (unsigned i = 0; i < STATEMENTS_MAX; i++) {
+        struct nonce other = {.bytes = {6, (uint8_t)i}};
+
+        say_baseline(PLACE_B2, &other);
+    }
+    assert_int_equal(count_carried(), -1);
+    say_baseline(PLACE_B2, &nonce);
+    assert_int_equal(count_carried(), 3);
+}
+
 /* ---- what cannot be kept -------------------------------------------------------------------- */
 
 static void expect_not_kept(bool done, const struct err *err)
@@ -662,6 +754,7 @@ static void a_freeze_that_is_not_its_own_leaves_a_trial_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_PLACE(one_member_does_not_crowd_out_the_others),
         WITH_PLACE(refuses_an_abort_that_cannot_be_kept),
         WITH_PLACE(refuses_a_next_that_cannot_be_kept),
         WITH_PLACE(refuses_an_emergency_that_cannot_be_kept),
