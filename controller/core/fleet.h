@@ -57,7 +57,8 @@ struct fleet_member {
     struct snapshot snapshot;
     mono_t snapshot_at;
     struct fleet_rehearsal rehearsal;
-    bool has_stack; /* of this session: verified with the guard's key */
+    bool has_stack; /* the last one that came, verified with the guard's key: for people */
+    bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
     unsigned soak_left_s; /* of the open trial, as its guard said last */
 };

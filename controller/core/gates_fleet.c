@@ -66,7 +66,7 @@ static void add_yes(struct gate_answer *answer, const char *observed)
 /* What its guard said itself, in a session that goes on. */
 static bool is_known(const struct fleet_member *member)
 {
-    return member != NULL && member->connected && member->has_stack;
+    return member != NULL && member->connected && member->stack_is_of_session;
 }
 
 static void judge_stack(const char *node, const struct fleet_member *member,

@@ -174,7 +174,7 @@ static void lose_session(struct downlink *downlink, const char *name)
         return;
     log_info("%s: its last connection is gone", name);
     if (member != NULL)
-        member->connected = member->silent = false;
+        member->connected = member->silent = member->stack_is_of_session = false;
     lead_take_lost(downlink->lead, name);
 }
 

@@ -163,6 +163,8 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     pipe->extra = asked->extra;
     pipe->heard_at = clock_now();
     member->connected = true;
+    if (!asked->extra)
+        member->stack_is_of_session = false; /* until its guard's comes with it */
     text_copy(member->version, sizeof(member->version), asked->version);
     text_copy(member->boot_id, sizeof(member->boot_id), asked->boot_id);
     downlink_hear(member, pipe->heard_at);

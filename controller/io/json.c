@@ -161,7 +161,7 @@ static json_t *trial(const struct lead *lead, const struct fleet_member *member)
 
 static const char *state_of(const struct lead *lead, const struct fleet_member *member)
 {
-    if (member->has_stack && member->stack.trial_open && member->connected)
+    if (member->stack_is_of_session && member->stack.trial_open)
         return member->stack.trial_state;
     if (member->has_stack && stack_find_doubt(&member->stack) != NULL)
         return "in doubt";

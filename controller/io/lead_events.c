@@ -34,7 +34,7 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
     if (member == NULL)
         return;
     member->stack = *stack;
-    member->has_stack = true;
+    member->has_stack = member->stack_is_of_session = true;
     lead_give(lead, &ev, NULL, NULL);
     lead_backs_stack(lead, node, stack);
 }
@@ -292,7 +292,7 @@ static void take_progress(struct lead *lead, const char *node, const struct guar
     struct led_words *words = find_words(lead, node, &report->id.attempt);
 
     note_soak(lead, node, report);
-    if (member != NULL && member->has_stack && member->stack.trial_open)
+    if (member != NULL && member->stack_is_of_session && member->stack.trial_open)
         text_copy(member->stack.trial_state, sizeof(member->stack.trial_state), report->state);
     else if (member != NULL)
         outbox_put_stack(lead->outbox, node);

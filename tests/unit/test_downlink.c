@@ -171,7 +171,7 @@ struct hello {
     const char *name;           /* NULL: its own */
     const struct sign_key *key; /* NULL: its own */
     struct nonce challenge;
-    bool extra;
+    bool extra, guard_is_dead;
     const struct attempt *stands;
     struct bytes nonce;
 };
@@ -192,7 +192,7 @@ static const struct session_reply *hello(struct agent *agent, const struct hello
     payload = wire_challenge_payload(&given->challenge, name);
     sign_make(given->key != NULL ? given->key : agent->member->agent, SIGN_CHALLENGE,
               wire_lend(&payload), &request->signature);
-    if (agent->member->guard != NULL)
+    if (agent->member->guard != NULL && !given->guard_is_dead)
         stack = place_make_stack(agent->member, &given->challenge, given->stands);
     request->stack = stack;
     request->nonce = (struct wire_bytes){(uint8_t *)(uintptr_t)given->nonce.data, given->nonce.len};
@@ -392,6 +392,35 @@ static void a_second_connection_is_fine_and_the_last_one_counts(void **state)
     assert_true(fleet_find(&place.desk.fleet, "a1")->connected);
     hang_up(&second);
     place_until(&place, is_lost, lost_name, "both gone");
+}
+
+/* What stands is known for people; nothing goes ahead on what its guard said in another session. */
+static void a_stack_is_good_for_its_session(void **state)
+{
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct hello beside = {.extra = true, .guard_is_dead = true};
+    struct hello again = {.guard_is_dead = true};
+    static char name[] = "a1";
+    struct agent first;
+    struct agent second;
+    struct agent third;
+
+    (void)state;
+    join(&first, PLACE_A1);
+    assert_true(member->stack_is_of_session);
+    dial(&second, PLACE_A1);
+    assert_int_equal(greet(&second, &beside)->kind, ANSWER_WELCOME);
+    assert_true(member->stack_is_of_session);
+    assert_int_equal(greet(&second, &again)->kind, ANSWER_WELCOME);
+    assert_false(member->stack_is_of_session);
+    join(&third, PLACE_A1);
+    assert_true(member->stack_is_of_session);
+    hang_up(&first);
+    hang_up(&second);
+    hang_up(&third);
+    place_until(&place, is_lost, name, "all gone");
+    assert_false(member->stack_is_of_session);
+    assert_true(member->has_stack);
 }
 
 /* ---- polls -----------------------------------------------------------------------------------
@@ -869,6 +898,7 @@ int main(void)
         WITH_PLACE(denies_before_hello),
         WITH_PLACE(nonsense_ends_that_connection_only),
         WITH_PLACE(a_second_connection_is_fine_and_the_last_one_counts),
+        WITH_PLACE(a_stack_is_good_for_its_session),
         WITH_PLACE(a_parked_poll_is_answered_when_a_command_exists),
         WITH_PLACE(an_unacknowledged_command_comes_again),
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),

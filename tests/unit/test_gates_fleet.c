@@ -60,7 +60,7 @@ static void add_node(struct scene *scene, const char *name, const char *address,
     text_copy(node->console, sizeof(node->console), "physical");
     assert_true(address_parse(address, &node->ssh.address));
     node->ssh.port = 22;
-    member->has_snapshot = member->has_stack = true;
+    member->has_snapshot = member->has_stack = member->stack_is_of_session = true;
     snprintf(lines, sizeof(lines),
              "link lo 1 loopback\nlink eth0 2\naddress %s/24 dev eth0\n"
              "route default via %s dev eth0\n",
@@ -211,12 +211,12 @@ static void a_node_that_says_nothing_is_never_a_yes(void **state)
     struct fleet_member *member = fleet_find(&scene->fleet, "a1");
     struct gates gates;
 
-    member->has_stack = false;
+    member->stack_is_of_session = false; /* and an earlier one is known */
     gates_evaluate_fleet(&scene->inputs, "", &gates);
     assert_int_equal(gates.answers[GATE_REVERSIBLE].verdict.value, VERDICT_UNKNOWN);
     assert_int_equal(gates.answers[GATE_ONE_FIRST].verdict.value, VERDICT_UNKNOWN);
     gates_done(&gates);
-    member->has_stack = true;
+    member->stack_is_of_session = true;
     member->connected = false;
     gates_evaluate_fleet(&scene->inputs, "", &gates);
     assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
