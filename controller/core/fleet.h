@@ -23,6 +23,7 @@ enum {
     FLEET_PATIENCE_MS = 1900,   /* from an answer to the next poll; then the node is silent */
     FLEET_VERDICTS_MAX = CHECKS_MAX + NODES_MAX,
     FLEET_DRIFT_MAX = 32,
+    FLEET_SNAPSHOT_OLD_MS = 30000,    /* then it says nothing any more; each gate asks for one */
     FLEET_REHEARSAL_YOUNG_MS = 10000, /* older ones are asked for again */
     FLEET_REHEARSAL_OLD_MS = 60000,   /* and so old ones say nothing any more */
 };

@@ -261,15 +261,33 @@ static void judge_nothing(const struct manifest_plan *plan, const char *why, str
     }
 }
 
+/* An agent that reports and cannot send one has nothing to judge by either. */
+static bool has_snapshot(const struct gates_inputs *inputs, const struct fleet_member *member)
+{
+    return member != NULL && member->has_snapshot &&
+           inputs->now - member->snapshot_at <= FLEET_SNAPSHOT_OLD_MS;
+}
+
+static void say_no_snapshot(const struct gates_inputs *inputs, const struct fleet_member *member,
+                            struct verdict *verdict)
+{
+    verdict_set(verdict, VERDICT_UNKNOWN, "a snapshot of it",
+                "none came yet; its agent sends one when it connects");
+    if (member != NULL && member->has_snapshot)
+        snprintf(verdict->observed, REASON_SIZE,
+                 "the last one came %lld s ago: good for %d s; its agent is asked for another",
+                 (long long)(inputs->now - member->snapshot_at) / 1000,
+                 FLEET_SNAPSHOT_OLD_MS / 1000);
+}
+
 static void await_snapshot(const struct gates_inputs *inputs, const struct manifest_plan *plan,
-                           struct gates *gates)
+                           const struct fleet_member *member, struct gates *gates)
 {
     for (size_t i = 0; i < FORECAST_GATES; i++) {
         struct gate_evidence *evidence =
             add_prediction(plan, forecast_gates[i], VERDICT_UNKNOWN, gates);
 
-        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "a snapshot of it",
-                    "none came yet; its agent sends one when it connects");
+        say_no_snapshot(inputs, member, &evidence->verdict);
         gates_set_awaits(inputs, evidence, "its agent to send a snapshot");
     }
 }
@@ -281,8 +299,8 @@ void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_
         .inputs = inputs, .plan = plan, .member = fleet_find(inputs->fleet, plan->node)};
     struct err err = ERR_INIT;
 
-    if (forecast.member == NULL || !forecast.member->has_snapshot) {
-        await_snapshot(inputs, plan, gates);
+    if (!has_snapshot(inputs, forecast.member)) {
+        await_snapshot(inputs, plan, forecast.member, gates);
         return;
     }
     if (!predict_apply(&forecast.member->snapshot, plan->operations, plan->operations_count,

@@ -385,6 +385,8 @@ static void reversible_needs_a_rehearsal_of_this(void **state)
     struct scene *scene = *state;
 
     scene->inputs.now = FLEET_REHEARSAL_OLD_MS;
+    for (uint32_t i = 0; i < scene->fleet.members_count; i++)
+        scene->fleet.members[i].snapshot_at = FLEET_REHEARSAL_OLD_MS;
     expect_yes(scene);
     scene->inputs.now++;
     expect_no(scene, GATE_REVERSIBLE, "rehearsed 60 s ago: good for 60 s; `oceanidctl plan`");

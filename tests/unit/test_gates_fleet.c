@@ -225,6 +225,29 @@ static void a_node_that_says_nothing_is_never_a_yes(void **state)
     gates_done(&gates);
 }
 
+/* Its agent reports, and sends no snapshot any more: what the model tells is of another day. */
+static void an_old_snapshot_says_nothing(void **state)
+{
+    struct scene *scene = *state;
+    char text[1024] = "";
+    struct text why = TEXT_IN(text);
+    struct gates gates;
+
+    scene->inputs.now = FLEET_SNAPSHOT_OLD_MS;
+    expect(scene, GATE_COUNT, VERDICT_PASS, "");
+    scene->inputs.now++;
+    fleet_find(&scene->fleet, "b1")->snapshot_at = 1;
+    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    assert_int_equal(gates.answers[GATE_CLUSTER_PATH].verdict.value, VERDICT_UNKNOWN);
+    assert_int_equal(gates.answers[GATE_SSH_PATH].verdict.value, VERDICT_UNKNOWN);
+    assert_true(gates.answers[GATE_WORKING].passes);
+    assert_true(gates_await(&gates, &why));
+    assert_string_equal(text, "a1: its agent to send a snapshot");
+    gates_done(&gates);
+    fleet_find(&scene->fleet, "a1")->snapshot_at = 1;
+    expect(scene, GATE_COUNT, VERDICT_PASS, "");
+}
+
 static void a_fleet_of_nobody_is_not_known(void **state)
 {
     struct scene *scene = *state;
@@ -250,6 +273,7 @@ int main(void)
         CASE(a_freeze_says_no),
         CASE(ssh_needs_witnesses_and_a_console),
         CASE(a_node_that_says_nothing_is_never_a_yes),
+        CASE(an_old_snapshot_says_nothing),
         CASE(a_fleet_of_nobody_is_not_known),
     };
 
