@@ -166,6 +166,14 @@ bool store_put_node(struct store *store, const struct fleet_member *member, stru
                    member->name, member->heard_unix, member->version, member->boot_id);
 }
 
+/* Only behind an unknown is it another one than the verdict itself. */
+static bool put_decided(struct store *store, const char *node, const struct fleet_verdict *known,
+                        struct err *err)
+{
+    return sql_run(store->db, err, "INSERT OR REPLACE INTO decided VALUES (?, ?, ?)", "tti", node,
+                   known->verdict.check, (int64_t)known->decided);
+}
+
 bool store_put_verdict(struct store *store, const char *node, const struct fleet_verdict *known,
                        struct err *err)
 {
@@ -176,8 +184,7 @@ bool store_put_verdict(struct store *store, const char *node, const struct fleet
                    "ttiittiii", node, verdict->check, (int64_t)verdict->value,
                    (int64_t)verdict->severity, verdict->expected, verdict->observed,
                    (int64_t)verdict->took_ms, known->at, (int64_t)known->interval_s) &&
-           sql_run(store->db, err, "INSERT OR REPLACE INTO decided VALUES (?, ?, ?)", "tti", node,
-                   verdict->check, (int64_t)known->decided);
+           (verdict->value != VERDICT_UNKNOWN || put_decided(store, node, known, err));
 }
 
 bool store_forget_verdicts(struct store *store, const char *node, struct err *err)
@@ -216,6 +223,8 @@ static bool read_verdict(const struct sql_rows *rows, struct fleet_verdict *ret_
     if (value < 0 || value >= VERDICT_VALUE_COUNT || severity < 0 || severity >= SEVERITY_COUNT ||
         decided < 0 || decided >= VERDICT_VALUE_COUNT)
         return false;
+    if (value != VERDICT_UNKNOWN)
+        decided = value;
     *ret_known = (struct fleet_verdict){.decided = (enum verdict_value)decided,
                                         .at = sql_number(rows, 7),
                                         .interval_s = (unsigned)sql_number(rows, 8)};
