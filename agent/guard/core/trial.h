@@ -34,7 +34,7 @@ enum trial_state {
     TRIAL_STATE_COUNT,
 };
 
-enum { TRIAL_ROWS_MAX = 128 };
+enum { TRIAL_ROWS_MAX = 128, TRIAL_UNANSWERED_MAX = 8 };
 
 /* Lives in the caller's storage (about 60 KB). Callers read; only trial*.c write. */
 struct trial {
@@ -63,9 +63,11 @@ struct trial {
     bool end_pending, receipt_pending;      /* being written */
     enum mark end_mark;
     mono_t end_retry_at, receipt_retry_at; /* the disk refused: asked again then */
-    bool ends_synced;              /* no power loss takes back what the journal said at the start */
-    bool sync_refused;             /* the disk cannot say so */
-    mono_t sync_retry_at;          /* asked again then */
+    bool ends_synced;     /* no power loss takes back what the journal said at the start */
+    bool sync_refused;    /* the disk cannot say so */
+    mono_t sync_retry_at; /* asked again then */
+    struct attempt unanswered[TRIAL_UNANSWERED_MAX]; /* asked after before it was synced */
+    uint32_t unanswered_count;
     enum end_cause given_up_cause; /* of an end that made room for a pop while the disk refused */
     char given_up_reason[REASON_SIZE];
     char held_up[REASON_SIZE];           /* which step of the undo fails, and why */

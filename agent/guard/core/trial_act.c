@@ -50,6 +50,21 @@ void trial_alarm(struct move *move, const char *sentence, const char *detail)
     text_copy(alarm->progress.detail, sizeof(alarm->progress.detail), detail);
 }
 
+const struct attempt *trial_attempt_of(const struct guard_event *ev)
+{
+    if (ev->kind == ON_PREPARE)
+        return &ev->prepare.approval->attempt;
+    return ev->kind == ON_START ? &ev->start.id.attempt : &ev->end.id.attempt;
+}
+
+void trial_send_receipt(struct move *move, const struct attempt *attempt)
+{
+    const struct ledger_end *end = ledger_find_receipt(move->trial->ledger, attempt);
+
+    guard_effects_add(move->effects, DO_SEND, &end->receipt.generation)->receipt =
+        end->receipt_hash;
+}
+
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
                   bool expired)
 {
@@ -339,15 +354,21 @@ void do_say_confirmed(struct move *move)
 
 void do_send_receipt(struct move *move)
 {
-    const struct guard_event *ev = move->ev;
-    const struct attempt *attempt =
-        ev->kind == ON_PREPARE
-            ? &ev->prepare.approval->attempt
-            : (ev->kind == ON_START ? &ev->start.id.attempt : &ev->end.id.attempt);
-    const struct ledger_end *end = ledger_find_receipt(move->trial->ledger, attempt);
+    trial_send_receipt(move, trial_attempt_of(move->ev));
+}
 
-    guard_effects_add(move->effects, DO_SEND, &end->receipt.generation)->receipt =
-        end->receipt_hash;
+/* Whoever asks more than that asks again. */
+void do_await_sync(struct move *move)
+{
+    const struct attempt *attempt = trial_attempt_of(move->ev);
+    struct trial *trial = move->trial;
+
+    for (uint32_t i = 0; i < trial->unanswered_count; i++) {
+        if (attempt_equal(&trial->unanswered[i], attempt))
+            return;
+    }
+    if (trial->unanswered_count < TRIAL_UNANSWERED_MAX)
+        trial->unanswered[trial->unanswered_count++] = *attempt;
 }
 
 void do_state_standing(struct move *move)

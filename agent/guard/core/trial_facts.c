@@ -52,10 +52,26 @@ static bool is_durable(const struct guard_record *record)
            record->kind == RECORD_RECEIPT;
 }
 
-static void take_sync(struct trial *trial, bool ok)
+/* Of one that is under way again meanwhile another receipt comes. */
+static void answer(struct move *move)
 {
-    if (ok)
+    struct trial *trial = move->trial;
+
+    for (uint32_t i = 0; i < trial->unanswered_count; i++) {
+        if (trial_has_ended(trial, &trial->unanswered[i]))
+            trial_send_receipt(move, &trial->unanswered[i]);
+    }
+    trial->unanswered_count = 0;
+}
+
+static void take_sync(struct move *move, bool ok)
+{
+    struct trial *trial = move->trial;
+
+    if (ok && !trial->ends_synced) {
         trial->ends_synced = true;
+        answer(move);
+    }
     if (trial->ends_synced)
         return;
     trial->sync_refused = true;
@@ -65,7 +81,7 @@ static void take_sync(struct trial *trial, bool ok)
 static void take_synced(struct move *move)
 {
     take_disk(move, move->ev->synced.ok, move->ev->synced.why);
-    take_sync(move->trial, move->ev->synced.ok);
+    take_sync(move, move->ev->synced.ok);
 }
 
 static void take_recorded(struct move *move)
@@ -77,7 +93,7 @@ static void take_recorded(struct move *move)
     if (ev->recorded.ok)
         ledger_take(move->trial->ledger, record);
     if (is_durable(record))
-        take_sync(move->trial, ev->recorded.ok);
+        take_sync(move, ev->recorded.ok);
     if (record->kind == RECORD_RECEIPT)
         take_receipt(move);
     else if (record->kind == RECORD_MARK && record->mark == MARK_INCOMPLETE)

@@ -4,13 +4,6 @@
 #include "agent/guard/core/admission.h"
 #include "agent/guard/core/trial_table.h"
 
-static const struct attempt *attempt_of(const struct guard_event *ev)
-{
-    if (ev->kind == ON_PREPARE)
-        return &ev->prepare.approval->attempt;
-    return ev->kind == ON_START ? &ev->start.id.attempt : &ev->end.id.attempt;
-}
-
 bool if_always(const struct move *move)
 {
     (void)move;
@@ -51,12 +44,8 @@ bool if_admissible(const struct move *move)
     return admission_check_prepare(move->trial, move->ev, &err);
 }
 
-/* While it is being decided, taken back or written down, an older receipt of the same attempt is
- * not true any more; `incomplete` is, as long as it undoes. */
-bool if_attempt_has_ended(const struct move *move)
+bool trial_has_ended(const struct trial *trial, const struct attempt *attempt)
 {
-    const struct trial *trial = move->trial;
-    const struct attempt *attempt = attempt_of(move->ev);
     const struct ledger_end *end = ledger_find_receipt(trial->ledger, attempt);
     bool undoes = trial->state == TRIAL_REVERTING || trial->state == TRIAL_VERIFYING;
 
@@ -67,11 +56,16 @@ bool if_attempt_has_ended(const struct move *move)
     return undoes && end->receipt.kind == RECEIPT_INCOMPLETE;
 }
 
+bool if_attempt_has_ended(const struct move *move)
+{
+    return trial_has_ended(move->trial, trial_attempt_of(move->ev));
+}
+
 /* docs/protocol.md rule 5 and idempotence: the attempt that is being made now. */
 bool if_this_attempt(const struct move *move)
 {
     return move->trial->state != TRIAL_IDLE &&
-           attempt_equal(attempt_of(move->ev), &move->trial->id.attempt);
+           attempt_equal(trial_attempt_of(move->ev), &move->trial->id.attempt);
 }
 
 bool if_went_well(const struct move *move)
@@ -273,7 +267,7 @@ bool if_end_is_unsynced(const struct move *move)
     if (!is_end || trial->ends_synced)
         return false;
     return !trial->sync_refused ||
-           ledger_find_receipt(trial->ledger, attempt_of(move->ev))->receipt.kind ==
+           ledger_find_receipt(trial->ledger, trial_attempt_of(move->ev))->receipt.kind ==
                RECEIPT_CONFIRMED;
 }
 

@@ -34,7 +34,7 @@ static const struct transition table[] = {
     ROW(IN(IDLE), BOOT, end_was_read, SAME, sync_ends, "what was read may be lost with the power: synced before it is told"),
 
     /* prepare */
-    ROW(IN(IDLE), PREPARE, end_is_unsynced, SAME, nothing, "this attempt was made here already: its receipt follows when the disk has synced it"),
+    ROW(IN(IDLE), PREPARE, end_is_unsynced, SAME, await_sync, "this attempt was made here already: its receipt follows when the disk has synced it"),
     ROW(IN(IDLE), PREPARE, attempt_has_ended, SAME, send_receipt, "this attempt was made here already: its receipt"),
     ROW(IN(IDLE), PREPARE, admissible, PREPARING, prepare, "admitted; snapshot, undo and prediction come first"),
     ROW(IN(IDLE), PREPARE, always, SAME, refuse_prepare, "not admitted"),
@@ -47,7 +47,7 @@ static const struct transition table[] = {
     ROW(IN(PREPARED), TIMEOUT, nonce_expired, IDLE, forget, "nobody started it in 30 s; nothing was touched"),
 
     /* start */
-    ROW(ANY, START, end_is_unsynced, SAME, nothing, "this attempt was made here already: its receipt follows when the disk has synced it"),
+    ROW(ANY, START, end_is_unsynced, SAME, await_sync, "this attempt was made here already: its receipt follows when the disk has synced it"),
     ROW(ANY, START, attempt_has_ended, SAME, send_receipt, "this attempt was made here already: its receipt"),
     ROW(IN(PREPARED), START, start_is_proven, STARTING, write_begin, "started; undo goes to the journal first"),
     ROW(IN(PREPARED), START, always, SAME, refuse_start, "the proofs for a start are not complete"),
@@ -92,7 +92,7 @@ static const struct transition table[] = {
     ROW(IN(IDLE), POP, undo_is_lost, SAME, refuse_undo_lost, "it was confirmed here, and its undo is lost"),
 
     /* abort */
-    ROW(ANY, ABORT, end_is_unsynced, SAME, nothing, "it has ended here already: its receipt follows when the disk has synced it"),
+    ROW(ANY, ABORT, end_is_unsynced, SAME, await_sync, "it has ended here already: its receipt follows when the disk has synced it"),
     ROW(ANY, ABORT, attempt_has_ended, SAME, send_receipt, "it has ended here already: its receipt"),
     ROW(ANY, ABORT, not_entitled, SAME, refuse_end, "the abort does not quote the latest hello"),
     ROW(IN(IDLE), ABORT, end_is_lost, SAME, refuse_lost, "how it ended here was lost: it may stand"),
@@ -105,7 +105,7 @@ static const struct transition table[] = {
     ROW(UNDECIDED, STOP, always, REVERTING, revert_stopped, "the guard is told to stop: the open trial is taken back"),
 
     /* pop */
-    ROW(ANY, POP, end_is_unsynced, SAME, nothing, "it does not stand any more: its receipt follows when the disk has synced it"),
+    ROW(ANY, POP, end_is_unsynced, SAME, await_sync, "it does not stand any more: its receipt follows when the disk has synced it"),
     ROW(ANY, POP, was_popped, SAME, send_receipt, "it does not stand any more: its receipt"),
     ROW(ANY, POP, pops_it_already, SAME, nothing, "it is being popped; its receipt follows"),
     ROW(POPPABLE, POP, may_pop, POPPING, begin_pop, "a generation is taken back"),

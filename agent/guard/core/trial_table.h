@@ -55,6 +55,12 @@ const struct ledger_generation *trial_ordered(const struct trial *trial);
 void trial_alarm(struct move *move, const char *sentence, const char *detail);
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
                   bool expired);
+/* Which attempt a prepare, start or end is about. */
+const struct attempt *trial_attempt_of(const struct guard_event *ev);
+/* While it is being decided, taken back or written down, an older receipt of the same attempt is
+ * not true any more; `incomplete` is, as long as it undoes. */
+bool trial_has_ended(const struct trial *trial, const struct attempt *attempt);
+void trial_send_receipt(struct move *move, const struct attempt *attempt);
 mono_t trial_gives_up_at(const struct trial *trial);
 /* The result of an operation that failed, if that is what happened. */
 void trial_write_failed_result(struct move *move);
@@ -88,6 +94,6 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_undo_generation, do_mark_popping_again, do_undo_next, do_verify, do_verify_later,
     do_say_over_budget, do_write_end, do_send_receipt, do_state_standing, do_refuse_standing,
     do_give_stack, do_let_go, do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off,
-    do_record_order, do_give_stack_and_receipt;
+    do_record_order, do_give_stack_and_receipt, do_await_sync;
 
 #endif
