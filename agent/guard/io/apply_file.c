@@ -319,13 +319,32 @@ bool apply_file_run(const struct apply *apply, const struct operation *operation
     return reload(apply, operation, err) || err_wrap(err, "%s", operation->file.path);
 }
 
+/* Whoever put it back may have died before its directory was synced, or the disk refused that. */
+static bool sync_place(const struct apply *apply, const struct snapshot_file *was, struct err *err)
+{
+    char path[ROOTED_SIZE];
+
+    rooted(apply, was->path, "", path);
+    return sync_directory_of(path) || errno == ENOENT ||
+           err_set(err, ERR_SYSTEM, "sync the directory of %s: %s", path, strerror(errno));
+}
+
+static bool restore_place(const struct apply *apply, const struct undo_item *item,
+                          const struct snapshot_file *was, const struct snapshot *now,
+                          struct err *err)
+{
+    enum undo_state state = undo_file_judge_place(item, was, now);
+
+    if (state == UNDO_FOREIGN)
+        return true;
+    return state == UNDO_NEEDED ? put_back(apply, was, err) : sync_place(apply, was, err);
+}
+
 bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
                         const struct snapshot *now, struct err *err)
 {
     for (size_t i = 0; i < item->before.files_count; i++) {
-        const struct snapshot_file *was = &item->before.files[i];
-
-        if (undo_file_judge_place(item, was, now) == UNDO_NEEDED && !put_back(apply, was, err))
+        if (!restore_place(apply, item, &item->before.files[i], now, err))
             return false;
     }
     return true;
