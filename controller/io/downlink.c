@@ -229,9 +229,10 @@ static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct sessio
         downlink_deny(request, "this connection is not bound to a name: hello first", true);
     else if (asked->kind == ASK_POLL)
         poll(downlink, pipe, asked->id, request);
-    else if (!downlink_may_wait(asked))
+    else if (!downlink_may_wait(asked)) {
+        downlink_wait_end(downlink, pipe->name);
         downlink_report(downlink, pipe, asked, request);
-    else {
+    } else {
         downlink_wait_take(downlink, pipe, asked, request);
         return false;
     }

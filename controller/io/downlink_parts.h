@@ -78,6 +78,8 @@ bool downlink_may_wait(const struct session_request *asked);
 /* Takes asked; it is reported when nothing else is to be done. */
 void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
                         struct session_request *asked, struct link_request *request);
+/* Those of that agent are reported now: one of it is about to go past them. */
+void downlink_wait_end(struct downlink *downlink, const char *name);
 void downlink_wait_open(struct downlink *downlink, uv_loop_t *loop);
 void downlink_wait_close(struct downlink *downlink);
 

@@ -1,10 +1,12 @@
 /*
  * downlink_wait: reports wait in a queue of their own: one is taken each time that the loop has
- * nothing else to do, so that what a rollout waits for goes past all of them.
+ * nothing else to do, so that what a rollout waits for goes past all of them, but for those of the
+ * same agent: what it said first is known first.
  */
 #include <stdlib.h>
 
 #include "common/core/mem.h"
+#include "common/core/text.h"
 #include "controller/io/downlink_parts.h"
 
 struct waiting {
@@ -19,6 +21,15 @@ bool downlink_may_wait(const struct session_request *asked)
 {
     return asked->kind == ASK_REPORT && asked->guard_count == 0 && asked->statement.len == 0 &&
            asked->sources_count == 0;
+}
+
+static void put(struct downlink *downlink, struct waiting *waiting)
+{
+    if (downlink->waiting == NULL)
+        downlink->waiting = waiting;
+    else
+        downlink->waiting_last->next = waiting;
+    downlink->waiting_last = waiting;
 }
 
 static struct waiting *take_first(struct downlink *downlink)
@@ -38,20 +49,53 @@ static void free_waiting(struct waiting *waiting)
     free(waiting);
 }
 
+/* A connection that is gone has asked in vain: its agent says it again. */
+static void report_and_free(struct downlink *downlink, struct waiting *waiting)
+{
+    struct pipe *pipe = downlink_find_pipe(downlink, waiting->pipe);
+
+    if (pipe == NULL || fleet_find(&downlink->desk->fleet, pipe->name) == NULL)
+        link_request_drop(waiting->request);
+    else
+        downlink_report(downlink, pipe, waiting->asked, waiting->request);
+    free_waiting(waiting);
+}
+
 static void take_one(uv_idle_t *idle)
 {
     struct downlink *downlink = idle->data;
     struct waiting *first = take_first(downlink);
-    struct pipe *pipe = downlink_find_pipe(downlink, first->pipe);
 
     if (downlink->waiting == NULL)
         uv_idle_stop(&downlink->idle);
-    /* A connection that is gone has asked in vain: its agent says it again. */
-    if (pipe == NULL || fleet_find(&downlink->desk->fleet, pipe->name) == NULL)
-        link_request_drop(first->request);
-    else
-        downlink_report(downlink, pipe, first->asked, first->request);
-    free_waiting(first);
+    report_and_free(downlink, first);
+}
+
+static bool is_of(const struct downlink *downlink, const struct waiting *waiting, const char *name)
+{
+    const struct pipe *pipe = downlink_find_pipe(downlink, waiting->pipe);
+
+    return pipe != NULL && text_equal(pipe->name, name);
+}
+
+/* The others stay in their order. */
+void downlink_wait_end(struct downlink *downlink, const char *name)
+{
+    struct waiting *all = downlink->waiting;
+
+    downlink->waiting = downlink->waiting_last = NULL;
+    while (all != NULL) {
+        struct waiting *waiting = all;
+
+        all = waiting->next;
+        waiting->next = NULL;
+        if (is_of(downlink, waiting, name))
+            report_and_free(downlink, waiting);
+        else
+            put(downlink, waiting);
+    }
+    if (downlink->waiting == NULL)
+        uv_idle_stop(&downlink->idle);
 }
 
 void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
@@ -60,11 +104,7 @@ void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
     struct waiting *waiting = mem_alloc(1, sizeof(*waiting));
 
     *waiting = (struct waiting){.pipe = pipe->id, .asked = asked, .request = request};
-    if (downlink->waiting == NULL)
-        downlink->waiting = waiting;
-    else
-        downlink->waiting_last->next = waiting;
-    downlink->waiting_last = waiting;
+    put(downlink, waiting);
     uv_idle_start(&downlink->idle, take_one);
 }
 

@@ -15,6 +15,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "controller/io/downlink_parts.h"
 #include "tests/unit/controller_place.h"
 
 enum { ASK_MS = 40000 };
@@ -562,6 +563,51 @@ static void gates_see_the_verdicts_beside_a_snapshot(void **state)
     assert_int_equal(verdict.value, VERDICT_FAIL);
 }
 
+static void begin_database(struct agent *agent, enum verdict_value value, bool urgent,
+                           struct answer *answer)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+
+    set_verdict(report, "database", value);
+    if (urgent) { /* as one that brings a witness's word: it does not wait */
+        report->sources_count = 1;
+        text_copy(report->sources[0].witness, NAME_SIZE, "w1");
+    }
+    bytes = wire_encode_session_request(report);
+    begin(agent, wire_lend(&bytes), answer);
+}
+
+static bool waits(void *context)
+{
+    (void)context;
+    return place.downlink->waiting != NULL;
+}
+
+/* One waits, as behind many of others, when its agent says more that may not wait. */
+static void reports_of_one_agent_keep_their_order(void **state)
+{
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct answer first;
+    struct answer second;
+    struct verdict verdict;
+    struct agent agent;
+
+    (void)state;
+    join(&agent, PLACE_A1);
+    begin_database(&agent, VERDICT_PASS, false, &first);
+    place_until(&place, waits, NULL, "the first report");
+    uv_idle_stop(&place.downlink->idle); /* the loop has something else to do */
+    begin_database(&agent, VERDICT_FAIL, true, &second);
+    end(&agent, &second);
+    if (waits(NULL))
+        uv_idle_start(&place.downlink->idle, place.downlink->idle.idle_cb);
+    end(&agent, &first);
+    fleet_verdict_now(member, "database", clock_now(), &verdict);
+    hang_up(&agent);
+    assert_int_equal(verdict.value, VERDICT_FAIL);
+}
+
 static struct wire_bytes make_receipt(const struct place_member *member, const struct sign_key *key,
                                       enum end_cause cause)
 {
@@ -904,6 +950,7 @@ int main(void)
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),
         WITH_PLACE(a_report_lands_in_the_fleet),
         WITH_PLACE(gates_see_the_verdicts_beside_a_snapshot),
+        WITH_PLACE(reports_of_one_agent_keep_their_order),
         WITH_PLACE(receipts_are_kept_and_quarantine),
         WITH_PLACE(a_quarantine_is_lifted_when_its_node_has_begun),
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
