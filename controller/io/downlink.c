@@ -137,24 +137,24 @@ struct pipe *downlink_find_pipe(const struct downlink *downlink, uint32_t id)
     return pipe;
 }
 
-static void add_pipe(struct downlink *downlink, uint32_t id)
+void downlink_trim(struct downlink *downlink, const char *name)
 {
-    struct pipe *pipe;
+    struct pipe *oldest = NULL;
+    unsigned count = 0;
 
-    if (downlink->pipes_count == PIPES_MAX) {
-        log_warning("%d connections are open, closing the newest", PIPES_MAX);
-        link_server_close_pipe(downlink->server, id);
-        return;
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (!pipe->bound || pipe->trimmed || !text_equal(pipe->name, name))
+            continue;
+        count++;
+        if (oldest == NULL || pipe->order < oldest->order)
+            oldest = pipe;
     }
-    pipe = mem_alloc(1, sizeof(*pipe));
-    pipe->id = id;
-    pipe->order = downlink->order_next++;
-    pipe->heard_at = clock_now();
-    pipe->next = downlink->pipes;
-    downlink->pipes = pipe;
-    pipe->next_of_bucket = downlink->buckets[id % PIPES_BUCKETS];
-    downlink->buckets[id % PIPES_BUCKETS] = pipe;
-    downlink->pipes_count++;
+    if (count <= NAME_PIPES_MAX)
+        return;
+    log_warning("%s has %u connections, expected at most %d: closing its oldest", name, count,
+                NAME_PIPES_MAX);
+    oldest->trimmed = true;
+    link_server_close_pipe(downlink->server, oldest->id);
 }
 
 static bool has_session(const struct downlink *downlink, const char *name)
@@ -204,6 +204,43 @@ static void remove_pipe(struct downlink *downlink, uint32_t id)
     if (pipe->bound)
         lose_session(downlink, pipe->name);
     free(pipe);
+}
+
+/* Whoever has not said who it is makes room for others: the list has the newest first. */
+static uint32_t choose_surplus(const struct downlink *downlink, uint32_t newest)
+{
+    uint32_t chosen = newest;
+
+    for (const struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (!pipe->bound)
+            chosen = pipe->id;
+    }
+    return chosen;
+}
+
+static void add_pipe(struct downlink *downlink, uint32_t id)
+{
+    struct pipe *pipe;
+
+    if (downlink->pipes_count == PIPES_MAX) {
+        uint32_t surplus = choose_surplus(downlink, id);
+
+        log_warning("%d connections are open, closing %s", PIPES_MAX,
+                    surplus == id ? "the newest" : "the oldest that has not said who it is");
+        link_server_close_pipe(downlink->server, surplus);
+        if (surplus == id)
+            return;
+        remove_pipe(downlink, surplus);
+    }
+    pipe = mem_alloc(1, sizeof(*pipe));
+    pipe->id = id;
+    pipe->order = downlink->order_next++;
+    pipe->heard_at = clock_now();
+    pipe->next = downlink->pipes;
+    downlink->pipes = pipe;
+    pipe->next_of_bucket = downlink->buckets[id % PIPES_BUCKETS];
+    downlink->buckets[id % PIPES_BUCKETS] = pipe;
+    downlink->pipes_count++;
 }
 
 /* ---- requests --------------------------------------------------------------------------------
@@ -315,7 +352,7 @@ static void tick(uv_timer_t *timer)
             answer_nothing(take_parked(pipe));
         if (pipe->parked != NULL)
             deliver(downlink, pipe->name);
-        if (now >= pipe->heard_at + SILENT_MS) {
+        if (now >= pipe->heard_at + (pipe->bound ? SILENT_MS : UNBOUND_MS)) {
             pipe->heard_at = now;
             link_server_close_pipe(downlink->server, pipe->id);
         }

@@ -160,6 +160,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
 
     pipe->bound = true;
     downlink_prefer(downlink, pipe);
+    downlink_trim(downlink, asked->name);
     pipe->extra = asked->extra;
     pipe->heard_at = clock_now();
     member->connected = true;

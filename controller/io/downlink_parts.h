@@ -9,7 +9,9 @@
 enum {
     PIPES_MAX = 2 * FLEET_MAX, /* an agent may dial anew before its old one is gone */
     PIPES_BUCKETS = 1024,
-    SILENT_MS = 75000, /* of a bound connection: its polls come at least every 20 s */
+    SILENT_MS = 75000,  /* of a bound connection: its polls come at least every 20 s */
+    UNBOUND_MS = 30000, /* of one that has not said who it is: hello comes at once */
+    NAME_PIPES_MAX = 8, /* one, one dialled beside it, and what has not ended yet of either */
 };
 
 /* One connection. */
@@ -18,6 +20,7 @@ struct pipe {
     char name[NAME_SIZE];   /* as it said in its hello begin */
     bool bound;             /* and proved */
     bool extra;             /* dialled beside an old one */
+    bool trimmed;           /* one too many of its name: it is being closed */
     struct nonce challenge; /* zero: none is out */
     uint64_t order;         /* the newest that was bound is asked first */
     mono_t heard_at;
@@ -61,6 +64,10 @@ void downlink_note_silent(struct downlink *downlink, mono_t now);
 
 /* The connection was just bound to its name. */
 void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
+
+/* Closes the oldest connection of that name where it has more than NAME_PIPES_MAX: a node's agent
+ * takes no place from the others'. */
+void downlink_trim(struct downlink *downlink, const char *name);
 
 /* In downlink_hello.c. */
 void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,

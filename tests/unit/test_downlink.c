@@ -424,6 +424,43 @@ static void a_stack_is_good_for_its_session(void **state)
     assert_true(member->has_stack);
 }
 
+static unsigned count_bound(const char *name)
+{
+    unsigned count = 0;
+
+    for (const struct pipe *pipe = place.downlink->pipes; pipe != NULL; pipe = pipe->next)
+        count += pipe->bound && text_equal(pipe->name, name);
+    return count;
+}
+
+static bool has_no_more_than_its_places(void *context)
+{
+    return count_bound(context) <= NAME_PIPES_MAX;
+}
+
+/* Whatever its agent does: the oldest goes, the newest is answered, and the others keep theirs. */
+static void one_name_has_few_connections(void **state)
+{
+    static char name[] = "a1";
+    struct agent agents[NAME_PIPES_MAX + 2];
+    struct hello again = {.extra = true};
+    struct agent other;
+
+    (void)state;
+    join(&other, PLACE_B2);
+    for (unsigned i = 0; i < NAME_PIPES_MAX + 2; i++) {
+        dial(&agents[i], PLACE_A1);
+        assert_int_equal(greet(&agents[i], &again)->kind, ANSWER_WELCOME);
+        place_until(&place, has_no_more_than_its_places, name, "the oldest to be closed");
+    }
+    assert_int_equal(count_bound(name), NAME_PIPES_MAX);
+    assert_int_equal(count_bound("b2"), 1);
+    assert_true(fleet_find(&place.desk.fleet, name)->connected);
+    for (unsigned i = 0; i < NAME_PIPES_MAX + 2; i++)
+        hang_up(&agents[i]);
+    hang_up(&other);
+}
+
 /* ---- polls -----------------------------------------------------------------------------------
  */
 
@@ -945,6 +982,7 @@ int main(void)
         WITH_PLACE(nonsense_ends_that_connection_only),
         WITH_PLACE(a_second_connection_is_fine_and_the_last_one_counts),
         WITH_PLACE(a_stack_is_good_for_its_session),
+        WITH_PLACE(one_name_has_few_connections),
         WITH_PLACE(a_parked_poll_is_answered_when_a_command_exists),
         WITH_PLACE(an_unacknowledged_command_comes_again),
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),
