@@ -319,14 +319,14 @@ bool apply_file_run(const struct apply *apply, const struct operation *operation
     return reload(apply, operation, err) || err_wrap(err, "%s", operation->file.path);
 }
 
-/* Whoever put it back may have died before its directory was synced, or the disk refused that. */
-static bool sync_place(const struct apply *apply, const struct snapshot_file *was, struct err *err)
+/* Whoever put it back may have died before its directory was synced, or the disk refused that. One
+ * that refuses again holds nothing up (docs/protocol.md rule 16). */
+static void sync_place(const struct apply *apply, const struct snapshot_file *was)
 {
     char path[ROOTED_SIZE];
 
     rooted(apply, was->path, "", path);
-    return sync_directory_of(path) || errno == ENOENT ||
-           err_set(err, ERR_SYSTEM, "sync the directory of %s: %s", path, strerror(errno));
+    (void)sync_directory_of(path);
 }
 
 static bool restore_place(const struct apply *apply, const struct undo_item *item,
@@ -335,9 +335,11 @@ static bool restore_place(const struct apply *apply, const struct undo_item *ite
 {
     enum undo_state state = undo_file_judge_place(item, was, now);
 
-    if (state == UNDO_FOREIGN)
-        return true;
-    return state == UNDO_NEEDED ? put_back(apply, was, err) : sync_place(apply, was, err);
+    if (state == UNDO_NEEDED)
+        return put_back(apply, was, err);
+    if (state == UNDO_RESTORED)
+        sync_place(apply, was);
+    return true;
 }
 
 bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
