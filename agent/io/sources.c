@@ -47,6 +47,26 @@ static mono_t find_nonce(const struct sources *sources, const struct nonce *nonc
     return MONO_NEVER;
 }
 
+/* No other witness has counted by it a moment ago. */
+static bool is_free(const struct sources *sources, const struct address *address,
+                    const char *witness, mono_t now, char *ret_why)
+{
+    for (uint32_t i = 0; i < SOURCES_OWNERS_MAX; i++) {
+        bool alive = sources->owners[i].at != 0 && now < sources->owners[i].at + OWNER_MS;
+        char text[ADDRESS_TEXT_SIZE];
+
+        if (!alive || !address_equal(&sources->owners[i].address, address) ||
+            text_equal(sources->owners[i].witness, witness))
+            continue;
+        snprintf(ret_why, REASON_SIZE, "%s: %s is seen from there too, and counts already",
+                 address_is_set(address) ? address_format(address, text)
+                                         : "from which of several addresses is not known",
+                 sources->owners[i].witness);
+        return false;
+    }
+    return true;
+}
+
 /* Whether the source is this witness's; else whose it is goes to ret_why. Two behind one source
  * count once, and it stays the one that came first. */
 static bool own_source(struct sources *sources, const struct address *address, const char *witness,
@@ -54,17 +74,9 @@ static bool own_source(struct sources *sources, const struct address *address, c
 {
     uint32_t at = 0;
 
+    if (!is_free(sources, address, witness, now, ret_why))
+        return false;
     for (uint32_t i = 0; i < SOURCES_OWNERS_MAX; i++) {
-        bool alive = sources->owners[i].at != 0 && now < sources->owners[i].at + OWNER_MS;
-
-        if (alive && address_equal(&sources->owners[i].address, address) &&
-            !text_equal(sources->owners[i].witness, witness)) {
-            char text[ADDRESS_TEXT_SIZE];
-
-            snprintf(ret_why, REASON_SIZE, "%s: %s is seen from there too, and counts already",
-                     address_format(address, text), sources->owners[i].witness);
-            return false;
-        }
         if (address_equal(&sources->owners[i].address, address)) {
             at = i;
             break;
@@ -90,15 +102,19 @@ static bool all_count(const struct fib *fib, const struct ssh_target *ssh,
 }
 
 /* Of several addresses none becomes its own: a stranger's would keep another witness from counting.
- */
+ * But another one may be behind the same: only one at a time counts like that. */
 static bool own_only(struct sources *sources, const struct ssh_peer *peers, uint32_t count,
                      const char *witness, mono_t now, char *ret_why)
 {
-    for (uint32_t i = 1; i < count; i++) {
-        if (!address_equal(&peers[i].address, &peers[0].address))
-            return true;
+    static const struct address unknown = {.family = FAMILY_NONE};
+    bool differ = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        differ |= !address_equal(&peers[i].address, &peers[0].address);
+        if (!is_free(sources, &peers[i].address, witness, now, ret_why))
+            return false;
     }
-    return own_source(sources, &peers[0].address, witness, now, ret_why);
+    return own_source(sources, differ ? &unknown : &peers[0].address, witness, now, ret_why);
 }
 
 bool sources_judge(struct sources *sources, const struct fib *fib, const struct ssh_target *ssh,

@@ -140,16 +140,14 @@ void sysctl_read(struct snapshot *snapshot)
  */
 
 /* addr_gen_mode 2 wants a secret (addrconf_sysctl_addr_gen_mode in the kernel), and writing the
- * secret writes the mode. */
-static bool may_be_written_back(const struct sysctl *found)
+ * secret writes the mode; mtu and hop_limit are a router's, and no mtu above the device's is taken.
+ */
+static bool may_be_written_back(const char *key, const char *value)
 {
-    size_t len = strlen(found->name);
-    const char *mode = ".addr_gen_mode";
-    bool number =
-        found->value[0] != '\0' && found->value[strspn(found->value, "-0123456789")] == '\0';
+    bool number = value[0] != '\0' && value[strspn(value, "-0123456789")] == '\0';
+    bool routers = text_equal(key, "mtu") || text_equal(key, "hop_limit");
 
-    return number && !(len > strlen(mode) && text_equal(found->name + len - strlen(mode), mode) &&
-                       text_equal(found->value, "2"));
+    return number && !routers && !(text_equal(key, "addr_gen_mode") && text_equal(value, "2"));
 }
 
 static void add_ipv6(struct snapshot *snapshot, const char *word, const char *key)
@@ -162,7 +160,7 @@ static void add_ipv6(struct snapshot *snapshot, const char *word, const char *ke
     if (snapshot->sysctls_count < SYSCTLS_MAX &&
         snapshot_find_sysctl(snapshot, found.name) == NULL &&
         sysctl_read_one(found.name, found.value, sizeof(found.value), &err) &&
-        may_be_written_back(&found))
+        may_be_written_back(key, found.value))
         *snapshot_add_sysctl(snapshot) = found;
 }
 

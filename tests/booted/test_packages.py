@@ -167,6 +167,7 @@ def test_remove_is_refused_while_a_revert_is_held_up(own_machine):
     assert done.returncode != 0
     assert "could not be taken back whole" in done.stderr, done.stderr
     machine.wait_active(GUARD)
+    assert machine.is_active("oceanid-rehearse.socket")
     machine.run(["ip", "link", "set", "held0", "up"])
     wait_until(lambda: not gone(machine), 15, "the guard to bring it back")
 

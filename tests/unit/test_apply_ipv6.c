@@ -152,7 +152,7 @@ static void test_mtu(void **state)
 static const struct sysctl settings[] = {
     {"net.ipv6.conf.eth1.addr_gen_mode", "1"},
     {"net.ipv6.conf.eth1.use_tempaddr", "2"},
-    {"net.ipv6.conf.eth1.hop_limit", "77"},
+    {"net.ipv6.conf.eth1.router_solicitations", "7"},
     {"net.ipv6.conf.eth1.dad_transmits", "3"},
     {"net.ipv6.conf.eth1.router_solicitation_max_interval", "17"},
 };

@@ -319,36 +319,39 @@ bool apply_file_run(const struct apply *apply, const struct operation *operation
     return reload(apply, operation, err) || err_wrap(err, "%s", operation->file.path);
 }
 
-/* Whoever put it back may have died before its directory was synced, or the disk refused that. One
- * that refuses again holds nothing up (docs/protocol.md rule 16). */
-static void sync_place(const struct apply *apply, const struct snapshot_file *was)
+/* Whoever put them back may have died before their directories were synced, or the disk refused
+ * that. One that refuses again holds nothing up (docs/protocol.md rule 16). */
+static void sync_places(const struct apply *apply, const struct undo_item *item,
+                        const struct snapshot *now)
 {
-    char path[ROOTED_SIZE];
+    for (size_t i = 0; i < item->before.files_count; i++) {
+        const struct snapshot_file *was = &item->before.files[i];
+        char path[ROOTED_SIZE];
 
-    rooted(apply, was->path, "", path);
-    (void)sync_directory_of(path);
+        rooted(apply, was->path, "", path);
+        if (undo_file_judge_place(item, was, now) == UNDO_RESTORED)
+            (void)sync_directory_of(path);
+    }
 }
 
-static bool restore_place(const struct apply *apply, const struct undo_item *item,
-                          const struct snapshot_file *was, const struct snapshot *now,
-                          struct err *err)
-{
-    enum undo_state state = undo_file_judge_place(item, was, now);
-
-    if (state == UNDO_NEEDED)
-        return put_back(apply, was, err);
-    if (state == UNDO_RESTORED)
-        sync_place(apply, was);
-    return true;
-}
-
+/* What is not touched is not synced as long as there is something to put back: a disk that hangs
+ * does not keep /run from that. */
 bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
                         const struct snapshot *now, struct err *err)
 {
+    bool needed = false;
+
     for (size_t i = 0; i < item->before.files_count; i++) {
-        if (!restore_place(apply, item, &item->before.files[i], now, err))
+        const struct snapshot_file *was = &item->before.files[i];
+
+        if (undo_file_judge_place(item, was, now) != UNDO_NEEDED)
+            continue;
+        needed = true;
+        if (!put_back(apply, was, err))
             return false;
     }
+    if (!needed)
+        sync_places(apply, item, now);
     return true;
 }
 
