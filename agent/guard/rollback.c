@@ -108,13 +108,13 @@ static void keep_guard_off(const struct options *options)
     struct err err = ERR_INIT;
     char path[PATH_SIZE + 16];
 
-    run_released_path(&options->config, path, sizeof(path));
+    run_unrecorded_path(&options->config, path, sizeof(path));
     printf(
         "The journal in %s cannot be written: after a reboot what was confirmed would come back.\n"
         "Make room or repair the disk; then, if --list still shows it, run this again.\n",
         options->config.state);
-    if (run_mark_released(&options->config, &err))
-        printf("Until then nothing is put back while %s is there; remove it afterwards.\n", path);
+    if (run_mark_unrecorded(&options->config, &err))
+        printf("Until then %s is there, and nothing is put back.\n", path);
     else
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
 }
@@ -124,6 +124,7 @@ static bool leave_finisher(const struct options *options, const struct target *t
 {
     const struct rest rest = {.down_to = target->has_generation ? &target->down_to : NULL,
                               .reason = target->is_ordered ? target->reason : NULL,
+                              .is_void = target->is_void,
                               .from_memory = from_memory};
 
     return take_leave_finisher(&options->config, options->config_path, &rest);
@@ -178,6 +179,8 @@ static int say_end(struct rescue *rescue, const struct options *options,
     if (rescue->is_unrecorded) {
         keep_guard_off(options);
         code = EXIT_REST_FOLLOWS;
+    } else {
+        run_unmark_unrecorded(&options->config);
     }
     rescue_close(rescue);
     return code;

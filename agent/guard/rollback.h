@@ -22,6 +22,7 @@ struct options {
     const char *order_path; /* --order */
     bool has_down_to;       /* --down-to, of the finishing process */
     struct generation_id down_to;
+    bool is_void;       /* --void, likewise: root has declared Tailscale's preference void */
     const char *reason; /* --reason, likewise: of an operator's order; NULL: root's own */
     const char *config_path;
     struct guard_config config;

@@ -13,7 +13,13 @@
 #include "agent/guard/io/run.h"
 #include "common/io/clock.h"
 
-enum { STOP_POST_WAITS_MS = 10000, BOOT_LIMIT_MS = 9000, BOOT_TRIES = 10, BOOT_PACE_MS = 100 };
+enum {
+    STOP_POST_WAITS_MS = 10000,
+    BOOT_LIMIT_MS = 9000,
+    BOOT_TRIES = 10,
+    BOOT_PACE_MS = 100,
+    FINISH_PACE_MS = 2000
+};
 
 /* False: somebody else has the journal, and does it. ret_code is set. */
 static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -138,25 +144,40 @@ int rollback_stop_post(const struct options *options, struct err *err)
     return leave_to_guard(&rescue, done);
 }
 
+/* Of what no disk knows nobody else goes on with it: whoever has the journal is waited for. */
+static bool take_to_finish(const struct options *options, struct rescue *ret_rescue, int *ret_code,
+                           struct err *err)
+{
+    while (!take_for_unit(options, ret_rescue, ret_code, err)) {
+        if (*ret_code != EXIT_DONE || run_rescuer(&options->config) != getpid())
+            return false;
+        poll(NULL, 0, FINISH_PACE_MS);
+    }
+    return true;
+}
+
 /* Until it is done, or a guard takes over (SIGTERM). By the right of whoever began it. */
 int rollback_finish(const struct options *options, struct err *err)
 {
     const struct target target = {.has_generation = options->has_down_to,
                                   .down_to = options->down_to,
                                   .is_ordered = options->reason != NULL,
+                                  .is_void = options->is_void,
                                   .reason = options->reason,
                                   .opened =
                                       options->reason != NULL ? CAUSE_ORDERED : CAUSE_RESCUED};
     struct rescue rescue;
     int code;
 
-    if (!take_for_unit(options, &rescue, &code, err))
+    if (!take_to_finish(options, &rescue, &code, err))
         return code;
     rescue.watch = netlink_watch_open(-1, err);
     *err = (struct err)ERR_INIT;
     rescue_put_back(&rescue, false);
     while (!rollback_undo(&rescue, &target, MONO_NEVER))
         ;
+    if (!rescue.is_unrecorded)
+        run_unmark_unrecorded(&options->config);
     rescue_close(&rescue);
     run_unmark_rescue(&options->config);
     return EXIT_DONE;

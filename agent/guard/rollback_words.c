@@ -58,8 +58,8 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     const char *word = words[*at];
     const char *value;
 
-    if (text_equal(word, "--yes")) {
-        options->yes = true;
+    if (text_equal(word, "--yes") || text_equal(word, "--void")) {
+        *(text_equal(word, "--yes") ? &options->yes : &options->is_void) = true;
         return true;
     }
     if (!is_any(word, with_value))
@@ -88,8 +88,9 @@ static bool check_together(const struct options *options, struct err *err)
     if (options->yes && !is_any(options->mode, with_yes))
         return err_set(err, ERR_INPUT, "--yes does not go with %.40s, which asks nothing",
                        options->mode);
-    if ((options->has_down_to || options->reason != NULL) && !text_equal(options->mode, "--finish"))
-        return err_set(err, ERR_INPUT, "--down-to and --reason go with --finish only");
+    if ((options->has_down_to || options->reason != NULL || options->is_void) &&
+        !text_equal(options->mode, "--finish"))
+        return err_set(err, ERR_INPUT, "--down-to, --reason and --void go with --finish only");
     return true;
 }
 

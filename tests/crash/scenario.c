@@ -164,10 +164,10 @@ static void ask_again(struct run *run)
     static const struct step order = {PROGRAM_GUARD, PLAY_ORDER, PHASE_REVERT};
     static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE};
     bool by_order = strcmp(run->scenario->name, "order") == 0;
-    char released[2 * PATH_LINE];
+    char mark[2 * PATH_LINE];
 
-    snprintf(released, sizeof(released), "%s/released", world->run);
-    remove(released);
+    snprintf(mark, sizeof(mark), "%s/unrecorded", world->run);
+    remove(mark);
     world->disk_heals_at = 0;
     world->told.is_asked = false;
     run_step(run, by_order ? &order : &rescue);

@@ -91,6 +91,7 @@ static void empty_run(void)
     static const char *const names[] = {"guard.sock",
                                         "rescued",
                                         "released",
+                                        "unrecorded",
                                         "rollback.log",
                                         NETWORKD_FILE,
                                         NETWORKD_FILE ".oceanid-new",

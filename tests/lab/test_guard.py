@@ -587,12 +587,13 @@ def test_rollback_with_a_full_disk_goes_on_from_memory(node):
     done = node.call(argv, check=False)
     assert not node.has_route(), done.stdout + done.stderr
     assert "cannot be written" in done.stdout and done.returncode == 5, done.stdout
-    assert (node.folder / "released").exists()  # it takes no room
+    assert (node.folder / "unrecorded").exists()  # it takes no room
     node.start()
     stays(lambda: not node.has_route(), 1, "the route taken back")
     done = node.rollback("--yes", "--to", "1")
     assert "Done and verified" in done.stdout
     assert "Nothing is changed" in node.rollback("--list").stdout
+    assert not (node.folder / "unrecorded").exists()
 
 
 def hold_up(node):
@@ -645,13 +646,16 @@ def test_what_no_disk_knows_of_is_finished_all_the_same(node):
     done = node.call(["prlimit", "--fsize=0", BIN / "oceanid-rollback", "--yes", "--config",
                       node.folder / "guard.yaml"], check=False)
     assert done.returncode == 5 and "for which the guard waits" in done.stdout, done.stdout
-    assert (node.folder / "released").exists()
+    assert (node.folder / "unrecorded").exists()
     node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
     wait_until(lambda: "is at work: waiting" in node.log("guard.log"), 10, "the guard to wait")
     bring_back(node)
     wait_until(node.has_route, 10, "the finishing process to put it back")
     wait_until(lambda: node.answers_at_all(), 15, "the guard to go on behind it")
     stays(node.has_route, 1, "the route put back")
+    assert (node.folder / "unrecorded").exists()  # the file may still not be written
+    node.rollback("--yes")
+    assert not (node.folder / "unrecorded").exists()
 
 
 def test_nothing_to_undo(node):

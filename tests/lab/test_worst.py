@@ -49,7 +49,7 @@ def test_journal_on_a_read_only_disk(node):
     done = node.rollback("--yes", check=False)
     assert not node.has_route(), done.stdout + done.stderr
     assert done.returncode == 5 and "cannot be written" in done.stdout
-    assert (node.folder / "released").exists()
+    assert (node.folder / "unrecorded").exists()
     node.call(["umount", node.state])
     assert "Done and verified" in node.rollback("--yes").stdout
     assert "Nothing is changed" in node.rollback("--list").stdout

@@ -29,11 +29,12 @@ mono_t files_deadline(const struct guard *guard)
 void files_tick(struct guard *guard)
 {
     static const struct work_order order = {.kind = WORK_FILES};
+    char mark[PATH_SIZE + 16];
 
     if (clock_now() < files_deadline(guard))
         return;
     guard->files_due = MONO_NEVER;
-    if (run_is_released(&guard->config) || guard->trial->state == TRIAL_FENCED)
+    if (run_is_released(&guard->config, mark, sizeof(mark)) || guard->trial->state == TRIAL_FENCED)
         return;
     carry_order(guard, &order);
     carry_pump(guard);

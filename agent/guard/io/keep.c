@@ -105,10 +105,9 @@ void keep_take_watch(struct guard *guard)
 static bool is_released(struct guard *guard)
 {
     struct keep *keep = guard->keep;
-    bool released = run_is_released(&guard->config);
     char path[PATH_SIZE + 16];
+    bool released = run_is_released(&guard->config, path, sizeof(path));
 
-    run_released_path(&guard->config, path, sizeof(path));
     if (released && !keep->released)
         log_warning("%s is there: shields are not put back until it is removed", path);
     keep->released = released;

@@ -114,25 +114,53 @@ void run_released_path(const struct guard_config *config, char *to, size_t size)
     mark_path(config, "released", to, size);
 }
 
-bool run_is_released(const struct guard_config *config)
+void run_unrecorded_path(const struct guard_config *config, char *to, size_t size)
 {
-    char path[RUN_PATH_SIZE];
+    mark_path(config, "unrecorded", to, size);
+}
 
-    run_released_path(config, path, sizeof(path));
-    return access(path, F_OK) == 0;
+bool run_is_released(const struct guard_config *config, char *ret_path, size_t size)
+{
+    run_released_path(config, ret_path, size);
+    if (access(ret_path, F_OK) == 0)
+        return true;
+    run_unrecorded_path(config, ret_path, size);
+    return access(ret_path, F_OK) == 0;
+}
+
+/* Without content: a full /run has no room for any. */
+static bool make_mark(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+    if (fd < 0)
+        return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
+    close(fd);
+    return true;
 }
 
 bool run_mark_released(const struct guard_config *config, struct err *err)
 {
     char path[RUN_PATH_SIZE];
-    int fd;
 
     run_released_path(config, path, sizeof(path));
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
-    close(fd);
-    return true;
+    return make_mark(path, err);
+}
+
+bool run_mark_unrecorded(const struct guard_config *config, struct err *err)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_unrecorded_path(config, path, sizeof(path));
+    return make_mark(path, err);
+}
+
+void run_unmark_unrecorded(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_unrecorded_path(config, path, sizeof(path));
+    unlink(path);
 }
 
 /* ---- the fence ------------------------------------------------------------------------------ */

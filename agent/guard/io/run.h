@@ -12,12 +12,19 @@
 
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
 pid_t run_rescuer(const struct guard_config *config);
+/* A rescue could not record what it took back: nothing is put back while this is there, and it goes
+ * when that is recorded. `released` is a person's word, which packages ask for. */
+bool run_mark_unrecorded(const struct guard_config *config, struct err *err);
+void run_unmark_unrecorded(const struct guard_config *config);
+void run_unrecorded_path(const struct guard_config *config, char *to, size_t size);
+
 /* Marks that process as the rescue, or takes this one's mark away. */
 bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
 void run_unmark_rescue(const struct guard_config *config);
 
-/* Root works by hand: nothing is put back until the mark is gone (a reboot, or rm). */
-bool run_is_released(const struct guard_config *config);
+/* Root works by hand, or a rescue is not recorded: nothing is put back until the mark at ret_path
+ * is gone (a reboot, or rm). */
+bool run_is_released(const struct guard_config *config, char *ret_path, size_t size);
 bool run_mark_released(const struct guard_config *config, struct err *err);
 void run_released_path(const struct guard_config *config, char *to, size_t size);
 

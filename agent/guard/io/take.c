@@ -113,7 +113,7 @@ static void add_word(const char **words, size_t *count, const char *option, cons
 /* The path, not /proc/self/exe: the name of the process tells others what it is. */
 static void exec_finisher(const char *config_path, const struct rest *rest)
 {
-    const char *words[5] = {NULL};
+    const char *words[6] = {NULL};
     char path[512], id[GENERATION_TEXT_SIZE];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
     size_t count = 0;
@@ -127,8 +127,10 @@ static void exec_finisher(const char *config_path, const struct rest *rest)
     }
     if (rest->reason != NULL)
         add_word(words, &count, "--reason", rest->reason);
+    if (rest->is_void)
+        words[count] = "--void";
     execl(path, "oceanid-rollback", "--finish", "--config", config_path, words[0], words[1],
-          words[2], words[3], NULL);
+          words[2], words[3], words[4], NULL);
 }
 
 static void detach(const struct guard_config *config)

@@ -18,11 +18,12 @@ bool take_journal(const struct guard_config *config, const struct generation_id 
 struct rest {
     const struct generation_id *down_to; /* NULL: nothing */
     const char *reason;                  /* of the operator's order; NULL: root himself */
+    bool is_void;                        /* Tailscale's preference is not waited for */
     bool from_memory; /* the journal does not know of it: no guard takes over, it waits */
 };
 
-/* Starts `oceanid-rollback --finish [--down-to ID] [--reason TEXT]` in a session of its own. The
- * journal must be let go of. */
+/* Starts `oceanid-rollback --finish [--down-to ID] [--reason TEXT] [--void]` in a session of its
+ * own. The journal must be let go of. */
 bool take_leave_finisher(const struct guard_config *config, const char *config_path,
                          const struct rest *rest);
 
