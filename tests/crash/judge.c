@@ -127,12 +127,14 @@ static void judge_shields(struct verdict_of_run *verdict)
         say(verdict, "shield early: %s", world->early);
 }
 
-/* A disk that takes nothing does not take the old content either: until it does, it is tried again,
- * what is below stays (docs/protocol.md rule 15), and nobody is told that it is back. */
+/* A disk that takes nothing takes neither the old content of a file nor that a new one goes: until
+ * it does, it is tried again, what is below stays (docs/protocol.md rule 15), and nobody is told
+ * that it is back. */
 static bool is_held_up(enum state said)
 {
-    return world->disk_heals_at > world->now && !networkd_old_file_has(NETWORKD_OLD_CONTENT) &&
-           said == STATE_MIXED;
+    bool files_are_back = networkd_old_file_has(NETWORKD_OLD_CONTENT) && !networkd_file_is_kept();
+
+    return world->disk_heals_at > world->now && !files_are_back && said == STATE_MIXED;
 }
 
 void judge_living(const struct scenario *scenario, const struct beginning *beginning,
