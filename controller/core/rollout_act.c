@@ -19,6 +19,13 @@ static void say_of(struct rollout_move *move, const struct target *target, const
     text_add(&out, "%s%s%s", target->record->name, text[0] != '\0' ? ": " : "", text);
 }
 
+/* The next time that they wait they have their whole time again. */
+static void forget_awaited(struct rollout *rollout)
+{
+    rollout->awaited[0] = '\0';
+    rollout->awaits_since = MONO_NEVER;
+}
+
 /* ---- learning ------------------------------------------------------------------------------- */
 
 void rollout_do_learn_all(struct rollout_move *move)
@@ -26,8 +33,7 @@ void rollout_do_learn_all(struct rollout_move *move)
     struct rollout *rollout = move->rollout;
 
     rollout->offering = false;
-    rollout->awaited[0] = '\0';
-    rollout->awaits_since = MONO_NEVER;
+    forget_awaited(rollout);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         struct target *target = &rollout->targets[i];
 
@@ -149,6 +155,7 @@ void rollout_do_prepare_stage(struct rollout_move *move)
 
     rollout->offering = true;
     rollout->gates_passed_at = rollout->now;
+    forget_awaited(rollout);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         struct target *target = &rollout->targets[i];
 
