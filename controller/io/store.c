@@ -50,10 +50,13 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, at INTEGER, who TEXT, what TEXT,"
     " subject TEXT, sentence TEXT, previous BLOB, hash BLOB);";
 
-/* `backs` had one place for each node. */
-static const char moves[] = "INSERT OR IGNORE INTO owed"
-                            " SELECT *, COALESCE(LENGTH(envelope), 0) > 0 FROM backs ORDER BY id;"
-                            "DELETE FROM backs;";
+/* `backs` had one place for each node. What stands there was written by an older controller since
+ * the last move: it is newer than what is owed of the same, and its ids are others' here. */
+static const char moves[] =
+    "INSERT OR REPLACE INTO owed (node, asked, rollout, hash, sequence, envelope, done, state,"
+    " sentence, reason, signed) SELECT node, asked, rollout, hash, sequence, envelope, done,"
+    " state, sentence, reason, COALESCE(LENGTH(envelope), 0) > 0 FROM backs ORDER BY id;"
+    "DELETE FROM backs;";
 
 static bool execute(struct store *store, const char *text, struct err *err)
 {

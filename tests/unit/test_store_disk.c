@@ -118,6 +118,20 @@ static void expect_a1(void *context, const struct store_back *back)
     assert_string_equal(back->reason, "drill");
 }
 
+static void promise(struct store *store, const char *into, unsigned id, const char *node, bool done)
+{
+    struct err err = ERR_INIT;
+    char text[256];
+
+    snprintf(text, sizeof(text),
+             "INSERT INTO %s (id, node, asked, rollout, hash, sequence, envelope, done, state,"
+             " sentence, reason%s) VALUES (%u, '%s', 8, 0, zeroblob(32), 3, 'order', %d,"
+             " 'unreachable', 'it was asked', 'drill'%s)",
+             into, text_equal(into, "owed") ? ", signed" : "", id, node, done,
+             text_equal(into, "owed") ? ", 1" : "");
+    store_case_must(sql_run(store->db, &err, text, ""), &err);
+}
+
 /* Before, a node had one place: what was owed then is owed still. */
 static void takes_over_who_was_to_come_back(void **state)
 {
@@ -126,11 +140,7 @@ static void takes_over_who_was_to_come_back(void **state)
     unsigned count = 0;
 
     (void)state;
-    store_case_must(sql_run(store->db, &err,
-                            "INSERT INTO backs VALUES (4, 'a1', 8, 0, zeroblob(32), 3, 'order', 0,"
-                            " 'unreachable', 'it was asked', 'drill')",
-                            ""),
-                    &err);
+    promise(store, "backs", 4, "a1", false);
     store_close(store);
     for (unsigned i = 1; i <= 2; i++) {
         store = store_case_open_at(path);
@@ -138,6 +148,34 @@ static void takes_over_who_was_to_come_back(void **state)
         assert_int_equal(count, i);
         store_close(store);
     }
+}
+
+static void note_owed(void *context, const struct store_back *back)
+{
+    char *owed = context;
+
+    if (!back->done)
+        strcat(owed, back->node);
+}
+
+/* An older controller led in between: its ids are those of others here, and what it promised is
+ * owed, whatever came of an earlier promise of the same. */
+static void takes_over_what_an_older_controller_promised_since(void **state)
+{
+    struct store *store = store_case_open_at(path);
+    struct err err = ERR_INIT;
+    char owed[16] = "";
+
+    (void)state;
+    promise(store, "owed", 1, "a1", false);
+    promise(store, "owed", 2, "b2", true);
+    promise(store, "backs", 1, "c3", false);
+    promise(store, "backs", 2, "b2", false);
+    store_close(store);
+    store = store_case_open_at(path);
+    store_case_must(store_read_backs(store, note_owed, owed, &err), &err);
+    assert_string_equal(owed, "a1c3b2");
+    store_close(store);
 }
 
 static void refuses_where_it_cannot_write(void **state)
@@ -152,8 +190,11 @@ static void refuses_where_it_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(refuses_what_is_no_database),   CASE(refuses_a_damaged_file),
-        CASE(refuses_a_newer_schema),        CASE(takes_over_who_was_to_come_back),
+        CASE(refuses_what_is_no_database),
+        CASE(refuses_a_damaged_file),
+        CASE(refuses_a_newer_schema),
+        CASE(takes_over_who_was_to_come_back),
+        CASE(takes_over_what_an_older_controller_promised_since),
         CASE(refuses_where_it_cannot_write),
     };
 
