@@ -105,23 +105,37 @@ static bool was_let_go(const struct target_record *record)
            (record->in_doubt || record->says != SAYS_NEVER);
 }
 
-static void read_target(const struct target *target, bool closed, struct lead_back *back)
+/* Admitted again under its name it has a guard that can be asked, and the machine does not. */
+static void read_let_go(const struct lead *lead, struct lead_back *back, const char *why)
+{
+    if (!lead_back_is_reachable(lead, back)) {
+        say_left(back, why);
+        return;
+    }
+    back->rollout = 0;
+    back->again_at = clock_now();
+    lead_back_say(back, "unreachable", "it was admitted again, and has not answered yet");
+}
+
+static void read_target(const struct lead *lead, const struct target *target, bool closed,
+                        struct lead_back *back)
 {
     const struct target_record *record = target->record;
 
     if (was_let_go(record)) {
-        say_left(back, record->reason);
+        read_let_go(lead, back, record->reason);
         return;
     }
     lead_back_say(back, target_state_name(target), record->reason);
     back->done = closed && !record->listed && !record->in_doubt;
 }
 
-static void read_machine(const struct rollout *machine, struct lead_back *back)
+static void read_machine(const struct lead *lead, const struct rollout *machine,
+                         struct lead_back *back)
 {
     for (uint32_t i = 0; i < machine->record.targets_count; i++) {
         if (text_equal(machine->record.targets[i].name, back->name))
-            read_target(&machine->targets[i], lead_is_closed(machine), back);
+            read_target(lead, &machine->targets[i], lead_is_closed(machine), back);
     }
 }
 
@@ -137,7 +151,7 @@ static void read_stored(struct lead *lead, struct lead_back *back)
         const struct target target = {.record = &stored->record.targets[i]};
 
         if (text_equal(target.record->name, back->name))
-            read_target(&target, true, back);
+            read_target(lead, &target, true, back);
     }
     store_rollout_done(stored);
 }
@@ -150,7 +164,7 @@ static void bring_up_to_date(struct lead *lead, struct lead_back *back)
         if (!lead_back_is_reachable(lead, back))
             say_left(back, "");
     } else if (led != NULL) {
-        read_machine(&led->machine, back);
+        read_machine(lead, &led->machine, back);
     } else {
         read_stored(lead, back);
     }

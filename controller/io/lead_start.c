@@ -88,6 +88,8 @@ void lead_take_roster(struct lead *lead)
                 lead_step(lead, led, &ev, NULL);
         }
     }
+    lead_backs(lead); /* those that are in it again are asked */
+    lead_set_timer(lead);
 }
 
 bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err)

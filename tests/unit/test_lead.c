@@ -514,6 +514,7 @@ static void end_without_a1(uint64_t id)
     record->targets[1].receipt = RECEIPT_POPPED;
     if (!store_put_record(place.desk.store, record, 1, &err))
         fail_msg("%s", err.text);
+    assert_true(roster_remove(place.desk.roster, "a1"));
     restart_lead();
 }
 
@@ -544,6 +545,30 @@ static void a_node_that_left_is_not_asked_any_more(void **state)
     assert_true(lead_backs_deadline(place.lead) == MONO_NEVER);
     assert_string_equal(find_back("a1")->state, "left");
     assert_false(find_back("a1")->done);
+}
+
+/* Its rollout has let go of it for good: nobody else asks its guard. */
+static void a_node_that_left_is_asked_when_it_is_admitted_again(void **state)
+{
+    const struct roster_entry entry = *roster_find(place.desk.roster, "a1");
+    struct stack stack = {.node = "a1"};
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+    char node[] = "a1";
+
+    (void)state;
+    assert_true(take_back("", "drill", &err));
+    end_without_a1(id);
+    assert_true(lead_backs_deadline(place.lead) == MONO_NEVER);
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_take_roster(place.lead);
+    place_until(&place, is_asked, node, "a1's guard is asked");
+    assert_false(find_back("a1")->done);
+    lead_backs_stack(place.lead, "a1", &stack);
+    assert_true(find_back("a1")->done);
+    restart_lead();
+    assert_string_equal(find_back("a1")->state, "popped");
+    assert_true(find_back("a1")->done);
 }
 
 /* ---- failed proofs -------------------------------------------------------------------------- */
@@ -770,6 +795,7 @@ int main(void)
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
         WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
+        WITH_PLACE(a_node_that_left_is_asked_when_it_is_admitted_again),
         WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
         WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
         WITH_PLACE(an_order_needs_an_operators_key),
