@@ -15,6 +15,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 #include "controller/io/lead_parts.h"
 #include "controller/io/store_tables.h"
 #include "tests/unit/controller_place.h"
@@ -665,6 +666,49 @@ static void a_roster_needs_an_approvers_key(void **state)
     assert_true(desk_put_roster(&place.desk, wire_lend(&envelope), &err));
 }
 
+/* The roster on the disk is signed by place.approver. */
+static bool open_with_trust(const struct sign_key *key, const char *roles, struct err *err)
+{
+    struct public_key olga, anna;
+    struct desk desk;
+    char hex[2][2 * KEY_SIZE + 1];
+    char path[PATH_SIZE], text[768];
+    bool opened;
+
+    sign_key_public(key, &olga);
+    sign_key_public(place.members[PLACE_W1].agent, &anna);
+    bytes_format_hex(olga.bytes, KEY_SIZE, hex[0]);
+    bytes_format_hex(anna.bytes, KEY_SIZE, hex[1]);
+    snprintf(text, sizeof(text),
+             "threshold: 1\nsoak-min: 1s\nlease-max: 300s\nkeys:\n"
+             "  - { name: olga, roles: [%s], key: %s }\n"
+             "  - { name: anna, roles: [approver], key: %s }\n",
+             roles, hex[0], hex[1]);
+    assert_true(file_join(path, sizeof(path), place.directory, "trust.yaml", err));
+    assert_true(file_write(path, (const uint8_t *)text, strlen(text), 0600, err));
+    opened = desk_open(&desk, place.directory, place.desk.fleet_path, ":memory:", err);
+    if (opened) {
+        assert_int_equal(desk.roster->entries_count, PLACE_MEMBERS);
+        assert_string_equal(desk.roster_by, "olga");
+        desk_close(&desk);
+    }
+    return opened;
+}
+
+/* An earlier controller took it, or its signer has another role by now: the fleet is led on. */
+static void a_kept_roster_needs_any_key(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    if (!open_with_trust(place.approver, "operator", &err))
+        fail_msg("%s", err.text);
+    assert_true(open_with_trust(place.approver, "approver", &err));
+    assert_false(open_with_trust(place.ca, "approver, operator", &err));
+    assert_int_equal(err.kind, ERR_DENIED);
+    assert_non_null(strstr(err.text, "not signed by a key of"));
+}
+
 static void nobody_elses_key_signs(void **state)
 {
     AUTO_FREE struct order *order = mem_alloc(1, sizeof(*order));
@@ -800,6 +844,7 @@ int main(void)
         WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
         WITH_PLACE(an_order_needs_an_operators_key),
         WITH_PLACE(a_roster_needs_an_approvers_key),
+        WITH_PLACE(a_kept_roster_needs_any_key),
         WITH_PLACE(nobody_elses_key_signs),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
