@@ -135,6 +135,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
     if (!rollback_is_open(rescue.ledger)) {
+        rescue_write_text(&rescue); /* the guard may have ended before it did */
         rescue_close(&rescue);
         return EXIT_DONE;
     }

@@ -52,7 +52,7 @@ def test_rollback_with_run_and_tmp_full(machine):
         empty(machine, folder)
     driver.end()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No space left on device" in done.stdout and "going on" in done.stdout
+    assert "No space left on device" not in done.stdout + done.stderr  # its marks take none
     assert gone(machine)
     machine.wait_active(GUARD)
 

@@ -548,6 +548,19 @@ def test_confirmed_while_a_person_reads(node):
     assert "Nothing is changed" in node.rollback("--list").stdout
 
 
+def test_undo_text_is_never_left_behind(node):
+    """A guard that is stopped may end before it has written it anew; packages ask it at purge."""
+    node.open_trial()
+    opened = (node.state / "undo.txt").read_text()
+    assert "# open trial" in opened
+    node.kill()
+    node.rollback("--stop-post")
+    assert "# nothing is changed" in (node.state / "undo.txt").read_text()
+    (node.state / "undo.txt").write_text(opened)
+    node.rollback("--stop-post")
+    assert "# nothing is changed" in (node.state / "undo.txt").read_text()
+
+
 def test_a_mistake_in_guard_yaml_stops_no_unit(node):
     """A person is told how to go on; whom nobody tells goes by the defaults."""
     node.open_trial()

@@ -321,14 +321,19 @@ static void say_receipt(const struct rescue *rescue, const struct hash *hash)
     }
 }
 
-static void forget(struct rescue *rescue)
+void rescue_write_text(struct rescue *rescue)
 {
     struct err err = ERR_INIT;
 
-    journal_forget(rescue->journal, rescue->ledger);
     if (journal_is_writable(rescue->journal) &&
         !journal_write_undo_text(rescue->journal, rescue->ledger, &err))
         printf("undo.txt: %s\n", err.text);
+}
+
+static void forget(struct rescue *rescue)
+{
+    journal_forget(rescue->journal, rescue->ledger);
+    rescue_write_text(rescue);
 }
 
 /* What only a new trial asks for does not come to pass here. */

@@ -43,6 +43,9 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                  struct err *err);
 void rescue_close(struct rescue *rescue); /* lets go of the lock */
 
+/* undo.txt as the journal has it now, where that can be written. */
+void rescue_write_text(struct rescue *rescue);
+
 /* The last putting back left none out. */
 bool rescue_is_shielded(const struct rescue *rescue);
 
