@@ -31,7 +31,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
-UNITS = ["trial", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
+UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
          "change", "holds", "window", "gates", "gates_fleet", "undo", "undo_made", "journal",
          "writer", "trust_root", "prepare", "rehearse", "rehearsing"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
