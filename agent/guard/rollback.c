@@ -144,22 +144,26 @@ static int say_rest(struct rescue *rescue, const struct options *options,
                     const struct target *target)
 {
     bool from_memory = rescue->from_memory;
+    uint32_t count;
+    bool shielded;
 
     printf("Undone as far as possible. What is still open:\n");
     if (rescue_say_open(rescue))
         printf("If tailscaled is gone for good (its package removed, not only stopped): "
                "oceanid-rollback --void-tailscale\n");
-    say_shields(rescue, rescue_put_back(rescue, false));
+    count = rescue_put_back(rescue, false);
+    shielded = count > 0 && rescue_is_shielded(rescue);
+    if (!shielded)
+        say_shields(rescue, count);
     if (from_memory)
         keep_guard_off(options);
     rescue_close(rescue);
     if (leave_finisher(options, target, from_memory))
-        printf(
-            "The shields stay until then; the rest is tried again every 2 s, by a process of its "
-            "own%s.\n"
-            "Each open step with its reason: rollback.log beside the guard's socket "
-            "(/run/oceanid), or journalctl -u oceanid-guard\n",
-            from_memory ? ", for which the guard waits" : " or by the guard");
+        printf("%s is tried again every 2 s, by a process of its own%s.\n"
+               "Each open step with its reason: rollback.log beside the guard's socket "
+               "(/run/oceanid), or journalctl -u oceanid-guard\n",
+               shielded ? "The shields stay in place, so SSH answers; the rest" : "The rest",
+               from_memory ? ", for which the guard waits" : " or by the guard");
     else
         printf("Run this again, or start oceanid-guard: either goes on with it.\n");
     return EXIT_REST_FOLLOWS;

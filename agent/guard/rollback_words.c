@@ -58,10 +58,10 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     const char *word = words[*at];
     const char *value;
 
-    if (text_equal(word, "--yes") || text_equal(word, "--void")) {
-        *(text_equal(word, "--yes") ? &options->yes : &options->is_void) = true;
-        return true;
-    }
+    if (text_equal(word, "--yes"))
+        return options->yes = true;
+    if (text_equal(word, "--void"))
+        return options->is_void = true;
     if (!is_any(word, with_value))
         return set_mode(options, word, err);
     value = words[++*at]; /* NULL behind the last */
