@@ -1,11 +1,12 @@
 """tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
 
-usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
+usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|bench|fresh ...]
+                 [--long]
 
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
   sim     both state machines under faults (the same seeds each time, then 30 s of fresh ones), the
-          protocol's model (tests/spin), and a quarter of the mutants that the tests have to kill;
-          --long: many more seeds, states, every mutant
+          protocol's model (tests/spin); --long: many more seeds and states
+  mutants a quarter of the planted faults that the tests have to notice; --long: every one
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
@@ -18,7 +19,7 @@ usage: tests/run [unit|sim|lab|booted|fuzz|crash|kill|bench|fresh ...] [--long]
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
-No tier: unit sim lab booted fuzz crash kill deadman actors bench, each in its short form.
+No tier: all but fresh, each in its short form.
 """
 import os
 import pathlib
@@ -31,7 +32,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors", "bench"]
+NORMAL = ["unit", "sim", "mutants", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors",
+          "bench"]
 
 
 TELLING = r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay"
@@ -174,8 +176,10 @@ def run_sim(tally, long):
     model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow", "--long"]
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")
+
+def run_mutants(tally, long):
     mutants = ["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]
-    tally.add_told("sim: mutants", told_failures(mutants))
+    tally.add_told("mutants", told_failures(mutants))
 
 
 def run_lab(tally, long):
@@ -273,10 +277,9 @@ def run_fresh(tally, long):
         tally.add_failure("fresh: a README command failed on a bare Debian; see above")
 
 
-RUNNERS = {"unit": run_unit, "sim": run_sim, "lab": run_lab, "booted": run_booted,
-           "fuzz": run_fuzz, "crash": run_crash, "kill": run_kill,
-           "deadman": run_deadman, "actors": run_actors, "bench": run_bench,
-           "fresh": run_fresh}
+RUNNERS = {"unit": run_unit, "sim": run_sim, "mutants": run_mutants, "lab": run_lab,
+           "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "kill": run_kill,
+           "deadman": run_deadman, "actors": run_actors, "bench": run_bench, "fresh": run_fresh}
 
 
 def main():
