@@ -52,7 +52,9 @@ static bool verify_roster(const struct ctl *ctl, struct bytes envelope, struct e
             wire_verify(envelope, SIGN_ROSTER, &trust->keys[i].key, err))
             return true;
     }
-    return err_set(err, ERR_DENIED, "%s/roster is not signed by an approver of trust.yaml",
+    return err_set(err, ERR_DENIED,
+                   "%s/roster is not signed by an approver of trust.yaml: `oceanidctl roster sign` "
+                   "shows its keys and signs it with approver.key",
                    ctl->pki);
 }
 
@@ -67,6 +69,14 @@ bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct e
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
 
     return keys_read_roster_bytes(ctl, &bytes, err) &&
+           wire_decode_roster(wire_lend(&bytes), ret_roster, err);
+}
+
+bool keys_read_any_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+
+    return keys_read_file(ctl, "roster", &bytes, err) &&
            wire_decode_roster(wire_lend(&bytes), ret_roster, err);
 }
 

@@ -1,6 +1,6 @@
 /*
  * node: a node's keys come by hand, are shown by their fingerprints, and go into the signed roster;
- * or leave it; or are under maintenance there.
+ * or leave it; or are under maintenance there; or are signed anew, all of them.
  */
 #include "controller/ctl/node.h"
 
@@ -41,15 +41,32 @@ static bool read_request(const char *path, bool witness_only, struct join_reques
     return true;
 }
 
-static bool confirm(const struct join_request *request, const struct roster *roster,
-                    const struct arguments *arguments, struct err *err)
+static struct roster_entry entry_of(const struct join_request *request)
+{
+    struct roster_entry entry = {.witness_only = request->witness_only,
+                                 .agent_key = request->agent_key,
+                                 .guard_key = request->guard_key};
+
+    text_copy(entry.name, sizeof(entry.name), request->name);
+    return entry;
+}
+
+static void print_entry(const struct roster_entry *entry)
 {
     char text[64];
 
-    printf("%s %s\n  agent's key %s\n", request->witness_only ? "witness" : "node", request->name,
-           sign_fingerprint(&request->agent_key, text, sizeof(text)));
-    if (!request->witness_only)
-        printf("  guard's key %s\n", sign_fingerprint(&request->guard_key, text, sizeof(text)));
+    printf("%s %s\n  agent's key %s\n", entry->witness_only ? "witness" : "node", entry->name,
+           sign_fingerprint(&entry->agent_key, text, sizeof(text)));
+    if (!entry->witness_only)
+        printf("  guard's key %s\n", sign_fingerprint(&entry->guard_key, text, sizeof(text)));
+}
+
+static bool confirm(const struct join_request *request, const struct roster *roster,
+                    const struct arguments *arguments, struct err *err)
+{
+    const struct roster_entry entry = entry_of(request);
+
+    print_entry(&entry);
     if (roster_find(roster, request->name) != NULL)
         printf("  it REPLACES the keys that stand in the roster under this name\n");
     fflush(stdout);
@@ -62,11 +79,8 @@ static bool confirm(const struct join_request *request, const struct roster *ros
 static bool sign_roster(const struct ctl *ctl, const struct join_request *request,
                         struct roster *roster, struct wire_bytes *ret_bytes, struct err *err)
 {
-    struct roster_entry entry = {.witness_only = request->witness_only,
-                                 .agent_key = request->agent_key,
-                                 .guard_key = request->guard_key};
+    const struct roster_entry entry = entry_of(request);
 
-    text_copy(entry.name, sizeof(entry.name), request->name);
     if (!roster_put(roster, &entry, err))
         return false;
     roster->version++;
@@ -284,5 +298,35 @@ enum outcome node_return_run(struct ctl *ctl, const struct arguments *arguments)
     if (!sign_next(ctl, roster, &err))
         return ctl_fail(ctl, &err);
     printf("%s is back by roster version %llu\n", name, (unsigned long long)roster->version);
+    return OUTCOME_DONE;
+}
+
+/* ---- all of it, anew ------------------------------------------------------------------------- */
+
+static bool confirm_roster(const struct roster *roster, const struct arguments *arguments,
+                           struct err *err)
+{
+    for (uint32_t i = 0; i < roster->entries_count; i++)
+        print_entry(&roster->entries[i]);
+    printf("%u entries, %u under maintenance. Whoever signed them before is not asked: you answer "
+           "for each key.\n",
+           roster->entries_count, roster->maintenance_count);
+    fflush(stdout);
+    if (arguments_get(arguments, "--yes") != NULL ||
+        ctl_ask("Compare them with what the nodes printed. Sign them? Type yes:", "yes"))
+        return true;
+    return err_set(err, ERR_DENIED, "not confirmed; nothing was signed");
+}
+
+enum outcome roster_sign_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct err err = ERR_INIT;
+
+    if (!keys_read_any_roster(ctl, roster, &err) || !confirm_roster(roster, arguments, &err) ||
+        !sign_next(ctl, roster, &err))
+        return ctl_fail(ctl, &err);
+    printf("roster version %llu is signed with approver.key\n",
+           (unsigned long long)roster->version);
     return OUTCOME_DONE;
 }

@@ -24,7 +24,7 @@
 static const char *const none[] = {NULL};
 static const char *const pki_options[] = {"--name=", NULL};
 static const char *const admit_options[] = {"--witness", "--yes", NULL};
-static const char *const remove_options[] = {"--yes", NULL};
+static const char *const yes_options[] = {"--yes", NULL};
 static const char *const maintenance_options[] = {"--reason=", "--for=", NULL};
 static const char *const explain_options[] = {"--from=", "--iif=", "--mark=", NULL};
 static const char *const fleet_options[] = {"--fleet=", NULL};
@@ -61,7 +61,7 @@ static const struct command commands[] = {
      "Compare the fingerprints with what the node printed: they are what keeps a stranger out.\n"
      "The new roster goes to the controller, the bundle back to the node: oceanid-agent\n"
      "install NODE.bundle."},
-    {"node remove", "NAME [--yes]", "take a node's keys out of the roster", 1, 1, remove_options,
+    {"node remove", "NAME [--yes]", "take a node's keys out of the roster", 1, 1, yes_options,
      node_remove_run,
      "For one that is gone for good, or whose keys got lost; it can be admitted again. Other\n"
      "nodes may need it as a witness: see `oceanidctl status`."},
@@ -71,6 +71,12 @@ static const struct command commands[] = {
      "and\n"
      "its failing checks are nobody's alarm, until `node return` or until --for is over."},
     {"node return", "NAME", "sign that its maintenance is over", 1, 1, none, node_return_run, NULL},
+    {"roster sign", "[--yes]", "sign all of the roster's keys anew, with approver.key", 0, 0,
+     yes_options, roster_sign_run,
+     "For a roster that no approver of trust.yaml has signed: the approver's key was replaced, or\n"
+     "has another role by now. It takes the roster of the directory, whoever signed it (the\n"
+     "controller's: copy its /var/lib/oceanid/controller/roster there first), and shows every "
+     "key."},
     {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},

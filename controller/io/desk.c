@@ -215,8 +215,7 @@ static bool verify_kept_roster(const struct desk *desk, struct bytes envelope, c
         return desk_verify_signer(desk, envelope, SIGN_ROSTER, ret_name, err);
     log_error("ALARM roster: it is signed by %s (%s), expected is an %s of %s/trust.yaml; it stays "
               "in use, and no oceanidctl goes by it. An approver signs the next version: "
-              "`oceanidctl node admit`, or `node maintenance` and `node return`, from a directory "
-              "whose own roster an approver signed",
+              "`oceanidctl roster sign`",
               key->name, name_roles(key->roles), name_roles(role), desk->state);
     text_copy(ret_name, NAME_SIZE, key->name);
     return true;

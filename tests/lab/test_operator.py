@@ -14,6 +14,7 @@ from lab.wait import wait_until
 
 pytestmark = pytest.mark.tailnet("standin")
 RULE = "198.18.255.0/24"
+OTHER = f"{PKI}-other"
 # Harmless on both workers, a stage each.
 TWO_NODES = f"""\
 reason: A rule that nobody uses.
@@ -304,3 +305,27 @@ def test_renewing_without_the_ca_is_refused(fleet):
         fleet.operator.run(["mv", f"{PKI}/away.key", f"{PKI}/ca.key"])
     assert done.returncode == 2 and "ca.key" in done.stderr, done.stderr
     assert certificate(fleet, f"{PKI}/operator.pem") == before
+
+
+def test_a_roster_is_signed_anew_by_the_next_approver(fleet):
+    """Another approver's directory, with the roster as the fleet has it: nobody there goes by it
+    until the new approver has looked at its keys and signed them."""
+    def other(*words, **options):
+        return fleet.operator.run(
+            ["/usr/bin/oceanidctl", "--pki", OTHER, "--controller", fleet.url, *words],
+            check=False, **options)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["/usr/bin/oceanidctl", "--pki", OTHER, "pki", "init"])
+    fleet.operator.run(["cp", f"{PKI}/roster", f"{OTHER}/roster"])
+    refused = other("node", "remove", "calypso", "--yes")
+    assert refused.returncode == 4
+    assert "is not signed by an approver" in refused.stderr and "roster sign" in refused.stderr
+    asked = other("roster", "sign", input="no\n")
+    assert asked.returncode == 4 and "nothing was signed" in asked.stderr
+    signed = other("roster", "sign", "--yes")
+    assert signed.returncode == 0, signed.stderr
+    for name in ("node srv712695", "node calypso", "witness office", "guard's key"):
+        assert name in signed.stdout
+    assert "Copy " in signed.stderr         # this fleet's controller knows another approver
+    assert other("node", "remove", "calypso", "--yes").returncode == 0
