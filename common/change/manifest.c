@@ -213,6 +213,10 @@ static bool validate_witnesses(const struct manifest *manifest, const struct man
 {
     unsigned quorum_min = manifest->waived[WAIVE_QUORUM] ? 1 : 2;
 
+    if (manifest->waived[WAIVE_QUORUM] && manifest->waived[WAIVE_PROTECTED_FIRST])
+        return err_set(err, ERR_INPUT,
+                       "`quorum` and `protected-first` are waived together: accepted is one of "
+                       "them, as a protected node that goes first needs two counting witnesses");
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
         const struct roster_entry *entry = manifest_find_entry(manifest, plan->witnesses[i]);
 

@@ -29,7 +29,7 @@ enum {
     GENERATIONS_MAX = 32, /* confirmed, on one node's stack */
     ENDS_MAX = 256,       /* receipts of ended attempts that a node remembers */
     TOMBSTONES_MAX = 32,  /* of them, of attempts that were aborted before they were made */
-    STATEMENTS_MAX = 64,  /* carried by one start */
+    STATEMENTS_MAX = 128, /* carried by one start: of each of NODES_MAX by guard and by agent */
     VERDICTS_MAX = 64,    /* in one statement or report */
     ADDRESSES_PER_NODE_MAX = 16,
     PEERS_MAX = 4096,       /* of one tailscaled */

@@ -113,6 +113,7 @@ static bool add_node(struct yaml_file *file, const yaml_node_t *mapping, size_t 
     text_copy(node->name, NAME_SIZE, text);
     if (!yaml_read_mapping(file, yaml_pair_value(file, mapping, i), keys, node))
         return false;
+    node->is_protected = node->is_protected || node->exit_node || node->api_server;
     fleet->nodes_count++;
     return true;
 }

@@ -24,32 +24,41 @@ static bool is_over_its_nonce(const struct rollout *rollout, const struct carry 
            nonce_equal(&target->prepared, &statement->nonce);
 }
 
-static bool is_earlier(const struct rollout *rollout, const struct carry *statement)
+static bool is_earlier(const struct rollout *rollout, const struct target *subject,
+                       const char *signer)
 {
-    const struct target *signer = find_target(rollout, statement->signer);
+    const struct target *other = find_target(rollout, signer);
 
-    return signer != NULL &&
-           signer->record->stage < find_target(rollout, statement->subject)->record->stage;
+    return other != NULL && other->record->stage < subject->record->stage;
 }
 
-static bool is_witness(const struct rollout *rollout, const struct carry *statement)
+static bool is_witness(const struct rollout *rollout, const char *subject, const char *signer)
 {
-    const struct manifest_plan *plan = manifest_find_plan(rollout->manifest, statement->subject);
+    const struct manifest_plan *plan = manifest_find_plan(rollout->manifest, subject);
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
-        if (text_equal(plan->witnesses[i], statement->signer))
+        if (text_equal(plan->witnesses[i], signer))
             return true;
     }
-    return text_equal(statement->subject, statement->signer);
+    return text_equal(subject, signer);
+}
+
+bool carry_is_asked(const struct rollout *rollout, const char *subject, const char *signer,
+                    enum phase phase)
+{
+    const struct target *target = find_target(rollout, subject);
+
+    if (target == NULL)
+        return false;
+    return phase == PHASE_STANDING ? is_earlier(rollout, target, signer)
+                                   : is_witness(rollout, subject, signer);
 }
 
 static bool is_needed(const struct rollout *rollout, const struct carry *statement)
 {
-    if (!is_over_its_nonce(rollout, statement))
-        return false;
-    if (statement->phase == PHASE_STANDING)
-        return is_earlier(rollout, statement);
-    return statement->phase == PHASE_BASELINE && is_witness(rollout, statement);
+    return is_over_its_nonce(rollout, statement) &&
+           (statement->phase == PHASE_STANDING || statement->phase == PHASE_BASELINE) &&
+           carry_is_asked(rollout, statement->subject, statement->signer, statement->phase);
 }
 
 static bool is_of_the_same(const struct carry *a, const struct carry *b)

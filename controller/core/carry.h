@@ -20,6 +20,11 @@ struct carry {
     bool passes;
 };
 
+/* Whether that signer is one who is asked of that subject in that phase: its own agent, its
+ * witnesses, and of what stands the guards of earlier stages. */
+bool carry_is_asked(const struct rollout *rollout, const char *subject, const char *signer,
+                    enum phase phase);
+
 /* Where it is kept in a list of so many: there in the place of another, or at count, behind the
  * last; -1: it is not kept. It is of the body of that rollout. */
 int carry_place(const struct rollout *rollout, const struct carry *list, uint32_t count,

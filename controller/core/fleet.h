@@ -15,6 +15,7 @@
 #include "common/core/mono.h"
 #include "common/net/snapshot.h"
 #include "controller/core/names.h"
+#include "controller/core/quota.h"
 
 enum {
     FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
@@ -61,7 +62,8 @@ struct fleet_member {
     bool has_stack; /* the last one that came, verified with the guard's key: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
-    unsigned soak_left_s; /* of the open trial, as its guard said last */
+    unsigned soak_left_s;      /* of the open trial, as its guard said last */
+    struct quota rows, proofs; /* what came of its words: in the audit, and beside rollouts */
 };
 
 struct fleet {

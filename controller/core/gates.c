@@ -382,15 +382,3 @@ bool gates_pass(const struct gates *gates)
     }
     return true;
 }
-
-void gates_explain(const struct gates *gates, struct text *out)
-{
-    for (unsigned i = 0; i < GATE_COUNT; i++) {
-        const struct gate_answer *answer = &gates->answers[i];
-
-        if (!answer->passes)
-            text_add(out, "%s%s %s: expected %s, observed %s", out->len > 0 ? "; " : "",
-                     gate_name((enum gate)i), verdict_format(answer->verdict.value),
-                     answer->verdict.expected, answer->verdict.observed);
-    }
-}

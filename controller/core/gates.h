@@ -71,6 +71,8 @@ bool gates_await(const struct gates *gates, struct text *out);
 
 /* "ssh-path fail: srv712695: ..." of the gates that block, as far as there is room. */
 void gates_explain(const struct gates *gates, struct text *out);
+/* One gate with its evidence, for the audit: "working pass; srv712695 database pass: ...". */
+void gates_tell(const struct gates *gates, enum gate gate, struct text *out);
 
 /* What the gates' files share. ------------------------------------------------------------------
  */
@@ -103,9 +105,14 @@ void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *ans
 void gates_finish(const struct manifest *manifest, struct gates *gates);
 
 /* `reversible`, `cluster-path` and `ssh-path` of one target, by prediction on its snapshot and by
- * what its checks and witnesses say now. In gates_path.c. */
+ * what its checks say now. In gates_path.c. */
 void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                        struct gates *gates);
+
+/* `ssh-path` of one target, by its witnesses: as many as its quorum reach it, they count once the
+ * plan is done, and the lease leaves them time. In gates_witness.c. */
+void gates_judge_witnesses(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                           const struct snapshot *after, struct gate_answer *answer);
 
 /* `reversible`, by what the node's own kernel said when its guard had this very plan rehearsed. In
  * gates_rehearsal.c. */

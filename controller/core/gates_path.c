@@ -1,5 +1,5 @@
 /*
- * gates: what prediction, witnesses and the console say of one target.
+ * gates: what prediction and the console say of one target.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +20,6 @@ struct forecast {
     const struct fleet_member *member;
     struct snapshot after;
 };
-
-bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,
-                         const struct address *source)
-{
-    struct flow reply = {.destination = *source, .source = ssh->address, .sport = ssh->port};
-    struct fib_decision decision;
-
-    if (ssh->audience != AUDIENCE_EVERYWHERE || source->family != ssh->address.family)
-        return ssh->audience != AUDIENCE_EVERYWHERE;
-    fib_lookup(subject, &reply, &decision);
-    return decision.outcome == FIB_FORWARD && !decision.special;
-}
 
 /* Replies to anywhere are SSH's; what goes to a declared destination is the cluster's. */
 static bool is_reply(const struct protected_flow *flow)
@@ -118,92 +106,6 @@ static void judge_api_checks(const struct forecast *forecast, struct gate_answer
         fleet_verdict_now(forecast->member, checks[i].name, forecast->inputs->now, &verdict);
         gates_add_verdict(forecast->inputs, answer, forecast->plan->node, &verdict);
     }
-}
-
-/* Of a node, fleet.yaml says from where it comes; of a bare witness, nobody knows before. */
-static bool witness_counts(const struct forecast *forecast, const struct fib *fib,
-                           const char *witness)
-{
-    const struct fleet_node *node = fleet_file_find(forecast->inputs->file, witness);
-    const struct fleet_member *member = fleet_find(forecast->inputs->fleet, witness);
-    enum audience audience = forecast->plan->ssh.audience;
-
-    if (member == NULL || !fleet_in_audience(member, audience))
-        return false;
-    if (node == NULL || !address_is_set(&node->ssh.address) ||
-        fleet_file_audience(&node->ssh.address) != AUDIENCE_EVERYWHERE)
-        return true;
-    return gates_source_counts(fib, &forecast->plan->ssh, &node->ssh.address);
-}
-
-/* What the witnesses of a target say now. */
-struct witnesses {
-    unsigned good;      /* count, and reach it */
-    unsigned awaited;   /* may be such yet: nothing of theirs has come */
-    unsigned undecided; /* count, and say themselves that they do not know */
-    struct text observed, missing;
-};
-
-/* A bare witness's place on the tailnet is in the snapshot that it sends when it connects. */
-static bool may_count_yet(const struct forecast *forecast, const struct fleet_member *witness)
-{
-    return forecast->plan->ssh.audience == AUDIENCE_TAILNET && witness != NULL &&
-           witness->witness_only && !witness->has_snapshot;
-}
-
-static bool is_awaited(const struct forecast *forecast, const struct fleet_member *witness,
-                       const struct verdict *reach, bool counts)
-{
-    if (!counts && !may_count_yet(forecast, witness))
-        return false;
-    return fleet_awaits(witness, reach->check, forecast->inputs->now) ||
-           (!counts && reach->value == VERDICT_PASS);
-}
-
-static void ask_witness(const struct forecast *forecast, const struct fib *fib, const char *witness,
-                        struct witnesses *all)
-{
-    const struct gates_inputs *inputs = forecast->inputs;
-    bool counts = witness_counts(forecast, fib, witness);
-    struct verdict reach;
-
-    fleet_reach(inputs->fleet, witness, forecast->plan->node, inputs->now, &reach);
-    text_add(&all->observed, "%s%s: %s%s", all->observed.len > 0 ? ", " : "", witness,
-             verdict_format(reach.value), counts ? "" : ", not counted");
-    if (is_awaited(forecast, fleet_find(inputs->fleet, witness), &reach, counts)) {
-        all->awaited++;
-        text_add(&all->missing, "%s%s", all->missing.len > 0 ? ", " : "", witness);
-    } else if (counts) {
-        all->good += reach.value == VERDICT_PASS;
-        all->undecided += reach.value == VERDICT_UNKNOWN;
-    }
-}
-
-static enum verdict_value value_of(const struct witnesses *all, unsigned quorum)
-{
-    if (all->good >= quorum)
-        return VERDICT_PASS;
-    return all->good + all->awaited + all->undecided >= quorum ? VERDICT_UNKNOWN : VERDICT_FAIL;
-}
-
-static void judge_witnesses(const struct forecast *forecast, struct gate_answer *answer)
-{
-    const struct manifest_plan *plan = forecast->plan;
-    struct fib *fib = fib_new(&forecast->after);
-    char expected[REASON_SIZE], observed[REASON_SIZE] = "", missing[SENTENCE_SIZE] = "";
-    struct witnesses all = {.observed = TEXT_IN(observed), .missing = TEXT_IN(missing)};
-    struct gate_evidence *evidence;
-    enum verdict_value value;
-
-    for (uint32_t i = 0; i < plan->witnesses_count; i++)
-        ask_witness(forecast, fib, plan->witnesses[i], &all);
-    fib_free(fib);
-    value = value_of(&all, plan->quorum);
-    snprintf(expected, sizeof(expected), "%u counting witnesses reach its SSH", plan->quorum);
-    evidence = gates_add_evidence(answer, plan->node, "witnesses", value);
-    verdict_set(&evidence->verdict, value, expected, observed);
-    if (value == VERDICT_UNKNOWN && all.good + all.awaited >= plan->quorum)
-        snprintf(evidence->awaits, sizeof(evidence->awaits), "%.150s to look at its SSH", missing);
 }
 
 static void judge_console(const struct forecast *forecast, struct gate_answer *answer)
@@ -315,7 +217,8 @@ void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_
     judge_prediction(&forecast, false, &gates->answers[GATE_CLUSTER_PATH]);
     judge_api_checks(&forecast, &gates->answers[GATE_CLUSTER_PATH]);
     judge_prediction(&forecast, true, &gates->answers[GATE_SSH_PATH]);
-    judge_witnesses(&forecast, &gates->answers[GATE_SSH_PATH]);
+    gates_judge_witnesses(forecast.inputs, forecast.plan, &forecast.after,
+                          &gates->answers[GATE_SSH_PATH]);
     judge_console(&forecast, &gates->answers[GATE_SSH_PATH]);
     snapshot_done(&forecast.after);
 }

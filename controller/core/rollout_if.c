@@ -345,7 +345,7 @@ bool rollout_if_all_back(const struct rollout_move *move)
 static bool was_let_go(const struct rollout *rollout, const struct target *target)
 {
     (void)rollout;
-    return target->record->wants == WANTS_NOTHING && !target_is_ended(target);
+    return target_was_let_go(target->record);
 }
 
 bool rollout_if_all_back_but_removed(const struct rollout_move *move)

@@ -129,7 +129,7 @@ void rollout_do_say_removed(struct rollout_move *move)
     struct text out = TEXT_IN(move->detail);
 
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (record->targets[i].wants == WANTS_NOTHING)
+        if (target_was_let_go(&record->targets[i]))
             text_add(&out, "%s%s", out.len > 0 ? ", " : "", record->targets[i].name);
     }
 }

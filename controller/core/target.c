@@ -84,6 +84,14 @@ bool target_has_begun(const struct target_record *record)
            record->says == SAYS_REVERTING;
 }
 
+bool target_was_let_go(const struct target_record *record)
+{
+    bool never = record->says == SAYS_NEVER || record->says == SAYS_PREPARED;
+
+    return record->wants == WANTS_NOTHING && record->says != SAYS_ENDED &&
+           (record->in_doubt || !never);
+}
+
 bool target_is_open(const struct target *target)
 {
     return target->started || target->record->in_doubt || target->record->says == SAYS_ON_TRIAL;

@@ -86,6 +86,9 @@ bool target_is_confirmed(const struct target *target);
 /* Its guard took the start: whatever became of it, the approval was good there. */
 bool target_has_begun(const struct target_record *record);
 
+/* Nobody wants anything of it any more, and not because it is back or was never there. */
+bool target_was_let_go(const struct target_record *record);
+
 /* Something on it may be changed and not confirmed. */
 bool target_is_open(const struct target *target);
 

@@ -11,6 +11,7 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "controller/ctl/field.h"
+#include "controller/ctl/losses.h"
 #include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
 #include "controller/ctl/rescue.h"
@@ -57,24 +58,6 @@ static const json_t *find_cached(const struct direct *direct, const char *name)
     return NULL;
 }
 
-/* The place, from the bottom, of the change (or sequence) that `to` names, plus one; 0: not there.
- */
-static size_t find_standing(const json_t *node, const char *to)
-{
-    const json_t *generations = field_array(node, "generations");
-    unsigned long long sequence = 0;
-
-    text_parse_u64(to, UINT64_MAX, &sequence);
-    for (size_t i = json_array_size(generations); i > 0; i--) {
-        const json_t *item = json_array_get(generations, i - 1);
-
-        if (text_equal(field_text(item, "change"), to) ||
-            (sequence > 0 && (unsigned long long)field_number(item, "sequence") == sequence))
-            return i;
-    }
-    return 0;
-}
-
 /* An order names what stands: unless a node was named, it goes to those where it does. */
 static bool is_meant(const struct direct_request *request, const json_t *node)
 {
@@ -82,7 +65,7 @@ static bool is_meant(const struct direct_request *request, const json_t *node)
         !is_named(request->names, field_text(node, "name")))
         return false;
     return request->to == NULL || json_array_size(request->names) > 0 ||
-           find_standing(node, request->to) > 0;
+           losses_find_standing(node, request->to) > 0;
 }
 
 static void choose(struct direct *direct)
@@ -115,24 +98,6 @@ static bool check_names(const struct direct *direct, struct err *err)
     return true;
 }
 
-static void add_change(struct text *out, const json_t *generation)
-{
-    text_add(out, "%s%s%s", out->len > 0 ? ", " : "", field_text(generation, "change"),
-             field_is_true(generation, "in_doubt") ? " (in doubt: it may be gone already)" : "");
-}
-
-/* What goes with an order, newest first. */
-static void list_down_to(const json_t *node, const char *to, struct text *out)
-{
-    const json_t *generations = field_array(node, "generations");
-    size_t last = find_standing(node, to);
-
-    if (last == 0)
-        text_add(out, "nothing: no %s stood there", to);
-    for (size_t i = json_array_size(generations); last > 0 && i >= last; i--)
-        add_change(out, json_array_get(generations, i - 1));
-}
-
 static void describe_loss(const struct direct *direct, const json_t *node, struct text *out)
 {
     const json_t *generations = field_array(node, "generations");
@@ -140,11 +105,11 @@ static void describe_loss(const struct direct *direct, const json_t *node, struc
     size_t count = json_array_size(generations);
 
     if (direct->request->to != NULL)
-        list_down_to(node, direct->request->to, out);
+        losses_list_down_to(node, direct->request->to, out);
     else if (json_is_object(trial))
         text_add(out, "the open trial of %s", field_text(trial, "change"));
     else if (count > 0)
-        add_change(out, json_array_get(generations, count - 1));
+        losses_add_change(out, json_array_get(generations, count - 1));
     else if (field_is_true(node, "connected"))
         text_add(out, "nothing stood there");
     else

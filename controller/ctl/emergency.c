@@ -13,6 +13,7 @@
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/direct.h"
+#include "controller/ctl/losses.h"
 #include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
 
@@ -111,6 +112,13 @@ static void print_progress(const json_t *nodes)
     }
 }
 
+static void say_open(bool awaited)
+{
+    fprintf(stderr, "oceanidctl: something is not back yet. %s; on its console: oceanid-rollback\n",
+            awaited ? "It is taken back when its node answers"
+                    : "Its node has left the roster, nobody asks it");
+}
+
 /* Nothing may be open any more; a node that does not come back in time is listed, not waited for.
  */
 static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
@@ -120,12 +128,13 @@ static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
     for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
         AUTO_JSON json_t *answer = NULL;
         struct err err = ERR_INIT;
-        bool open;
+        bool open, awaited;
 
         if (!api_get(ctl->api, "/v1/emergency-rollback", &answer, &err))
             return ctl_fail(ctl, &err);
         open = field_is_true(answer, "open");
-        if (open && waited_ms < wait_s * 1000) {
+        awaited = field_is_true(answer, "awaited");
+        if (awaited && waited_ms < wait_s * 1000) {
             nanosleep(&pause, NULL);
             continue;
         }
@@ -134,8 +143,7 @@ static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
         else
             print_progress(field_array(answer, "nodes"));
         if (open)
-            fprintf(stderr, "oceanidctl: something is not back yet. It is taken back when its node "
-                            "answers; on its console: oceanid-rollback\n");
+            say_open(awaited);
         return open ? OUTCOME_INCOMPLETE : OUTCOME_DONE;
     }
 }
@@ -206,6 +214,7 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         return take_directly(ctl, arguments, nodes, wait_s);
     if (arguments_get(arguments, "--order") != NULL)
         return write_order(ctl, arguments, nodes, arguments_get(arguments, "--order"));
+    losses_print(ctl, nodes, to);
     good = confirm(arguments, json_array_size(nodes), &err) &&
            (to != NULL ? order_each(ctl, arguments, nodes, to, &answer, &err)
                        : ask_all(ctl, arguments, nodes, &answer, &err));

@@ -143,6 +143,19 @@ static void print_wait(const json_t *rollout)
            field_plain(field_text(waits, "command")));
 }
 
+/* As they were answered last; their evidence is in the audit. */
+static void print_gates(const json_t *gates)
+{
+    for (size_t i = 0; i < json_array_size(gates); i++) {
+        const json_t *gate = json_array_get(gates, i);
+        const char *waived = field_text(gate, "waived");
+
+        printf("  gate     %-13s %-8s%s%s%s\n", field_plain(field_text(gate, "gate")),
+               field_plain(field_text(gate, "value")), field_plain(field_text(gate, "observed")),
+               waived[0] != '\0' ? "; waived: " : "", field_plain(waived));
+    }
+}
+
 static void print_rollout(const json_t *rollout)
 {
     const json_t *nodes = field_array(rollout, "nodes");
@@ -169,6 +182,7 @@ static void print_rollout(const json_t *rollout)
                field_plain(field_text(node, "sentence")));
         render_texts("rehearsed", field_array(node, "rehearsed"));
     }
+    print_gates(field_array(rollout, "gates"));
     for (size_t i = 0; i < json_array_size(proofs); i++) {
         const json_t *proof = json_array_get(proofs, i);
 
@@ -264,6 +278,7 @@ enum outcome rollout_pause_run(struct ctl *ctl, const struct arguments *argument
     return OUTCOME_DONE;
 }
 
+/* The fleet's, as `rollout pause` puts it: a node's has reasons of its own. */
 static bool lift_pauses(struct ctl *ctl, const char *reason, struct err *err)
 {
     AUTO_JSON json_t *document = NULL;
@@ -276,6 +291,7 @@ static bool lift_pauses(struct ctl *ctl, const char *reason, struct err *err)
         const json_t *hold = json_array_get(holds, i);
 
         if (text_equal(field_text(hold, "kind"), "pause") &&
+            text_equal(field_text(hold, "scope"), "fleet") &&
             !hold_lift(ctl, field_number(hold, "id"), reason, err))
             return false;
     }

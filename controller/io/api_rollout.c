@@ -38,7 +38,7 @@ void api_get_rollouts(struct api *api, struct http_call *call, const char *word)
     size_t count;
 
     (void)word;
-    if (!store_list_rollouts(api->desk->store, ids, ROLLOUTS_MAX, &count, &err)) {
+    if (!store_list_rollouts(api->desk->store, STORE_NEWEST, ids, ROLLOUTS_MAX, &count, &err)) {
         api_refuse(call, &err);
         return;
     }
@@ -181,4 +181,21 @@ void api_get_emergency(struct api *api, struct http_call *call, const char *word
 {
     (void)word;
     answer_rollback(api, call, 200);
+}
+
+void api_post_losses(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_FREE char(*names)[NAME_SIZE] = mem_alloc(NODES_MAX, NAME_SIZE);
+    AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
+    AUTO_JSON json_t *body = api_read_json(call);
+    struct err err = ERR_INIT;
+    size_t count;
+
+    (void)word;
+    if (body == NULL || !read_names(call, body, names, &count))
+        return;
+    if (lead_foretell(api->lead, names, count, losses, &err))
+        api_answer_json(call, 200, json_losses(losses));
+    else
+        api_refuse(call, &err);
 }

@@ -309,7 +309,7 @@ json_t *json_rollback(const struct lead_backs *backs)
 {
     json_t *object = json_object();
     json_t *nodes = json_array();
-    bool open = false;
+    bool open = false, awaited = false;
 
     for (uint32_t i = 0; i < backs->count; i++) {
         json_t *node = json_object();
@@ -320,9 +320,29 @@ json_t *json_rollback(const struct lead_backs *backs)
         set_text(node, "sentence", backs->list[i].sentence);
         json_array_append_new(nodes, node);
         open = open || !backs->list[i].done;
+        awaited = awaited || (!backs->list[i].done && !backs->list[i].left);
     }
     set_number(object, "rollout", (int64_t)backs->rollout);
     json_object_set_new(object, "nodes", nodes);
     json_object_set_new(object, "open", json_boolean(open));
+    json_object_set_new(object, "awaited", json_boolean(awaited));
+    return object;
+}
+
+json_t *json_losses(const struct lead_losses *losses)
+{
+    json_t *object = json_object();
+    json_t *nodes = json_array();
+
+    for (uint32_t i = 0; i < losses->count; i++) {
+        json_t *node = json_object();
+
+        set_text(node, "name", losses->list[i].name);
+        set_text(node, "sentence", losses->list[i].sentence);
+        json_array_append_new(nodes, node);
+    }
+    set_number(object, "rollout", (int64_t)losses->rollout);
+    set_text(object, "change", losses->change);
+    json_object_set_new(object, "nodes", nodes);
     return object;
 }

@@ -32,6 +32,8 @@ json_t *json_rollout_led(const struct desk *desk, const struct led *led, bool in
 json_t *json_rollout_stored(const struct desk *desk, uint64_t id, bool in_full, struct err *err);
 /* ROLLBACK */
 json_t *json_rollback(const struct lead_backs *backs);
+/* LOSSES */
+json_t *json_losses(const struct lead_losses *losses);
 
 json_t *json_hold(const struct hold *hold);
 json_t *json_entry(const struct audit_row *row);

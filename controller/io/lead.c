@@ -239,7 +239,7 @@ static void answer_gates(void *context, bool cancelled)
         text = TEXT_IN(reason);
         gates_explain(&gates, &text);
     }
-    lead_keep_gates(wait->lead, led, &gates);
+    lead_keep_gates(wait->lead, led, &gates, !ev.gates.awaits);
     gates_done(&gates);
     lead_step(wait->lead, led, &ev, NULL);
 }

@@ -105,7 +105,7 @@ struct lead_back {
     uint64_t rollout;        /* led: its machine does it; 0: asked of the guard directly */
     struct attempt attempt;  /* what is to go */
     struct wire_bytes order; /* signed; empty: by the controller's own right */
-    bool done;
+    bool done, left;         /* left: the roster; nobody can ask it */
     char state[NAME_SIZE], sentence[SENTENCE_SIZE + REASON_SIZE];
     char reason[REASON_SIZE]; /* as a person gave it */
     mono_t again_at;
@@ -116,10 +116,24 @@ struct lead_backs {
     struct lead_back list[BACKS_MAX]; /* one each of node, attempt, and signed or not */
 };
 
+/* How many proofs were written down, since it began to lead. */
+uint64_t lead_count_proofs(const struct lead *lead);
+
 /* No names: all nodes of the open rollout, else of the newest of which something stands. ERR_INPUT:
  * it has not all of these nodes; nothing is done. */
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err);
+/* The same, and nothing is done: what would go of which nodes. */
+struct lead_losses {
+    uint64_t rollout;
+    char change[NAME_SIZE];
+    uint32_t count;
+    struct lead_loss {
+        char name[NAME_SIZE], sentence[SENTENCE_SIZE];
+    } list[NODES_MAX];
+};
+bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
+                   struct lead_losses *ret_losses, struct err *err);
 /* An operator's signed order, passed to its node's guard until it has obeyed. True: it is kept.
  * ERR_LIMIT: there is no room, and nothing was done. */
 bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err);

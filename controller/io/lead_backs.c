@@ -14,6 +14,7 @@
 
 void lead_back_say(struct lead_back *back, const char *state, const char *sentence)
 {
+    back->left = false;
     text_copy(back->state, sizeof(back->state), state);
     text_copy(back->sentence, sizeof(back->sentence), sentence);
 }
@@ -96,13 +97,7 @@ static void say_left(struct lead_back *back, const char *why)
     text_add(&text, "left the roster, may still stand: only root there takes it back%s%s",
              why[0] != '\0' ? "; " : "", why);
     lead_back_say(back, "left", sentence);
-}
-
-/* The machine has let go of it, and not because it is back or was never there. */
-static bool was_let_go(const struct target_record *record)
-{
-    return record->wants == WANTS_NOTHING && record->says != SAYS_ENDED &&
-           (record->in_doubt || record->says != SAYS_NEVER);
+    back->left = true;
 }
 
 /* Admitted again under its name it has a guard that can be asked, and the machine does not. */
@@ -122,7 +117,7 @@ static void read_target(const struct lead *lead, const struct target *target, bo
 {
     const struct target_record *record = target->record;
 
-    if (was_let_go(record)) {
+    if (target_was_let_go(record)) {
         read_let_go(lead, back, record->reason);
         return;
     }

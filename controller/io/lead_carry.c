@@ -115,18 +115,45 @@ bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *e
     return lift_begun(lead, led) && desk_commit(lead->desk);
 }
 
-bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates)
+/* One row a gate, as they were answered. */
+static bool audit_gates(struct lead *lead, const struct led *led, const struct gates *gates)
+{
+    char words[AUDIT_TEXT_SIZE];
+    bool kept = true;
+
+    for (unsigned i = 0; i < GATE_COUNT && kept; i++) {
+        struct text text = TEXT_IN(words);
+
+        text_add(&text, "rollout %llu, stage %u: ", (unsigned long long)led->machine.record.id,
+                 led->machine.record.stage + 1);
+        gates_tell(gates, (enum gate)i, &text);
+        kept = desk_audit(lead->desk, "controller", "gate", led->manifest.change, "%s", words);
+    }
+    return kept;
+}
+
+static struct wire_bytes encode_gates(const struct gates *gates)
 {
     json_t *json = json_gates(gates);
     char *text = json_dumps(json, JSON_COMPACT);
-    struct bytes bytes = {(const uint8_t *)text, strlen(text)};
-    struct err err = ERR_INIT;
 
     json_decref(json);
+    return (struct wire_bytes){(uint8_t *)text, strlen(text)};
+}
+
+bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates, bool final)
+{
+    struct desk *desk = lead->desk;
+    struct err err = ERR_INIT;
+
     wire_bytes_done(&led->stored.gates);
-    led->stored.gates = (struct wire_bytes){(uint8_t *)text, bytes.len};
-    return desk_kept(lead->desk,
-                     store_put_gates(lead->desk->store, led->machine.record.id, bytes, &err), &err);
+    led->stored.gates = encode_gates(gates);
+    return desk_begin(desk, STORE_FULL) &&
+           desk_kept(desk,
+                     store_put_gates(desk->store, led->machine.record.id,
+                                     wire_lend(&led->stored.gates), &err),
+                     &err) &&
+           (!final || audit_gates(lead, led, gates)) && desk_commit(desk);
 }
 
 /* ---- leaving ---------------------------------------------------------------------------------

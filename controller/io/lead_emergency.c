@@ -12,7 +12,7 @@
 #include "common/io/clock.h"
 #include "controller/io/lead_parts.h"
 
-enum { BACK_AGAIN_MS = 2000, SEARCH_MAX = 256 };
+enum { BACK_AGAIN_MS = 2000 };
 
 /* ---- asking a guard --------------------------------------------------------------------------
  */
@@ -23,8 +23,8 @@ static void ask(struct lead *lead, struct lead_back *back)
     outbox_put_stack(lead->outbox, back->name);
 }
 
-static const struct generation *find_generation(const struct stack *stack,
-                                                const struct attempt *attempt)
+const struct generation *lead_find_generation(const struct stack *stack,
+                                              const struct attempt *attempt)
 {
     for (uint32_t i = 0; i < stack->generations_count; i++) {
         if (attempt_equal(&stack->generations[i].id.attempt, attempt))
@@ -85,7 +85,7 @@ static bool is_asked(const struct lead_back *back, const char *node)
 
 static void take_stack(struct lead *lead, struct lead_back *back, const struct stack *stack)
 {
-    const struct generation *generation = find_generation(stack, &back->attempt);
+    const struct generation *generation = lead_find_generation(stack, &back->attempt);
 
     if (generation == NULL &&
         !(stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt))) {
@@ -154,13 +154,7 @@ void lead_backs_tick(struct lead *lead, mono_t now)
 /* ---- what a person asks ----------------------------------------------------------------------
  */
 
-struct wish {
-    char (*names)[NAME_SIZE]; /* none: all nodes */
-    size_t count;
-    const char *by, *reason;
-};
-
-static bool is_wanted(const struct wish *wish, const char *node)
+bool lead_is_wanted(const struct lead_wish *wish, const char *node)
 {
     for (size_t i = 0; i < wish->count; i++) {
         if (text_equal(wish->names[i], node))
@@ -176,7 +170,7 @@ static bool stands(const struct lead *lead, const struct rollout_record *record,
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
 
     if (member != NULL && member->has_stack)
-        return find_generation(&member->stack, &record->attempt) != NULL ||
+        return lead_find_generation(&member->stack, &record->attempt) != NULL ||
                (member->stack.trial_open &&
                 attempt_equal(&member->stack.trial.attempt, &record->attempt));
     return target->in_doubt || target->listed || target->says == SAYS_CONFIRMED ||
@@ -184,51 +178,51 @@ static bool stands(const struct lead *lead, const struct rollout_record *record,
 }
 
 static bool any_stands(const struct lead *lead, const struct rollout_record *record,
-                       const struct wish *wish)
+                       const struct lead_wish *wish)
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (is_wanted(wish, record->targets[i].name) && stands(lead, record, &record->targets[i]))
+        if (lead_is_wanted(wish, record->targets[i].name) &&
+            stands(lead, record, &record->targets[i]))
             return true;
     }
     return false;
 }
 
 /* The newest rollout of which something stands on those nodes; else the newest. */
-static bool find_last(struct lead *lead, const struct wish *wish, struct rollout_record *ret_record,
-                      struct err *err)
+static bool find_last(struct lead *lead, const struct lead_wish *wish,
+                      struct rollout_record *ret_record, struct err *err)
 {
-    AUTO_FREE uint64_t *ids = mem_alloc(SEARCH_MAX, sizeof(*ids));
     AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
-    size_t ids_count;
+    uint64_t id = STORE_NEWEST;
+    size_t count;
+    bool found = false;
 
-    if (!store_list_rollouts(lead->desk->store, ids, SEARCH_MAX, &ids_count, err))
-        return false;
-    if (ids_count == 0)
-        return err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
-    for (size_t i = 0; i < ids_count; i++) {
-        bool found;
-
-        if (!store_read_rollout(lead->desk->store, ids[i], stored, err))
+    for (bool newest = true; !found; newest = false) {
+        if (!store_list_rollouts(lead->desk->store, id, &id, 1, &count, err))
+            return false;
+        if (count == 0)
+            return !newest ||
+                   err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
+        if (!store_read_rollout(lead->desk->store, id, stored, err))
             return false;
         found = any_stands(lead, &stored->record, wish);
-        if (found || i == 0)
+        if (found || newest)
             *ret_record = stored->record;
         store_rollout_done(stored);
-        if (found)
-            break;
     }
     return true;
 }
 
 static void begin_backs(struct lead *lead, const struct rollout_record *record, bool led,
-                        const struct wish *wish)
+                        const struct lead_wish *wish)
 {
     const struct bytes no_order = {NULL, 0};
 
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const char *node = record->targets[i].name;
-        struct lead_back *back =
-            is_wanted(wish, node) ? lead_backs_put(lead, node, &record->attempt, no_order) : NULL;
+        struct lead_back *back = lead_is_wanted(wish, node)
+                                     ? lead_backs_put(lead, node, &record->attempt, no_order)
+                                     : NULL;
 
         if (back == NULL)
             continue; /* there is room for all that are wanted */
@@ -237,7 +231,7 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
     }
 }
 
-static void give_emergency(struct lead *lead, const struct led *led, const struct wish *wish)
+static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish)
 {
     struct rollout_event ev = {.kind = EVENT_EMERGENCY, .by = wish->by, .reason = wish->reason};
 
@@ -250,8 +244,8 @@ static void give_emergency(struct lead *lead, const struct led *led, const struc
 }
 
 /* The open rollout; else the newest that stands, led again if its machine can take it back. */
-static bool choose(struct lead *lead, const struct wish *wish, struct rollout_record *ret_record,
-                   const struct led **ret_led, struct err *err)
+static bool choose(struct lead *lead, const struct lead_wish *wish,
+                   struct rollout_record *ret_record, const struct led **ret_led, struct err *err)
 {
     const struct led *led = lead_find_open(lead);
 
@@ -276,7 +270,7 @@ static bool choose(struct lead *lead, const struct wish *wish, struct rollout_re
 /* Its machine does it, unless it says that nothing of it stands: then the guards are asked, as soon
  * as it is kept that they are to be. */
 static bool begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
-                  const struct wish *wish)
+                  const struct lead_wish *wish)
 {
     bool led_back = false;
 
@@ -299,7 +293,7 @@ static bool has_target(const struct rollout_record *record, const char *node)
 }
 
 /* A name that is mistyped would be a node that nobody takes back. */
-static bool check_wish(const struct wish *wish, const struct rollout_record *record,
+static bool check_wish(const struct lead_wish *wish, const struct rollout_record *record,
                        struct err *err)
 {
     for (size_t i = 0; i < wish->count; i++) {
@@ -310,13 +304,42 @@ static bool check_wish(const struct wish *wish, const struct rollout_record *rec
     return true;
 }
 
-static bool make_room(struct lead *lead, const struct wish *wish,
+bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
+                      struct rollout_record *ret_record, struct err *err)
+{
+    const struct led *led = lead_find_open(lead);
+
+    if (led != NULL)
+        *ret_record = led->machine.record;
+    else if (!find_last(lead, wish, ret_record, err))
+        return false;
+    return check_wish(wish, ret_record, err);
+}
+
+bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct manifest manifest;
+    bool good;
+
+    if (!store_read_rollout(lead->desk->store, id, stored, err))
+        return false;
+    good = wire_decode_manifest(wire_lend(&stored->body), &manifest, err);
+    store_rollout_done(stored);
+    if (!good)
+        return false;
+    text_copy(ret_change, NAME_SIZE, manifest.change);
+    manifest_done(&manifest);
+    return true;
+}
+
+static bool make_room(struct lead *lead, const struct lead_wish *wish,
                       const struct rollout_record *record, struct err *err)
 {
     struct lead_backs_wanted wanted = {.attempt = record->attempt};
 
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (is_wanted(wish, record->targets[i].name))
+        if (lead_is_wanted(wish, record->targets[i].name))
             wanted.nodes[wanted.count++] = record->targets[i].name;
     }
     return lead_backs_make_room(lead, &wanted, err);
@@ -326,7 +349,7 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
                     const char *reason, struct err *err)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
-    const struct wish wish = {names, count, by, reason};
+    const struct lead_wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
     if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err) ||

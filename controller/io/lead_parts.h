@@ -15,7 +15,7 @@ struct seen {
     struct nonce nonce;
     enum phase phase;
     struct verdict verdict;
-    bool counted, was_told; /* what the audit said last */
+    bool is_filled, counted, was_told; /* told: what the audit said last */
     enum verdict_value told_value;
 };
 
@@ -28,6 +28,7 @@ struct lead {
     struct lead_backs backs;
     uint32_t seen_count;
     struct seen seen[SEEN_MAX];
+    uint64_t proofs_count;
 };
 
 /* One event to one rollout, its effects carried out. ev->now and unix_now are set here; envelope is
@@ -49,7 +50,8 @@ bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *e
                const struct rollout_effects *effects, const struct bytes *envelope);
 void lead_send(struct lead *lead, struct led *led, const struct rollout_effects *effects,
                const struct bytes *envelope);
-bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates);
+/* Beside the rollout; an answer that nothing is waited for any more also goes into the audit. */
+bool lead_keep_gates(struct lead *lead, struct led *led, const struct gates *gates, bool final);
 
 /* In lead_backs.c. What is asked of these nodes; the names are lent. */
 struct lead_backs_wanted {
@@ -80,7 +82,20 @@ bool lead_backs_load(struct lead *lead, struct err *err);
 mono_t lead_backs_deadline(const struct lead *lead);
 void lead_backs_done(struct lead *lead);
 
-/* In lead_emergency.c. */
+/* In lead_emergency.c. Of which nodes: count 0: all. */
+struct lead_wish {
+    char (*names)[NAME_SIZE];
+    size_t count;
+    const char *by, *reason;
+};
+bool lead_is_wanted(const struct lead_wish *wish, const char *node);
+/* NULL: it is not there. */
+const struct generation *lead_find_generation(const struct stack *stack,
+                                              const struct attempt *attempt);
+/* The open rollout, else the newest of which something stands there. */
+bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
+                      struct rollout_record *ret_record, struct err *err);
+bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,

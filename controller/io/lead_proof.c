@@ -50,7 +50,13 @@ static bool keep_proof(struct lead *lead, const struct seen *seen)
 
     text_copy(proof.node, sizeof(proof.node), seen->subject);
     text_copy(proof.signer, sizeof(proof.signer), seen->signer);
+    lead->proofs_count++;
     return desk_kept(desk, store_add_proof(desk->store, &proof, &err), &err);
+}
+
+uint64_t lead_count_proofs(const struct lead *lead)
+{
+    return lead->proofs_count;
 }
 
 /* "office: pass, counted: seen from 192.0.2.20" */
@@ -100,16 +106,31 @@ static void read_verdict(const struct statement *statement, struct verdict *ret_
     }
 }
 
+/* The same word over the same nonce. */
+static bool is_repeated(const struct seen *seen, const struct statement *statement,
+                        const struct verdict *verdict)
+{
+    return seen->is_filled && seen->phase == statement->phase &&
+           nonce_equal(&seen->nonce, &statement->nonce) && seen->verdict.value == verdict->value;
+}
+
 /* A connection that did not come about was seen by nobody: what counted before still does. */
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement)
 {
-    struct seen *seen =
-        put_seen(lead, led->machine.record.id, statement->subject, statement->signer);
+    struct verdict verdict;
+    struct seen *seen;
 
+    if (!carry_is_asked(&led->machine, statement->subject, statement->signer, statement->phase))
+        return;
+    seen = put_seen(lead, led->machine.record.id, statement->subject, statement->signer);
+    read_verdict(statement, &verdict);
+    if (is_repeated(seen, statement, &verdict))
+        return;
+    seen->is_filled = true;
     seen->nonce = statement->nonce;
     seen->phase = statement->phase;
-    read_verdict(statement, &seen->verdict);
+    seen->verdict = verdict;
     if (statement->phase == PHASE_STANDING || text_equal(statement->signer, statement->subject))
         seen->counted = true;
     else if (seen->verdict.value == VERDICT_PASS)

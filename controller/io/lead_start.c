@@ -114,7 +114,7 @@ static bool next_id(struct store *store, uint64_t *ret_id, struct err *err)
     uint64_t newest = 0;
     size_t count;
 
-    if (!store_list_rollouts(store, &newest, 1, &count, err))
+    if (!store_list_rollouts(store, STORE_NEWEST, &newest, 1, &count, err))
         return false;
     *ret_id = count > 0 ? newest + 1 : 1;
     return true;

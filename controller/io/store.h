@@ -59,9 +59,10 @@ bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *
                         struct err *err);
 /* The first behind `after` that is open or incomplete; 0: there is none. */
 bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err);
-/* Ids, newest first; at most max. */
-bool store_list_rollouts(struct store *store, uint64_t *ret_ids, size_t max, size_t *ret_count,
-                         struct err *err);
+/* Ids below `before` (STORE_NEWEST: all), newest first; at most max. */
+#define STORE_NEWEST ((uint64_t)INT64_MAX)
+bool store_list_rollouts(struct store *store, uint64_t before, uint64_t *ret_ids, size_t max,
+                         size_t *ret_count, struct err *err);
 
 struct store_proof {
     uint64_t rollout;

@@ -212,14 +212,15 @@ bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, s
     return err->kind == ERR_NONE;
 }
 
-bool store_list_rollouts(struct store *store, uint64_t *ret_ids, size_t max, size_t *ret_count,
-                         struct err *err)
+bool store_list_rollouts(struct store *store, uint64_t before, uint64_t *ret_ids, size_t max,
+                         size_t *ret_count, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};
 
     *ret_count = 0;
-    if (!sql_query(store->db, &rows, err, "SELECT id FROM rollouts ORDER BY id DESC LIMIT ?", "i",
-                   (int64_t)max))
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT id FROM rollouts WHERE id < ? ORDER BY id DESC LIMIT ?", "ii",
+                   (int64_t)before, (int64_t)max))
         return false;
     while (*ret_count < max && sql_next(&rows, err))
         ret_ids[(*ret_count)++] = (uint64_t)sql_number(&rows, 0);

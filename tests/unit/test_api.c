@@ -582,7 +582,8 @@ static void shows_and_aborts_a_rollout(void **state)
 
 static void takes_back_in_an_emergency(void **state)
 {
-    static const char *const fields[] = {"n rollout", "a nodes", "b open", NULL};
+    static const char *const fields[] = {"n rollout", "a nodes", "b open", "b awaited", NULL};
+    static const char *const losses[] = {"n rollout", "s change", "a nodes", NULL};
     struct answer answer;
 
     (void)state;
@@ -590,6 +591,17 @@ static void takes_back_in_an_emergency(void **state)
     start();
     expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"nodes\": [\"A/\"]}"), 400,
                    "input", "accepted are");
+    answer = send_text("POST", "/v1/emergency-rollback/losses", "{\"nodes\": [\"a1\"]}");
+    assert_int_equal(answer.status, 200);
+    expect_shape(answer.json, losses);
+    assert_string_equal(text_of(answer.json, "change"), "forwarding");
+    assert_int_equal(json_array_size(json_object_get(answer.json, "nodes")), 1);
+    assert_string_equal(text_of(json_array_get(json_object_get(answer.json, "nodes"), 0), "name"),
+                        "a1");
+    answer_done(&answer);
+    answer = get("/v1/emergency-rollback");
+    assert_int_equal(json_array_size(json_object_get(answer.json, "nodes")), 0); /* only told */
+    answer_done(&answer);
     answer = send_text("POST", "/v1/emergency-rollback", "{\"reason\": \"drill\"}");
     assert_int_equal(answer.status, 202);
     expect_shape(answer.json, fields);

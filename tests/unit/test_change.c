@@ -272,6 +272,12 @@ static void protected_node_goes_last(void **state)
     world->change.waived[WAIVE_PROTECTED_FIRST] = true;
     text_copy(world->change.waiver_reasons[WAIVE_PROTECTED_FIRST], REASON_SIZE, "only it");
     refuse(world, "must declare a `console`");
+    text_copy(fleet_node_of(world, "srv712429")->console, NAME_SIZE, "physical");
+    compile_well(world);
+    assert_string_equal(world->manifest.stages[0].nodes[0], "srv712429");
+    world->change.waived[WAIVE_QUORUM] = true;
+    text_copy(world->change.waiver_reasons[WAIVE_QUORUM], REASON_SIZE, "nobody else is awake");
+    refuse(world, "a protected node that goes first needs two counting witnesses");
 }
 
 /* Before anybody signs; the guard says no once more. */

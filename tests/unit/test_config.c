@@ -161,7 +161,7 @@ static void test_controller(void **state)
 static const char fleet_text[] =
     "nodes:\n"
     "  srv712695: { first: true, ssh: 203.0.113.10, console: { provider: hostinger, id: \"7\" } }\n"
-    "  calypso:   { ssh: \"[2001:db8::3]:2222\", console: physical }\n"
+    "  calypso:   { ssh: \"[2001:db8::3]:2222\", console: physical, exit-node: true }\n"
     "  srv712429: { protected: true, exit-node: true, api-server: true,\n"
     "               ssh: { address: 100.64.0.1, port: 23, host_key: \"SHA256:abc\" } }\n"
     "witnesses:\n"
@@ -207,6 +207,7 @@ static void test_fleet_nodes(void **state)
     assert_int_equal(node[1].ssh.port, 2222);
     assert_string_equal(node[1].console, "physical");
     assert_true(node[2].is_protected && node[2].exit_node && node[2].api_server);
+    assert_true(node[1].exit_node && node[1].is_protected); /* the one says the other */
     assert_int_equal(node[2].ssh.port, 23);
     assert_int_equal(node[2].ssh.audience, AUDIENCE_TAILNET);
     assert_string_equal(node[2].ssh.host_key, "SHA256:abc");

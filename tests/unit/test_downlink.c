@@ -16,6 +16,7 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "controller/io/downlink_parts.h"
+#include "controller/io/store_tables.h"
 #include "tests/unit/controller_place.h"
 
 enum { ASK_MS = 40000 };
@@ -237,18 +238,28 @@ static const struct session_reply *poll_for(struct agent *agent, enum command_ki
     return reply;
 }
 
-static bool audit_says(const char *what, const char *part)
+static bool audit_says_after(uint64_t index, const char *what, const char *part)
 {
     AUTO_FREE struct audit_row *rows = mem_alloc(256, sizeof(*rows));
     struct err err = ERR_INIT;
     size_t count;
 
-    assert_true(store_read_audit(place.desk.store, 0, rows, 256, &count, &err));
+    assert_true(store_read_audit(place.desk.store, index, rows, 256, &count, &err));
     for (size_t i = 0; i < count; i++) {
         if (text_equal(rows[i].what, what) && strstr(rows[i].text, part) != NULL)
             return true;
     }
     return false;
+}
+
+static bool audit_says(const char *what, const char *part)
+{
+    return audit_says_after(0, what, part);
+}
+
+static bool audit_says_late(const char *what, const char *part)
+{
+    return audit_says_after(place.desk.audit.index - 100, what, part);
 }
 
 static int open_place(void **state)
@@ -878,6 +889,84 @@ static void a_check_newly_fails_behind_unknown(void **state)
     assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
 }
 
+static void turn_until_failed(void)
+{
+    mono_t deadline = clock_now() + ASK_MS;
+
+    while (!place.desk.failed && clock_now() < deadline)
+        uv_run(&place.loop, UV_RUN_ONCE);
+    assert_true(place.desk.failed);
+}
+
+/* The disk takes the revert, and not what it follows from: said again, it is still new. */
+static void what_follows_from_a_failing_check_is_kept_first(void **state)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct answer answer;
+    struct agent agent;
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_B2);
+    start(1, &id);
+    report_database(&agent, VERDICT_PASS);
+    put_on_trial("a1", id);
+    assert_int_equal(sqlite3_exec(place.desk.store->db, "DROP TABLE verdicts", NULL, NULL, NULL),
+                     SQLITE_OK);
+    set_verdict(report, "database", VERDICT_FAIL);
+    bytes = wire_encode_session_request(report);
+    begin(&agent, wire_lend(&bytes), &answer);
+    turn_until_failed();
+    hang_up(&agent);
+    assert_true(store_read_rollout(place.desk.store, id, stored, &err));
+    assert_int_equal(stored->record.state, ROLLOUT_REVERTING);
+    store_rollout_done(stored);
+}
+
+/* Drift that changes with each report is shown as it is, and written down for a while only. */
+static void what_one_agent_says_fills_no_disk(void **state)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "b2");
+    struct guard_report refused = {.kind = REPORT_REFUSED};
+    char drift[1][SENTENCE_SIZE];
+    struct agent agent;
+    struct agent other;
+    uint64_t rows;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_B2);
+    join(&other, PLACE_A1);
+    start(1, &id);
+    refused.id.attempt = lead_find(place.lead, id)->machine.record.attempt;
+    rows = place.desk.audit.index;
+    report->drift_count = 1;
+    report->drift = drift;
+    for (unsigned i = 0; i < 600; i++) {
+        snprintf(drift[0], SENTENCE_SIZE, "rule %u is gone", i);
+        assert_int_equal(ask(&agent, report)->kind, ANSWER_ACK);
+    }
+    assert_in_range(place.desk.audit.index - rows, 500, 520);
+    assert_true(audit_says_late("refused", "its words came to more than is kept of one"));
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(refused.reason, sizeof(refused.reason), "not %u", i);
+        report_guard(&agent, &refused);
+    }
+    assert_in_range(place.desk.audit.index - rows, 500, 525);
+    report_database(&agent, VERDICT_PASS); /* what it observes still counts */
+    assert_int_equal(fleet_health(member, clock_now()), VERDICT_PASS);
+    rows = place.desk.audit.index;
+    text_copy(drift[0], SENTENCE_SIZE, "another one's");
+    assert_int_equal(ask(&other, report)->kind, ANSWER_ACK);
+    assert_int_equal(place.desk.audit.index, rows + 1);
+    hang_up(&agent);
+    hang_up(&other);
+}
+
 static void one_rollout_at_a_time(void **state)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
@@ -994,6 +1083,8 @@ int main(void)
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
         WITH_PLACE(who_does_not_ask_again_is_silent),
         WITH_PLACE(a_check_newly_fails_behind_unknown),
+        WITH_PLACE(what_follows_from_a_failing_check_is_kept_first),
+        WITH_PLACE(what_one_agent_says_fills_no_disk),
         WITH_PLACE(one_rollout_at_a_time),
         WITH_PLACE(emergency_needs_a_rollout),
         WITH_PLACE(emergency_takes_the_open_rollout_back),

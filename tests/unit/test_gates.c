@@ -38,6 +38,15 @@ static const char host[] = "link lo 1 loopback\n"
 
 /* ---- the scene: everything answers yes ------------------------------------------------------ */
 
+static void tell_took(struct scene *scene, const char *node, const char *check, unsigned took_ms)
+{
+    struct verdict verdict = {
+        .value = VERDICT_PASS, .severity = SEVERITY_CRITICAL, .took_ms = took_ms};
+
+    text_copy(verdict.check, sizeof(verdict.check), check);
+    fleet_tell_verdict(fleet_find(&scene->fleet, node), &verdict, 30, NOW_UNIX);
+}
+
 static void tell(struct scene *scene, const char *node, const char *check, enum verdict_value value)
 {
     struct verdict verdict = {.value = value, .severity = SEVERITY_CRITICAL};
@@ -225,6 +234,16 @@ static void expect_no(const struct scene *scene, enum gate gate, const char *par
     }
     if (strstr(text, part) == NULL)
         fail_msg("'%s' does not say '%s'", text, part);
+    gates_done(&gates);
+}
+
+/* This gate says no, whatever others say. */
+static void expect_blocked(const struct scene *scene, enum gate gate)
+{
+    struct gates gates;
+
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates.answers[gate].passes);
     gates_done(&gates);
 }
 
@@ -434,6 +453,46 @@ static void reversible_names_what_was_not_rehearsed(void **state)
     gates_done(&gates);
 }
 
+/* The pods' way is found by the controller itself: no plan can leave it out. */
+static void cluster_path_by_prediction(void **state)
+{
+    struct scene *scene = *state;
+    struct operation *operation = &scene->manifest.plans[0].operations[0];
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "a1")->snapshot;
+
+    assert_true(prefix_parse("10.42.0.0/16", &scene->file.cluster.pods));
+    ip_lines_add(snapshot, "route 10.42.1.0/24 via 203.0.113.5 dev eth0\n");
+    snapshot_sort(snapshot);
+    expect_yes(scene);
+    text_copy(operation->route.device, DEVICE_SIZE, "tailscale0");
+    assert_true(prefix_parse("10.42.1.0/25", &operation->route.route.destination));
+    expect_no(scene, GATE_CLUSTER_PATH, "cluster-path fail");
+    waive(scene, WAIVE_PREDICTION);
+    expect_yes(scene);
+}
+
+/* What is so now cannot be waived away. */
+static void cluster_path_by_its_check(void **state)
+{
+    struct scene *scene = *state;
+    struct protect_endpoint *api_server = &scene->file.cluster.api_servers[0];
+
+    scene->file.cluster.api_servers_count = 1;
+    assert_true(address_parse("192.0.2.1", &api_server->address));
+    api_server->port = 6443;
+    tell(scene, "a1", "api-server-path", VERDICT_PASS);
+    tell(scene, "b1", "api-server-path", VERDICT_PASS);
+    scene->manifest.plans[0].operations[0].route.route.destination.address.bytes[2] = 3;
+    scene->manifest.plans[1].operations[0].route.route.destination.address.bytes[2] = 3;
+    expect_yes(scene);
+    tell(scene, "b1", "api-server-path", VERDICT_UNKNOWN);
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        waive(scene, (enum waiver)i);
+    expect_blocked(scene, GATE_CLUSTER_PATH);
+    tell(scene, "b1", "api-server-path", VERDICT_FAIL);
+    expect_blocked(scene, GATE_CLUSTER_PATH);
+}
+
 static void ssh_path_by_prediction(void **state)
 {
     struct scene *scene = *state;
@@ -457,6 +516,61 @@ static void ssh_path_by_witnesses(void **state)
     expect_no(scene, GATE_SSH_PATH, "b1");
     fleet_find(&scene->fleet, "laptop")->connected = false;
     expect_no(scene, GATE_SSH_PATH, "a1");
+}
+
+/* a1 as a witness of b1, whose replies to a1 take a way of their own: the rest of the world does
+ * not see what a1 sees. */
+static void ssh_path_counts_who_is_as_everybody(void **state)
+{
+    struct scene *scene = *state;
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
+
+    text_copy(scene->manifest.plans[1].witnesses[1], NAME_SIZE, "a1");
+    tell(scene, "a1", "ssh:b1", VERDICT_PASS);
+    expect_yes(scene);
+    ip_lines_add(snapshot, "rule 5150 to 203.0.113.10 lookup main\n");
+    snapshot_sort(snapshot);
+    expect_no(scene, GATE_SSH_PATH, "a1: pass, not counted");
+}
+
+/* SSH at an address of the tailnet is seen by those who are on it. */
+static void ssh_path_counts_its_audience(void **state)
+{
+    struct scene *scene = *state;
+    struct fleet_member *office = fleet_find(&scene->fleet, "office");
+    struct address address;
+
+    scene->manifest.plans[1].ssh.audience = AUDIENCE_TAILNET;
+    fleet_find(&scene->fleet, "laptop")->has_snapshot = office->has_snapshot = true;
+    assert_true(address_parse("100.64.0.9", &address));
+    fleet_find(&scene->fleet, "laptop")->snapshot.tailscale.addresses[0] = address;
+    fleet_find(&scene->fleet, "laptop")->snapshot.tailscale.addresses_count = 1;
+    expect_no(scene, GATE_SSH_PATH, "office: pass, not counted");
+    office->snapshot.tailscale.addresses[0] = address;
+    office->snapshot.tailscale.addresses_count = 1;
+    expect_yes(scene);
+}
+
+/* Two of three are quick enough, the third is not asked for; then it is. */
+static void ssh_path_leaves_time_for_a_renewal(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->manifest.lease_s = 6;
+    scene->manifest.period_s = scene->manifest.dial_s = scene->manifest.settle_s = 1;
+    text_copy(scene->manifest.plans[1].witnesses[2], NAME_SIZE, "a1");
+    scene->manifest.plans[1].witnesses_count = 3;
+    tell_took(scene, "a1", "ssh:b1", 3500);
+    tell_took(scene, "laptop", "ssh:b1", 3900);
+    tell_took(scene, "office", "ssh:b1", 10);
+    expect_yes(scene);
+    tell_took(scene, "a1", "ssh:b1", 3600);
+    expect_no(scene, GATE_SSH_PATH,
+              "the quorum's slowest took 3600 ms: period 1 s + way 4.1 s = 5.1 s; dial 1 s + "
+              "settle 1 s + way = 6.1 s");
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        waive(scene, (enum waiver)i);
+    expect_blocked(scene, GATE_SSH_PATH);
 }
 
 static bool awaits(const struct scene *scene, char *said, size_t size)
@@ -671,8 +785,13 @@ int main(void)
         CASE(reversible_needs_a_rehearsal_of_this),
         CASE(reversible_asks_of_what_is_to_come),
         CASE(reversible_names_what_was_not_rehearsed),
+        CASE(cluster_path_by_prediction),
+        CASE(cluster_path_by_its_check),
         CASE(ssh_path_by_prediction),
         CASE(ssh_path_by_witnesses),
+        CASE(ssh_path_counts_who_is_as_everybody),
+        CASE(ssh_path_counts_its_audience),
+        CASE(ssh_path_leaves_time_for_a_renewal),
         CASE(what_has_not_come_is_waited_for),
         CASE(ssh_path_needs_a_console),
         CASE(documented),

@@ -101,23 +101,29 @@ static void prepare_a1(const struct nonce *nonce)
     assert_true(lead_take_report(place.lead, "a1", wire_lend(&report), &err));
 }
 
-static void say_baseline(unsigned member, const struct nonce *nonce)
+static void say_of(unsigned member, const char *subject, const struct nonce *nonce,
+                   enum verdict_value value)
 {
     AUTO_FREE struct statement *statement = mem_alloc(1, sizeof(*statement));
     AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
     struct err err = ERR_INIT;
 
     text_copy(statement->signer, NAME_SIZE, place.members[member].name);
-    text_copy(statement->subject, NAME_SIZE, "a1");
+    text_copy(statement->subject, NAME_SIZE, subject);
     statement->body = place.lead->leds->machine.record.attempt.body;
     statement->nonce = *nonce;
     statement->phase = PHASE_BASELINE;
     statement->verdicts_count = 1;
     text_copy(statement->verdicts[0].check, NAME_SIZE, "ssh");
-    verdict_set(&statement->verdicts[0], VERDICT_PASS, "an SSH banner", "it came");
+    verdict_set(&statement->verdicts[0], value, "an SSH banner", "as the test says");
     envelope = wire_encode_statement(statement, place.members[member].agent);
     if (!lead_take_statement(place.lead, statement->signer, wire_lend(&envelope), &err))
         fail_msg("%s", err.text);
+}
+
+static void say_baseline(unsigned member, const struct nonce *nonce)
+{
+    say_of(member, "a1", nonce, VERDICT_PASS);
 }
 
 /* How many statements the start carries that waits for a1; -1: none waits. */
@@ -165,6 +171,28 @@ static void one_member_does_not_crowd_out_the_others(void **state)
     assert_int_equal(count_carried(), 3);
 }
 
+/* What nobody waits for is written down nowhere, and the same word only once. */
+static void only_who_is_asked_leaves_a_proof(void **state)
+{
+    struct nonce nonce = {.bytes = {5}};
+    uint64_t rows, proofs;
+
+    (void)state;
+    start();
+    prepare_a1(&nonce);
+    rows = place.desk.audit.index;
+    proofs = lead_count_proofs(place.lead);
+    say_of(PLACE_B2, "stranger", &nonce, VERDICT_FAIL);
+    say_of(PLACE_W1, "w1", &nonce, VERDICT_FAIL);
+    assert_int_equal(place.desk.audit.index, rows);
+    assert_int_equal(lead_count_proofs(place.lead), proofs);
+    say_of(PLACE_B2, "a1", &nonce, VERDICT_FAIL);
+    assert_int_equal(place.desk.audit.index, rows + 1);
+    assert_int_equal(lead_count_proofs(place.lead), proofs + 1);
+    say_of(PLACE_B2, "a1", &nonce, VERDICT_FAIL);
+    assert_int_equal(lead_count_proofs(place.lead), proofs + 1);
+}
+
 /* ---- what cannot be kept -------------------------------------------------------------------- */
 
 static void expect_not_kept(bool done, const struct err *err)
@@ -172,6 +200,56 @@ static void expect_not_kept(bool done, const struct err *err)
     assert_false(done);
     assert_true(place.desk.failed);
     assert_string_equal(err->text, place.desk.failure.text);
+}
+
+/* A command for its guard waits for that node. */
+static bool has_command(const char *node)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    bool some = false;
+
+    while (outbox_next(place.outbox, node, clock_now(), &bytes)) {
+        struct session_reply reply;
+        struct err err = ERR_INIT;
+
+        assert_true(wire_decode_session_reply(wire_lend(&bytes), &reply, &err));
+        some = some || reply.command == COMMAND_GUARD;
+        outbox_acknowledge(place.outbox, node, reply.id);
+        session_reply_done(&reply);
+        wire_bytes_done(&bytes);
+    }
+    return some;
+}
+
+/* Whether a1 is told to prepare, as the step says that the gates' yes brings with it. */
+static bool is_sent_prepare(bool disk_works)
+{
+    struct led *led = place.lead->leds;
+    struct rollout_event gates = {.kind = EVENT_GATES, .gates = {.stage = 0, .pass = true}};
+
+    hear_never("a1");
+    hear_never("b2");
+    led->machine.record.state = ROLLOUT_GATES; /* nobody is connected: they have said no */
+    has_command("a1");
+    if (!disk_works)
+        break_disk();
+    lead_step(place.lead, led, &gates, NULL);
+    return has_command("a1");
+}
+
+static void what_cannot_be_kept_does_not_leave(void **state)
+{
+    (void)state;
+    start();
+    assert_false(is_sent_prepare(false));
+    assert_true(place.desk.failed);
+}
+
+static void what_is_kept_leaves(void **state)
+{
+    (void)state;
+    start();
+    assert_true(is_sent_prepare(true));
 }
 
 static void refuses_an_abort_that_cannot_be_kept(void **state)
@@ -464,8 +542,8 @@ static void an_emergency_of_unknown_nodes_changes_nothing(void **state)
     assert_string_equal(find_back("a1")->reason, "drill");
 }
 
-/* A rollout that is not led any more, as a1's guard confirmed it all the same. */
-static void add_standing(uint64_t id)
+/* A rollout of a1 that is not led any more. */
+static void add_standing(uint64_t id, enum target_says says)
 {
     AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
     struct target_record *target = &ended->record.targets[0];
@@ -476,7 +554,7 @@ static void add_standing(uint64_t id)
     ended->record.state = ROLLOUT_REVERTED;
     ended->record.targets_count = 1;
     text_copy(target->name, sizeof(target->name), "a1");
-    target->says = SAYS_CONFIRMED;
+    target->says = says;
     if (!store_add_rollout(place.desk.store, ended, &err) ||
         !store_put_record(place.desk.store, &ended->record, 1, &err))
         fail_msg("%s", err.text);
@@ -488,7 +566,7 @@ static void a_guard_that_was_asked_is_asked_after_a_later_emergency(void **state
     char node[] = "a1";
 
     (void)state;
-    add_standing(1);
+    add_standing(1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
     assert_true(take_back("a1", "first", &err));
     assert_int_equal(find_back("a1")->rollout, 0);
     start();
@@ -496,6 +574,22 @@ static void a_guard_that_was_asked_is_asked_after_a_later_emergency(void **state
     outbox_clear(place.outbox, node);
     place_until(&place, is_asked, node, "a1's guard is asked again");
     assert_string_equal(find_back("a1")->reason, "first");
+}
+
+/* However many have come and gone since. */
+static void finds_what_stands_behind_many_that_do_not(void **state)
+{
+    struct stack stack = {.node = "a1"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    add_standing(1, SAYS_CONFIRMED);
+    for (uint64_t id = 2; id <= 300; id++)
+        add_standing(id, SAYS_ENDED);
+    assert_true(take_back("a1", "drill", &err));
+    assert_int_equal(find_back("a1")->attempt.sequence, 101);
+    lead_backs_stack(place.lead, "a1", &stack);
+    assert_true(find_back("a1")->done);
 }
 
 /* ---- nodes that left ------------------------------------------------------------------------ */
@@ -530,6 +624,7 @@ static void a_node_that_left_is_not_said_to_be_back(void **state)
     assert_string_equal(find_back("b2")->state, "popped");
     assert_true(find_back("b2")->done);
     assert_string_equal(find_back("a1")->state, "left");
+    assert_true(find_back("a1")->left);
     assert_non_null(strstr(find_back("a1")->sentence, "left the roster, may still stand"));
     assert_false(find_back("a1")->done);
 }
@@ -539,7 +634,7 @@ static void a_node_that_left_is_not_asked_any_more(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    add_standing(1);
+    add_standing(1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
     assert_true(take_back("a1", "drill", &err));
     assert_true(lead_backs_deadline(place.lead) != MONO_NEVER);
     assert_true(roster_remove(place.desk.roster, "a1"));
@@ -824,6 +919,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(one_member_does_not_crowd_out_the_others),
+        WITH_PLACE(only_who_is_asked_leaves_a_proof),
+        WITH_PLACE(what_cannot_be_kept_does_not_leave),
+        WITH_PLACE(what_is_kept_leaves),
         WITH_PLACE(refuses_an_abort_that_cannot_be_kept),
         WITH_PLACE(refuses_a_next_that_cannot_be_kept),
         WITH_PLACE(refuses_an_emergency_that_cannot_be_kept),
@@ -833,6 +931,7 @@ int main(void)
         WITH_PLACE(an_order_outlives_a_later_emergency),
         WITH_PLACE(an_emergency_is_not_forgotten_for_a_later_one),
         WITH_PLACE(an_emergency_of_unknown_nodes_changes_nothing),
+        WITH_PLACE(finds_what_stands_behind_many_that_do_not),
         WITH_PLACE(a_guard_that_was_asked_is_asked_after_a_later_emergency),
         WITH_PLACE(an_order_outlives_an_emergency_on_its_node),
         WITH_PLACE(an_order_outlives_another_one_on_its_node),

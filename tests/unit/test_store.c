@@ -55,11 +55,14 @@ static void reads_rollouts_back(void **state)
     store_case_add_rollout(store, 2, 8, 4);
     store_case_expect_rollout(store, 1, 7, 3);
     store_case_expect_rollout(store, 2, 8, 4);
-    store_case_must(store_list_rollouts(store, ids, 4, &count, &err), &err);
+    store_case_must(store_list_rollouts(store, STORE_NEWEST, ids, 4, &count, &err), &err);
     assert_int_equal(count, 2);
     assert_int_equal(ids[0], 2);
-    store_case_must(store_list_rollouts(store, ids, 1, &count, &err), &err);
+    store_case_must(store_list_rollouts(store, STORE_NEWEST, ids, 1, &count, &err), &err);
     assert_int_equal(count, 1);
+    store_case_must(store_list_rollouts(store, 2, ids, 4, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(ids[0], 1);
     assert_false(store_read_rollout(store, 9, found, &err));
     assert_int_equal(err.kind, ERR_MISSING);
     free(found);

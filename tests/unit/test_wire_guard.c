@@ -166,7 +166,7 @@ static void requests_are_held_to_their_limits(void **state)
         statements[i] = make_envelope(i);
     request.statements = statements;
     request.statements_count = STATEMENTS_MAX + 1;
-    refuse_request(&request, "65 statements: accepted are at most 64");
+    refuse_request(&request, "129 statements: accepted are at most 128");
     for (unsigned i = 0; i <= STATEMENTS_MAX; i++)
         wire_bytes_done(&statements[i]);
     request = (struct guard_request){.kind = GUARD_STATEMENT};

@@ -1,0 +1,110 @@
+/*
+ * losses: what a rollback would take back.
+ */
+#include "controller/ctl/losses.h"
+
+#include <stdio.h>
+
+#include "controller/ctl/api.h"
+#include "controller/ctl/field.h"
+
+size_t losses_find_standing(const json_t *node, const char *to)
+{
+    const json_t *generations = field_array(node, "generations");
+    unsigned long long sequence = 0;
+
+    text_parse_u64(to, UINT64_MAX, &sequence);
+    for (size_t i = json_array_size(generations); i > 0; i--) {
+        const json_t *item = json_array_get(generations, i - 1);
+
+        if (text_equal(field_text(item, "change"), to) ||
+            (sequence > 0 && (unsigned long long)field_number(item, "sequence") == sequence))
+            return i;
+    }
+    return 0;
+}
+
+void losses_add_change(struct text *out, const json_t *generation)
+{
+    text_add(out, "%s%s%s", out->len > 0 ? ", " : "", field_text(generation, "change"),
+             field_is_true(generation, "in_doubt") ? " (in doubt: it may be gone already)" : "");
+}
+
+void losses_list_down_to(const json_t *node, const char *to, struct text *out)
+{
+    const json_t *generations = field_array(node, "generations");
+    size_t last = losses_find_standing(node, to);
+
+    if (last == 0)
+        text_add(out, "nothing: no %s stood there", to);
+    for (size_t i = json_array_size(generations); last > 0 && i >= last; i--)
+        losses_add_change(out, json_array_get(generations, i - 1));
+}
+
+static void print_line(const char *node, const char *sentence)
+{
+    fprintf(stderr, "  %-20s %s\n", field_plain(node), field_plain(sentence));
+}
+
+/* Of the open or last rollout, as the controller sees it. */
+static bool print_last(struct ctl *ctl, json_t *names, struct err *err)
+{
+    json_t *body = json_object();
+    AUTO_JSON json_t *losses = NULL;
+    const json_t *nodes;
+
+    if (json_array_size(names) > 0)
+        json_object_set(body, "nodes", names);
+    if (!api_send_take(ctl->api, "POST", "/v1/emergency-rollback/losses", body, &losses, err))
+        return false;
+    nodes = field_array(losses, "nodes");
+    fprintf(stderr, "What goes of %s (rollout %lld):\n", field_plain(field_text(losses, "change")),
+            field_number(losses, "rollout"));
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        print_line(field_text(node, "name"), field_text(node, "sentence"));
+    }
+    return true;
+}
+
+static bool is_named(const json_t *names, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        if (text_equal(json_string_value(json_array_get(names, i)), name))
+            return true;
+    }
+    return false;
+}
+
+static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, struct err *err)
+{
+    AUTO_JSON json_t *document = NULL;
+    const json_t *nodes;
+
+    if (!api_get(ctl->api, "/v1/nodes", &document, err))
+        return false;
+    nodes = field_array(document, "nodes");
+    fprintf(stderr, "What goes, with all that stands above it:\n");
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        char loss[REASON_SIZE] = "";
+        struct text text = TEXT_IN(loss);
+
+        if (!is_named(names, field_text(node, "name")))
+            continue;
+        losses_list_down_to(node, to, &text);
+        print_line(field_text(node, "name"), loss);
+    }
+    return true;
+}
+
+void losses_print(struct ctl *ctl, json_t *names, const char *to)
+{
+    struct err err = ERR_INIT;
+
+    if (ctl_api(ctl, &err) != NULL &&
+        (to != NULL ? print_down_to(ctl, names, to, &err) : print_last(ctl, names, &err)))
+        return;
+    fprintf(stderr, "What goes is not known: %s\n", field_plain(err.text));
+}

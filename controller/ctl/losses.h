@@ -1,0 +1,26 @@
+/*
+ * losses: what a rollback would take back, said before it is asked for.
+ */
+#ifndef CONTROLLER_CTL_LOSSES_H
+#define CONTROLLER_CTL_LOSSES_H
+
+#include <jansson.h>
+
+#include "common/core/text.h"
+#include "controller/ctl/ctl.h"
+
+/* The place, from the bottom, of the change (or sequence) that `to` names among what stands on a
+ * node of docs/api.md, plus one; 0: not there. */
+size_t losses_find_standing(const json_t *node, const char *to);
+
+/* One of its generations. */
+void losses_add_change(struct text *out, const json_t *generation);
+
+/* What goes with an order, newest first. */
+void losses_list_down_to(const json_t *node, const char *to, struct text *out);
+
+/* Prints on stderr what goes by the controller's own right (to NULL), or by orders for those nodes.
+ * That it cannot be known is said, and stops nobody. */
+void losses_print(struct ctl *ctl, json_t *names, const char *to);
+
+#endif

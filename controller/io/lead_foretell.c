@@ -1,0 +1,51 @@
+/*
+ * lead_foretell: what an emergency rollback would take back, of which nodes, before it is asked
+ * for.
+ */
+#include <stdio.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "controller/io/lead_parts.h"
+
+/* By the node's latest stack; where there is none, by what the record says. */
+static void foretell_node(const struct lead *lead, const struct rollout_record *record,
+                          const struct target_record *target, struct lead_loss *ret_loss)
+{
+    const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
+    const struct stack *stack = member != NULL && member->has_stack ? &member->stack : NULL;
+    struct text text = TEXT_IN(ret_loss->sentence);
+
+    text_copy(ret_loss->name, sizeof(ret_loss->name), target->name);
+    if (stack == NULL)
+        text_add(&text, "not known: it has not said since the controller began; last heard: %s",
+                 target_says_name(target->says));
+    else if (stack->trial_open && attempt_equal(&stack->trial.attempt, &record->attempt))
+        text_add(&text, "its open trial");
+    else if (lead_find_generation(stack, &record->attempt) != NULL)
+        text_add(&text, "it stands there");
+    else
+        text_add(&text, "nothing: it does not stand there");
+    if (member == NULL || !fleet_answers(member))
+        text_add(&text, "; it does not answer now");
+}
+
+bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
+                   struct lead_losses *ret_losses, struct err *err)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    const struct lead_wish wish = {names, count, "", ""};
+
+    *ret_losses = (struct lead_losses){.rollout = 0};
+    if (!lead_find_wanted(lead, &wish, record, err))
+        return false;
+    ret_losses->rollout = record->id;
+    if (!lead_read_change(lead, record->id, ret_losses->change, err))
+        return false;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (lead_is_wanted(&wish, record->targets[i].name))
+            foretell_node(lead, record, &record->targets[i],
+                          &ret_losses->list[ret_losses->count++]);
+    }
+    return true;
+}
