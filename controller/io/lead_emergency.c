@@ -241,6 +241,7 @@ static void give_emergency(struct lead *lead, const struct led *led, const struc
         ev.node = wish->names[i];
         lead_give(lead, &ev, &led->machine.record.attempt, NULL);
     }
+    lead_take_roster(lead); /* who left after it was complete is not waited for */
 }
 
 /* The open rollout; else the newest that stands, led again if its machine can take it back. */

@@ -199,8 +199,10 @@ void chaos_strike(struct world *world)
     if (world->quiet)
         return;
     for (int i = 0; i < world->hosts_count; i++) {
-        if (world->hosts[i].dead)
+        if (world->hosts[i].dead) {
+            people_remove(world, i);
             continue;
+        }
         strike_host(world, i);
         if (i >= world->nodes_count)
             continue;
@@ -235,6 +237,8 @@ void chaos_end(struct world *world)
     }
     if (!world->lead.up)
         lead_start(world);
+    for (int i = 0; i < world->nodes_count; i++)
+        people_remove(world, i);
 }
 
 static void start_guard(struct world *world, const struct happening *happening)

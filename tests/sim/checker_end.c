@@ -43,9 +43,21 @@ static void check_agreement(struct check_model *model, int host)
                       stands ? "confirmed" : "clean");
 }
 
+/* Nobody waits for it any more. */
+static void check_removed(struct check_model *model, int host)
+{
+    const struct rollout_record *record = &model->world->lead.rollout->record;
+
+    if (model->world->hosts[host].removed && record->targets[host].listed)
+        world_violate(model->world, "5: at the end %s is out of the roster, and still listed",
+                      checker_name(model, host));
+}
+
 void model_check_end(struct check_model *model)
 {
     for (int i = 0; i < model->world->nodes_count; i++) {
+        if (!model->world->safety)
+            check_removed(model, i);
         if (model->world->hosts[i].dead || model->hosts[i].betrayed)
             continue; /* nobody will ever know */
         check_kernel(model, i);

@@ -60,14 +60,6 @@ static const struct {
      "the gates passed too long ago: nothing more is offered; the open trial goes on",
      "of a stage of several one has to prepare a minute later than another that is on trial: one "
      "seed in 700; data/rollout/gates_old_beside_trial.txt"},
-    {"names_target", "a node left the roster, by a signed step: the others are taken back",
-     "the roster stays as it is; data/rollout/removed_ahead.txt"},
-    {"names_target", "a node left the roster, by a signed step: nobody waits for it any more",
-     "the roster stays as it is; data/rollout/removed_incomplete.txt"},
-    {"all_back_but_removed",
-     "taken back on every node that is left; what stands on one that left the roster, only root "
-     "there can take back",
-     "the roster stays as it is; data/rollout/removed_incomplete.txt"},
 };
 
 void coverage_add(struct coverage *coverage, const struct world *world)

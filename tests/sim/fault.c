@@ -82,6 +82,8 @@ static const struct fault_kind {
                      "they do it twice, or a second one does"},
     [FAULT_WIDE_STAGE] = {"wide-stage", 1000, "seeds",
                           "every node behind the first is in one stage (rule 4)"},
+    [FAULT_REMOVES] = {"removes", 100, "seconds of a dead node",
+                       "an operator signs it out of the roster, whatever is under way"},
 };
 
 const char *fault_name(enum fault fault)
@@ -195,10 +197,13 @@ struct chance *fault_strikes(struct faults *faults, enum fault fault, int host)
     return &faults->detail;
 }
 
+enum { DRAWN = 63 };
+
 struct chance *fault_draw(struct faults *faults, int host)
 {
     struct strike drawn = ask(faults, FAULT_COUNT, host);
 
+    drawn.fault = (enum fault)DRAWN; /* another fault in the list changes no story */
     faults->drawn = chance_of(faults->seed, &drawn);
     return &faults->drawn;
 }

@@ -55,6 +55,7 @@ enum fault {
     FAULT_ORDERS,
     FAULT_TWICE,
     FAULT_WIDE_STAGE,
+    FAULT_REMOVES,
     FAULT_COUNT,
 };
 

@@ -27,6 +27,7 @@ struct host {
     bool ordered;     /* an operator's order went there: it may be popped after all has ended */
     unsigned applied; /* how often something was: an undo that is late is of the one before */
     bool dead;        /* and stays so */
+    bool removed;     /* an operator signed it out of the roster */
     bool betrayed;    /* its disk lost what was synced: it cannot know any more */
     /* what the change does to it: bits by witness */
     uint64_t cut_from;

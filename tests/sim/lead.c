@@ -271,6 +271,8 @@ void lead_start(struct world *world)
     if (!lead->has_stored)
         ev = (struct rollout_event){.kind = EVENT_START, .by = "operator"};
     lead_give(world, &ev);
+    for (int i = 0; i < world->nodes_count; i++)
+        people_tell_removed(world, i);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */

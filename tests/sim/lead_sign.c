@@ -32,8 +32,10 @@ bool lead_may_sign(const struct world *world)
 
     if (world->attempt == SIM_ATTEMPTS_MAX)
         return false;
-    for (uint32_t a = 0; a < world->attempt; a++) {
-        for (int h = 0; h < world->nodes_count; h++)
+    for (int h = 0; h < world->nodes_count; h++) {
+        if (world->hosts[h].removed)
+            return false; /* it is in the change, and not in the roster */
+        for (uint32_t a = 0; a < world->attempt; a++)
             lifts += world->lead.receipts[a][h].has;
     }
     return lead_all_ended(world) && lifts <= LIFTS_MAX;

@@ -93,6 +93,8 @@ static void meddle(struct world *world, struct rollout_event *ev)
                ev->node != NULL ? " of " : "", ev->node != NULL ? ev->node : "");
     people_say_twice(world, ev);
     lead_give(world, ev);
+    for (int i = 0; i < world->nodes_count && ev->kind == EVENT_EMERGENCY; i++)
+        people_tell_removed(world, i); /* a complete one was not told */
 }
 
 /* When all has confirmed, only an emergency is left to be said. */
@@ -138,6 +140,35 @@ void people_order(struct world *world, int node)
         (state == TRIAL_REVERTING || state == TRIAL_VERIFYING || state == TRIAL_POPPING) &&
         strikes(world, FAULT_ORDERS, node) != NULL)
         people_sign_order(world, node);
+}
+
+/* ---- who signs the roster ------------------------------------------------------------------- */
+
+void people_tell_removed(struct world *world, int node)
+{
+    const struct rollout *rollout = world->lead.rollout;
+    struct rollout_event ev = {.kind = EVENT_REMOVED,
+                               .node = world->hosts[node].name,
+                               .reason = "it is not in the roster any more"};
+
+    if (!world->hosts[node].removed || !world->lead.up)
+        return;
+    lead_give(world, &ev);
+    if (world->lead.up && !rollout_is_ended(rollout) && rollout->record.state != ROLLOUT_REVERTING)
+        world_violate(world, "7: %s left the roster, and the rollout goes on: %s", ev.node,
+                      rollout_state_name(rollout->record.state));
+}
+
+void people_remove(struct world *world, int node)
+{
+    struct host *host = &world->hosts[node];
+
+    if (!host->dead || host->removed || node >= world->nodes_count || !world->lead.up ||
+        world->unattended || (!world->quiet && strikes(world, FAULT_REMOVES, node) == NULL))
+        return;
+    host->removed = true;
+    world_tell(world, "An operator signs a roster without %s", host->name);
+    people_tell_removed(world, node);
 }
 
 /* ---- who follows the sentences ---------------------------------------------------------------

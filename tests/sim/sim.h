@@ -235,6 +235,10 @@ void chaos_take_happening(struct world *world, const struct happening *happening
 
 /* people.c: how has what they do */
 void people_meddle(struct world *world, struct chance how);
+/* A dead node leaves the roster: now and then, and in the quiet always. */
+void people_remove(struct world *world, int node);
+/* The roster as it is now, as a controller reads it that begins to lead. */
+void people_tell_removed(struct world *world, int node);
 /* Impatient with a node that is going back. */
 void people_order(struct world *world, int node);
 void people_sign_order(struct world *world, int node);

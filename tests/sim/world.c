@@ -193,8 +193,10 @@ bool world_is_over(const struct world *world)
     if (!world->quiet || !world->lead.up || !rollout_is_ended(rollout))
         return false;
     for (int i = 0; i < world->nodes_count; i++) {
+        if (world->hosts[i].dead && !world->unattended && !world->hosts[i].removed)
+            return false; /* people do without it */
         if (world->hosts[i].dead || world->hosts[i].betrayed)
-            continue; /* it may be listed for ever */
+            continue;
         if (rollout->record.state == ROLLOUT_INCOMPLETE && rollout->record.targets[i].listed)
             return false;
         if (!world->hosts[i].guard_up || world->hosts[i].trial->state != TRIAL_IDLE)

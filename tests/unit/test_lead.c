@@ -629,6 +629,30 @@ static void a_node_that_left_is_not_said_to_be_back(void **state)
     assert_false(find_back("a1")->done);
 }
 
+/* It left when all had confirmed: nobody told the rollout, which was over. */
+static void an_emergency_does_not_wait_for_who_left_before(void **state)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id = start();
+
+    (void)state;
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_COMPLETE;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].says = SAYS_CONFIRMED;
+        record->targets[i].receipt = RECEIPT_CONFIRMED;
+    }
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    restart_lead();
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(take_back("", "drill", &err));
+    lead_backs(place.lead);
+    assert_true(find_back("a1")->left);
+    assert_false(find_back("b2")->left);
+}
+
 static void a_node_that_left_is_not_asked_any_more(void **state)
 {
     struct err err = ERR_INIT;
@@ -937,6 +961,7 @@ int main(void)
         WITH_PLACE(an_order_outlives_another_one_on_its_node),
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
         WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
+        WITH_PLACE(an_emergency_does_not_wait_for_who_left_before),
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
         WITH_PLACE(a_node_that_left_is_asked_when_it_is_admitted_again),
         WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
