@@ -77,6 +77,11 @@ struct operation_sysctl {
     struct sysctl setting;
 };
 
+/* Whether writing one value over the other takes away what that let through: IPv6 of a device,
+ * forwarding, answers that come by another way, what a router tells. False where a setting has no
+ * such sides. */
+bool operation_sysctl_takes(const char *name, const char *from, const char *to);
+
 /* Only fields whose set_* is true are written (MaskedPrefs). */
 struct operation_tailscale {
     bool set_exit_node;
