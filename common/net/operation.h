@@ -86,7 +86,7 @@ bool operation_sysctl_takes(const char *name, const char *from, const char *to);
 struct operation_tailscale {
     bool set_exit_node;
     char exit_node_id[TAILSCALE_ID_SIZE]; /* "" clears */
-    char exit_node_name[NAME_SIZE];       /* for people */
+    char exit_node_name[NAME_SIZE];       /* or its address, as written: for people */
     bool set_allow_lan_access, allow_lan_access;
     bool set_accept_routes, accept_routes;
     bool set_advertise_routes;
