@@ -195,10 +195,15 @@ static void add_exit_routes(struct snapshot *snapshot, const struct link *device
     }
 }
 
+bool tailnet_uses_exit_node(const struct tailscale *tailscale)
+{
+    return tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
+           tailscale->auto_exit_node[0] != '\0';
+}
+
 void tailnet_predict(struct snapshot *snapshot)
 {
     const struct link *device = tailnet_find_device(snapshot);
-    const struct tailscale *tailscale = &snapshot->tailscale;
 
     for (size_t i = snapshot->routes_count; i-- > 0;) {
         if (is_for_exit_node(snapshot, &snapshot->routes[i]))
@@ -209,7 +214,6 @@ void tailnet_predict(struct snapshot *snapshot)
     need_rules(snapshot, FAMILY_IPV4);
     if (uses_ipv6(snapshot, device))
         need_rules(snapshot, FAMILY_IPV6);
-    if (tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
-        tailscale->auto_exit_node[0] != '\0')
+    if (tailnet_uses_exit_node(&snapshot->tailscale))
         add_exit_routes(snapshot, device);
 }
