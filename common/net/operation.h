@@ -160,6 +160,9 @@ void operation_render(const struct operation *operation, struct text *out);
 /* The object that it touches, for quarantine per node and object: "rule 5140", "route default
  * table main metric 50", "sysctl net.ipv4.ip_forward", "tailscale exit-node". */
 void operation_object(const struct operation *operation, struct text *out);
+/* Prefs may be several objects: the i-th, from 0, which is the one above; false: there is none. */
+enum { OPERATION_OBJECTS_MAX = 3 };
+bool operation_object_at(const struct operation *operation, uint32_t i, struct text *out);
 
 /* Whether it writes something that a reboot does not undo (Tailscale prefs, files). */
 bool operation_persists(const struct operation *operation);
