@@ -115,13 +115,19 @@ static bool is_lan(const struct snapshot *snapshot, const struct link_address *o
     return true;
 }
 
+/* One of them, or several that tailscaled has merged: that may be a subnet as well, where these are
+ * accepted. */
 static bool is_lan_network(const struct snapshot *snapshot, const struct prefix *destination)
 {
+    bool merged = !snapshot->tailscale.accept_routes;
+
     for (size_t i = 0; i < snapshot->addresses_count; i++) {
         struct prefix network;
 
         if (is_lan(snapshot, &snapshot->addresses[i], &network) &&
-            prefix_equal(&network, destination))
+            (prefix_equal(&network, destination) ||
+             (merged && destination->len < network.len &&
+              prefix_contains(destination, &network.address))))
             return true;
     }
     return false;
