@@ -14,7 +14,7 @@ enum change_step_kind { STEP_OPERATION, STEP_PROTECT };
 struct change_step {
     enum change_step_kind kind;
     unsigned protect;           /* bits of enum protect_what */
-    struct operation operation; /* exit node still by name: exit_node_name */
+    struct operation operation; /* exit node still as written: exit_node_name */
 };
 
 struct change {

@@ -111,19 +111,31 @@ int manifest_stage_of(const struct manifest *manifest, const char *node)
     return -1;
 }
 
-bool manifest_plan_object(const struct manifest_plan *plan, uint32_t i, char *ret_object,
-                          size_t size)
+uint32_t manifest_plan_places(const struct manifest_plan *plan)
+{
+    return plan->operations_count * OPERATION_OBJECTS_MAX;
+}
+
+static bool object_of_place(const struct manifest_plan *plan, uint32_t i, char *ret_object,
+                            size_t size)
 {
     struct text text;
 
     text_init(&text, ret_object, size);
-    operation_object(&plan->operations[i], &text);
-    for (uint32_t earlier = 0; earlier < i; earlier++) {
-        char object[96] = "";
-        struct text other = TEXT_IN(object);
+    return operation_object_at(&plan->operations[i / OPERATION_OBJECTS_MAX],
+                               i % OPERATION_OBJECTS_MAX, &text);
+}
 
-        operation_object(&plan->operations[earlier], &other);
-        if (text_equal(object, ret_object))
+bool manifest_plan_object(const struct manifest_plan *plan, uint32_t i, char *ret_object,
+                          size_t size)
+{
+    char object[96];
+
+    if (!object_of_place(plan, i, ret_object, size))
+        return false;
+    for (uint32_t earlier = 0; earlier < i; earlier++) {
+        if (object_of_place(plan, earlier, object, sizeof(object)) &&
+            text_equal(object, ret_object))
             return false;
     }
     return true;

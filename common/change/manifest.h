@@ -103,7 +103,9 @@ bool waiver_parse(const char *text, enum waiver *ret_waiver);
 
 const struct manifest_plan *manifest_find_plan(const struct manifest *manifest, const char *node);
 const struct roster_entry *manifest_find_entry(const struct manifest *manifest, const char *name);
-/* The object that operation i of the plan touches; false when an earlier one touches it too. */
+/* The objects that the plan touches, each once: i goes from 0 to below manifest_plan_places; false:
+ * there is none at that place. */
+uint32_t manifest_plan_places(const struct manifest_plan *plan);
 bool manifest_plan_object(const struct manifest_plan *plan, uint32_t i, char *ret_object,
                           size_t size);
 /* The stage of a node, or -1. */

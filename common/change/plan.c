@@ -13,7 +13,7 @@
 static const unsigned PROTECT_EVERYTHING =
     PROTECT_SSH | PROTECT_API_SERVER | PROTECT_PODS | PROTECT_SERVICES | PROTECT_CONTROLLER;
 
-/* Its host name, or the first label of its DNS name. */
+/* Its host name, the first label of its DNS name, or the latter as a whole. */
 static bool peer_is_called(const struct tailscale_peer *peer, const char *name)
 {
     size_t len = strlen(name);
@@ -23,22 +23,48 @@ static bool peer_is_called(const struct tailscale_peer *peer, const char *name)
             (peer->dns_name[len] == '.' || peer->dns_name[len] == '\0'));
 }
 
-static bool refuse_exit_node(const struct tailscale *tailscale, const char *name, struct err *err)
+/* By one of its addresses in the tailnet. */
+static bool peer_has(const struct tailscale_peer *peer, const struct address *address)
+{
+    for (uint32_t i = 0; i < peer->addresses_count; i++) {
+        if (address_equal(&peer->addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+static bool peer_is_meant(const struct tailscale_peer *peer, const char *written)
+{
+    struct address address;
+
+    return address_parse(written, &address) ? peer_has(peer, &address)
+                                            : peer_is_called(peer, written);
+}
+
+static bool refuse_exit_node(const struct tailscale *tailscale, const char *written,
+                             struct err *err)
 {
     char offered[REASON_SIZE] = "";
     struct text text = TEXT_IN(offered);
+    bool known = false;
 
     for (uint32_t i = 0; i < tailscale->peers_count; i++) {
+        known |= peer_is_meant(&tailscale->peers[i], written);
         if (tailscale->peers[i].exit_node_option)
             text_add(&text, "%s%s", text.len > 0 ? ", " : "", tailscale->peers[i].host_name);
     }
-    return err_set(
-        err, ERR_INPUT,
-        "exit_node '%s' is not offered by any of its %u Tailscale peers; accepted are: %s", name,
-        tailscale->peers_count, text.len > 0 ? offered : "none");
+    if (known)
+        return err_set(err, ERR_INPUT,
+                       "exit_node '%s' is a Tailscale peer that does not offer itself as an exit "
+                       "node; accepted are: %s",
+                       written, text.len > 0 ? offered : "none");
+    return err_set(err, ERR_INPUT,
+                   "exit_node '%s' is the name or address of none of its %u Tailscale peers; "
+                   "accepted are: %s",
+                   written, tailscale->peers_count, text.len > 0 ? offered : "none");
 }
 
-/* The operator writes a name; what is signed is the peer's StableID. */
+/* The operator writes a name or an address; what is signed is the peer's StableID. */
 static bool resolve_exit_node(const struct tailscale *tailscale, struct operation_tailscale *to,
                               struct err *err)
 {
@@ -52,7 +78,7 @@ static bool resolve_exit_node(const struct tailscale *tailscale, struct operatio
     for (uint32_t i = 0; i < tailscale->peers_count; i++) {
         const struct tailscale_peer *peer = &tailscale->peers[i];
 
-        if (!peer->exit_node_option || !peer_is_called(peer, to->exit_node_name))
+        if (!peer->exit_node_option || !peer_is_meant(peer, to->exit_node_name))
             continue;
         if (found != NULL)
             return err_set(err, ERR_INPUT, "exit_node '%s': two peers are called so, %s and %s",

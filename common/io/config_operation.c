@@ -66,8 +66,9 @@ static bool take_exit_node(struct yaml_file *file, const struct yaml_key *key, y
     const struct yaml_key name = {.name = key->name, .size = sizeof(prefs->exit_node_name)};
 
     if (yaml_is_empty(node) || !yaml_is_text(node) || strpbrk(yaml_text(node), " \t\n") != NULL)
-        return yaml_refuse_value(file, key, node,
-                                 "accepted is a peer's host name, or \"\" for no exit node");
+        return yaml_refuse_value(
+            file, key, node,
+            "accepted is a peer's name or Tailscale address, or \"\" for no exit node");
     prefs->set_exit_node = true;
     return yaml_take_text(file, &name, node, prefs->exit_node_name);
 }

@@ -62,6 +62,17 @@ void operation_object(const struct operation *operation, struct text *out)
     row_of(operation)->object(operation, out);
 }
 
+bool operation_object_at(const struct operation *operation, uint32_t i, struct text *out)
+{
+    const struct operation_row *row = row_of(operation);
+
+    if (row->object_at != NULL)
+        return row->object_at(operation, i, out);
+    if (i == 0)
+        row->object(operation, out);
+    return i == 0;
+}
+
 bool operation_persists(const struct operation *operation)
 {
     return row_of(operation)->persists;

@@ -77,11 +77,16 @@ struct operation_sysctl {
     struct sysctl setting;
 };
 
+/* Whether writing one value over the other takes away what that let through: IPv6 of a device,
+ * forwarding, answers that come by another way, what a router tells. False where a setting has no
+ * such sides. */
+bool operation_sysctl_takes(const char *name, const char *from, const char *to);
+
 /* Only fields whose set_* is true are written (MaskedPrefs). */
 struct operation_tailscale {
     bool set_exit_node;
     char exit_node_id[TAILSCALE_ID_SIZE]; /* "" clears */
-    char exit_node_name[NAME_SIZE];       /* for people */
+    char exit_node_name[NAME_SIZE];       /* or its address, as written: for people */
     bool set_allow_lan_access, allow_lan_access;
     bool set_accept_routes, accept_routes;
     bool set_advertise_routes;
@@ -155,6 +160,9 @@ void operation_render(const struct operation *operation, struct text *out);
 /* The object that it touches, for quarantine per node and object: "rule 5140", "route default
  * table main metric 50", "sysctl net.ipv4.ip_forward", "tailscale exit-node". */
 void operation_object(const struct operation *operation, struct text *out);
+/* Prefs may be several objects: the i-th, from 0, which is the one above; false: there is none. */
+enum { OPERATION_OBJECTS_MAX = 3 };
+bool operation_object_at(const struct operation *operation, uint32_t i, struct text *out);
 
 /* Whether it writes something that a reboot does not undo (Tailscale prefs, files). */
 bool operation_persists(const struct operation *operation);

@@ -18,6 +18,8 @@ struct operation_row {
     void (*predict)(const struct operation *operation, struct snapshot *snapshot);
     void (*render)(const struct operation *operation, struct text *out);
     void (*object)(const struct operation *operation, struct text *out);
+    /* NULL: object is the only one. */
+    bool (*object_at)(const struct operation *operation, uint32_t i, struct text *out);
 };
 
 extern const struct operation_row operation_route_row;

@@ -7,28 +7,37 @@
 #include "common/net/consequence.h"
 #include "common/net/operation_kind.h"
 
+/* Which values let more through than others. */
+enum side {
+    SIDE_NONE,
+    SIDE_MORE,    /* the higher the more */
+    SIDE_LESS,    /* the higher the less */
+    SIDE_REVERSE, /* 1 strict, 2 loose, 0 anything */
+};
+
 /* What may be set, and to what. A group ending in "." is followed by a device, "all" or "default".
  */
 static const struct setting {
     const char *group;
     const char *key;
     int min, max;
+    enum side side;
 } settings[] = {
-    {"net.ipv4.ip_forward", "", 0, 1},
-    {"net.ipv4.conf.", "rp_filter", 0, 2},
-    {"net.ipv4.conf.", "src_valid_mark", 0, 1},
-    {"net.ipv4.conf.", "arp_ignore", 0, 8},
-    {"net.ipv4.conf.", "arp_announce", 0, 2},
-    {"net.ipv4.conf.", "accept_redirects", 0, 1},
-    {"net.ipv4.conf.", "send_redirects", 0, 1},
-    {"net.ipv4.conf.", "forwarding", 0, 1},
-    {"net.ipv4.conf.", "log_martians", 0, 1},
-    {"net.ipv4.conf.", "promote_secondaries", 0, 1},
-    {"net.ipv6.conf.", "forwarding", 0, 1},
-    {"net.ipv6.conf.", "accept_ra", 0, 2},
-    {"net.ipv6.conf.", "disable_ipv6", 0, 1},
-    {"net.ipv6.conf.", "use_tempaddr", -1, 2},
-    {"net.ipv6.conf.", "accept_redirects", 0, 1},
+    {"net.ipv4.ip_forward", "", 0, 1, SIDE_MORE},
+    {"net.ipv4.conf.", "rp_filter", 0, 2, SIDE_REVERSE},
+    {"net.ipv4.conf.", "src_valid_mark", 0, 1, SIDE_MORE},
+    {"net.ipv4.conf.", "arp_ignore", 0, 8, SIDE_LESS},
+    {"net.ipv4.conf.", "arp_announce", 0, 2, SIDE_NONE},
+    {"net.ipv4.conf.", "accept_redirects", 0, 1, SIDE_NONE},
+    {"net.ipv4.conf.", "send_redirects", 0, 1, SIDE_NONE},
+    {"net.ipv4.conf.", "forwarding", 0, 1, SIDE_MORE},
+    {"net.ipv4.conf.", "log_martians", 0, 1, SIDE_NONE},
+    {"net.ipv4.conf.", "promote_secondaries", 0, 1, SIDE_NONE},
+    {"net.ipv6.conf.", "forwarding", 0, 1, SIDE_MORE},
+    {"net.ipv6.conf.", "accept_ra", 0, 2, SIDE_MORE},
+    {"net.ipv6.conf.", "disable_ipv6", 0, 1, SIDE_LESS},
+    {"net.ipv6.conf.", "use_tempaddr", -1, 2, SIDE_NONE},
+    {"net.ipv6.conf.", "accept_redirects", 0, 1, SIDE_NONE},
 };
 enum { SETTINGS_COUNT = sizeof(settings) / sizeof(settings[0]) };
 
@@ -113,6 +122,33 @@ static bool validate(const struct operation *operation, struct err *err)
         return err_set(err, ERR_INPUT, "sysctl %s: value '%s': accepted is %d to %d", wanted->name,
                        wanted->value, setting->min, setting->max);
     return true;
+}
+
+static int rank_of(const struct setting *setting, int value)
+{
+    static const int reverse[] = {2, 0, 1};
+
+    switch (setting->side) {
+    case SIDE_MORE:
+        return value;
+    case SIDE_LESS:
+        return -value;
+    case SIDE_REVERSE:
+        return value >= 0 && value <= 2 ? reverse[value] : 0;
+    case SIDE_NONE:
+        break;
+    }
+    return 0;
+}
+
+bool operation_sysctl_takes(const char *name, const char *from, const char *to)
+{
+    char device[DEVICE_SIZE];
+    const struct setting *setting = find_setting(name, device);
+    int before, after;
+
+    return setting != NULL && parse_integer(from, &before) && parse_integer(to, &after) &&
+           rank_of(setting, after) < rank_of(setting, before);
 }
 
 static bool names_all(const char *device)

@@ -221,17 +221,31 @@ static void render(const struct operation *operation, struct text *out)
     }
 }
 
-/* The one that weighs most: what makes an exit node is one object, however it is worded. */
-static void add_object(const struct operation *operation, struct text *out)
+/* The one that weighs most first. What makes an exit node is one object, however it is worded. */
+static bool add_object_at(const struct operation *operation, uint32_t i, struct text *out)
 {
     const struct operation_tailscale *prefs = &operation->tailscale;
+    const struct {
+        bool set;
+        const char *object;
+    } objects[OPERATION_OBJECTS_MAX] = {
+        {prefs->set_exit_node || prefs->set_allow_lan_access, "tailscale exit-node"},
+        {prefs->set_accept_routes, "tailscale accept-routes"},
+        {prefs->set_advertise_routes, "tailscale advertise-routes"},
+    };
 
-    if (prefs->set_exit_node || prefs->set_allow_lan_access)
-        text_add(out, "tailscale exit-node");
-    else if (prefs->set_accept_routes)
-        text_add(out, "tailscale accept-routes");
-    else
-        text_add(out, "tailscale advertise-routes");
+    for (uint32_t k = 0; k < OPERATION_OBJECTS_MAX; k++) {
+        if (!objects[k].set || i-- > 0)
+            continue;
+        text_add(out, "%s", objects[k].object);
+        return true;
+    }
+    return false;
+}
+
+static void add_object(const struct operation *operation, struct text *out)
+{
+    add_object_at(operation, 0, out);
 }
 
 const struct operation_row operation_tailscale_row = {
@@ -244,4 +258,5 @@ const struct operation_row operation_tailscale_row = {
     .predict = predict,
     .render = render,
     .object = add_object,
+    .object_at = add_object_at,
 };

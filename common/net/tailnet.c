@@ -115,13 +115,19 @@ static bool is_lan(const struct snapshot *snapshot, const struct link_address *o
     return true;
 }
 
+/* One of them, or several that tailscaled has merged: that may be a subnet as well, where these are
+ * accepted. */
 static bool is_lan_network(const struct snapshot *snapshot, const struct prefix *destination)
 {
+    bool merged = !snapshot->tailscale.accept_routes;
+
     for (size_t i = 0; i < snapshot->addresses_count; i++) {
         struct prefix network;
 
         if (is_lan(snapshot, &snapshot->addresses[i], &network) &&
-            prefix_equal(&network, destination))
+            (prefix_equal(&network, destination) ||
+             (merged && destination->len < network.len &&
+              prefix_contains(destination, &network.address))))
             return true;
     }
     return false;
@@ -195,10 +201,15 @@ static void add_exit_routes(struct snapshot *snapshot, const struct link *device
     }
 }
 
+bool tailnet_uses_exit_node(const struct tailscale *tailscale)
+{
+    return tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
+           tailscale->auto_exit_node[0] != '\0';
+}
+
 void tailnet_predict(struct snapshot *snapshot)
 {
     const struct link *device = tailnet_find_device(snapshot);
-    const struct tailscale *tailscale = &snapshot->tailscale;
 
     for (size_t i = snapshot->routes_count; i-- > 0;) {
         if (is_for_exit_node(snapshot, &snapshot->routes[i]))
@@ -209,7 +220,6 @@ void tailnet_predict(struct snapshot *snapshot)
     need_rules(snapshot, FAMILY_IPV4);
     if (uses_ipv6(snapshot, device))
         need_rules(snapshot, FAMILY_IPV6);
-    if (tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
-        tailscale->auto_exit_node[0] != '\0')
+    if (tailnet_uses_exit_node(&snapshot->tailscale))
         add_exit_routes(snapshot, device);
 }

@@ -14,6 +14,9 @@ bool tailnet_has_address(const struct address *address);
  * there is none. */
 const struct link *tailnet_find_device(const struct snapshot *snapshot);
 
+/* By its StableID, by an address or by tailscaled's own choice. */
+bool tailnet_uses_exit_node(const struct tailscale *tailscale);
+
 /* Brings rules and table 52 to what the snapshot's prefs ask for: with an exit node both default
  * routes, a throw for loopback, and each interface's network thrown (LAN access) or captured;
  * without one none of these. Routes to peers and accepted subnets are not touched. */

@@ -57,7 +57,7 @@ static void judge_kind(const struct gates_inputs *inputs, const char *node, size
 static void judge_quarantine(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                              struct gate_answer *answer)
 {
-    for (uint32_t i = 0; i < plan->operations_count; i++) {
+    for (uint32_t i = 0; i < manifest_plan_places(plan); i++) {
         char object[HOLD_OBJECT_SIZE];
         const struct hold *hold;
         struct gate_evidence *evidence;

@@ -109,11 +109,9 @@ static const char *shared_object(const struct manifest_plan *plan, const struct 
 {
     static char object[96];
 
-    for (uint32_t i = 0; i < plan->operations_count; i++) {
-        struct text text = TEXT_IN(object);
-
-        text.data[0] = '\0';
-        operation_object(&plan->operations[i], &text);
+    for (uint32_t i = 0; i < manifest_plan_places(plan); i++) {
+        if (!manifest_plan_object(plan, i, object, sizeof(object)))
+            continue;
         for (uint32_t o = 0; o < receipt->objects_count; o++) {
             if (text_equal(receipt->objects[o], object))
                 return object;

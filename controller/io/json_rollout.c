@@ -88,7 +88,7 @@ static json_t *quarantines(const struct gates_inputs *inputs)
     for (uint32_t p = 0; p < inputs->manifest->plans_count; p++) {
         const struct manifest_plan *plan = &inputs->manifest->plans[p];
 
-        for (uint32_t o = 0; o < plan->operations_count; o++) {
+        for (uint32_t o = 0; o < manifest_plan_places(plan); o++) {
             char object[HOLD_OBJECT_SIZE];
 
             if (manifest_plan_object(plan, o, object, sizeof(object)))

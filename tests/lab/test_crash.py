@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from lab import changes
+from lab import changes, topology
 from lab.wait import wait_until
 
 ROUTE = "198.18.255.0/24"
@@ -145,3 +145,22 @@ def test_pref_undo_failing_keeps_the_shields(fleet):
     lab.tailnet.thaw(node)
     wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 30, "the pref to follow")
     wait_until(lambda: "5140:" not in node.ip("rule", "show"), 15, "the shields to go last")
+
+
+def test_prefs_of_several_kinds_come_back(fleet):
+    """The exit node by its address, and accepted subnets: taken back is said of table 52 too."""
+    lab = fleet.lab
+    node = lab["srv712695"]
+    before = node.ip("route", "show", "table", "52")
+    address = lab.tailnet.peer(node, topology.EXIT_NODE)["TailscaleIPs"][0]
+    fleet.wait_needed("srv712695")
+    fleet.start("prefs", changes.ONE_NODE.replace(
+        "exit_node: srv712429-oceanid", f"accept_routes: true, exit_node: {address}"))
+    wait_exit_node(lab, node)
+    wait_until(lambda: "10.43.0.0/16" in node.ip("route", "show", "table", "52"), 10,
+               "the exit node's subnets to be accepted")
+    fleet.ctl("rollout", "abort", "--reason", "a drill", check=False)
+    assert fleet.wait_outcome(ENDED)["outcome"] == "aborted"
+    assert node.ip("route", "show", "table", "52") == before
+    prefs = lab.tailnet.prefs(node)
+    assert (prefs["ExitNodeID"], prefs["RouteAll"]) == ("", False)

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/io/clock.h"
 #include "tests/unit/netns.h"
 
 struct fake_tailscaled {
@@ -21,8 +22,10 @@ struct fake_tailscaled {
     int fd;
     int stop[2];
     char path[108];
-    char exit_node[64], asked[64];
-    bool allow_lan, leave_routes, hangs;
+    char exit_node[64], advertised[256], asked[256];
+    bool allow_lan, accept_routes, chosen, leave_routes, hangs;
+    int late_ms;
+    mono_t follows_at; /* the table is behind the prefs until then; MONO_NEVER: it is not */
 };
 
 static const char status_text[] =
@@ -34,36 +37,95 @@ static const char status_text[] =
     "\"DNSName\":\"tethys.example.\",\"TailscaleIPs\":[\"100.64.0.1\"],\"Online\":true,"
     "\"ExitNode\":false,\"ExitNodeOption\":true,\"CurAddr\":\"198.51.100.10:41641\"}}}";
 
-static void follow(struct fake_tailscaled *fake)
+/* With neither a type nor a device it is taken away. */
+static void put(const char *family, const char *network, const char *type, const char *device)
 {
+    char line[200];
+
+    if (type[0] != '\0' || device[0] != '\0')
+        snprintf(line, sizeof(line), "ip %s route replace %s %s %s table 52\n", family, type,
+                 network, device);
+    else
+        snprintf(line, sizeof(line), "while ip %s route del %s table 52 2>/dev/null; do :; done\n",
+                 family, network);
+    netns_run(line);
+}
+
+static void put_both(const char *ipv4, const char *ipv6, bool thrown, bool captured)
+{
+    const char *type = thrown ? "throw" : "";
+    const char *device = captured ? "dev tailscale0" : "";
+
+    put("-4", ipv4, type, device);
+    put("-6", ipv6, type, device);
+}
+
+static void follow_rest(struct fake_tailscaled *fake)
+{
+    bool exits = fake->exit_node[0] != '\0';
+
+    fake->follows_at = MONO_NEVER;
     if (fake->leave_routes)
         return;
-    if (fake->exit_node[0] != '\0')
-        netns_run("ip route replace default dev tailscale0 table 52\n"
-                  "ip -6 route replace default dev tailscale0 table 52\n");
+    put("-4", "127.0.0.0/8", exits ? "throw" : "", "");
+    put_both("203.0.113.0/24", "2001:db8:1::/64", exits && fake->allow_lan,
+             exits && !fake->allow_lan);
+    put("-4", "198.18.40.0/24", "", fake->accept_routes ? "dev tailscale0" : "");
+}
+
+static void follow(struct fake_tailscaled *fake)
+{
+    if (!fake->leave_routes)
+        put_both("default", "default", false, fake->exit_node[0] != '\0');
+    if (fake->late_ms > 0)
+        fake->follows_at = clock_now() + fake->late_ms;
     else
-        netns_run("ip route flush table 52 || true\nip -6 route flush table 52 || true\n");
+        follow_rest(fake);
+}
+
+static bool take_flag(const json_t *patch, const char *name, bool *to)
+{
+    char mask[64];
+
+    snprintf(mask, sizeof(mask), "%sSet", name);
+    if (!json_is_true(json_object_get(patch, mask)))
+        return false;
+    *to = json_is_true(json_object_get(patch, name));
+    return true;
+}
+
+static void keep_advertised(struct fake_tailscaled *fake, const json_t *routes)
+{
+    char *text = json_dumps(routes, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    snprintf(fake->advertised, sizeof(fake->advertised), "%s", text != NULL ? text : "null");
+    free(text);
 }
 
 static void take_patch(struct fake_tailscaled *fake, const char *body)
 {
     json_t *patch = json_loads(body, 0, NULL);
+    bool changed = json_is_true(json_object_get(patch, "ExitNodeIDSet"));
 
-    if (json_is_true(json_object_get(patch, "ExitNodeIDSet"))) {
+    if (changed) {
         const char *id = json_string_value(json_object_get(patch, "ExitNodeID"));
 
         snprintf(fake->exit_node, sizeof(fake->exit_node), "%s", id != NULL ? id : "");
-        follow(fake);
+        fake->chosen = false;
     }
-    if (json_is_true(json_object_get(patch, "ExitNodeAllowLANAccessSet")))
-        fake->allow_lan = json_is_true(json_object_get(patch, "ExitNodeAllowLANAccess"));
+    changed |= take_flag(patch, "ExitNodeAllowLANAccess", &fake->allow_lan);
+    changed |= take_flag(patch, "RouteAll", &fake->accept_routes);
+    if (json_is_true(json_object_get(patch, "AdvertiseRoutesSet")))
+        keep_advertised(fake, json_object_get(patch, "AdvertiseRoutes"));
+    if (changed)
+        follow(fake);
     json_decref(patch);
 }
 
 static void answer(struct fake_tailscaled *fake, int fd, const char *request)
 {
     const char *body = strstr(request, "\r\n\r\n");
-    char prefs[512];
+    char prefs[1024];
     char head[256];
     const char *text = status_text;
 
@@ -71,10 +133,11 @@ static void answer(struct fake_tailscaled *fake, int fd, const char *request)
         take_patch(fake, body + 4);
     if (strstr(request, "/localapi/v0/prefs") != NULL) {
         snprintf(prefs, sizeof(prefs),
-                 "{\"ControlURL\":\"http://192.168.99.2:8080\",\"RouteAll\":false,"
+                 "{\"ControlURL\":\"http://192.168.99.2:8080\",\"RouteAll\":%s,"
                  "\"ExitNodeID\":\"%s\",\"ExitNodeIP\":\"\",\"ExitNodeAllowLANAccess\":%s,"
-                 "\"WantRunning\":true,\"AdvertiseRoutes\":null}",
-                 fake->exit_node, fake->allow_lan ? "true" : "false");
+                 "\"AutoExitNode\":\"%s\",\"WantRunning\":true,\"AdvertiseRoutes\":%s}",
+                 fake->accept_routes ? "true" : "false", fake->exit_node,
+                 fake->allow_lan ? "true" : "false", fake->chosen ? "any" : "", fake->advertised);
         text = prefs;
     }
     snprintf(head, sizeof(head),
@@ -133,6 +196,27 @@ static void wait_for_end(const struct fake_tailscaled *fake, int fd)
     poll(both, 2, 10000);
 }
 
+/* How long the table is still behind; -1: it is not. */
+static int lateness(struct fake_tailscaled *fake)
+{
+    mono_t left;
+
+    pthread_mutex_lock(&fake->lock);
+    left = fake->follows_at == MONO_NEVER ? -1 : fake->follows_at - clock_now();
+    if (left < 0 && fake->follows_at != MONO_NEVER)
+        left = 0;
+    pthread_mutex_unlock(&fake->lock);
+    return (int)left;
+}
+
+static void follow_late(struct fake_tailscaled *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    if (fake->follows_at <= clock_now())
+        follow_rest(fake);
+    pthread_mutex_unlock(&fake->lock);
+}
+
 static void *serve(void *context)
 {
     struct fake_tailscaled *fake = context;
@@ -140,10 +224,14 @@ static void *serve(void *context)
     for (;;) {
         struct pollfd both[2] = {{.fd = fake->fd, .events = POLLIN},
                                  {.fd = fake->stop[0], .events = POLLIN}};
+        int ready = poll(both, 2, lateness(fake));
         int fd;
 
-        if (poll(both, 2, -1) < 0 || both[1].revents != 0)
+        if (ready < 0 || both[1].revents != 0)
             return NULL;
+        follow_late(fake);
+        if (ready == 0)
+            continue;
         fd = accept(fake->fd, NULL, NULL);
         if (fd < 0)
             continue;
@@ -161,6 +249,8 @@ struct fake_tailscaled *fake_tailscaled_start(const char *path)
     if (fake == NULL)
         abort();
     pthread_mutex_init(&fake->lock, NULL);
+    snprintf(fake->advertised, sizeof(fake->advertised), "null");
+    fake->follows_at = MONO_NEVER;
     snprintf(fake->path, sizeof(fake->path), "%s", path);
     snprintf(own.sun_path, sizeof(own.sun_path), "%s", path);
     unlink(path);
@@ -192,10 +282,49 @@ void fake_tailscaled_set_exit_node(struct fake_tailscaled *fake, const char *id)
     pthread_mutex_unlock(&fake->lock);
 }
 
+void fake_tailscaled_choose_exit_node(struct fake_tailscaled *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->chosen = true;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_allow_lan(struct fake_tailscaled *fake, bool allow)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->allow_lan = allow;
+    follow(fake);
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_accept_routes(struct fake_tailscaled *fake, bool accept)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->accept_routes = accept;
+    follow(fake);
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_advertise(struct fake_tailscaled *fake, const char *routes)
+{
+    pthread_mutex_lock(&fake->lock);
+    snprintf(fake->advertised, sizeof(fake->advertised), "%s", routes);
+    pthread_mutex_unlock(&fake->lock);
+}
+
 void fake_tailscaled_leave_routes(struct fake_tailscaled *fake, bool leave)
 {
     pthread_mutex_lock(&fake->lock);
     fake->leave_routes = leave;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_be_late(struct fake_tailscaled *fake, int ms)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->late_ms = ms;
+    if (ms == 0 && fake->follows_at != MONO_NEVER)
+        follow_rest(fake);
     pthread_mutex_unlock(&fake->lock);
 }
 
@@ -206,10 +335,30 @@ void fake_tailscaled_hang(struct fake_tailscaled *fake, bool hang)
     pthread_mutex_unlock(&fake->lock);
 }
 
-const char *fake_tailscaled_exit_node(struct fake_tailscaled *fake)
+static const char *ask(struct fake_tailscaled *fake, const char *what)
 {
     pthread_mutex_lock(&fake->lock);
-    memcpy(fake->asked, fake->exit_node, sizeof(fake->asked));
+    snprintf(fake->asked, sizeof(fake->asked), "%s", what);
     pthread_mutex_unlock(&fake->lock);
     return fake->asked;
+}
+
+const char *fake_tailscaled_exit_node(struct fake_tailscaled *fake)
+{
+    return ask(fake, fake->exit_node);
+}
+
+const char *fake_tailscaled_advertised(struct fake_tailscaled *fake)
+{
+    return ask(fake, fake->advertised);
+}
+
+bool fake_tailscaled_accepts_routes(struct fake_tailscaled *fake)
+{
+    bool accepts;
+
+    pthread_mutex_lock(&fake->lock);
+    accepts = fake->accept_routes;
+    pthread_mutex_unlock(&fake->lock);
+    return accepts;
 }

@@ -1,8 +1,10 @@
 /*
  * fake_tailscaled: answers status and prefs of the LocalAPI on a unix socket, from a thread.
  *
- * One peer, nEXIT (tethys, 100.64.0.1), offers itself. When the exit node changes it puts or takes
- * table 52's default route by tailscale0, as tailscaled does, unless told to leave it.
+ * One peer, nEXIT (tethys, 100.64.0.1), offers itself, and the subnet 198.18.40.0/24. At each
+ * change table 52 becomes what tailscaled makes of the prefs, unless it is told to leave it: the
+ * defaults by tailscale0, 203.0.113.0/24 thrown (LAN access) or captured, the subnet (accept
+ * routes).
  */
 #ifndef TESTS_UNIT_FAKE_TAILSCALED_H
 #define TESTS_UNIT_FAKE_TAILSCALED_H
@@ -15,12 +17,23 @@ struct fake_tailscaled;
 struct fake_tailscaled *fake_tailscaled_start(const char *path);
 void fake_tailscaled_stop(struct fake_tailscaled *fake);
 
-/* As another's `tailscale set --exit-node=`. */
+/* As another's `tailscale set --exit-node=`, `--exit-node=auto:any`,
+ * `--exit-node-allow-lan-access`,
+ * `--accept-routes`, `--advertise-routes=` (a JSON list). */
 void fake_tailscaled_set_exit_node(struct fake_tailscaled *fake, const char *id);
+void fake_tailscaled_choose_exit_node(struct fake_tailscaled *fake);
+void fake_tailscaled_allow_lan(struct fake_tailscaled *fake, bool allow);
+void fake_tailscaled_accept_routes(struct fake_tailscaled *fake, bool accept);
+void fake_tailscaled_advertise(struct fake_tailscaled *fake, const char *routes);
 void fake_tailscaled_leave_routes(struct fake_tailscaled *fake, bool leave);
+/* The table follows so much later than the answer, but for the defaults; 0: it has by now. */
+void fake_tailscaled_be_late(struct fake_tailscaled *fake, int ms);
 /* Takes connections and says nothing. */
 void fake_tailscaled_hang(struct fake_tailscaled *fake, bool hang);
 /* "" for none; valid until the next call. */
 const char *fake_tailscaled_exit_node(struct fake_tailscaled *fake);
+/* As a JSON list. */
+const char *fake_tailscaled_advertised(struct fake_tailscaled *fake);
+bool fake_tailscaled_accepts_routes(struct fake_tailscaled *fake);
 
 #endif

@@ -299,6 +299,160 @@ static void test_prefs_of_two_operations(void **state)
     fake_tailscaled_stop(fake);
 }
 
+static void test_accepted_routes_there_and_back(void **state)
+{
+    const struct operation accept = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_accept_routes = true, .accept_routes = true}};
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&accept, &item);
+    assert_true(fake_tailscaled_accepts_routes(fake));
+    assert_true(apply_is_settled(&apply_case, &item, 1, &err));
+    assert_non_null(strstr(apply_case_now(), "+ 198.18.40.0/24 dev tailscale0 table 52\n"));
+    apply_case_undo(&item, REVERT_DONE);
+    assert_false(fake_tailscaled_accepts_routes(fake));
+    apply_case_check("");
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+static void test_advertised_routes_there_and_back(void **state)
+{
+    struct operation advertise = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_advertise_routes = true, .advertise_routes_count = 2}};
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    assert_true(prefix_parse("10.1.0.0/16", &advertise.tailscale.advertise_routes[0]));
+    assert_true(prefix_parse("2001:db8:40::/48", &advertise.tailscale.advertise_routes[1]));
+    fake_tailscaled_advertise(fake, "[\"10.9.0.0/16\"]");
+    apply_case_begin("");
+    apply_case_run(&advertise, &item);
+    assert_string_equal(fake_tailscaled_advertised(fake), "[\"10.1.0.0/16\",\"2001:db8:40::/48\"]");
+    assert_true(apply_is_settled(&apply_case, &item, 1, &err));
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    apply_case_undo(&item, REVERT_DONE);
+    assert_string_equal(fake_tailscaled_advertised(fake), "[\"10.9.0.0/16\"]");
+    err = (struct err)ERR_INIT;
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    fake_tailscaled_advertise(fake, "[\"10.8.0.0/16\"]"); /* somebody else */
+    apply_case_undo(&item, REVERT_LEFT);
+    assert_string_equal(fake_tailscaled_advertised(fake), "[\"10.8.0.0/16\"]");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+/* How the prefs are before, and what a change makes of them. */
+struct late_case {
+    bool exit_node, lan, accept;
+    struct operation_tailscale change;
+};
+
+static void begin_late(struct fake_tailscaled *fake, const struct late_case *c)
+{
+    fake_tailscaled_be_late(fake, 0);
+    fake_tailscaled_set_exit_node(fake, c->exit_node ? "nOTHER" : "");
+    fake_tailscaled_allow_lan(fake, c->lan);
+    fake_tailscaled_accept_routes(fake, c->accept);
+    apply_case_remember();
+}
+
+/* tailscaled may answer before table 52 is as it says: nothing is taken back before that is so,
+ * lest a shield goes before what it shields. */
+static void test_table_is_waited_for(void **state)
+{
+    static const struct late_case cases[] = {
+        {false, false, false, {.set_accept_routes = true, .accept_routes = true}},
+        {true, true, false, {.set_accept_routes = true, .accept_routes = true}},
+        {true, false, false, {.set_allow_lan_access = true, .allow_lan_access = true}},
+        {true, true, false, {.set_allow_lan_access = true, .allow_lan_access = false}},
+        {false, false, false, {.set_exit_node = true, .exit_node_id = "nEXIT"}},
+        {false, true, false, {.set_exit_node = true, .exit_node_id = "nEXIT"}},
+    };
+    struct fake_tailscaled *fake = begin_tailscale();
+
+    (void)state;
+    apply_case_begin("");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct operation change = {.kind = OPERATION_TAILSCALE, .tailscale = cases[i].change};
+        struct undo_item item;
+
+        begin_late(fake, &cases[i]);
+        apply_case_run(&change, &item);
+        fake_tailscaled_be_late(fake, 300);
+        apply_case_undo(&item, REVERT_DONE);
+        apply_case_check("");
+        undo_item_done(&item);
+    }
+    fake_tailscaled_stop(fake);
+}
+
+/* The same of what a change takes away: it is not settled before. */
+static void test_table_settles(void **state)
+{
+    static const struct late_case cases[] = {
+        {false, false, true, {.set_accept_routes = true, .accept_routes = false}},
+        {true, false, false, {.set_allow_lan_access = true, .allow_lan_access = true}},
+        {true, true, false, {.set_allow_lan_access = true, .allow_lan_access = false}},
+        {true, false, false, {.set_exit_node = true, .exit_node_id = ""}},
+    };
+    struct fake_tailscaled *fake = begin_tailscale();
+
+    (void)state;
+    apply_case_begin("");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct operation change = {.kind = OPERATION_TAILSCALE, .tailscale = cases[i].change};
+        struct err err = ERR_INIT;
+        struct undo_item item;
+
+        begin_late(fake, &cases[i]);
+        fake_tailscaled_be_late(fake, 60000);
+        apply_case_derive(&change, &item);
+        assert_true(apply_run(&apply_case, &item, &err));
+        if (apply_is_settled(&apply_case, &item, 1, &err))
+            fail_msg("case %zu is settled", i);
+        assert_non_null(strstr(err.text, "table 52: expected nothing that the prefs do not ask"));
+        err = (struct err)ERR_INIT;
+        fake_tailscaled_be_late(fake, 0);
+        assert_true(apply_is_settled(&apply_case, &item, 1, &err));
+        undo_item_done(&item);
+    }
+    fake_tailscaled_stop(fake);
+}
+
+static void test_accepted_routes_left(void **state)
+{
+    const struct operation accept = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_accept_routes = true, .accept_routes = true}};
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&accept, &item);
+    fake_tailscaled_leave_routes(fake, true);
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_RETRY), "table 52"));
+    assert_false(fake_tailscaled_accepts_routes(fake));
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "table 52 still has '198.18.40.0/24 dev tailscale0"));
+    fake_tailscaled_leave_routes(fake, false);
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -315,6 +469,11 @@ int main(void)
         IN_NAMESPACE(test_exit_node_of_others_is_left_and_waited_for),
         IN_NAMESPACE(test_other_exit_node_comes_back),
         IN_NAMESPACE(test_prefs_of_two_operations),
+        IN_NAMESPACE(test_accepted_routes_there_and_back),
+        IN_NAMESPACE(test_advertised_routes_there_and_back),
+        IN_NAMESPACE(test_table_is_waited_for),
+        IN_NAMESPACE(test_table_settles),
+        IN_NAMESPACE(test_accepted_routes_left),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

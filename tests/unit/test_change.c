@@ -63,6 +63,13 @@ static void add_rule(struct snapshot *snapshot, uint32_t priority, uint32_t tabl
                           .uid_last = UINT32_MAX};
 }
 
+static void give_peer(struct tailscale_peer *peer, const char *ipv4, const char *ipv6)
+{
+    peer->addresses_count = 2;
+    assert_true(address_parse(ipv4, &peer->addresses[0]));
+    assert_true(address_parse(ipv6, &peer->addresses[1]));
+}
+
 static void fill_snapshot(struct snapshot *snapshot, const char *address, const char *gateway)
 {
     struct link *link;
@@ -96,6 +103,8 @@ static void fill_snapshot(struct snapshot *snapshot, const char *address, const 
                                 .online = true,
                                 .dns_name = "srv712429-oceanid.example.ts.net."};
     snapshot->tailscale.peers[1] = (struct tailscale_peer){.id = "nOTHER", .host_name = "laptop"};
+    give_peer(&snapshot->tailscale.peers[0], "100.64.0.1", "fd7a:115c:a1e0::1");
+    give_peer(&snapshot->tailscale.peers[1], "100.64.0.9", "fd7a:115c:a1e0::9");
     snapshot_sort(snapshot);
 }
 
@@ -309,8 +318,44 @@ static void exit_node_is_pinned_and_comes_last(void **state)
     assert_true(plan->operations[0].shield);
     assert_int_equal(last->kind, OPERATION_TAILSCALE);
     assert_string_equal(last->tailscale.exit_node_id, "nEXIT1");
-    text_copy(world->change.steps[0].operation.tailscale.exit_node_name, NAME_SIZE, "laptop");
-    refuse(world, "accepted are: srv712429-oceanid");
+}
+
+/* By name or address; what is signed is the StableID in any case. */
+static void exit_node_is_found_as_it_is_written(void **state)
+{
+    static const struct {
+        const char *written, *refusal;
+    } cases[] = {
+        {"srv712429-oceanid", NULL},
+        {"srv712429-oceanid.example.ts.net", NULL},
+        {"100.64.0.1", NULL},
+        {"fd7a:115c:a1e0::1", NULL},
+        {"fd7a:115c:a1e0:0:0::1", NULL},
+        {"laptop", "'laptop' is a Tailscale peer that does not offer itself as an exit node; "
+                   "accepted are: srv712429-oceanid"},
+        {"100.64.0.9", "'100.64.0.9' is a Tailscale peer that does not offer itself"},
+        {"fd7a:115c:a1e0::9", "is a Tailscale peer that does not offer itself"},
+        {"100.64.0.10", "'100.64.0.10' is the name or address of none of its 2 Tailscale peers; "
+                        "accepted are: srv712429-oceanid"},
+        {"100.64.0", "is the name or address of none of its 2"},
+        {"203.0.113.10", "is the name or address of none of its 2"},
+    };
+    struct world *world = *state;
+    char *written = world->change.steps[0].operation.tailscale.exit_node_name;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct manifest_plan *plan;
+
+        text_copy(written, NAME_SIZE, cases[i].written);
+        if (cases[i].refusal != NULL) {
+            refuse(world, cases[i].refusal);
+            continue;
+        }
+        compile_well(world);
+        plan = manifest_find_plan(&world->manifest, "srv712695");
+        assert_string_equal(plan->operations[plan->operations_count - 1].tailscale.exit_node_id,
+                            "nEXIT1");
+    }
 }
 
 static void witnesses_are_all_others(void **state)
@@ -399,6 +444,7 @@ int main(void)
         IN_WORLD(pauses_as_policy_or_change_says),
         IN_WORLD(protected_node_goes_last),
         IN_WORLD(exit_node_is_pinned_and_comes_last),
+        IN_WORLD(exit_node_is_found_as_it_is_written),
         IN_WORLD(severing_a_protected_device_is_refused),
         IN_WORLD(witnesses_are_all_others),
         IN_WORLD(critical_and_fixed_checks_are_taken),

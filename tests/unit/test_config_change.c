@@ -305,6 +305,10 @@ static void test_tailscale(void **state)
     assert_string_equal(prefs->exit_node_name, "srv712429-oceanid");
     assert_string_equal(prefs->exit_node_id, "");
     assert_false(prefs->set_accept_routes || prefs->set_advertise_routes);
+    prefs = &step_of("tailscale: { exit_node: 100.64.0.1 }")->operation.tailscale;
+    assert_string_equal(prefs->exit_node_name, "100.64.0.1");
+    prefs = &step_of("tailscale: { exit_node: \"fd7a:115c:a1e0::1\" }")->operation.tailscale;
+    assert_string_equal(prefs->exit_node_name, "fd7a:115c:a1e0::1");
     prefs = &step_of("tailscale: { exit_node: \"\", accept_routes: false, "
                      "advertise_routes: [0.0.0.0/0, \"::/0\"] }")
                  ->operation.tailscale;

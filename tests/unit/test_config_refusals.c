@@ -364,8 +364,8 @@ static const struct row operations[] = {
     {OPERATION("tailscale: { }"),
      "x:6: tailscale: nothing is set; accepted are exit_node, exit_node_allow_lan_access, "
      "accept_routes and advertise_routes"},
-    {OPERATION("tailscale: { exit_node: }"),
-     "x:6: `exit_node` '': accepted is a peer's host name, or \"\" for no exit node"},
+    {OPERATION("tailscale: { exit_node: }"), "x:6: `exit_node` '': accepted is a peer's name or "
+                                             "Tailscale address, or \"\" for no exit node"},
     {OPERATION("tailscale: { exit_node: n, advertise_routes: [0.0.0.0/0] }"),
      "x:6: tailscale: it uses an exit node and offers itself as one; tailscaled accepts one of "
      "the two"},

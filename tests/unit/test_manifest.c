@@ -207,6 +207,32 @@ static void operations_are_validated(void **state)
     refuse(manifest, "0 operations: accepted are 1 to ");
 }
 
+/* What a quarantine holds, and what an approval has to answer for. */
+static void objects_are_each_named_once(void **state)
+{
+    static struct operation operations[] = {
+        {.kind = OPERATION_SYSCTL, .sysctl.setting = {"net.ipv4.ip_forward", "1"}},
+        {.kind = OPERATION_TAILSCALE,
+         .tailscale = {.set_exit_node = true, .set_accept_routes = true}},
+        {.kind = OPERATION_SYSCTL, .sysctl.setting = {"net.ipv4.ip_forward", "0"}},
+        {.kind = OPERATION_TAILSCALE,
+         .tailscale = {.set_allow_lan_access = true, .set_advertise_routes = true}},
+    };
+    const struct manifest_plan plan = {.operations = operations, .operations_count = 4};
+    char objects[200] = "";
+    struct text text = TEXT_IN(objects);
+
+    (void)state;
+    for (uint32_t i = 0; i < manifest_plan_places(&plan); i++) {
+        char object[96];
+
+        if (manifest_plan_object(&plan, i, object, sizeof(object)))
+            text_add(&text, "%s; ", object);
+    }
+    assert_string_equal(objects, "sysctl net.ipv4.ip_forward; tailscale exit-node; "
+                                 "tailscale accept-routes; tailscale advertise-routes; ");
+}
+
 static void names_are_parsed_back(void **state)
 {
     (void)state;
@@ -235,6 +261,7 @@ int main(void)
         ONE(a_key_has_one_name),
         ONE(fixes_must_be_checked),
         ONE(operations_are_validated),
+        cmocka_unit_test(objects_are_each_named_once),
         cmocka_unit_test(names_are_parsed_back),
     };
 

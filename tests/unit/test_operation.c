@@ -606,6 +606,38 @@ static void test_texts(void **state)
     expect_texts(&operation, "tailscale: no exit node, accept no routes", "tailscale exit-node");
 }
 
+/* Each is an object of its own: a failed change of several holds each of them. */
+static void test_prefs_are_several_objects(void **state)
+{
+    static const struct {
+        bool exit_node, lan, accept, advertise;
+        const char *objects;
+    } cases[] = {
+        {true, true, true, true,
+         "tailscale exit-node, tailscale accept-routes, tailscale advertise-routes, "},
+        {true, false, true, false, "tailscale exit-node, tailscale accept-routes, "},
+        {false, true, false, true, "tailscale exit-node, tailscale advertise-routes, "},
+        {false, false, true, false, "tailscale accept-routes, "},
+        {false, false, false, true, "tailscale advertise-routes, "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct operation operation = {
+            .kind = OPERATION_TAILSCALE,
+            .tailscale = {.set_exit_node = cases[i].exit_node,
+                          .set_allow_lan_access = cases[i].lan,
+                          .set_accept_routes = cases[i].accept,
+                          .set_advertise_routes = cases[i].advertise}};
+        char line[200] = "";
+        struct text text = TEXT_IN(line);
+
+        for (uint32_t k = 0; operation_object_at(&operation, k, &text); k++)
+            text_add(&text, ", ");
+        assert_string_equal(line, cases[i].objects);
+    }
+}
+
 static void test_kinds(void **state)
 {
     struct operation operation = {.kind = OPERATION_TAILSCALE};
@@ -641,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_predict_sysctl),
         cmocka_unit_test(test_predict_tailscale),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_prefs_are_several_objects),
         cmocka_unit_test(test_kinds),
     };
 

@@ -141,6 +141,32 @@ static void test_exit_node_without_lan_access(void **state)
 }
 
 /* The IPv4 rules are there, the IPv6 ones are not yet. */
+/* Of two neighbouring networks tailscaled makes one route (seen with 1.102.3). It goes with the
+ * exit node, unless it may be a subnet that is accepted. */
+static void test_merged_networks_are_let_go(void **state)
+{
+    const struct operation leave = use_exit_node("", false);
+
+    (void)state;
+    for (int accepts = 0; accepts <= 1; accepts++) {
+        struct snapshot before, after;
+
+        make_worker(&before);
+        ip_lines_add(&before, "address 10.50.0.1/24 dev cni0\naddress 10.50.1.1/24 dev cni0\n"
+                              "route default dev tailscale0 table 52\n"
+                              "route 10.50.0.0/23 dev tailscale0 table 52\n"
+                              "route 198.18.40.0/24 dev tailscale0 table 52\n");
+        text_copy(before.tailscale.exit_node_id, TAILSCALE_ID_SIZE, "nEXIT");
+        before.tailscale.accept_routes = accepts == 1;
+        apply(&before, &leave, 1, &after);
+        assert_null(find_route(&after, "default", false));
+        assert_int_equal(find_route(&after, "10.50.0.0/23", false) != NULL, accepts);
+        assert_non_null(find_route(&after, "198.18.40.0/24", false));
+        snapshot_done(&after);
+        snapshot_done(&before);
+    }
+}
+
 static void test_exit_node_brings_its_rules(void **state)
 {
     struct operation operation = use_exit_node("nEXIT", true);
@@ -365,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exit_node_with_lan_access),
         cmocka_unit_test(test_exit_node_without_lan_access),
+        cmocka_unit_test(test_merged_networks_are_let_go),
         cmocka_unit_test(test_exit_node_brings_its_rules),
         cmocka_unit_test(test_reply_flows),
         cmocka_unit_test(test_incident_is_refused),

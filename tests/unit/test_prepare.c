@@ -24,11 +24,12 @@
 #include "common/core/mem.h"
 #include "common/io/packet.h"
 #include "tests/unit/apply_case.h"
+#include "tests/unit/fake_tailscaled.h"
 #include "tests/unit/netns.h"
 
 enum how { PLAYS, ANSWERS_NONE, ANSWERS_UNSEEN, HANGS_UP, SAYS_NOTHING };
 
-static char path[64];
+static char path[64], tailscale_path[64];
 static pid_t server;
 
 static void answer(int fd, enum how how)
@@ -76,6 +77,8 @@ static void serve(enum how how)
 static int enter(void **state)
 {
     snprintf(path, sizeof(path), "/tmp/oceanid-test-prepare-%d.sock", getpid());
+    snprintf(tailscale_path, sizeof(tailscale_path), "/tmp/oceanid-test-prepare-tailscaled-%d.sock",
+             getpid());
     server = 0;
     return apply_case_enter(state);
 }
@@ -286,6 +289,32 @@ static void test_rehearses_addresses_and_links(void **state)
     apply_case_check("");
 }
 
+/* Not when its turn comes, with the shields before it applied: docs/undo.md says "before anything
+ * is touched", and so does the plan that people look at. */
+static void test_refuses_what_could_not_be_taken_back(void **state)
+{
+    static const char why[] = "the exit node before was chosen automatically, any";
+    const struct operation operations[] = {
+        apply_case_operation("rule 5140 from 203.0.113.10 lookup main"),
+        {.kind = OPERATION_TAILSCALE,
+         .tailscale = {.set_exit_node = true, .exit_node_id = "nEXIT"}},
+    };
+    struct fake_tailscaled *fake;
+    struct work *work;
+
+    (void)state;
+    fake = fake_tailscaled_start(tailscale_path);
+    apply_case.tailscale_socket = tailscale_path;
+    apply_case_begin("ip tuntap add tailscale0 mode tun\n");
+    fake_tailscaled_choose_exit_node(fake);
+    refuse(operations, 2, why);
+    work = only_rehearse(operations, 2);
+    expect_outcome(work, 0, REHEARSED_MISSED, "operation 2 cannot be done here");
+    expect_outcome(work, 1, REHEARSED_REFUSED, why);
+    work_free(work);
+    fake_tailscaled_stop(fake);
+}
+
 static void test_unknown_is_no_pass(void **state)
 {
     struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
@@ -384,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rehearses_on_many_routes, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_would_sever, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),
+        cmocka_unit_test_setup_teardown(test_refuses_what_could_not_be_taken_back, enter, leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
         cmocka_unit_test_setup_teardown(test_does_not_believe_that_it_cannot_be_rehearsed, enter,

@@ -219,11 +219,101 @@ static void test_sysctl_touches_what_it_overwrites(void **state)
     assert_int_equal(undo_judge(&item, &after, why, sizeof(why)), UNDO_NEEDED);
     assert_int_equal(undo_judge(&item, &now, why, sizeof(why)), UNDO_NEEDED);
     assert_non_null(strstr(why, "net.ipv4.conf.eth0.forwarding = 0"));
-    assert_false(undo_removes(&item));
+    assert_true(undo_removes(&item)); /* forwarding that was not there before */
     undo_item_done(&item);
     snapshot_done(&before);
     snapshot_done(&after);
     snapshot_done(&now);
+}
+
+/* What a setting or an mtu has let through since goes no sooner than a rule that was put
+ * (docs/protocol.md rule 15); what it took away comes back at once. */
+static void test_removes_what_a_setting_let_through(void **state)
+{
+    static const struct {
+        const char *setting, *before, *set;
+        bool removes;
+    } cases[] = {
+        {"net.ipv6.conf.eth0.disable_ipv6", "1", "0", true},
+        {"net.ipv6.conf.eth0.disable_ipv6", "0", "1", false},
+        {"net.ipv6.conf.eth0.disable_ipv6", "0", "0", false},
+        {"net.ipv4.ip_forward", "0", "1", true},
+        {"net.ipv4.ip_forward", "1", "0", false},
+        {"net.ipv4.conf.eth0.forwarding", "0", "1", true},
+        {"net.ipv6.conf.all.forwarding", "1", "0", false},
+        {"net.ipv4.conf.eth0.rp_filter", "1", "2", true},
+        {"net.ipv4.conf.eth0.rp_filter", "2", "0", true},
+        {"net.ipv4.conf.eth0.rp_filter", "0", "2", false},
+        {"net.ipv4.conf.eth0.rp_filter", "2", "1", false},
+        {"net.ipv4.conf.eth0.src_valid_mark", "0", "1", true},
+        {"net.ipv4.conf.eth0.arp_ignore", "2", "0", true},
+        {"net.ipv6.conf.eth0.accept_ra", "0", "2", true},
+        {"net.ipv6.conf.eth0.accept_ra", "2", "0", false},
+        {"net.ipv4.conf.eth0.log_martians", "0", "1", false},
+        {"net.ipv4.conf.eth0.accept_redirects", "0", "1", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation operation = {.kind = OPERATION_SYSCTL};
+        struct snapshot before;
+        struct undo_item item;
+
+        text_copy(operation.sysctl.setting.name, SYSCTL_NAME_SIZE, cases[i].setting);
+        text_copy(operation.sysctl.setting.value, SYSCTL_VALUE_SIZE, cases[i].set);
+        make(&before, "");
+        put_sysctl(&before, cases[i].setting, cases[i].before);
+        undo_derive(&operation, 0, &before, &item);
+        if (undo_removes(&item) != cases[i].removes)
+            fail_msg("%s %s -> %s", cases[i].setting, cases[i].before, cases[i].set);
+        undo_item_done(&item);
+        snapshot_done(&before);
+    }
+}
+
+/* Of all devices: one that had none before loses its IPv6 again. */
+static void test_removes_ipv6_of_one_of_all(void **state)
+{
+    const struct operation operation = {.kind = OPERATION_SYSCTL,
+                                        .sysctl.setting = {"net.ipv6.conf.all.disable_ipv6", "0"}};
+    struct snapshot before;
+    struct undo_item item;
+
+    (void)state;
+    make(&before, "");
+    put_sysctl(&before, "net.ipv6.conf.all.disable_ipv6", "0");
+    put_sysctl(&before, "net.ipv6.conf.eth0.disable_ipv6", "1");
+    undo_derive(&operation, 0, &before, &item);
+    assert_true(undo_removes(&item));
+    undo_item_done(&item);
+    snapshot_done(&before);
+}
+
+static void test_removes_ipv6_of_an_mtu(void **state)
+{
+    static const struct {
+        uint32_t before, set;
+        bool removes;
+    } cases[] = {{1200, 1280, true},
+                 {1200, 1500, true},
+                 {1500, 1200, false},
+                 {1280, 1500, false},
+                 {1200, 1100, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation operation = {.kind = OPERATION_LINK,
+                                      .link = {.device = "eth0", .mtu = cases[i].set}};
+        struct snapshot before;
+        struct undo_item item;
+
+        make(&before, "");
+        before.links[0].mtu = cases[i].before;
+        undo_derive(&operation, 0, &before, &item);
+        assert_int_equal(undo_removes(&item), cases[i].removes);
+        undo_item_done(&item);
+        snapshot_done(&before);
+    }
 }
 
 /* ---- Tailscale --------------------------------------------------------------------------------
@@ -591,6 +681,9 @@ int main(void)
         cmocka_unit_test(test_joins),
         cmocka_unit_test(test_sysctl_of_others_is_left),
         cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
+        cmocka_unit_test(test_removes_what_a_setting_let_through),
+        cmocka_unit_test(test_removes_ipv6_of_one_of_all),
+        cmocka_unit_test(test_removes_ipv6_of_an_mtu),
         cmocka_unit_test(test_tailscale),
         cmocka_unit_test(test_advertised_routes_that_are_not_all_known),
         cmocka_unit_test(test_exit_node_by_address),

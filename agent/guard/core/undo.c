@@ -98,29 +98,6 @@ bool undo_is_possible(const struct undo_item *item, struct err *err)
     return true;
 }
 
-bool undo_removes(const struct undo_item *item)
-{
-    switch (item->change.kind) {
-    case OPERATION_ROUTE:
-        return !item->change.route.absent && !item->existed;
-    case OPERATION_RULE:
-        return !item->change.rule.absent && !item->existed;
-    case OPERATION_NEXTHOP:
-        return !item->change.nexthop.absent && !item->existed;
-    case OPERATION_FILE:
-        return !item->change.file.absent && !item->existed;
-    case OPERATION_ADDRESS:
-        return !item->change.address.absent && !item->existed;
-    case OPERATION_LINK:
-        return item->change.link.set_up && item->change.link.up;
-    case OPERATION_SYSCTL:
-    case OPERATION_TAILSCALE:
-    case OPERATION_KIND_COUNT:
-        break;
-    }
-    return false;
-}
-
 static bool is_new_route(const struct undo_item *item)
 {
     return item->change.kind == OPERATION_ROUTE && undo_removes(item);

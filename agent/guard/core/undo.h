@@ -37,7 +37,8 @@ void undo_translate(const struct undo_item *item, const struct snapshot *now,
  * read, an exit node that was chosen automatically or by an address that no peer had. */
 bool undo_is_possible(const struct undo_item *item, struct err *err);
 
-/* Taking it back removes what the change added (false: puts back what was there). */
+/* Taking it back removes what the change added: an object, IPv6, what a setting let through
+ * (false: puts back what was there). */
 bool undo_removes(const struct undo_item *item);
 
 /* Nothing of its key was there, and one look at its table shows this and the one before, which is

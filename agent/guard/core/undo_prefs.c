@@ -6,7 +6,9 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_table.h"
 #include "common/net/render.h"
+#include "common/net/tailnet.h"
 
 /* ---- fields -----------------------------------------------------------------------------------
  */
@@ -118,24 +120,11 @@ const struct route *undo_prefs_exit_route(const struct snapshot *snapshot, uint8
     return NULL;
 }
 
-static bool uses_exit_node(const struct tailscale *tailscale)
-{
-    return tailscale->exit_node_id[0] != '\0' || address_is_set(&tailscale->exit_node_ip) ||
-           tailscale->auto_exit_node[0] != '\0';
-}
-
 bool undo_prefs_diverts(const struct undo_item *item, const struct snapshot *now)
 {
     return item->change.kind == OPERATION_TAILSCALE && item->change.tailscale.set_exit_node &&
-           !uses_exit_node(&item->before.tailscale) && uses_exit_node(&now->tailscale);
-}
-
-static bool default_is_left(const struct undo_item *item, const struct snapshot *now)
-{
-    return item->change.tailscale.set_exit_node && !uses_exit_node(&item->before.tailscale) &&
-           !uses_exit_node(&now->tailscale) &&
-           (undo_prefs_exit_route(now, FAMILY_IPV4) != NULL ||
-            undo_prefs_exit_route(now, FAMILY_IPV6) != NULL);
+           !tailnet_uses_exit_node(&item->before.tailscale) &&
+           tailnet_uses_exit_node(&now->tailscale);
 }
 
 static void add_prefs(const struct tailscale *tailscale, struct text *out)
@@ -152,6 +141,7 @@ enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tail
 {
     enum undo_state states[FIELDS];
     enum undo_state worst = UNDO_RESTORED;
+    const struct route *left;
 
     if (now->tailscale.presence != TAILSCALE_ANSWERS) {
         text_add(why, "%s", now->tailscale.why);
@@ -171,11 +161,15 @@ enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tail
         add_prefs(&item->before.tailscale, why);
         text_add(why, " as before, found ");
         add_prefs(&now->tailscale, why);
-    } else if (default_is_left(item, now)) {
-        text_add(why, "tailscale uses no exit node, but table 52 still has its default route");
-        worst = UNDO_NEEDED;
+        return worst;
     }
-    return worst;
+    left = undo_table_find_left(&item->change.tailscale, now);
+    if (left == NULL)
+        return UNDO_RESTORED;
+    text_add(why, "tailscale's prefs are as before, but table 52 still has '");
+    render_route(left, now, why);
+    text_add(why, "'");
+    return UNDO_NEEDED;
 }
 
 /* ---- restoring --------------------------------------------------------------------------------
@@ -215,32 +209,55 @@ bool undo_prefs_is_possible(const struct undo_item *item, struct err *err)
            change_exit_node(&item->before.tailscale, &unused, err);
 }
 
+/* What table 52 has left may go when a pref is written again as it is; others' is not overwritten.
+ */
+static void write_again(const struct undo_item *item, const struct tailscale *now, bool *ret_again)
+{
+    const struct operation_tailscale *change = &item->change.tailscale;
+    const struct tailscale *before = &item->before.tailscale;
+
+    ret_again[FIELD_EXIT_NODE] =
+        change->set_exit_node && !tailnet_uses_exit_node(before) && !tailnet_uses_exit_node(now);
+    ret_again[FIELD_LAN_ACCESS] =
+        change->set_allow_lan_access && !ret_again[FIELD_EXIT_NODE] && same_lan_access(before, now);
+    ret_again[FIELD_ACCEPT_ROUTES] = change->set_accept_routes && same_accept_routes(before, now);
+}
+
+static void change_rest(const struct tailscale *before, const bool *write,
+                        struct operation_tailscale *ret_change)
+{
+    if (write[FIELD_LAN_ACCESS]) {
+        ret_change->set_allow_lan_access = true;
+        ret_change->allow_lan_access = before->exit_node_allow_lan_access;
+    }
+    if (write[FIELD_ACCEPT_ROUTES]) {
+        ret_change->set_accept_routes = true;
+        ret_change->accept_routes = before->accept_routes;
+    }
+    if (write[FIELD_ADVERTISE_ROUTES]) {
+        ret_change->set_advertise_routes = true;
+        memcpy(ret_change->advertise_routes, before->advertise_routes,
+               sizeof(ret_change->advertise_routes));
+        ret_change->advertise_routes_count = before->advertise_routes_count;
+    }
+}
+
 bool undo_prefs_change(const struct undo_item *item, const struct tailscale *after,
                        const struct snapshot *now, struct operation_tailscale *ret_change,
                        struct err *err)
 {
     const struct tailscale *before = &item->before.tailscale;
     enum undo_state states[FIELDS];
+    bool write[FIELDS] = {false};
 
     memset(ret_change, 0, sizeof(*ret_change));
     judge_fields(item, after, &now->tailscale, states);
-    if (states[FIELD_LAN_ACCESS] == UNDO_NEEDED) {
-        ret_change->set_allow_lan_access = true;
-        ret_change->allow_lan_access = before->exit_node_allow_lan_access;
-    }
-    if (states[FIELD_ACCEPT_ROUTES] == UNDO_NEEDED) {
-        ret_change->set_accept_routes = true;
-        ret_change->accept_routes = before->accept_routes;
-    }
-    if (states[FIELD_ADVERTISE_ROUTES] == UNDO_NEEDED) {
-        ret_change->set_advertise_routes = true;
-        memcpy(ret_change->advertise_routes, before->advertise_routes,
-               sizeof(ret_change->advertise_routes));
-        ret_change->advertise_routes_count = before->advertise_routes_count;
-    }
-    if (states[FIELD_EXIT_NODE] == UNDO_NEEDED || default_is_left(item, now))
-        return change_exit_node(before, ret_change, err);
-    return true;
+    if (undo_table_find_left(&item->change.tailscale, now) != NULL)
+        write_again(item, &now->tailscale, write);
+    for (int i = 0; i < FIELDS; i++)
+        write[i] |= states[i] == UNDO_NEEDED;
+    change_rest(before, write, ret_change);
+    return !write[FIELD_EXIT_NODE] || change_exit_node(before, ret_change, err);
 }
 
 void undo_prefs_render(const struct undo_item *item, struct text *out)

@@ -6,7 +6,7 @@
 
 #include "agent/guard/core/undo.h"
 
-/* An exit node that is unset counts only when table 52 has no default route left. */
+/* Prefs that are as before count only when table 52 has nothing left that they contradict. */
 enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tailscale *after,
                                  const struct snapshot *now, struct text *why);
 

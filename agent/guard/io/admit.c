@@ -21,12 +21,11 @@ static void take_bytes(struct wire_bytes *to, struct wire_bytes *from)
 
 static uint32_t list_objects(const struct manifest_plan *plan, char (*objects)[96])
 {
-    for (uint32_t i = 0; i < plan->operations_count; i++) {
-        struct text text = TEXT_IN(objects[i]);
+    uint32_t count = 0;
 
-        operation_object(&plan->operations[i], &text);
-    }
-    return plan->operations_count;
+    for (uint32_t i = 0; i < manifest_plan_places(plan); i++)
+        count += manifest_plan_object(plan, i, objects[count], sizeof(objects[count]));
+    return count;
 }
 
 static bool is_my_key(const struct guard *guard, const struct manifest *manifest)
@@ -39,7 +38,7 @@ static bool is_my_key(const struct guard *guard, const struct manifest *manifest
 static void step_prepare(struct guard *guard, const struct approval *approval,
                          const struct trust *trust)
 {
-    static char objects[OPERATIONS_MAX][96];
+    static char objects[OPERATIONS_MAX * OPERATION_OBJECTS_MAX][96];
     struct held *asked = &guard->asked;
     struct guard_event ev = {.kind = ON_PREPARE};
     const struct manifest_plan *plan;

@@ -349,7 +349,7 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
         if (!operation_holds(&part.change, &now))
             settled = fail(&part.change, "not seen yet", err);
         else if (part.change.kind == OPERATION_TAILSCALE)
-            settled = apply_part_table_fits(&now, err);
+            settled = apply_part_table_fits(&part.change, &now, err);
         else if (!apply_link_is_usable(&part.change, &now))
             settled = fail(&part.change,
                            "duplicate address detection is not over, or found it in use", err);

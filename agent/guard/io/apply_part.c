@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
 #include "common/io/clock.h"
 #include "common/io/localapi.h"
-#include "common/net/tailnet.h"
+#include "common/net/render.h"
 
 static bool has_socket(const struct apply *apply)
 {
@@ -131,24 +132,6 @@ bool apply_part_read_own(const struct operation_route *operation, struct snapsho
 /* ---- table 52 ---------------------------------------------------------------------------------
  */
 
-/* Links, addresses, sysctls and table 52: all that the prediction looks at. Borrows; only the
- * arrays that the prediction may grow are copies. */
-static void take_tailnet(const struct snapshot *now, struct snapshot *ret_tailnet)
-{
-    struct snapshot part = {.links = now->links,
-                            .links_count = now->links_count,
-                            .addresses = now->addresses,
-                            .addresses_count = now->addresses_count,
-                            .sysctls = now->sysctls,
-                            .sysctls_count = now->sysctls_count};
-
-    snapshot_copy(ret_tailnet, &part);
-    ret_tailnet->tailscale = now->tailscale;
-    ret_tailnet->tailscale.peers = NULL;
-    ret_tailnet->tailscale.peers_count = 0;
-    tailnet_predict(ret_tailnet);
-}
-
 static bool family_fits(const struct snapshot *now, const struct snapshot *tailnet, uint8_t family,
                         struct err *err)
 {
@@ -161,12 +144,26 @@ static bool family_fits(const struct snapshot *now, const struct snapshot *tailn
                    expected ? "an" : "no", family == FAMILY_IPV4 ? 4 : 6, found ? "one" : "none");
 }
 
-bool apply_part_table_fits(const struct snapshot *now, struct err *err)
+static bool refuse_route(const struct route *route, const char *why, const struct snapshot *now,
+                         struct err *err)
 {
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    render_route(route, now, &text);
+    return err_set(err, ERR_TIMEOUT, "table 52: expected %s, found '%s'", why, line);
+}
+
+bool apply_part_table_fits(const struct operation *operation, const struct snapshot *now,
+                           struct err *err)
+{
+    const struct route *left = undo_table_find_left(&operation->tailscale, now);
     struct snapshot tailnet;
     bool fits;
 
-    take_tailnet(now, &tailnet);
+    if (left != NULL)
+        return refuse_route(left, "nothing that the prefs do not ask for", now, err);
+    undo_table_predict(now, &tailnet);
     fits = family_fits(now, &tailnet, FAMILY_IPV4, err) &&
            family_fits(now, &tailnet, FAMILY_IPV6, err);
     snapshot_done(&tailnet);
@@ -176,12 +173,16 @@ bool apply_part_table_fits(const struct snapshot *now, struct err *err)
 static bool look(const struct apply *apply, const struct operation *operation, mono_t until,
                  struct err *err)
 {
+    const struct route *thrown;
     struct snapshot now;
     bool fits;
 
     if (!apply_part_read(apply, operation, until, &now, err))
         return false;
-    fits = apply_part_table_fits(&now, err);
+    thrown = undo_table_find_thrown(&operation->tailscale, &now);
+    fits =
+        apply_part_table_fits(operation, &now, err) &&
+        (thrown == NULL || refuse_route(thrown, "nothing thrown without an exit node", &now, err));
     snapshot_done(&now);
     return fits;
 }

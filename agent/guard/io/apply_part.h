@@ -31,11 +31,14 @@ int apply_part_left(mono_t until);
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
                          struct err *err);
 
-/* Waits until table 52 has or has not a default route, as the prefs ask; at most until `until`. */
+/* Waits until table 52 is as the prefs ask, with nothing thrown any more where there is no exit
+ * node; at most until `until`. */
 bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
                            mono_t until, struct err *err);
 
-/* Table 52's default routes are as tailscaled makes them from the snapshot's own prefs. */
-bool apply_part_table_fits(const struct snapshot *now, struct err *err);
+/* Table 52's default routes are as tailscaled makes them from the snapshot's own prefs, and of what
+ * the operation sets nothing is left that they contradict (undo_table.h). */
+bool apply_part_table_fits(const struct operation *operation, const struct snapshot *now,
+                           struct err *err);
 
 #endif

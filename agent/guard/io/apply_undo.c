@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_made.h"
@@ -130,7 +131,8 @@ static bool undo_tailscale(const struct apply *apply, const struct undo_item *it
     if (!undo_tailscale_change(item, now, &change, err))
         return false;
     return localapi_patch(apply->tailscale_socket, apply_part_left(until), &change, err) &&
-           (!change.set_exit_node || apply_part_wait_table(apply, &item->change, until, err));
+           (!undo_table_is_concerned(&change) ||
+            apply_part_wait_table(apply, &item->change, until, err));
 }
 
 struct step {

@@ -38,6 +38,12 @@ void guard_step(struct guard *guard, struct guard_event *ev)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
+static void add_text(struct guard_report *report, const char *line)
+{
+    report->lines = mem_resize(report->lines, report->lines_count + 1, sizeof(*report->lines));
+    text_copy(report->lines[report->lines_count++], SENTENCE_SIZE, line);
+}
+
 static void add_line(struct guard_report *report, const struct undo_item *item, const char *why)
 {
     char line[SENTENCE_SIZE];
@@ -46,8 +52,7 @@ static void add_line(struct guard_report *report, const struct undo_item *item, 
     undo_render(item, &text);
     if (why != NULL && why[0] != '\0')
         text_add(&text, ": %s", why);
-    report->lines = mem_resize(report->lines, report->lines_count + 1, sizeof(*report->lines));
-    text_copy(report->lines[report->lines_count++], SENTENCE_SIZE, line);
+    add_text(report, line);
 }
 
 void carry_fill_open(struct guard *guard, struct guard_report *report)
@@ -55,6 +60,8 @@ void carry_fill_open(struct guard *guard, struct guard_report *report)
     const struct trial *trial = guard->trial;
     struct journal_generation *kept = journal_find(guard->journal, &trial->id);
 
+    if (trial->state == TRIAL_VERIFYING && trial->held_up[0] != '\0')
+        add_text(report, trial->held_up); /* each step is done: what is not as it was is all */
     if (trial->state != TRIAL_REVERTING || kept == NULL || !revert_is_held_up(&trial->revert))
         return;
     for (uint32_t i = trial->revert.steps_count; i-- > 0;) {

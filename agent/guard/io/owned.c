@@ -6,37 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
-#include "common/net/render.h"
 
 /* ---- which take each other's place ---------------------------------------------------------- */
-
-static bool same_route_key(const struct route *a, const struct route *b)
-{
-    return snapshot_compare_routes(a, b) == 0;
-}
-
-/* The same rule but for where it leads: a newer one with the same selectors replaces it. */
-static bool same_rule_key(const struct rule *a, const struct rule *b)
-{
-    struct rule x = *a;
-    struct rule y = *b;
-
-    x.table = y.table = 0;
-    x.goto_priority = y.goto_priority = 0;
-    x.action = y.action = 0;
-    return render_same_rule(&x, &y);
-}
-
-/* Whatever the older one sets, the newer one sets too. */
-static bool covers(const struct operation_tailscale *newer, const struct operation_tailscale *older)
-{
-    return newer->set_exit_node >= older->set_exit_node &&
-           newer->set_allow_lan_access >= older->set_allow_lan_access &&
-           newer->set_accept_routes >= older->set_accept_routes &&
-           newer->set_advertise_routes >= older->set_advertise_routes;
-}
 
 static bool same_address(const struct operation_address *newer,
                          const struct operation_address *older)
@@ -58,21 +33,22 @@ static bool takes_over(const struct operation_link *newer, struct operation_link
     return older->mtu == 0 && !older->set_up;
 }
 
+/* False: something of the older one is left, which may be less than it was. */
 static bool replaces(const struct operation *newer, struct operation *older)
 {
     if (newer->kind != older->kind)
         return false;
     switch (newer->kind) {
     case OPERATION_ROUTE:
-        return same_route_key(&newer->route.route, &older->route.route);
-    case OPERATION_RULE:
-        return same_rule_key(&newer->rule.rule, &older->rule.rule);
+        return undo_touch_same_key(&newer->route.route, &older->route.route);
+    case OPERATION_RULE: /* where it leads is part of it: others of that priority stay beside it */
+        return undo_touch_same_rule(&newer->rule.rule, &older->rule.rule);
     case OPERATION_SYSCTL:
         return text_equal(newer->sysctl.setting.name, older->sysctl.setting.name);
     case OPERATION_NEXTHOP:
         return newer->nexthop.nexthop.id == older->nexthop.nexthop.id;
     case OPERATION_TAILSCALE:
-        return covers(&newer->tailscale, &older->tailscale);
+        return !undo_prefs_take_out(&older->tailscale, &newer->tailscale);
     case OPERATION_FILE:
         return text_equal(newer->file.path, older->file.path);
     case OPERATION_ADDRESS:
@@ -104,6 +80,25 @@ static void add(struct owned *owned, const struct operation *operation)
         mem_grow(owned->operations, owned->count, &capacity, sizeof(*owned->operations));
     owned->capacity = (uint32_t)capacity;
     owned->operations[owned->count++] = *operation;
+}
+
+static bool puts_rule(const struct operation *operation)
+{
+    return operation->kind == OPERATION_RULE && !operation->rule.absent;
+}
+
+/* A rule that is put again where it is there stays where it stands: their order is state. */
+static bool put_again(struct owned *owned, const struct operation *newer)
+{
+    for (uint32_t i = 0; i < owned->count; i++) {
+        struct operation *there = &owned->operations[i];
+
+        if (!puts_rule(newer) || !puts_rule(there) || !replaces(newer, there))
+            continue;
+        *there = *newer;
+        return true;
+    }
+    return false;
 }
 
 /* ---- which are there to stay ---------------------------------------------------------------- */
@@ -161,6 +156,8 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
         if (item->operation >= OPERATIONS_MAX || !is_on(trial, generation, item->operation))
             continue;
         wanted = is_wanted(item, what, is_open, generation->in_doubt);
+        if (wanted && put_again(owned, &item->change))
+            continue;
         if (wanted || !generation->in_doubt)
             drop_replaced(owned, &item->change);
         if (wanted)

@@ -49,8 +49,24 @@ static bool check_operation(const struct apply *apply, const struct work *work, 
            operation_check(operation, snapshot, err) && apply_file_check(apply, operation, err);
 }
 
+static bool derive_one(struct work *work, uint32_t i, const struct snapshot *snapshot,
+                       struct err *err)
+{
+    struct undo_item *item = &work->items[i];
+
+    undo_derive(&work->operations[i], i, snapshot, item);
+    if (!undo_is_possible(item, err)) {
+        undo_item_done(item);
+        return false;
+    }
+    work->items_count++;
+    for (uint32_t k = 0; k < i; k++)
+        undo_leave_to(item, &work->items[k]);
+    return true;
+}
+
 /* Each on the snapshot that the earlier ones leave. False: the one behind work->items_count cannot
- * be done. */
+ * be done, or not be taken back. */
 static bool derive(const struct apply *apply, struct work *work, struct snapshot *snapshot,
                    struct err *err)
 {
@@ -59,10 +75,8 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
         if (!check_operation(apply, work, i, snapshot, err))
             return false;
         apply_part_add(&work->operations[i], snapshot);
-        undo_derive(&work->operations[i], i, snapshot, &work->items[i]);
-        work->items_count++;
-        for (uint32_t k = 0; k < i; k++)
-            undo_leave_to(&work->items[i], &work->items[k]);
+        if (!derive_one(work, i, snapshot, err))
+            return false;
         operation_predict(&work->operations[i], snapshot);
     }
     return true;
