@@ -7,9 +7,11 @@
  */
 #include "agent/guard/io/guard.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -26,22 +28,32 @@ enum { LOCK_RETRY_MS = 100 };
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
+/* A new one only where there is none: over one that could not be looked at it would make this node
+ * a stranger to its own roster. */
+static bool make_key(struct guard *guard, const char *path, struct err *err)
+{
+    if (errno != ENOENT)
+        return err_set(err, ERR_SYSTEM,
+                       "look at %s: %s: expected this node's key, or that there is none yet; no "
+                       "new one is made, ending",
+                       path, strerror(errno));
+    log_info("no key at %s yet: made one", path);
+    guard->key = sign_key_generate();
+    return sign_key_save(guard->key, path, err);
+}
+
 static bool load_key(struct guard *guard, struct err *err)
 {
     char path[PATH_SIZE + 16];
 
     if (!file_join(path, sizeof(path), guard->config.state, "key.pem", err))
         return false;
-    if (access(path, F_OK) != 0) {
-        log_info("no key at %s yet: made one", path);
-        guard->key = sign_key_generate();
-        if (!sign_key_save(guard->key, path, err))
-            return false;
-    } else {
+    if (access(path, F_OK) == 0)
         guard->key = sign_key_load(path, err);
-        if (guard->key == NULL)
-            return false;
-    }
+    else if (!make_key(guard, path, err))
+        return false;
+    if (guard->key == NULL)
+        return false;
     sign_key_public(guard->key, &guard->public_key);
     return true;
 }

@@ -346,6 +346,23 @@ def test_boot_unit_puts_back_without_a_guard(node):
     assert node.has_route()
 
 
+def test_a_key_that_cannot_be_looked_at_is_not_replaced(node):
+    """Only where there is none a new one is made: with another one this node is a stranger."""
+    node.kill()
+    key = node.state / "key.pem"
+    kept = key.read_bytes()
+    key.rename(node.state / "kept.pem")
+    key.symlink_to("key.pem")  # ELOOP, which is not ENOENT
+    refused = node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"],
+                         "refused.log")
+    assert refused.wait(15) == 1
+    assert "expected this node's key, or that there is none yet" in node.log("refused.log")
+    assert key.is_symlink()
+    (node.state / "kept.pem").rename(key)
+    node.start()
+    assert key.read_bytes() == kept
+
+
 # -- addresses and links ---------------------------------------------------------------------------
 
 SECOND = """
