@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
 #include "common/core/mem.h"
@@ -135,7 +136,8 @@ static bool start(struct guard *guard, struct err *err)
     trial_init(guard->trial, guard->ledger, "");
     admit_refresh_name(guard);
     say_state(guard);
-    apply = (struct apply){.tailscale_socket = guard->config.tailscale_socket};
+    apply =
+        (struct apply){.tailscale_socket = guard->config.tailscale_socket, .hand = hand_start()};
     if (!keep_open(guard, err) || !clients_listen(&guard->clients, &guard->config, err))
         return false;
     guard->worker = worker_start(&apply);
