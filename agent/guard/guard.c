@@ -142,7 +142,8 @@ static bool start(struct guard *guard, struct err *err)
         return false;
     guard->worker = worker_start(&apply);
     guard->writer = writer_start(guard->journal, guard->config.state);
-    guard->trust_reader = trust_reader_start(guard->config.trust);
+    guard->trust_reader = trust_reader_start(guard->config.trust, guard->journal);
+    guard->name_hand = hand_start();
     files_want(guard);
     boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
     guard_step(guard, &boot);

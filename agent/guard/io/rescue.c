@@ -45,6 +45,8 @@ static void load_key(struct rescue *rescue)
 bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool read_only,
                  struct err *err)
 {
+    char joined_as[NAME_SIZE];
+
     memset(rescue, 0, sizeof(*rescue));
     rescue->config = *config;
     rescue->apply.tailscale_socket = rescue->config.tailscale_socket;
@@ -58,7 +60,8 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
     rescue->trial = mem_alloc(1, sizeof(*rescue->trial));
     rescue->effects = mem_alloc(1, sizeof(*rescue->effects));
     trial_init(rescue->trial, rescue->ledger, "");
-    node_find_name(config->state, rescue->journal, rescue->ledger,
+    node_read_name(config->state, joined_as);
+    node_find_name(joined_as, rescue->journal, rescue->ledger,
                    rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
     if (journal_damage(rescue->journal)[0] != '\0')
         printf("the journal: %s\n", journal_damage(rescue->journal));
