@@ -68,7 +68,7 @@ static void test_only_a_target_is_a_fellow(void **state)
 
 /* ---- the name ------------------------------------------------------------------------------- */
 
-enum { SOON_MS = 90, PATIENCE_MS = 10000 };
+enum { SOON_MS = 1000, PATIENCE_MS = 10000 };
 
 static void write_name(const char *path, const char *name)
 {

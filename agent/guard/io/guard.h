@@ -2,8 +2,8 @@
  * guard: what the parts of the guard's shell share. One thread decides: all of this is its own.
  *
  * socket hears requests, admit makes events of them, guard_step gives an event to the trial machine
- * and carries out its effects; worker, writer and trust_reader do what blocks, and their results
- * are events again.
+ * and carries out its effects; worker, writer, trust_reader and name_hand do what blocks, and
+ * their results are events again.
  */
 #ifndef AGENT_GUARD_IO_GUARD_H
 #define AGENT_GUARD_IO_GUARD_H
