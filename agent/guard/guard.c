@@ -7,12 +7,15 @@
  */
 #include "agent/guard/io/guard.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
 #include "common/core/mem.h"
@@ -26,22 +29,32 @@ enum { LOCK_RETRY_MS = 100 };
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
+/* A new one only where there is none: over one that could not be looked at it would make this node
+ * a stranger to its own roster. */
+static bool make_key(struct guard *guard, const char *path, struct err *err)
+{
+    if (errno != ENOENT)
+        return err_set(err, ERR_SYSTEM,
+                       "look at %s: %s: expected this node's key, or that there is none yet; no "
+                       "new one is made, ending",
+                       path, strerror(errno));
+    log_info("no key at %s yet: made one", path);
+    guard->key = sign_key_generate();
+    return sign_key_save(guard->key, path, err);
+}
+
 static bool load_key(struct guard *guard, struct err *err)
 {
     char path[PATH_SIZE + 16];
 
     if (!file_join(path, sizeof(path), guard->config.state, "key.pem", err))
         return false;
-    if (access(path, F_OK) != 0) {
-        log_info("no key at %s yet: made one", path);
-        guard->key = sign_key_generate();
-        if (!sign_key_save(guard->key, path, err))
-            return false;
-    } else {
+    if (access(path, F_OK) == 0)
         guard->key = sign_key_load(path, err);
-        if (guard->key == NULL)
-            return false;
-    }
+    else if (!make_key(guard, path, err))
+        return false;
+    if (guard->key == NULL)
+        return false;
     sign_key_public(guard->key, &guard->public_key);
     return true;
 }
@@ -123,12 +136,14 @@ static bool start(struct guard *guard, struct err *err)
     trial_init(guard->trial, guard->ledger, "");
     admit_refresh_name(guard);
     say_state(guard);
-    apply = (struct apply){.tailscale_socket = guard->config.tailscale_socket};
+    apply =
+        (struct apply){.tailscale_socket = guard->config.tailscale_socket, .hand = hand_start()};
     if (!keep_open(guard, err) || !clients_listen(&guard->clients, &guard->config, err))
         return false;
     guard->worker = worker_start(&apply);
     guard->writer = writer_start(guard->journal, guard->config.state);
-    guard->trust_reader = trust_reader_start(guard->config.trust);
+    guard->trust_reader = trust_reader_start(guard->config.trust, guard->journal);
+    guard->name_hand = hand_start();
     files_want(guard);
     boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
     guard_step(guard, &boot);

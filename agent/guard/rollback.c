@@ -101,18 +101,32 @@ bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t un
     return rescue_run(rescue, until);
 }
 
+static void say_unwritten(const struct options *options, const struct rescue *rescue, bool written)
+{
+    const char *state = options->config.state;
+
+    if (written)
+        printf("The journal in %s cannot be written: after a reboot what was confirmed would come "
+               "back.\n"
+               "Make room or repair the disk; then, if --list still shows it, run this again.\n",
+               state);
+    else
+        printf("The journal in %s is not written yet, its disk does not answer: after a reboot "
+               "what was confirmed would come back.\n"
+               "Process %d writes it as soon as the disk answers; oceanid-guard waits for that. "
+               "If --list still shows it then, run this again.\n",
+               state, (int)rescue_disk_pid(rescue->disk));
+}
+
 /* A guard that reads the old journal again would put back what is taken away: it is kept from that
- * before it can have the journal. */
-static void keep_guard_off(const struct options *options)
+ * before it can have the journal. written: nothing is on its way to the disk any more. */
+static void keep_guard_off(const struct options *options, struct rescue *rescue, bool written)
 {
     struct err err = ERR_INIT;
     char path[PATH_SIZE + 16];
 
     run_unrecorded_path(&options->config, path, sizeof(path));
-    printf(
-        "The journal in %s cannot be written: after a reboot what was confirmed would come back.\n"
-        "Make room or repair the disk; then, if --list still shows it, run this again.\n",
-        options->config.state);
+    say_unwritten(options, rescue, written);
     if (run_mark_unrecorded(&options->config, &err))
         printf("Until then %s is there, and nothing is put back.\n", path);
     else
@@ -143,6 +157,7 @@ static void say_shields(const struct rescue *rescue, uint32_t count)
 static int say_rest(struct rescue *rescue, const struct options *options,
                     const struct target *target)
 {
+    bool written = rescue_settle_disk(rescue);
     bool from_memory = rescue->from_memory;
     uint32_t count;
     bool shielded;
@@ -156,7 +171,7 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     if (!shielded)
         say_shields(rescue, count);
     if (from_memory)
-        keep_guard_off(options);
+        keep_guard_off(options, rescue, written);
     rescue_close(rescue);
     if (leave_finisher(options, target, from_memory))
         printf("%s is tried again every 2 s, by a process of its own%s.\n"
@@ -173,15 +188,19 @@ static int say_end(struct rescue *rescue, const struct options *options,
                    const struct target *target, bool done)
 {
     int code = EXIT_DONE;
+    bool written;
 
     if (!done)
         return say_rest(rescue, options, target);
+    written = rescue_settle_disk(rescue);
     if (rescue->left > 0)
         printf("Items left as they are, see above: %u.\n", rescue->left);
     printf("Done and verified%s: what was chosen is taken back.\n",
            rescue->is_unrecorded ? " in the kernel" : "");
     if (rescue->is_unrecorded) {
-        keep_guard_off(options);
+        keep_guard_off(options, rescue, written);
+        if (!written && !rescue->owes_mark)
+            rescue_disk_unmark(rescue->disk);
         code = EXIT_REST_FOLLOWS;
     } else {
         run_unmark_unrecorded(&options->config);

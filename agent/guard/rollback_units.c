@@ -45,6 +45,11 @@ bool rollback_is_open(const struct ledger *ledger)
 
 static int leave_to_guard(struct rescue *rescue, bool done)
 {
+    if (!rescue_settle_disk(rescue))
+        printf("ALARM the journal does not know of all this yet, its disk does not answer: process "
+               "%d writes it when it does, or the guard, which waits for the journal, does it "
+               "again\n",
+               (int)rescue_disk_pid(rescue->disk));
     if (!done) {
         printf("left to the guard, which goes on with it as soon as it runs:\n");
         rescue_say_open(rescue);
@@ -134,6 +139,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
     }
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
+    rescue_start_disk(&rescue);
     if (!rollback_is_open(rescue.ledger)) {
         rescue_write_text(&rescue); /* the guard may have ended before it did */
         rescue_close(&rescue);
@@ -145,16 +151,45 @@ int rollback_stop_post(const struct options *options, struct err *err)
     return leave_to_guard(&rescue, done);
 }
 
-/* Of what no disk knows nobody else goes on with it: whoever has the journal is waited for. */
-static bool take_to_finish(const struct options *options, struct rescue *ret_rescue, int *ret_code,
-                           struct err *err)
+/* What is undone while the journal cannot be had. */
+struct meanwhile {
+    bool is_open;
+    struct rescue rescue;
+};
+
+static void go_on_meanwhile(const struct options *options, const struct target *target,
+                            struct meanwhile *meanwhile)
 {
-    while (!take_for_unit(options, ret_rescue, ret_code, err)) {
-        if (*ret_code != EXIT_DONE || run_rescuer(&options->config) != getpid())
-            return false;
-        poll(NULL, 0, FINISH_PACE_MS);
+    mono_t until = clock_now() + FINISH_PACE_MS;
+    struct err err = ERR_INIT;
+
+    if (meanwhile->is_open) {
+        rescue_run(&meanwhile->rescue, until);
+    } else if (rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
+        meanwhile->is_open = true;
+        rescue_put_back(&meanwhile->rescue, false);
+        rollback_undo(&meanwhile->rescue, target, until);
     }
-    return true;
+    if (clock_now() < until)
+        poll(NULL, 0, (int)(until - clock_now()));
+}
+
+/* Of what no disk knows nobody else goes on with it: whoever has the journal, and hangs in its disk
+ * maybe, is waited for; undoing goes on from memory. */
+static bool take_to_finish(const struct options *options, const struct target *target,
+                           struct rescue *ret_rescue, int *ret_code, struct err *err)
+{
+    struct meanwhile meanwhile = {.is_open = false};
+    bool taken;
+
+    while (!(taken = take_for_unit(options, ret_rescue, ret_code, err))) {
+        if (*ret_code != EXIT_DONE || run_rescuer(&options->config) != getpid())
+            break;
+        go_on_meanwhile(options, target, &meanwhile);
+    }
+    if (meanwhile.is_open)
+        rescue_close(&meanwhile.rescue);
+    return taken;
 }
 
 /* Until it is done, or a guard takes over (SIGTERM). By the right of whoever began it. */
@@ -170,13 +205,16 @@ int rollback_finish(const struct options *options, struct err *err)
     struct rescue rescue;
     int code;
 
-    if (!take_to_finish(options, &rescue, &code, err))
+    if (!take_to_finish(options, &target, &rescue, &code, err))
         return code;
+    rescue_start_disk(&rescue);
     rescue.watch = netlink_watch_open(-1, err);
     *err = (struct err)ERR_INIT;
     rescue_put_back(&rescue, false);
     while (!rollback_undo(&rescue, &target, MONO_NEVER))
         ;
+    if (!rescue_settle_disk(&rescue) && !rescue.owes_mark && rescue.is_unrecorded)
+        rescue_disk_unmark(rescue.disk);
     if (!rescue.is_unrecorded)
         run_unmark_unrecorded(&options->config);
     rescue_close(&rescue);

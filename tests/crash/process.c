@@ -26,6 +26,7 @@ bool __wrap_take_leave_finisher(const struct guard_config *config, const char *c
                                 const struct rest *rest);
 uint64_t __wrap_journal_size(const struct journal *journal);
 pid_t __wrap_fork(void);
+struct hand *__wrap_hand_start(void);
 
 enum { EXIT_SANITIZER = 99, LIMIT_MS = 60000 };
 
@@ -55,12 +56,19 @@ uint64_t __wrap_journal_size(const struct journal *journal)
     return 1 << 20;
 }
 
-/* The boot unit has a child only so that a hanging disk does not hold up the boot; without one it
- * does the same itself, in the one process that can be struck. */
+/* The boot unit has a child only so that a hanging disk does not hold up the boot, a rescue one so
+ * that it does not hold up the undoing; without one they do the same themselves, in the one process
+ * that can be struck. */
 pid_t __wrap_fork(void)
 {
     errno = EAGAIN;
     return -1;
+}
+
+/* The same of files: no disk hangs here. */
+struct hand *__wrap_hand_start(void)
+{
+    return NULL;
 }
 
 static const char *mode_of(enum program program)

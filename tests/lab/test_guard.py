@@ -284,6 +284,84 @@ def test_rescue_of_a_guard_whose_disk_hangs(node):
     assert "Done and verified" in done.stdout
 
 
+def rescue_on_a_disk_that_hangs(node, *words):
+    """Its own disk hangs too; what it says, and how long it took."""
+    node.use_disk_that_may_hang()
+    node.hang_disk()
+    began = time.monotonic()
+    done = node.rollback(*words, check=False)
+    took = time.monotonic() - began
+    assert took < 10, (took, done.stdout)
+    assert not node.has_route(), done.stdout + done.stderr
+    node.more_environment = {}
+    return done
+
+
+def nothing_stands(node):
+    return "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_rescue_on_a_disk_that_hangs(node):
+    """Undone at once; it says what is not written, and that follows when the disk answers."""
+    node.start_with_hanging_disk()
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("guard.log"), 15, "the trial to soak")
+    done = rescue_on_a_disk_that_hangs(node, "--yes")
+    assert "disk does not answer" in done.stdout and done.returncode == 5, done.stdout
+    assert "verified in the kernel" in done.stdout and "is not written yet" in done.stdout
+    assert (node.folder / "unrecorded").exists()
+    node.free_disk()
+    wait_until(lambda: not (node.folder / "unrecorded").exists(), 5, "the mark to go by itself")
+    assert nothing_stands(node)
+    assert "# nothing is changed" in (node.state / "undo.txt").read_text()
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+
+
+def test_confirmed_change_is_rolled_back_on_a_disk_that_hangs(node):
+    """No guard that starts meanwhile believes the old journal: it waits for who writes it."""
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.kill()
+    done = rescue_on_a_disk_that_hangs(node, "--yes")
+    assert "is not written yet" in done.stdout and done.returncode == 5, done.stdout
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    stays(lambda: not node.has_route(), 2, "the route taken back")
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to have the journal")
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    assert nothing_stands(node) and not (node.folder / "unrecorded").exists()
+
+
+def test_what_is_held_up_is_finished_on_a_disk_that_hangs(node):
+    """The finishing process does not wait for the disk either."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    done = rescue_on_a_disk_that_hangs(node, "--yes")
+    assert "for which the guard waits" in done.stdout and done.returncode == 5, done.stdout
+    node.ip("link", "set", "eth0", "up")
+    wait_until(node.has_route, 10, "the finishing process to put it back from memory")
+    node.free_disk()
+    wait_until(lambda: nothing_stands(node), 10, "its record")
+    wait_until(lambda: not (node.folder / "unrecorded").exists(), 10, "the mark to go")
+
+
+def test_guard_killed_on_a_disk_that_hangs_stop_post_reverts(node):
+    node.start_with_hanging_disk()
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("guard.log"), 15, "the trial to soak")
+    node.hang_disk()
+    node.kill()
+    done = rescue_on_a_disk_that_hangs(node, "--stop-post")
+    assert "does not know of all this yet" in done.stdout and done.returncode == 0, done.stdout
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to have the journal")
+    wait_until(lambda: nothing_stands(node), 5, "the end in the journal")
+
+
 # -- death ----------------------------------------------------------------------------------------
 
 def test_killed_in_a_trial_stop_post_reverts(node):
@@ -344,6 +422,23 @@ def test_boot_unit_puts_back_without_a_guard(node):
     node.reboot()
     node.rollback("--boot")
     assert node.has_route()
+
+
+def test_a_key_that_cannot_be_looked_at_is_not_replaced(node):
+    """Only where there is none a new one is made: with another one this node is a stranger."""
+    node.kill()
+    key = node.state / "key.pem"
+    kept = key.read_bytes()
+    key.rename(node.state / "kept.pem")
+    key.symlink_to("key.pem")  # ELOOP, which is not ENOENT
+    refused = node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"],
+                         "refused.log")
+    assert refused.wait(15) == 1
+    assert "expected this node's key, or that there is none yet" in node.log("refused.log")
+    assert key.is_symlink()
+    (node.state / "kept.pem").rename(key)
+    node.start()
+    assert key.read_bytes() == kept
 
 
 # -- addresses and links ---------------------------------------------------------------------------

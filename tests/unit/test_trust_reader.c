@@ -27,7 +27,7 @@ static void test_orders_have_room_of_their_own(void **state)
     struct err err;
 
     (void)state;
-    reader = trust_reader_start("/nowhere/trust.yaml");
+    reader = trust_reader_start("/nowhere/trust.yaml", NULL);
     for (unsigned i = 0; i < PREPARES_MAX; i++)
         assert_true(give(reader, GUARD_PREPARE, &err));
     assert_false(give(reader, GUARD_PREPARE, &err));

@@ -60,9 +60,9 @@ static void step_prepare(struct guard *guard, const struct approval *approval,
 }
 
 /* Replays, order and what bars an approval are judged by what the journal says. */
-static bool check_journal_if_closed(const struct guard *guard, struct err *err)
+static bool check_journal_if_closed(const struct guard *guard, bool is_doubtful, struct err *err)
 {
-    if (trial_is_open(guard->trial) || !journal_is_doubtful(guard->journal))
+    if (trial_is_open(guard->trial) || !is_doubtful)
         return true;
     return err_set(
         err, ERR_CONFLICT,
@@ -72,12 +72,12 @@ static bool check_journal_if_closed(const struct guard *guard, struct err *err)
 }
 
 static bool admit_prepare(struct guard *guard, struct guard_request *request,
-                          const struct trust *trust, struct err *err)
+                          const struct trust *trust, bool is_doubtful, struct err *err)
 {
     AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
     struct held *asked = &guard->asked;
 
-    if (!check_journal_if_closed(guard, err) ||
+    if (!check_journal_if_closed(guard, is_doubtful, err) ||
         !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
         !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
         return false;
@@ -283,7 +283,7 @@ static bool admit_when_trusted(struct guard *guard, struct guard_request *reques
     static const struct trust none;
 
     if (request->kind == GUARD_PREPARE && trial_is_open(guard->trial))
-        return admit_prepare(guard, request, &none, err);
+        return admit_prepare(guard, request, &none, false, err);
     return trust_reader_give(guard->trust_reader, guard->asker, request, err);
 }
 
@@ -343,7 +343,7 @@ static bool admit_trusted(struct guard *guard, struct trust_wait *wait, struct e
     if (err->kind != ERR_NONE)
         return false;
     return wait->request.kind == GUARD_PREPARE
-               ? admit_prepare(guard, &wait->request, &wait->trust, err)
+               ? admit_prepare(guard, &wait->request, &wait->trust, wait->is_doubtful, err)
                : admit_order(guard, &wait->request, &wait->trust, err);
 }
 

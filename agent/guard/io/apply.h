@@ -12,10 +12,13 @@
 #include "common/core/err.h"
 #include "common/net/flow.h"
 
+struct hand;
+
 struct apply {
     const char *tailscale_socket; /* "" or NULL: there is none, its prefs are not read */
     const char *root;             /* in front of configuration files, for tests; NULL: "/" */
     const char *bus;              /* D-Bus address, for tests; NULL: the system's */
+    struct hand *hand;            /* writes files on disks that may hang; NULL: nobody waits */
 };
 
 /* Kernel, sysctls and Tailscale of this moment, in normal form. A silent tailscaled is an answer

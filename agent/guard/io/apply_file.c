@@ -12,26 +12,13 @@
 #include <unistd.h>
 
 #include "agent/guard/core/undo_file.h"
+#include "agent/guard/io/apply_place.h"
 #include "agent/guard/io/bus.h"
 #include "common/core/mem.h"
 #include "common/io/file.h"
 #include "common/net/file_form.h"
 
-enum { ROOTED_SIZE = 512, NETWORKD_MODE = 0644, NETPLAN_MODE = 0600 };
-
-/* ---- paths ------------------------------------------------------------------------------------
- */
-
-/* Below the root that a test may have set, with end behind it. */
-static void rooted(const struct apply *apply, const char *path, const char *end, char *to)
-{
-    snprintf(to, ROOTED_SIZE, "%s%s%s", apply->root != NULL ? apply->root : "", path, end);
-}
-
-static void cut_name(char *path)
-{
-    *strrchr(path, '/') = '\0';
-}
+enum { NETWORKD_MODE = 0644, NETPLAN_MODE = 0600 };
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
@@ -52,10 +39,10 @@ static bool read_content(const char *path, struct snapshot_file *file, struct er
 
 static bool read_place(const struct apply *apply, struct snapshot_file *file, struct err *err)
 {
-    char path[ROOTED_SIZE];
+    char path[APPLY_PATH_SIZE];
     struct stat stat;
 
-    rooted(apply, file->path, "", path);
+    apply_place_path(apply, file->path, "", path);
     if (lstat(path, &stat) == 0) {
         file->there = file->has_directory = true;
         file->mode = stat.st_mode & 07777;
@@ -66,7 +53,7 @@ static bool read_place(const struct apply *apply, struct snapshot_file *file, st
     }
     if (errno != ENOENT && errno != ENOTDIR)
         return err_set(err, ERR_SYSTEM, "look at %s: %s", path, strerror(errno));
-    cut_name(path);
+    apply_place_cut_name(path);
     file->has_directory = lstat(path, &stat) == 0 && S_ISDIR(stat.st_mode);
     return true;
 }
@@ -78,6 +65,8 @@ static bool add_place(const struct apply *apply, const char *path, struct snapsh
 
     if (snapshot_find_file(snapshot, path) != NULL)
         return true;
+    if (!apply_place_check(apply, path, err))
+        return false;
     file = snapshot_add_file(snapshot);
     text_copy(file->path, sizeof(file->path), path);
     return read_place(apply, file, err);
@@ -105,120 +94,6 @@ bool apply_file_read_items(const struct apply *apply, const struct undo_item *it
     return true;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
-
-static bool write_all(int fd, const struct snapshot_file *file)
-{
-    for (uint32_t done = 0; done < file->len;) {
-        ssize_t put = write(fd, file->data + done, file->len - done);
-
-        if (put < 0 && errno != EINTR)
-            return false;
-        if (put > 0)
-            done += (uint32_t)put;
-    }
-    return fsync(fd) == 0;
-}
-
-/* Mode and owner before the name: nobody reads it with others; and before the sync, which makes
- * them as durable as the content. */
-static bool fill(int fd, const struct snapshot_file *file)
-{
-    bool done = fchown(fd, file->uid, file->gid) == 0 && fchmod(fd, (mode_t)file->mode) == 0 &&
-                write_all(fd, file);
-    int saved = errno;
-
-    if (close(fd) != 0)
-        return false;
-    errno = saved;
-    return done;
-}
-
-static bool sync_directory_of(const char *path)
-{
-    char directory[ROOTED_SIZE];
-    bool done;
-    int fd;
-
-    text_copy(directory, sizeof(directory), path);
-    cut_name(directory);
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    done = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return done;
-}
-
-/* Only the last one: those above it belong to netplan and networkd. */
-static bool make_directory_of(const char *path, struct err *err)
-{
-    char directory[ROOTED_SIZE];
-    struct stat stat;
-
-    text_copy(directory, sizeof(directory), path);
-    cut_name(directory);
-    if (lstat(directory, &stat) == 0)
-        return true;
-    if (mkdir(directory, 0755) != 0 || chmod(directory, 0755) != 0 || !sync_directory_of(directory))
-        return err_set(err, ERR_SYSTEM, "make directory %s: %s", directory, strerror(errno));
-    return true;
-}
-
-/* The temporary name is always the same, so that a crash leaves at most one; neither networkd nor
- * netplan reads a name with that end. */
-static bool put_file(const struct apply *apply, const struct snapshot_file *file, struct err *err)
-{
-    char path[ROOTED_SIZE], temporary[ROOTED_SIZE];
-    int fd;
-
-    rooted(apply, file->path, "", path);
-    rooted(apply, file->path, ".oceanid-new", temporary);
-    if (!make_directory_of(path, err))
-        return false;
-    unlink(temporary);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_set(err, ERR_SYSTEM, "create %s: %s", temporary, strerror(errno));
-    if (fill(fd, file) && rename(temporary, path) == 0 && sync_directory_of(path))
-        return true;
-    err_set(err, ERR_SYSTEM, "write %s: %s", path, strerror(errno));
-    unlink(temporary);
-    return false;
-}
-
-static bool remove_file(const struct apply *apply, const struct snapshot_file *was, struct err *err)
-{
-    char path[ROOTED_SIZE];
-
-    rooted(apply, was->path, "", path);
-    if (unlink(path) != 0 && errno != ENOENT)
-        return err_set(err, ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
-    if (!sync_directory_of(path) && errno != ENOENT)
-        return err_set(err, ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
-    if (!was->has_directory) { /* we made it; what others put in since stays */
-        cut_name(path);
-        rmdir(path);
-    }
-    return true;
-}
-
-/* What an interrupted write left beside it. */
-static void remove_temporary(const struct apply *apply, const char *path)
-{
-    char temporary[ROOTED_SIZE];
-
-    rooted(apply, path, ".oceanid-new", temporary);
-    unlink(temporary);
-}
-
-/* As it was, in content, mode and owner; or away. */
-static bool put_back(const struct apply *apply, const struct snapshot_file *was, struct err *err)
-{
-    remove_temporary(apply, was->path);
-    return was->there ? put_file(apply, was, err) : remove_file(apply, was, err);
-}
-
 /* ---- reading again ----------------------------------------------------------------------------
  */
 
@@ -235,9 +110,9 @@ static bool is_netplan(const struct operation *operation)
  * away before it runs the generators. */
 bool apply_file_check(const struct apply *apply, const struct operation *operation, struct err *err)
 {
-    char path[ROOTED_SIZE];
+    char path[APPLY_PATH_SIZE];
 
-    rooted(apply, "/run/systemd/generator/netplan.stamp", "", path);
+    apply_place_path(apply, "/run/systemd/generator/netplan.stamp", "", path);
     return !is_netplan(operation) || access(path, F_OK) == 0 ||
            err_set(err, ERR_CONFLICT,
                    "netplan has not read its files: expected %s, which its generator leaves at its "
@@ -301,7 +176,7 @@ static bool write_place(const struct apply *apply, const struct operation *opera
                         const struct snapshot *now, bool in_run, struct err *err)
 {
     struct snapshot_file place = make_place(operation, now, in_run);
-    bool done = put_back(apply, &place, err);
+    bool done = apply_place_put(apply, &place, err);
 
     free(place.data);
     return done;
@@ -326,11 +201,10 @@ static void sync_places(const struct apply *apply, const struct undo_item *item,
 {
     for (size_t i = 0; i < item->before.files_count; i++) {
         const struct snapshot_file *was = &item->before.files[i];
-        char path[ROOTED_SIZE];
+        struct err ignored = ERR_INIT;
 
-        rooted(apply, was->path, "", path);
         if (undo_file_judge_place(item, was, now) == UNDO_RESTORED)
-            (void)sync_directory_of(path);
+            (void)apply_place_sync(apply, was->path, &ignored);
     }
 }
 
@@ -347,7 +221,7 @@ bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
         if (undo_file_judge_place(item, was, now) != UNDO_NEEDED)
             continue;
         needed = true;
-        if (!put_back(apply, was, err))
+        if (!apply_place_put(apply, was, err))
             return false;
     }
     if (!needed)
@@ -362,16 +236,16 @@ bool apply_file_restore(const struct apply *apply, const struct undo_item *item,
  * confirmation and this there is none in /run that is in effect. */
 static void mark_path(const struct apply *apply, const char *trial, char *to)
 {
-    rooted(apply, trial, ".oceanid-unread", to);
+    apply_place_path(apply, trial, ".oceanid-unread", to);
 }
 
 static bool set_mark(const struct apply *apply, const char *trial, struct err *err)
 {
-    char path[ROOTED_SIZE];
+    char path[APPLY_PATH_SIZE];
     int fd;
 
     mark_path(apply, trial, path);
-    if (!make_directory_of(path, err))
+    if (!apply_place_make_directory(path, err))
         return false;
     fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -382,7 +256,7 @@ static bool set_mark(const struct apply *apply, const char *trial, struct err *e
 
 static bool has_mark(const struct apply *apply, const char *trial)
 {
-    char path[ROOTED_SIZE];
+    char path[APPLY_PATH_SIZE];
 
     mark_path(apply, trial, path);
     return access(path, F_OK) == 0;
@@ -390,7 +264,7 @@ static bool has_mark(const struct apply *apply, const char *trial)
 
 static void clear_mark(const struct apply *apply, const char *trial)
 {
-    char path[ROOTED_SIZE];
+    char path[APPLY_PATH_SIZE];
 
     mark_path(apply, trial, path);
     unlink(path);
@@ -408,7 +282,7 @@ static bool move(const struct apply *apply, const struct undo_item *item,
     if (!write_place(apply, &item->change, now, false, err))
         return false;
     text_copy(none.path, sizeof(none.path), trial->path);
-    return !trial->there || remove_file(apply, &none, err);
+    return !trial->there || apply_place_remove(apply, &none, err);
 }
 
 static bool others_changed(const struct undo_item *item, const struct snapshot *now)

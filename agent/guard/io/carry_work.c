@@ -81,10 +81,11 @@ static struct work *make_work(struct guard *guard, const struct work_order *orde
     return work;
 }
 
-/* A shield that is being undone must not be put back by a look that began before. */
+/* What is undone must not be put back by a look that began before, nor what is applied be
+ * overwritten with what it takes the place of. */
 static bool stands_against(struct guard *guard, const struct work_order *order)
 {
-    return order->kind == WORK_UNDO && keep_is_busy(guard);
+    return (order->kind == WORK_APPLY || order->kind == WORK_UNDO) && keep_is_busy(guard);
 }
 
 void carry_pump(struct guard *guard)

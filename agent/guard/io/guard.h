@@ -2,13 +2,14 @@
  * guard: what the parts of the guard's shell share. One thread decides: all of this is its own.
  *
  * socket hears requests, admit makes events of them, guard_step gives an event to the trial machine
- * and carries out its effects; worker, writer and trust_reader do what blocks, and their results
- * are events again.
+ * and carries out its effects; worker, writer, trust_reader and name_hand do what blocks, and
+ * their results are events again.
  */
 #ifndef AGENT_GUARD_IO_GUARD_H
 #define AGENT_GUARD_IO_GUARD_H
 
 #include "agent/guard/core/trial.h"
+#include "agent/guard/io/hand.h"
 #include "agent/guard/io/journal.h"
 #include "agent/guard/io/socket.h"
 #include "agent/guard/io/trust_reader.h"
@@ -60,6 +61,8 @@ struct guard {
     struct worker *worker;
     struct writer *writer;
     struct trust_reader *trust_reader;
+    struct hand *name_hand;    /* reads the name; NULL: here and now */
+    char joined_as[NAME_SIZE]; /* as it was read last; "" for none */
     struct backlog backlog;
     struct keep *keep;
     struct rehearsing *rehearsing;       /* NULL: nobody asked yet */
@@ -108,7 +111,8 @@ bool admit_is_fellow(const struct manifest *manifest, struct bytes envelope,
                      struct receipt *ret_fellow);
 /* A manifest that approvers signed and that has this very key calls it by its name. */
 void admit_learn_name(struct guard *guard, const struct manifest *manifest);
-/* The name that this node signs under, as far as it is known by now. */
+/* The name that this node signs under, as far as it is known by now: a disk that does not say it
+ * within 50 ms leaves the one that was read last. */
 void admit_refresh_name(struct guard *guard);
 
 /* ---- keep.c -----------------------------------------------------------------------------------

@@ -66,17 +66,21 @@ bool keep_is_busy(const struct guard *guard)
     return guard->keep->busy;
 }
 
-/* An order to undo waits until no look is under way, so none begins while one waits. */
-static bool undo_waits(const struct guard *guard)
+/* An order to apply or undo waits until no look is under way, so none begins while one waits. While
+ * one is applied looks go on, without what it touches (owned.c). */
+static bool order_waits(const struct guard *guard)
 {
     const struct backlog *backlog = &guard->backlog;
 
-    return backlog->count > 0 && backlog->orders[0].kind == WORK_UNDO;
+    if (backlog->count == 0)
+        return false;
+    return backlog->orders[0].kind == WORK_UNDO ||
+           (backlog->orders[0].kind == WORK_APPLY && !backlog->busy);
 }
 
 mono_t keep_deadline(const struct guard *guard)
 {
-    return guard->keep->busy || undo_waits(guard) ? MONO_NEVER : guard->keep->due;
+    return guard->keep->busy || order_waits(guard) ? MONO_NEVER : guard->keep->due;
 }
 
 static void look_at(struct keep *keep, mono_t at)
@@ -120,7 +124,7 @@ void keep_tick(struct guard *guard)
     struct work *work;
     struct owned owned;
 
-    if (keep->busy || clock_now() < keep->due || undo_waits(guard))
+    if (keep->busy || clock_now() < keep->due || order_waits(guard))
         return;
     keep_take_watch(guard);
     keep->due = MONO_NEVER;

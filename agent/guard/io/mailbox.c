@@ -23,6 +23,13 @@ void mailbox_init(struct mailbox *mailbox)
         abort();
 }
 
+void mailbox_done(struct mailbox *mailbox)
+{
+    close(mailbox->fd);
+    free(mailbox->items);
+    pthread_mutex_destroy(&mailbox->mutex);
+}
+
 void mailbox_put(struct mailbox *mailbox, void *item)
 {
     uint64_t one = 1;
@@ -68,15 +75,23 @@ void *mailbox_wait(struct mailbox *mailbox)
     return item;
 }
 
-void mailbox_start_thread(void *(*main_fn)(void *context), void *context)
+bool mailbox_try_thread(void *(*main_fn)(void *context), void *context)
 {
     sigset_t all, old;
     pthread_t thread;
+    bool started;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (pthread_create(&thread, NULL, main_fn, context) != 0)
-        abort();
-    pthread_detach(thread);
+    started = pthread_create(&thread, NULL, main_fn, context) == 0;
+    if (started)
+        pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
+void mailbox_start_thread(void *(*main_fn)(void *context), void *context)
+{
+    if (!mailbox_try_thread(main_fn, context))
+        abort();
 }

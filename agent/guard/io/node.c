@@ -13,18 +13,20 @@
 #include "common/io/config.h"
 #include "common/io/file.h"
 
-static bool read_name(const char *state, char *ret_name)
+void node_read_name(const char *state, char *ret_name)
 {
     char path[PATH_SIZE + 16];
     struct err err = ERR_INIT;
     AUTO_FREE uint8_t *text = NULL;
     size_t len;
 
+    ret_name[0] = '\0';
     if (!file_join(path, sizeof(path), state, "name", &err) ||
         !file_read(path, 256, &text, &len, &err))
-        return false;
+        return;
     text[strcspn((char *)text, "\n")] = '\0';
-    return name_valid((const char *)text) && text_copy(ret_name, NAME_SIZE, (const char *)text);
+    if (name_valid((const char *)text))
+        text_copy(ret_name, NAME_SIZE, (const char *)text);
 }
 
 void node_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name)
@@ -73,12 +75,14 @@ static void host_name(char *ret_name)
     text_copy(ret_name, NAME_SIZE, name_valid(name) ? name : "unnamed");
 }
 
-void node_find_name(const char *state, struct journal *journal, const struct ledger *ledger,
+void node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
                     const struct public_key *key, char *ret_name)
 {
     char name[NAME_SIZE];
 
-    if (read_name(state, name) || name_in_kept(journal, ledger, key, name))
+    if (joined_as[0] != '\0')
+        text_copy(ret_name, NAME_SIZE, joined_as);
+    else if (name_in_kept(journal, ledger, key, name))
         text_copy(ret_name, NAME_SIZE, name);
     else if (ret_name[0] == '\0')
         host_name(ret_name);

@@ -6,9 +6,12 @@
 
 #include "agent/guard/io/journal.h"
 
-/* As it joined (STATE/name); else as a kept manifest calls its key (NULL: none is known); else, if
- * nothing stands in ret_name yet, the host's own name. ret_name: NAME_SIZE characters. */
-void node_find_name(const char *state, struct journal *journal, const struct ledger *ledger,
+/* As it joined (STATE/name); "" if that is not known. ret_name: NAME_SIZE characters. */
+void node_read_name(const char *state, char *ret_name);
+
+/* As it joined, where that is known; else as a kept manifest calls its key (NULL: none is known);
+ * else, if nothing stands in ret_name yet, the host's own name. ret_name: NAME_SIZE characters. */
+void node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
                     const struct public_key *key, char *ret_name);
 
 /* The name under which the manifest's roster has this guard's key; "" if it has not. */

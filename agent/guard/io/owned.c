@@ -125,6 +125,14 @@ static bool is_on(const struct trial *trial, const struct ledger_generation *gen
            trial->revert.steps[operation].outcome == REVERT_WAITING;
 }
 
+/* Being applied: it is not owned yet, and takes an older one's place already. */
+static bool is_coming(const struct trial *trial, const struct ledger_generation *generation,
+                      uint32_t operation)
+{
+    return trial != NULL && trial->state == TRIAL_APPLYING && operation >= trial->operation &&
+           generation->touched[operation] && generation_id_equal(&trial->id, &generation->id);
+}
+
 /* Of one that may be taken back already nothing is put back but its shields, which cut nobody off.
  */
 static bool is_wanted(const struct undo_item *item, enum owned_what what, bool is_open,
@@ -153,7 +161,11 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
         const struct undo_item *item = &kept->items[i];
         bool wanted;
 
-        if (item->operation >= OPERATIONS_MAX || !is_on(trial, generation, item->operation))
+        if (item->operation >= OPERATIONS_MAX)
+            continue;
+        if (is_coming(trial, generation, item->operation))
+            drop_replaced(owned, &item->change);
+        if (!is_on(trial, generation, item->operation))
             continue;
         wanted = is_wanted(item, what, is_open, generation->in_doubt);
         if (wanted && put_again(owned, &item->change))

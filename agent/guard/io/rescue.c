@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/hand.h"
 #include "agent/guard/io/node.h"
 #include "agent/guard/io/owned.h"
-#include "agent/guard/io/seal.h"
 #include "agent/guard/io/worker.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -19,7 +19,7 @@
 #include "common/io/file.h"
 #include "common/io/localapi.h"
 
-enum { DUE_MAX = 1000, MARK_TRIES = 3, MARK_PACE_MS = 100 };
+enum { DUE_MAX = 1000 };
 
 struct answer {
     struct answer *next;
@@ -45,6 +45,8 @@ static void load_key(struct rescue *rescue)
 bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool read_only,
                  struct err *err)
 {
+    char joined_as[NAME_SIZE];
+
     memset(rescue, 0, sizeof(*rescue));
     rescue->config = *config;
     rescue->apply.tailscale_socket = rescue->config.tailscale_socket;
@@ -58,7 +60,8 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
     rescue->trial = mem_alloc(1, sizeof(*rescue->trial));
     rescue->effects = mem_alloc(1, sizeof(*rescue->effects));
     trial_init(rescue->trial, rescue->ledger, "");
-    node_find_name(config->state, rescue->journal, rescue->ledger,
+    node_read_name(config->state, joined_as);
+    node_find_name(joined_as, rescue->journal, rescue->ledger,
                    rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
     if (journal_damage(rescue->journal)[0] != '\0')
         printf("the journal: %s\n", journal_damage(rescue->journal));
@@ -74,6 +77,7 @@ void rescue_close(struct rescue *rescue)
         rescue->first = answer->next;
         free(answer);
     }
+    rescue_disk_close(rescue->disk);
     journal_close(rescue->journal);
     sign_key_free(rescue->key);
     if (rescue->watch != NULL)
@@ -137,81 +141,12 @@ static struct answer *add_answer(struct rescue *rescue, enum guard_event_kind ki
     return answer;
 }
 
-/* Without its key the receipt stays owed: the guard signs it at its next start. */
-static bool append(struct rescue *rescue, struct guard_record *record, bool durable,
-                   struct err *err)
-{
-    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
-    struct journal_extra extra = {0};
-
-    if (record->kind == RECORD_RECEIPT && rescue->key == NULL)
-        return true;
-    if (record->kind == RECORD_RECEIPT)
-        envelope = seal_receipt(record, rescue->key);
-    extra.envelope = wire_lend(&envelope);
-    return journal_append(rescue->journal, record, &extra, durable, err);
-}
-
-/* A disk that says no stops nothing (docs/protocol.md rule 16): the machine goes on as if it were
- * written, and the end says that it is not. */
-static void go_on_from_memory(struct rescue *rescue, const struct guard_record *record,
-                              const struct err *err)
-{
-    if (!rescue->from_memory)
-        printf("ALARM the journal cannot be written (%s): undoing goes on from memory\n",
-               err->text);
-    rescue->from_memory = true;
-    if (record->kind == RECORD_MARK &&
-        (record->mark == MARK_REVERTED || record->mark == MARK_POPPED))
-        rescue->is_unrecorded = true;
-}
-
-/* Without it a generation that is half undone, or one below it that was ordered back too, is taken
- * for confirmed after a power loss. */
-static bool append_popping(struct rescue *rescue, struct guard_record *record, struct err *err)
-{
-    for (int i = 0; i < MARK_TRIES; i++) {
-        *err = (struct err)ERR_INIT;
-        if (i > 0)
-            poll(NULL, 0, MARK_PACE_MS);
-        if (append(rescue, record, true, err))
-            return true;
-    }
-    rescue->owes_mark = true;
-    rescue->mark = *record;
-    return false;
-}
-
-static bool write_record(struct rescue *rescue, struct guard_record *record, bool durable,
-                         struct err *err)
-{
-    struct err again = ERR_INIT;
-
-    if (rescue->owes_mark && append(rescue, &rescue->mark, true, &again))
-        rescue->owes_mark = false;
-    if (record->kind == RECORD_MARK && (record->mark == MARK_POPPING || record->has_order))
-        return append_popping(rescue, record, err);
-    return append(rescue, record, durable, err);
-}
-
-void rescue_record(struct rescue *rescue, struct guard_record *record)
-{
-    struct err err = ERR_INIT;
-
-    record->at = clock_unix();
-    if (!write_record(rescue, record, true, &err))
-        go_on_from_memory(rescue, record, &err);
-    ledger_take(rescue->ledger, record);
-}
-
 static void do_record(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct answer *answer = add_answer(rescue, ON_RECORDED);
-    struct err err = ERR_INIT;
 
     answer->record = effect->record.record;
-    if (!write_record(rescue, &answer->record, effect->record.durable, &err))
-        go_on_from_memory(rescue, &answer->record, &err);
+    rescue_write(rescue, &answer->record, effect->record.durable);
     answer->ev.recorded.ok = true;
     answer->ev.recorded.number = effect->record.number;
     answer->ev.recorded.record = &answer->record;
@@ -241,6 +176,17 @@ static void say_undone(struct rescue *rescue, const struct work *work, const cha
     }
 }
 
+/* One for the process: what it is late with for one rescue is late for the next. Only where a file
+ * is to be put back: else there is no second thread. */
+static struct hand *hand_for(const struct work *work)
+{
+    static struct hand *hand;
+
+    if (hand == NULL && work->items_count > 0 && work->items[0].change.kind == OPERATION_FILE)
+        hand = hand_start();
+    return hand;
+}
+
 static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
 {
     struct journal_generation *kept = journal_find(rescue->journal, &effect->id);
@@ -254,6 +200,7 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
         undo_render(&work->items[0], &text);
     else
         text_add(&text, "operation %u", effect->operation + 1);
+    rescue->apply.hand = hand_for(work);
     work_do(&rescue->apply, work);
     say_undone(rescue, work, line);
     rescue->left += work->outcome == REVERT_LEFT;
@@ -319,15 +266,6 @@ static void say_receipt(const struct rescue *rescue, const struct hash *hash)
                    (unsigned long long)end->receipt.generation.attempt.sequence,
                    receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause));
     }
-}
-
-void rescue_write_text(struct rescue *rescue)
-{
-    struct err err = ERR_INIT;
-
-    if (journal_is_writable(rescue->journal) &&
-        !journal_write_undo_text(rescue->journal, rescue->ledger, &err))
-        printf("undo.txt: %s\n", err.text);
 }
 
 static void forget(struct rescue *rescue)

@@ -8,6 +8,7 @@
 #include "agent/guard/core/trial.h"
 #include "agent/guard/io/apply.h"
 #include "agent/guard/io/journal.h"
+#include "agent/guard/io/rescue_disk.h"
 #include "agent/io/netlink.h"
 #include "common/io/config.h"
 
@@ -33,8 +34,10 @@ struct rescue {
     bool missed;    /* not all could be put back, the last time it was tried */
     bool owes_mark; /* `popping` could not be written: tried again before each record */
     struct guard_record mark;
-    bool from_memory;   /* the journal could not be written, and that was said */
-    bool is_unrecorded; /* an end is in the kernel and not in the journal */
+    struct rescue_disk *disk; /* NULL: records are written here, however long that takes */
+    bool disk_hangs;          /* it did not answer in time: it is not waited for any more */
+    bool from_memory;         /* the journal could not be written, and that was said */
+    bool is_unrecorded;       /* an end is in the kernel and not in the journal */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -43,8 +46,23 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                  struct err *err);
 void rescue_close(struct rescue *rescue); /* lets go of the lock */
 
+/* ---- rescue_record.c: what goes to the disk ---------------------------------------------------
+ */
+
+/* From here on a disk that hangs is waited for 2 s in all, then undoing goes on from memory. */
+void rescue_start_disk(struct rescue *rescue);
+/* Once more 2 s for what has no answer yet. False: it is not in the journal (from_memory,
+ * is_unrecorded), and rescue_disk_pid(rescue->disk) writes it when the disk answers. */
+bool rescue_settle_disk(struct rescue *rescue);
+/* Whatever the disk says: the machine goes on as if it were written. */
+void rescue_write(struct rescue *rescue, struct guard_record *record, bool durable);
+/* Writes a record and takes it into the ledger, whatever the disk says. */
+void rescue_record(struct rescue *rescue, struct guard_record *record);
 /* undo.txt as the journal has it now, where that can be written. */
 void rescue_write_text(struct rescue *rescue);
+
+/* ---- rescue.c, rescue_intent.c ----------------------------------------------------------------
+ */
 
 /* The last putting back left none out. */
 bool rescue_is_shielded(const struct rescue *rescue);
@@ -60,8 +78,6 @@ void rescue_give(struct rescue *rescue, struct guard_event *ev);
  * that begins with it. */
 void rescue_order(struct rescue *rescue, const struct record_order *order);
 void rescue_declare_void(struct rescue *rescue);
-/* Writes a record and takes it into the ledger, whatever the disk says. */
-void rescue_record(struct rescue *rescue, struct guard_record *record);
 
 /* What the journal has open is taken back from here on. */
 void rescue_give_boot(struct rescue *rescue, enum end_cause cause);

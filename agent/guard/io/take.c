@@ -45,8 +45,10 @@ static bool wait_open(const struct guard_config *config, bool fenced, struct res
 static bool take(const struct guard_config *config, bool fenced, struct rescue *ret_rescue,
                  struct err *err)
 {
-    if (wait_open(config, fenced, ret_rescue, err))
+    if (wait_open(config, fenced, ret_rescue, err)) {
+        rescue_start_disk(ret_rescue);
         return true;
+    }
     if (err->kind != ERR_CONFLICT)
         return false;
     printf("%s, and it does not end: undoing from memory, without a record of it\n", err->text);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/io/journal.h"
 #include "agent/guard/io/mailbox.h"
 #include "agent/guard/io/trust_root.h"
 #include "common/core/mem.h"
@@ -16,6 +17,7 @@ enum { WAITING_MAX = 8, ORDERS_KEPT = 2 }; /* places that are an order's alone *
 
 struct trust_reader {
     char path[PATH_SIZE];
+    const struct journal *journal;
     unsigned waiting; /* of the thread that decides: given, and not taken back */
     struct mailbox given, done;
 };
@@ -36,16 +38,18 @@ static void *read_forever(void *context)
         struct trust_wait *wait = mailbox_wait(&reader->given);
 
         trust_root_read(reader->path, &wait->trust, &wait->err);
+        wait->is_doubtful = reader->journal != NULL && journal_is_doubtful(reader->journal);
         mailbox_put(&reader->done, wait);
     }
     return NULL;
 }
 
-struct trust_reader *trust_reader_start(const char *path)
+struct trust_reader *trust_reader_start(const char *path, const struct journal *journal)
 {
     struct trust_reader *reader = mem_alloc(1, sizeof(*reader));
 
     text_copy(reader->path, sizeof(reader->path), path);
+    reader->journal = journal;
     mailbox_init(&reader->given);
     mailbox_init(&reader->done);
     mailbox_start_thread(read_forever, reader);

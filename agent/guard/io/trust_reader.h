@@ -1,6 +1,6 @@
 /*
- * trust_reader: a thread that reads trust.yaml for requests that are judged by it: while a disk
- * hangs, they wait, and no lease and no shield does.
+ * trust_reader: a thread that reads trust.yaml for requests that are judged by it, and looks
+ * whether the journal is doubtful: while a disk hangs, they wait, and no lease and no shield does.
  */
 #ifndef AGENT_GUARD_IO_TRUST_READER_H
 #define AGENT_GUARD_IO_TRUST_READER_H
@@ -14,13 +14,16 @@ struct trust_wait {
     struct guard_request request;
     struct trust trust; /* keys_count 0: no trust root is installed */
     struct err err;     /* ERR_NONE: trust is what root installed */
+    bool is_doubtful;   /* the journal (journal.h) */
 };
 void trust_wait_free(struct trust_wait *wait);
 
 struct trust_reader;
 
-/* path: of the trust root, read anew for each. Lives as long as the process. */
-struct trust_reader *trust_reader_start(const char *path);
+/* path: of the trust root, read anew for each. journal: borrowed, only asked of the disk whether it
+ * is doubtful; NULL: it is not. Lives as long as the process. */
+struct journal;
+struct trust_reader *trust_reader_start(const char *path, const struct journal *journal);
 int trust_reader_fd(const struct trust_reader *reader);
 /* Takes what the request has; false, with the reason: so many wait that this one is not taken. An
  * order finds room where a prepare does not. */

@@ -1,0 +1,189 @@
+/*
+ * test_apply_hang: a configuration file whose disk hangs, and what goes on meanwhile.
+ *
+ * The linker puts this file's fsync in the place of the disk that /etc is on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/hand.h"
+#include "common/io/clock.h"
+#include "tests/unit/apply_case.h"
+#include "tests/unit/file_case.h"
+
+#define FORWARDING "net.ipv4.conf.eth0.forwarding"
+
+enum { LATE_MS = 2000, SOON_MS = 1500, PATIENCE_MS = 10000, PACE_MS = 20 };
+
+static atomic_bool disk_hangs;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    char link[64], path[512];
+    ssize_t len;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, path, sizeof(path) - 1);
+    path[len > 0 ? len : 0] = '\0';
+    while (strstr(path, "/etc/") != NULL && atomic_load(&disk_hangs))
+        poll(NULL, 0, PACE_MS);
+    return __real_fsync(fd);
+}
+
+static int enter(void **state)
+{
+    int failed = file_case_enter(state);
+
+    apply_case.hand = failed == 0 && file_case_has_root ? hand_start() : NULL;
+    return failed;
+}
+
+static int leave(void **state)
+{
+    atomic_store(&disk_hangs, false);
+    apply_case.hand = NULL;
+    return file_case_leave(state);
+}
+
+/* One that stands in /etc already is changed in place. */
+static struct operation change_in_place(void)
+{
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, ROUTE_7, 0644);
+    return file_case_operation_of(DROP_IN, ROUTE_6);
+}
+
+static void undo_in(const struct undo_item *item, enum revert_outcome expected, mono_t least_ms,
+                    mono_t most_ms)
+{
+    mono_t began = clock_now();
+    const char *why = apply_case_undo(item, expected);
+
+    assert_in_range(clock_now() - began, least_ms, most_ms);
+    if (expected == REVERT_RETRY)
+        assert_non_null(strstr(why, "its disk does not answer"));
+}
+
+static void undo_at_last(const struct undo_item *item)
+{
+    mono_t until = clock_now() + PATIENCE_MS;
+    char why[ERR_TEXT_SIZE] = "";
+
+    while (apply_undo(&apply_case, item, why, sizeof(why)) != REVERT_DONE) {
+        if (clock_now() > until)
+            fail_msg("not undone: %s", why);
+        poll(NULL, 0, PACE_MS);
+    }
+}
+
+static void an_undo_waits_two_seconds_and_others_go_on(void **state)
+{
+    struct operation forwarding = apply_case_sysctl(FORWARDING, "1"), operation;
+    struct undo_item file, setting;
+
+    NEEDS_ROOT();
+    operation = change_in_place();
+    apply_case_run(&forwarding, &setting);
+    file_case_try_it(&operation, &file);
+    atomic_store(&disk_hangs, true);
+    undo_in(&file, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
+    undo_in(&setting, REVERT_DONE, 0, SOON_MS);
+    undo_in(&file, REVERT_RETRY, 0, SOON_MS); /* it is still at it: not waited for again */
+    atomic_store(&disk_hangs, false);
+    undo_at_last(&file);
+    file_case_check_file(DROP_IN, ROUTE_7, 0644);
+    file_case_check_restored(&file);
+    undo_item_done(&file);
+    undo_item_done(&setting);
+}
+
+static void what_lies_in_run_waits_for_no_disk(void **state)
+{
+    struct operation operation, other;
+    struct undo_item item, in_run;
+
+    NEEDS_ROOT();
+    file_case_run("touch run/systemd/generator/netplan.stamp");
+    operation = change_in_place();
+    other = file_case_operation_of(NETPLAN, "network:\n  version: 2\n");
+    file_case_try_it(&operation, &item);
+    file_case_try_it(&other, &in_run);
+    atomic_store(&disk_hangs, true);
+    undo_in(&item, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
+    undo_in(&in_run, REVERT_DONE, 0, SOON_MS);
+    file_case_check_file(NETPLAN_TRIAL, NULL, 0);
+    atomic_store(&disk_hangs, false);
+    undo_at_last(&item);
+    undo_item_done(&item);
+    undo_item_done(&in_run);
+}
+
+/* Else it would come, whenever the disk answers, after all was said to be back. */
+static void what_was_begun_is_not_said_to_be_back(void **state)
+{
+    struct err err = ERR_INIT;
+    struct operation operation;
+    struct undo_item item;
+
+    NEEDS_ROOT();
+    operation = change_in_place();
+    file_case_derive(&operation, &item);
+    atomic_store(&disk_hangs, true);
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_non_null(strstr(err.text, "its disk does not answer"));
+    file_case_check_file(DROP_IN, ROUTE_7, 0644); /* as before, for now */
+    undo_in(&item, REVERT_RETRY, 0, SOON_MS);
+    atomic_store(&disk_hangs, false);
+    undo_at_last(&item);
+    file_case_check_file(DROP_IN, ROUTE_7, 0644);
+    file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
+static void a_confirmed_one_is_kept_later(void **state)
+{
+    struct err err = ERR_INIT;
+    struct operation operation;
+    struct undo_item item;
+    mono_t began;
+    bool left;
+
+    NEEDS_ROOT();
+    operation = file_case_operation_of(DROP_IN, ROUTE_7);
+    file_case_try_it(&operation, &item); /* it lies in /run, which is no disk */
+    atomic_store(&disk_hangs, true);
+    began = clock_now();
+    assert_false(apply_file_keep(&apply_case, &item, &left, &err));
+    assert_in_range(clock_now() - began, 0, LATE_MS + SOON_MS);
+    undo_in(&item, REVERT_RETRY, 0, SOON_MS);
+    atomic_store(&disk_hangs, false);
+    undo_at_last(&item);
+    file_case_check_names("");
+    undo_item_done(&item);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_undo_waits_two_seconds_and_others_go_on, enter, leave),
+        cmocka_unit_test_setup_teardown(what_lies_in_run_waits_for_no_disk, enter, leave),
+        cmocka_unit_test_setup_teardown(what_was_begun_is_not_said_to_be_back, enter, leave),
+        cmocka_unit_test_setup_teardown(a_confirmed_one_is_kept_later, enter, leave),
+    };
+
+    return cmocka_run_group_tests_name("apply_hang", tests, NULL, NULL);
+}
