@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/net/render.h"
+#include "common/net/sever.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
@@ -329,6 +330,49 @@ static void test_refused(void **state)
     }
 }
 
+static bool is_refused(const struct operation *operation)
+{
+    struct snapshot now;
+    struct err err = ERR_INIT;
+    bool accepted;
+
+    apply_case_read(&now);
+    accepted = sever_check(operation, &now, NULL, 0, &err);
+    if (!accepted && strstr(err.text, "upon1 would follow eth1") == NULL)
+        fail_msg("%s", err.text);
+    snapshot_done(&now);
+    return !accepted;
+}
+
+/* Why a smaller mtu of a device that others stand on is refused: what is lost there would not be
+ * lost by the device itself, and does not come back with it. */
+static void test_what_stands_on_it(void **state)
+{
+    const struct operation smaller = apply_case_link("eth1", 1200, NULL);
+    const struct operation down = apply_case_link("eth1", 0, "down");
+    const struct operation larger = apply_case_link("eth1", 1600, NULL);
+    struct snapshot now;
+
+    (void)state;
+    begin("ip link add link eth1 name upon1 type macvlan || true\n");
+    apply_case_read(&now);
+    if (snapshot_find_device(&now, "upon1") == NULL) {
+        snapshot_done(&now);
+        print_message("skipped: this kernel makes no macvlan\n");
+        skip();
+    }
+    snapshot_done(&now);
+    netns_run("sysctl -qw net.ipv6.conf.upon1.accept_dad=0\nip link set upon1 up\n"
+              "ip address add 2001:db8:7::10/64 dev upon1 nodad\n");
+    assert_true(is_refused(&smaller));
+    assert_true(is_refused(&down));
+    assert_false(is_refused(&larger));
+    apply_case_remember();
+    netns_run("ip link set eth1 mtu 1200\nip link set eth1 mtu 1500\n");
+    assert_non_null(strstr(apply_case_now(), "+ link upon1 mtu 1200 up\n"));
+    assert_non_null(strstr(apply_case_now(), "- address 2001:db8:7::10/64 on upon1\n"));
+}
+
 /* Something of what would be put back went between planning and doing: whose is it then? */
 static void test_changed_since_planned(void **state)
 {
@@ -457,6 +501,7 @@ int main(void)
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_changed_by_others_is_left),
         IN_NAMESPACE(test_refused),
+        IN_NAMESPACE(test_what_stands_on_it),
         IN_NAMESPACE(test_changed_since_planned),
         IN_NAMESPACE(test_already_so),
         IN_NAMESPACE(test_comes_with_its_device),
