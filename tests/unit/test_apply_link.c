@@ -444,24 +444,46 @@ static void test_comes_with_its_device(void **state)
 /* ---- undo.txt ---------------------------------------------------------------------------------
  */
 
+struct undo_text {
+    char batch[4096], typed[8192];
+};
+
+/* For a shell what stands behind a #. */
 static void add_line(void *context, const char *line)
 {
-    text_add(context, "%s\n", line);
+    struct undo_text *undo = context;
+    char *to = line[0] == '#' ? undo->typed : undo->batch;
+    size_t size = line[0] == '#' ? sizeof(undo->typed) : sizeof(undo->batch);
+    struct text text = {to, strlen(to), size};
+
+    text_add(&text, "%s\n", line + (line[0] == '#' ? 2 : 0));
 }
 
-/* What a person gives to `ip -batch` does what undoing does. */
+static void run_undo_text(const struct undo_text *undo)
+{
+    char script[4096];
+
+    snprintf(script, sizeof(script), "ip -force -batch - <<'END'\n%.3900sEND\n", undo->batch);
+    netns_run(script);
+    for (const char *at = undo->typed; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        snprintf(script, sizeof(script), "%.*s >&2", (int)strcspn(at, "\n"), at);
+        netns_run(script);
+    }
+}
+
+/* What a person gives to `ip -batch`, and then types, does what undoing does. */
 static void check_batch(const struct operation *operation)
 {
-    char lines[4096] = "ip -force -batch - <<'END'\n";
-    struct text text = {lines, strlen(lines), sizeof(lines)};
+    struct undo_text undo = {"", ""};
+    char line[4096] = "";
+    struct text text = TEXT_IN(line);
     struct undo_item item;
 
     apply_case_run(operation, &item);
     assert_true(undo_render_batch(&item, &text));
-    text_add(&text, "\n");
-    undo_render_batch_lost(&item, add_line, &text);
-    text_add(&text, "END\n");
-    netns_run(lines);
+    add_line(&undo, line);
+    undo_render_batch_lost(&item, add_line, &undo);
+    run_undo_text(&undo);
     netns_wait_for(has_local_addresses, "the kernel's own routes");
     apply_case_check("");
     undo_item_done(&item);
@@ -475,10 +497,11 @@ static void test_batch(void **state)
         apply_case_address("198.51.100.9/24", "eth1", false),
         apply_case_link("eth1", 1400, NULL),
         apply_case_link("eth1", 0, "down"),
+        apply_case_link("eth1", 1200, NULL),
     };
 
     (void)state;
-    begin("ip -6 route del 2001:db8:b::/48\n"); /* ip(8) cannot give it its source back */
+    begin("sysctl -qw net.ipv6.conf.eth1.forwarding=1\n");
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
         check_batch(&operations[i]);
 }
