@@ -86,6 +86,23 @@ static uint8_t *raw_of(const struct nlmsghdr *message, uint32_t *ret_len)
 /* ---- links and addresses ----------------------------------------------------------------------
  */
 
+/* Pairs name each other so. */
+static bool is_end_of_pair(const char *kind)
+{
+    return text_equal(kind, "veth") || text_equal(kind, "netkit") || text_equal(kind, "vxcan");
+}
+
+/* The kernel names a device that stands on none by its own number, or not at all. */
+static uint32_t lower_of(const struct link *link, struct nlattr *const *attributes)
+{
+    uint32_t lower = u32_of(attributes[IFLA_LINK]);
+
+    return attributes[IFLA_LINK_NETNSID] != NULL || lower == link->index ||
+                   is_end_of_pair(link->kind)
+               ? 0
+               : lower;
+}
+
 static void parse_link(const struct nlmsghdr *message, struct snapshot *snapshot)
 {
     const struct ifinfomsg *header = nlmsg_data(message);
@@ -101,10 +118,10 @@ static void parse_link(const struct nlmsghdr *message, struct snapshot *snapshot
     link->mtu = u32_of(attributes[IFLA_MTU]);
     link->master = u32_of(attributes[IFLA_MASTER]);
     copy_name(link->name, attributes[IFLA_IFNAME]);
-    if (attributes[IFLA_LINKINFO] == NULL ||
-        nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], NULL) < 0)
-        return;
-    copy_name(link->kind, info[IFLA_INFO_KIND]);
+    if (attributes[IFLA_LINKINFO] != NULL &&
+        nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], NULL) >= 0)
+        copy_name(link->kind, info[IFLA_INFO_KIND]);
+    link->lower = lower_of(link, attributes);
 }
 
 /* What the address is put back with. */

@@ -19,6 +19,7 @@ static void put_links(struct arena *arena, Oceanid__Snapshot *to, const struct s
         to->links[i]->kind = wire_put_text(arena, from->links[i].kind);
         to->links[i]->mtu = from->links[i].mtu;
         to->links[i]->master = from->links[i].master;
+        to->links[i]->lower = from->links[i].lower;
         to->links[i]->up = from->links[i].up;
         to->links[i]->carrier = from->links[i].carrier;
         to->links[i]->loopback = from->links[i].loopback;
@@ -173,6 +174,7 @@ static bool take_link(struct link *to, const Oceanid__Link *from, struct err *er
     to->index = from->index;
     to->mtu = from->mtu;
     to->master = from->master;
+    to->lower = from->lower;
     to->up = from->up;
     to->carrier = from->carrier;
     to->loopback = from->loopback;

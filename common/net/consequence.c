@@ -145,14 +145,23 @@ static void make_name(const char *group, const char *device, const char *key, ch
     text_add(&text, ".%s", key);
 }
 
-static bool is_on(const struct snapshot *snapshot, const char *device, const char *key)
+/* NULL: not read. */
+static const char *value_of(const struct snapshot *snapshot, const char *group, const char *device,
+                            const char *key)
 {
     char name[SYSCTL_NAME_SIZE];
     const struct sysctl *found;
 
-    make_name("net.ipv4.conf.", device, key, name);
+    make_name(group, device, key, name);
     found = snapshot_find_sysctl(snapshot, name);
-    return found != NULL && !text_equal(found->value, "0");
+    return found != NULL ? found->value : NULL;
+}
+
+static bool is_on(const struct snapshot *snapshot, const char *device, const char *key)
+{
+    const char *value = value_of(snapshot, "net.ipv4.conf.", device, key);
+
+    return value != NULL && !text_equal(value, "0");
 }
 
 static bool promotes(const struct snapshot *snapshot, uint32_t index)
@@ -234,6 +243,27 @@ void consequence_ipv6_off(struct snapshot *snapshot, uint32_t link)
 {
     drop_ipv6_addresses(snapshot, link);
     consequence_route_drop_link(snapshot, link, FAMILY_IPV6);
+}
+
+/* rt6_purge_dflt_routers: of the kernel's own, which all have a lifetime. */
+static bool is_purged(const struct snapshot *snapshot, const struct route *route)
+{
+    const struct link *link = snapshot_find_link(snapshot, route->hop.link);
+    const char *accepts;
+
+    if (route->destination.address.family != FAMILY_IPV6 || route->destination.len != 0 ||
+        route->protocol != RTPROT_RA || !route->expires || link == NULL)
+        return false;
+    accepts = value_of(snapshot, "net.ipv6.conf.", link->name, "accept_ra");
+    return accepts == NULL || (!text_equal(accepts, "0") && !text_equal(accepts, "2"));
+}
+
+void consequence_ipv6_forwards(struct snapshot *snapshot)
+{
+    for (size_t i = snapshot->routes_count; i-- > 0;) {
+        if (is_purged(snapshot, &snapshot->routes[i]))
+            snapshot_remove_route(snapshot, i);
+    }
 }
 
 static void drop_ipv6_settings(struct snapshot *snapshot, const char *device)

@@ -33,6 +33,10 @@ void consequence_link_up(struct snapshot *snapshot, uint32_t link);
 
 /* disable_ipv6: all IPv6 of the device. */
 void consequence_ipv6_off(struct snapshot *snapshot, uint32_t link);
+/* Forwarding switched on, for all devices or for one: the default routes go that the kernel learned
+ * from routers' advertisements, by whatever device, but those where accept_ra is 2. What a program
+ * learned stays: it has switched accept_ra off. */
+void consequence_ipv6_forwards(struct snapshot *snapshot);
 /* Below 1280 the device's IPv6 settings go, too. */
 void consequence_mtu(struct snapshot *snapshot, uint32_t link, uint32_t mtu);
 

@@ -187,9 +187,19 @@ static void drop_ipv6(struct snapshot *snapshot, const char *device)
     }
 }
 
+static void follow(const struct setting *setting, const char *device, struct snapshot *snapshot)
+{
+    if (text_equal(setting->key, "disable_ipv6"))
+        drop_ipv6(snapshot, device);
+    else if (text_equal(setting->group, "net.ipv6.conf.") &&
+             text_equal(setting->key, "forwarding") && !text_equal(device, "default"))
+        consequence_ipv6_forwards(snapshot);
+}
+
 static void predict(const struct operation *operation, struct snapshot *snapshot)
 {
     const struct sysctl *wanted = &operation->sysctl.setting;
+    bool written = !holds(operation, snapshot);
     char device[DEVICE_SIZE];
     const struct setting *setting = find_setting(wanted->name, device);
     size_t i = 0;
@@ -199,9 +209,8 @@ static void predict(const struct operation *operation, struct snapshot *snapshot
     if (i == snapshot->sysctls_count)
         snapshot_add_sysctl(snapshot);
     snapshot->sysctls[i] = *wanted;
-    if (setting != NULL && text_equal(setting->key, "disable_ipv6") &&
-        text_equal(wanted->value, "1"))
-        drop_ipv6(snapshot, device);
+    if (setting != NULL && written && text_equal(wanted->value, "1"))
+        follow(setting, device, snapshot);
 }
 
 static void render(const struct operation *operation, struct text *out)

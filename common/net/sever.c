@@ -1,11 +1,12 @@
 /*
- * sever: whether an operation would take its device away from a protected flow.
+ * sever: whether an operation would take its device away from a protected flow, or from others that
+ * stand on it.
  */
 #include "common/net/sever.h"
 
+#include "common/core/mem.h"
 #include "common/net/fib.h"
-
-enum { MASTERS_MAX = 8 }; /* a port of a bond of a bridge */
+#include "common/net/stack.h"
 
 /* ---- which device a flow needs ----------------------------------------------------------------
  */
@@ -40,14 +41,42 @@ static bool leaves_by(const struct protected_flow *flow, const struct fib *fib,
     return search.found;
 }
 
-/* A port carries what its bridge or bond does. */
-static bool carries(const struct protected_flow *flow, const struct fib *fib,
-                    const struct link *link)
+/* Links, each once. */
+struct set {
+    const struct link **links; /* room for all of the snapshot's */
+    size_t count;
+};
+
+static void add(struct set *set, const struct link *link)
 {
-    for (int i = 0; link != NULL && i < MASTERS_MAX; i++) {
-        if (leaves_by(flow, fib, link))
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->links[i] == link)
+            return;
+    }
+    if (link != NULL)
+        set->links[set->count++] = link;
+}
+
+/* Those that send by the first: what it is a port of and, where it goes itself (an address alone
+ * takes nothing from them), what stands on it. */
+static void gather(const struct snapshot *snapshot, bool itself, struct set *set)
+{
+    for (size_t at = 0; at < set->count; at++) {
+        const struct link *link = set->links[at];
+
+        add(set, snapshot_find_link(snapshot, link->master));
+        for (size_t i = 0; itself && i < snapshot->links_count; i++) {
+            if (snapshot->links[i].lower == link->index)
+                add(set, &snapshot->links[i]);
+        }
+    }
+}
+
+static bool carries(const struct protected_flow *flow, const struct fib *fib, const struct set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (leaves_by(flow, fib, set->links[i]))
             return true;
-        link = snapshot_find_link(fib_snapshot(fib), link->master);
     }
     return false;
 }
@@ -92,22 +121,33 @@ static bool refuse(const struct operation *operation, const struct protected_flo
                    device_of(operation), flow->name, accepted);
 }
 
-bool sever_check(const struct operation *operation, const struct snapshot *snapshot,
-                 const struct protected_flow *flows, size_t count, struct err *err)
+static bool keeps_flows(const struct operation *operation, const struct snapshot *snapshot,
+                        const struct protected_flow *flows, size_t count, struct err *err)
 {
     const char *accepted = alternative(operation);
+    AUTO_FREE const struct link **links = NULL;
     const struct protected_flow *cut = NULL;
-    const struct link *link;
+    struct set set = {.count = 0};
     struct fib *fib;
 
     if (accepted == NULL || operation_holds(operation, snapshot))
         return true;
-    link = snapshot_find_device(snapshot, device_of(operation));
+    set.links = links = mem_alloc(snapshot->links_count + 1, sizeof(*links));
+    add(&set, snapshot_find_device(snapshot, device_of(operation)));
+    gather(snapshot, operation->kind == OPERATION_LINK, &set);
     fib = fib_new(snapshot);
     for (size_t i = 0; cut == NULL && i < count; i++) {
-        if (answers_from(&flows[i], operation) || carries(&flows[i], fib, link))
+        if (answers_from(&flows[i], operation) || carries(&flows[i], fib, &set))
             cut = &flows[i];
     }
     fib_free(fib);
     return cut == NULL || refuse(operation, cut, accepted, err);
+}
+
+bool sever_check(const struct operation *operation, const struct snapshot *snapshot,
+                 const struct protected_flow *flows, size_t count, struct err *err)
+{
+    return keeps_flows(operation, snapshot, flows, count, err) &&
+           (operation->kind != OPERATION_LINK || operation_holds(operation, snapshot) ||
+            stack_check(&operation->link, snapshot, err));
 }

@@ -23,6 +23,8 @@ struct link {
     char kind[DEVICE_SIZE]; /* IFLA_INFO_KIND, "" for hardware */
     uint32_t mtu;
     uint32_t master; /* index, 0 for none */
+    uint32_t lower;  /* index of the one that it stands on, as a VLAN does; 0 for none, or one in
+                      * another namespace. Not the other end of a pair */
     bool up;         /* IFF_UP */
     bool carrier;    /* IFF_LOWER_UP */
     bool loopback;

@@ -5,12 +5,13 @@ OCEANID_NETWORKD_TRIALS says how many trials; tests/run --long actors makes a th
 """
 
 import os
+import subprocess
 import threading
 
 import pytest
 
 from machine import wait_until
-from trial import GUARD, Trial, gone, take_back_all
+from trial import GUARD, Trial, confirm, gone, routes, take_back_all
 
 TRIALS = int(os.environ.get("OCEANID_NETWORKD_TRIALS", "6"))
 NETWORKD = "systemd-networkd.service"
@@ -35,20 +36,36 @@ Priority=21000
 """
 
 
+# What guard and rescue say of an object that they take for changed by others.
+LEFT = "left as it is"
+
+
 class Busy(threading.Thread):
-    """Has networkd read its files and configure its link, in turn, until it is told to stop."""
+    """Has networkd read its files and configure its link, in turn, until it is told to stop; or
+    until it fails, which is said in failed."""
 
     def __init__(self, machine):
         super().__init__(daemon=True)
         self.machine = machine
         self.stopping = threading.Event()
-        self.rounds = 0
+        self.rounds = 0         # both done
+        self.failed = None
 
     def run(self):
-        while not self.stopping.wait(0.1):
-            for words in (["reload"], ["reconfigure", "net0"]):
-                self.machine.run(["networkctl", *words], check=False)
-            self.rounds += 1
+        while not self.stopping.wait(0.1) and not self.failed:
+            try:
+                for words in (["reload"], ["reconfigure", "net0"]):
+                    self.machine.run(["networkctl", *words])
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                self.failed = str(error)
+            else:
+                self.rounds += 1
+
+    def wait_round(self, done):
+        """That it has done more of them than that, and goes on."""
+        wait_until(lambda: self.failed or self.rounds > done, 20, "networkd to have done a round")
+        assert not self.failed, self.failed
+        return self.rounds
 
     def stop(self):
         self.stopping.set()
@@ -82,6 +99,7 @@ def has_its_own(machine):
 @pytest.mark.parametrize("device,shield", [("eth0", "0"), ("net0", "1")])
 def test_trials_while_networkd_is_busy(machine, busy, device, shield):
     """On a device of its own, and as a shield on networkd's."""
+    rounds = 0
     for number in range(TRIALS // 2):
         at = len(machine.journal(GUARD))
         options = [f"device={device}"] + (["shield=1"] if shield == "1" else [])
@@ -90,10 +108,23 @@ def test_trials_while_networkd_is_busy(machine, busy, device, shield):
         wait_until(lambda: not gone(machine), 5, "what networkd takes along with its link to be "
                    "put back")
         wait_until(lambda: has_its_own(machine), 5, f"networkd's own after {number} trials")
-        take_back_all(machine)
+        rounds = busy.wait_round(rounds)
+        said = take_back_all(machine)
         wait_until(lambda: gone(machine), 5, "the change to be gone")
         wait_until(lambda: has_its_own(machine), 5, f"networkd's own after {number} trials")
-        said = machine.journal(GUARD)[at:]
-        assert "changed by others" not in said, said
-    assert busy.rounds > 0
+        said += machine.journal(GUARD)[at:]
+        assert LEFT not in said, said
+        rounds = busy.wait_round(rounds)
     print(f"{TRIALS // 2} trials on {device}, networkd configured it {busy.rounds} times")
+
+
+def test_what_others_have_changed_is_seen(machine):
+    """By what the test above looks for: a route of the change that somebody has really replaced."""
+    confirm(machine, "device=eth0")
+    before = routes(machine).split("dev")[0].strip()
+    machine.ip("route", "replace", before, "dev", "eth0", "proto", "static", "mtu", "1400")
+    said = machine.run(["oceanid-rollback", "--to", "1", "--yes"], check=False).stdout
+    machine.wait_active(GUARD)
+    assert LEFT in said, said
+    assert "mtu 1400" in routes(machine)
+    machine.ip("route", "del", before, "dev", "eth0")

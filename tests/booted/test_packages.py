@@ -143,6 +143,34 @@ def test_remove_is_refused_while_a_confirmed_change_stands(own_machine):
     assert not machine.path("/var/lib/oceanid/guard").exists()
 
 
+def shields(machine):
+    """Without the protocol, which says whose they are."""
+    return sorted(re.sub(r" proto \S+", "", line).strip()
+                  for family in ("-4", "-6") for line in machine.ip(family, "rule").splitlines()
+                  if re.match(r"514[015]:", line))
+
+
+def test_removing_hands_every_shield_over_to_networkd(own_machine):
+    """What the refusal says, given to networkd as it says, stands behind the package's end."""
+    machine = own_machine
+    confirm(machine, "device=eth0", "protect=1")
+    standing = shields(machine)
+    assert len(standing) == 8, standing
+    said = dpkg(machine, "-r", "oceanid-agent", check=False).stderr
+    sections = re.findall(r"^\[RoutingPolicyRule\]\n(?:\w+=.+\n)+", said, re.MULTILINE)
+    machine.ip("link", "add", "net0", "type", "veth", "peer", "name", "net1")
+    machine.ip("link", "set", "net1", "up")
+    machine.write("/etc/systemd/network/net0.network", "[Match]\nName=net0\n\n[Network]\n"
+                  "LinkLocalAddressing=no\nAddress=198.51.96.1/24\n\n" + "\n".join(sections))
+    machine.run(["touch", "/run/oceanid/released"])
+    dpkg(machine, "-r", "oceanid-agent")
+    for family in ("-4", "-6"):
+        machine.run(["ip", family, "rule", "flush", "protocol", "153"])
+    assert not shields(machine)
+    machine.systemctl("restart", "systemd-networkd.service")
+    wait_until(lambda: shields(machine) == standing, 20, "networkd to have put every shield")
+
+
 def test_remove_is_refused_where_nothing_can_be_seen(own_machine):
     machine = own_machine
     confirm(machine, "device=eth0")
@@ -191,7 +219,8 @@ def test_downgrade_is_refused_while_a_confirmed_change_stands(own_machine):
     assert done.returncode != 0
     assert trial.name in done.stderr
     assert "going back to version 0.0.1 is refused" in done.stderr
-    assert "[RoutingPolicyRule]\nPriority=5140\nFrom=203.0.113.10\nTable=main\n" in done.stderr
+    assert ("[RoutingPolicyRule]\nPriority=5140\nFrom=203.0.113.10\nTable=main\nFamily=ipv4\n"
+            in done.stderr)
     assert machine.main_pid(GUARD) == pid
     assert not gone(machine)
     machine.run(["oceanid-rollback", "--to", "1", "--yes"])

@@ -88,6 +88,8 @@ def confirm(machine, *options):
 
 
 def take_back_all(machine):
-    machine.run(["oceanid-rollback", "--to", "1", "--yes"])
+    """Returns what the rescue said of it."""
+    said = machine.run(["oceanid-rollback", "--to", "1", "--yes"]).stdout
     machine.wait_active(GUARD)
     assert gone(machine)
+    return said

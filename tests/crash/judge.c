@@ -116,6 +116,21 @@ static void judge_receipts(const struct scenario *scenario, struct verdict_of_ru
         say(verdict, "untruthful: one receipt says confirmed, another one taken back");
 }
 
+/* At most once: of what has ended no end is forgotten, whatever the disk lost (docs/protocol.md,
+ * Names; rule 13: it was durable before it was told). */
+static void judge_ends(struct verdict_of_run *verdict)
+{
+    static const enum receipt_kind ends[] = {RECEIPT_CONFIRMED, RECEIPT_REVERTED, RECEIPT_POPPED,
+                                             RECEIPT_TOMBSTONE};
+    const struct told *told = &world->told;
+
+    for (size_t i = 0; told->prepared && i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (was_told(told, ends[i]))
+            say(verdict, "forgotten: a receipt says %s, and it prepares the same attempt again",
+                receipt_kind_name(ends[i]));
+    }
+}
+
 static const char *name_of(enum state state)
 {
     return state == STATE_BEFORE ? "as before" : state == STATE_CONFIRMED ? "confirmed" : "neither";
@@ -183,6 +198,7 @@ void judge_recovered(const struct scenario *scenario, const struct beginning *be
 
     judge_shields(verdict);
     judge_receipts(scenario, verdict);
+    judge_ends(verdict);
     if (world->unsettled || !told->has_stack)
         say(verdict, "unsettled: what recovers has not ended it in 120 s");
     if (state == STATE_MIXED)

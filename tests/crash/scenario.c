@@ -189,7 +189,7 @@ static void recover(struct run *run)
         enum process_end end;
 
         world->disk_heals_at = 0;
-        world->told.is_asked = false;
+        world->told.is_asked = world->told.prepared = false;
         world->told.refusal[0] = '\0';
         end = start_again(run);
         if (end != PROCESS_STRUCK && is_wanted_again(run->scenario))

@@ -35,9 +35,10 @@ enum { TRACE_MAX = 8192, TRACE_TEXT = 40, TOLD_MAX = 32, TEXT_LINE = 320, PATH_L
 struct told {
     uint32_t receipts_count;
     struct receipt receipts[TOLD_MAX];
-    bool prepared, refused, is_asked; /* is_asked: it has answered for the attempt */
-    char refusal[REASON_SIZE];        /* the newest; "" since it was started again */
-    struct stack stack;               /* the newest */
+    bool prepared;             /* since it was started again */
+    bool refused, is_asked;    /* is_asked: it has answered for the attempt */
+    char refusal[REASON_SIZE]; /* the newest; "" since it was started again */
+    struct stack stack;        /* the newest */
     bool has_stack;
 };
 

@@ -19,10 +19,10 @@
 static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
-    "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1]\n"
+    "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1] [protect=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
     "                   [address=ADDRESS [exit-node=STABLE-ID]] [file=PATH [content=FILE]]\n"
-    "                   [held=FILE] [also=STEP,STEP,...]\n"
+    "                   [held=FILE] [period=S] [also=STEP,STEP,...]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"
     "       drive deliver FILE SOCKET\n";
@@ -103,6 +103,7 @@ static bool set_option(struct drive_options *options, const char *word)
         {"routes=", &options->routes_count}, {"soak=", &options->soak_s},
         {"lease=", &options->lease_s},       {"sequence=", &options->sequence},
         {"answers=", &options->answers_max}, {"named=", &options->named},
+        {"period=", &options->period_s},
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -139,6 +140,8 @@ static bool set_option(struct drive_options *options, const char *word)
         options->own_failing = true;
     else if (text_equal(word, "shield=1"))
         options->shield = true;
+    else if (text_equal(word, "protect=1"))
+        options->protects = true;
     else
         return false;
     return true;
@@ -151,6 +154,7 @@ static int trial(int argc, char **argv, struct err *err)
                                     .routes_count = 1,
                                     .soak_s = 3,
                                     .lease_s = 10,
+                                    .period_s = 1,
                                     .sequence = 1,
                                     .answers_max = 1000,
                                     .lifts = ""};

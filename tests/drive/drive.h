@@ -24,11 +24,13 @@ struct drive_options {
     unsigned routes_count;
     unsigned soak_s;
     unsigned lease_s;
+    unsigned period_s;
     unsigned sequence;
     unsigned answers_max;  /* nonces that are answered; then silence */
     bool failing;          /* after answers_max the witnesses say fail instead of nothing */
     bool removes;          /* the routes are taken away instead of put */
     bool shield;           /* they are marked as shields */
+    bool protects;         /* before all: rules as a whole `protect` makes them */
     unsigned named;        /* the change is called drive-N; 0: by its sequence */
     bool own_failing;      /* after answers_max the node itself says fail, the witnesses pass */
     const char *renames;   /* NULL, or: call the subject so, and pass an approval of another body */
@@ -39,8 +41,16 @@ struct drive_options {
     const char *content;   /* of it, read from here; NULL: it is taken away */
     const char *also;      /* NULL, or behind the routes: add|remove ADDRESS/LENGTH DEVICE, or
                               link DEVICE MTU [up|down] (0: left), several with ',' */
-    const char *held;      /* NULL, or: a file that what comes behind answers_max is kept in */
+    const char *held;      /* NULL, or: a file that the second nonce's answer is kept in */
 };
+
+extern const char *const drive_witness_names[DRIVE_WITNESSES];
+extern const char *const drive_own_check; /* critical, with own_failing */
+
+void drive_make_manifest(const struct drive_keys *keys, const struct drive_options *options,
+                         struct wire_bytes *ret_manifest, struct hash *ret_body);
+/* A line with the time of day in microseconds. */
+void drive_say(const char *what, const char *text);
 
 /* Runs one trial to its receipt, printing a line a report with the time of day in microseconds.
  * Exit code: 0 confirmed, 1 reverted, 2 refused or broken. */

@@ -45,6 +45,30 @@ static bool deliver(FILE *file, int fd, struct err *err)
     return true;
 }
 
+/* Until the guard has answered what is asked behind them: it drops what it has not read of a client
+ * that hangs up. */
+static bool wait_taken(int fd, struct err *err)
+{
+    const struct guard_request request = {.kind = GUARD_STACK};
+    AUTO_WIRE struct wire_bytes encoded = wire_encode_guard_request(&request);
+    bool taken = false;
+
+    if (!packet_send(fd, wire_lend(&encoded), err))
+        return false;
+    while (!taken) {
+        struct guard_report report;
+        AUTO_FREE uint8_t *data = NULL;
+        size_t len = 0;
+
+        if (!packet_receive(fd, &data, &len, err) ||
+            !wire_decode_guard_report((struct bytes){data, len}, &report, err))
+            return false;
+        taken = report.kind == REPORT_STACK;
+        guard_report_done(&report);
+    }
+    return true;
+}
+
 bool drive_deliver(const char *path, const char *socket_path, struct err *err)
 {
     FILE *file = fopen(path, "r");
@@ -53,7 +77,7 @@ bool drive_deliver(const char *path, const char *socket_path, struct err *err)
 
     if (file == NULL)
         return err_set(err, ERR_SYSTEM, "open %s: %m", path);
-    delivered = fd >= 0 && deliver(file, fd, err);
+    delivered = fd >= 0 && deliver(file, fd, err) && wait_taken(fd, err);
     if (fd >= 0)
         close(fd);
     fclose(file);

@@ -20,7 +20,10 @@ TRIALS_A_GROUND = 50
 HERE = pathlib.Path(__file__).parent
 PREFIX, RA_EVERY_S = "2001:db8:77::", 0.5
 ACCEPT_RA = "net.ipv6.conf.eth0.accept_ra"
-CHANGED_BY_OTHERS = "changed by others"
+# What guard and rescue say of an object that they take for changed by others (REVERT_LEFT): "...;
+# left as it is", "ALARM reverting: it is left as it is: ...".
+LEFT = "left as it is"
+OTHERS = "203.0.113.254"        # somebody's gateway, in the judge's own test
 
 
 def plan(seed):
@@ -41,14 +44,15 @@ class BusyGround(Ground):
     def __init__(self, seed):
         self.busy = None
         super().__init__(lease=LEASE)
-        self.made = self.steps = 0  # by the actors: since the last look, and in all
+        self.steps = {}         # each actor's so far
         wan = self.lab["wan"]
         self.node.run(["sysctl", "-qw", f"{ACCEPT_RA}=2"])
-        wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX, RA_EVERY_S])
+        self.router = wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX, RA_EVERY_S])
         wait_until(lambda: self.has_ra(dump.read(self.node)), 20, "a router advertisement")
         self.base = dump.read(self.node)
         wait_until(self.plans_for_ra, 20, "a plan that shields the new address")
         self.calibrate()
+        self.show_what_is_left()
         self.busy = self.node.popen([sys.executable, "-IS", HERE / "busy.py", seed], name="busy",
                                     stdin=True)
         self.wait_said("BEGUN")
@@ -60,6 +64,23 @@ class BusyGround(Ground):
                 and any('"protocol": "ra"' in line and '"default"' in line
                         for line in state["routes"])
                 and not any("tentative" in line for line in state["addresses"]))
+
+    def show_what_is_left(self):
+        """That the judge sees it: a route of a drill that somebody has really replaced."""
+        drill = self.next_drill("routes")
+        at = len(self.log_from(0))
+        self.start(drill)
+        assert self.wait_end()["outcome"] == "complete", "an undisturbed drill did not confirm"
+        assert not left_in(self.log_from(at)), self.log_from(at)
+        self.node.ip("route", "replace", f"{drill.routes[0]}/32", "via", OTHERS, "dev", "eth0",
+                     "proto", "static")
+        self.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
+        wait_until(lambda: self.listed() == "nothing", 30, f"{drill.name} to be taken back")
+        said = left_in(self.log_from(at))
+        assert any(OTHERS in line for line in said), \
+            f"the judge does not see what is {LEFT}: {self.log_from(at)}"
+        self.node.ip("route", "del", f"{drill.routes[0]}/32", "via", OTHERS, "dev", "eth0")
+        self.wait_state({"before": self.base}, "after what others had put was taken away")
 
     def plans_for_ra(self):
         """The controller has heard of the address, too."""
@@ -90,11 +111,23 @@ class BusyGround(Ground):
 
     # -- judging ------------------------------------------------------------------------------
 
+    def hold_still(self):
+        """Once each of them has done something since the last time; what has to be there now."""
+        def look():
+            at = self.tell("pause")
+            told = json.loads(self.wait_said("MODEL", at).removeprefix("MODEL "))
+            if any(count <= self.steps.get(actor, 0) for actor, count in told["steps"].items()):
+                self.tell("go")
+                return None
+            return told
+        told = wait_until(look, 20, "each actor to have done something", every_s=0.2)
+        assert self.router.alive(), f"nobody advertises: {self.router.output()[-500:]}"
+        self.steps = told["steps"]
+        return told
+
     def look(self, expected, unexpected, when):
         """With the actors holding still: all of theirs is there, expected is, unexpected is not."""
-        at = self.tell("pause")
-        told = json.loads(self.wait_said("MODEL", at).removeprefix("MODEL "))
-        self.made, self.steps = told["steps"] - self.steps, told["steps"]
+        told = self.hold_still()
 
         def misses():
             state = dump.read(self.node)
@@ -123,6 +156,10 @@ class BusyGround(Ground):
         return (self.node.logs / "oceanid-guard.log").read_text(errors="replace")[at:]
 
 
+def left_in(said):
+    return [line for line in said.splitlines() if LEFT in line]
+
+
 def is_there(lines, wanted):
     """True when one of the objects has all that is wanted of it."""
     return any(all(entry.get(key) == value for key, value in wanted.items())
@@ -146,11 +183,12 @@ def trial(ground, plan_):
         for kind, (gone, come) in ground.exit_delta.items():
             own_gone, own_come = expected.get(kind, ([], []))
             expected[kind] = (own_gone + gone, own_come + come)
+    began = sum(ground.steps.values())
     ground.look(expected, False, f"{drill.name} confirmed")
-    steps = ground.made
     ground.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
     wait_until(lambda: ground.listed() == "nothing", 30, f"{drill.name} to be taken back")
     ground.look({}, True, f"{drill.name} taken back")
-    said = ground.log_from(at)
-    assert CHANGED_BY_OTHERS not in said, said[said.index(CHANGED_BY_OTHERS) - 200:][:400]
-    return 1, "confirmed and taken back", {"steps of the others": steps + ground.made}, None
+    said = left_in(ground.log_from(at))
+    assert not said, f"said to be changed by others: {said[:4]}"
+    steps = sum(ground.steps.values()) - began
+    return 1, "confirmed and taken back", {"steps of the others": steps}, None

@@ -208,13 +208,22 @@ class Person:
 
 
 ACTORS = (Pods, Flannel, Dhcp, Tailscaled, Person)
-SHARES = (4, 4, 1, 4, 7)        # of the steps
+SHARES = (4, 4, 1, 4, 7)        # of the steps: of as many in a row each actor has its own
+
+
+def turns(rng, actors):
+    """Whose step is next, for ever: by chance, but nobody is left out for long."""
+    while True:
+        deck = [actor for actor, share in zip(actors, SHARES, strict=True) for _ in range(share)]
+        rng.shuffle(deck)
+        yield from deck
 
 
 def main():
     rng = random.Random(f"busy {sys.argv[1]}")
     actors = [kind(rng) for kind in ACTORS]
-    working, steps = True, 0
+    turn = turns(rng, actors)
+    working, steps = True, {kind.__name__: 0 for kind in ACTORS}
     print("BEGUN", flush=True)
     while True:
         wait_s = rng.uniform(*STEP_S) if working else None
@@ -227,8 +236,9 @@ def main():
             if word in ("stop", ""):
                 break
         elif working:
-            rng.choices(actors, SHARES)[0].step()
-            steps += 1
+            actor = next(turn)
+            actor.step()
+            steps[type(actor).__name__] += 1
     for actor in actors:
         actor.stop()
     print("ENDED", flush=True)

@@ -46,10 +46,15 @@ def run_counted(tier):
 
 
 def run_delayed(options):
+    """Of the long form a few for ten minutes, beside the others."""
     count = options.count or (delayed.LONG if options.long else delayed.SHORT)
-    hold_s = delayed.LONG_HOLD_S if options.long else delayed.SHORT_HOLD_S
     seed = options.seed if options.seed is not None else options.first_seed
-    return delayed.DelayedCampaign(count, hold_s, seed).run()
+    longest = min(count, delayed.LONGEST) if options.long else 0
+    with concurrent.futures.ThreadPoolExecutor() as beside:
+        runs = [beside.submit(delayed.DelayedCampaign(each, hold_s, seed).run)
+                for each, hold_s in ((longest, delayed.LONG_HOLD_S),
+                                     (count - longest, delayed.SHORT_HOLD_S)) if each > 0]
+        return all([run.result() for run in runs])
 
 
 def run_kill(options):

@@ -643,11 +643,16 @@ def test_confirmed_while_a_person_reads(node):
     assert "Nothing is changed" in node.rollback("--list").stdout
 
 
+def told_as_open(node):
+    """undo.txt, once it has the trial: it is written beside the trial's first steps."""
+    text = (node.state / "undo.txt").read_text()
+    return text if "# open trial" in text else None
+
+
 def test_undo_text_is_never_left_behind(node):
     """A guard that is stopped may end before it has written it anew; packages ask it at purge."""
     node.open_trial()
-    opened = (node.state / "undo.txt").read_text()
-    assert "# open trial" in opened
+    opened = wait_until(lambda: told_as_open(node), 5, "undo.txt to tell of the trial")
     node.kill()
     node.rollback("--stop-post")
     assert "# nothing is changed" in (node.state / "undo.txt").read_text()

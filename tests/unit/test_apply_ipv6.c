@@ -3,13 +3,18 @@
  * real kernel: addresses that no source is chosen by, link-local ones of somebody's making,
  * gateways that only a device leads to, routes that lose their source.
  */
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -194,6 +199,83 @@ static void test_mtu_takes_settings(void **state)
     check_settings_come_back(false);
 }
 
+/* ---- what a router advertised -----------------------------------------------------------------
+ */
+
+/* A router for 1800 s, and nothing besides. */
+static void advertise(const char *device)
+{
+    static const uint8_t message[16] = {134, 0, 0, 0, 64, 0, 0x07, 0x08};
+    struct sockaddr_in6 all_nodes = {.sin6_family = AF_INET6,
+                                     .sin6_scope_id = if_nametoindex(device)};
+    int raw = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+    int hops = 255;
+
+    assert_true(raw >= 0);
+    assert_int_equal(inet_pton(AF_INET6, "ff02::1", &all_nodes.sin6_addr), 1);
+    assert_int_equal(setsockopt(raw, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)), 0);
+    assert_int_equal(
+        sendto(raw, message, sizeof(message), 0, (struct sockaddr *)&all_nodes, sizeof(all_nodes)),
+        sizeof(message));
+    close(raw);
+}
+
+/* With a lifetime: the kernel learned them. */
+static bool has_learned_both(const struct snapshot *now)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < now->routes_count; i++)
+        count += now->routes[i].protocol == RTPROT_RA && now->routes[i].expires;
+    return count == 2;
+}
+
+/* But for the address of all routers, which a router answers to: local, and the kernel's. */
+static void check_is_predicted(const struct operation *operation, const struct snapshot *before)
+{
+    struct snapshot predicted, now;
+
+    snapshot_copy(&predicted, before);
+    operation_predict(operation, &predicted);
+    apply_case_read(&now);
+    assert_string_equal(apply_case_difference(&predicted, &now),
+                        "+ anycast fe80:: dev far0 table local\n");
+    snapshot_done(&predicted);
+    snapshot_done(&now);
+}
+
+/* One device forwards, and another loses its default route; undoing leaves that to the router's
+ * next word. What a program put as learned by it (metric 99), and eth0's, stay. */
+static void test_forwarding_takes_what_was_advertised(void **state)
+{
+    static const char lost[] = "- ::/0 via fe80::f dev eth1 metric 1024\n";
+    struct operation operation = apply_case_sysctl("net.ipv6.conf.far0.forwarding", "1");
+    struct snapshot before;
+    struct undo_item item;
+
+    (void)state;
+    begin("", 10);
+    netns_run("sysctl -qw net.ipv6.conf.eth0.accept_ra=2 net.ipv6.conf.eth1.accept_ra=1\n"
+              "ip address add fe80::e/64 dev far0 nodad\nip address add fe80::f/64 dev far1 nodad\n"
+              "ip -6 route add default via fe80::99 dev eth1 proto ra metric 99\n");
+    advertise("far0");
+    advertise("far1");
+    netns_wait_for(has_learned_both, "two routers' advertisements");
+    apply_case_remember();
+    apply_case_read(&before);
+    apply_case_run(&operation, &item);
+    if (strstr(apply_case_now(), lost) == NULL)
+        fail_msg("expected '%s' in:\n%s", lost, apply_case_now());
+    check_is_predicted(&operation, &before);
+    snapshot_done(&before);
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check(lost);
+    advertise("far1");
+    netns_wait_for(has_learned_both, "the router's next advertisement");
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -204,6 +286,7 @@ int main(void)
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_mtu),
         IN_NAMESPACE(test_mtu_takes_settings),
+        IN_NAMESPACE(test_forwarding_takes_what_was_advertised),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

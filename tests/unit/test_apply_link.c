@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/net/render.h"
+#include "common/net/sever.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
@@ -329,6 +330,49 @@ static void test_refused(void **state)
     }
 }
 
+static bool is_refused(const struct operation *operation)
+{
+    struct snapshot now;
+    struct err err = ERR_INIT;
+    bool accepted;
+
+    apply_case_read(&now);
+    accepted = sever_check(operation, &now, NULL, 0, &err);
+    if (!accepted && strstr(err.text, "upon1 would follow eth1") == NULL)
+        fail_msg("%s", err.text);
+    snapshot_done(&now);
+    return !accepted;
+}
+
+/* Why a smaller mtu of a device that others stand on is refused: what is lost there would not be
+ * lost by the device itself, and does not come back with it. */
+static void test_what_stands_on_it(void **state)
+{
+    const struct operation smaller = apply_case_link("eth1", 1200, NULL);
+    const struct operation down = apply_case_link("eth1", 0, "down");
+    const struct operation larger = apply_case_link("eth1", 1600, NULL);
+    struct snapshot now;
+
+    (void)state;
+    begin("ip link add link eth1 name upon1 type macvlan || true\n");
+    apply_case_read(&now);
+    if (snapshot_find_device(&now, "upon1") == NULL) {
+        snapshot_done(&now);
+        print_message("skipped: this kernel makes no macvlan\n");
+        skip();
+    }
+    snapshot_done(&now);
+    netns_run("sysctl -qw net.ipv6.conf.upon1.accept_dad=0\nip link set upon1 up\n"
+              "ip address add 2001:db8:7::10/64 dev upon1 nodad\n");
+    assert_true(is_refused(&smaller));
+    assert_true(is_refused(&down));
+    assert_false(is_refused(&larger));
+    apply_case_remember();
+    netns_run("ip link set eth1 mtu 1200\nip link set eth1 mtu 1500\n");
+    assert_non_null(strstr(apply_case_now(), "+ link upon1 mtu 1200 up\n"));
+    assert_non_null(strstr(apply_case_now(), "- address 2001:db8:7::10/64 on upon1\n"));
+}
+
 /* Something of what would be put back went between planning and doing: whose is it then? */
 static void test_changed_since_planned(void **state)
 {
@@ -400,24 +444,46 @@ static void test_comes_with_its_device(void **state)
 /* ---- undo.txt ---------------------------------------------------------------------------------
  */
 
+struct undo_text {
+    char batch[4096], typed[8192];
+};
+
+/* For a shell what stands behind a #. */
 static void add_line(void *context, const char *line)
 {
-    text_add(context, "%s\n", line);
+    struct undo_text *undo = context;
+    char *to = line[0] == '#' ? undo->typed : undo->batch;
+    size_t size = line[0] == '#' ? sizeof(undo->typed) : sizeof(undo->batch);
+    struct text text = {to, strlen(to), size};
+
+    text_add(&text, "%s\n", line + (line[0] == '#' ? 2 : 0));
 }
 
-/* What a person gives to `ip -batch` does what undoing does. */
+static void run_undo_text(const struct undo_text *undo)
+{
+    char script[4096];
+
+    snprintf(script, sizeof(script), "ip -force -batch - <<'END'\n%.3900sEND\n", undo->batch);
+    netns_run(script);
+    for (const char *at = undo->typed; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        snprintf(script, sizeof(script), "%.*s >&2", (int)strcspn(at, "\n"), at);
+        netns_run(script);
+    }
+}
+
+/* What a person gives to `ip -batch`, and then types, does what undoing does. */
 static void check_batch(const struct operation *operation)
 {
-    char lines[4096] = "ip -force -batch - <<'END'\n";
-    struct text text = {lines, strlen(lines), sizeof(lines)};
+    struct undo_text undo = {"", ""};
+    char line[4096] = "";
+    struct text text = TEXT_IN(line);
     struct undo_item item;
 
     apply_case_run(operation, &item);
     assert_true(undo_render_batch(&item, &text));
-    text_add(&text, "\n");
-    undo_render_batch_lost(&item, add_line, &text);
-    text_add(&text, "END\n");
-    netns_run(lines);
+    add_line(&undo, line);
+    undo_render_batch_lost(&item, add_line, &undo);
+    run_undo_text(&undo);
     netns_wait_for(has_local_addresses, "the kernel's own routes");
     apply_case_check("");
     undo_item_done(&item);
@@ -431,10 +497,11 @@ static void test_batch(void **state)
         apply_case_address("198.51.100.9/24", "eth1", false),
         apply_case_link("eth1", 1400, NULL),
         apply_case_link("eth1", 0, "down"),
+        apply_case_link("eth1", 1200, NULL),
     };
 
     (void)state;
-    begin("ip -6 route del 2001:db8:b::/48\n"); /* ip(8) cannot give it its source back */
+    begin("sysctl -qw net.ipv6.conf.eth1.forwarding=1\n");
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
         check_batch(&operations[i]);
 }
@@ -457,6 +524,7 @@ int main(void)
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_changed_by_others_is_left),
         IN_NAMESPACE(test_refused),
+        IN_NAMESPACE(test_what_stands_on_it),
         IN_NAMESPACE(test_changed_since_planned),
         IN_NAMESPACE(test_already_so),
         IN_NAMESPACE(test_comes_with_its_device),

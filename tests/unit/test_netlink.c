@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "agent/io/netlink_parse.h"
 #include "agent/io/sysctl.h"
 #include "common/net/render.h"
 #include "tests/unit/netns.h"
@@ -82,6 +85,49 @@ static void test_links(void **state)
     assert_int_equal(far0->master, br0->index);
     assert_false(snapshot_find_device(&now, "x0")->up);
     assert_false(snapshot_find_device(&now, "x0")->carrier);
+    snapshot_done(&now);
+}
+
+/* A pair's ends name each other as a VLAN names what it stands on. */
+static void test_what_a_link_stands_on(void **state)
+{
+    struct snapshot now;
+    const struct link *on;
+
+    (void)state;
+    netns_run("ip link add link eth0 name on0 type macvlan || true\n");
+    take(&now);
+    on = snapshot_find_device(&now, "on0");
+    assert_int_equal(snapshot_find_device(&now, "eth0")->lower, 0);
+    assert_int_equal(snapshot_find_device(&now, "far0")->lower, 0);
+    assert_int_equal(snapshot_find_device(&now, "lo")->lower, 0);
+    if (on != NULL)
+        assert_int_equal(on->lower, snapshot_find_device(&now, "eth0")->index);
+    else
+        print_message("skipped: this kernel makes no macvlan\n");
+    snapshot_done(&now);
+}
+
+/* The number of a device in another namespace is somebody else's here. */
+static void test_what_a_link_stands_on_elsewhere(void **state)
+{
+    const struct ifinfomsg header = {.ifi_index = 9};
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    (void)state;
+    snapshot_init(&now);
+    for (int i = 0; i < 3; i++) {
+        struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+
+        nlmsg_append(message, (void *)(uintptr_t)&header, sizeof(header), NLMSG_ALIGNTO);
+        nla_put_u32(message, IFLA_LINK, i == 2 ? 9 : 2);
+        if (i == 1)
+            nla_put_s32(message, IFLA_LINK_NETNSID, 0);
+        assert_true(netlink_parse(nlmsg_hdr(message), &now, &err));
+        assert_int_equal(now.links[i].lower, i == 0 ? 2 : 0);
+        nlmsg_free(message);
+    }
     snapshot_done(&now);
 }
 
@@ -480,6 +526,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_links),
+        IN_NAMESPACE(test_what_a_link_stands_on),
+        cmocka_unit_test(test_what_a_link_stands_on_elsewhere),
         IN_NAMESPACE(test_addresses),
         IN_NAMESPACE(test_routes),
         IN_NAMESPACE(test_route_details),

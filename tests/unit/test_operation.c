@@ -543,6 +543,69 @@ static void test_predict_sysctl(void **state)
     snapshot_done(&snapshot);
 }
 
+static size_t count_defaults(const struct snapshot *snapshot)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->routes_count; i++)
+        count += snapshot->routes[i].destination.address.family == FAMILY_IPV6 &&
+                 snapshot->routes[i].destination.len == 0;
+    return count;
+}
+
+/* Four default routes by advertisement: eth0 as it is, eth1 with accept_ra 2, eth2 of a program's
+ * that has switched the kernel's own off, eth3 without a lifetime; and a static one by eth0. */
+static void make_advertised(struct snapshot *snapshot)
+{
+    snapshot_init(snapshot);
+    ip_lines_add(snapshot, "link eth0 2\nlink eth1 3\nlink eth2 4\nlink eth3 5\n"
+                           "address 2001:db8:1::10/64 dev eth0\n"
+                           "route -6 default via fe80::1 dev eth0 metric 1024 protocol 9\n"
+                           "route -6 default via fe80::1 dev eth1 metric 1024 protocol 9\n"
+                           "route -6 default via fe80::1 dev eth2 metric 1024 protocol 9\n"
+                           "route -6 default via fe80::1 dev eth3 metric 1024 protocol 9\n"
+                           "route -6 default via fe80::2 dev eth0 metric 2048 protocol 4\n");
+    ip_lines_add_usual_rules(snapshot);
+    for (size_t i = 0; i < snapshot->routes_count; i++)
+        snapshot->routes[i].expires =
+            snapshot->routes[i].protocol == RTPROT_RA && snapshot->routes[i].hop.link != 5;
+    *snapshot_add_sysctl(snapshot) = (struct sysctl){"net.ipv6.conf.eth1.accept_ra", "2"};
+    *snapshot_add_sysctl(snapshot) = (struct sysctl){"net.ipv6.conf.eth2.accept_ra", "0"};
+}
+
+/* Forwarding makes a router of the host: it believes other routers no more. */
+static void test_predict_forwarding(void **state)
+{
+    static const struct {
+        struct sysctl first, setting;
+        size_t defaults;
+    } cases[] = {
+        {{"", ""}, {"net.ipv6.conf.all.forwarding", "1"}, 4},
+        {{"", ""}, {"net.ipv6.conf.eth3.forwarding", "1"}, 4}, /* of all devices, this time too */
+        {{"", ""}, {"net.ipv6.conf.default.forwarding", "1"}, 5},
+        {{"", ""}, {"net.ipv6.conf.all.forwarding", "0"}, 5},
+        {{"", ""}, {"net.ipv4.ip_forward", "1"}, 5},
+        {{"", ""}, {"net.ipv4.conf.all.forwarding", "1"}, 5},
+        {{"net.ipv6.conf.all.forwarding", "1"}, {"net.ipv6.conf.all.forwarding", "1"}, 5},
+        {{"net.ipv6.conf.eth0.accept_ra", "2"}, {"net.ipv6.conf.all.forwarding", "1"}, 5},
+        {{"net.ipv6.conf.eth0.accept_ra", "1"}, {"net.ipv6.conf.all.forwarding", "1"}, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct operation operation = sysctl_of(cases[i].setting.name, cases[i].setting.value);
+        struct snapshot snapshot;
+
+        make_advertised(&snapshot);
+        if (cases[i].first.name[0] != '\0')
+            *snapshot_add_sysctl(&snapshot) = cases[i].first;
+        operation_predict(&operation, &snapshot);
+        if (count_defaults(&snapshot) != cases[i].defaults)
+            fail_msg("case %zu: %zu left", i, count_defaults(&snapshot));
+        snapshot_done(&snapshot);
+    }
+}
+
 static void test_predict_tailscale(void **state)
 {
     struct operation operation = {.kind = OPERATION_TAILSCALE};
@@ -671,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_predict_is_idempotent),
         cmocka_unit_test(test_predict_in_place),
         cmocka_unit_test(test_predict_sysctl),
+        cmocka_unit_test(test_predict_forwarding),
         cmocka_unit_test(test_predict_tailscale),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_prefs_are_several_objects),

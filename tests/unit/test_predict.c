@@ -361,6 +361,37 @@ static void test_reasons(void **state)
 
 /* Behind NAT: who talks to a private address is its network; that an exit node takes only without
  * LAN access. */
+/* An uplink whose default route the kernel learned: a router learns none. */
+static void test_forwarding_by_advertisement(void **state)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL,
+                                  .sysctl = {{"net.ipv6.conf.all.forwarding", "1"}}};
+    struct protected_flow flows[8];
+    struct snapshot before, after;
+    struct prediction prediction;
+    size_t count;
+
+    (void)state;
+    make_worker(&before);
+    count = predict_reply_flows(&before, flows, 8);
+    apply(&before, &operation, 1, &after);
+    assert_true(predict_flows(&after, flows, count, &prediction));
+    snapshot_done(&after);
+    for (size_t i = 0; i < before.routes_count; i++) {
+        if (before.routes[i].destination.address.family == FAMILY_IPV6 &&
+            before.routes[i].destination.len == 0) {
+            before.routes[i].protocol = RTPROT_RA;
+            before.routes[i].expires = true;
+        }
+    }
+    apply(&before, &operation, 1, &after);
+    assert_false(predict_flows(&after, flows, count, &prediction));
+    assert_non_null(strstr(prediction.reason, "replies from 2001:db8:1::10 to "));
+    assert_non_null(strstr(prediction.reason, " would be unreachable"));
+    snapshot_done(&after);
+    snapshot_done(&before);
+}
+
 static void test_private_uplink(void **state)
 {
     struct operation operations[] = {use_exit_node("nEXIT", true), use_exit_node("nEXIT", false)};
@@ -399,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_one_host_is_special),
         cmocka_unit_test(test_apply_names_the_operation),
         cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_forwarding_by_advertisement),
         cmocka_unit_test(test_private_uplink),
     };
 

@@ -144,6 +144,130 @@ static void test_refusals_ipv6(void **state)
     snapshot_done(&snapshot);
 }
 
+/* ---- what stands on a device ------------------------------------------------------------------
+ */
+
+static void put_on(struct snapshot *snapshot, const char *name, const char *kind, uint32_t lower,
+                   uint32_t mtu)
+{
+    struct link *link = snapshot_add_link(snapshot);
+
+    *link = (struct link){.index = (uint32_t)(20 + snapshot->links_count),
+                          .lower = lower,
+                          .mtu = mtu,
+                          .up = true,
+                          .carrier = true};
+    text_copy(link->name, sizeof(link->name), name);
+    text_copy(link->kind, sizeof(link->kind), kind);
+}
+
+static void check_refusal(const struct operation *operation, const struct snapshot *snapshot,
+                          const struct protected_flow *flow, const char *says)
+{
+    struct err err = ERR_INIT;
+    bool accepted = sever_check(operation, snapshot, flow, 1, &err);
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    operation_render(operation, &text);
+    if (accepted != (says == NULL) || (!accepted && strstr(err.text, says) == NULL))
+        fail_msg("%s: %s", line, accepted ? "accepted" : err.text);
+    assert_int_equal(err.kind, accepted ? ERR_NONE : ERR_DENIED);
+}
+
+/* A port of a bridge that a VLAN stands on (and another VLAN on that), a tunnel. */
+static void make_stacks(struct snapshot *snapshot, struct protected_flow flows[2])
+{
+    make_host(snapshot, flows);
+    text_copy(snapshot->links[2].kind, DEVICE_SIZE, "bridge");
+    put_on(snapshot, "eth1.100", "vlan", 3, 1400);
+    put_on(snapshot, "inner", "vlan", snapshot->links[6].index, 1400);
+    put_on(snapshot, "flannel.1", "vxlan", 2, 1450);
+    put_on(snapshot, "br0.7", "macvlan", 4, 1500);
+    put_on(snapshot, "sec0", "macsec", 6, 1468);
+    put_on(snapshot, "elsewhere", "vlan", 0, 1500);
+}
+
+/* No flow leaves by any of them, and still no undo would be whole. */
+static void test_what_stands_on_it(void **state)
+{
+    const struct {
+        struct operation operation;
+        const char *says; /* NULL: accepted */
+    } cases[] = {
+        {link_of("eth1", 0, true),
+         "link eth1: down: eth1.100, inner would follow eth1, and undoing it would not give back "
+         "what they lose; it may be taken down where nothing stands on it"},
+        {link_of("eth1.100", 0, true), "inner would follow eth1.100"},
+        {link_of("inner", 0, true), NULL},
+        {link_of("eth1", 1399, false), "accepted there is an mtu of 1400 or more"},
+        {link_of("eth1", 1400, false), NULL},
+        {link_of("eth1.100", 1300, false), "inner would follow eth1.100"},
+        {link_of("eth2", 1000, false), "br0, br0.7 would follow eth2"},
+        {link_of("eth2", 1400, false), "br0.7 would follow eth2"},
+        {link_of("br0", 1400, false), "br0.7 would follow br0"},
+        {link_of("eth2", 1500, false), NULL},
+        {link_of("eth2", 0, true), NULL},     /* a bridge stays up without it */
+        {link_of("eth0", 1300, false), NULL}, /* a tunnel's mtu stays */
+        {link_of("eth0", 0, true), NULL},
+        {link_of("tailscale0", 1499, false), "an mtu of 1500 or more"}, /* less macsec's own */
+        {removal_of("192.0.2.10", 24, "eth1"), NULL},
+    };
+    struct protected_flow flows[2];
+    struct snapshot snapshot;
+
+    (void)state;
+    make_stacks(&snapshot, flows);
+    text_copy(flows[0].device, DEVICE_SIZE, "cni0");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check_refusal(&cases[i].operation, &snapshot, &flows[0], cases[i].says);
+    snapshot_done(&snapshot);
+}
+
+/* Of several the first are named. */
+static void test_many_stand_on_it(void **state)
+{
+    const struct operation down = link_of("cni0", 0, true);
+    struct protected_flow flows[2];
+    struct snapshot snapshot;
+
+    (void)state;
+    make_host(&snapshot, flows);
+    for (int i = 0; i < 6; i++) {
+        const char name[] = {'v', (char)('0' + i), '\0'};
+
+        put_on(&snapshot, name, "vlan", 7, 1500);
+    }
+    check_refusal(&down, &snapshot, &flows[0], "v0, v1, v2, v3 and 2 more would follow cni0");
+    snapshot_done(&snapshot);
+}
+
+/* What a device carries also leaves by what it stands on, and by that one's ports. */
+static void test_a_flow_by_what_stands_on_it(void **state)
+{
+    const struct {
+        struct operation operation;
+        const char *device, *says;
+    } cases[] = {
+        {link_of("eth1", 0, true), "eth1.100", "eth1 carries the protected flow ssh-reply"},
+        {link_of("eth1", 1200, false), "inner", "eth1 carries the protected flow ssh-reply"},
+        {link_of("eth0", 0, true), "flannel.1", "eth0 carries the protected flow ssh-reply"},
+        {link_of("eth2", 0, true), "br0.7", "eth2 carries the protected flow ssh-reply"},
+        {link_of("inner", 0, true), "eth1.100", NULL},
+        {removal_of("192.0.2.10", 24, "eth1"), "eth1.100", NULL},
+    };
+    struct protected_flow flows[2];
+    struct snapshot snapshot;
+
+    (void)state;
+    make_stacks(&snapshot, flows);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text_copy(flows[0].device, DEVICE_SIZE, cases[i].device);
+        check_refusal(&cases[i].operation, &snapshot, &flows[0], cases[i].says);
+    }
+    snapshot_done(&snapshot);
+}
+
 /* ---- whose an item is -------------------------------------------------------------------------
  */
 
@@ -237,6 +361,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_refusals_ipv6),
+        cmocka_unit_test(test_what_stands_on_it),
+        cmocka_unit_test(test_many_stand_on_it),
+        cmocka_unit_test(test_a_flow_by_what_stands_on_it),
         cmocka_unit_test(test_owners_of_routes),
         cmocka_unit_test(test_owners_of_others),
     };

@@ -50,8 +50,8 @@ static void run_by_hand(const char *line)
         return;
     if (strncmp(line, "# ip -6 ", 8) == 0)
         snprintf(command, sizeof(command), "ip -6 -force -batch - <<'END'\n%s\nEND\n", line + 8);
-    else if (strncmp(line, "# sysctl ", 9) == 0)
-        snprintf(command, sizeof(command), "%s\n", line + 2);
+    else if (strncmp(line, "# sysctl ", 9) == 0 || strncmp(line, "# ip ", 5) == 0)
+        snprintf(command, sizeof(command), "%s >&2\n", line + 2);
     else if (line[0] != '#')
         snprintf(command, sizeof(command), "ip -force -batch - <<'END'\n%s\nEND\n", line);
     else
@@ -69,18 +69,31 @@ static void run_line(const struct undo_item *item)
     run_by_hand(line);
 }
 
-/* The line alone, and then a look that finds nothing left to undo. */
+static void run_next(void *context, const char *line)
+{
+    (void)context;
+    run_by_hand(line);
+}
+
+static void check_restored(struct undo_item *item)
+{
+    struct err err = ERR_INIT;
+
+    apply_case_check("");
+    if (!apply_is_restored(&apply_case, item, 1, NULL, 0, 0, &err))
+        fail_msg("%s", err.text);
+    undo_item_done(item);
+}
+
+/* The lines alone, and then a look that finds nothing left to undo. */
 static void check_line(const struct operation *operation)
 {
     struct undo_item item;
-    struct err err = ERR_INIT;
 
     apply_case_run(operation, &item);
     run_line(&item);
-    apply_case_check("");
-    if (!apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err))
-        fail_msg("%s", err.text);
-    undo_item_done(&item);
+    undo_render_batch_lost(&item, run_next, NULL);
+    check_restored(&item);
 }
 
 static void what_was_added_goes(void **state)
@@ -185,14 +198,107 @@ static void a_sysctl_comes_back(void **state)
     check_line(&operation);
 }
 
-/* The lines of undo.txt, one behind the other, on a host whose networkd is away and will not know
- * what it made. */
-static void run_next(void *context, const char *line)
+/* Of a setting that overwrites others those stand behind it, also what the line itself overwrites.
+ */
+static void what_follows_from_a_sysctl_comes_back(void **state)
 {
-    (void)context;
-    run_by_hand(line);
+    struct operation ipv4 = apply_case_sysctl("net.ipv4.ip_forward", "1");
+    struct operation ipv6 = apply_case_sysctl("net.ipv6.conf.all.forwarding", "1");
+    struct operation off = apply_case_sysctl("net.ipv4.ip_forward", "0");
+
+    (void)state;
+    apply_case_begin("sysctl -qw net.ipv4.ip_forward=0\n"
+                     "sysctl -qw net.ipv4.conf.eth0.forwarding=1\n"
+                     "sysctl -qw net.ipv4.conf.all.accept_redirects=0\n"
+                     "sysctl -qw net.ipv6.conf.far0.forwarding=1\n");
+    check_line(&ipv4);
+    check_line(&ipv6);
+    netns_run("sysctl -qw net.ipv4.ip_forward=1\nsysctl -qw net.ipv4.conf.eth0.forwarding=0\n");
+    apply_case_remember();
+    check_line(&off);
 }
 
+/* ip(8) is refused an address while the setting stands: its lines are typed behind that. */
+static void what_went_with_ipv6_comes_back(void **state)
+{
+    struct operation operation = apply_case_sysctl("net.ipv6.conf.eth0.disable_ipv6", "1");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("ip -6 route add 2001:db8:2::/48 via 2001:db8:1::1 proto static\n");
+    netns_wait_for_ipv6();
+    apply_case_remember();
+    apply_case_run(&operation, &item);
+    run_line(&item);
+    undo_render_batch_lost(&item, run_next, NULL);
+    netns_wait_for_ipv6();
+    netns_wait_for_links();
+    check_restored(&item);
+}
+
+/* ---- Tailscale's prefs ------------------------------------------------------------------------
+ */
+
+static void render_prefs(const struct tailscale *before, bool others, char line[LINE_SIZE])
+{
+    struct operation change = {.kind = OPERATION_TAILSCALE};
+    struct snapshot now = {.tailscale = *before};
+    struct text text = {line, 0, LINE_SIZE};
+    struct undo_item item;
+
+    change.tailscale.set_exit_node = true;
+    change.tailscale.set_accept_routes = others;
+    line[0] = '\0';
+    undo_derive(&change, 0, &now, &item);
+    assert_false(undo_render_batch(&item, &text));
+    undo_item_done(&item);
+}
+
+/* tailscale(8) takes an address or a name, and with neither it clears: no StableID, no nothing. */
+static void an_exit_node_is_set_by_its_address(void **state)
+{
+    struct tailscale_peer peers[] = {{.id = "nOTHER"}, {.id = "nEXIT"}};
+    struct tailscale before = {.presence = TAILSCALE_ANSWERS, .peers = peers, .peers_count = 2};
+    char line[LINE_SIZE];
+
+    (void)state;
+    render_prefs(&before, false, line);
+    assert_string_equal(line, "# tailscale set --exit-node=");
+    text_copy(before.exit_node_id, sizeof(before.exit_node_id), "nEXIT");
+    peers[0].addresses_count = peers[1].addresses_count = 1;
+    assert_true(address_parse("100.64.0.9", &peers[0].addresses[0]));
+    assert_true(address_parse("100.64.0.1", &peers[1].addresses[0]));
+    render_prefs(&before, true, line);
+    assert_string_equal(line, "# tailscale set --exit-node=100.64.0.1 --accept-routes=false");
+    before.exit_node_id[0] = '\0';
+    assert_true(address_parse("100.64.0.7", &before.exit_node_ip));
+    render_prefs(&before, false, line);
+    assert_string_equal(line, "# tailscale set --exit-node=100.64.0.7");
+}
+
+/* That there was one is said; what can be set is set, and none is cleared. */
+static void an_exit_node_without_an_address_is_said(void **state)
+{
+    struct tailscale before = {.presence = TAILSCALE_ANSWERS, .exit_node_id = "nGONE"};
+    char line[LINE_SIZE];
+
+    (void)state;
+    render_prefs(&before, false, line);
+    assert_non_null(
+        strstr(line, "# the exit node was the peer with ID nGONE, of which no address"));
+    assert_null(strchr(line, '\n'));
+    assert_null(strstr(line, "# tailscale set"));
+    render_prefs(&before, true, line);
+    assert_non_null(strstr(line, "ID nGONE"));
+    assert_non_null(strstr(line, "\n# tailscale set --accept-routes=false"));
+    text_copy(before.auto_exit_node, sizeof(before.auto_exit_node), "any");
+    render_prefs(&before, false, line);
+    assert_non_null(strstr(line, "# the exit node was chosen by `any`"));
+    assert_null(strstr(line, "--exit-node="));
+}
+
+/* The lines of undo.txt, one behind the other, on a host whose networkd is away and will not know
+ * what it made. */
 static void run_lines_without_networkd(const struct undo_item *item)
 {
     fake_bus_do("");
@@ -254,6 +360,10 @@ int main(void)
         TEST(what_was_replaced_comes_back),
         TEST(an_object_comes_back_with_its_routes),
         TEST(a_sysctl_comes_back),
+        TEST(what_follows_from_a_sysctl_comes_back),
+        TEST(what_went_with_ipv6_comes_back),
+        cmocka_unit_test(an_exit_node_is_set_by_its_address),
+        cmocka_unit_test(an_exit_node_without_an_address_is_said),
         FILE_TEST(a_file_goes_with_what_networkd_made_of_it),
         FILE_TEST(a_file_comes_back_with_what_networkd_had_made_of_it),
     };

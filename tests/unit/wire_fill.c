@@ -276,6 +276,7 @@ static void fill_links(struct snapshot *snapshot)
         text_copy(link->kind, sizeof(link->kind), "vlan");
         link->mtu = 1500;
         link->master = 7;
+        link->lower = 8;
         link->up = link->carrier = link->loopback = true;
         own->link = 1 + i;
         own->address = address(i == 0 ? "203.0.113.10" : "fe80::5");

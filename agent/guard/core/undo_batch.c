@@ -12,6 +12,7 @@
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_touch.h"
+#include "agent/guard/core/undo_typed.h"
 #include "common/core/text.h"
 #include "common/net/render.h"
 
@@ -99,29 +100,6 @@ static bool batch_rule(const struct undo_item *item, struct text *out)
                           (unsigned)OCEANID_PROTOCOL, out);
 }
 
-static bool batch_tailscale(const struct undo_item *item, struct text *out)
-{
-    const struct operation_tailscale *change = &item->change.tailscale;
-    const struct tailscale *before = &item->before.tailscale;
-
-    text_add(out, "# tailscale set");
-    if (change->set_exit_node)
-        text_add(out, " --exit-node=%s", before->exit_node_id);
-    if (change->set_allow_lan_access)
-        text_add(out, " --exit-node-allow-lan-access=%s",
-                 before->exit_node_allow_lan_access ? "true" : "false");
-    if (change->set_accept_routes)
-        text_add(out, " --accept-routes=%s", before->accept_routes ? "true" : "false");
-    if (change->set_advertise_routes)
-        text_add(out, " --advertise-routes=");
-    for (uint32_t i = 0; change->set_advertise_routes && i < before->advertise_routes_count; i++) {
-        char text[PREFIX_TEXT_SIZE];
-
-        text_add(out, "%s%s", i > 0 ? "," : "", prefix_format(&before->advertise_routes[i], text));
-    }
-    return false;
-}
-
 /* The routes that went with it are a line each behind it. */
 static bool batch_nexthop(const struct undo_item *item, struct text *out)
 {
@@ -198,6 +176,7 @@ static bool batch_link(const struct undo_item *item, struct text *out)
 struct lines {
     const struct undo_item *item;
     struct undo_loss loss;
+    const struct snapshot *expected; /* what the change leaves by the model; NULL: not asked */
     undo_line_fn line_fn;
     void *context;
 };
@@ -245,8 +224,21 @@ static void tell_nexthops(const struct lines *lines, bool groups)
     }
 }
 
+/* After was read for what the change touches: a route that has lost its source is not in it, and
+ * is in the way all the same. */
+static enum undo_lost_way way_of(const struct lines *lines, const struct route *route)
+{
+    enum undo_lost_way way = undo_lost_way(route, lines->loss.now);
+
+    return way == UNDO_LOST_ALONE && lines->expected != NULL ? undo_lost_way(route, lines->expected)
+                                                             : way;
+}
+
 static void tell_routes(const struct lines *lines, bool gatewayed)
 {
+    static const char *const verbs[] = {
+        [UNDO_LOST_ALONE] = "add", [UNDO_LOST_BESIDE] = "append", [UNDO_LOST_INSTEAD] = "replace"};
+
     for (size_t i = 0; i < lines->loss.had->routes_count; i++) {
         const struct route *route = &lines->loss.had->routes[i];
         char line[LINE_SIZE] = "";
@@ -254,8 +246,7 @@ static void tell_routes(const struct lines *lines, bool gatewayed)
 
         if (undo_lost_has_gateway(route) != gatewayed || !undo_lost_route(&lines->loss, i))
             continue;
-        text_add(&text, "route %s ",
-                 undo_lost_way(route, lines->loss.now) == UNDO_LOST_ALONE ? "add" : "append");
+        text_add(&text, "route %s ", verbs[way_of(lines, route)]);
         add_route_words(route, lines->loss.had, &text);
         lines->line_fn(lines->context, line);
     }
@@ -375,7 +366,7 @@ static void tell_lost(const struct undo_made *made, undo_line_fn line_fn, void *
 {
     const struct snapshot nothing = {.links = NULL};
     struct snapshot lost;
-    const struct lines lines = {made->item, {&lost, &nothing, made->now}, line_fn, context};
+    const struct lines lines = {made->item, {&lost, &nothing, made->now}, NULL, line_fn, context};
 
     undo_made_take_lost(made, &lost);
     for (size_t i = 0; i < lost.addresses_count; i++)
@@ -411,15 +402,23 @@ static void tell_file(const struct undo_item *item, undo_line_fn line_fn, void *
     undo_made_done(&made);
 }
 
-void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context)
+/* What the kernel refuses while a setting stands, which is typed. */
+static void tell_behind_setting(void *context, const char *line)
 {
-    struct snapshot after, then;
-    struct lines lines = {item, {&item->before, &after, &then}, line_fn, context};
+    const struct lines *lines = context;
+    char typed[LINE_SIZE] = "";
+    struct text text = TEXT_IN(typed);
 
-    if (item->change.kind == OPERATION_FILE)
-        tell_file(item, line_fn, context);
-    if (!undo_touch_has_losses(&item->change) || item->change.kind == OPERATION_NEXTHOP)
-        return; /* a nexthop object's line has its routes */
+    text_add(&text, "%s%s", line[0] == '#' ? "" : "# ip ", line);
+    lines->line_fn(lines->context, typed);
+}
+
+static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void *context)
+{
+    struct snapshot after, then, expected;
+    struct lines lines = {item, {&item->before, &after, &then}, &expected, line_fn, context};
+
+    undo_touch_predict(&item->change, &item->before, &expected);
     undo_take_made(item, &after);
     snapshot_copy(&then, &after);
     undo_lost_set_ways(&then, &item->before); /* as they are when the object is back */
@@ -431,8 +430,24 @@ void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, 
     tell_nexthops(&lines, true);
     tell_routes(&lines, false);
     tell_routes(&lines, true);
+    snapshot_done(&expected);
     snapshot_done(&then);
     snapshot_done(&after);
+}
+
+void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context)
+{
+    struct lines typed = {.line_fn = line_fn, .context = context};
+
+    if (item->change.kind == OPERATION_FILE)
+        tell_file(item, line_fn, context);
+    undo_typed_settings(item, line_fn, context);
+    if (!undo_touch_has_losses(&item->change) || item->change.kind == OPERATION_NEXTHOP)
+        return; /* a nexthop object's line has its routes */
+    if (item->change.kind == OPERATION_SYSCTL)
+        tell_losses(item, tell_behind_setting, &typed);
+    else
+        tell_losses(item, line_fn, context);
 }
 
 bool undo_render_batch(const struct undo_item *item, struct text *out)
@@ -452,7 +467,8 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
                  undo_render_value_before(item));
         return false;
     case OPERATION_TAILSCALE:
-        return batch_tailscale(item, out);
+        undo_typed_tailscale(item, out);
+        return false;
     case OPERATION_NEXTHOP:
         return batch_nexthop(item, out);
     case OPERATION_FILE:

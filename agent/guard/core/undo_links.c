@@ -145,6 +145,7 @@ void undo_links_translate(struct snapshot *snapshot, const struct snapshot *now)
     translate_all(&translation, snapshot);
     for (size_t i = 0; i < snapshot->links_count; i++) {
         snapshot->links[i].master = translate(&translation, snapshot->links[i].master);
+        snapshot->links[i].lower = translate(&translation, snapshot->links[i].lower);
         numbers[i] = translate(&translation, snapshot->links[i].index);
     }
     for (size_t i = 0; i < snapshot->links_count; i++)

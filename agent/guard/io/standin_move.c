@@ -77,6 +77,7 @@ void standin_move(struct snapshot *host, uint32_t from, uint32_t to)
     for (size_t i = 0; i < host->links_count; i++) {
         move_number(&move, &host->links[i].index);
         move_number(&move, &host->links[i].master);
+        move_number(&move, &host->links[i].lower);
     }
     for (size_t i = 0; i < host->addresses_count; i++)
         move_number(&move, &host->addresses[i].link);
