@@ -62,8 +62,8 @@ struct fleet_member {
     bool has_stack; /* the last one that came, verified with the guard's key: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
-    unsigned soak_left_s;      /* of the open trial, as its guard said last */
-    struct quota rows, proofs; /* what came of its words: in the audit, and beside rollouts */
+    unsigned soak_left_s;  /* of the open trial, as its guard said last */
+    struct quota notes[3]; /* what came of its words, by desk_note */
 };
 
 struct fleet {

@@ -71,8 +71,10 @@ bool gates_await(const struct gates *gates, struct text *out);
 
 /* "ssh-path fail: srv712695: ..." of the gates that block, as far as there is room. */
 void gates_explain(const struct gates *gates, struct text *out);
-/* One gate with its evidence, for the audit: "working pass; srv712695 database pass: ...". */
-void gates_tell(const struct gates *gates, enum gate gate, struct text *out);
+/* One gate with its evidence, for the audit: "working pass; srv712695 database pass: ...", what
+ * does not pass first, from the *from-th on. True: it did not all fit, the rest is told from *from
+ * on. */
+bool gates_tell(const struct gates *gates, enum gate gate, size_t *from, struct text *out);
 
 /* What the gates' files share. ------------------------------------------------------------------
  */

@@ -16,20 +16,44 @@ void gates_explain(const struct gates *gates, struct text *out)
     }
 }
 
-static void tell_evidence(const struct gate_evidence *evidence, struct text *out)
+/* What does not pass comes first. */
+static const struct gate_evidence *evidence_at(const struct gate_answer *answer, size_t at)
 {
-    text_add(out, "; %s%s%s %s: %s", evidence->node, evidence->node[0] != '\0' ? " " : "",
-             evidence->verdict.check, verdict_format(evidence->verdict.value),
-             evidence->verdict.observed);
+    size_t i = at % answer->evidence_count;
+    bool passes = answer->evidence[i].verdict.value == VERDICT_PASS;
+
+    return passes == (at >= answer->evidence_count) ? &answer->evidence[i] : NULL;
 }
 
-void gates_tell(const struct gates *gates, enum gate gate, struct text *out)
+static size_t tell_evidence(const struct gate_evidence *evidence, char *line, size_t size)
+{
+    struct text out;
+
+    text_init(&out, line, size);
+    text_add(&out, "; %s%s%s %s: %s", evidence->node, evidence->node[0] != '\0' ? " " : "",
+             evidence->verdict.check, verdict_format(evidence->verdict.value),
+             evidence->verdict.observed);
+    return out.len;
+}
+
+bool gates_tell(const struct gates *gates, enum gate gate, size_t *from, struct text *out)
 {
     const struct gate_answer *answer = &gates->answers[gate];
+    size_t count = 0;
 
     text_add(out, "%s %s", gate_name(gate), verdict_format(answer->verdict.value));
     if (answer->waived[0] != '\0')
         text_add(out, ", waived: %s", answer->waived);
-    for (size_t i = 0; i < answer->evidence_count; i++)
-        tell_evidence(&answer->evidence[i], out);
+    for (; *from < 2 * answer->evidence_count; ++*from) {
+        const struct gate_evidence *evidence = evidence_at(answer, *from);
+        char line[2 * NAME_SIZE + REASON_SIZE + 32];
+
+        if (evidence == NULL)
+            continue;
+        if (tell_evidence(evidence, line, sizeof(line)) + out->len + 1 >= out->size && count > 0)
+            return true;
+        text_add(out, "%s", line);
+        count++;
+    }
+    return false;
 }

@@ -1,6 +1,7 @@
 /*
- * quota: how much one member may have written down: so much at once, and then one more every so
- * often. What it says beyond that is dropped, so that nobody fills a disk that all need.
+ * quota: how much of what one member says is written down: so much at once, and then one more every
+ * so often. What it says beyond that counts as before and is not recorded, so that nobody fills a
+ * disk that all need.
  *
  * Pure: times come in.
  */

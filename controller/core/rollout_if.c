@@ -29,6 +29,11 @@ bool rollout_if_names_target(const struct rollout_move *move)
     return move->target != NULL;
 }
 
+bool rollout_if_names_wanted_back(const struct rollout_move *move)
+{
+    return move->target != NULL && move->target->record->wants == WANTS_REVERT;
+}
+
 bool rollout_if_names_all(const struct rollout_move *move)
 {
     return move->ev->node == NULL;
@@ -351,6 +356,18 @@ static bool was_let_go(const struct rollout *rollout, const struct target *targe
 bool rollout_if_all_back_but_removed(const struct rollout_move *move)
 {
     return rollout_if_all_back(move) && rollout_first(move->rollout, was_let_go) != NULL;
+}
+
+static bool keeps_it(const struct rollout *rollout, const struct target *target)
+{
+    (void)rollout;
+    return stands(target);
+}
+
+/* Of one node alone, which is not there any more: the others keep the change. */
+bool rollout_if_asked_back_but_removed(const struct rollout_move *move)
+{
+    return rollout_if_all_back_but_removed(move) && rollout_first(move->rollout, keeps_it) != NULL;
 }
 
 bool rollout_if_all_back_aborted(const struct rollout_move *move)

@@ -57,7 +57,7 @@ static const struct rollout_transition table[] = {
 
     /* a node that is gone does not block the fleet for ever */
     ROW(LEADING, REMOVED, names_target, REVERTING, let_go_and_revert, "a node left the roster, by a signed step: the others are taken back"),
-    ROW(GOING_BACK, REMOVED, names_target, SAME, let_go, "a node left the roster, by a signed step: nobody waits for it any more"),
+    ROW(GOING_BACK, REMOVED, names_wanted_back, SAME, let_go, "a node left the roster, by a signed step: nobody waits for it any more"),
 
     /* the gates before a stage */
     ROW(IN(GATES), GATES, gates_pass, STAGE, prepare_stage, "the gates pass; the stage is prepared"),
@@ -102,6 +102,7 @@ static const struct rollout_transition table[] = {
     /* the way back: reverse order, one at a time, past whom it cannot reach */
     ROW(IN(REVERTING), LOOK, newly_passed, SAME, list, "a node does not answer; it is listed and follows when it returns"),
     ROW(IN(REVERTING), LOOK, refused_for_good, SAME, list_refused, "a node refuses to take it back; it is listed and asked again"),
+    ROW(GOING_BACK, LOOK, asked_back_but_removed, ABORTED, say_removed, "taken back where a person said; what stands on one that left the roster, only root there can take back"),
     ROW(GOING_BACK, LOOK, all_back_but_removed, REVERTED, say_removed, "taken back on every node that is left; what stands on one that left the roster, only root there can take back"),
     ROW(GOING_BACK, LOOK, all_back_aborted, ABORTED, nothing, "taken back, as a person said; its guards' receipts say so"),
     ROW(GOING_BACK, LOOK, all_back, REVERTED, nothing, "taken back on every node; its guards' receipts say so"),

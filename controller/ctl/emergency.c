@@ -42,7 +42,7 @@ static bool confirm(const struct arguments *arguments, size_t nodes_count, struc
         arguments_get(arguments, "--to") != NULL
             ? "This takes the nodes named back, down to and including that change. Type yes:"
         : nodes_count > 0
-            ? "This takes the open or last rollout back on the nodes named. Type yes:"
+            ? "This takes the open or last rollout back, as said above. Type yes:"
             : "This takes the open or last rollout back on all its nodes, at once. Type yes:";
 
     if (arguments_get(arguments, "--yes") != NULL || ctl_ask(question, "yes"))
@@ -81,15 +81,17 @@ static bool order_one(struct ctl *ctl, const struct order_request *request, stru
                     err);
 }
 
-static bool order_each(struct ctl *ctl, const struct arguments *arguments, const json_t *nodes,
-                       const char *to, json_t **ret_answer, struct err *err)
+static void refuse_without_nodes(const char *to, struct err *err)
 {
-    if (json_array_size(nodes) == 0)
-        return err_set(
-            err, ERR_INPUT,
+    err_set(err, ERR_INPUT,
             "--to '%.80s' needs --node NAME: an order names its node (on every node where it "
             "stands: --direct --to %.80s); nothing was done",
             to, to);
+}
+
+static bool order_each(struct ctl *ctl, const struct arguments *arguments, const json_t *nodes,
+                       const char *to, json_t **ret_answer, struct err *err)
+{
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const struct order_request request = {.node = json_string_value(json_array_get(nodes, i)),
                                               .to = to,
@@ -133,7 +135,8 @@ static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
         if (!api_get(ctl->api, "/v1/emergency-rollback", &answer, &err))
             return ctl_fail(ctl, &err);
         open = field_is_true(answer, "open");
-        awaited = field_is_true(answer, "awaited");
+        awaited = json_object_get(answer, "awaited") != NULL ? field_is_true(answer, "awaited")
+                                                             : open; /* an older controller */
         if (awaited && waited_ms < wait_s * 1000) {
             nanosleep(&pause, NULL);
             continue;
@@ -214,7 +217,12 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         return take_directly(ctl, arguments, nodes, wait_s);
     if (arguments_get(arguments, "--order") != NULL)
         return write_order(ctl, arguments, nodes, arguments_get(arguments, "--order"));
-    losses_print(ctl, nodes, to);
+    if (to != NULL && json_array_size(nodes) == 0) {
+        refuse_without_nodes(to, &err);
+        return ctl_fail(ctl, &err);
+    }
+    if (arguments_get(arguments, "--yes") == NULL) /* it waits for no answer */
+        losses_print(ctl, nodes, to);
     good = confirm(arguments, json_array_size(nodes), &err) &&
            (to != NULL ? order_each(ctl, arguments, nodes, to, &answer, &err)
                        : ask_all(ctl, arguments, nodes, &answer, &err));

@@ -169,6 +169,14 @@ static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
 
     if (api != NULL && api_call(api, "PUT", "/v1/roster", wire_lend(roster), &answer, &err))
         return;
+    if (err.kind == ERR_CONFLICT) {
+        fprintf(stderr,
+                "oceanidctl: the controller did not take the new roster: %s\n"
+                "%s/roster is older than its own and must not replace it: `oceanidctl roster sign` "
+                "says what to do.\n",
+                err.text, ctl->pki);
+        return;
+    }
     fprintf(stderr,
             "oceanidctl: the controller did not take the new roster: %s\n"
             "Copy %s/roster to its /var/lib/oceanid/controller/roster (chown oceanid-controller: "
@@ -308,6 +316,8 @@ static bool confirm_roster(const struct roster *roster, const struct arguments *
 {
     for (uint32_t i = 0; i < roster->entries_count; i++)
         print_entry(&roster->entries[i]);
+    for (uint32_t i = 0; i < roster->maintenance_count; i++)
+        printf("under maintenance: %s\n", roster->maintenance[i].node);
     printf("%u entries, %u under maintenance. Whoever signed them before is not asked: you answer "
            "for each key.\n",
            roster->entries_count, roster->maintenance_count);
@@ -318,13 +328,37 @@ static bool confirm_roster(const struct roster *roster, const struct arguments *
     return err_set(err, ERR_DENIED, "not confirmed; nothing was signed");
 }
 
+/* One that is older than the controller's would bring back who was removed since. */
+static bool check_newest(struct ctl *ctl, const struct roster *roster, struct err *err)
+{
+    AUTO_ANSWER struct api_answer answer = {0};
+    AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
+    struct err why = ERR_INIT;
+    struct api *api = ctl_api(ctl, &why);
+
+    if (api == NULL ||
+        !api_call(api, "GET", "/v1/roster", (struct bytes){NULL, 0}, &answer, &why) ||
+        !wire_decode_roster((struct bytes){(const uint8_t *)answer.data, answer.len}, known,
+                            &why)) {
+        fprintf(stderr, "oceanidctl: whether the controller has a newer one is not known: %s\n",
+                why.text);
+        return true;
+    }
+    return known->version <= roster->version ||
+           err_set(err, ERR_CONFLICT,
+                   "%s/roster has version %llu, the controller's has %llu: accepted is no older "
+                   "one; copy its /var/lib/oceanid/controller/roster there; nothing was signed",
+                   ctl->pki, (unsigned long long)roster->version,
+                   (unsigned long long)known->version);
+}
+
 enum outcome roster_sign_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     struct err err = ERR_INIT;
 
-    if (!keys_read_any_roster(ctl, roster, &err) || !confirm_roster(roster, arguments, &err) ||
-        !sign_next(ctl, roster, &err))
+    if (!keys_read_any_roster(ctl, roster, &err) || !check_newest(ctl, roster, &err) ||
+        !confirm_roster(roster, arguments, &err) || !sign_next(ctl, roster, &err))
         return ctl_fail(ctl, &err);
     printf("roster version %llu is signed with approver.key\n",
            (unsigned long long)roster->version);

@@ -104,6 +104,35 @@ void desk_audit_refusal(struct desk *desk, const char *who, const char *subject,
         desk_audit(desk, name, "refused", subject, "%s", why);
 }
 
+/* Far more than a node has to say in the largest rollout, and far less than fills a disk. */
+static const struct {
+    const char *what;
+    struct quota_terms terms;
+} notes[] = {
+    [NOTE_ROW] = {"rows of the audit", {.burst = 512, .every_ms = 10000}},
+    [NOTE_ASKING] = {"new questions to the gates", {.burst = 512, .every_ms = 10000}},
+    [NOTE_PROOF] = {"proofs", {.burst = 4096, .every_ms = 10}},
+};
+_Static_assert(sizeof(notes) / sizeof(notes[0]) == NOTE_COUNT, "terms for every note");
+
+bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_note note)
+{
+    const struct quota_terms *terms = &notes[note].terms;
+    mono_t now = clock_now();
+    char why[REASON_SIZE];
+
+    if (quota_is_left(&member->notes[note], terms, now)) {
+        quota_use(&member->notes[note], terms, 1, now);
+        return true;
+    }
+    snprintf(why, sizeof(why),
+             "its words came to more %s than one may cause: accepted are %llu at once, and then "
+             "one in %lld ms; what they do is done all the same",
+             notes[note].what, (unsigned long long)terms->burst, (long long)terms->every_ms);
+    desk_audit_refusal(desk, member->name, member->name, why);
+    return false;
+}
+
 /* Every row since the first: one that was altered is found before anything is led. */
 static bool check_audit(struct desk *desk, struct err *err)
 {

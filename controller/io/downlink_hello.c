@@ -186,7 +186,7 @@ static void take_nonce(struct downlink *downlink, const struct session_request *
     struct err err = ERR_INIT;
 
     if (asked->nonce.len > 0 &&
-        !lead_take_report(downlink->lead, asked->name, wire_lend(&asked->nonce), &err)) {
+        !lead_take_nonce(downlink->lead, asked->name, wire_lend(&asked->nonce), &err)) {
         err_wrap(&err, "the nonce in %s's hello", asked->name);
         downlink_refuse(downlink, asked->name, &err);
     }

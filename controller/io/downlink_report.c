@@ -12,10 +12,6 @@
 
 enum { INTERVAL_DEFAULT_S = 30 };
 
-/* Far more than a node has to say in the largest rollout, and far less than fills a disk. */
-static const struct quota_terms rows_terms = {.burst = 512, .every_ms = 10000};
-static const struct quota_terms proofs_terms = {.burst = 4096, .every_ms = 100};
-
 static unsigned interval_of(const struct check *checks, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -132,7 +128,7 @@ static void take_drift(struct downlink *downlink, struct fleet_member *member,
         text_copy(member->drift[i], SENTENCE_SIZE, asked->drift[i]);
     }
     member->drift_count = count;
-    if (same)
+    if (same || !desk_may_note(downlink->desk, member, NOTE_ROW))
         return;
     if (count == 0)
         desk_audit(downlink->desk, member->name, "drift", member->name, "nothing has drifted");
@@ -166,56 +162,6 @@ static void take_statement(struct downlink *downlink, const char *name,
     }
 }
 
-/* What its agent says of others and of itself; all of it may come to rows that are kept for ever.
- */
-static void take_words(struct downlink *downlink, struct fleet_member *member,
-                       const struct session_request *asked)
-{
-    take_drift(downlink, member, asked);
-    take_guard(downlink, member->name, asked);
-    take_statement(downlink, member->name, asked);
-    for (uint32_t i = 0; i < asked->sources_count; i++)
-        lead_take_source(downlink->lead, member->name, &asked->sources[i]);
-}
-
-static bool has_words(const struct session_request *asked)
-{
-    return asked->drift_count > 0 || asked->full || asked->guard_count > 0 ||
-           asked->statement.len > 0 || asked->sources_count > 0;
-}
-
-static bool is_quota_left(struct downlink *downlink, struct fleet_member *member)
-{
-    struct err err = ERR_INIT;
-    mono_t now = clock_now();
-
-    if (quota_is_left(&member->rows, &rows_terms, now) &&
-        quota_is_left(&member->proofs, &proofs_terms, now))
-        return true;
-    err_set(&err, ERR_LIMIT,
-            "its words came to more than is kept of one: accepted are %llu rows of the audit at "
-            "once and then one in %lld s, and %llu proofs; this one is dropped, its verdicts are "
-            "not",
-            (unsigned long long)rows_terms.burst, (long long)(rows_terms.every_ms / 1000),
-            (unsigned long long)proofs_terms.burst);
-    downlink_refuse(downlink, member->name, &err);
-    return false;
-}
-
-static void take_words_in_quota(struct downlink *downlink, struct fleet_member *member,
-                                const struct session_request *asked)
-{
-    uint64_t rows = downlink->desk->audit.index;
-    uint64_t proofs = lead_count_proofs(downlink->lead);
-
-    if (!has_words(asked) || !is_quota_left(downlink, member))
-        return;
-    take_words(downlink, member, asked);
-    quota_use(&member->rows, &rows_terms, downlink->desk->audit.index - rows, clock_now());
-    quota_use(&member->proofs, &proofs_terms, lead_count_proofs(downlink->lead) - proofs,
-              clock_now());
-}
-
 /* Acknowledged when it is kept: what was acknowledged is durable. Verdicts first: a snapshot or a
  * rehearsal may be what the gates wait for, and they go by what the same report says. */
 void downlink_report(struct downlink *downlink, const struct pipe *pipe,
@@ -226,7 +172,11 @@ void downlink_report(struct downlink *downlink, const struct pipe *pipe,
 
     take_verdicts(downlink, member, asked);
     take_snapshot(downlink, member, asked);
-    take_words_in_quota(downlink, member, asked);
+    take_drift(downlink, member, asked);
+    take_guard(downlink, member->name, asked);
+    take_statement(downlink, member->name, asked);
+    for (uint32_t i = 0; i < asked->sources_count; i++)
+        lead_take_source(downlink->lead, member->name, &asked->sources[i]);
     if (downlink->desk->failed) {
         link_request_drop(request);
         return;

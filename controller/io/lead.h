@@ -40,8 +40,9 @@ struct led {
     struct rollout machine;
     struct manifest manifest;
     struct approval approved;
-    struct store_rollout stored;       /* its record is machine.record's last stored state */
-    struct led_words words[NODES_MAX]; /* by target */
+    struct store_rollout stored;        /* its record is machine.record's last stored state */
+    struct led_words words[NODES_MAX];  /* by target */
+    struct hash gates_told[GATE_COUNT]; /* what the audit has of each */
     struct led *next;
     struct led_carried carried; /* last: pages that nobody needs are never touched */
 };
@@ -116,9 +117,6 @@ struct lead_backs {
     struct lead_back list[BACKS_MAX]; /* one each of node, attempt, and signed or not */
 };
 
-/* How many proofs were written down, since it began to lead. */
-uint64_t lead_count_proofs(const struct lead *lead);
-
 /* No names: all nodes of the open rollout, else of the newest of which something stands. ERR_INPUT:
  * it has not all of these nodes; nothing is done. */
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
@@ -148,6 +146,8 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
 void lead_take_lost(struct lead *lead, const char *node);
 /* An encoded GuardReport that came on a connection bound to that node. */
 bool lead_take_report(struct lead *lead, const char *node, struct bytes report, struct err *err);
+/* The same, and it has to be a nonce. */
+bool lead_take_nonce(struct lead *lead, const char *node, struct bytes report, struct err *err);
 /* A witness's statement. */
 bool lead_take_statement(struct lead *lead, const char *node, struct bytes envelope,
                          struct err *err);

@@ -115,21 +115,58 @@ bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *e
     return lift_begun(lead, led) && desk_commit(lead->desk);
 }
 
-/* One row a gate, as they were answered. */
-static bool audit_gates(struct lead *lead, const struct led *led, const struct gates *gates)
+/* Which lines there are and what each says, without what was observed: that is another each time.
+ */
+static void hash_gate(const struct led *led, const struct gate_answer *answer,
+                      struct hash *ret_hash)
 {
-    char words[AUDIT_TEXT_SIZE];
-    bool kept = true;
+    size_t size = 64 + sizeof(answer->waived) + answer->evidence_count * (2 * NAME_SIZE + 16);
+    AUTO_FREE char *words = mem_alloc(size, 1);
+    struct text text;
 
-    for (unsigned i = 0; i < GATE_COUNT && kept; i++) {
+    text_init(&text, words, size);
+    text_add(&text, "%u %s %s", led->machine.record.stage, verdict_format(answer->verdict.value),
+             answer->waived);
+    for (size_t i = 0; i < answer->evidence_count; i++)
+        text_add(&text, ";%s %s %s", answer->evidence[i].node, answer->evidence[i].verdict.check,
+                 verdict_format(answer->evidence[i].verdict.value));
+    sign_hash(words, text.len, ret_hash);
+}
+
+/* As many rows as its evidence needs. */
+static bool audit_gate(struct lead *lead, const struct led *led, const struct gates *gates,
+                       enum gate gate)
+{
+    size_t from = 0;
+    bool more = true;
+
+    while (more) {
+        char words[AUDIT_TEXT_SIZE];
         struct text text = TEXT_IN(words);
 
         text_add(&text, "rollout %llu, stage %u: ", (unsigned long long)led->machine.record.id,
                  led->machine.record.stage + 1);
-        gates_tell(gates, (enum gate)i, &text);
-        kept = desk_audit(lead->desk, "controller", "gate", led->manifest.change, "%s", words);
+        more = gates_tell(gates, gate, &from, &text);
+        if (!desk_audit(lead->desk, "controller", "gate", led->manifest.change, "%s", words))
+            return false;
     }
-    return kept;
+    return true;
+}
+
+/* Those that say something else than when they were written down last. */
+static bool audit_gates(struct lead *lead, struct led *led, const struct gates *gates)
+{
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        struct hash hash;
+
+        hash_gate(led, &gates->answers[i], &hash);
+        if (hash_equal(&hash, &led->gates_told[i]))
+            continue;
+        led->gates_told[i] = hash;
+        if (!audit_gate(lead, led, gates, (enum gate)i))
+            return false;
+    }
+    return true;
 }
 
 static struct wire_bytes encode_gates(const struct gates *gates)

@@ -10,6 +10,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/log.h"
 #include "controller/io/lead_parts.h"
 
 enum { BACK_AGAIN_MS = 2000 };
@@ -188,28 +189,40 @@ static bool any_stands(const struct lead *lead, const struct rollout_record *rec
     return false;
 }
 
+/* An older one that cannot be read is in nobody's way. */
+static void read_older(struct lead *lead, uint64_t id, struct rollout_record *ret_record)
+{
+    struct err err = ERR_INIT;
+
+    if (store_read_targets(lead->desk->store, id, ret_record, &err))
+        return;
+    log_warning("%s; it is passed over", err.text);
+    ret_record->targets_count = 0;
+}
+
 /* The newest rollout of which something stands on those nodes; else the newest. */
 static bool find_last(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err)
 {
-    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    AUTO_FREE struct rollout_record *older = mem_alloc(1, sizeof(*older));
     uint64_t id = STORE_NEWEST;
-    size_t count;
-    bool found = false;
+    size_t count = 1;
 
-    for (bool newest = true; !found; newest = false) {
+    if (!store_list_rollouts(lead->desk->store, id, &id, 1, &count, err))
+        return false;
+    if (count == 0)
+        return err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
+    if (!store_read_targets(lead->desk->store, id, ret_record, err))
+        return false;
+    *older = *ret_record;
+    while (!any_stands(lead, older, wish)) {
         if (!store_list_rollouts(lead->desk->store, id, &id, 1, &count, err))
             return false;
         if (count == 0)
-            return !newest ||
-                   err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
-        if (!store_read_rollout(lead->desk->store, id, stored, err))
-            return false;
-        found = any_stands(lead, &stored->record, wish);
-        if (found || newest)
-            *ret_record = stored->record;
-        store_rollout_done(stored);
+            return true;
+        read_older(lead, id, older);
     }
+    *ret_record = *older;
     return true;
 }
 

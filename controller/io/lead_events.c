@@ -252,9 +252,40 @@ static void take_prepared(struct lead *lead, const char *node, const struct guar
     lead_give(lead, &ev, &report->id.attempt, NULL);
 }
 
+static const char *recorded_reason(const struct lead *lead, const char *node,
+                                   const struct attempt *attempt)
+{
+    for (const struct led *led = lead->leds; led != NULL; led = led->next) {
+        const struct rollout_record *record = &led->machine.record;
+
+        for (uint32_t i = 0; i < record->targets_count; i++) {
+            if (attempt_equal(&record->attempt, attempt) &&
+                text_equal(record->targets[i].name, node))
+                return record->targets[i].reason;
+        }
+    }
+    return "";
+}
+
+/* Its reason, unless reasons have changed too often to be written down: then it stays as it was. */
+static const char *choose_reason(struct lead *lead, const char *node,
+                                 const struct guard_report *report)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+    const char *recorded = recorded_reason(lead, node, &report->id.attempt);
+
+    if (member == NULL || text_equal(report->reason, recorded) ||
+        desk_may_note(lead->desk, member, NOTE_ROW))
+        return report->reason;
+    return recorded[0] != '\0' ? recorded : "refused";
+}
+
 static void take_refused(struct lead *lead, const char *node, const struct guard_report *report)
 {
-    struct rollout_event ev = {.kind = EVENT_REFUSED, .node = node, .reason = report->reason};
+    char reason[REASON_SIZE];
+    struct rollout_event ev = {.kind = EVENT_REFUSED, .node = node, .reason = reason};
+
+    text_copy(reason, sizeof(reason), choose_reason(lead, node, report));
 
     ev.refused.attempt = report->id.attempt;
     ev.refused.expired = report->expired;
@@ -347,6 +378,21 @@ bool lead_take_report(struct lead *lead, const char *node, struct bytes from, st
     return good;
 }
 
+bool lead_take_nonce(struct lead *lead, const char *node, struct bytes from, struct err *err)
+{
+    struct guard_report report;
+    bool good;
+
+    if (!wire_decode_guard_report(from, &report, err))
+        return false;
+    good = report.kind == REPORT_NONCE ||
+           err_set(err, ERR_INPUT, "another report than a nonce: accepted is a nonce alone");
+    if (good)
+        take_nonce(lead, node, &report);
+    guard_report_done(&report);
+    return good;
+}
+
 /* On trial itself: its own guard judges that, with its grace (docs/protocol.md rule 11). */
 static bool is_on_trial(const struct led *led, const char *node)
 {
@@ -363,6 +409,16 @@ static bool is_silenced(const struct lead *lead, const char *node)
     return holds_find(&lead->desk->holds, HOLD_MAINTENANCE, node, clock_unix()) != NULL;
 }
 
+/* An open trial is taken back however often; without one the gates are only asked again, which one
+ * node has done for it so often and no more. */
+static bool may_ask_again(struct lead *lead, const struct led *led, const char *node)
+{
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+
+    return lead_is_closed(&led->machine) || rollout_has_open_trial(&led->machine) ||
+           member == NULL || desk_may_note(lead->desk, member, NOTE_ASKING);
+}
+
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)
 {
     char reason[REASON_SIZE];
@@ -376,7 +432,8 @@ void lead_take_failing(struct lead *lead, const char *node, const struct verdict
     text_shorten(observed, sizeof(observed), verdict->observed);
     snprintf(reason, sizeof(reason), "%s fails on %s: %s", verdict->check, node, observed);
     for (struct led *led = lead->leds; led != NULL; led = led->next) {
-        if (!is_on_trial(led, node))
-            lead_step(lead, led, &ev, NULL);
+        if (is_on_trial(led, node) || !may_ask_again(lead, led, node))
+            continue;
+        lead_step(lead, led, &ev, NULL);
     }
 }

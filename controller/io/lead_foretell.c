@@ -10,7 +10,8 @@
 
 /* By the node's latest stack; where there is none, by what the record says. */
 static void foretell_node(const struct lead *lead, const struct rollout_record *record,
-                          const struct target_record *target, struct lead_loss *ret_loss)
+                          const struct target_record *target, bool follows,
+                          struct lead_loss *ret_loss)
 {
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
     const struct stack *stack = member != NULL && member->has_stack ? &member->stack : NULL;
@@ -26,8 +27,19 @@ static void foretell_node(const struct lead *lead, const struct rollout_record *
         text_add(&text, "it stands there");
     else
         text_add(&text, "nothing: it does not stand there");
+    if (follows)
+        text_add(&text, "; goes after the nodes named");
     if (member == NULL || !fleet_answers(member))
         text_add(&text, "; it does not answer now");
+}
+
+/* One that is still going ahead is taken back as a whole, whichever node is named first. */
+static bool goes_ahead(const struct lead *lead, uint64_t id)
+{
+    const struct led *led = lead_find(lead, id);
+
+    return led != NULL && !lead_is_closed(&led->machine) &&
+           led->machine.record.state != ROLLOUT_REVERTING;
 }
 
 bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
@@ -35,6 +47,7 @@ bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
     const struct lead_wish wish = {names, count, "", ""};
+    bool all_follow;
 
     *ret_losses = (struct lead_losses){.rollout = 0};
     if (!lead_find_wanted(lead, &wish, record, err))
@@ -42,9 +55,12 @@ bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
     ret_losses->rollout = record->id;
     if (!lead_read_change(lead, record->id, ret_losses->change, err))
         return false;
+    all_follow = goes_ahead(lead, record->id);
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (lead_is_wanted(&wish, record->targets[i].name))
-            foretell_node(lead, record, &record->targets[i],
+        bool wanted = lead_is_wanted(&wish, record->targets[i].name);
+
+        if (wanted || all_follow)
+            foretell_node(lead, record, &record->targets[i], !wanted,
                           &ret_losses->list[ret_losses->count++]);
     }
     return true;

@@ -6,7 +6,7 @@
 
 #include "controller/io/lead.h"
 
-enum { LED_MAX = 16, SEEN_MAX = 256 };
+enum { LED_MAX = 16, SEEN_MAX = CARRY_MAX };
 
 /* A witness's latest word on a node, for the audit and the proofs. */
 struct seen {
@@ -16,6 +16,7 @@ struct seen {
     enum phase phase;
     struct verdict verdict;
     bool is_filled, counted, was_told; /* told: what the audit said last */
+    unsigned sources_told;             /* over this nonce */
     enum verdict_value told_value;
 };
 
@@ -27,8 +28,7 @@ struct lead {
     struct led *leds;
     struct lead_backs backs;
     uint32_t seen_count;
-    struct seen seen[SEEN_MAX];
-    uint64_t proofs_count;
+    struct seen seen[SEEN_MAX]; /* last: pages that nobody needs are never touched */
 };
 
 /* One event to one rollout, its effects carried out. ev->now and unix_now are set here; envelope is

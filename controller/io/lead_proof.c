@@ -9,6 +9,8 @@
 #include "common/io/clock.h"
 #include "controller/io/lead_parts.h"
 
+enum { SOURCES_TOLD_MAX = 3 }; /* over one nonce */
+
 /* One a rollout, subject and witness; the oldest gives way. */
 static struct seen *find_seen(struct lead *lead, uint64_t rollout, const char *subject,
                               const char *signer)
@@ -50,21 +52,24 @@ static bool keep_proof(struct lead *lead, const struct seen *seen)
 
     text_copy(proof.node, sizeof(proof.node), seen->subject);
     text_copy(proof.signer, sizeof(proof.signer), seen->signer);
-    lead->proofs_count++;
     return desk_kept(desk, store_add_proof(desk->store, &proof, &err), &err);
 }
 
-uint64_t lead_count_proofs(const struct lead *lead)
+static bool may_note(struct lead *lead, const char *who, enum desk_note note)
 {
-    return lead->proofs_count;
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, who);
+
+    return member == NULL || desk_may_note(lead->desk, member, note);
 }
 
-/* "office: pass, counted: seen from 192.0.2.20" */
-static void tell(struct lead *lead, struct seen *seen, const char *why)
+/* "office: pass, counted: seen from 192.0.2.20"; who: whose words these are. */
+static void tell(struct lead *lead, struct seen *seen, const char *who, const char *why)
 {
     struct desk *desk = lead->desk;
     bool is_news = !seen->was_told || seen->told_value != seen->verdict.value;
 
+    if (!may_note(lead, who, NOTE_PROOF) || (is_news && !may_note(lead, who, NOTE_ROW)))
+        return;
     if (!desk_begin(desk, is_news ? STORE_FULL : STORE_REPORT) || !keep_proof(lead, seen))
         return;
     if (is_news && !desk_audit(desk, seen->signer, "proof", seen->subject, "%s: %s, %s: %s",
@@ -128,6 +133,7 @@ void lead_note_statement(struct lead *lead, const struct led *led,
     if (is_repeated(seen, statement, &verdict))
         return;
     seen->is_filled = true;
+    seen->sources_told = 0;
     seen->nonce = statement->nonce;
     seen->phase = statement->phase;
     seen->verdict = verdict;
@@ -135,7 +141,7 @@ void lead_note_statement(struct lead *lead, const struct led *led,
         seen->counted = true;
     else if (seen->verdict.value == VERDICT_PASS)
         return; /* its node's agent says whether it counts */
-    tell(lead, seen, seen->verdict.observed);
+    tell(lead, seen, seen->signer, seen->verdict.observed);
 }
 
 void lead_take_source(struct lead *lead, const char *node, const struct source_seen *source)
@@ -147,9 +153,14 @@ void lead_take_source(struct lead *lead, const char *node, const struct source_s
             continue;
         if (seen->verdict.value != VERDICT_PASS)
             continue; /* told when it came */
+        if (seen->sources_told > 0 && seen->counted == source->counts)
+            continue; /* the same again */
+        if (seen->sources_told == SOURCES_TOLD_MAX)
+            continue;
+        seen->sources_told++;
         if (seen->counted != source->counts)
             seen->was_told = false;
         seen->counted = source->counts;
-        tell(lead, seen, source->why);
+        tell(lead, seen, node, source->why);
     }
 }

@@ -83,7 +83,8 @@ static bool keep_with_all(struct lead *lead, const struct said *said)
 /* The same again is no news for the audit. */
 static void take(struct lead *lead, struct fleet_member *member, const struct said *said)
 {
-    bool news = fleet_tell_rehearsal(member, said->body, said->rehearsal, clock_now());
+    bool news = fleet_tell_rehearsal(member, said->body, said->rehearsal, clock_now()) &&
+                desk_may_note(lead->desk, member, NOTE_ROW);
 
     if (!desk_begin(lead->desk, STORE_FULL) || (news && !add_rows(lead, said)) ||
         !keep_with_all(lead, said))

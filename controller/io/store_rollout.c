@@ -197,6 +197,27 @@ bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *
     return false;
 }
 
+bool store_read_targets(struct store *store, uint64_t id, struct rollout_record *ret_record,
+                        struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    memset(ret_record, 0, sizeof(*ret_record));
+    ret_record->id = id;
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT NULL, NULL, hash, sequence, not_after, state, sentence, stage, aborted,"
+                   " emergency, advanced, NULL, NULL, NULL, NULL,"
+                   " (SELECT at FROM since WHERE rollout = id)"
+                   " FROM rollouts WHERE id = ?",
+                   "i", (int64_t)id))
+        return false;
+    if (!sql_next(&rows, err))
+        return err->kind == ERR_NONE
+                   ? err_set(err, ERR_MISSING, "there is no rollout %llu", (unsigned long long)id)
+                   : false;
+    return read_record(&rows, ret_record, err) && read_targets(store, ret_record, err);
+}
+
 bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};

@@ -56,6 +56,12 @@ static const struct {
      "target says what stands there",
      "the controller has to die in a stage of several nodes, and one that it did not know of to "
      "confirm: one seed in 2000; data/rollout/rule_04_one_node_a_stage.txt"},
+    {"asked_back_but_removed",
+     "taken back where a person said; what stands on one that left the roster, only root there can "
+     "take back",
+     "of a complete one the node that is asked back alone has died and left the roster: one seed "
+     "in "
+     "thousands; data/rollout/removed_alone.txt"},
     {"gates_are_old_on_trial",
      "the gates passed too long ago: nothing more is offered; the open trial goes on",
      "of a stage of several one has to prepare a minute later than another that is on trial: one "

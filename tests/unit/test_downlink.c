@@ -776,6 +776,9 @@ static void a_rollout_learns_and_asks_the_gates(void **state)
     assert_non_null(strstr(led->machine.record.sentence, "a gate says no"));
     assert_true(led->stored.gates.len > 2);
     assert_true(audit_says("rollout", "a gate says no"));
+    assert_true(
+        audit_says("gate", "rollout 1, stage 1: documented pass; reason pass: forwarding is"));
+    assert_true(audit_says("gate", "rollout 1, stage 1: working unknown; a1 "));
     hang_up(&a1);
     hang_up(&b2);
 }
@@ -931,6 +934,9 @@ static void what_one_agent_says_fills_no_disk(void **state)
 {
     AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
     const struct fleet_member *member = fleet_find(&place.desk.fleet, "b2");
+    AUTO_WIRE struct wire_bytes receipt =
+        make_receipt(&place.members[PLACE_B2], place.members[PLACE_B2].guard, CAUSE_PROOF_FAILED);
+    const struct guard_report end = {.kind = REPORT_RECEIPT, .envelope = receipt};
     struct guard_report refused = {.kind = REPORT_REFUSED};
     char drift[1][SENTENCE_SIZE];
     struct agent agent;
@@ -951,14 +957,18 @@ static void what_one_agent_says_fills_no_disk(void **state)
         assert_int_equal(ask(&agent, report)->kind, ANSWER_ACK);
     }
     assert_in_range(place.desk.audit.index - rows, 500, 520);
-    assert_true(audit_says_late("refused", "its words came to more than is kept of one"));
+    assert_true(
+        audit_says_late("refused", "its words came to more rows of the audit than one may cause"));
     for (unsigned i = 0; i < 50; i++) {
         snprintf(refused.reason, sizeof(refused.reason), "not %u", i);
         report_guard(&agent, &refused);
     }
     assert_in_range(place.desk.audit.index - rows, 500, 525);
-    report_database(&agent, VERDICT_PASS); /* what it observes still counts */
+    report_database(&agent, VERDICT_PASS); /* what it observes still counts, */
     assert_int_equal(fleet_health(member, clock_now()), VERDICT_PASS);
+    assert_int_equal(member->drift_count, 0); /* what it says is shown, */
+    report_guard(&agent, &end);               /* and its guard's receipts are kept */
+    assert_true(audit_says_late("receipt", "b2: reverted, the proof failed"));
     rows = place.desk.audit.index;
     text_copy(drift[0], SENTENCE_SIZE, "another one's");
     assert_int_equal(ask(&other, report)->kind, ANSWER_ACK);

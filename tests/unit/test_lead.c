@@ -171,26 +171,63 @@ static void one_member_does_not_crowd_out_the_others(void **state)
     assert_int_equal(count_carried(), 3);
 }
 
+static void count_proof(void *context, const struct store_proof *proof)
+{
+    unsigned *count = context;
+
+    (void)proof;
+    ++*count;
+}
+
+static unsigned count_proofs(uint64_t rollout)
+{
+    struct err err = ERR_INIT;
+    unsigned count = 0;
+
+    assert_true(store_read_proofs(place.desk.store, rollout, count_proof, &count, &err));
+    return count;
+}
+
 /* What nobody waits for is written down nowhere, and the same word only once. */
 static void only_who_is_asked_leaves_a_proof(void **state)
 {
     struct nonce nonce = {.bytes = {5}};
-    uint64_t rows, proofs;
+    uint64_t id = start();
+    uint64_t rows;
 
     (void)state;
-    start();
     prepare_a1(&nonce);
     rows = place.desk.audit.index;
-    proofs = lead_count_proofs(place.lead);
     say_of(PLACE_B2, "stranger", &nonce, VERDICT_FAIL);
     say_of(PLACE_W1, "w1", &nonce, VERDICT_FAIL);
     assert_int_equal(place.desk.audit.index, rows);
-    assert_int_equal(lead_count_proofs(place.lead), proofs);
+    assert_int_equal(count_proofs(id), 0);
     say_of(PLACE_B2, "a1", &nonce, VERDICT_FAIL);
     assert_int_equal(place.desk.audit.index, rows + 1);
-    assert_int_equal(lead_count_proofs(place.lead), proofs + 1);
+    assert_int_equal(count_proofs(id), 1);
     say_of(PLACE_B2, "a1", &nonce, VERDICT_FAIL);
-    assert_int_equal(lead_count_proofs(place.lead), proofs + 1);
+    assert_int_equal(count_proofs(id), 1);
+}
+
+/* What a1's agent says of a witness's connections is a proof once over each nonce, and again where
+ * it changes its mind, but not without end. */
+static void a_source_is_a_proof_once(void **state)
+{
+    struct nonce nonce = {.bytes = {5}};
+    struct source_seen seen = {.witness = "b2", .nonce = nonce, .counts = true, .why = "seen"};
+    uint64_t id = start();
+
+    (void)state;
+    prepare_a1(&nonce);
+    say_of(PLACE_B2, "a1", &nonce, VERDICT_PASS);
+    for (unsigned i = 0; i < 5; i++)
+        lead_take_source(place.lead, "a1", &seen);
+    assert_int_equal(count_proofs(id), 1);
+    for (unsigned i = 0; i < 50; i++) {
+        seen.counts = !seen.counts;
+        lead_take_source(place.lead, "a1", &seen);
+    }
+    assert_int_equal(count_proofs(id), 3);
 }
 
 /* ---- what cannot be kept -------------------------------------------------------------------- */
@@ -629,28 +666,58 @@ static void a_node_that_left_is_not_said_to_be_back(void **state)
     assert_false(find_back("a1")->done);
 }
 
-/* It left when all had confirmed: nobody told the rollout, which was over. */
-static void an_emergency_does_not_wait_for_who_left_before(void **state)
+/* All have confirmed. */
+static uint64_t complete_rollout(void)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
     struct err err = ERR_INIT;
     uint64_t id = start();
 
-    (void)state;
     *record = lead_find(place.lead, id)->machine.record;
     record->state = ROLLOUT_COMPLETE;
     for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].wants = WANTS_CHANGE;
         record->targets[i].says = SAYS_CONFIRMED;
         record->targets[i].receipt = RECEIPT_CONFIRMED;
     }
     if (!store_put_record(place.desk.store, record, 1, &err))
         fail_msg("%s", err.text);
     restart_lead();
+    return id;
+}
+
+/* It left when all had confirmed: nobody told the rollout, which was over. */
+static void an_emergency_does_not_wait_for_who_left_before(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    complete_rollout();
     assert_true(roster_remove(place.desk.roster, "a1"));
     assert_true(take_back("", "drill", &err));
     lead_backs(place.lead);
     assert_true(find_back("a1")->left);
     assert_false(find_back("b2")->left);
+}
+
+/* Asked back alone: that it cannot be asked does not take the change from the others. */
+static void an_emergency_of_who_left_leaves_the_others(void **state)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct err err = ERR_INIT;
+    uint64_t id = complete_rollout();
+
+    (void)state;
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(take_back("a1", "drill", &err));
+    assert_true(store_read_rollout(place.desk.store, id, stored, &err));
+    assert_int_equal(stored->record.state, ROLLOUT_ABORTED);
+    assert_non_null(strstr(stored->record.sentence, "only root there can take back: a1"));
+    assert_int_equal(stored->record.targets[1].wants, WANTS_CHANGE);
+    store_rollout_done(stored);
+    lead_sweep(place.lead);
+    assert_true(take_back("", "drill", &err)); /* and they can still be taken back */
+    assert_int_equal(place.lead->leds->machine.record.targets[1].wants, WANTS_REVERT);
 }
 
 static void a_node_that_left_is_not_asked_any_more(void **state)
@@ -944,6 +1011,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(one_member_does_not_crowd_out_the_others),
         WITH_PLACE(only_who_is_asked_leaves_a_proof),
+        WITH_PLACE(a_source_is_a_proof_once),
         WITH_PLACE(what_cannot_be_kept_does_not_leave),
         WITH_PLACE(what_is_kept_leaves),
         WITH_PLACE(refuses_an_abort_that_cannot_be_kept),
@@ -962,6 +1030,7 @@ int main(void)
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
         WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
         WITH_PLACE(an_emergency_does_not_wait_for_who_left_before),
+        WITH_PLACE(an_emergency_of_who_left_leaves_the_others),
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
         WITH_PLACE(a_node_that_left_is_asked_when_it_is_admitted_again),
         WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
