@@ -315,6 +315,26 @@ static void test_refuses_what_could_not_be_taken_back(void **state)
     fake_tailscaled_stop(fake);
 }
 
+/* Of somebody else's in tailscaled's table: the change would never settle, nor its undo end. */
+static void test_refuses_beside_a_route_of_others_in_table_52(void **state)
+{
+    const struct operation operation = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_accept_routes = true, .accept_routes = true}};
+    struct fake_tailscaled *fake;
+
+    (void)state;
+    fake = fake_tailscaled_start(tailscale_path);
+    apply_case.tailscale_socket = tailscale_path;
+    apply_case_begin("ip tuntap add tailscale0 mode tun\n"
+                     "ip link set tailscale0 up\n"
+                     "ip route add 198.18.7.0/24 dev tailscale0 table 52\n");
+    refuse(&operation, 1,
+           "table 52 holds a route that tailscaled's prefs do not ask for: "
+           "198.18.7.0/24 dev tailscale0");
+    fake_tailscaled_stop(fake);
+}
+
 static void test_unknown_is_no_pass(void **state)
 {
     struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
@@ -414,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refuses_what_would_sever, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_could_not_be_taken_back, enter, leave),
+        cmocka_unit_test_setup_teardown(test_refuses_beside_a_route_of_others_in_table_52, enter,
+                                        leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
         cmocka_unit_test_setup_teardown(test_does_not_believe_that_it_cannot_be_rehearsed, enter,

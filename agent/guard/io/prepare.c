@@ -5,12 +5,15 @@
 
 #include <stdio.h>
 
+#include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
 #include "common/net/predict.h"
+#include "common/net/render.h"
 #include "common/net/sever.h"
+#include "common/net/tailnet.h"
 
 /* A plan is literal: it was compiled for this node's devices, or it is not for this node. */
 static bool check_devices(const struct work *work, const struct snapshot *snapshot, struct err *err)
@@ -39,12 +42,33 @@ static void note_held(struct work *work, const struct snapshot *snapshot)
     }
 }
 
+/* What its prefs contradict already is somebody else's: it would be waited for without end, when it
+ * is applied and when it is taken back. */
+static bool check_table(const struct operation *operation, const struct snapshot *snapshot,
+                        struct err *err)
+{
+    const struct route *left = NULL;
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (operation->kind == OPERATION_TAILSCALE && snapshot->tailscale.presence == TAILSCALE_ANSWERS)
+        left = undo_table_find_left(&operation->tailscale, snapshot);
+    if (left == NULL)
+        return true;
+    render_route(left, snapshot, &text);
+    return err_set(err, ERR_CONFLICT,
+                   "table %d holds a route that tailscaled's prefs do not ask for: %s; expected "
+                   "none: whoever put it there has to take it away first",
+                   TAILSCALE_TABLE, line);
+}
+
 static bool check_operation(const struct apply *apply, const struct work *work, uint32_t i,
                             struct snapshot *snapshot, struct err *err)
 {
     const struct operation *operation = &work->operations[i];
 
-    return sever_check(operation, snapshot, work->flows, work->flows_count, err) &&
+    return check_table(operation, snapshot, err) &&
+           sever_check(operation, snapshot, work->flows, work->flows_count, err) &&
            apply_file_read(apply, operation, snapshot, err) &&
            operation_check(operation, snapshot, err) && apply_file_check(apply, operation, err);
 }

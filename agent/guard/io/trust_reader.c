@@ -38,7 +38,8 @@ static void *read_forever(void *context)
         struct trust_wait *wait = mailbox_wait(&reader->given);
 
         trust_root_read(reader->path, &wait->trust, &wait->err);
-        wait->is_doubtful = reader->journal != NULL && journal_is_doubtful(reader->journal);
+        wait->is_doubtful = wait->request.kind == GUARD_PREPARE && reader->journal != NULL &&
+                            journal_is_doubtful(reader->journal); /* an order waits for no disk */
         mailbox_put(&reader->done, wait);
     }
     return NULL;
