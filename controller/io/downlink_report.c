@@ -41,7 +41,14 @@ static bool newly_fails(const struct fleet_member *member, const struct verdict 
            known->decided == VERDICT_PASS;
 }
 
-/* Those of a full report that are not among them are forgotten. */
+/* All that its agent has: what is not among them is not checked any more. One that has no room left
+ * may be a part of all. */
+static bool is_whole(const struct session_request *asked)
+{
+    return asked->full && asked->verdicts_count < VERDICTS_MAX;
+}
+
+/* Those of a whole report that are not among them are forgotten. */
 static bool keep_verdicts(struct downlink *downlink, struct fleet_member *member,
                           const struct session_request *asked)
 {
@@ -50,7 +57,7 @@ static bool keep_verdicts(struct downlink *downlink, struct fleet_member *member
 
     if (!desk_begin(desk, STORE_REPORT))
         return false;
-    if (asked->full &&
+    if (is_whole(asked) &&
         !desk_kept(desk, store_forget_verdicts(desk->store, member->name, &err), &err))
         return false;
     for (uint32_t i = 0; i < asked->verdicts_count; i++) {
@@ -85,7 +92,7 @@ static void take_verdicts(struct downlink *downlink, struct fleet_member *member
         return;
     failing = mem_alloc(VERDICTS_MAX, sizeof(*failing));
     checks = desk_checks(downlink->desk, member->name, &count);
-    if (asked->full)
+    if (is_whole(asked))
         fleet_keep_verdicts(member, asked->verdicts, asked->verdicts_count);
     for (uint32_t i = 0; i < asked->verdicts_count; i++) {
         const struct verdict *verdict = &asked->verdicts[i];

@@ -275,15 +275,47 @@ static void set_signed(json_t *object, const struct view *view)
     set_number(object, "stages_count", view->manifest->stages_count);
 }
 
-static void set_wait(json_t *object, const struct rollout *machine)
+/* What `next` would stop at, on what is still to come; NULL: nothing. */
+static const struct hold *find_stopping(const struct holds *holds, const struct rollout *machine)
 {
+    static const enum hold_kind kinds[] = {HOLD_PAUSE, HOLD_FREEZE, HOLD_MAINTENANCE};
+    const struct hold *hold = NULL;
+
+    for (uint32_t i = 0; hold == NULL && i < machine->record.targets_count; i++) {
+        const struct target_record *target = &machine->record.targets[i];
+        bool is_to_come = target->stage >= machine->record.stage && target->says != SAYS_CONFIRMED;
+
+        for (size_t k = 0; hold == NULL && is_to_come && k < sizeof(kinds) / sizeof(kinds[0]); k++)
+            hold = holds_find(holds, kinds[k], target->name, clock_unix());
+    }
+    return hold;
+}
+
+static void say_command(const struct hold *hold, const char *command, struct text *out)
+{
+    if (hold != NULL && hold->kind == HOLD_PAUSE && text_equal(hold->scope, "fleet"))
+        text_add(out, "oceanidctl rollout resume");
+    else if (hold != NULL && hold->kind == HOLD_MAINTENANCE)
+        text_add(out, "oceanidctl node return %s; then %s", hold->scope, command);
+    else if (hold != NULL)
+        text_add(out, "oceanidctl hold lift %llu; then %s", (unsigned long long)hold->id, command);
+    else
+        text_add(out, "%s", command);
+}
+
+static void set_wait(json_t *object, const struct desk *desk, const struct rollout *machine)
+{
+    bool for_next = text_equal(rollout_waiting_for(machine), "next");
     json_t *waits = json_object();
+    char command[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(command);
     struct rollout_wait wait;
 
     rollout_explain_wait(machine, &wait);
+    say_command(for_next ? find_stopping(&desk->holds, machine) : NULL, wait.command, &text);
     set_text(waits, "what", wait.what);
     set_number(waits, "since", wait.since);
-    set_text(waits, "command", wait.command);
+    set_text(waits, "command", command);
     json_object_set_new(object, "waits", waits);
     set_text(object, "waiting_for", rollout_waiting_for(machine));
 }
@@ -299,7 +331,7 @@ static json_t *show(const struct desk *desk, const struct view *view, bool in_fu
     set_text(object, "sentence", record->sentence);
     json_object_set_new(object, "ended", json_boolean(lead_is_closed(view->machine)));
     set_text(object, "outcome", rollout_outcome(view->machine));
-    set_wait(object, view->machine);
+    set_wait(object, desk, view->machine);
     set_text(object, "by", view->stored->by);
     set_number(object, "started_at", view->stored->started_at);
     set_number(object, "ended_at", view->stored->ended_at);

@@ -191,6 +191,14 @@ def test_5_directly_with_the_controller_killed(fleet):
     assert only.returncode == 0, only.stdout + only.stderr
 
 
+def sign(fleet, name, text):
+    path = fleet.write_change(name, text).removesuffix(".yaml")
+    fleet.ctl("manifest", "build", f"{path}.yaml", "-o", f"{path}.manifest")
+    fleet.ctl("manifest", "sign", f"{path}.manifest", "-o", f"{path}.signed",
+              *fleet.approval(name, text))
+    return f"{path}.signed"
+
+
 def test_preflight_and_a_proposal(fleet):
     """0 for a fleet as it should be, 1 under a freeze; a proposal that the controller would read."""
     fleet.wait_settled()
@@ -201,6 +209,13 @@ def test_preflight_and_a_proposal(fleet):
     assert code(fleet, "preflight") == 1
     fleet.ctl("hold", "lift", str(hold))
     assert code(fleet, "preflight", fleet.write_change("drill", changes.HARMLESS)) == 1  # unsigned
+    signed = sign(fleet, "signed-drill", changes.HARMLESS)
+    hold = fleet.json("hold", "add", "--reason", "a drill")["id"]
+    assert code(fleet, "preflight", signed) == 1
+    fleet.ctl("hold", "lift", str(hold))
+    done = fleet.ctl("preflight", signed, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert code(fleet, "rollout", "start", signed) == 0
     done = fleet.ctl("fleet", "propose", f"{PKI}/proposed.yaml")
     text = fleet.operator.path(f"{PKI}/proposed.yaml").read_text()
     for part in ("203.0.113.10", "198.51.100.10", "SHA256:", "protected: true", "office"):

@@ -269,6 +269,34 @@ static void pauses_as_policy_or_change_says(void **state)
     assert_int_equal(world->manifest.pause_after, PAUSE_NONE);
 }
 
+static void expect_first(struct world *world, const char *node, const char *why)
+{
+    char reason[REASON_SIZE] = "";
+    struct text text = TEXT_IN(reason);
+    struct err err = ERR_INIT;
+    uint32_t index;
+
+    assert_true(change_choose_first(&world->change, &world->fleet, &index, &text, &err));
+    assert_string_equal(world->change.targets[index], node);
+    assert_string_equal(reason, why);
+}
+
+static void says_why_a_node_goes_first(void **state)
+{
+    struct world *world = *state;
+
+    expect_first(world, "srv712695", "srv712695 goes first: fleet.yaml says `first: true`");
+    fleet_node_of(world, "srv712695")->first = false;
+    expect_first(world, "calypso", "calypso goes first: the first target that is not protected");
+    world->change.targets_count = 1;
+    text_copy(world->change.targets[0], NAME_SIZE, "srv712429");
+    text_copy(fleet_node_of(world, "srv712429")->console, NAME_SIZE, "physical");
+    world->change.waived[WAIVE_PROTECTED_FIRST] = true;
+    text_copy(world->change.waiver_reasons[WAIVE_PROTECTED_FIRST], REASON_SIZE, "only it");
+    expect_first(world, "srv712429",
+                 "srv712429 goes first: the least critical of protected targets, waived: only it");
+}
+
 static void protected_node_goes_last(void **state)
 {
     struct world *world = *state;
@@ -442,6 +470,7 @@ int main(void)
         IN_WORLD(expendable_node_goes_first_alone),
         IN_WORLD(stages_are_as_large_as_asked_for),
         IN_WORLD(pauses_as_policy_or_change_says),
+        IN_WORLD(says_why_a_node_goes_first),
         IN_WORLD(protected_node_goes_last),
         IN_WORLD(exit_node_is_pinned_and_comes_last),
         IN_WORLD(exit_node_is_found_as_it_is_written),

@@ -892,6 +892,48 @@ static void a_check_newly_fails_behind_unknown(void **state)
     assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
 }
 
+static void report_full(struct agent *agent)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+    char name[NAME_SIZE];
+
+    report->full = true;
+    for (unsigned i = 0; i < VERDICTS_MAX; i++) {
+        snprintf(name, sizeof(name), "check-%u", i);
+        set_verdict(report, name, VERDICT_PASS);
+    }
+    assert_int_equal(ask(agent, report)->kind, ANSWER_ACK);
+}
+
+static void report_late(struct agent *agent, enum verdict_value value)
+{
+    AUTO_FREE struct session_request *report = new_request(ASK_REPORT);
+
+    set_verdict(report, "late", value);
+    assert_int_equal(ask(agent, report)->kind, ANSWER_ACK);
+}
+
+/* Its agent has more verdicts than find room in one report. */
+static void a_check_behind_a_full_report_newly_fails(void **state)
+{
+    const struct rollout *machine;
+    struct agent agent;
+    uint64_t id;
+
+    (void)state;
+    join(&agent, PLACE_B2);
+    start(1, &id);
+    machine = &lead_find(place.lead, id)->machine;
+    report_full(&agent);
+    report_late(&agent, VERDICT_PASS);
+    put_on_trial("a1", id);
+    report_full(&agent);
+    assert_int_equal(machine->record.state, ROLLOUT_LEARNING);
+    report_late(&agent, VERDICT_FAIL);
+    hang_up(&agent);
+    assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
+}
+
 static void turn_until_failed(void)
 {
     mono_t deadline = clock_now() + ASK_MS;
@@ -1093,6 +1135,7 @@ int main(void)
         WITH_PLACE(a_rollout_learns_and_asks_the_gates),
         WITH_PLACE(who_does_not_ask_again_is_silent),
         WITH_PLACE(a_check_newly_fails_behind_unknown),
+        WITH_PLACE(a_check_behind_a_full_report_newly_fails),
         WITH_PLACE(what_follows_from_a_failing_check_is_kept_first),
         WITH_PLACE(what_one_agent_says_fills_no_disk),
         WITH_PLACE(one_rollout_at_a_time),
