@@ -105,7 +105,13 @@ static void say_unwritten(const struct options *options, const struct rescue *re
 {
     const char *state = options->config.state;
 
-    if (written)
+    if (rescue->is_without_lock)
+        printf("The journal in %s is not written, its disk does not answer or another process has "
+               "it: after a reboot what was confirmed would come back.\n"
+               "A process of its own writes it as soon as it can; oceanid-guard waits for that. If "
+               "--list still shows it then, run this again.\n",
+               state);
+    else if (written)
         printf("The journal in %s cannot be written: after a reboot what was confirmed would come "
                "back.\n"
                "Make room or repair the disk; then, if --list still shows it, run this again.\n",
@@ -127,7 +133,7 @@ static void keep_guard_off(const struct options *options, struct rescue *rescue,
 
     run_unrecorded_path(&options->config, path, sizeof(path));
     say_unwritten(options, rescue, written);
-    if (run_mark_unrecorded(&options->config, &err))
+    if (run_mark_unrecorded(&options->config, &rescue->unrecorded, &err))
         printf("Until then %s is there, and nothing is put back.\n", path);
     else
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
@@ -184,10 +190,23 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     return EXIT_REST_FOLLOWS;
 }
 
+/* Only in the kernel so far. Whoever has the journal writes his own records, not these. */
+static int say_unrecorded(struct rescue *rescue, const struct options *options,
+                          const struct target *target, bool written)
+{
+    bool is_without_lock = rescue->is_without_lock;
+
+    keep_guard_off(options, rescue, written);
+    rescue_unmark(rescue);
+    rescue_close(rescue);
+    if (is_without_lock && !leave_finisher(options, target, true))
+        printf("No process could be started for that: run this again when the disk answers.\n");
+    return EXIT_REST_FOLLOWS;
+}
+
 static int say_end(struct rescue *rescue, const struct options *options,
                    const struct target *target, bool done)
 {
-    int code = EXIT_DONE;
     bool written;
 
     if (!done)
@@ -197,16 +216,11 @@ static int say_end(struct rescue *rescue, const struct options *options,
         printf("Items left as they are, see above: %u.\n", rescue->left);
     printf("Done and verified%s: what was chosen is taken back.\n",
            rescue->is_unrecorded ? " in the kernel" : "");
-    if (rescue->is_unrecorded) {
-        keep_guard_off(options, rescue, written);
-        if (!written && !rescue->owes_mark)
-            rescue_disk_unmark(rescue->disk);
-        code = EXIT_REST_FOLLOWS;
-    } else {
-        run_unmark_unrecorded(&options->config);
-    }
+    if (rescue->is_unrecorded)
+        return say_unrecorded(rescue, options, target, written);
+    rescue_unmark(rescue);
     rescue_close(rescue);
-    return code;
+    return EXIT_DONE;
 }
 
 /* The guard may have confirmed it while a person read: what was shown is what is taken back. */

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/take.h"
 #include "common/io/clock.h"
 
 enum {
@@ -46,10 +48,8 @@ bool rollback_is_open(const struct ledger *ledger)
 static int leave_to_guard(struct rescue *rescue, bool done)
 {
     if (!rescue_settle_disk(rescue))
-        printf("ALARM the journal does not know of all this yet, its disk does not answer: process "
-               "%d writes it when it does, or the guard, which waits for the journal, does it "
-               "again\n",
-               (int)rescue_disk_pid(rescue->disk));
+        printf("ALARM the journal does not know of all this yet, its disk does not answer: the "
+               "guard, which waits for it, does again what it does not know of then\n");
     if (!done) {
         printf("left to the guard, which goes on with it as soon as it runs:\n");
         rescue_say_open(rescue);
@@ -127,6 +127,21 @@ int rollback_boot(const struct options *options, struct err *err)
     return EXIT_DONE;
 }
 
+/* The guard goes on with what the journal does not know. */
+static bool take_for_stop_post(const struct options *options, struct rescue *ret_rescue,
+                               int *ret_code, struct err *err)
+{
+    struct disk_probe probe = {0};
+
+    *ret_code = EXIT_DIFFERS;
+    if (!disk_probe_answers(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
+        return take_from_hanging(&options->config, ret_rescue, err);
+    if (!take_for_unit(options, ret_rescue, ret_code, err))
+        return false;
+    rescue_start_disk(ret_rescue);
+    return true;
+}
+
 int rollback_stop_post(const struct options *options, struct err *err)
 {
     struct rescue rescue;
@@ -137,9 +152,8 @@ int rollback_stop_post(const struct options *options, struct err *err)
         printf("oceanid-rollback is at work already: it takes back what is open\n");
         return EXIT_DONE;
     }
-    if (!take_for_unit(options, &rescue, &code, err))
+    if (!take_for_stop_post(options, &rescue, &code, err))
         return code;
-    rescue_start_disk(&rescue);
     if (!rollback_is_open(rescue.ledger)) {
         rescue_write_text(&rescue); /* the guard may have ended before it did */
         rescue_close(&rescue);
@@ -180,9 +194,12 @@ static bool take_to_finish(const struct options *options, const struct target *t
                            struct rescue *ret_rescue, int *ret_code, struct err *err)
 {
     struct meanwhile meanwhile = {.is_open = false};
+    struct disk_probe probe = {0};
     bool taken;
 
-    while (!(taken = take_for_unit(options, ret_rescue, ret_code, err))) {
+    *ret_code = EXIT_DONE;
+    while (!(taken = disk_probe_answers(&probe, options->config.state, RESCUE_DISK_WAIT_MS) &&
+                     take_for_unit(options, ret_rescue, ret_code, err))) {
         if (*ret_code != EXIT_DONE || run_rescuer(&options->config) != getpid())
             break;
         go_on_meanwhile(options, target, &meanwhile);
@@ -213,10 +230,8 @@ int rollback_finish(const struct options *options, struct err *err)
     rescue_put_back(&rescue, false);
     while (!rollback_undo(&rescue, &target, MONO_NEVER))
         ;
-    if (!rescue_settle_disk(&rescue) && !rescue.owes_mark && rescue.is_unrecorded)
-        rescue_disk_unmark(rescue.disk);
-    if (!rescue.is_unrecorded)
-        run_unmark_unrecorded(&options->config);
+    rescue_settle_disk(&rescue);
+    rescue_unmark(&rescue);
     rescue_close(&rescue);
     run_unmark_rescue(&options->config);
     return EXIT_DONE;

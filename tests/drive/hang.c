@@ -1,9 +1,16 @@
 /*
  * hang: a library to preload: a disk that hangs. Neither fdatasync nor fsync returns while the file
- * that OCEANID_HANG names is there.
+ * that OCEANID_HANG names is there; of a frozen one (OCEANID_FROZEN names its directory) neither
+ * does whoever opens a file there for writing, or writes to it.
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,4 +34,57 @@ int fsync(int fd)
 {
     wait_for_disk();
     return (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- frozen --------------------------------------------------------------------------------- */
+
+static void wait_at(const char *path)
+{
+    const char *frozen = getenv("OCEANID_FROZEN");
+
+    if (frozen != NULL && strncmp(path, frozen, strlen(frozen)) == 0)
+        wait_for_disk();
+}
+
+static void wait_for(int fd)
+{
+    char link[64], path[512];
+    ssize_t len;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, path, sizeof(path) - 1);
+    path[len > 0 ? len : 0] = '\0';
+    wait_at(path);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    wait_for(fd);
+    return syscall(SYS_pwrite64, fd, data, len, at);
+}
+
+int ftruncate(int fd, off_t len)
+{
+    wait_for(fd);
+    return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+int futimens(int fd, const struct timespec times[2])
+{
+    wait_for(fd);
+    return (int)syscall(SYS_utimensat, fd, NULL, times, 0);
+}
+
+int open(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list more;
+
+    va_start(more, flags);
+    if (flags & O_CREAT)
+        mode = va_arg(more, mode_t);
+    va_end(more);
+    if (flags & (O_CREAT | O_WRONLY | O_RDWR))
+        wait_at(path);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }

@@ -101,6 +101,11 @@ class Node:
                                  "OCEANID_HANG": str(self.folder / "hang"),
                                  "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
+    def use_disk_that_may_freeze(self):
+        """The same; nothing there is opened for writing, nor written to, either."""
+        self.use_disk_that_may_hang()
+        self.more_environment["OCEANID_FROZEN"] = str(self.state)
+
     def listen_for_rehearsals(self):
         """As oceanid-rehearse.socket: each connection a process in a network of its own."""
         path = self.folder / "rehearse.sock"
@@ -330,6 +335,65 @@ def test_confirmed_change_is_rolled_back_on_a_disk_that_hangs(node):
     wait_until(node.answers_at_all, 15, "the guard to have the journal")
     stays(lambda: not node.has_route(), 1, "the route taken back")
     assert nothing_stands(node) and not (node.folder / "unrecorded").exists()
+
+
+def test_second_rescue_on_a_disk_that_hangs_is_written_too(node):
+    """The first one's writer knows nothing of what the second took back, without the lock."""
+    for sequence in (1, 2):
+        done = node.trial("soak=1", f"sequence={sequence}", f"routes={sequence}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    node.kill()
+    node.use_disk_that_may_hang()
+    node.hang_disk()
+    assert "is not written yet" in node.rollback("--yes", check=False).stdout
+    assert node.has_route()
+    done = rescue_on_a_disk_that_hangs(node, "--to", "1", "--yes")
+    assert "another process has it" in done.stdout and done.returncode == 5, done.stdout
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to have the journal")
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    assert nothing_stands(node), node.log("rollback.log")
+    assert not (node.folder / "unrecorded").exists()
+
+
+def test_confirmed_change_is_rolled_back_on_a_frozen_disk(node):
+    """Nobody so much as opens the journal for writing before the undo; that follows, too."""
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.kill()
+    node.use_disk_that_may_freeze()
+    node.hang_disk()
+    began = time.monotonic()
+    done = node.rollback("--yes", check=False)
+    assert time.monotonic() - began < 10, done.stdout
+    assert not node.has_route(), done.stdout + done.stderr
+    assert "without a record" in done.stdout and done.returncode == 5, done.stdout
+    assert (node.folder / "unrecorded").exists()
+    node.more_environment = {}
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    stays(lambda: not node.has_route(), 2, "the route taken back")
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to have the journal")
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    assert nothing_stands(node), node.log("rollback.log")
+    assert not (node.folder / "unrecorded").exists()
+
+
+def test_stop_post_on_a_frozen_disk_reverts(node):
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.kill()
+    node.use_disk_that_may_freeze()
+    node.hang_disk()
+    began = time.monotonic()
+    done = node.rollback("--stop-post", check=False)
+    assert time.monotonic() - began < 10, done.stdout
+    assert not node.has_route() and done.returncode == 0, done.stdout + done.stderr
+    node.more_environment = {}
+    node.free_disk()
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    assert nothing_stands(node)
 
 
 def test_what_is_held_up_is_finished_on_a_disk_that_hangs(node):

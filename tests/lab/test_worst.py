@@ -70,6 +70,27 @@ def test_torn_last_record(node):
     assert "drive-1" in node.rollback("--list").stdout
 
 
+def test_torn_last_record_on_a_disk_that_hangs(node):
+    """It is cut off by who writes the next one, not before the undo."""
+    node.confirm()
+    open_second_trial(node)
+    node.kill()
+    journal = node.state / "journal"
+    with open(journal, "ab") as end:
+        end.write(journal.read_bytes()[:20])
+    node.use_disk_that_may_hang()
+    node.hang_disk()
+    began = time.monotonic()
+    done = node.rollback("--yes", check=False)
+    assert time.monotonic() - began < 10, done.stdout
+    assert "torn" in done.stdout and "is not written yet" in done.stdout
+    assert "198.18.0.1" not in node.ip("route") and node.has_route()
+    node.free_disk()
+    wait_until(lambda: not (node.folder / "unrecorded").exists(), 10, "the mark to go by itself")
+    assert "torn" not in node.rollback("--list").stdout
+    assert "drive-1" in node.rollback("--list").stdout
+
+
 def test_check_tells_line_by_line_and_touches_nothing(node):
     done = node.trial("soak=1", "routes=3", "shield=1")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/guard/io/apply_file.h"
@@ -27,7 +28,7 @@
 
 enum { LATE_MS = 2000, SOON_MS = 1500, PATIENCE_MS = 10000, PACE_MS = 20 };
 
-static atomic_bool disk_hangs;
+static atomic_bool *disk_hangs; /* of processes that are started, too */
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -39,7 +40,7 @@ int __wrap_fsync(int fd)
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     len = readlink(link, path, sizeof(path) - 1);
     path[len > 0 ? len : 0] = '\0';
-    while (strstr(path, "/etc/") != NULL && atomic_load(&disk_hangs))
+    while (strstr(path, "/etc/") != NULL && atomic_load(disk_hangs))
         poll(NULL, 0, PACE_MS);
     return __real_fsync(fd);
 }
@@ -52,9 +53,20 @@ static int enter(void **state)
     return failed;
 }
 
+static int enter_with_processes(void **state)
+{
+    static struct hand *hand; /* nothing else keeps it */
+    int failed = file_case_enter(state);
+
+    if (hand == NULL)
+        hand = hand_start_processes();
+    apply_case.hand = failed == 0 && file_case_has_root ? hand : NULL;
+    return failed;
+}
+
 static int leave(void **state)
 {
-    atomic_store(&disk_hangs, false);
+    atomic_store(disk_hangs, false);
     apply_case.hand = NULL;
     return file_case_leave(state);
 }
@@ -99,11 +111,11 @@ static void an_undo_waits_two_seconds_and_others_go_on(void **state)
     operation = change_in_place();
     apply_case_run(&forwarding, &setting);
     file_case_try_it(&operation, &file);
-    atomic_store(&disk_hangs, true);
+    atomic_store(disk_hangs, true);
     undo_in(&file, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
     undo_in(&setting, REVERT_DONE, 0, SOON_MS);
     undo_in(&file, REVERT_RETRY, 0, SOON_MS); /* it is still at it: not waited for again */
-    atomic_store(&disk_hangs, false);
+    atomic_store(disk_hangs, false);
     undo_at_last(&file);
     file_case_check_file(DROP_IN, ROUTE_7, 0644);
     file_case_check_restored(&file);
@@ -122,11 +134,11 @@ static void what_lies_in_run_waits_for_no_disk(void **state)
     other = file_case_operation_of(NETPLAN, "network:\n  version: 2\n");
     file_case_try_it(&operation, &item);
     file_case_try_it(&other, &in_run);
-    atomic_store(&disk_hangs, true);
+    atomic_store(disk_hangs, true);
     undo_in(&item, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
     undo_in(&in_run, REVERT_DONE, 0, SOON_MS);
     file_case_check_file(NETPLAN_TRIAL, NULL, 0);
-    atomic_store(&disk_hangs, false);
+    atomic_store(disk_hangs, false);
     undo_at_last(&item);
     undo_item_done(&item);
     undo_item_done(&in_run);
@@ -142,12 +154,12 @@ static void what_was_begun_is_not_said_to_be_back(void **state)
     NEEDS_ROOT();
     operation = change_in_place();
     file_case_derive(&operation, &item);
-    atomic_store(&disk_hangs, true);
+    atomic_store(disk_hangs, true);
     assert_false(apply_run(&apply_case, &item, &err));
     assert_non_null(strstr(err.text, "its disk does not answer"));
     file_case_check_file(DROP_IN, ROUTE_7, 0644); /* as before, for now */
     undo_in(&item, REVERT_RETRY, 0, SOON_MS);
-    atomic_store(&disk_hangs, false);
+    atomic_store(disk_hangs, false);
     undo_at_last(&item);
     file_case_check_file(DROP_IN, ROUTE_7, 0644);
     file_case_check_restored(&item);
@@ -165,16 +177,45 @@ static void a_confirmed_one_is_kept_later(void **state)
     NEEDS_ROOT();
     operation = file_case_operation_of(DROP_IN, ROUTE_7);
     file_case_try_it(&operation, &item); /* it lies in /run, which is no disk */
-    atomic_store(&disk_hangs, true);
+    atomic_store(disk_hangs, true);
     began = clock_now();
     assert_false(apply_file_keep(&apply_case, &item, &left, &err));
     assert_in_range(clock_now() - began, 0, LATE_MS + SOON_MS);
     undo_in(&item, REVERT_RETRY, 0, SOON_MS);
-    atomic_store(&disk_hangs, false);
+    atomic_store(disk_hangs, false);
     undo_at_last(&item);
     file_case_check_names("");
     undo_item_done(&item);
 }
+
+/* Whoever goes on with it has the journal, and whoever waits for the end of a pipe sees it. */
+static void what_hangs_holds_nothing_open(void **state)
+{
+    struct operation operation;
+    struct undo_item item;
+    char byte;
+    int ends[2];
+
+    NEEDS_ROOT();
+    operation = change_in_place();
+    file_case_try_it(&operation, &item);
+    atomic_store(disk_hangs, true);
+    assert_int_equal(pipe(ends), 0);
+    undo_in(&item, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 0);
+    close(ends[0]);
+    atomic_store(disk_hangs, false);
+    undo_at_last(&item);
+    undo_item_done(&item);
+}
+
+/* As a rescue does it: a process for each. */
+#define AGAIN(test)                                                                                \
+    {                                                                                              \
+        .name = #test " in a process", .test_func = test, .setup_func = enter_with_processes,      \
+        .teardown_func = leave                                                                     \
+    }
 
 int main(void)
 {
@@ -183,7 +224,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_lies_in_run_waits_for_no_disk, enter, leave),
         cmocka_unit_test_setup_teardown(what_was_begun_is_not_said_to_be_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_confirmed_one_is_kept_later, enter, leave),
+        AGAIN(an_undo_waits_two_seconds_and_others_go_on),
+        AGAIN(what_lies_in_run_waits_for_no_disk),
+        AGAIN(what_was_begun_is_not_said_to_be_back),
+        AGAIN(a_confirmed_one_is_kept_later),
+        AGAIN(what_hangs_holds_nothing_open),
     };
+
+    disk_hangs =
+        mmap(NULL, sizeof(*disk_hangs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     return cmocka_run_group_tests_name("apply_hang", tests, NULL, NULL);
 }

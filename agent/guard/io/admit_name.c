@@ -38,7 +38,7 @@ static void ask_disk(struct guard *guard)
         return;
     }
     reading = mem_alloc(1, sizeof(*reading));
-    reading->job = (struct hand_job){read_name, free_name};
+    reading->job = (struct hand_job){read_name, free_name, sizeof(*reading)};
     text_copy(reading->state, sizeof(reading->state), guard->config.state);
     if (hand_do_take(guard->name_hand, &reading->job, NAME_WAIT_MS) != HAND_DONE)
         return;

@@ -166,6 +166,7 @@ static void do_place(struct hand_job *job)
 {
     struct place_job *place = (struct place_job *)job;
 
+    place->err = (struct err)ERR_INIT;
     place->done = place->syncs_only ? sync_place(&place->apply, place->file.path, &place->err)
                                     : put_back(&place->apply, &place->file, &place->err);
 }
@@ -196,7 +197,8 @@ static bool do_by_hand(const struct apply *apply, const struct snapshot_file *fi
     struct place_job *place = mem_alloc(1, sizeof(*place));
     bool done;
 
-    place->job = (struct hand_job){do_place, free_place};
+    place->job = (struct hand_job){do_place, free_place, sizeof(*place)};
+    err_set(&place->err, ERR_SYSTEM, "file %s: the process that writes it has ended", file->path);
     place->apply = *apply;
     place->file = *file;
     place->file.data = mem_copy(file->data, file->len);

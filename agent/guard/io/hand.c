@@ -1,19 +1,105 @@
 /*
- * hand: one thread, one job, and how long it is waited for.
+ * hand: one thread or process, one job, and how long it is waited for.
  */
 #include "agent/guard/io/hand.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "agent/guard/io/alone.h"
 #include "agent/guard/io/mailbox.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
 struct hand {
-    struct mailbox given, done;
     struct hand_job *late; /* of the thread that gives */
+    struct mailbox given, done;
+    bool has_processes; /* instead of a thread, and instead of the mailboxes: */
+    pid_t pid;
+    int done_fd;
 };
+
+/* ---- a process ------------------------------------------------------------------------------ */
+
+/* No lock is held on by it, nor a socket whose end somebody waits for. */
+static void close_others(int done_fd)
+{
+    if (done_fd > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, (unsigned)done_fd - 1, 0);
+    closefrom(done_fd + 1);
+}
+
+_Noreturn static void work_once(struct hand_job *job, int done_fd)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever goes on with it does it anew */
+    alone_begin();
+    close_others(done_fd);
+    job->do_fn(job);
+    (void)!write(done_fd, job, job->size);
+    _exit(0);
+}
+
+static bool start_process(struct hand *hand, struct hand_job *job)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    hand->pid = fork();
+    if (hand->pid == 0) {
+        close(ends[0]);
+        work_once(job, ends[1]);
+    }
+    close(ends[1]); /* its other holder's end is the answer */
+    hand->done_fd = ends[0];
+    if (hand->pid < 0)
+        close(ends[0]);
+    return hand->pid > 0;
+}
+
+static bool take_process(struct hand *hand, struct hand_job *job, int timeout_ms)
+{
+    struct pollfd look = {.fd = hand->done_fd, .events = 0};
+    AUTO_FREE void *left = mem_alloc(job->size, 1);
+    int status;
+
+    if (poll(&look, 1, timeout_ms) <= 0)
+        return false;
+    if (read(hand->done_fd, left, job->size) == (ssize_t)job->size)
+        memcpy(job, left, job->size);
+    (void)waitpid(hand->pid, &status, 0);
+    close(hand->done_fd);
+    return true;
+}
+
+/* Where no process can be had, here and now. */
+static enum hand_answer do_in_process(struct hand *hand, struct hand_job *job, int timeout_ms)
+{
+    if (!start_process(hand, job)) {
+        job->do_fn(job);
+        return HAND_DONE;
+    }
+    if (take_process(hand, job, timeout_ms))
+        return HAND_DONE;
+    hand->late = job;
+    return HAND_LATE;
+}
+
+struct hand *hand_start_processes(void)
+{
+    struct hand *hand = mem_alloc(1, sizeof(*hand));
+
+    hand->has_processes = true;
+    return hand;
+}
+
+/* ---- a thread ------------------------------------------------------------------------------- */
 
 static void *work_forever(void *context)
 {
@@ -42,12 +128,18 @@ struct hand *hand_start(void)
     return NULL;
 }
 
+/* ---- both ----------------------------------------------------------------------------------- */
+
+static bool is_late(struct hand *hand)
+{
+    return hand->has_processes ? !take_process(hand, hand->late, 0)
+                               : mailbox_poll(&hand->done) == NULL;
+}
+
 const struct hand_job *hand_late(struct hand *hand)
 {
-    struct hand_job *done = hand->late != NULL ? mailbox_poll(&hand->done) : NULL;
-
-    if (done != NULL) {
-        done->free_fn(done);
+    if (hand->late != NULL && !is_late(hand)) {
+        hand->late->free_fn(hand->late);
         hand->late = NULL;
     }
     return hand->late;
@@ -72,6 +164,8 @@ enum hand_answer hand_do_take(struct hand *hand, struct hand_job *job, int timeo
         job->free_fn(job);
         return HAND_BUSY;
     }
+    if (hand->has_processes)
+        return do_in_process(hand, job, timeout_ms);
     mailbox_put(&hand->given, job);
     if (is_done(hand, clock_now() + timeout_ms))
         return HAND_DONE;

@@ -1,21 +1,28 @@
 /*
- * hand: does what may hang, a file on a disk say, in a thread of its own, and is waited for only so
- * long. One job at a time: what hangs is not overtaken.
+ * hand: does what may hang, a file on a disk say, in a thread or process of its own, and is waited
+ * for only so long. One job at a time: what hangs is not overtaken.
  */
 #ifndef AGENT_GUARD_IO_HAND_H
 #define AGENT_GUARD_IO_HAND_H
+
+#include <stddef.h>
 
 /* On the heap, at the beginning of what it needs and what comes out; all of it is the hand's while
  * it is at work. */
 struct hand_job {
     void (*do_fn)(struct hand_job *job);
     void (*free_fn)(struct hand_job *job);
+    size_t size; /* of the whole: a process gives it back as it left it, for one that has ended
+                    early as it was */
 };
 
 struct hand;
 /* Lives as long as the process; of the one thread that gives it work. NULL: whoever gives has to do
  * it by itself. */
 struct hand *hand_start(void);
+/* With a process for each job, which ends with this one, or as soon as the disk lets it: no process
+ * ends while one of its threads hangs in a disk. What comes out has no memory of its own. */
+struct hand *hand_start_processes(void);
 
 enum hand_answer {
     HAND_DONE, /* the job is the caller's again */

@@ -38,9 +38,10 @@ void journal_file_close(struct journal_file *file);
 pid_t journal_file_holder(const char *state);
 
 /* Gives every whole payload in order to fn. What is not whole, or fn says no to, or the disk does
- * not give, is passed over up to the next that is. Unless read_only: a torn last record is cut off;
- * with damage before or between others the whole file is kept as journal.damaged, and only what was
- * taken stays. False: nothing of it can be read. (journal_read.c) */
+ * not give, is passed over up to the next that is. Unless read_only: a torn last record is cut off
+ * before the next append; with damage before or between others the whole file is kept as
+ * journal.damaged, and only what was taken stays. False: nothing of it can be read.
+ * (journal_read.c) */
 typedef bool (*journal_payload_fn)(void *context, struct bytes payload, bool behind_damage);
 bool journal_file_read(struct journal_file *file, journal_payload_fn payload_fn, void *context,
                        struct err *err);

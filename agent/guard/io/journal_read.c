@@ -75,7 +75,7 @@ static void say_damage(struct journal_file *file, const struct reading *reading,
 
     if (!file->damaged)
         snprintf(file->damage, sizeof(file->damage), "the last record was torn at byte %zu: %s",
-                 reading->lost_at, file->read_only ? "passed over" : "cut off");
+                 reading->lost_at, file->read_only ? "passed over" : "cut off by the next one");
     else
         snprintf(file->damage, sizeof(file->damage),
                  "%zu of %zu bytes are damaged%s, from byte %zu on: passed over, what is whole "
@@ -83,11 +83,17 @@ static void say_damage(struct journal_file *file, const struct reading *reading,
                  len - reading->whole_len, len, unread, reading->lost_at, done);
 }
 
-/* Cut off on the disk as soon as that can be written. */
+/* Cut off on the disk before the next append. */
 static void end_at(struct journal_file *file, size_t size)
 {
     file->size = size;
     file->dirty = true;
+}
+
+/* Or at once: else the next one who reads it keeps it aside once more. */
+static void cut_at(struct journal_file *file, size_t size)
+{
+    end_at(file, size);
     journal_file_cut(file);
 }
 
@@ -104,12 +110,13 @@ static void replace(struct journal_file *file, const struct reading *reading, co
         file->damaged = true;
         unlink(kept_as);
     } else {
-        end_at(file, reading->end);
+        cut_at(file, reading->end);
     }
 }
 
-/* A torn last record is cut off. What is damaged is kept aside first; without room for that it
- * stays where it is, and what is appended comes behind it. */
+/* A torn last record is cut off, by whoever writes the next one: of those who read it one may have
+ * something to undo, and the disk may hang. What is damaged is kept aside first; without room for
+ * that it stays where it is, and what is appended comes behind it. */
 static void mend(struct journal_file *file, const struct reading *reading, struct bytes content)
 {
     char kept_as[KEPT_PATH_SIZE];
@@ -122,6 +129,8 @@ static void mend(struct journal_file *file, const struct reading *reading, struc
         return;
     if (kept && (reading->gaps_count > 0 || reading->unread > 0))
         replace(file, reading, kept_as);
+    else if (kept)
+        cut_at(file, reading->end);
     else
         end_at(file, reading->end);
 }

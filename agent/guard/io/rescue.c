@@ -1,5 +1,5 @@
 /*
- * rescue: carries out the trial machine's effects one by one, without threads.
+ * rescue: carries out the trial machine's effects one by one, in one thread.
  */
 #include "agent/guard/io/rescue.h"
 
@@ -176,14 +176,13 @@ static void say_undone(struct rescue *rescue, const struct work *work, const cha
     }
 }
 
-/* One for the process: what it is late with for one rescue is late for the next. Only where a file
- * is to be put back: else there is no second thread. */
-static struct hand *hand_for(const struct work *work)
+/* One for all: what it is late with for one rescue is late for the next. */
+static struct hand *the_hand(void)
 {
     static struct hand *hand;
 
-    if (hand == NULL && work->items_count > 0 && work->items[0].change.kind == OPERATION_FILE)
-        hand = hand_start();
+    if (hand == NULL)
+        hand = hand_start_processes();
     return hand;
 }
 
@@ -200,7 +199,7 @@ static void do_undo(struct rescue *rescue, const struct guard_effect *effect)
         undo_render(&work->items[0], &text);
     else
         text_add(&text, "operation %u", effect->operation + 1);
-    rescue->apply.hand = hand_for(work);
+    rescue->apply.hand = the_hand();
     work_do(&rescue->apply, work);
     say_undone(rescue, work, line);
     rescue->left += work->outcome == REVERT_LEFT;

@@ -9,6 +9,7 @@
 #include "agent/guard/io/apply.h"
 #include "agent/guard/io/journal.h"
 #include "agent/guard/io/rescue_disk.h"
+#include "agent/guard/io/run.h"
 #include "agent/io/netlink.h"
 #include "common/io/config.h"
 
@@ -34,10 +35,13 @@ struct rescue {
     bool missed;    /* not all could be put back, the last time it was tried */
     bool owes_mark; /* `popping` could not be written: tried again before each record */
     struct guard_record mark;
+    bool is_without_lock;     /* somebody else has it, or its disk hangs: nothing is written here */
     struct rescue_disk *disk; /* NULL: records are written here, however long that takes */
     bool disk_hangs;          /* it did not answer in time: it is not waited for any more */
     bool from_memory;         /* the journal could not be written, and that was said */
     bool is_unrecorded;       /* an end is in the kernel and not in the journal */
+    bool is_refused;          /* and never will be: the disk said no to it */
+    struct run_mark unrecorded; /* the mark that was found, then this rescue's own */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -54,6 +58,8 @@ void rescue_start_disk(struct rescue *rescue);
 /* Once more 2 s for what has no answer yet. False: it is not in the journal (from_memory,
  * is_unrecorded), and rescue_disk_pid(rescue->disk) writes it when the disk answers. */
 bool rescue_settle_disk(struct rescue *rescue);
+/* After it, and at the end: the mark `unrecorded` goes as soon as all of this is written. */
+void rescue_unmark(struct rescue *rescue);
 /* Whatever the disk says: the machine goes on as if it were written. */
 void rescue_write(struct rescue *rescue, struct guard_record *record, bool durable);
 /* Writes a record and takes it into the ledger, whatever the disk says. */

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/guard/io/alone.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/wire_journal.h"
 #include "common/core/mem.h"
@@ -18,20 +19,35 @@
 #include "common/io/clock.h"
 #include "common/io/packet.h"
 
-/* First byte of a message; behind it the record. */
 enum { SAY_RECORD = RESCUE_WRITE_RECORD, SAY_SYNCED, SAY_TEXT, SAY_UNMARK };
 
+/* At the beginning of a message; behind it the record. */
+struct head {
+    int what;
+    uint32_t number;  /* of what is given, from 1 on; the answer has the same */
+    uint32_t refused; /* SAY_UNMARK: of the records that were answered so far */
+    struct run_mark mark;
+};
+
 struct answer {
+    uint32_t number;
     bool ok;
     char why[ERR_TEXT_SIZE];
+};
+
+struct given {
+    struct guard_record *record; /* owned; NULL: undo.txt */
+    uint32_t number;
 };
 
 struct rescue_disk {
     int given_fd, answer_fd; /* messages to it, one way; and back */
     pid_t pid;
-    struct guard_record **pending; /* owned; NULL: undo.txt */
+    struct given *pending;
     size_t count, capacity;
     struct guard_record *taken; /* the last that was answered */
+    uint32_t number, refused;   /* given so far; and of the answered records */
+    bool is_full;               /* nothing more is given: it would be out of order */
     bool ended;                 /* it is gone: what is pending is not written */
 };
 
@@ -41,7 +57,7 @@ struct scribe {
     struct journal *journal;
     struct ledger *ledger;
     const struct guard_config *config;
-    bool failed; /* something was not written */
+    uint32_t refused; /* records that were not written */
 };
 
 /* For undo.txt, as whoever gives it has taken it. */
@@ -63,50 +79,48 @@ static bool write_text(struct scribe *scribe, struct err *err)
            journal_write_undo_text(scribe->journal, scribe->ledger, err);
 }
 
-static void do_message(struct scribe *scribe, int answer_fd, struct bytes message)
+/* More refused than whoever gave it had heard of: one may be an end. */
+static void unmark(const struct scribe *scribe, const struct head *head)
 {
-    struct bytes encoded = {message.data + 1, message.len - 1};
-    struct answer answer = {.why = ""};
+    if (scribe->refused == head->refused)
+        run_unmark_unrecorded(scribe->config, &head->mark);
+}
+
+static void do_message(struct scribe *scribe, int answer_fd, const struct head *head,
+                       struct bytes encoded)
+{
+    struct answer answer = {.number = head->number};
     struct err err = ERR_INIT;
 
-    if (message.data[0] == SAY_UNMARK) {
-        if (!scribe->failed)
-            run_unmark_unrecorded(scribe->config);
+    if (head->what == SAY_UNMARK) {
+        unmark(scribe, head);
         return;
     }
-    if (message.data[0] == SAY_TEXT) {
+    if (head->what == SAY_TEXT) {
         answer.ok = write_text(scribe, &err);
     } else {
-        answer.ok = journal_write(scribe->journal, encoded, message.data[0] == SAY_SYNCED, &err);
-        scribe->failed |= !answer.ok;
+        answer.ok = journal_write(scribe->journal, encoded, head->what == SAY_SYNCED, &err);
+        scribe->refused += !answer.ok;
         take_record(scribe, encoded);
     }
     text_copy(answer.why, sizeof(answer.why), err.text);
     (void)!write(answer_fd, &answer, sizeof(answer)); /* nobody may be there to hear it */
 }
 
-/* Nothing of whoever called is held open, no terminal and no pipe, nor does a key that is pressed
- * there end it. */
-static void stand_alone(void)
-{
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    setsid();
-    dup2(null_fd, STDIN_FILENO);
-    dup2(null_fd, STDOUT_FILENO);
-    dup2(null_fd, STDERR_FILENO);
-}
-
 _Noreturn static void write_until_closed(struct scribe *scribe, int given_fd, int answer_fd)
 {
     struct err err = ERR_INIT;
+    struct head head;
     uint8_t *message;
     size_t len;
 
-    stand_alone();
+    alone_begin();
     while (packet_receive(given_fd, &message, &len, &err)) {
-        if (len > 0)
-            do_message(scribe, answer_fd, (struct bytes){message, len});
+        if (len >= sizeof(head)) {
+            memcpy(&head, message, sizeof(head));
+            do_message(scribe, answer_fd, &head,
+                       (struct bytes){message + sizeof(head), len - sizeof(head)});
+        }
         free(message);
     }
     _exit(0);
@@ -163,53 +177,86 @@ struct rescue_disk *rescue_disk_start(struct journal *journal, struct ledger *le
 
 /* ---- giving and taking ---------------------------------------------------------------------- */
 
-static bool say(struct rescue_disk *disk, int what, struct bytes bytes)
+static bool say(struct rescue_disk *disk, const struct head *head, struct bytes bytes)
 {
-    AUTO_FREE uint8_t *message = mem_alloc(bytes.len + 1, 1);
+    AUTO_FREE uint8_t *message = mem_alloc(sizeof(*head) + bytes.len, 1);
     struct err err = ERR_INIT;
 
-    message[0] = (uint8_t)what;
+    if (disk->is_full || disk->ended)
+        return false;
+    memcpy(message, head, sizeof(*head));
     if (bytes.len > 0)
-        memcpy(message + 1, bytes.data, bytes.len);
-    return packet_send(disk->given_fd, (struct bytes){message, bytes.len + 1}, &err);
+        memcpy(message + sizeof(*head), bytes.data, bytes.len);
+    disk->is_full =
+        !packet_send(disk->given_fd, (struct bytes){message, sizeof(*head) + bytes.len}, &err);
+    return !disk->is_full;
 }
 
 void rescue_disk_give(struct rescue_disk *disk, enum rescue_write what, struct bytes bytes,
                       const struct guard_record *record)
 {
+    const struct head head = {.what = (int)what, .number = disk->number + 1};
+    struct given *given;
+
     disk->pending = mem_grow(disk->pending, disk->count, &disk->capacity, sizeof(*disk->pending));
-    disk->pending[disk->count++] = record != NULL ? mem_copy(record, sizeof(*record)) : NULL;
-    disk->ended |= !say(disk, (int)what, bytes); /* what follows would be out of order */
+    given = &disk->pending[disk->count++];
+    given->record = record != NULL ? mem_copy(record, sizeof(*record)) : NULL;
+    given->number = say(disk, &head, bytes) ? ++disk->number : 0;
 }
 
+/* False: not in time. Once it has ended, nothing more is answered. */
 static bool read_answer(struct rescue_disk *disk, mono_t until, struct answer *ret_answer)
 {
     struct pollfd look = {.fd = disk->answer_fd, .events = POLLIN};
     mono_t left = until - clock_now();
 
-    if (poll(&look, 1, left > 0 ? (int)left : 0) <= 0) {
-        if (!disk->ended)
+    if (!disk->ended) {
+        if (poll(&look, 1, left > 0 ? (int)left : 0) <= 0)
             return false;
-    } else if (read(disk->answer_fd, ret_answer, sizeof(*ret_answer)) ==
-               (ssize_t)sizeof(*ret_answer)) {
-        return true;
+        if (read(disk->answer_fd, ret_answer, sizeof(*ret_answer)) == (ssize_t)sizeof(*ret_answer))
+            return true;
     }
     disk->ended = true;
-    *ret_answer = (struct answer){.why = "the process that writes the journal has ended"};
+    *ret_answer = (struct answer){.number = disk->pending[0].number,
+                                  .why = "the process that writes the journal has ended"};
     return true;
+}
+
+/* What could not be given has no answer to wait for. */
+static bool find_ungiven(const struct rescue_disk *disk, struct answer *ret_answer)
+{
+    *ret_answer = (struct answer){.number = 0, .why = "the process that writes it takes no more"};
+    return disk->pending[disk->count - 1].number == 0;
+}
+
+/* The place of what has that number; count: it is none of them. */
+static size_t find_given(const struct rescue_disk *disk, uint32_t number)
+{
+    size_t i = 0;
+
+    while (i < disk->count && disk->pending[i].number != number)
+        i++;
+    return i;
 }
 
 bool rescue_disk_take(struct rescue_disk *disk, mono_t until, bool *ret_ok,
                       const struct guard_record **ret_record, struct err *err)
 {
     struct answer answer;
+    size_t at;
 
-    if (disk->count == 0 || !read_answer(disk, until, &answer))
-        return false;
+    do {
+        if (disk->count == 0 ||
+            (!find_ungiven(disk, &answer) && !read_answer(disk, until, &answer)))
+            return false;
+        at = find_given(disk, answer.number);
+    } while (at == disk->count);
     free(disk->taken);
-    disk->taken = disk->pending[0];
+    disk->taken = disk->pending[at].record;
+    disk->refused += !answer.ok && answer.number > 0 && disk->taken != NULL;
     disk->count--;
-    memmove(&disk->pending[0], &disk->pending[1], disk->count * sizeof(*disk->pending));
+    memmove(&disk->pending[at], &disk->pending[at + 1],
+            (disk->count - at) * sizeof(*disk->pending));
     *ret_ok = answer.ok;
     *ret_record = disk->taken;
     return answer.ok || !err_set(err, ERR_SYSTEM, "%s", answer.why);
@@ -222,7 +269,7 @@ size_t rescue_disk_pending(const struct rescue_disk *disk)
 
 const struct guard_record *rescue_disk_pending_record(const struct rescue_disk *disk, size_t i)
 {
-    return disk->pending[i];
+    return disk->pending[i].record;
 }
 
 pid_t rescue_disk_pid(const struct rescue_disk *disk)
@@ -230,9 +277,11 @@ pid_t rescue_disk_pid(const struct rescue_disk *disk)
     return disk->pid;
 }
 
-void rescue_disk_unmark(struct rescue_disk *disk)
+void rescue_disk_unmark(struct rescue_disk *disk, const struct run_mark *mark)
 {
-    say(disk, SAY_UNMARK, (struct bytes){NULL, 0});
+    const struct head head = {.what = SAY_UNMARK, .refused = disk->refused, .mark = *mark};
+
+    say(disk, &head, (struct bytes){NULL, 0});
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -255,7 +304,7 @@ void rescue_disk_close(struct rescue_disk *disk)
         wait_end(disk);
     close(disk->answer_fd);
     for (size_t i = 0; i < disk->count; i++)
-        free(disk->pending[i]);
+        free(disk->pending[i].record);
     free(disk->pending);
     free(disk->taken);
     free(disk);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "agent/guard/io/journal.h"
+#include "agent/guard/io/run.h"
 #include "common/core/mono.h"
 #include "common/io/config.h"
 
@@ -31,8 +32,9 @@ enum rescue_write { RESCUE_WRITE_RECORD, RESCUE_WRITE_SYNCED, RESCUE_WRITE_TEXT 
 void rescue_disk_give(struct rescue_disk *disk, enum rescue_write what, struct bytes bytes,
                       const struct guard_record *record);
 
-/* The oldest answer that is not taken yet, waited for until then at most (0: not at all). True: one
- * has come: *ret_ok, *ret_record (lent until the next call; NULL: undo.txt), and why not. */
+/* What could not be given, which is refused at once; then the oldest answer that is not taken yet,
+ * waited for until then at most (0: not at all). True: one has come: *ret_ok, *ret_record (lent
+ * until the next call; NULL: undo.txt), and why not. */
 bool rescue_disk_take(struct rescue_disk *disk, mono_t until, bool *ret_ok,
                       const struct guard_record **ret_record, struct err *err);
 
@@ -42,8 +44,9 @@ const struct guard_record *rescue_disk_pending_record(const struct rescue_disk *
 
 pid_t rescue_disk_pid(const struct rescue_disk *disk);
 
-/* The mark `unrecorded` goes when all that was given before is written. */
-void rescue_disk_unmark(struct rescue_disk *disk);
+/* That mark goes when all that has no answer yet is written; what was refused is the caller's to
+ * know of. */
+void rescue_disk_unmark(struct rescue_disk *disk, const struct run_mark *mark);
 
 /* Waits for its end while nothing hangs; else it goes on by itself. */
 void rescue_disk_close(struct rescue_disk *disk);

@@ -12,6 +12,7 @@ enum { MARK_TRIES = 3, MARK_PACE_MS = 100 };
 
 void rescue_start_disk(struct rescue *rescue)
 {
+    run_find_unrecorded(&rescue->config, &rescue->unrecorded);
     rescue->disk = rescue_disk_start(rescue->journal, rescue->ledger, &rescue->config);
 }
 
@@ -40,6 +41,7 @@ static void go_on_from_memory(struct rescue *rescue, const struct guard_record *
                err->text);
     rescue->from_memory = true;
     rescue->is_unrecorded |= is_end(record);
+    rescue->is_refused |= is_end(record);
     if (is_popping(record)) {
         rescue->owes_mark = true;
         rescue->mark = *record;
@@ -111,6 +113,16 @@ bool rescue_settle_disk(struct rescue *rescue)
         rescue->is_unrecorded |= record != NULL && is_end(record);
     }
     return pending == 0;
+}
+
+/* What was refused and tried again is written: only an end, or a `popping`, that is not keeps it.
+ */
+void rescue_unmark(struct rescue *rescue)
+{
+    if (!rescue->is_unrecorded)
+        run_unmark_unrecorded(&rescue->config, &rescue->unrecorded);
+    else if (rescue->disk != NULL && !rescue->is_refused && !rescue->owes_mark)
+        rescue_disk_unmark(rescue->disk, &rescue->unrecorded);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -128,13 +129,27 @@ bool run_is_released(const struct guard_config *config, char *ret_path, size_t s
     return access(ret_path, F_OK) == 0;
 }
 
+static void take_mark(const struct stat *stat, struct run_mark *ret_mark)
+{
+    *ret_mark = (struct run_mark){stat->st_dev, stat->st_ino, stat->st_mtim};
+}
+
+static bool mark_equal(const struct run_mark *a, const struct run_mark *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->made.tv_sec == b->made.tv_sec &&
+           a->made.tv_nsec == b->made.tv_nsec;
+}
+
 /* Without content: a full /run has no room for any. */
-static bool make_mark(const char *path, struct err *err)
+static bool make_mark(const char *path, struct run_mark *ret_mark, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    struct stat stat;
 
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &stat) == 0)
+        take_mark(&stat, ret_mark);
     close(fd);
     return true;
 }
@@ -142,25 +157,51 @@ static bool make_mark(const char *path, struct err *err)
 bool run_mark_released(const struct guard_config *config, struct err *err)
 {
     char path[RUN_PATH_SIZE];
+    struct run_mark mark;
 
     run_released_path(config, path, sizeof(path));
-    return make_mark(path, err);
+    return make_mark(path, &mark, err);
 }
 
-bool run_mark_unrecorded(const struct guard_config *config, struct err *err)
+/* Where no other can be made, the one that is there stays, and is nobody's. */
+bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret_mark,
+                         struct err *err)
 {
-    char path[RUN_PATH_SIZE];
+    char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16];
+    struct run_mark left;
+    struct err ignored = ERR_INIT;
 
+    *ret_mark = (struct run_mark){0};
     run_unrecorded_path(config, path, sizeof(path));
-    return make_mark(path, err);
+    snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
+    unlink(made);
+    if (make_mark(made, ret_mark, &ignored) && rename(made, path) == 0)
+        return true;
+    unlink(made);
+    *ret_mark = (struct run_mark){0};
+    return make_mark(path, &left, err);
 }
 
-void run_unmark_unrecorded(const struct guard_config *config)
+void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret_mark)
 {
     char path[RUN_PATH_SIZE];
+    struct stat stat;
 
+    *ret_mark = (struct run_mark){0};
     run_unrecorded_path(config, path, sizeof(path));
-    unlink(path);
+    if (lstat(path, &stat) == 0)
+        take_mark(&stat, ret_mark);
+}
+
+void run_unmark_unrecorded(const struct guard_config *config, const struct run_mark *mark)
+{
+    char path[RUN_PATH_SIZE];
+    struct run_mark found;
+
+    run_find_unrecorded(config, &found);
+    run_unrecorded_path(config, path, sizeof(path));
+    if (mark_equal(&found, mark))
+        unlink(path);
 }
 
 /* ---- the fence ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #define AGENT_GUARD_IO_RUN_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "common/change/proof.h"
 #include "common/io/config.h"
@@ -13,9 +14,18 @@
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
 pid_t run_rescuer(const struct guard_config *config);
 /* A rescue could not record what it took back: nothing is put back while this is there, and it goes
- * when that is recorded. `released` is a person's word, which packages ask for. */
-bool run_mark_unrecorded(const struct guard_config *config, struct err *err);
-void run_unmark_unrecorded(const struct guard_config *config);
+ * when that is recorded. Each rescue puts one of its own in the place of what is there, and whoever
+ * writes its records takes away no other's. `released` is a person's word, which packages ask for.
+ */
+struct run_mark {
+    dev_t device;
+    ino_t inode;
+    struct timespec made; /* a file made later may have the same number */
+};
+bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret_mark,
+                         struct err *err);
+void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret_mark);
+void run_unmark_unrecorded(const struct guard_config *config, const struct run_mark *mark);
 void run_unrecorded_path(const struct guard_config *config, char *to, size_t size);
 
 /* Marks that process as the rescue, or takes this one's mark away. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -42,9 +43,43 @@ static bool wait_open(const struct guard_config *config, bool fenced, struct res
     }
 }
 
+static bool open_without_lock(const struct guard_config *config, struct rescue *ret_rescue,
+                              struct err *err)
+{
+    *err = (struct err)ERR_INIT;
+    if (!rescue_open(ret_rescue, config, true, err))
+        return false;
+    ret_rescue->is_without_lock = true;
+    return true;
+}
+
+bool take_from_hanging(const struct guard_config *config, struct rescue *ret_rescue,
+                       struct err *err)
+{
+    printf("ALARM the journal's disk does not answer (%d s waited): undoing from memory, without a "
+           "record of it\n",
+           RESCUE_DISK_WAIT_MS / 1000);
+    return open_without_lock(config, ret_rescue, err);
+}
+
+/* A guard that did not let go is ended all the same: it would go on as soon as the disk does. */
+static bool take_before_disk(const struct guard_config *config, bool fenced,
+                             struct rescue *ret_rescue, struct err *err)
+{
+    struct err refused = ERR_INIT;
+
+    if (!fenced)
+        run_end_holder(config, &refused);
+    return take_from_hanging(config, ret_rescue, err);
+}
+
 static bool take(const struct guard_config *config, bool fenced, struct rescue *ret_rescue,
                  struct err *err)
 {
+    struct disk_probe probe = {0};
+
+    if (!disk_probe_answers(&probe, config->state, RESCUE_DISK_WAIT_MS))
+        return take_before_disk(config, fenced, ret_rescue, err);
     if (wait_open(config, fenced, ret_rescue, err)) {
         rescue_start_disk(ret_rescue);
         return true;
@@ -52,8 +87,7 @@ static bool take(const struct guard_config *config, bool fenced, struct rescue *
     if (err->kind != ERR_CONFLICT)
         return false;
     printf("%s, and it does not end: undoing from memory, without a record of it\n", err->text);
-    *err = (struct err)ERR_INIT;
-    return rescue_open(ret_rescue, config, true, err);
+    return open_without_lock(config, ret_rescue, err);
 }
 
 /* Of a guard that was killed for it, too. */

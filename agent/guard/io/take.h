@@ -14,6 +14,10 @@
 bool take_journal(const struct guard_config *config, const struct generation_id *named,
                   struct rescue *ret_rescue, struct err *err);
 
+/* The same of a disk that was seen not to answer, in its place; says so. */
+bool take_from_hanging(const struct guard_config *config, struct rescue *ret_rescue,
+                       struct err *err);
+
 /* What is left to do behind what is being taken back already. */
 struct rest {
     const struct generation_id *down_to; /* NULL: nothing */

@@ -1,0 +1,11 @@
+/*
+ * alone: a process that may outlive whoever started it.
+ */
+#ifndef AGENT_GUARD_IO_ALONE_H
+#define AGENT_GUARD_IO_ALONE_H
+
+/* Nothing of whoever called is held open, no terminal and no pipe, nor does a key that is pressed
+ * there end it. */
+void alone_begin(void);
+
+#endif
