@@ -134,7 +134,9 @@ static void keep_guard_off(const struct options *options, struct rescue *rescue,
     run_unrecorded_path(&options->config, path, sizeof(path));
     say_unwritten(options, rescue, written);
     if (run_mark_unrecorded(&options->config, &rescue->unrecorded, &err))
-        printf("Until then %s is there, and nothing is put back.\n", path);
+        printf("All that could be is undone; until the journal has it %s is there, and nothing is "
+               "put back.\n",
+               path);
     else
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
 }

@@ -47,7 +47,7 @@ bool rollback_is_open(const struct ledger *ledger)
 
 static int leave_to_guard(struct rescue *rescue, bool done)
 {
-    if (!rescue_settle_disk(rescue))
+    if (!rescue_settle_disk(rescue) || rescue->is_without_lock)
         printf("ALARM the journal does not know of all this yet, its disk does not answer: the "
                "guard, which waits for it, does again what it does not know of then\n");
     if (!done) {
@@ -180,7 +180,7 @@ static void go_on_meanwhile(const struct options *options, const struct target *
     if (meanwhile->is_open) {
         rescue_run(&meanwhile->rescue, until);
     } else if (rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
-        meanwhile->is_open = true;
+        meanwhile->is_open = meanwhile->rescue.is_without_lock = true;
         rescue_put_back(&meanwhile->rescue, false);
         rollback_undo(&meanwhile->rescue, target, until);
     }

@@ -69,8 +69,9 @@ bool change_choose_first(const struct change *change, const struct fleet_file *f
     }
     if (!change->waived[WAIVE_PROTECTED_FIRST])
         return err_set(err, ERR_INPUT,
-                       "all targets are protected, so nothing expendable goes first; add an "
-                       "unprotected target, or write `waive: {protected-first: REASON}`");
+                       "all targets are protected (by `protected`, `exit-node` or `api-server` in "
+                       "fleet.yaml), so nothing expendable goes first; add an unprotected target, "
+                       "or write `waive: {protected-first: REASON}`");
     if (node->console[0] == '\0')
         return err_set(err, ERR_INPUT,
                        "%s is protected and would go first: fleet.yaml must "

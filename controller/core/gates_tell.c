@@ -33,6 +33,8 @@ static size_t tell_evidence(const struct gate_evidence *evidence, char *line, si
     text_add(&out, "; %s%s%s %s: %s", evidence->node, evidence->node[0] != '\0' ? " " : "",
              evidence->verdict.check, verdict_format(evidence->verdict.value),
              evidence->verdict.observed);
+    if (evidence->verdict.value != VERDICT_PASS)
+        text_add(&out, " (expected %s)", evidence->verdict.expected);
     return out.len;
 }
 
@@ -46,7 +48,7 @@ bool gates_tell(const struct gates *gates, enum gate gate, size_t *from, struct 
         text_add(out, ", waived: %s", answer->waived);
     for (; *from < 2 * answer->evidence_count; ++*from) {
         const struct gate_evidence *evidence = evidence_at(answer, *from);
-        char line[2 * NAME_SIZE + REASON_SIZE + 32];
+        char line[2 * NAME_SIZE + 2 * REASON_SIZE + 48];
 
         if (evidence == NULL)
             continue;

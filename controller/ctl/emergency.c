@@ -42,7 +42,7 @@ static bool confirm(const struct arguments *arguments, size_t nodes_count, struc
         arguments_get(arguments, "--to") != NULL
             ? "This takes the nodes named back, down to and including that change. Type yes:"
         : nodes_count > 0
-            ? "This takes the open or last rollout back, as said above. Type yes:"
+            ? "This takes the open or last rollout back, the nodes named first. Type yes:"
             : "This takes the open or last rollout back on all its nodes, at once. Type yes:";
 
     if (arguments_get(arguments, "--yes") != NULL || ctl_ask(question, "yes"))

@@ -160,6 +160,26 @@ static bool make_bundle(const struct ctl *ctl, const struct join_request *reques
     return write_bundle(bundle, request_path, err);
 }
 
+/* False: it may be copied to the controller by hand. */
+static bool say_refused(const struct ctl *ctl, const struct err *err)
+{
+    if (err->kind != ERR_CONFLICT && err->kind != ERR_DENIED)
+        return false;
+    fprintf(stderr, "oceanidctl: the controller did not take the new roster: %s\n", err->text);
+    if (err->kind == ERR_CONFLICT)
+        fprintf(stderr,
+                "%s/roster is not built on the controller's and must not replace it. Copy its "
+                "/var/lib/oceanid/controller/roster there and give this command again.\n",
+                ctl->pki);
+    else
+        fprintf(stderr,
+                "Do not copy it there: with a roster whose signer is not in its trust.yaml it does "
+                "not start. Put the approver's line into its "
+                "/var/lib/oceanid/controller/trust.yaml, restart it, then: oceanidctl roster "
+                "sign\n");
+    return true;
+}
+
 /* A controller that is not there yet gets it with the directory's controller/ or later. */
 static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
 {
@@ -169,14 +189,8 @@ static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
 
     if (api != NULL && api_call(api, "PUT", "/v1/roster", wire_lend(roster), &answer, &err))
         return;
-    if (err.kind == ERR_CONFLICT) {
-        fprintf(stderr,
-                "oceanidctl: the controller did not take the new roster: %s\n"
-                "%s/roster is older than its own and must not replace it: `oceanidctl roster sign` "
-                "says what to do.\n",
-                err.text, ctl->pki);
+    if (say_refused(ctl, &err))
         return;
-    }
     fprintf(stderr,
             "oceanidctl: the controller did not take the new roster: %s\n"
             "Copy %s/roster to its /var/lib/oceanid/controller/roster (chown oceanid-controller: "
@@ -328,13 +342,16 @@ static bool confirm_roster(const struct roster *roster, const struct arguments *
     return err_set(err, ERR_DENIED, "not confirmed; nothing was signed");
 }
 
-/* One that is older than the controller's would bring back who was removed since. */
+/* One that is not the controller's, nor newer, would bring back who was removed since, or take away
+ * whom another approver admitted. */
 static bool check_newest(struct ctl *ctl, const struct roster *roster, struct err *err)
 {
     AUTO_ANSWER struct api_answer answer = {0};
     AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
+    AUTO_WIRE struct wire_bytes ours = {NULL, 0};
     struct err why = ERR_INIT;
     struct api *api = ctl_api(ctl, &why);
+    bool same;
 
     if (api == NULL ||
         !api_call(api, "GET", "/v1/roster", (struct bytes){NULL, 0}, &answer, &why) ||
@@ -344,10 +361,14 @@ static bool check_newest(struct ctl *ctl, const struct roster *roster, struct er
                 why.text);
         return true;
     }
-    return known->version <= roster->version ||
+    if (!keys_read_file(ctl, "roster", &ours, err))
+        return false;
+    same = ours.len == answer.len && memcmp(ours.data, answer.data, ours.len) == 0;
+    return same || known->version < roster->version ||
            err_set(err, ERR_CONFLICT,
-                   "%s/roster has version %llu, the controller's has %llu: accepted is no older "
-                   "one; copy its /var/lib/oceanid/controller/roster there; nothing was signed",
+                   "%s/roster has version %llu, the controller's another one, version %llu: "
+                   "accepted is that one, or a newer one; copy its "
+                   "/var/lib/oceanid/controller/roster there; nothing was signed",
                    ctl->pki, (unsigned long long)roster->version,
                    (unsigned long long)known->version);
 }

@@ -128,8 +128,9 @@ static const struct command commands[] = {
      "--justify TEXT."},
     {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run,
      "Without ID the newest. Leaving it (Ctrl-C) changes nothing."},
-    {"rollout show", "[ID]", "one rollout, with every proof", 0, 1, none, rollout_show_run,
-     "Without ID the newest."},
+    {"rollout show", "[ID]", "one rollout: its nodes, the gates' last answers, every proof", 0, 1,
+     none, rollout_show_run,
+     "Without ID the newest. The gates' evidence is in `oceanidctl audit show`."},
     {"rollout list", "", "all rollouts, newest first", 0, 0, none, rollout_list_run, NULL},
     {"rollout next", "[ID] [--no-watch]", "go on to the next node", 0, 1, next_options,
      rollout_next_run,
@@ -142,9 +143,10 @@ static const struct command commands[] = {
      rollout_pause_run,
      "A hold of the fleet: an open trial goes on to its end, nothing else starts until `rollout\n"
      "resume`, or until --for is over."},
-    {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the pauses and go on", 0, 0,
+    {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the fleet's pauses and go on", 0, 0,
      resume_options, rollout_resume_run,
-     "The newest rollout, where it waits for a person, goes on: its gates are asked again."},
+     "The newest rollout, where it waits for a person, goes on: its gates are asked again.\n"
+     "A node's pause stays: `hold lift ID`."},
     {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
     {"hold add",
      "[freeze|pause|window] --reason TEXT [--node NAME] [--for DURATION]\n"
@@ -162,8 +164,11 @@ static const struct command commands[] = {
      "                          [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
-     "Without --node all nodes of the open or last rollout (--all says the same), every one at\n"
-     "once, each by its own guard; it waits for nobody. --to takes a node back down to and\n"
+     "Prints what goes where and asks; with --yes neither. Without --node all nodes of the open\n"
+     "rollout, else of the newest of which something stands (--all says the same), every one at\n"
+     "once, each by its own guard; it waits for nobody. With --node these at once; of a rollout\n"
+     "that is still going ahead the others follow, of one that has ended they keep it. --to takes "
+     "a node back down to and\n"
      "including that change, which may have completed long ago: it needs --node (but for "
      "--direct),\n"
      "and signs an order with approver.key. Waits 60 s for the nodes unless --wait says how long; "

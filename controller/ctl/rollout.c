@@ -150,9 +150,11 @@ static void print_gates(const json_t *gates)
         const json_t *gate = json_array_get(gates, i);
         const char *waived = field_text(gate, "waived");
 
-        printf("  gate     %-13s %-8s%s%s%s\n", field_plain(field_text(gate, "gate")),
-               field_plain(field_text(gate, "value")), field_plain(field_text(gate, "observed")),
-               waived[0] != '\0' ? "; waived: " : "", field_plain(waived));
+        printf("  gate     %-13s %-8s%s", field_plain(field_text(gate, "gate")),
+               field_plain(field_text(gate, "value")), field_plain(field_text(gate, "observed")));
+        if (!text_equal(field_text(gate, "value"), "pass"))
+            printf("; expected: %s", field_plain(field_text(gate, "expected")));
+        printf("%s%s\n", waived[0] != '\0' ? "; waived: " : "", field_plain(waived));
     }
 }
 

@@ -173,9 +173,8 @@ static void tell_end(struct news *news, const json_t *rollout)
     if (field_is_true(rollout, "ended"))
         printf("Ended: %s.\n", field_plain(field_text(rollout, "outcome")));
     else
-        printf(
-            "Waiting for a person: `oceanidctl rollout next` goes on, `oceanidctl rollout abort` "
-            "takes it back.\n");
+        printf("Waiting for a person: `%s` goes on, `oceanidctl rollout abort` takes it back.\n",
+               field_plain(field_text(json_object_get(rollout, "waits"), "command")));
 }
 
 /* A controller that restarts is asked again for a while; the guards go on without us. */

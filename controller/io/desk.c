@@ -106,12 +106,18 @@ void desk_audit_refusal(struct desk *desk, const char *who, const char *subject,
 
 /* Far more than a node has to say in the largest rollout, and far less than fills a disk. */
 static const struct {
-    const char *what;
+    const char *what, *then;
     struct quota_terms terms;
 } notes[] = {
-    [NOTE_ROW] = {"rows of the audit", {.burst = 512, .every_ms = 10000}},
-    [NOTE_ASKING] = {"new questions to the gates", {.burst = 512, .every_ms = 10000}},
-    [NOTE_PROOF] = {"proofs", {.burst = 4096, .every_ms = 10}},
+    [NOTE_ROW] = {"rows of the audit",
+                  "what they do is done all the same",
+                  {.burst = 512, .every_ms = 10000}},
+    [NOTE_ASKING] =
+        {"new questions to the gates",
+         "the gates are not asked again for it before that; an open trial is taken back "
+         "all the same",
+         {.burst = 512, .every_ms = 10000}},
+    [NOTE_PROOF] = {"proofs", "what they do is done all the same", {.burst = 4096, .every_ms = 10}},
 };
 _Static_assert(sizeof(notes) / sizeof(notes[0]) == NOTE_COUNT, "terms for every note");
 
@@ -119,7 +125,7 @@ bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_not
 {
     const struct quota_terms *terms = &notes[note].terms;
     mono_t now = clock_now();
-    char why[REASON_SIZE];
+    char why[2 * REASON_SIZE];
 
     if (quota_is_left(&member->notes[note], terms, now)) {
         quota_use(&member->notes[note], terms, 1, now);
@@ -127,8 +133,9 @@ bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_not
     }
     snprintf(why, sizeof(why),
              "its words came to more %s than one may cause: accepted are %llu at once, and then "
-             "one in %lld ms; what they do is done all the same",
-             notes[note].what, (unsigned long long)terms->burst, (long long)terms->every_ms);
+             "one in %lld ms; %s",
+             notes[note].what, (unsigned long long)terms->burst, (long long)terms->every_ms,
+             notes[note].then);
     desk_audit_refusal(desk, member->name, member->name, why);
     return false;
 }

@@ -60,8 +60,8 @@ bool desk_kept(struct desk *desk, bool done, const struct err *err);
 bool desk_audit(struct desk *desk, const char *who, const char *what, const char *subject,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Whether one more of what comes of this member's words is written down; it is counted. False: it
- * has been too much, which is told as a refusal; whatever the words do is done all the same. */
+/* Whether one more of what comes of this member's words is written down, or asked for; it is
+ * counted. False: it has been too much, which is told as a refusal. */
 enum desk_note { NOTE_ROW, NOTE_PROOF, NOTE_ASKING, NOTE_COUNT };
 bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_note note);
 

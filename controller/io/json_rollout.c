@@ -296,9 +296,9 @@ static void say_command(const struct hold *hold, const char *command, struct tex
     if (hold != NULL && hold->kind == HOLD_PAUSE && text_equal(hold->scope, "fleet"))
         text_add(out, "oceanidctl rollout resume");
     else if (hold != NULL && hold->kind == HOLD_MAINTENANCE)
-        text_add(out, "oceanidctl node return %s; then %s", hold->scope, command);
+        text_add(out, "oceanidctl node return %s && %s", hold->scope, command);
     else if (hold != NULL)
-        text_add(out, "oceanidctl hold lift %llu; then %s", (unsigned long long)hold->id, command);
+        text_add(out, "oceanidctl hold lift %llu && %s", (unsigned long long)hold->id, command);
     else
         text_add(out, "%s", command);
 }

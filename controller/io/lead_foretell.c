@@ -18,6 +18,11 @@ static void foretell_node(const struct lead *lead, const struct rollout_record *
     struct text text = TEXT_IN(ret_loss->sentence);
 
     text_copy(ret_loss->name, sizeof(ret_loss->name), target->name);
+    if (roster_find(lead->desk->roster, target->name) == NULL) {
+        text_add(&text, "it left the roster, nobody asks it: what stands there only root there "
+                        "takes back");
+        return;
+    }
     if (stack == NULL)
         text_add(&text, "not known: it has not said since the controller began; last heard: %s",
                  target_says_name(target->says));

@@ -193,7 +193,7 @@ def test_a_pause_holds_the_next_stage_and_then_two_go_at_once(fleet, pairs):
     ours = fleet.json("hold", "add", "pause", "--node", "calypso", "--reason", "moving house")["id"]
     fleet.ctl("rollout", "resume", "--no-watch")
     fleet.wait_rollout(lambda r: "moving house" in r["sentence"], 20, "the node's own pause to stay")
-    assert f"`oceanidctl hold lift {ours}; then oceanidctl rollout next`" in fleet.ctl(
+    assert f"`oceanidctl hold lift {ours} && oceanidctl rollout next`" in fleet.ctl(
         "rollout", "show").stdout
     fleet.ctl("hold", "lift", str(ours))
     fleet.ctl("rollout", "next", "--no-watch")

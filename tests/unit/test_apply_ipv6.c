@@ -230,6 +230,22 @@ static bool has_learned_both(const struct snapshot *now)
     return count == 2;
 }
 
+/* The kernel makes them from a work queue, a moment behind their addresses. */
+static bool has_local_routes(const struct snapshot *now)
+{
+    struct address own[2];
+    unsigned count = 0;
+
+    assert_true(address_parse("fe80::e", &own[0]) && address_parse("fe80::f", &own[1]));
+    for (size_t i = 0; i < now->routes_count; i++) {
+        const struct route *route = &now->routes[i];
+
+        count += route->type == RTN_LOCAL && (address_equal(&route->destination.address, &own[0]) ||
+                                              address_equal(&route->destination.address, &own[1]));
+    }
+    return count == 2;
+}
+
 /* But for the address of all routers, which a router answers to: local, and the kernel's. */
 static void check_is_predicted(const struct operation *operation, const struct snapshot *before)
 {
@@ -258,6 +274,7 @@ static void test_forwarding_takes_what_was_advertised(void **state)
     netns_run("sysctl -qw net.ipv6.conf.eth0.accept_ra=2 net.ipv6.conf.eth1.accept_ra=1\n"
               "ip address add fe80::e/64 dev far0 nodad\nip address add fe80::f/64 dev far1 nodad\n"
               "ip -6 route add default via fe80::99 dev eth1 proto ra metric 99\n");
+    netns_wait_for(has_local_routes, "the local routes of fe80::e and fe80::f");
     advertise("far0");
     advertise("far1");
     netns_wait_for(has_learned_both, "two routers' advertisements");

@@ -58,7 +58,7 @@ static bool check_table(const struct operation *operation, const struct snapshot
     render_route(left, snapshot, &text);
     return err_set(err, ERR_CONFLICT,
                    "table %d holds a route that tailscaled's prefs do not ask for: %s; expected "
-                   "none: whoever put it there has to take it away first",
+                   "none: take it away first, or set all preferences in one `tailscale` operation",
                    TAILSCALE_TABLE, line);
 }
 

@@ -36,7 +36,7 @@ static bool is_popping(const struct guard_record *record)
 static void go_on_from_memory(struct rescue *rescue, const struct guard_record *record,
                               const struct err *err)
 {
-    if (!rescue->from_memory)
+    if (!rescue->from_memory && !rescue->is_without_lock)
         printf("ALARM the journal cannot be written (%s): undoing goes on from memory\n",
                err->text);
     rescue->from_memory = true;

@@ -223,7 +223,15 @@ class Fleet:
         try:
             wait_until(self.settled, deadline_s, "the fleet to be healthy")
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.unsettled()}") from None
+            raise AssertionError(f"{error}: {self.unsettled()}\n{self.last_words()}") from None
+
+    def last_words(self, lines=25):
+        """Of the controller and all agents: a fixture's failure shows no logs of its own."""
+        said = []
+        for log in sorted(self.lab.folder.glob("hosts/*/log/oceanid-[ac]*.log")):
+            tail = log.read_text(errors="replace").splitlines()[-lines:]
+            said.append("\n".join([f"-- {log.parts[-3]}: {log.name}", *tail]))
+        return "\n".join(said)
 
     def verdict(self, node, check):
         """pass, fail or unknown, as the controller has it now; None while it has none."""
