@@ -360,6 +360,19 @@ static void tick(uv_timer_t *timer)
     downlink_note_silent(downlink, now);
 }
 
+/* Its session is over; it is told so, and closes the connection itself when its next hello is
+ * refused. nng's listener may accept nobody any more when a connection is closed here under a
+ * request (docs/decisions/0003). */
+static void unbind(struct downlink *downlink, struct pipe *pipe)
+{
+    log_info("%s is not in the roster any more: its session is over", pipe->name);
+    pipe->bound = false;
+    pipe->heard_at = clock_now();
+    if (pipe->parked != NULL)
+        downlink_deny(take_parked(pipe), "it is not in the roster any more", true);
+    lose_session(downlink, pipe->name);
+}
+
 void downlink_tell_checks(struct downlink *downlink)
 {
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
@@ -369,8 +382,7 @@ void downlink_tell_checks(struct downlink *downlink)
             downlink_put_checks(downlink, pipe->name);
             continue;
         }
-        log_info("%s is not in the roster any more, closing its connection", pipe->name);
-        link_server_close_pipe(downlink->server, pipe->id);
+        unbind(downlink, pipe);
     }
 }
 
