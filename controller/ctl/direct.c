@@ -40,15 +40,6 @@ struct direct {
 /* ---- whom, and what would be lost ------------------------------------------------------------
  */
 
-static bool is_named(const json_t *names, const char *name)
-{
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        if (text_equal(json_string_value(json_array_get(names, i)), name))
-            return true;
-    }
-    return json_array_size(names) == 0;
-}
-
 static const json_t *find_cached(const struct direct *direct, const char *name)
 {
     for (size_t i = 0; i < json_array_size(direct->cache); i++) {
@@ -62,7 +53,7 @@ static const json_t *find_cached(const struct direct *direct, const char *name)
 static bool is_meant(const struct direct_request *request, const json_t *node)
 {
     if (text_equal(field_text(node, "role"), "witness") ||
-        !is_named(request->names, field_text(node, "name")))
+        !losses_is_named(request->names, field_text(node, "name")))
         return false;
     return request->to == NULL || json_array_size(request->names) > 0 ||
            losses_find_standing(node, request->to) > 0;

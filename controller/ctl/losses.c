@@ -68,13 +68,13 @@ static bool print_last(struct ctl *ctl, json_t *names, struct err *err)
     return true;
 }
 
-static bool is_named(const json_t *names, const char *name)
+bool losses_is_named(const json_t *names, const char *name)
 {
     for (size_t i = 0; i < json_array_size(names); i++) {
         if (text_equal(json_string_value(json_array_get(names, i)), name))
             return true;
     }
-    return false;
+    return json_array_size(names) == 0;
 }
 
 static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, struct err *err)
@@ -91,7 +91,7 @@ static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, 
         char loss[REASON_SIZE] = "";
         struct text text = TEXT_IN(loss);
 
-        if (!is_named(names, field_text(node, "name")))
+        if (!losses_is_named(names, field_text(node, "name")))
             continue;
         losses_list_down_to(node, to, &text);
         print_line(field_text(node, "name"), loss);

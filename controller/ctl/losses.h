@@ -13,6 +13,9 @@
  * node of docs/api.md, plus one; 0: not there. */
 size_t losses_find_standing(const json_t *node, const char *to);
 
+/* Among these names; none: all are meant. */
+bool losses_is_named(const json_t *names, const char *name);
+
 /* One of its generations. */
 void losses_add_change(struct text *out, const json_t *generation);
 

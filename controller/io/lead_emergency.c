@@ -194,7 +194,7 @@ static void read_older(struct lead *lead, uint64_t id, struct rollout_record *re
 {
     struct err err = ERR_INIT;
 
-    if (store_read_targets(lead->desk->store, id, ret_record, &err))
+    if (store_read_record(lead->desk->store, id, ret_record, &err))
         return;
     log_warning("%s; it is passed over", err.text);
     ret_record->targets_count = 0;
@@ -212,7 +212,7 @@ static bool find_last(struct lead *lead, const struct lead_wish *wish,
         return false;
     if (count == 0)
         return err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
-    if (!store_read_targets(lead->desk->store, id, ret_record, err))
+    if (!store_read_record(lead->desk->store, id, ret_record, err))
         return false;
     *older = *ret_record;
     while (!any_stands(lead, older, wish)) {

@@ -58,8 +58,8 @@ bool store_put_gates(struct store *store, uint64_t rollout, struct bytes json, s
 bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *ret_rollout,
                         struct err *err);
 /* Its record alone. */
-bool store_read_targets(struct store *store, uint64_t id, struct rollout_record *ret_record,
-                        struct err *err);
+bool store_read_record(struct store *store, uint64_t id, struct rollout_record *ret_record,
+                       struct err *err);
 /* The first behind `after` that is open or incomplete; 0: there is none. */
 bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err);
 /* Ids below `before` (STORE_NEWEST: all), newest first; at most max. */

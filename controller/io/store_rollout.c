@@ -148,20 +148,48 @@ static bool read_record(const struct sql_rows *rows, struct rollout_record *reco
 {
     char state[NAME_SIZE];
 
-    sql_bytes(rows, 2, record->attempt.body.bytes, HASH_SIZE);
-    record->attempt.sequence = (uint64_t)sql_number(rows, 3);
-    record->not_after = sql_number(rows, 4);
-    sql_text(rows, 5, state, sizeof(state));
-    sql_text(rows, 6, record->sentence, sizeof(record->sentence));
-    record->stage = (uint32_t)sql_number(rows, 7);
-    record->aborted = sql_number(rows, 8) != 0;
-    record->emergency = sql_number(rows, 9) != 0;
-    record->advanced = sql_number(rows, 10) != 0;
-    record->since = sql_number(rows, 15);
+    sql_bytes(rows, 0, record->attempt.body.bytes, HASH_SIZE);
+    record->attempt.sequence = (uint64_t)sql_number(rows, 1);
+    record->not_after = sql_number(rows, 2);
+    sql_text(rows, 3, state, sizeof(state));
+    sql_text(rows, 4, record->sentence, sizeof(record->sentence));
+    record->stage = (uint32_t)sql_number(rows, 5);
+    record->aborted = sql_number(rows, 6) != 0;
+    record->emergency = sql_number(rows, 7) != 0;
+    record->advanced = sql_number(rows, 8) != 0;
+    record->since = sql_number(rows, 9);
     if (rollout_state_parse(state, &record->state))
         return true;
     return err_set(err, ERR_SYSTEM, "rollout %llu: its state '%s' is not known",
                    (unsigned long long)record->id, state);
+}
+
+/* Its row by this query, whose one value is the id; ERR_MISSING if there is none. */
+static bool find_row(struct store *store, const char *query, uint64_t id, struct sql_rows *ret_rows,
+                     struct err *err)
+{
+    if (!sql_query(store->db, ret_rows, err, query, "i", (int64_t)id))
+        return false;
+    if (sql_next(ret_rows, err))
+        return true;
+    return err->kind == ERR_NONE
+               ? err_set(err, ERR_MISSING, "there is no rollout %llu", (unsigned long long)id)
+               : false;
+}
+
+bool store_read_record(struct store *store, uint64_t id, struct rollout_record *ret_record,
+                       struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    memset(ret_record, 0, sizeof(*ret_record));
+    ret_record->id = id;
+    return find_row(store,
+                    "SELECT hash, sequence, not_after, state, sentence, stage, aborted, emergency,"
+                    " advanced, (SELECT at FROM since WHERE rollout = id)"
+                    " FROM rollouts WHERE id = ?",
+                    id, &rows, err) &&
+           read_record(&rows, ret_record, err) && read_targets(store, ret_record, err);
 }
 
 bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *ret_rollout,
@@ -171,51 +199,19 @@ bool store_read_rollout(struct store *store, uint64_t id, struct store_rollout *
     struct store_rollout *rollout = ret_rollout;
 
     memset(rollout, 0, sizeof(*rollout));
-    rollout->record.id = id;
-    if (!sql_query(store->db, &rows, err,
-                   "SELECT body, approval, hash, sequence, not_after, state, sentence, stage,"
-                   " aborted, emergency, advanced, by, started_at, ended_at, gates,"
-                   " (SELECT at FROM since WHERE rollout = id)"
-                   " FROM rollouts WHERE id = ?",
-                   "i", (int64_t)id))
-        return false;
-    if (!sql_next(&rows, err))
-        return err->kind == ERR_NONE
-                   ? err_set(err, ERR_MISSING, "there is no rollout %llu", (unsigned long long)id)
-                   : false;
-    if (!read_record(&rows, &rollout->record, err))
+    if (!store_read_record(store, id, &rollout->record, err) ||
+        !find_row(store,
+                  "SELECT body, approval, by, started_at, ended_at, gates FROM rollouts"
+                  " WHERE id = ?",
+                  id, &rows, err))
         return false;
     rollout->body = copy_blob(&rows, 0);
     rollout->approval = copy_blob(&rows, 1);
-    sql_text(&rows, 11, rollout->by, sizeof(rollout->by));
-    rollout->started_at = sql_number(&rows, 12);
-    rollout->ended_at = sql_number(&rows, 13);
-    rollout->gates = copy_blob(&rows, 14);
-    if (read_targets(store, &rollout->record, err))
-        return true;
-    store_rollout_done(rollout);
-    return false;
-}
-
-bool store_read_targets(struct store *store, uint64_t id, struct rollout_record *ret_record,
-                        struct err *err)
-{
-    AUTO_ROWS struct sql_rows rows = {0};
-
-    memset(ret_record, 0, sizeof(*ret_record));
-    ret_record->id = id;
-    if (!sql_query(store->db, &rows, err,
-                   "SELECT NULL, NULL, hash, sequence, not_after, state, sentence, stage, aborted,"
-                   " emergency, advanced, NULL, NULL, NULL, NULL,"
-                   " (SELECT at FROM since WHERE rollout = id)"
-                   " FROM rollouts WHERE id = ?",
-                   "i", (int64_t)id))
-        return false;
-    if (!sql_next(&rows, err))
-        return err->kind == ERR_NONE
-                   ? err_set(err, ERR_MISSING, "there is no rollout %llu", (unsigned long long)id)
-                   : false;
-    return read_record(&rows, ret_record, err) && read_targets(store, ret_record, err);
+    sql_text(&rows, 2, rollout->by, sizeof(rollout->by));
+    rollout->started_at = sql_number(&rows, 3);
+    rollout->ended_at = sql_number(&rows, 4);
+    rollout->gates = copy_blob(&rows, 5);
+    return true;
 }
 
 bool store_find_unended(struct store *store, uint64_t after, uint64_t *ret_id, struct err *err)
