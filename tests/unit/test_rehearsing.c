@@ -123,37 +123,60 @@ static void test_answers_its_asker(void **state)
     apply_case_check("");
 }
 
-/* One is under way, one waits, and no more. */
+/* One is under way, one waits: the last that was asked for. */
 static void test_one_at_a_time(void **state)
 {
     struct scene *scene = *state;
-    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct operation one = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct operation two = apply_case_operation("rule 5141 from 203.0.113.11 lookup main");
+    struct operation three = apply_case_operation("rule 5142 from 203.0.113.12 lookup main");
     struct err err = ERR_INIT;
 
     apply_case_begin("");
-    assert_true(ask(scene, &operation, 1, &err));
-    assert_true(ask(scene, &operation, 2, &err));
-    assert_true(ask(scene, &operation, 3, &err));
-    expect_missed(scene, 3, "two other plans are being rehearsed here");
+    assert_true(ask(scene, &one, 1, &err));
+    assert_true(ask(scene, &two, 2, &err));
+    assert_true(ask(scene, &three, 3, &err));
+    expect_missed(scene, 2, "another plan was asked about after this one");
     finish(scene);
     expect_missed(scene, 1, "oceanid-rehearse: connect to ");
     finish(scene);
-    expect_missed(scene, 2, "oceanid-rehearse: connect to ");
+    expect_missed(scene, 3, "oceanid-rehearse: connect to ");
 }
 
-/* Its agent was started again and asks again: what the one before waits for is nobody's. */
+/* A connection that breaks again and again has the controller ask again and again: none of it makes
+ * this node too busy, and who asked last is answered. */
+static void test_the_same_again(void **state)
+{
+    struct scene *scene = *state;
+    struct operation one = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct operation two = apply_case_operation("rule 5141 from 203.0.113.11 lookup main");
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    for (uint8_t nonce = 1; nonce <= 3; nonce++)
+        assert_true(ask(scene, &one, nonce, &err));
+    for (uint8_t nonce = 4; nonce <= 6; nonce++)
+        assert_true(ask(scene, &two, nonce, &err));
+    finish(scene);
+    expect_missed(scene, 3, "oceanid-rehearse: connect to ");
+    finish(scene);
+    expect_missed(scene, 6, "oceanid-rehearse: connect to ");
+}
+
+/* Its agent was started again and asks again: of what the one before asked it hears nothing. */
 static void test_an_agent_that_comes_back(void **state)
 {
     struct scene *scene = *state;
     struct client *client = &scene->guard.clients.list[0];
-    struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct operation one = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
+    struct operation two = apply_case_operation("rule 5141 from 203.0.113.11 lookup main");
     struct err err = ERR_INIT;
 
     apply_case_begin("");
-    assert_true(ask(scene, &operation, 1, &err));
-    assert_true(ask(scene, &operation, 2, &err));
+    assert_true(ask(scene, &one, 1, &err));
+    assert_true(ask(scene, &two, 2, &err));
     client->id = scene->guard.asker = ASKER + 1;
-    assert_true(ask(scene, &operation, 3, &err));
+    assert_true(ask(scene, &two, 3, &err));
     finish(scene); /* 1: of nobody */
     finish(scene);
     expect_missed(scene, 3, "oceanid-rehearse: connect to ");
@@ -235,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_answers_its_asker),
         CASE(test_one_at_a_time),
+        CASE(test_the_same_again),
         CASE(test_an_agent_that_comes_back),
         CASE(test_not_while_something_is_open),
         CASE(test_beside_what_is_prepared),

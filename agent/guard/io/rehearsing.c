@@ -4,9 +4,14 @@
  * No trial is opened and nothing is touched. It is done by a worker of its own, so that no undo
  * ever waits for it, one at a time, and not while something is open here. Whatever stands against
  * it is said of each operation: what was not rehearsed is never taken for good.
+ *
+ * A controller asks for one at a time. Asking again therefore means that it has given up the
+ * question before: it was started again, its connection broke, or its patience ended. The same plan
+ * under way answers the last that asked for it, and of others the last one waits.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/guard/io/guard.h"
 #include "common/core/mem.h"
@@ -15,14 +20,15 @@
 struct question {
     unsigned asker;
     struct nonce nonce;
-    struct work *work; /* NULL: it is with the worker, or there is none */
+    struct wire_bytes plan; /* owned */
+    struct work *work;      /* NULL: it is with the worker, or there is none */
 };
 
 struct rehearsing {
     struct worker *worker;
     bool busy;
     struct question now;  /* under way */
-    struct question next; /* of an agent that was started again, or of another plan; waits */
+    struct question next; /* waits */
 };
 
 /* ---- telling ---------------------------------------------------------------------------------
@@ -38,14 +44,14 @@ static void tell(struct guard *guard, unsigned asker, const struct nonce *nonce,
         clients_tell(&guard->clients, asker, &report);
 }
 
-static void tell_missed(struct guard *guard, const struct nonce *nonce,
-                        const struct manifest_plan *plan, const char *why)
+static void tell_missed(struct guard *guard, const struct question *question,
+                        const struct operation *operations, uint32_t count, const char *why)
 {
     AUTO_FREE struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
 
     log_info("a plan is not rehearsed: %s", why);
-    rehearsal_miss(plan->operations, plan->operations_count, why, rehearsal);
-    tell(guard, guard->asker, nonce, rehearsal);
+    rehearsal_miss(operations, count, why, rehearsal);
+    tell(guard, question->asker, &question->nonce, rehearsal);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------
@@ -72,20 +78,6 @@ static void find_obstacle(const struct guard *guard, char *why, size_t size)
                  trial_state_name(guard->trial->state));
 }
 
-/* One may wait; whose asker has gone does not wait any more. */
-static bool has_room(struct guard *guard)
-{
-    struct rehearsing *rehearsing = guard->rehearsing;
-
-    if (rehearsing == NULL || rehearsing->next.work == NULL)
-        return true;
-    if (clients_find(&guard->clients, rehearsing->next.asker) != NULL)
-        return false;
-    work_free(rehearsing->next.work);
-    rehearsing->next.work = NULL;
-    return true;
-}
-
 static struct rehearsing *open_once(struct guard *guard)
 {
     const struct apply apply = {.tailscale_socket = guard->config.tailscale_socket};
@@ -104,20 +96,71 @@ static void go_on(struct rehearsing *rehearsing)
     if (rehearsing->busy || work == NULL)
         return;
     rehearsing->now = rehearsing->next;
-    rehearsing->next.work = rehearsing->now.work = NULL;
+    rehearsing->next = (struct question){0};
+    rehearsing->now.work = NULL;
     rehearsing->busy = true;
     worker_give_take(rehearsing->worker, work);
 }
 
-static void begin(struct guard *guard, const struct nonce *nonce, const struct manifest_plan *plan)
+static bool is_of(const struct question *question, const struct wire_bytes *plan)
+{
+    return question->plan.len == plan->len &&
+           (plan->len == 0 || memcmp(question->plan.data, plan->data, plan->len) == 0);
+}
+
+/* The question of this plan that is under way or waits; NULL: none. */
+static struct question *find_same(struct rehearsing *rehearsing, const struct wire_bytes *plan)
+{
+    if (rehearsing->busy && is_of(&rehearsing->now, plan))
+        return &rehearsing->now;
+    if (rehearsing->next.work != NULL && is_of(&rehearsing->next, plan))
+        return &rehearsing->next;
+    return NULL;
+}
+
+static void end(struct question *question)
+{
+    work_free(question->work);
+    wire_bytes_done(&question->plan);
+    *question = (struct question){0};
+}
+
+static void give_up(struct guard *guard, struct question *question)
+{
+    if (question->work == NULL)
+        return;
+    tell_missed(guard, question, question->work->operations, question->work->operations_count,
+                "another plan was asked about after this one; ask again");
+    end(question);
+}
+
+static void begin(struct guard *guard, const struct guard_request *request,
+                  const struct manifest_plan *plan)
 {
     struct rehearsing *rehearsing = open_once(guard);
     struct work *work = work_new(WORK_REHEARSE, NULL);
+    struct question question = {guard->asker, request->nonce, {0}, work};
 
+    give_up(guard, &rehearsing->next);
     work->rehearse_socket = guard->config.rehearse_socket;
     work_fill_plan(work, plan);
-    rehearsing->next = (struct question){guard->asker, *nonce, work};
+    question.plan.data = mem_copy(request->body.data, request->body.len);
+    question.plan.len = request->body.len;
+    rehearsing->next = question;
     go_on(rehearsing);
+}
+
+/* False: nobody waits for it. */
+static bool join(struct guard *guard, const struct guard_request *request)
+{
+    struct question *same =
+        guard->rehearsing != NULL ? find_same(guard->rehearsing, &request->body) : NULL;
+
+    if (same == NULL)
+        return false;
+    same->asker = guard->asker;
+    same->nonce = request->nonce;
+    return true;
 }
 
 bool rehearsing_ask(struct guard *guard, const struct guard_request *request, struct err *err)
@@ -129,14 +172,12 @@ bool rehearsing_ask(struct guard *guard, const struct guard_request *request, st
     if (!wire_decode_plan(wire_lend(&request->body), &plan, err))
         return false;
     find_obstacle(guard, why, sizeof(why));
-    if (why[0] == '\0' && !has_room(guard))
-        snprintf(why, sizeof(why),
-                 "two other plans are being rehearsed here; ask again in a few seconds");
     good = check_operations(&plan, err);
     if (good && why[0] != '\0')
-        tell_missed(guard, &request->nonce, &plan, why);
-    else if (good)
-        begin(guard, &request->nonce, &plan);
+        tell_missed(guard, &(struct question){guard->asker, request->nonce, {0}, NULL},
+                    plan.operations, plan.operations_count, why);
+    else if (good && !join(guard, request))
+        begin(guard, request, &plan);
     manifest_plan_done(&plan);
     return good;
 }
@@ -162,6 +203,7 @@ void rehearsing_take(struct guard *guard)
     if (why[0] != '\0')
         rehearsal_miss(work->operations, work->operations_count, why, work->rehearsal);
     tell(guard, rehearsing->now.asker, &rehearsing->now.nonce, work->rehearsal);
-    work_free(work);
+    rehearsing->now.work = work;
+    end(&rehearsing->now);
     go_on(rehearsing);
 }
