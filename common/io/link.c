@@ -107,7 +107,7 @@ static void on_watch(void *context)
     client->watching = ending;
     pthread_mutex_unlock(&client->lock);
     if (ending && left <= 0)
-        link_die(client->url);
+        link_die(client->url, LINK_UNENDED);
     if (ending)
         nng_sleep_aio((nng_duration)left, client->watch);
 }

@@ -41,6 +41,7 @@ struct known_pipe {
 struct link_server {
     nng_socket socket;
     nng_listener listener;
+    struct link_listener watched;
     link_request_fn request_fn;
     link_pipe_fn pipe_fn;
     void *context;
@@ -153,7 +154,7 @@ static nng_pipe take_silent(struct link_server *server)
     }
     pthread_mutex_unlock(&server->lock);
     if (stuck)
-        link_die("server");
+        link_die("server", LINK_UNENDED);
     return silent;
 }
 
@@ -343,6 +344,7 @@ struct link_server *link_server_new(const struct link_server_options *options, s
         open_requests(server, options->contexts_count);
         link_must(nng_aio_alloc(&server->sweep, on_sweep, server));
         sleep_until_sweep(server);
+        link_listener_watch(&server->watched, server->listener);
         return server;
     }
     link_server_free(server);
@@ -353,6 +355,7 @@ void link_server_free(struct link_server *server)
 {
     if (server == NULL)
         return;
+    link_listener_stop(&server->watched);
     if (server->sweep != NULL)
         nng_aio_stop(server->sweep);
     for (unsigned i = 0; i < server->requests_count; i++)

@@ -19,10 +19,25 @@ void link_must(int code);
  * a message is between two parts of its transfer), and with it every later loss would go unnoticed
  * and every nng_close would block. Who notices ends the process; systemd restarts it. */
 enum { LINK_END_MS = 10000 };
-void link_die(const char *url);
+#define LINK_UNENDED "nng has not ended a connection in 10 s"
+_Noreturn void link_die(const char *url, const char *why);
 
 /* nng_close within LINK_END_MS. */
 void link_close(nng_socket socket, const char *url);
+
+/* Ends the process, too, when nng's listener has stopped (link_listener.c): three looks at once a
+ * second after which nothing of it moves, whatever is done to it. */
+enum { LINK_LOOK_MS = 1000 };
+struct link_listener {
+    nng_listener listener;
+    nng_aio *sleep; /* NULL: not watched */
+    uint64_t failed, all;
+    bool may_have_stopped;
+    unsigned silent_looks;
+    int peer_fd; /* -1: none */
+};
+void link_listener_watch(struct link_listener *watched, nng_listener listener);
+void link_listener_stop(struct link_listener *watched);
 
 /* Our certificate, and the peer's demanded and verified. NULL: err says why. The caller frees it
  * (nng counts references). */

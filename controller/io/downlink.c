@@ -361,8 +361,7 @@ static void tick(uv_timer_t *timer)
 }
 
 /* Its session is over; it is told so, and closes the connection itself when its next hello is
- * refused. nng's listener may accept nobody any more when a connection is closed here under a
- * request (docs/decisions/0003). */
+ * refused: none is closed here under a request (docs/decisions/0003). */
 static void unbind(struct downlink *downlink, struct pipe *pipe)
 {
     log_info("%s is not in the roster any more: its session is over", pipe->name);

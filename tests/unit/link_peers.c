@@ -144,13 +144,24 @@ static bool hears_protocol(struct tls_peer *peer)
            mbedtls_ssl_read(&peer->ssl, head, sizeof(head)) > 0 && memcmp(head, "\0SP\0", 4) == 0;
 }
 
-static int dial(unsigned port)
+/* -1: nobody listens. */
+static int try_dial(unsigned port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
+    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int dial(unsigned port)
+{
+    int fd = try_dial(port);
+
+    if (fd < 0)
         assert(!"nobody listens");
     return fd;
 }
@@ -224,4 +235,19 @@ void peer_hang_up(unsigned port, unsigned bytes)
     if (bytes > 0 && send(fd, nonsense, bytes, MSG_NOSIGNAL) < 0)
         assert(!"nothing could be sent");
     close(fd);
+}
+
+bool peer_break_off(unsigned port)
+{
+    int fd = try_dial(port);
+    struct tls_peer peer;
+    bool said = true;
+
+    if (fd < 0)
+        return false;
+    open_peer(&peer, fd, MBEDTLS_SSL_IS_CLIENT, NULL);
+    for (unsigned i = 0; i < 2; i++) /* to begin with, and to send it */
+        said = said && mbedtls_ssl_handshake_step(&peer.ssl) == 0;
+    close_peer(&peer);
+    return said;
 }

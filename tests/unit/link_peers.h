@@ -48,4 +48,7 @@ int peer_listen(unsigned *ret_port);
 /* Connects and hangs up, after sending so many bytes of nonsense. */
 void peer_hang_up(unsigned port, unsigned bytes);
 
+/* Says hello by TLS and is gone before the answer. False: nobody listens. */
+bool peer_break_off(unsigned port);
+
 #endif

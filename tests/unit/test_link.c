@@ -28,7 +28,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:libnng.so\n";
 }
 
-enum { PATIENCE_S = 20, LONG_MS = 20000 };
+enum { PATIENCE_S = 20, LONG_MS = 20000, BREAKS = 1500 };
 
 static char directory[64] = "/tmp/test_link.XXXXXX";
 static struct authority fleet, foreign;
@@ -557,6 +557,24 @@ static void test_listener_outlives_hang_ups(void **state)
     link_server_free(host.server);
 }
 
+/* So can anybody do this: nng 1.5 stopped for good, one time in some hundreds (link_listener.c). */
+static void test_listener_outlives_broken_hellos(void **state)
+{
+    struct question question;
+    struct host host;
+    struct node node;
+
+    (void)state;
+    host_start(&host, 0, &controller);
+    for (unsigned i = 0; i < BREAKS; i++)
+        peer_break_off(link_server_port(host.server));
+    node_connect(&node, &host);
+    ask(&node, "well", &question);
+    expect_reply(&question, "well");
+    link_client_free(node.client);
+    link_server_free(host.server);
+}
+
 static void test_refusals_name_their_cause(void **state)
 {
     struct link_tls tls = identity_tls(&agent);
@@ -646,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_no_answer_in_time),
         cmocka_unit_test(test_silent_pipe_is_closed),
         cmocka_unit_test(test_listener_outlives_hang_ups),
+        cmocka_unit_test(test_listener_outlives_broken_hellos),
         cmocka_unit_test(test_refusals_name_their_cause),
         cmocka_unit_test(test_taken_port_is_refused),
     };

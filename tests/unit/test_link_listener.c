@@ -1,0 +1,169 @@
+/*
+ * test_link_listener: a listener that has stopped is noticed, and one that was only disturbed is
+ * not taken for one. The server is a process of its own: its end is what is looked for.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/io/clock.h"
+#include "common/io/link.h"
+#include "tests/unit/link_peers.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <nng/nng.h>
+
+enum { PATIENCE_MS = 60000, DISTURBED_MS = 6000, CALM_MS = 6000, BREAKS_AT_ONCE = 50 };
+
+static char directory[64] = "/tmp/test_link_listener.XXXXXX";
+static struct authority fleet;
+static struct identity controller, agent;
+
+/* In place of link_tls.c's: what nng 1.5 makes of EPIPE stops its listener. */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+static void on_request(void *context, uint32_t pipe, struct bytes bytes,
+                       struct link_request *request)
+{
+    (void)context;
+    (void)pipe;
+    link_request_answer(request, bytes);
+}
+
+_Noreturn static void serve(int told_fd)
+{
+    struct link_server_options options = {.url = "tls+tcp://127.0.0.1:0",
+                                          .tls = identity_tls(&controller),
+                                          .contexts_count = 4,
+                                          .request_fn = on_request};
+    struct rlimit no_core = {0, 0};
+    struct link_server *server;
+    struct err err = ERR_INIT;
+    unsigned port;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setrlimit(RLIMIT_CORE, &no_core);
+    server = link_server_new(&options, &err);
+    port = server != NULL ? link_server_port(server) : 0;
+    (void)!write(told_fd, &port, sizeof(port));
+    for (;;)
+        pause();
+}
+
+static pid_t serve_apart(unsigned *ret_port)
+{
+    int ends[2];
+    pid_t pid;
+
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0)
+        serve(ends[1]);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], ret_port, sizeof(*ret_port)), sizeof(*ret_port));
+    close(ends[0]);
+    assert_int_not_equal(*ret_port, 0);
+    return pid;
+}
+
+/* Anybody can do this, without a certificate. */
+static void test_stopped_is_noticed(void **state)
+{
+    mono_t until = clock_now() + PATIENCE_MS;
+    unsigned port;
+    pid_t pid;
+    int status = 0;
+
+    (void)state;
+    if (strcmp(nng_version(), "1.6") >= 0) {
+        print_message("nng %s: expected one before 1.6, whose listener stops\n", nng_version());
+        skip();
+    }
+    pid = serve_apart(&port);
+    while (waitpid(pid, &status, WNOHANG) == 0 && clock_now() < until) {
+        for (unsigned i = 0; i < BREAKS_AT_ONCE && peer_break_off(port); i++)
+            continue;
+    }
+    assert_int_equal(WIFSIGNALED(status), true);
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static bool has_ended(pid_t pid, int timeout_ms)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    bool ended = poll(&look, 1, timeout_ms) == 1;
+
+    close(fd);
+    return ended;
+}
+
+/* Of each kind, then by nothing, each longer than it takes to be sure of one that has stopped. */
+static void test_disturbed_is_not_stopped(void **state)
+{
+    mono_t until = clock_now() + DISTURBED_MS;
+    unsigned port;
+    pid_t pid = serve_apart(&port);
+
+    (void)state;
+    for (unsigned bytes = 0; clock_now() < until; bytes = (bytes + 1) % 64) {
+        peer_hang_up(port, bytes);
+        assert_int_equal(peer_is_let_in(port, NULL), false);
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+    }
+    assert_int_equal(peer_is_let_in(port, &agent), true);
+    peer_hang_up(port, 0);
+    assert_int_equal(has_ended(pid, CALM_MS), false);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static int make_certificates(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    if (mkdtemp(directory) == NULL)
+        return 1;
+    authority_make(&fleet, directory, "fleet");
+    authority_issue(&fleet, "controller", PKI_CONTROLLER, &controller);
+    authority_issue(&fleet, "calypso", PKI_AGENT, &agent);
+    return 0;
+}
+
+static int remove_certificates(void **state)
+{
+    const struct identity *all[] = {&controller, &agent};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        unlink(all[i]->ca);
+        unlink(all[i]->cert);
+        unlink(all[i]->key);
+    }
+    authority_done(&fleet);
+    return rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stopped_is_noticed),
+        cmocka_unit_test(test_disturbed_is_not_stopped),
+    };
+
+    return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
+}
