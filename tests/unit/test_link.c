@@ -105,13 +105,15 @@ static void on_pipe(void *context, uint32_t pipe, bool connected)
         set_number(&host->ended_count, host->ended_count + 1);
 }
 
-static void host_start(struct host *host, unsigned port, const struct identity *identity)
+/* Whose connections may be silent for so long. */
+static void host_start_patient(struct host *host, unsigned port, const struct identity *identity,
+                               int silence_ms)
 {
     char url[64];
     struct link_server_options options = {.url = url,
                                           .tls = identity_tls(identity),
                                           .contexts_count = 8,
-                                          .silence_ms = 200,
+                                          .silence_ms = silence_ms,
                                           .open_max = 4,
                                           .request_fn = on_request,
                                           .pipe_fn = on_pipe,
@@ -125,6 +127,12 @@ static void host_start(struct host *host, unsigned port, const struct identity *
     assert_non_null(host->server);
     snprintf(host->url, sizeof(host->url), "tls+tcp://127.0.0.1:%u",
              link_server_port(host->server));
+}
+
+/* A test that has to wait for the machine says nothing for a while, and keeps its connection. */
+static void host_start(struct host *host, unsigned port, const struct identity *identity)
+{
+    host_start_patient(host, port, identity, 10 * PATIENCE_S * 1000);
 }
 
 /* ---- an agent -------------------------------------------------------------------------------- */
@@ -342,7 +350,7 @@ static void test_only_our_certificates_get_in(void **state)
     unsigned port;
 
     (void)state;
-    host_start(&host, 0, &controller);
+    host_start_patient(&host, 0, &controller, 200);
     port = link_server_port(host.server);
     assert_int_equal(peer_is_let_in(port, &agent), true); /* what is refused below is refused for
                                                              its certificate */
@@ -523,7 +531,7 @@ static void test_silent_pipe_is_closed(void **state)
     struct node silent, waiting;
 
     (void)state;
-    host_start(&host, 0, &controller);
+    host_start_patient(&host, 0, &controller, 1000);
     node_connect(&waiting, &host);
     ask(&waiting, "park", &parked);
     await(&host.parked_count, 1);
