@@ -41,20 +41,30 @@ def replay(plan_):
 class BusyGround(Ground):
     """A ground whose node is shared with busy.py's actors and hears router advertisements."""
 
+    TAILNET = "standin"
+
     def __init__(self, seed):
         self.busy = None
-        super().__init__(lease=LEASE)
+        super().__init__(lease=LEASE, tailnet=self.TAILNET)
         self.steps = {}         # each actor's so far
         wan = self.lab["wan"]
         self.node.run(["sysctl", "-qw", f"{ACCEPT_RA}=2"])
-        self.router = wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX, RA_EVERY_S])
+        self.router = wan.popen([sys.executable, "-IS", HERE / "advertise.py", "styx-lan", PREFIX,
+                                 RA_EVERY_S])
         wait_until(lambda: self.has_ra(dump.read(self.node)), 20, "a router advertisement")
+        self.prepare_others()
         self.base = dump.read(self.node)
         wait_until(self.plans_for_ra, 20, "a plan that shields the new address")
         self.calibrate()
         self.show_what_is_left()
-        self.busy = self.node.popen([sys.executable, "-IS", HERE / "busy.py", seed], name="busy",
-                                    stdin=True)
+        self.begin_others(seed)
+
+    def prepare_others(self):
+        """Before anything is looked at."""
+
+    def begin_others(self, seed):
+        self.busy = self.node.popen([sys.executable, "-IS", HERE / "busy.py", seed, self.TAILNET],
+                                    name="busy", stdin=True)
         self.wait_said("BEGUN")
 
     @staticmethod
@@ -111,11 +121,17 @@ class BusyGround(Ground):
 
     # -- judging ------------------------------------------------------------------------------
 
+    @staticmethod
+    def steps_elsewhere():
+        """Of actors that are not busy.py's, by name."""
+        return {}
+
     def hold_still(self):
         """Once each of them has done something since the last time; what has to be there now."""
         def look():
             at = self.tell("pause")
             told = json.loads(self.wait_said("MODEL", at).removeprefix("MODEL "))
+            told["steps"].update(self.steps_elsewhere())
             if any(count <= self.steps.get(actor, 0) for actor, count in told["steps"].items()):
                 self.tell("go")
                 return None

@@ -3,15 +3,19 @@
 Pods come and go, flannel replaces routes, a DHCP lease is renewed, tailscaled puts its rules and
 routes anew, a person adds and deletes with ip(8). Each keeps a model of what is its own.
 
-  busy.py SEED     reads from stdin: "pause" (prints a line MODEL [...]: what has to be there now),
-                   "go", "stop" (takes all of its own away and ends); prints FAILED ... when a
-                   command of an actor fails, which has found something of its own missing or in the
-                   way
+  busy.py SEED standin|real
+                   the tailnet's kind: the stand-in's part is played here, the real tailscaled is
+                   made to do it by itself. Reads from stdin: "pause" (prints a line MODEL [...]:
+                   what has to be there now), "go", "stop" (takes all of its own away and ends);
+                   prints FAILED ... when a command of an actor fails, which has found something of
+                   its own missing or in the way
 """
 
+import http.client
 import json
 import random
 import select
+import socket
 import subprocess
 import sys
 
@@ -148,6 +152,51 @@ class Tailscaled:
         """Nothing of it goes away with it."""
 
 
+class LocalApi(http.client.HTTPConnection):
+    def __init__(self):
+        super().__init__("local-tailscaled.sock", timeout=10)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect("/run/tailscale/tailscaled.sock")
+
+    def do(self, method, what, body=None):
+        self.request(method, f"/localapi/v0/{what}", body)
+        answer = self.getresponse()
+        said = answer.read()
+        if answer.status // 100 != 2:
+            raise RuntimeError(f"tailscaled, {method} {what}: {answer.status} {said}")
+
+
+class RealTailscaled(Tailscaled):
+    """Has tailscaled configure itself anew: by a pref that is none of ours, by new sockets, and by
+    taking a rule of it away, which it puts back (as it does when networkd takes them all)."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.has_snat = True
+
+    def step(self):
+        self.rng.choice((self.toggle_snat, self.bind_anew, self.take_a_rule))()
+
+    def toggle_snat(self):
+        self.has_snat = not self.has_snat
+        LocalApi().do("PATCH", "prefs", json.dumps({"NoSNAT": not self.has_snat,
+                                                    "NoSNATSet": True}))
+
+    @staticmethod
+    def bind_anew():
+        LocalApi().do("POST", "debug?action=rebind")
+
+    def take_a_rule(self):
+        priority = self.rng.choice(list(self.RULES))
+        there = subprocess.run(["ip", "-j", "-4", "rule", "show", "pref", str(priority)],
+                               stdout=subprocess.PIPE, text=True, check=True).stdout
+        if json.loads(there or "[]"):
+            batch([f"rule del pref {priority}"])
+
+
 class Person:
     """Rules, routes and addresses of their own, added and deleted as it comes."""
 
@@ -207,7 +256,8 @@ class Person:
                 batch([line.format("del")])
 
 
-ACTORS = (Pods, Flannel, Dhcp, Tailscaled, Person)
+TAILSCALED = {"standin": Tailscaled, "real": RealTailscaled}
+ACTORS = (Pods, Flannel, Dhcp, TAILSCALED[sys.argv[2]], Person)
 SHARES = (4, 4, 1, 4, 7)        # of the steps: of as many in a row each actor has its own
 
 

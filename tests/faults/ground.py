@@ -1,6 +1,7 @@
 """ground: a lab with Oceanid installed, on which one trial after another is made on srv712695.
 
-Real agents, guards, controller and sshd; the tailnet is the stand-in. The harness plays systemd.
+Real agents, guards, controller and sshd; the tailnet is the stand-in, where a tier does not ask for
+the real one. The harness plays systemd.
 """
 
 import re
@@ -30,8 +31,9 @@ class NotTried(AssertionError):
 class Ground:
     """unit_environment: {unit: {variable: value}} for the node's units, from their start on."""
 
-    def __init__(self, soak="1s", lease="4s", unit_environment=None, prepare=None):
-        self.lab = Lab.build(tailnet="standin")
+    def __init__(self, soak="1s", lease="4s", unit_environment=None, prepare=None,
+                 tailnet="standin"):
+        self.lab = Lab.build(tailnet=tailnet)
         self.exit_delta = None
         try:
             self.node = self.lab[NODE]

@@ -3,7 +3,8 @@
 usage: run.py kill|deadman|actors [--long] [--count N] [--class NAME] [--grounds N] [--seed N]
 
   --long      full counts; --count N: as many of them (deadman: of each class)
-  --class     deadman: only this one; kill: node or controller
+  --class     deadman: only this one; kill: node or controller; actors: standin or real, which
+              tailscaled is among them
   --grounds   labs at a time
   --seed N    replays the one trial of that seed; what it does and when follows from the seed alone,
               what the machine does in between does not: repeat it if it passes
@@ -23,12 +24,14 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 os.environ.setdefault("OCEANID_BIN", str(ROOT / "build/release/bin"))
 
 import actors  # noqa: E402
+import actors_real  # noqa: E402
 import breaks  # noqa: E402
 import deadman  # noqa: E402
 import delayed  # noqa: E402
 import kill  # noqa: E402
 import restarts  # noqa: E402
 from campaign import Campaign  # noqa: E402
+from lab import tailnet_real  # noqa: E402
 
 
 DELAYED = "statements-delayed"
@@ -65,6 +68,18 @@ def run_kill(options):
                 if chosen in (None, name)])
 
 
+def run_actors(options):
+    """A seed without a class is the stand-in's."""
+    kinds = {"standin": actors, "real": actors_real}
+    chosen = options.kind or ("standin" if options.seed is not None else None)
+    lack = tailnet_real.missing()
+    if lack and chosen in (None, "real"):
+        print(f"skipped actors beside the real tailscaled: {lack}", flush=True)
+        del kinds["real"]
+    return all([run_counted(tier)(options) for name, tier in kinds.items()
+                if chosen in (None, name)])
+
+
 def is_possible(name):
     """Whether this machine can break a trial in that way; says what is missing."""
     for base in (breaks.CPU, breaks.MEMORY):
@@ -91,7 +106,7 @@ def run_deadman(options):
         return (late is None or late.result()) and good
 
 
-RUNNERS = {"kill": run_kill, "deadman": run_deadman, "actors": run_counted(actors)}
+RUNNERS = {"kill": run_kill, "deadman": run_deadman, "actors": run_actors}
 
 
 def main():

@@ -139,9 +139,11 @@ class RealTailnet(Tailnet):
         raise KeyError(f"headscale does not know {host.name}")
 
     def approve_exit_node(self):
-        node = self._node_id(self.lab[topology.EXIT_NODE])
-        self._control("nodes", "approve-routes", "-i", node, "-r",
-                      ",".join(topology.EXIT_NODE_ADVERTISES))
+        self.approve_routes(self.lab[topology.EXIT_NODE], topology.EXIT_NODE_ADVERTISES)
+
+    def approve_routes(self, host, routes):
+        """Instead of those that were approved before."""
+        self._control("nodes", "approve-routes", "-i", self._node_id(host), "-r", ",".join(routes))
 
     def delete_node(self, host):
         """Takes a node out of the tailnet for good."""
