@@ -245,6 +245,11 @@ def run_deadman(tally, long):
 
 def run_actors(tally, long):
     """networkd needs a real systemd; its short form is in booted."""
+    sys.path.insert(0, str(ROOT / "tests/lab"))
+    from lab import tailnet_real
+    lack = tailnet_real.missing()
+    if lack:
+        tally.add_skip(f"actors beside the real tailscaled: {lack}")
     run_faults(tally, "actors", long)
     if long:
         os.environ["OCEANID_NETWORKD_TRIALS"] = "1000"

@@ -11,7 +11,7 @@ from actors import TRIALS_A_GROUND, ground_kind, plan, trial  # noqa: F401
 from lab import localapi, topology
 from lab.wait import wait_until
 
-SHORT, LONG = 4, 100            # trials
+SHORT, LONG = 3, 100            # trials
 GROUNDS = 1
 ADVERTISER, ROUTE = "calypso", "10.99.0.0/16"
 EVERY_S = 1.5
