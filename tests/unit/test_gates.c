@@ -315,6 +315,49 @@ static void needed(void **state)
     expect_yes(scene);
 }
 
+/* The manifest fixes a second check too, which the nodes of the first plans_count have. */
+static void fix_also(struct scene *scene, const char *check, unsigned plans_count)
+{
+    struct manifest *manifest = &scene->manifest;
+
+    text_copy(manifest->fixes[manifest->fixes_count++], NAME_SIZE, check);
+    for (unsigned i = 0; i < plans_count; i++) {
+        struct manifest_plan *plan = &manifest->plans[i];
+
+        plan->checks = mem_resize(plan->checks, plan->checks_count + 1, sizeof(*plan->checks));
+        plan->checks[plan->checks_count] = (struct check){0};
+        text_copy(plan->checks[plan->checks_count++].name, NAME_SIZE, check);
+        tell(scene, plan->node, check, VERDICT_FAIL);
+    }
+}
+
+/* One of several that fails is no proof that the others are broken. */
+static void needed_asks_each_that_is_fixed(void **state)
+{
+    struct scene *scene = *state;
+
+    fix_also(scene, "egress-address", 2);
+    expect_yes(scene);
+    tell(scene, "b1", "egress-address", VERDICT_PASS);
+    expect_no(scene, GATE_NEEDED, "egress-address: pass");
+    tell(scene, "b1", "egress-address", VERDICT_UNKNOWN);
+    expect_no(scene, GATE_NEEDED, "egress-address: unknown");
+    tell(scene, "b1", "egress-address", VERDICT_FAIL);
+    tell(scene, "b1", "database", VERDICT_PASS);
+    expect_no(scene, GATE_NEEDED, "database: pass");
+}
+
+/* Where a check is not declared it has nothing to fix; where none is, nothing is broken. */
+static void needed_asks_where_it_is_declared(void **state)
+{
+    struct scene *scene = *state;
+
+    fix_also(scene, "egress-address", 1);
+    expect_yes(scene);
+    scene->manifest.plans[1].checks_count = 0;
+    expect_no(scene, GATE_NEEDED, "declared for it");
+}
+
 static void approved(void **state)
 {
     struct scene *scene = *state;
@@ -777,6 +820,8 @@ int main(void)
         CASE(working),
         CASE(working_needs_fresh_answers),
         CASE(needed),
+        CASE(needed_asks_each_that_is_fixed),
+        CASE(needed_asks_where_it_is_declared),
         CASE(approved),
         CASE(one_first),
         CASE(one_first_of_larger_stages),
