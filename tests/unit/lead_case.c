@@ -32,19 +32,29 @@ int lead_case_close(void **state)
     return 0;
 }
 
-uint64_t lead_case_start(void)
+bool lead_case_try_start(uint64_t sequence, uint64_t *ret_id, struct err *err)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     AUTO_FREE struct lead_order *order = mem_alloc(1, sizeof(*order));
     struct manifest manifest;
+    bool started;
+
+    place_make_manifest(&place, "forwarding", &manifest);
+    bytes = place_sign_manifest(&place, &manifest, sequence);
+    manifest_done(&manifest);
+    started = lead_order_decode(wire_lend(&bytes), order, err) &&
+              lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2},
+                         ret_id, err);
+    lead_order_done(order);
+    return started;
+}
+
+uint64_t lead_case_start(void)
+{
     struct err err = ERR_INIT;
     uint64_t id;
 
-    place_make_manifest(&place, "forwarding", &manifest);
-    bytes = place_sign_manifest(&place, &manifest, 1);
-    manifest_done(&manifest);
-    if (!lead_order_decode(wire_lend(&bytes), order, &err) ||
-        !lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2}, &id, &err))
+    if (!lead_case_try_start(1, &id, &err))
         fail_msg("%s", err.text);
     return id;
 }
@@ -123,4 +133,36 @@ bool lead_case_is_asked(void *context)
     AUTO_WIRE struct wire_bytes reply = {NULL, 0};
 
     return outbox_next(place.outbox, context, clock_now(), &reply);
+}
+
+static bool is_guard_command(const struct session_reply *reply, enum guard_request_kind kind)
+{
+    struct guard_request asked;
+    struct err err = ERR_INIT;
+    bool is_it;
+
+    if (reply->command != COMMAND_GUARD ||
+        !wire_decode_guard_request(wire_lend(&reply->guard), &asked, &err))
+        return false;
+    is_it = asked.kind == kind;
+    guard_request_done(&asked);
+    return is_it;
+}
+
+bool lead_case_has_command(const char *node, enum guard_request_kind kind)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    bool some = false;
+
+    while (outbox_next(place.outbox, node, clock_now(), &bytes)) {
+        struct session_reply reply;
+        struct err err = ERR_INIT;
+
+        assert_true(wire_decode_session_reply(wire_lend(&bytes), &reply, &err));
+        some = some || is_guard_command(&reply, kind);
+        outbox_acknowledge(place.outbox, node, reply.id);
+        session_reply_done(&reply);
+        wire_bytes_done(&bytes);
+    }
+    return some;
 }

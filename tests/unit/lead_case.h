@@ -13,12 +13,17 @@ extern struct place place;
 int lead_case_open(void **state);
 int lead_case_close(void **state);
 
-/* A rollout of both nodes; its number. */
+/* A rollout of both nodes. */
+bool lead_case_try_start(uint64_t sequence, uint64_t *ret_id, struct err *err);
+/* The first one; its number. */
 uint64_t lead_case_start(void);
 /* The store and the nodes' agents stay, the lead begins again from what is kept. */
 void lead_case_restart(void);
 /* A rollout of a1 that is not led any more. */
 void lead_case_add_standing(uint64_t id, enum target_says says);
+
+/* A command of that kind for its guard waits for that node; whatever waits is taken. */
+bool lead_case_has_command(const char *node, enum guard_request_kind kind);
 
 /* ---- what is to come back -------------------------------------------------------------------- */
 

@@ -188,25 +188,6 @@ static void expect_not_kept(bool done, const struct err *err)
     assert_string_equal(err->text, place.desk.failure.text);
 }
 
-/* A command for its guard waits for that node. */
-static bool has_command(const char *node)
-{
-    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
-    bool some = false;
-
-    while (outbox_next(place.outbox, node, clock_now(), &bytes)) {
-        struct session_reply reply;
-        struct err err = ERR_INIT;
-
-        assert_true(wire_decode_session_reply(wire_lend(&bytes), &reply, &err));
-        some = some || reply.command == COMMAND_GUARD;
-        outbox_acknowledge(place.outbox, node, reply.id);
-        session_reply_done(&reply);
-        wire_bytes_done(&bytes);
-    }
-    return some;
-}
-
 /* Whether a1 is told to prepare, as the step says that the gates' yes brings with it. */
 static bool is_sent_prepare(bool disk_works)
 {
@@ -216,11 +197,11 @@ static bool is_sent_prepare(bool disk_works)
     hear_never("a1");
     hear_never("b2");
     led->machine.record.state = ROLLOUT_GATES; /* nobody is connected: they have said no */
-    has_command("a1");
+    outbox_clear(place.outbox, "a1");
     if (!disk_works)
         break_disk();
     lead_step(place.lead, led, &gates, NULL);
-    return has_command("a1");
+    return lead_case_has_command("a1", GUARD_PREPARE);
 }
 
 static void what_cannot_be_kept_does_not_leave(void **state)
@@ -305,6 +286,133 @@ static void an_incomplete_rollout_is_followed_up_however_old(void **state)
     assert_null(lead_find(place.lead, id + 300));
 }
 
+/* ---- beside incomplete ones -------------------------------------------------------------------
+ */
+
+/* Taken back, but for a1, which has not answered. */
+static void put_incomplete(struct rollout_record *record)
+{
+    struct err err = ERR_INIT;
+
+    record->state = ROLLOUT_INCOMPLETE;
+    record->targets[0].wants = record->targets[1].wants = WANTS_REVERT;
+    record->targets[0].says = SAYS_CONFIRMED;
+    record->targets[0].receipt = RECEIPT_CONFIRMED;
+    record->targets[0].generation.start.bytes[0] = 7;
+    record->targets[0].listed = true;
+    record->targets[1].says = SAYS_ENDED;
+    record->targets[1].receipt = RECEIPT_POPPED;
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+static struct attempt leave_incomplete(uint64_t id)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+
+    *record = lead_find(place.lead, id)->machine.record;
+    put_incomplete(record);
+    lead_case_restart();
+    return record->attempt;
+}
+
+/* Its guard says that the change stands there, or that it has taken it back. */
+static void hear_standing(const struct attempt *attempt)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    text_copy(stack->trial_state, sizeof(stack->trial_state), "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->generations_count = 1;
+    stack->generations[0].id = (struct generation_id){*attempt, {.bytes = {7}}};
+    lead_take_stack(place.lead, "a1", stack);
+}
+
+static void hear_popped(const struct attempt *attempt)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    receipt->generation = (struct generation_id){*attempt, {.bytes = {7}}};
+    receipt->kind = RECEIPT_POPPED;
+    receipt->cause = CAUSE_ORDERED;
+    receipt->index = 10;
+    report.envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+}
+
+/* It holds nobody up, and is followed up all the same. */
+static void a_rollout_goes_on_beside_an_incomplete_one(void **state)
+{
+    struct attempt incomplete = leave_incomplete(lead_case_start());
+    const struct rollout *machine;
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    (void)state;
+    assert_null(lead_find_open(place.lead));
+    if (!lead_case_try_start(2, &id, &err))
+        fail_msg("%s", err.text);
+    machine = &lead_find(place.lead, id)->machine;
+    hear_standing(&incomplete);
+    assert_true(lead_case_has_command("a1", GUARD_POP));
+    hear_popped(&incomplete);
+    assert_int_equal(lead_find(place.lead, 1)->machine.record.state, ROLLOUT_REVERTED);
+    assert_int_equal(machine->record.state, ROLLOUT_LEARNING);
+    assert_int_equal(machine->record.targets[0].receipt, RECEIPT_KIND_COUNT);
+    hear_never("b2");
+    assert_int_equal(machine->record.state, ROLLOUT_PAUSED); /* nobody is connected for the gates */
+    assert_false(lead_case_try_start(3, &id, &err));
+    assert_non_null(strstr(err.text, "rollout 2, forwarding, is open"));
+}
+
+/* As many as are led at once; the last of them is of sequence LED_MAX. */
+static struct attempt fill_with_incomplete(void)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct attempt first = leave_incomplete(lead_case_start());
+    struct err err = ERR_INIT;
+
+    assert_true(store_read_rollout(place.desk.store, 1, stored, &err));
+    for (uint64_t i = 2; i <= LED_MAX; i++) {
+        stored->record.id = stored->record.attempt.sequence = i;
+        assert_true(store_add_rollout(place.desk.store, stored, &err));
+        put_incomplete(&stored->record);
+    }
+    store_rollout_done(stored);
+    lead_case_restart();
+    first.sequence = LED_MAX;
+    return first;
+}
+
+/* Refused by its number before anything is kept; the first that ends makes room. */
+static void no_rollout_is_led_beyond_the_room(void **state)
+{
+    struct attempt last = fill_with_incomplete();
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    (void)state;
+    assert_false(lead_case_try_start(100, &id, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+    assert_non_null(strstr(err.text, "16 incomplete rollouts still follow up: accepted are 16"));
+    assert_null(lead_find_open(place.lead));
+    hear_popped(&last);
+    err = (struct err)ERR_INIT;
+    if (!lead_case_try_start(100, &id, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(id, LED_MAX + 1);
+    assert_null(lead_find(place.lead, LED_MAX));
+    assert_non_null(lead_find(place.lead, 1));
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -319,6 +427,8 @@ int main(void)
         WITH_PLACE(refuses_a_next_that_cannot_be_kept),
         WITH_PLACE(refuses_an_emergency_that_cannot_be_kept),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
+        WITH_PLACE(a_rollout_goes_on_beside_an_incomplete_one),
+        WITH_PLACE(no_rollout_is_led_beyond_the_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

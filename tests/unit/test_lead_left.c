@@ -142,6 +142,65 @@ static void a_node_that_left_is_asked_when_it_is_admitted_again(void **state)
     assert_true(lead_case_find_back("a1")->done);
 }
 
+/* ---- a node with new keys ---------------------------------------------------------------------
+ */
+
+static void replace_keys(const char *node, bool agent, bool guard)
+{
+    struct roster_entry entry = *roster_find(place.desk.roster, node);
+    struct err err = ERR_INIT;
+
+    if (agent)
+        memset(entry.agent_key.bytes, 0x5a, KEY_SIZE);
+    if (guard)
+        memset(entry.guard_key.bytes, 0x5b, KEY_SIZE);
+    assert_true(roster_remove(place.desk.roster, node));
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_take_roster(place.lead);
+}
+
+/* What it signs is not what the manifest's proofs are verified by: nobody can wait for it. */
+static void a_node_with_another_guards_key_is_another_node(void **state)
+{
+    const struct rollout_record *record = &lead_find(place.lead, lead_case_start())->machine.record;
+
+    (void)state;
+    replace_keys("b2", false, true);
+    assert_int_equal(record->state, ROLLOUT_REVERTING);
+    assert_non_null(strstr(record->sentence, "b2: its guard's key in the roster is another now"));
+    assert_int_equal(record->targets[0].wants, WANTS_REVERT);
+    assert_int_equal(record->targets[1].wants, WANTS_NOTHING);
+    assert_string_equal(record->targets[1].reason, "its guard's key in the roster is another now");
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+}
+
+/* The controller died between the roster and what follows from it. */
+static void another_guards_key_is_found_after_a_restart(void **state)
+{
+    struct roster_entry entry = *roster_find(place.desk.roster, "a1");
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    memset(entry.guard_key.bytes, 0x5b, KEY_SIZE);
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_case_restart();
+    assert_int_equal(lead_find(place.lead, id)->machine.record.state, ROLLOUT_REVERTING);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.targets[0].wants, WANTS_NOTHING);
+}
+
+/* Receipts and stacks are the guard's; what the agent carries, it carries with another key too. */
+static void a_node_with_another_agents_key_is_the_same(void **state)
+{
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    replace_keys("b2", true, false);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.state, ROLLOUT_LEARNING);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.targets[1].wants, WANTS_NOTHING);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -152,6 +211,9 @@ int main(void)
         WITH_PLACE(an_emergency_of_who_left_leaves_the_others),
         WITH_PLACE(a_node_that_left_is_not_asked_any_more),
         WITH_PLACE(a_node_that_left_is_asked_when_it_is_admitted_again),
+        WITH_PLACE(a_node_with_another_guards_key_is_another_node),
+        WITH_PLACE(another_guards_key_is_found_after_a_restart),
+        WITH_PLACE(a_node_with_another_agents_key_is_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
