@@ -286,6 +286,71 @@ static void an_incomplete_rollout_is_followed_up_however_old(void **state)
     assert_null(lead_find(place.lead, id + 300));
 }
 
+/* What a1's guard signed when it had taken it back. */
+static void hear_popped(const struct attempt *attempt)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    receipt->generation = (struct generation_id){*attempt, {.bytes = {7}}};
+    receipt->kind = RECEIPT_POPPED;
+    receipt->cause = CAUSE_ORDERED;
+    receipt->index = 10;
+    report.envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+}
+
+/* ---- how it is kept ----------------------------------------------------------------------------
+ */
+
+/* Whether all that was kept since was kept in full (test_store_disk: so it is on the disk). */
+static bool was_kept_in_full(void)
+{
+    sqlite3 *db = place.desk.store->db;
+    sqlite3_stmt *statement;
+    struct err err = ERR_INIT;
+    int synchronous;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA synchronous", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    synchronous = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    assert_true(store_begin(place.desk.store, STORE_REPORT, &err)); /* as the next report would */
+    assert_true(store_commit(place.desk.store, &err));
+    return synchronous == 2;
+}
+
+static void what_is_promised_is_kept_in_full(void **state)
+{
+    struct attempt forwarding = {.sequence = 1};
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    (void)state;
+    was_kept_in_full();
+    id = lead_case_start();
+    forwarding.body = lead_find(place.lead, id)->machine.record.attempt.body;
+    assert_true(was_kept_in_full());
+    assert_false(was_kept_in_full());
+    hear_never("a1");
+    hear_never("b2");
+    assert_true(was_kept_in_full());
+    assert_true(lead_abort(place.lead, id, "olga", "not today", &err));
+    assert_true(was_kept_in_full());
+    hear_popped(&forwarding);
+    assert_true(was_kept_in_full());
+    assert_true(lead_case_take_back("b2", "drill", &err));
+    assert_true(was_kept_in_full());
+    assert_true(lead_case_try_order("a1", 4, &err));
+    assert_true(was_kept_in_full());
+}
+
 /* ---- beside incomplete ones -------------------------------------------------------------------
  */
 
@@ -316,7 +381,7 @@ static struct attempt leave_incomplete(uint64_t id)
     return record->attempt;
 }
 
-/* Its guard says that the change stands there, or that it has taken it back. */
+/* Its guard says that the change stands there. */
 static void hear_standing(const struct attempt *attempt)
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
@@ -327,25 +392,6 @@ static void hear_standing(const struct attempt *attempt)
     stack->generations_count = 1;
     stack->generations[0].id = (struct generation_id){*attempt, {.bytes = {7}}};
     lead_take_stack(place.lead, "a1", stack);
-}
-
-static void hear_popped(const struct attempt *attempt)
-{
-    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
-    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
-    struct guard_report report = {.kind = REPORT_RECEIPT};
-    struct err err = ERR_INIT;
-
-    text_copy(receipt->node, sizeof(receipt->node), "a1");
-    receipt->generation = (struct generation_id){*attempt, {.bytes = {7}}};
-    receipt->kind = RECEIPT_POPPED;
-    receipt->cause = CAUSE_ORDERED;
-    receipt->index = 10;
-    report.envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
-    bytes = wire_encode_guard_report(&report);
-    wire_bytes_done(&report.envelope);
-    if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
-        fail_msg("%s", err.text);
 }
 
 /* It holds nobody up, and is followed up all the same. */
@@ -427,6 +473,7 @@ int main(void)
         WITH_PLACE(refuses_a_next_that_cannot_be_kept),
         WITH_PLACE(refuses_an_emergency_that_cannot_be_kept),
         WITH_PLACE(an_incomplete_rollout_is_followed_up_however_old),
+        WITH_PLACE(what_is_promised_is_kept_in_full),
         WITH_PLACE(a_rollout_goes_on_beside_an_incomplete_one),
         WITH_PLACE(no_rollout_is_led_beyond_the_room),
     };
