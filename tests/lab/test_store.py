@@ -211,9 +211,9 @@ def held_because(fleet):
 
 
 def test_backup_from_before_the_rollout(fleet):
-    """It does not lead what it does not know: that stands until somebody takes it back. A freeze
-    that was put since is gone; what has failed its proof since is barred by the operator's ledger,
-    and by its guard."""
+    """It does not lead what it does not know: that stands until somebody takes it back, and nothing
+    else is signed before. A freeze that was put since is gone; what has failed its proof since is
+    barred by the operator's ledger, and by its guard."""
     nodes = [fleet.lab[name] for name in ("srv712695", "calypso")]
     backup(fleet.controller)
     fleet.start("black-hole", changes.BLACK_HOLE)
@@ -232,10 +232,12 @@ def test_backup_from_before_the_rollout(fleet):
     assert all(has_change(node) for node in nodes)
     lost = since - held_because(fleet)
     assert "an incident" in lost and any(re.fullmatch("[0-9a-f]{64}", one) for one in lost), lost
-    barred = fleet.start("black-hole-again", changes.BLACK_HOLE, check=False)
-    assert barred.returncode != 0 and "which is in quarantine" in barred.stderr, barred.stderr
+    refused = fleet.start("too-early", changes.HARMLESS, check=False)
+    assert "change since " in refused.stderr and "signed and not ended" in refused.stderr
     fleet.ctl("emergency-rollback", "--node", "srv712695", "--node", "calypso", "--to", "since",
               "--yes")
     assert not any(has_change(node) for node in nodes)
+    barred = fleet.start("black-hole-again", changes.BLACK_HOLE, check=False)
+    assert barred.returncode != 0 and "which is in quarantine" in barred.stderr, barred.stderr
     fleet.start("afterwards", changes.HARMLESS)
     fleet.wait_state("srv712695", "on trial")
