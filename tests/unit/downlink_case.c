@@ -87,6 +87,13 @@ void downlink_case_hang_up(struct agent *agent)
     pthread_mutex_destroy(&agent->lock);
 }
 
+bool downlink_case_is_lost(void *context)
+{
+    const char *name = context;
+
+    return !fleet_find(&place.desk.fleet, name)->connected;
+}
+
 static void on_reply(void *context, const struct bytes *reply, const char *reason)
 {
     struct answer *answer = context;

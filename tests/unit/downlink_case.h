@@ -40,6 +40,9 @@ struct agent {
 void downlink_case_dial(struct agent *agent, unsigned index);
 void downlink_case_hang_up(struct agent *agent);
 
+/* place_fn: no connection of that name is left. */
+bool downlink_case_is_lost(void *name);
+
 /* Asks and does not wait. */
 void downlink_case_begin(struct agent *agent, struct bytes request, struct answer *answer);
 /* place_fn of an answer: it is there, or will never be. */

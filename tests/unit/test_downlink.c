@@ -98,13 +98,6 @@ static void denies_before_hello(void **state)
 
 static char lost_name[] = "a1";
 
-static bool is_lost(void *context)
-{
-    const char *name = context;
-
-    return !fleet_find(&place.desk.fleet, name)->connected;
-}
-
 static void nonsense_ends_that_connection_only(void **state)
 {
     static const uint8_t nonsense[] = {0xff, 0xff, 0xff, 0xff};
@@ -118,7 +111,7 @@ static void nonsense_ends_that_connection_only(void **state)
     downlink_case_begin(&bad, (struct bytes){nonsense, sizeof(nonsense)}, &answer);
     place_until(&place, downlink_case_is_done, &answer, "an answer or the end");
     wire_bytes_done(&answer.bytes);
-    place_until(&place, is_lost, lost_name, "the connection's end");
+    place_until(&place, downlink_case_is_lost, lost_name, "the connection's end");
     assert_int_equal(downlink_case_poll_for(&good, COMMAND_CHECKS)->kind, ANSWER_COMMAND);
     downlink_case_hang_up(&bad);
     downlink_case_hang_up(&good);
@@ -139,7 +132,7 @@ static void a_second_connection_is_fine_and_the_last_one_counts(void **state)
         place_turn(&place);
     assert_true(fleet_find(&place.desk.fleet, "a1")->connected);
     downlink_case_hang_up(&second);
-    place_until(&place, is_lost, lost_name, "both gone");
+    place_until(&place, downlink_case_is_lost, lost_name, "both gone");
 }
 
 /* What stands is known for people; nothing goes ahead on what its guard said in another session. */
@@ -166,7 +159,7 @@ static void a_stack_is_good_for_its_session(void **state)
     downlink_case_hang_up(&first);
     downlink_case_hang_up(&second);
     downlink_case_hang_up(&third);
-    place_until(&place, is_lost, name, "all gone");
+    place_until(&place, downlink_case_is_lost, name, "all gone");
     assert_false(member->stack_is_of_session);
     assert_true(member->has_stack);
 }
