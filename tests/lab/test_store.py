@@ -241,3 +241,19 @@ def test_backup_from_before_the_rollout(fleet):
     assert barred.returncode != 0 and "which is in quarantine" in barred.stderr, barred.stderr
     fleet.start("afterwards", changes.HARMLESS)
     fleet.wait_state("srv712695", "on trial")
+
+
+def test_backup_from_before_an_open_trial(fleet):
+    """Nobody carries its proofs any more: its node takes it back, and says so to a controller that
+    has never heard of it."""
+    backup(fleet.controller)
+    start_trial(fleet, "forgotten")
+    restore(fleet)
+    wait_until(lambda: not has_change(fleet.lab["srv712695"]), 40, "the lease to run out")
+    wait_until(lambda: any(re.search(r" receipt +srv712695 +srv712695: reverted", line)
+                           for line in fleet.audit()), 20, "its receipt, of no change, in the audit")
+    newest = fleet.rollout()
+    assert newest is None or newest["change"] != "forgotten"
+    fleet.wait_settled()
+    fleet.start("not-forgotten", changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")
