@@ -165,6 +165,7 @@ static void end_session(struct downlink *downlink, struct pipe *pipe, const char
                         bool hello_again)
 {
     pipe->bound = false;
+    pipe->over = !hello_again;
     pipe->heard_at = clock_now();
     if (pipe->parked != NULL)
         downlink_deny(take_parked(pipe), why, hello_again);
@@ -275,6 +276,16 @@ static void add_pipe(struct downlink *downlink, uint32_t id)
 /* ---- requests --------------------------------------------------------------------------------
  */
 
+/* A poll that is denied so ends the connection, paced; a report would be lost with it. */
+static void deny_unbound(const struct pipe *pipe, const struct session_request *asked,
+                         struct link_request *request)
+{
+    if (pipe->over && asked->kind == ASK_POLL)
+        downlink_deny(request, "the session over this connection is over", false);
+    else
+        downlink_deny(request, "this connection is not bound to a name: hello first", true);
+}
+
 /* False: asked was taken, it waits. */
 static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct session_request *asked,
                      struct link_request *request)
@@ -292,7 +303,7 @@ static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct sessio
     else if (asked->kind == ASK_HELLO)
         downlink_hello(downlink, pipe, asked, request);
     else if (member == NULL)
-        downlink_deny(request, "this connection is not bound to a name: hello first", true);
+        deny_unbound(pipe, asked, request);
     else if (asked->kind == ASK_POLL)
         poll(downlink, pipe, asked->id, request);
     else if (!downlink_may_wait(asked)) {

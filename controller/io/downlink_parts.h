@@ -20,6 +20,7 @@ struct pipe {
     uint32_t id;
     char name[NAME_SIZE];        /* as it said in its hello begin */
     bool bound;                  /* and proved */
+    bool over;                   /* its session was ended here, and no other is asked for over it */
     bool extra;                  /* dialled beside an old one */
     struct nonce challenge;      /* zero: none is out */
     uint64_t order;              /* the newest that was bound is asked first */

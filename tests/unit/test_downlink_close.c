@@ -87,6 +87,28 @@ static void one_too_many_among_words_hangs_nobody(void **state)
     expect_losses_are_noticed();
 }
 
+/* Or nine that are one too many would push each other out without a pause: an agent dials paced. */
+static void who_is_let_go_is_not_asked_back(void **state)
+{
+    struct hello beside = {.extra = true};
+    struct agent agents[NAME_PIPES_MAX + 1];
+    const struct session_reply *reply;
+
+    (void)state;
+    for (unsigned i = 0; i <= NAME_PIPES_MAX; i++) {
+        downlink_case_dial(&agents[i], PLACE_A1);
+        downlink_case_greet(&agents[i], &beside);
+    }
+    reply = downlink_case_poll(&agents[0], 0);
+    assert_int_equal(reply->kind, ANSWER_DENY);
+    assert_false(reply->hello_again);
+    assert_int_equal(downlink_case_greet(&agents[0], &beside)->kind, ANSWER_WELCOME);
+    reply = downlink_case_poll(&agents[1], 0);
+    assert_false(reply->hello_again);
+    for (unsigned i = 0; i <= NAME_PIPES_MAX; i++)
+        downlink_case_hang_up(&agents[i]);
+}
+
 #define WITH_PLACE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, downlink_case_open, downlink_case_close)
 
@@ -95,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(nonsense_among_words_hangs_nobody),
         WITH_PLACE(one_too_many_among_words_hangs_nobody),
+        WITH_PLACE(who_is_let_go_is_not_asked_back),
     };
 
     return cmocka_run_group_tests_name("downlink_close", tests, NULL, NULL);
