@@ -125,40 +125,55 @@ static void await_fixes(const struct gates_inputs *inputs, const struct manifest
     }
 }
 
-/* A node is changed when something that the change fixes fails on it. The other fixes are shown. */
-static void judge_node_needed(const struct gates_inputs *inputs, const struct manifest_plan *plan,
-                              struct gate_answer *answer)
+/* What is to be fixed has to fail, or this part of the change is to a working system. */
+static enum verdict_value judge_fix(const struct gates_inputs *inputs,
+                                    const struct fleet_member *member, const char *check,
+                                    struct text *observed)
+{
+    struct verdict verdict = {.value = VERDICT_UNKNOWN};
+
+    if (member != NULL)
+        fleet_verdict_now(member, check, inputs->now, &verdict);
+    text_add(observed, "%s%s: %s", observed->len > 0 ? ", " : "", check,
+             verdict_format(verdict.value));
+    if (verdict.value == VERDICT_UNKNOWN)
+        return VERDICT_UNKNOWN;
+    return verdict.value == VERDICT_FAIL ? VERDICT_PASS : VERDICT_FAIL;
+}
+
+/* Each check that the change fixes, where the node has it: one that fails is no proof that the
+ * others are broken. */
+static enum verdict_value judge_fixes(const struct gates_inputs *inputs,
+                                      const struct manifest_plan *plan, struct text *observed)
 {
     const struct manifest *manifest = inputs->manifest;
     const struct fleet_member *member = fleet_find(inputs->fleet, plan->node);
-    struct gate_evidence *evidence;
-    enum verdict_value value = VERDICT_FAIL;
-    char observed[REASON_SIZE] = "";
-    struct text text = TEXT_IN(observed);
+    enum verdict_value worst = VERDICT_PASS;
 
     for (uint32_t i = 0; i < manifest->fixes_count; i++) {
-        struct verdict verdict = {.value = VERDICT_UNKNOWN};
-
-        if (!has_check(plan, manifest->fixes[i]))
-            continue;
-        if (member != NULL)
-            fleet_verdict_now(member, manifest->fixes[i], inputs->now, &verdict);
-        text_add(&text, "%s%s: %s", text.len > 0 ? ", " : "", manifest->fixes[i],
-                 verdict_format(verdict.value));
-        if (verdict.value == VERDICT_FAIL)
-            value = VERDICT_PASS;
-        else if (verdict.value == VERDICT_UNKNOWN && value != VERDICT_PASS)
-            value = VERDICT_UNKNOWN;
+        if (has_check(plan, manifest->fixes[i]))
+            worst = verdict_worst(worst, judge_fix(inputs, member, manifest->fixes[i], observed));
     }
-    if (manifest->fixes_count == 0)
-        text_add(&text, "the change names nothing in `fixes`");
-    else if (text.len == 0)
-        text_add(&text, "no check that the change fixes is declared for it");
-    evidence = gates_add_evidence(answer, plan->node, "fixes", value);
-    verdict_set(&evidence->verdict, value, "something that the change fixes fails now", observed);
+    if (observed->len > 0)
+        return worst;
+    text_add(observed, "%s",
+             manifest->fixes_count == 0 ? "the change names nothing in `fixes`"
+                                        : "no check that the change fixes is declared for it");
+    return VERDICT_FAIL;
+}
+
+static void judge_node_needed(const struct gates_inputs *inputs, const struct manifest_plan *plan,
+                              struct gate_answer *answer)
+{
+    char observed[REASON_SIZE] = "";
+    struct text text = TEXT_IN(observed);
+    enum verdict_value value = judge_fixes(inputs, plan, &text);
+    struct gate_evidence *evidence = gates_add_evidence(answer, plan->node, "fixes", value);
+
+    verdict_set(&evidence->verdict, value, "everything that the change fixes fails now", observed);
     if (value == VERDICT_UNKNOWN)
         await_fixes(inputs, plan, evidence);
-    make_needed_waivable(manifest, evidence);
+    make_needed_waivable(inputs->manifest, evidence);
 }
 
 static void judge_needed(const struct gates_inputs *inputs, struct gate_answer *answer)

@@ -93,7 +93,6 @@ static void say(struct rollout_move *move, const struct rollout_transition *row,
     if (record->state == from && text_equal(record->sentence, sentence))
         return;
     text_copy(record->sentence, sizeof(record->sentence), sentence);
-    record->since = move->ev->unix_now;
     effect = rollout_effects_add(move->effects, EFFECT_AUDIT, NULL);
     out = TEXT_IN(effect->text);
     if (record->state == from)
@@ -161,10 +160,12 @@ void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
 {
     struct rollout_move move = {.rollout = rollout, .ev = ev, .effects = effects};
     struct rollout_record before;
+    struct rollout_waits waits;
     uint32_t effects_before = effects->count;
     const struct rollout_transition *row;
 
     memcpy(&before, &rollout->record, sizeof(before));
+    rollout_note_waits(rollout, &waits);
     rollout->now = ev->now;
     rollout->rows = 0;
     move.target = rollout_find(rollout, ev->node);
@@ -175,6 +176,8 @@ void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
         take_row(&move, row);
     look(&move);
     rollout_tend(&move);
+    if (!rollout_waits_still(rollout, &waits))
+        rollout->record.since = ev->unix_now;
     end_step(&move, &before, effects_before);
 }
 

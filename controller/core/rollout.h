@@ -35,7 +35,7 @@ struct rollout_record {
     int64_t not_after;
     enum rollout_state state;
     char sentence[SENTENCE_SIZE + REASON_SIZE]; /* why it is in this state */
-    int64_t since;                              /* unix seconds: when it was said */
+    int64_t since;                              /* unix seconds: of what it waits for now */
     uint32_t stage;                             /* index */
     bool aborted;                               /* a person took it back */
     bool emergency;                             /* all at once */

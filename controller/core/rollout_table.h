@@ -58,6 +58,16 @@ void rollout_take_facts(struct rollout_move *move);
 /* The event's who, where and why, to detail. In rollout.c. */
 void rollout_say_event(struct rollout_move *move);
 
+/* What each target is waited for, kept over a step. In rollout_wait.c. */
+struct rollout_waits {
+    enum rollout_state state;
+    bool is_back;
+    uint8_t waits[NODES_MAX];
+};
+void rollout_note_waits(const struct rollout *rollout, struct rollout_waits *ret_waits);
+/* It still waits for part of what it waited for before: the same wait, whoever else has come. */
+bool rollout_waits_still(const struct rollout *rollout, const struct rollout_waits *before);
+
 /* Sends what is owed to each target now, and says when to look again. In rollout_tend.c. */
 void rollout_tend(struct rollout_move *move);
 

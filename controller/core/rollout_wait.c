@@ -1,5 +1,5 @@
 /*
- * rollout_wait: what a rollout waits for, in words, and the command that would move it.
+ * rollout_wait: what a rollout waits for, in words, since when, and the command that would move it.
  */
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
@@ -23,58 +23,122 @@ static const struct {
 };
 _Static_assert(sizeof(waits) / sizeof(waits[0]) == ROLLOUT_STATE_COUNT, "one for every state");
 
-static void say_learning(const struct rollout *rollout, const struct target *target,
-                         struct text *out)
+/* ---- what a target is waited for --------------------------------------------------------------
+ */
+
+enum wait {
+    WAIT_NOTHING,
+    WAIT_STACK,
+    WAIT_RECEIPT,
+    WAIT_UNWANTED_END,
+    WAIT_READY, /* prepared, with the proofs for its start: over however many nonces */
+    WAIT_STARTED,
+    WAIT_PROVEN,
+    WAIT_BACK,
+    WAIT_COUNT,
+};
+
+static const struct {
+    const char *before, *behind; /* the target's name */
+} words[] = {
+    [WAIT_NOTHING] = {"", ""},
+    [WAIT_STACK] = {"", " to say what stands there"},
+    [WAIT_RECEIPT] = {"the receipt of ", "'s guard"},
+    [WAIT_UNWANTED_END] = {"", " to take back what nobody wants"},
+    [WAIT_READY] = {"", "'s guard to prepare"},
+    [WAIT_STARTED] = {"", "'s guard to say what came of its start"},
+    [WAIT_PROVEN] = {"", "'s guard to confirm or to take it back"},
+    [WAIT_BACK] = {"", "'s guard to take it back"},
+};
+_Static_assert(sizeof(words) / sizeof(words[0]) == WAIT_COUNT, "words for each");
+
+static enum wait find_learning(const struct target *target)
 {
-    (void)rollout;
     if (!target->heard)
-        text_add(out, "%s to say what stands there", target->record->name);
-    else if (rollout_owes_receipt(target))
-        text_add(out, "the receipt of %s's guard", target->record->name);
-    else if (target->record->wants == WANTS_NOTHING && target_is_open(target))
-        text_add(out, "%s to take back what nobody wants", target->record->name);
+        return WAIT_STACK;
+    if (rollout_owes_receipt(target))
+        return WAIT_RECEIPT;
+    if (target->record->wants == WANTS_NOTHING && target_is_open(target))
+        return WAIT_UNWANTED_END;
+    return WAIT_NOTHING;
 }
 
-static void say_stage(const struct rollout *rollout, const struct target *target, struct text *out)
+static enum wait find_in_stage(const struct rollout *rollout, const struct target *target)
 {
-    const char *name = target->record->name;
-
     if (!rollout_in_stage(rollout, target) || target_is_confirmed(target))
-        return;
+        return WAIT_NOTHING;
     if (target->record->says == SAYS_ON_TRIAL)
-        text_add(out, "%s's guard to confirm or to take it back", name);
-    else if (target_is_open(target))
-        text_add(out, "%s's guard to say what came of its start", name);
-    else if (target->record->says == SAYS_PREPARED)
+        return WAIT_PROVEN;
+    return target_is_open(target) ? WAIT_STARTED : WAIT_READY;
+}
+
+static enum wait find_wait(const struct rollout *rollout, const struct target *target)
+{
+    if (rollout->record.state == ROLLOUT_LEARNING)
+        return find_learning(target);
+    if (rollout->record.state == ROLLOUT_STAGE)
+        return find_in_stage(rollout, target);
+    if (rollout_is_reverting(rollout) && target->record->wants == WANTS_REVERT &&
+        !target_is_ended(target))
+        return WAIT_BACK;
+    return WAIT_NOTHING;
+}
+
+/* ---- since when -------------------------------------------------------------------------------
+ */
+
+void rollout_note_waits(const struct rollout *rollout, struct rollout_waits *ret_waits)
+{
+    ret_waits->state = rollout->record.state;
+    ret_waits->is_back = rollout_is_reverting(rollout);
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++)
+        ret_waits->waits[i] = (uint8_t)find_wait(rollout, &rollout->targets[i]);
+}
+
+bool rollout_waits_still(const struct rollout *rollout, const struct rollout_waits *before)
+{
+    bool some = false;
+
+    if (rollout->record.state != before->state &&
+        !(before->is_back && rollout_is_reverting(rollout)))
+        return false;
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
+        enum wait wait = find_wait(rollout, &rollout->targets[i]);
+
+        if (wait != WAIT_NOTHING && wait == before->waits[i])
+            return true;
+        some |= wait != WAIT_NOTHING;
+    }
+    return !some;
+}
+
+/* ---- in words ---------------------------------------------------------------------------------
+ */
+
+static void say_wait(const struct rollout *rollout, const struct target *target, enum wait wait,
+                     struct text *out)
+{
+    const struct target_record *record = target->record;
+
+    if (wait == WAIT_READY && record->says == SAYS_PREPARED)
         rollout_say_missing(rollout, target, out);
     else
-        text_add(out, "%s's guard to prepare", name);
+        text_add(out, "%s%s%s", words[wait].before, record->name, words[wait].behind);
+    if (wait == WAIT_BACK && record->listed)
+        text_add(out, " (%s)", record->reason);
+    if (target->silent && !record->listed)
+        text_add(out, ", which does not answer");
 }
 
-static void say_back(const struct rollout *rollout, const struct target *target, struct text *out)
-{
-    (void)rollout;
-    if (target->record->wants != WANTS_REVERT || target_is_ended(target))
-        return;
-    text_add(out, "%s's guard to take it back%s%s%s", target->record->name,
-             target->record->listed ? " (" : "",
-             target->record->listed ? target->record->reason : "",
-             target->record->listed ? ")" : "");
-}
-
-typedef void say_fn(const struct rollout *rollout, const struct target *target, struct text *out);
-
-static void say_targets(const struct rollout *rollout, say_fn *say, struct text *out)
+static void say_targets(const struct rollout *rollout, struct text *out)
 {
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
-        const struct target *target = &rollout->targets[i];
-        char line[SENTENCE_SIZE] = "";
-        struct text text = TEXT_IN(line);
+        enum wait wait = find_wait(rollout, &rollout->targets[i]);
 
-        say(rollout, target, &text);
-        if (line[0] != '\0')
-            text_add(out, "%s%s%s", out->len > 0 ? "; " : "", line,
-                     target->silent && !target->record->listed ? ", which does not answer" : "");
+        if (wait == WAIT_NOTHING)
+            continue;
+        text_add(out, "%s", out->len > 0 ? "; " : "");
+        say_wait(rollout, &rollout->targets[i], wait, out);
     }
 }
 
@@ -89,12 +153,8 @@ void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *re
     if (state == ROLLOUT_GATES)
         text_add(&out, "the gates: %s",
                  rollout->awaited[0] != '\0' ? rollout->awaited : "fresh snapshots of the nodes");
-    else if (state == ROLLOUT_LEARNING)
-        say_targets(rollout, say_learning, &out);
-    else if (state == ROLLOUT_STAGE)
-        say_targets(rollout, say_stage, &out);
-    else if (rollout_is_reverting(rollout))
-        say_targets(rollout, say_back, &out);
+    else
+        say_targets(rollout, &out);
     if (ret_wait->what[0] != '\0')
         ret_wait->since = rollout->record.since;
 }

@@ -86,7 +86,8 @@ bool target_has_begun(const struct target_record *record)
 
 bool target_was_let_go(const struct target_record *record)
 {
-    bool never = record->says == SAYS_NEVER || record->says == SAYS_PREPARED;
+    bool never =
+        record->says == SAYS_NEVER || record->says == SAYS_PREPARED || record->says == SAYS_REFUSED;
 
     return record->wants == WANTS_NOTHING && record->says != SAYS_ENDED &&
            (record->in_doubt || !never);

@@ -9,6 +9,9 @@
 
 #include "common/change/change.h"
 #include "common/core/text.h"
+#include "common/net/fib.h"
+
+enum { SSH_PORT = 22 };
 
 /* ---- addresses -------------------------------------------------------------------------------
  */
@@ -171,28 +174,50 @@ static bool is_connected(const struct propose_node *other, const struct address 
     return false;
 }
 
+/* As the gate `ssh-path` has it: the reply to a public address of its own goes the way of everybody
+ * else's. Of one that has none, nobody knows from where it comes. */
+static bool is_like_others(const struct fib *fib, const struct propose_node *node,
+                           const struct propose_node *other)
+{
+    struct flow reply = {.source = node->ssh, .sport = SSH_PORT};
+    struct fib_decision decision;
+
+    if (fib == NULL || other->snapshot == NULL ||
+        !propose_find_address(other->snapshot, &reply.destination) ||
+        fleet_file_audience(&reply.destination) != AUDIENCE_EVERYWHERE)
+        return true;
+    if (reply.destination.family != node->ssh.family)
+        return other->witness_only; /* it may have an address of that family too */
+    fib_lookup(fib, &reply, &decision);
+    return decision.outcome == FIB_FORWARD && !decision.special;
+}
+
+static bool counts(const struct fib *fib, const struct propose_node *node,
+                   const struct propose_node *other)
+{
+    switch (fleet_file_audience(&node->ssh)) {
+    case AUDIENCE_EVERYWHERE: /* a neighbour's replies do not go the way that others' go */
+        return !is_connected(other, &node->ssh) && is_like_others(fib, node, other);
+    case AUDIENCE_TAILNET:
+        return is_in_tailnet(other);
+    case AUDIENCE_CONNECTED:
+        return is_connected(other, &node->ssh);
+    case AUDIENCE_COUNT:
+        break;
+    }
+    return true;
+}
+
 uint32_t propose_count_witnesses(const struct propose *propose, const struct propose_node *node)
 {
+    struct fib *fib = node->snapshot != NULL ? fib_new(node->snapshot) : NULL;
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < propose->nodes_count; i++) {
         const struct propose_node *other = &propose->nodes[i];
-        bool counts = other != node;
 
-        switch (fleet_file_audience(&node->ssh)) {
-        case AUDIENCE_EVERYWHERE: /* a neighbour's replies do not go the way that others' go */
-            counts = counts && !is_connected(other, &node->ssh);
-            break;
-        case AUDIENCE_TAILNET:
-            counts = counts && is_in_tailnet(other);
-            break;
-        case AUDIENCE_CONNECTED:
-            counts = counts && is_connected(other, &node->ssh);
-            break;
-        case AUDIENCE_COUNT:
-            break;
-        }
-        count += counts;
+        count += other != node && counts(fib, node, other);
     }
+    fib_free(fib);
     return count;
 }

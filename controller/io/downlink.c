@@ -137,26 +137,6 @@ struct pipe *downlink_find_pipe(const struct downlink *downlink, uint32_t id)
     return pipe;
 }
 
-void downlink_trim(struct downlink *downlink, const char *name)
-{
-    struct pipe *oldest = NULL;
-    unsigned count = 0;
-
-    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (!pipe->bound || pipe->trimmed || !text_equal(pipe->name, name))
-            continue;
-        count++;
-        if (oldest == NULL || pipe->order < oldest->order)
-            oldest = pipe;
-    }
-    if (count <= NAME_PIPES_MAX)
-        return;
-    log_warning("%s has %u connections, expected at most %d: closing its oldest", name, count,
-                NAME_PIPES_MAX);
-    oldest->trimmed = true;
-    link_server_close_pipe(downlink->server, oldest->id);
-}
-
 static bool has_session(const struct downlink *downlink, const char *name)
 {
     for (const struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
@@ -176,6 +156,39 @@ static void lose_session(struct downlink *downlink, const char *name)
     if (member != NULL)
         member->connected = member->silent = member->stack_is_of_session = false;
     lead_take_lost(downlink->lead, name);
+}
+
+/* Its session is over; it is told so, and closes the connection itself, or it is closed when it has
+ * fallen quiet. nng's thread that ends connections may hang for good when one is closed here under
+ * a request (docs/decisions/0003). */
+static void end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
+                        bool hello_again)
+{
+    pipe->bound = false;
+    pipe->over = !hello_again;
+    pipe->heard_at = clock_now();
+    if (pipe->parked != NULL)
+        downlink_deny(take_parked(pipe), why, hello_again);
+    lose_session(downlink, pipe->name);
+}
+
+void downlink_trim(struct downlink *downlink, const char *name)
+{
+    struct pipe *oldest = NULL;
+    unsigned count = 0;
+
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        if (!pipe->bound || !text_equal(pipe->name, name))
+            continue;
+        count++;
+        if (oldest == NULL || pipe->order < oldest->order)
+            oldest = pipe;
+    }
+    if (count <= NAME_PIPES_MAX)
+        return;
+    log_warning("%s has %u connections, expected at most %d: its oldest session is over", name,
+                count, NAME_PIPES_MAX);
+    end_session(downlink, oldest, "it has too many connections", false);
 }
 
 static void unlink_pipe(struct downlink *downlink, const struct pipe *pipe)
@@ -206,36 +219,53 @@ static void remove_pipe(struct downlink *downlink, uint32_t id)
     free(pipe);
 }
 
-/* Whoever has not said who it is makes room for others: the list has the newest first. */
-static uint32_t choose_surplus(const struct downlink *downlink, uint32_t newest)
+static bool is_quiet(const struct pipe *pipe, mono_t now)
 {
-    uint32_t chosen = newest;
+    return pipe->parked == NULL && now >= mono_add(pipe->spoke_at, QUIET_MS);
+}
+
+/* Whoever has not said who it is makes room for others: the list has the newest first. NULL: nobody
+ * can be closed. */
+static const struct pipe *choose_surplus(const struct downlink *downlink)
+{
+    const struct pipe *chosen = NULL;
+    mono_t now = clock_now();
 
     for (const struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (!pipe->bound)
-            chosen = pipe->id;
+        if (!pipe->bound && is_quiet(pipe, now))
+            chosen = pipe;
     }
     return chosen;
+}
+
+/* False: there is no room for one more. It is not listened to; link closes it when it is quiet. */
+static bool make_room(struct downlink *downlink)
+{
+    const struct pipe *surplus;
+
+    if (downlink->pipes_count < PIPES_MAX)
+        return true;
+    surplus = choose_surplus(downlink);
+    log_warning("%d connections are open, %s", PIPES_MAX,
+                surplus == NULL ? "not listening to the newest"
+                                : "closing the oldest that has not said who it is");
+    if (surplus == NULL)
+        return false;
+    link_server_close_pipe(downlink->server, surplus->id);
+    remove_pipe(downlink, surplus->id);
+    return true;
 }
 
 static void add_pipe(struct downlink *downlink, uint32_t id)
 {
     struct pipe *pipe;
 
-    if (downlink->pipes_count == PIPES_MAX) {
-        uint32_t surplus = choose_surplus(downlink, id);
-
-        log_warning("%d connections are open, closing %s", PIPES_MAX,
-                    surplus == id ? "the newest" : "the oldest that has not said who it is");
-        link_server_close_pipe(downlink->server, surplus);
-        if (surplus == id)
-            return;
-        remove_pipe(downlink, surplus);
-    }
+    if (!make_room(downlink))
+        return;
     pipe = mem_alloc(1, sizeof(*pipe));
     pipe->id = id;
     pipe->order = downlink->order_next++;
-    pipe->heard_at = clock_now();
+    pipe->heard_at = pipe->spoke_at = clock_now();
     pipe->next = downlink->pipes;
     downlink->pipes = pipe;
     pipe->next_of_bucket = downlink->buckets[id % PIPES_BUCKETS];
@@ -245,6 +275,16 @@ static void add_pipe(struct downlink *downlink, uint32_t id)
 
 /* ---- requests --------------------------------------------------------------------------------
  */
+
+/* A poll that is denied so ends the connection, paced; a report would be lost with it. */
+static void deny_unbound(const struct pipe *pipe, const struct session_request *asked,
+                         struct link_request *request)
+{
+    if (pipe->over && asked->kind == ASK_POLL)
+        downlink_deny(request, "the session over this connection is over", false);
+    else
+        downlink_deny(request, "this connection is not bound to a name: hello first", true);
+}
 
 /* False: asked was taken, it waits. */
 static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct session_request *asked,
@@ -263,7 +303,7 @@ static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct sessio
     else if (asked->kind == ASK_HELLO)
         downlink_hello(downlink, pipe, asked, request);
     else if (member == NULL)
-        downlink_deny(request, "this connection is not bound to a name: hello first", true);
+        deny_unbound(pipe, asked, request);
     else if (asked->kind == ASK_POLL)
         poll(downlink, pipe, asked->id, request);
     else if (!downlink_may_wait(asked)) {
@@ -274,6 +314,17 @@ static bool dispatch(struct downlink *downlink, struct pipe *pipe, struct sessio
         return false;
     }
     return true;
+}
+
+/* Said again it would be nonsense again: no hello is asked for. */
+static void take_nonsense(struct downlink *downlink, struct pipe *pipe,
+                          const struct arrival *arrival, struct err *err)
+{
+    err_wrap(err, "a request of %zu bytes is not accepted", arrival->bytes.len);
+    downlink_refuse(downlink, pipe->bound ? pipe->name : "", err);
+    downlink_deny(arrival->request, err->text, false);
+    if (pipe->bound)
+        end_session(downlink, pipe, err->text, false);
 }
 
 static void take_request(void *context, void *item)
@@ -290,12 +341,9 @@ static void take_request(void *context, void *item)
         link_request_drop(arrival->request);
         return;
     }
+    pipe->spoke_at = clock_now();
     if (!wire_decode_session_request(arrival->bytes, asked, &err)) {
-        log_warning("%s: a request of %zu bytes is not accepted (%s), closing its connection",
-                    pipe->bound ? pipe->name : "a connection", arrival->bytes.len, err.text);
-        /* No answer: nng may never end a connection that is closed under one. */
-        link_request_drop(arrival->request);
-        link_server_close_pipe(downlink->server, arrival->pipe);
+        take_nonsense(downlink, pipe, arrival, &err);
         return;
     }
     if (dispatch(downlink, pipe, asked, arrival->request))
@@ -352,24 +400,12 @@ static void tick(uv_timer_t *timer)
             answer_nothing(take_parked(pipe));
         if (pipe->parked != NULL)
             deliver(downlink, pipe->name);
-        if (now >= pipe->heard_at + (pipe->bound ? SILENT_MS : UNBOUND_MS)) {
+        if (now >= pipe->heard_at + (pipe->bound ? SILENT_MS : UNBOUND_MS) && is_quiet(pipe, now)) {
             pipe->heard_at = now;
             link_server_close_pipe(downlink->server, pipe->id);
         }
     }
     downlink_note_silent(downlink, now);
-}
-
-/* Its session is over; it is told so, and closes the connection itself when its next hello is
- * refused: none is closed here under a request (docs/decisions/0003). */
-static void unbind(struct downlink *downlink, struct pipe *pipe)
-{
-    log_info("%s is not in the roster any more: its session is over", pipe->name);
-    pipe->bound = false;
-    pipe->heard_at = clock_now();
-    if (pipe->parked != NULL)
-        downlink_deny(take_parked(pipe), "it is not in the roster any more", true);
-    lose_session(downlink, pipe->name);
 }
 
 void downlink_tell_checks(struct downlink *downlink)
@@ -381,7 +417,8 @@ void downlink_tell_checks(struct downlink *downlink)
             downlink_put_checks(downlink, pipe->name);
             continue;
         }
-        unbind(downlink, pipe);
+        log_info("%s is not in the roster any more: its session is over", pipe->name);
+        end_session(downlink, pipe, "it is not in the roster any more", true);
     }
 }
 

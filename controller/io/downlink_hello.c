@@ -159,6 +159,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     bool is_first = !member->connected;
 
     pipe->bound = true;
+    pipe->over = false;
     downlink_prefer(downlink, pipe);
     downlink_trim(downlink, asked->name);
     pipe->extra = asked->extra;

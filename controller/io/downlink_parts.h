@@ -11,19 +11,21 @@ enum {
     PIPES_BUCKETS = 1024,
     SILENT_MS = 75000,  /* of a bound connection: its polls come at least every 20 s */
     UNBOUND_MS = 30000, /* of one that has not said who it is: hello comes at once */
+    QUIET_MS = 1000,    /* nothing came so long: nothing is on its way either */
     NAME_PIPES_MAX = 8, /* one, one dialled beside it, and what has not ended yet of either */
 };
 
 /* One connection. */
 struct pipe {
     uint32_t id;
-    char name[NAME_SIZE];   /* as it said in its hello begin */
-    bool bound;             /* and proved */
-    bool extra;             /* dialled beside an old one */
-    bool trimmed;           /* one too many of its name: it is being closed */
-    struct nonce challenge; /* zero: none is out */
-    uint64_t order;         /* the newest that was bound is asked first */
-    mono_t heard_at;
+    char name[NAME_SIZE];        /* as it said in its hello begin */
+    bool bound;                  /* and proved */
+    bool over;                   /* its session was ended here, and no other is asked for over it */
+    bool extra;                  /* dialled beside an old one */
+    struct nonce challenge;      /* zero: none is out */
+    uint64_t order;              /* the newest that was bound is asked first */
+    mono_t heard_at;             /* while it is bound; else when it began, or its session ended */
+    mono_t spoke_at;             /* whatever it said */
     struct link_request *parked; /* NULL: none */
     mono_t parked_at;
     mono_t answered_at; /* the last one was let go: it is to ask again */
@@ -65,8 +67,8 @@ void downlink_note_silent(struct downlink *downlink, mono_t now);
 /* The connection was just bound to its name. */
 void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
 
-/* Closes the oldest connection of that name where it has more than NAME_PIPES_MAX: a node's agent
- * takes no place from the others'. */
+/* Ends the oldest session of that name where it has more than NAME_PIPES_MAX: a node's agent takes
+ * no place from the others'. */
 void downlink_trim(struct downlink *downlink, const char *name);
 
 /* In downlink_hello.c. */

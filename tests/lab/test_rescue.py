@@ -10,12 +10,14 @@ import signal
 import pytest
 
 from lab import localapi
+from lab.machine import HOME
 from lab.wait import stays, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("OCEANID_BIN", ROOT / "build/dev/bin"))
 ADDRESS = "203.0.113.10"
 STATE = "/var/lib/oceanid/guard"
+KEYS = f"{HOME}/keys"   # /root is the machine's, and so that of every lab on it
 ROLLBACK = "/usr/sbin/oceanid-rollback"
 
 pytestmark = pytest.mark.tailnet("standin")
@@ -28,8 +30,8 @@ class Styx:
         self.lab = lab
         self.host = lab["srv712695"]
         self.sequence = 0
-        self.host.run(["mkdir", "-p", "/root/keys", STATE, "/etc/oceanid"])
-        self.host.run([BIN / "drive", "init", "/root/keys", STATE, "/etc/oceanid/trust.yaml"])
+        self.host.run(["mkdir", "-p", KEYS, STATE, "/etc/oceanid"])
+        self.host.run([BIN / "drive", "init", KEYS, STATE, "/etc/oceanid/trust.yaml"])
         self.host.enable_unit("oceanid-rollback-boot")
         self.host.start_unit("oceanid-guard")
         wait_until(lambda: self.exit_nodes(), 20, "an exit node among the peers")
@@ -40,7 +42,7 @@ class Styx:
 
     def argv(self, *options):
         self.sequence += 1
-        return [BIN / "drive", "trial", "/root/keys", STATE, f"sequence={self.sequence}",
+        return [BIN / "drive", "trial", KEYS, STATE, f"sequence={self.sequence}",
                 f"exit-node={self.exit_nodes()[0]}", f"address={ADDRESS}", *options]
 
     def confirm(self):
@@ -142,7 +144,7 @@ def test_what_root_declared_void_is_so_for_whoever_goes_on(styx):
     styx.host.ip("link", "set", "held1", "up")
     styx.host.ip("link", "set", "held0", "up")
     styx.host.ip("route", "add", "198.18.0.0/32", "dev", "held0", "proto", "153", "scope", "link")
-    styx.host.run([BIN / "drive", "trial", "/root/keys", STATE, "sequence=2", "device=held0",
+    styx.host.run([BIN / "drive", "trial", KEYS, STATE, "sequence=2", "device=held0",
                    "removes=1", "soak=1"], timeout=60)
     styx.kill_guard_for_good()
     styx.remove_tailscaled()

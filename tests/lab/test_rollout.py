@@ -9,6 +9,10 @@ from lab import changes
 from lab.wait import stays, wait_until
 
 ENDED_BADLY = ("reverted", "halted", "aborted", "incomplete")
+CANARY = """\
+  - { name: canary, kind: tcp, for: [calypso], to: "198.19.0.10:80", severity: critical,
+      interval: 2s }
+"""
 
 
 def exit_node_of(lab, name):
@@ -214,6 +218,29 @@ def test_fixes_that_still_fail_do_not_confirm(fleet):
     rollout = fleet.wait_outcome(ENDED_BADLY, 120)
     assert rollout["outcome"] == "reverted"
     assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
+
+
+@pytest.fixture
+def canary(fleet):
+    """A critical check of calypso, which the change does not touch."""
+    fleet.read_again(fleet.text.replace("policy:", CANARY + "policy:"))
+    wait_until(lambda: fleet.verdict("calypso", "canary") == "pass", 20, "the canary to sing")
+    yield
+    fleet.read_again(fleet.text)
+
+
+def test_a_check_that_newly_fails_elsewhere_takes_the_trial_back(fleet, canary):
+    """Nothing of its own fails, and no proof: so nothing of it is in quarantine either."""
+    fleet.start("fails-elsewhere", lift_all(changes.HARMLESS + "soak: 90s\n", fleet))
+    fleet.wait_state("srv712695", "on trial")
+    held = quarantines(fleet)
+    fleet.lab["calypso"].drop_port("tcp", 80, "out")
+    assert fleet.wait_outcome(ENDED_BADLY, 40)["outcome"] == "reverted"
+    assert any("a critical check newly fails: the open trial is taken back" in line
+               and "calypso: canary" in line for line in fleet.audit())
+    assert "aborted" in receipt_of(fleet, "fails-elsewhere")
+    assert "198.18.255.0/24" not in fleet.lab["srv712695"].ip("route")
+    assert quarantines(fleet) == held
 
 
 def test_ghost_confirmation_reverts(fleet):

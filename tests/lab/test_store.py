@@ -202,3 +202,58 @@ def test_older_database(fleet):
     fleet.ctl("rollout", "next")
     assert fleet.wait_outcome("complete")["outcome"] == "complete"
     assert [(prepared(fleet, node.name), node.ip("route")) for node in nodes] == before
+
+
+def held_because(fleet):
+    """Why something is held, and by which receipts."""
+    holds = fleet.json("hold", "list")["holds"]
+    return {hold["reason"] for hold in holds} | {hold.get("receipt", "") for hold in holds}
+
+
+def test_backup_from_before_the_rollout(fleet):
+    """It does not lead what it does not know: that stands until somebody takes it back, and nothing
+    else is signed before. A freeze that was put since is gone; what has failed its proof since is
+    barred by the operator's ledger, and by its guard."""
+    nodes = [fleet.lab[name] for name in ("srv712695", "calypso")]
+    backup(fleet.controller)
+    fleet.start("black-hole", changes.BLACK_HOLE)
+    assert fleet.wait_outcome(ENDED)["outcome"] == "reverted"
+    fleet.wait_settled()
+    fleet.start("since", TWO_NODES)
+    fleet.wait_rollout(lambda rollout: rollout["waiting_for"] == "next", 40, "it to wait for next")
+    fleet.ctl("rollout", "next")
+    assert fleet.wait_outcome(ENDED)["outcome"] == "complete"
+    fleet.ctl("hold", "add", "--reason", "an incident")
+    since = held_because(fleet)
+    restore(fleet)
+    fleet.wait_settled()
+    newest = fleet.rollout()
+    assert newest is None or newest["change"] not in ("black-hole", "since")
+    assert all(has_change(node) for node in nodes)
+    lost = since - held_because(fleet)
+    assert "an incident" in lost and any(re.fullmatch("[0-9a-f]{64}", one) for one in lost), lost
+    refused = fleet.start("too-early", changes.HARMLESS, check=False)
+    assert "change since " in refused.stderr and "signed and not ended" in refused.stderr
+    fleet.ctl("emergency-rollback", "--node", "srv712695", "--node", "calypso", "--to", "since",
+              "--yes")
+    assert not any(has_change(node) for node in nodes)
+    barred = fleet.start("black-hole-again", changes.BLACK_HOLE, check=False)
+    assert barred.returncode != 0 and "which is in quarantine" in barred.stderr, barred.stderr
+    fleet.start("afterwards", changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")
+
+
+def test_backup_from_before_an_open_trial(fleet):
+    """Nobody carries its proofs any more: its node takes it back, and says so to a controller that
+    has never heard of it."""
+    backup(fleet.controller)
+    start_trial(fleet, "forgotten")
+    restore(fleet)
+    wait_until(lambda: not has_change(fleet.lab["srv712695"]), 40, "the lease to run out")
+    wait_until(lambda: any(re.search(r" receipt +srv712695 +srv712695: reverted", line)
+                           for line in fleet.audit()), 20, "its receipt, of no change, in the audit")
+    newest = fleet.rollout()
+    assert newest is None or newest["change"] != "forgotten"
+    fleet.wait_settled()
+    fleet.start("not-forgotten", changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")

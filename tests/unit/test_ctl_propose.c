@@ -66,6 +66,7 @@ static int make_scene(void **state)
 
     for (unsigned i = 0; i < NODES_COUNT; i++) {
         ip_lines_add(&scene->snapshots[i], lines[i]);
+        ip_lines_add_usual_rules(&scene->snapshots[i]);
         text_copy(scene->nodes[i].name, NAME_SIZE, names[i]);
         scene->nodes[i].snapshot = &scene->snapshots[i];
     }
@@ -251,6 +252,21 @@ static void a_neighbour_is_no_witness_of_a_public_address(void **state)
     assert_int_equal(propose_count_witnesses(&scene->propose, &scene->nodes[CALYPSO]), 2);
 }
 
+/* A witness whose way back is an entry of its own proves nothing of everybody else's. */
+static void a_special_witness_does_not_count(void **state)
+{
+    struct scene *scene = *state;
+    AUTO_FREE struct fleet_file *fleet = mem_alloc(1, sizeof(*fleet));
+
+    ip_lines_add(&scene->snapshots[STYX], "route 192.0.2.9/32 via 203.0.113.1 dev eth0\n"
+                                          "route 198.51.100.0/24 via 203.0.113.1 dev eth0\n");
+    write_it(scene, fleet);
+    assert_int_equal(propose_count_witnesses(&scene->propose, &scene->nodes[STYX]), 1);
+    assert_int_equal(propose_count_witnesses(&scene->propose, &scene->nodes[TETHYS]), 3);
+    expect_part(scene->notes, "srv712695: WARNING: 1 could witness its SSH");
+    assert_null(strstr(scene->notes, "srv712429: WARNING"));
+}
+
 static void a_node_without_snapshot_has_a_name_only(void **state)
 {
     struct scene *scene = *state;
@@ -293,6 +309,7 @@ int main(void)
         CASE(a_host_key_counts_where_it_was_seen),
         CASE(warns_of_a_quorum_that_cannot_be_reached),
         CASE(a_neighbour_is_no_witness_of_a_public_address),
+        CASE(a_special_witness_does_not_count),
         CASE(a_node_without_snapshot_has_a_name_only),
         CASE(nothing_known_is_still_a_file),
     };

@@ -1,5 +1,6 @@
 /*
- * test_store_disk: a database file that cannot be led from is refused, and says why.
+ * test_store_disk: a database file that cannot be led from is refused, and says why; what is kept
+ * in full is on the disk before it is said to be.
  */
 #include "controller/io/store.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +187,50 @@ static void refuses_where_it_cannot_write(void **state)
     refuse_to_open("observed: unable to open database file");
 }
 
+/* ---- what has to be on the disk ---------------------------------------------------------------
+ */
+
+static unsigned syncs; /* of any file, by anybody in this process */
+
+int fdatasync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* Of a transaction that changes a row. */
+static unsigned count_syncs(struct store *store, enum store_durability durability)
+{
+    AUTO_FREE struct fleet_member *member = mem_alloc(1, sizeof(*member));
+    unsigned before = syncs;
+    struct err err = ERR_INIT;
+
+    text_copy(member->name, sizeof(member->name), "a1");
+    store_case_must(store_begin(store, durability, &err), &err);
+    store_case_must(store_put_node(store, member, &err), &err);
+    store_case_must(store_commit(store, &err), &err);
+    return syncs - before;
+}
+
+/* A kill -9 shows nothing of it: what a process has written outlives it, and not the machine. */
+static void what_is_kept_in_full_is_synced_each_time(void **state)
+{
+    struct store *store = store_case_open_at(path);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_not_equal(count_syncs(store, STORE_FULL), 0);
+        assert_int_equal(count_syncs(store, STORE_REPORT), 0);
+    }
+    store_close(store);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -196,6 +242,7 @@ int main(void)
         CASE(takes_over_who_was_to_come_back),
         CASE(takes_over_what_an_older_controller_promised_since),
         CASE(refuses_where_it_cannot_write),
+        CASE(what_is_kept_in_full_is_synced_each_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,13 +204,32 @@ static void knows_who_has_begun(void **state)
     assert_true(target_has_begun(&record));
 }
 
+/* Of one that left the roster: only where something may stand, root has to look. */
+static void knows_whom_it_let_go(void **state)
+{
+    static const bool untouched[SAYS_COUNT] = {
+        [SAYS_NEVER] = true, [SAYS_PREPARED] = true, [SAYS_REFUSED] = true, [SAYS_ENDED] = true};
+    struct target_record record;
+
+    (void)state;
+    for (unsigned i = 0; i < SAYS_COUNT; i++) {
+        record = (struct target_record){.says = (enum target_says)i, .wants = WANTS_NOTHING};
+        assert_int_equal(target_was_let_go(&record), !untouched[i]);
+        /* A start was sent, and no receipt came: whatever it said since. */
+        record.in_doubt = true;
+        assert_int_equal(target_was_let_go(&record), i != SAYS_ENDED);
+        record.wants = WANTS_REVERT;
+        assert_false(target_was_let_go(&record));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses_by_the_table), cmocka_unit_test(names_everything),
         cmocka_unit_test(reads_the_open_trial), cmocka_unit_test(reads_the_generations),
         cmocka_unit_test(says_its_state),       cmocka_unit_test(tells_ends_and_open_trials),
-        cmocka_unit_test(knows_who_has_begun),
+        cmocka_unit_test(knows_who_has_begun),  cmocka_unit_test(knows_whom_it_let_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,301 @@
+/*
+ * test_gates_path: `reversible`, `cluster-path` and `ssh-path`: by prediction, rehearsal, checks
+ * and witnesses, and what of them is waited for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/unit/gates_case.h"
+#include "tests/unit/ip_lines.h"
+
+static void reversible(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    text_copy(scene->manifest.plans[0].operations[0].route.device, DEVICE_SIZE, "eth9");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates.answers[GATE_REVERSIBLE].passes);
+    assert_false(gates_pass(&gates));
+    gates_done(&gates);
+}
+
+/* The kernel's own words say no, whatever prediction sees. */
+static void reversible_by_rehearsal(void **state)
+{
+    struct scene *scene = *state;
+
+    gates_case_rehearse(scene, "b1", REHEARSED_REFUSED,
+                        "the kernel says: Nexthop has invalid gateway");
+    gates_case_expect_no(
+        scene, GATE_REVERSIBLE,
+        "reversible fail: expected its kernel accepts each operation in a rehearsal, and the "
+        "undo brings everything back, observed b1: operation 1 (route: 192.0.2.0/24 dev "
+        "eth0): refused: the kernel says: Nexthop has invalid gateway");
+    gates_case_rehearse(scene, "b1", REHEARSED_STAYED, "expected no route, found one");
+    gates_case_expect_no(scene, GATE_REVERSIBLE, "not taken back: expected no route, found one");
+    gates_case_rehearse(scene, "b1", REHEARSED_MISSED, "this node is soaking");
+    gates_case_expect_no(scene, GATE_REVERSIBLE, "reversible unknown");
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        gates_case_waive(scene, (enum waiver)i);
+    gates_case_expect_no(scene, GATE_REVERSIBLE, "not done: this node is soaking");
+}
+
+/* None, of another manifest, too old: unknown, and what would make it known. */
+static void reversible_needs_a_rehearsal_of_this(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->inputs.now = FLEET_REHEARSAL_OLD_MS;
+    for (uint32_t i = 0; i < scene->fleet.members_count; i++)
+        scene->fleet.members[i].snapshot_at = FLEET_REHEARSAL_OLD_MS;
+    gates_case_expect_yes(scene);
+    scene->inputs.now++;
+    gates_case_expect_no(scene, GATE_REVERSIBLE,
+                         "rehearsed 60 s ago: good for 60 s; `oceanidctl plan`");
+    scene->inputs.now = 0;
+    scene->approval.attempt.body.bytes[0] = 4;
+    gates_case_expect_no(scene, GATE_REVERSIBLE,
+                         "not rehearsed: its guard has not answered in time, or a viewer");
+    gates_case_rehearse(scene, "a1", REHEARSED_GOOD, "");
+    gates_case_rehearse(scene, "b1", REHEARSED_GOOD, "");
+    gates_case_expect_yes(scene);
+    fleet_find(&scene->fleet, "b1")->rehearsal.rehearsal->operations_count = 2;
+    gates_case_expect_no(scene, GATE_REVERSIBLE,
+                         "its guard answered for another number of operations");
+}
+
+/* A node of an earlier stage has it already. */
+static void reversible_asks_of_what_is_to_come(void **state)
+{
+    struct scene *scene = *state;
+
+    gates_case_confirm_first(scene);
+    gates_case_rehearse(scene, "a1", REHEARSED_MISSED, "it was not asked");
+    gates_case_expect_yes(scene);
+}
+
+static void reversible_names_what_was_not_rehearsed(void **state)
+{
+    struct scene *scene = *state;
+    const struct gate_answer *answer;
+    struct gates gates;
+
+    gates_case_rehearse(scene, "a1", REHEARSED_UNSEEN, "tailscaled does not run in a namespace");
+    gates_case_expect_yes(scene);
+    gates_evaluate(&scene->inputs, &gates);
+    answer = &gates.answers[GATE_REVERSIBLE];
+    assert_int_equal(answer->evidence_count, 5); /* undo and rehearsal of both, and what is not */
+    assert_string_equal(answer->evidence[1].verdict.observed,
+                        "0 of 1 operations accepted and taken back");
+    assert_string_equal(answer->evidence[2].node, "a1");
+    assert_string_equal(answer->evidence[2].verdict.check, "rehearsal");
+    assert_string_equal(answer->evidence[2].verdict.observed,
+                        "operation 1 (route: 192.0.2.0/24 dev eth0): not rehearsed: tailscaled "
+                        "does not run in a namespace");
+    assert_string_equal(answer->evidence[4].verdict.observed,
+                        "1 of 1 operations accepted and taken back");
+    gates_done(&gates);
+}
+
+/* The pods' way is found by the controller itself: no plan can leave it out. */
+static void cluster_path_by_prediction(void **state)
+{
+    struct scene *scene = *state;
+    struct operation *operation = &scene->manifest.plans[0].operations[0];
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "a1")->snapshot;
+
+    assert_true(prefix_parse("10.42.0.0/16", &scene->file.cluster.pods));
+    ip_lines_add(snapshot, "route 10.42.1.0/24 via 203.0.113.5 dev eth0\n");
+    snapshot_sort(snapshot);
+    gates_case_expect_yes(scene);
+    text_copy(operation->route.device, DEVICE_SIZE, "tailscale0");
+    assert_true(prefix_parse("10.42.1.0/25", &operation->route.route.destination));
+    gates_case_expect_no(scene, GATE_CLUSTER_PATH, "cluster-path fail");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_case_expect_yes(scene);
+}
+
+/* What is so now cannot be waived away. */
+static void cluster_path_by_its_check(void **state)
+{
+    struct scene *scene = *state;
+    struct protect_endpoint *api_server = &scene->file.cluster.api_servers[0];
+
+    scene->file.cluster.api_servers_count = 1;
+    assert_true(address_parse("192.0.2.1", &api_server->address));
+    api_server->port = 6443;
+    gates_case_tell(scene, "a1", "api-server-path", VERDICT_PASS);
+    gates_case_tell(scene, "b1", "api-server-path", VERDICT_PASS);
+    scene->manifest.plans[0].operations[0].route.route.destination.address.bytes[2] = 3;
+    scene->manifest.plans[1].operations[0].route.route.destination.address.bytes[2] = 3;
+    gates_case_expect_yes(scene);
+    gates_case_tell(scene, "b1", "api-server-path", VERDICT_UNKNOWN);
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        gates_case_waive(scene, (enum waiver)i);
+    gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
+    gates_case_tell(scene, "b1", "api-server-path", VERDICT_FAIL);
+    gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
+}
+
+static void ssh_path_by_prediction(void **state)
+{
+    struct scene *scene = *state;
+    struct operation *operation = &scene->manifest.plans[0].operations[0];
+
+    /* Half of the world by the tailnet's device: replies to it leave by another way. */
+    text_copy(operation->route.device, DEVICE_SIZE, "tailscale0");
+    assert_true(prefix_parse("0.0.0.0/1", &operation->route.route.destination));
+    gates_case_expect_no(scene, GATE_SSH_PATH, "ssh-path");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_case_expect_yes(scene);
+}
+
+static void ssh_path_by_witnesses(void **state)
+{
+    struct scene *scene = *state;
+
+    gates_case_tell(scene, "laptop", "ssh:b1", VERDICT_FAIL);
+    gates_case_expect_no(scene, GATE_SSH_PATH, "b1");
+    gates_case_tell(scene, "laptop", "ssh:b1", VERDICT_UNKNOWN);
+    gates_case_expect_no(scene, GATE_SSH_PATH, "b1");
+    fleet_find(&scene->fleet, "laptop")->connected = false;
+    gates_case_expect_no(scene, GATE_SSH_PATH, "a1");
+}
+
+/* a1 as a witness of b1, whose replies to a1 take a way of their own: the rest of the world does
+ * not see what a1 sees. */
+static void ssh_path_counts_who_is_as_everybody(void **state)
+{
+    struct scene *scene = *state;
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
+
+    text_copy(scene->manifest.plans[1].witnesses[1], NAME_SIZE, "a1");
+    gates_case_tell(scene, "a1", "ssh:b1", VERDICT_PASS);
+    gates_case_expect_yes(scene);
+    ip_lines_add(snapshot, "rule 5150 to 203.0.113.10 lookup main\n");
+    snapshot_sort(snapshot);
+    gates_case_expect_no(scene, GATE_SSH_PATH, "a1: pass, not counted");
+}
+
+/* SSH at an address of the tailnet is seen by those who are on it. */
+static void ssh_path_counts_its_audience(void **state)
+{
+    struct scene *scene = *state;
+    struct fleet_member *office = fleet_find(&scene->fleet, "office");
+    struct address address;
+
+    scene->manifest.plans[1].ssh.audience = AUDIENCE_TAILNET;
+    fleet_find(&scene->fleet, "laptop")->has_snapshot = office->has_snapshot = true;
+    assert_true(address_parse("100.64.0.9", &address));
+    fleet_find(&scene->fleet, "laptop")->snapshot.tailscale.addresses[0] = address;
+    fleet_find(&scene->fleet, "laptop")->snapshot.tailscale.addresses_count = 1;
+    gates_case_expect_no(scene, GATE_SSH_PATH, "office: pass, not counted");
+    office->snapshot.tailscale.addresses[0] = address;
+    office->snapshot.tailscale.addresses_count = 1;
+    gates_case_expect_yes(scene);
+}
+
+/* Two of three are quick enough, the third is not asked for; then it is. */
+static void ssh_path_leaves_time_for_a_renewal(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->manifest.lease_s = 6;
+    scene->manifest.period_s = scene->manifest.dial_s = scene->manifest.settle_s = 1;
+    text_copy(scene->manifest.plans[1].witnesses[2], NAME_SIZE, "a1");
+    scene->manifest.plans[1].witnesses_count = 3;
+    gates_case_tell_took(scene, "a1", "ssh:b1", 3500);
+    gates_case_tell_took(scene, "laptop", "ssh:b1", 3900);
+    gates_case_tell_took(scene, "office", "ssh:b1", 10);
+    gates_case_expect_yes(scene);
+    gates_case_tell_took(scene, "a1", "ssh:b1", 3600);
+    gates_case_expect_no(
+        scene, GATE_SSH_PATH,
+        "the quorum's slowest took 3600 ms: period 1 s + way 4.1 s = 5.1 s; dial 1 s + "
+        "settle 1 s + way = 6.1 s");
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        gates_case_waive(scene, (enum waiver)i);
+    gates_case_expect_blocked(scene, GATE_SSH_PATH);
+}
+
+static bool awaits(const struct scene *scene, char *said, size_t size)
+{
+    struct gates gates;
+    struct text text;
+    bool awaited;
+
+    said[0] = '\0';
+    text_init(&text, said, size);
+    gates_evaluate(&scene->inputs, &gates);
+    assert_false(gates_pass(&gates));
+    awaited = gates_await(&gates, &text);
+    gates_done(&gates);
+    return awaited;
+}
+
+/* As after a restart: who has not connected yet may still say yes; who says no has said it. */
+static void what_has_not_come_is_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    char said[REASON_SIZE];
+
+    fleet_find(&scene->fleet, "office")->connected = false;
+    assert_true(awaits(scene, said, sizeof(said)));
+    assert_string_equal(said, "a1: office to look at its SSH; b1: office to look at its SSH");
+    fleet_find(&scene->fleet, "b1")->connected = false;
+    assert_true(awaits(scene, said, sizeof(said)));
+    assert_non_null(strstr(said, "b1: its agent to connect"));
+    gates_case_tell(scene, "laptop", "ssh:a1", VERDICT_FAIL);
+    assert_false(awaits(scene, said, sizeof(said)));
+    gates_case_tell(scene, "laptop", "ssh:a1", VERDICT_UNKNOWN);
+    assert_false(awaits(scene, said, sizeof(said)));
+    gates_case_tell(scene, "laptop", "ssh:a1", VERDICT_PASS);
+    assert_true(awaits(scene, said, sizeof(said)));
+    scene->inputs.now = 3600000; /* nobody was heard for an hour: all of it is old */
+    assert_true(awaits(scene, said, sizeof(said)));
+    scene->manifest.reference[0] = '\0';
+    assert_false(awaits(scene, said, sizeof(said)));
+}
+
+static void ssh_path_needs_a_console(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->file.nodes[0].console[0] = '\0';
+    gates_case_expect_no(scene, GATE_SSH_PATH, "ssh-path");
+    gates_case_waive(scene, WAIVE_CONSOLE);
+    gates_case_expect_yes(scene);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, gates_case_make, gates_case_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(reversible),
+        CASE(reversible_by_rehearsal),
+        CASE(reversible_needs_a_rehearsal_of_this),
+        CASE(reversible_asks_of_what_is_to_come),
+        CASE(reversible_names_what_was_not_rehearsed),
+        CASE(cluster_path_by_prediction),
+        CASE(cluster_path_by_its_check),
+        CASE(ssh_path_by_prediction),
+        CASE(ssh_path_by_witnesses),
+        CASE(ssh_path_counts_who_is_as_everybody),
+        CASE(ssh_path_counts_its_audience),
+        CASE(ssh_path_leaves_time_for_a_renewal),
+        CASE(what_has_not_come_is_waited_for),
+        CASE(ssh_path_needs_a_console),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

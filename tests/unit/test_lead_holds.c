@@ -1,0 +1,151 @@
+/*
+ * test_lead_holds: what failed proofs and holds make of the rollouts that are led, also when the
+ * controller dies in between.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "tests/unit/lead_case.h"
+
+/* ---- failed proofs --------------------------------------------------------------------------- */
+
+static void take_failed(unsigned who, uint64_t sequence, uint32_t objects)
+{
+    AUTO_FREE struct receipt *failed = mem_alloc(1, sizeof(*failed));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    text_copy(failed->node, sizeof(failed->node), place.members[who].name);
+    failed->generation.attempt.sequence = failed->index = sequence;
+    failed->kind = RECEIPT_REVERTED;
+    failed->cause = CAUSE_PROOF_FAILED;
+    failed->objects_count = objects;
+    for (uint32_t i = 0; i < objects; i++)
+        snprintf(failed->objects[i], sizeof(failed->objects[i]), "rule %u", i);
+    report.envelope = wire_encode_receipt(failed, place.members[who].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, place.members[who].name, wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+}
+
+static void put_freezes(unsigned count)
+{
+    const struct hold wanted = {
+        .kind = HOLD_FREEZE, .scope = "fleet", .reason = "incident", .by = "olga"};
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (holds_add(&place.desk.holds, &wanted, clock_unix(), &err) == NULL)
+            fail_msg("%s", err.text);
+    }
+}
+
+static void a_node_that_fails_often_leaves_room_for_others(void **state)
+{
+    (void)state;
+    for (uint64_t i = 1; i <= 80; i++)
+        take_failed(PLACE_B2, 1000 + i, 15);
+    take_failed(PLACE_A1, 7, 2);
+    assert_non_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 1", NULL));
+    assert_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 2", NULL));
+    put_freezes(1);
+}
+
+/* Its guard bars it all the same; here nobody would know. */
+static void a_failed_proof_that_finds_no_room_is_audited(void **state)
+{
+    (void)state;
+    put_freezes(HOLDS_MAX);
+    take_failed(PLACE_A1, 7, 2);
+    assert_null(holds_find_quarantine(&place.desk.holds, "a1", "rule 1", NULL));
+    assert_string_equal(place.desk.audit.subject, "a1");
+    assert_non_null(strstr(place.desk.audit.text, "no room"));
+}
+
+/* ---- a controller that dies ------------------------------------------------------------------ */
+
+/* Puts a hold as the API does, and dies before the rollout hears of it. */
+static void put_hold_and_die(enum hold_kind kind, const char *scope)
+{
+    struct hold wanted = {.kind = kind, .reason = "incident", .by = "olga"};
+    const struct hold *hold;
+    struct err err = ERR_INIT;
+
+    text_copy(wanted.scope, sizeof(wanted.scope), scope);
+    hold = holds_add(&place.desk.holds, &wanted, clock_unix(), &err);
+    if (hold == NULL || !store_put_hold(place.desk.store, hold, &err))
+        fail_msg("%s", err.text);
+    lead_case_restart();
+}
+
+/* a1 was started, and no receipt has said how it ended. */
+static uint64_t start_trial(void)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_STAGE;
+    record->targets[0].in_doubt = true;
+    if (!store_put_record(place.desk.store, record, 0, &err))
+        fail_msg("%s", err.text);
+    lead_case_restart();
+    return id;
+}
+
+static enum rollout_state state_of(uint64_t id)
+{
+    return lead_find(place.lead, id)->machine.record.state;
+}
+
+static void a_freeze_takes_the_trial_back_after_a_restart(void **state)
+{
+    uint64_t id = start_trial();
+
+    (void)state;
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+    put_hold_and_die(HOLD_FREEZE, "a1");
+    assert_int_equal(state_of(id), ROLLOUT_REVERTING);
+    lead_case_restart(); /* once more is not worse */
+    assert_int_equal(state_of(id), ROLLOUT_REVERTING);
+}
+
+static void a_freeze_that_is_not_its_own_leaves_a_trial_alone(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = start_trial();
+
+    (void)state;
+    put_hold_and_die(HOLD_FREEZE, "w1");
+    put_hold_and_die(HOLD_PAUSE, "fleet");
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+    assert_true(holds_lift(&place.desk.holds, 1, &err));
+    lead_case_restart();
+    assert_int_equal(state_of(id), ROLLOUT_LEARNING);
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(a_node_that_fails_often_leaves_room_for_others),
+        WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
+        WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
+        WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

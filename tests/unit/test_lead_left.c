@@ -1,0 +1,220 @@
+/*
+ * test_lead_left: nodes that left the roster: nobody waits for them, and nobody says that they are
+ * back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/unit/lead_case.h"
+
+/* The rollout has ended and is not led any more: a1 left the roster with the change, b2 is back. */
+static void end_without_a1(uint64_t id)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_REVERTED;
+    record->targets[0].wants = WANTS_NOTHING;
+    record->targets[0].says = SAYS_CONFIRMED;
+    record->targets[1].wants = WANTS_REVERT;
+    record->targets[1].says = SAYS_ENDED;
+    record->targets[1].receipt = RECEIPT_POPPED;
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    lead_case_restart();
+}
+
+static void a_node_that_left_is_not_said_to_be_back(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    assert_true(lead_case_take_back("", "drill", &err));
+    end_without_a1(id);
+    assert_string_equal(lead_case_find_back("b2")->state, "popped");
+    assert_true(lead_case_find_back("b2")->done);
+    assert_string_equal(lead_case_find_back("a1")->state, "left");
+    assert_true(lead_case_find_back("a1")->left);
+    assert_non_null(
+        strstr(lead_case_find_back("a1")->sentence, "left the roster, may still stand"));
+    assert_false(lead_case_find_back("a1")->done);
+}
+
+/* All have confirmed. */
+static uint64_t complete_rollout(void)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_COMPLETE;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].wants = WANTS_CHANGE;
+        record->targets[i].says = SAYS_CONFIRMED;
+        record->targets[i].receipt = RECEIPT_CONFIRMED;
+    }
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    lead_case_restart();
+    return id;
+}
+
+/* It left when all had confirmed: nobody told the rollout, which was over. */
+static void an_emergency_does_not_wait_for_who_left_before(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    complete_rollout();
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(lead_case_take_back("", "drill", &err));
+    lead_backs(place.lead);
+    assert_true(lead_case_find_back("a1")->left);
+    assert_false(lead_case_find_back("b2")->left);
+}
+
+/* Asked back alone: that it cannot be asked does not take the change from the others. */
+static void an_emergency_of_who_left_leaves_the_others(void **state)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct err err = ERR_INIT;
+    uint64_t id = complete_rollout();
+
+    (void)state;
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(lead_case_take_back("a1", "drill", &err));
+    assert_true(store_read_rollout(place.desk.store, id, stored, &err));
+    assert_int_equal(stored->record.state, ROLLOUT_ABORTED);
+    assert_non_null(strstr(stored->record.sentence, "only root there can take back: a1"));
+    assert_int_equal(stored->record.targets[1].wants, WANTS_CHANGE);
+    store_rollout_done(stored);
+    lead_sweep(place.lead);
+    assert_true(lead_case_take_back("", "drill", &err)); /* and they can still be taken back */
+    assert_int_equal(place.lead->leds->machine.record.targets[1].wants, WANTS_REVERT);
+}
+
+static void a_node_that_left_is_not_asked_any_more(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_standing(1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
+    assert_true(lead_case_take_back("a1", "drill", &err));
+    assert_true(lead_backs_deadline(place.lead) != MONO_NEVER);
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(lead_backs_deadline(place.lead) == MONO_NEVER);
+    assert_string_equal(lead_case_find_back("a1")->state, "left");
+    assert_false(lead_case_find_back("a1")->done);
+}
+
+/* Its rollout has let go of it for good: nobody else asks its guard. */
+static void a_node_that_left_is_asked_when_it_is_admitted_again(void **state)
+{
+    const struct roster_entry entry = *roster_find(place.desk.roster, "a1");
+    struct stack stack = {.node = "a1"};
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+    char node[] = "a1";
+
+    (void)state;
+    assert_true(lead_case_take_back("", "drill", &err));
+    end_without_a1(id);
+    assert_true(lead_backs_deadline(place.lead) == MONO_NEVER);
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_take_roster(place.lead);
+    place_until(&place, lead_case_is_asked, node, "a1's guard is asked");
+    assert_false(lead_case_find_back("a1")->done);
+    lead_backs_stack(place.lead, "a1", &stack);
+    assert_true(lead_case_find_back("a1")->done);
+    lead_case_restart();
+    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+    assert_true(lead_case_find_back("a1")->done);
+}
+
+/* ---- a node with new keys ---------------------------------------------------------------------
+ */
+
+static void replace_keys(const char *node, bool agent, bool guard)
+{
+    struct roster_entry entry = *roster_find(place.desk.roster, node);
+    struct err err = ERR_INIT;
+
+    if (agent)
+        memset(entry.agent_key.bytes, 0x5a, KEY_SIZE);
+    if (guard)
+        memset(entry.guard_key.bytes, 0x5b, KEY_SIZE);
+    assert_true(roster_remove(place.desk.roster, node));
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_take_roster(place.lead);
+}
+
+/* What it signs is not what the manifest's proofs are verified by: nobody can wait for it. */
+static void a_node_with_another_guards_key_is_another_node(void **state)
+{
+    const struct rollout_record *record = &lead_find(place.lead, lead_case_start())->machine.record;
+
+    (void)state;
+    replace_keys("b2", false, true);
+    assert_int_equal(record->state, ROLLOUT_REVERTING);
+    assert_non_null(strstr(record->sentence, "b2: its guard's key in the roster is another now"));
+    assert_int_equal(record->targets[0].wants, WANTS_REVERT);
+    assert_int_equal(record->targets[1].wants, WANTS_NOTHING);
+    assert_string_equal(record->targets[1].reason, "its guard's key in the roster is another now");
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+}
+
+/* The controller died between the roster and what follows from it. */
+static void another_guards_key_is_found_after_a_restart(void **state)
+{
+    struct roster_entry entry = *roster_find(place.desk.roster, "a1");
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    memset(entry.guard_key.bytes, 0x5b, KEY_SIZE);
+    assert_true(roster_remove(place.desk.roster, "a1"));
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+    lead_case_restart();
+    assert_int_equal(lead_find(place.lead, id)->machine.record.state, ROLLOUT_REVERTING);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.targets[0].wants, WANTS_NOTHING);
+}
+
+/* Receipts and stacks are the guard's; what the agent carries, it carries with another key too. */
+static void a_node_with_another_agents_key_is_the_same(void **state)
+{
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    replace_keys("b2", true, false);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.state, ROLLOUT_LEARNING);
+    assert_int_equal(lead_find(place.lead, id)->machine.record.targets[1].wants, WANTS_NOTHING);
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(a_node_that_left_is_not_said_to_be_back),
+        WITH_PLACE(an_emergency_does_not_wait_for_who_left_before),
+        WITH_PLACE(an_emergency_of_who_left_leaves_the_others),
+        WITH_PLACE(a_node_that_left_is_not_asked_any_more),
+        WITH_PLACE(a_node_that_left_is_asked_when_it_is_admitted_again),
+        WITH_PLACE(a_node_with_another_guards_key_is_another_node),
+        WITH_PLACE(another_guards_key_is_found_after_a_restart),
+        WITH_PLACE(a_node_with_another_agents_key_is_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
