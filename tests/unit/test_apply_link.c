@@ -198,6 +198,29 @@ static void test_removed_secondary(void **state)
                "- address 192.0.2.11/24 on eth1 secondary\n");
 }
 
+/* What was taken comes back first, while ours is among them: then nothing can be moved, and when
+ * ours is gone the order is put right, and stays so. */
+static void test_order_beside_an_added_one(void **state)
+{
+    const struct operation removal = apply_case_address("192.0.2.10/24", "eth1", true);
+    const struct operation added = apply_case_address("198.51.100.9/24", "eth1", false);
+    struct undo_item items[2];
+
+    (void)state;
+    begin("ip address add 198.51.100.5/24 dev eth1\n");
+    apply_case_run(&removal, &items[0]);
+    apply_case_run(&added, &items[1]);
+    apply_case_undo(&items[0], REVERT_DONE);
+    apply_case_undo(&items[1], REVERT_DONE);
+    for (int i = 0; i < 2; i++) {
+        apply_case_undo(&items[0], REVERT_DONE);
+        apply_case_check("");
+        apply_case_check_order();
+    }
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
 /* Routes keep their way and lose their source; the order decides which source is chosen. */
 static void test_removed_ipv6_address(void **state)
 {
@@ -516,6 +539,7 @@ int main(void)
         IN_NAMESPACE(test_removed_last_address),
         IN_NAMESPACE(test_removed_primary_with_promotion),
         IN_NAMESPACE(test_removed_secondary),
+        IN_NAMESPACE(test_order_beside_an_added_one),
         IN_NAMESPACE(test_removed_ipv6_address),
         IN_NAMESPACE(test_mtu),
         IN_NAMESPACE(test_mtu_without_ipv6),
