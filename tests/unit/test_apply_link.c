@@ -464,6 +464,31 @@ static void test_comes_with_its_device(void **state)
     assert_null(strstr(apply_case_now(), "+ address 192.0.2.11/24 on eth1"));
 }
 
+/* An address that cannot be put now would have been there, and others' routes with it, when the
+ * last one of its device went. */
+static void test_takes_nothing_behind_a_failure(void **state)
+{
+    const struct operation operations[] = {apply_case_address("192.0.2.11/25", "eth1", false),
+                                           apply_case_address("192.0.2.10/24", "eth1", true),
+                                           apply_case_link("eth1", 1200, NULL),
+                                           apply_case_link("eth1", 0, "down"),
+                                           apply_case_address("198.51.100.9/24", "eth1", false),
+                                           apply_case_link("eth0", 1400, NULL)};
+    uint32_t pending = 77;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin("");
+    assert_int_equal(apply_assert(&apply_case, operations, 6, &pending, &err), 2);
+    assert_int_equal(pending, 0);
+    assert_non_null(strstr(err.text, "has it already, with length 24 on eth1"));
+    apply_case_check("- link eth0 mtu 1500 up\n+ link eth0 mtu 1400 up\n"
+                     "+ address 198.51.100.9/24 on eth1\n"
+                     "+ 198.51.100.0/24 dev eth1 src 198.51.100.9\n"
+                     "+ local 198.51.100.9 dev eth1 table local src 198.51.100.9\n"
+                     "+ broadcast 198.51.100.255 dev eth1 table local src 198.51.100.9\n");
+}
+
 /* ---- undo.txt ---------------------------------------------------------------------------------
  */
 
@@ -552,6 +577,7 @@ int main(void)
         IN_NAMESPACE(test_changed_since_planned),
         IN_NAMESPACE(test_already_so),
         IN_NAMESPACE(test_comes_with_its_device),
+        IN_NAMESPACE(test_takes_nothing_behind_a_failure),
         IN_NAMESPACE(test_batch),
     };
 
