@@ -23,12 +23,12 @@ static const char usage[] =
     "usage: crash [--every N] [--seeds N] [--seed S] [--jobs N] [--only SCENARIO]\n"
     "       crash --replay SCENARIO AT FAULT SEED\n"
     "       crash --list [--only SCENARIO]\n"
-    "  --every N   one in N states, chosen by the seed (1); without --only one in 4 N of "
+    "  --every N   one in N states, chosen by the seed (1); without --only one in 8 N of "
     "scenarios\n"
     "              that have much in common with others\n"
     "  --seeds N   each state N times, torn and reordered elsewhere (1)\n";
 
-enum { STATES_MAX = 400000, JOBS_MAX = 64, FAILURES_SHOWN = 20, PROGRESS = 1000, FEWER = 4 };
+enum { STATES_MAX = 400000, JOBS_MAX = 64, FAILURES_SHOWN = 20, PROGRESS = 1000, FEWER = 8 };
 
 struct options {
     unsigned every, seeds, jobs;
