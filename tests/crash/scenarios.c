@@ -63,6 +63,7 @@ const struct scenario scenarios[] = {
      .steps = {UP, GUARD(PLAY_CONFIRM, PHASE_BOOT)}},
     {"l-revert", LINKS, FROM(2, PHASE_REVERT), .steps = {UP, GUARD(PLAY_ABORT, PHASE_BOOT)}},
     {"l-stop-post", LINKS, FROM(3, PHASE_BOOT), .steps = {STOP_POST}},
+    {"l-reboot", LINKS, FROM(3, PHASE_BOOT), .steps = {REBOOT}},
     {"l-stands", LINKS, STANDS, .steps = {STANDING}},
     {"l-rescue", LINKS, TAKES_BACK, FROM(3, PHASE_BOOT), .steps = {RESCUE(PROGRAM_RESCUE)}},
 };

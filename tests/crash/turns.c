@@ -19,7 +19,7 @@
 #include "tests/crash/real.h"
 #include "tests/crash/world.h"
 
-enum { THREADS_MAX = 8, UNIX_BEGINS = 1800000000, BOOT_LASTS_S = 1000, MAIN = 0, CHILD_MS = 30000 };
+enum { THREADS_MAX = 8, UNIX_BEGINS = 1800000000, BOOT_LASTS_S = 1000, MAIN = 0, CHILD_MS = 60000 };
 
 /* Whose turn it is may pass; the others wait. Slot 0 is the thread that decides. */
 static struct {
