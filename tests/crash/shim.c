@@ -134,9 +134,11 @@ static bool strikes_later(enum fault_kind kind, enum boundary boundary)
 
 static void count(enum boundary boundary, const char *text)
 {
+    uint32_t heals_at = world->forks ? TRACE_MAX / 8 : TRACE_MAX / 2; /* a fork takes its time */
+
     if (world->count == TRACE_MAX)
         world_give_up("a run without end");
-    if (world->count == TRACE_MAX / 2)
+    if (world->count == heals_at)
         world->disk_heals_at = 0; /* somebody has mended what held it up */
     world->trace[world->count].boundary = (uint8_t)boundary;
     world->trace[world->count].phase = (uint8_t)world->phase;
