@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
 #include "agent/guard/io/trust_root.h"
 #include "common/core/mem.h"
@@ -128,9 +129,21 @@ int rollback_order(const struct options *options, struct err *err)
 
 /* ---- void ----------------------------------------------------------------------------------- */
 
-static bool check_void(const struct rescue *rescue, struct err *err)
+/* Of a rescue that the journal takes nothing of only its mark is known: it began with the newest.
+ */
+static void choose_unrecorded(const struct rescue *rescue, struct target *target)
 {
-    if (!rollback_is_open(rescue->ledger))
+    const struct ledger_generation *top = ledger_top(rescue->ledger);
+
+    if (rollback_is_open(rescue->ledger) || top == NULL || !run_has_unrecorded(&rescue->config))
+        return;
+    target->has_generation = true;
+    target->down_to = top->id;
+}
+
+static bool check_void(const struct rescue *rescue, const struct target *target, struct err *err)
+{
+    if (!rollback_is_open(rescue->ledger) && !target->has_generation)
         return err_set(err, ERR_MISSING,
                        "nothing is being taken back, so nothing waits for tailscaled; "
                        "oceanid-rollback takes the newest change back");
@@ -151,7 +164,8 @@ int rollback_void(const struct options *options, struct err *err)
 
     if (!rollback_look(options, &rescue, &code, err))
         return code;
-    may = check_void(&rescue, err);
+    choose_unrecorded(&rescue, &target);
+    may = check_void(&rescue, &target, err);
     rescue_close(&rescue);
     if (!may)
         return EXIT_DIFFERS;

@@ -12,6 +12,7 @@
 
 #include "tests/crash/kernel.h"
 #include "tests/crash/networkd.h"
+#include "tests/crash/tailscaled.h"
 
 enum state { STATE_BEFORE, STATE_CONFIRMED, STATE_MIXED };
 
@@ -44,35 +45,69 @@ static void find_difference(const char *expected, const char *found, char *to, s
 }
 
 /* The one that is new, and the one that is replaced, by content, mode and owner. */
-static bool files_are(enum state state)
+static bool files_are(bool confirmed)
 {
-    bool confirmed = state == STATE_CONFIRMED;
-
     return networkd_file_is_there() == confirmed &&
            networkd_old_file_has(confirmed ? NETWORKD_NEW_CONTENT : NETWORKD_OLD_CONTENT);
 }
 
-static enum state look(const struct beginning *beginning, char *ret_difference, size_t size)
+/* What is neither in the kernel nor in its routes: the exit node and the files. A tailscaled that
+ * is gone keeps its preference, which was declared void. */
+static bool rest_is(const struct scenario *scenario, enum state state)
 {
-    static char now[DUMP_SIZE];
+    bool confirmed = state == STATE_CONFIRMED && scenario->ground == GROUND_EXIT;
     bool exits = world->exit_node[0] != '\0';
 
-    kernel_dump(now, sizeof(now));
-    for (int i = 0; i < 2; i++) {
-        if (strcmp(now, beginning->dump[i]) == 0 && exits == (i == STATE_CONFIRMED) &&
-            files_are((enum state)i))
-            return (enum state)i;
-    }
-    if (strcmp(now, beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE]) == 0) {
-        snprintf(ret_difference, size, "the new file is %s, the other one %s",
-                 networkd_file_is_there() ? "there" : "not there",
+    return (exits == confirmed || (exits && world->tailscaled_is_gone)) && files_are(confirmed);
+}
+
+/* The lines up to the first that differs. */
+static unsigned count_same(const char *a, const char *b)
+{
+    unsigned count = 0;
+
+    for (; *a != '\0' && *a == *b; a++, b++)
+        count += *a == '\n';
+    return count;
+}
+
+static void describe(const char *const dumps[2], const char *now, char *to, size_t size)
+{
+    bool confirmed = count_same(dumps[STATE_CONFIRMED], now) > count_same(dumps[STATE_BEFORE], now);
+
+    if (strcmp(now, dumps[STATE_BEFORE]) == 0 || strcmp(now, dumps[STATE_CONFIRMED]) == 0)
+        snprintf(to, size, "the exit node is '%s', the new file is %s, the other one %s",
+                 world->exit_node, networkd_file_is_there() ? "there" : "not there",
                  networkd_old_file_has(NETWORKD_OLD_CONTENT)   ? "as before"
                  : networkd_old_file_has(NETWORKD_NEW_CONTENT) ? "replaced"
                                                                : "neither");
-        return STATE_MIXED;
+    else
+        find_difference(dumps[confirmed ? STATE_CONFIRMED : STATE_BEFORE], now, to, size);
+}
+
+/* How many changes stand then. */
+static unsigned standing_of(const struct scenario *scenario, enum state state)
+{
+    if (state == STATE_CONFIRMED)
+        return STANDING_MAX;
+    return scenario->takes_both ? 0 : STANDING_MAX - 1;
+}
+
+static enum state look(const struct scenario *scenario, const struct beginning *beginning,
+                       char *ret_difference, size_t size)
+{
+    static char now[DUMP_SIZE], cut[2][DUMP_SIZE];
+    const char *dumps[2];
+
+    kernel_dump(now, sizeof(now));
+    for (int i = 0; i < 2; i++) {
+        dumps[i] = beginning->dump[scenario->ground][standing_of(scenario, (enum state)i)];
+        if (world->tailscaled_is_gone)
+            dumps[i] = tailscaled_cut_routes(dumps[i], cut[i]);
+        if (strcmp(now, dumps[i]) == 0 && rest_is(scenario, (enum state)i))
+            return (enum state)i;
     }
-    find_difference(beginning->dump[exits ? STATE_CONFIRMED : STATE_BEFORE], now, ret_difference,
-                    size);
+    describe(dumps, now, ret_difference, size);
     return STATE_MIXED;
 }
 
@@ -158,7 +193,7 @@ void judge_living(const struct scenario *scenario, const struct beginning *begin
     const struct told *told = &world->told;
     bool disk_is_ill = world->disk_heals_at > world->now;
     char difference[2 * TEXT_LINE] = "";
-    enum state state = look(beginning, difference, sizeof(difference));
+    enum state state = look(scenario, beginning, difference, sizeof(difference));
     enum state said = state_told(told);
 
     judge_shields(verdict);
@@ -183,17 +218,12 @@ void judge_living(const struct scenario *scenario, const struct beginning *begin
         say(verdict, "unsettled: the guard has not ended it in 120 s");
 }
 
-static unsigned generations_of(enum state state)
-{
-    return state == STATE_CONFIRMED ? 2 : 1;
-}
-
 void judge_recovered(const struct scenario *scenario, const struct beginning *beginning,
                      struct verdict_of_run *verdict)
 {
     const struct told *told = &world->told;
     char difference[2 * TEXT_LINE] = "";
-    enum state state = look(beginning, difference, sizeof(difference));
+    enum state state = look(scenario, beginning, difference, sizeof(difference));
     enum state said = state_told(told);
 
     judge_shields(verdict);
@@ -203,11 +233,12 @@ void judge_recovered(const struct scenario *scenario, const struct beginning *be
         say(verdict, "unsettled: what recovers has not ended it in 120 s");
     if (state == STATE_MIXED)
         say(verdict, "mixed: %s", difference);
-    if (told->stack.generations_count != generations_of(state))
+    if (told->stack.generations_count != standing_of(scenario, state))
         say(verdict, "%s: it is %s, the guard says that %u changes stand",
-            told->stack.generations_count < generations_of(state) ? "forgotten" : "untruthful",
+            told->stack.generations_count < standing_of(scenario, state) ? "forgotten"
+                                                                         : "untruthful",
             name_of(state), told->stack.generations_count);
-    if (state == STATE_CONFIRMED && !networkd_file_is_kept())
+    if (state == STATE_CONFIRMED && scenario->ground == GROUND_EXIT && !networkd_file_is_kept())
         say(verdict, "forgotten: it is confirmed, and the file is not in /etc");
     if (!told->is_asked)
         say(verdict, "untruthful: it does not answer for the attempt");

@@ -1,5 +1,6 @@
 /*
- * kernel: rules, routes, addresses and sysctls of this process's namespace, by plain rtnetlink.
+ * kernel: links, rules, nexthop objects, routes, addresses and sysctls of this process's namespace,
+ * by plain rtnetlink.
  */
 #include "tests/crash/kernel_parts.h"
 
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fib_rules.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -159,6 +161,35 @@ static void take_address(const struct nlmsghdr *message, void *context)
     add_attributes(line, address->ifa_family, message, sizeof(*address), 1u << IFA_CACHEINFO);
 }
 
+static uint32_t number_of(const struct nlmsghdr *message, size_t header, int type)
+{
+    struct nlattr *attribute =
+        nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)message, (int)header, type);
+
+    return attribute != NULL ? nla_get_u32(attribute) : 0;
+}
+
+static void take_link(const struct nlmsghdr *message, void *context)
+{
+    const struct ifinfomsg *link = NLMSG_DATA(message);
+
+    add(add_line(context), "link %d %s mtu %u%s%s", link->ifi_index,
+        nla_get_string(
+            nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)message, sizeof(*link), IFLA_IFNAME)),
+        number_of(message, sizeof(*link), IFLA_MTU), (link->ifi_flags & IFF_UP) != 0 ? " up" : "",
+        (link->ifi_flags & IFF_RUNNING) != 0 ? " running" : "");
+}
+
+static void take_nexthop(const struct nlmsghdr *message, void *context)
+{
+    const struct nhmsg *object = NLMSG_DATA(message);
+    char *line = add_line(context);
+
+    add(line, "nexthop protocol %u flags %u", object->nh_protocol,
+        object->nh_flags & RTNH_F_ONLINK);
+    add_attributes(line, object->nh_family, message, sizeof(*object), 0);
+}
+
 static int compare(const void *a, const void *b)
 {
     return strcmp(a, b);
@@ -172,6 +203,10 @@ static void add_sysctl(const char *name, void *context)
 
     snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
     fd = __real_open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        add(add_line(context), "no sysctl %s", name); /* no such device, or no IPv6 on it */
+        return;
+    }
     len = fd < 0 ? -1 : read(fd, value, sizeof(value) - 1);
     if (len < 0)
         world_give_up(path);
@@ -185,13 +220,16 @@ static void each_sysctl(void (*take_fn)(const char *name, void *context), void *
 {
     static const char *const of_device[] = {
         "ipv4/conf/%s/forwarding",     "ipv4/conf/%s/rp_filter",  "ipv4/conf/%s/accept_redirects",
-        "ipv4/conf/%s/src_valid_mark", "ipv6/conf/%s/forwarding", "ipv6/conf/%s/disable_ipv6"};
-    static const char *const names[] = {"all", "default", "lo", "eth0", "tailscale0"};
+        "ipv4/conf/%s/src_valid_mark", "ipv6/conf/%s/forwarding", "ipv6/conf/%s/disable_ipv6",
+        "ipv6/conf/%s/accept_ra"};
+    static const char *const names[] = {"all",        "default", "lo",  "eth0",
+                                        "tailscale0", "eth1",    "eth2"};
+    size_t names_count = world->ground == GROUND_LINKS ? 7 : 5;
     char name[96];
 
     take_fn("ipv4/ip_forward", context);
     for (size_t i = 0; i < sizeof(of_device) / sizeof(of_device[0]); i++) {
-        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+        for (size_t j = 0; j < names_count; j++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
             snprintf(name, sizeof(name), of_device[i], names[j]);
@@ -201,12 +239,12 @@ static void each_sysctl(void (*take_fn)(const char *name, void *context), void *
     }
 }
 
-static void take_sorted(int fd, int type, size_t header, kernel_take_fn take, struct lines *lines)
+static void take_routes(int fd, struct lines *lines)
 {
     uint32_t from = lines->count;
 
-    kernel_list(fd, type, AF_INET, header, take, lines);
-    kernel_list(fd, type, AF_INET6, header, take, lines);
+    kernel_list(fd, RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), take_route, lines);
+    kernel_list(fd, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), take_route, lines);
     qsort(lines->list[from], lines->count - from, LINE_SIZE, compare);
 }
 
@@ -216,11 +254,16 @@ void kernel_dump(char *to, size_t size)
     size_t len = 0;
     int fd = kernel_open();
 
+    if (world->kernel_works)
+        kernel_settle();
     lines.count = 0;
+    kernel_list(fd, RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), take_link, &lines);
     kernel_list(fd, RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), take_rule, &lines);
     kernel_list(fd, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), take_rule, &lines);
-    take_sorted(fd, RTM_GETROUTE, sizeof(struct rtmsg), take_route, &lines);
-    take_sorted(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), take_address, &lines);
+    kernel_list(fd, RTM_GETNEXTHOP, AF_UNSPEC, sizeof(struct nhmsg), take_nexthop, &lines);
+    take_routes(fd, &lines);
+    kernel_list(fd, RTM_GETADDR, AF_INET, sizeof(struct ifaddrmsg), take_address, &lines);
+    kernel_list(fd, RTM_GETADDR, AF_INET6, sizeof(struct ifaddrmsg), take_address, &lines);
     each_sysctl(add_sysctl, &lines);
     __real_close(fd);
     for (uint32_t i = 0; i < lines.count; i++) {

@@ -10,10 +10,15 @@
 #include <stddef.h>
 
 /* A namespace like a new one, or a new one: eth0 with an address of each family and a default
- * route, tailscale0. */
+ * route, tailscale0; for links also eth1 and eth2 with addresses, routes and objects of others. */
 void kernel_enter_fresh(void);
 
-/* Rules in their order, then routes and addresses sorted, then sysctls: a line each. */
+/* What the kernel does behind a change of link or address in its own time is done: carrier, and
+ * IPv6 of what has come up. */
+void kernel_settle(void);
+
+/* Links, rules and addresses in their order, nexthop objects, routes sorted, sysctls: a line each.
+ */
 void kernel_dump(char *to, size_t size);
 
 /* Which of the rules that shield are there: bits of SHIELD_*. */

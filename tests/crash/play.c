@@ -27,7 +27,8 @@ static struct {
     const struct plans *plans;
     const struct plan *plan;
     int fd;
-    bool began, wants_end, is_over;
+    bool began, wants_end, is_over, is_late;
+    struct generation_id prepared;
     mono_t begun, asked_at, idle_since;
 } player = {.fd = -1};
 
@@ -129,6 +130,27 @@ static void say_abort(const struct stack *stack)
     say(&request);
 }
 
+/* By its attempt: its start may not have been. */
+static void bury(const struct stack *stack)
+{
+    struct stack own = *stack;
+
+    own.trial = (struct generation_id){.attempt = player.plan->attempt};
+    say_abort(&own);
+}
+
+static void say_pop(const struct stack *stack)
+{
+    struct guard_request request = {.kind = GUARD_POP,
+                                    .id = stack->generations[stack->generations_count - 1].id,
+                                    .nonce = stack->nonce,
+                                    .reason = "a drill"};
+
+    player.wants_end = false;
+    shim_set_phase(PHASE_REVERT);
+    say(&request);
+}
+
 static void say_order(const struct stack *stack)
 {
     struct order *order = mem_alloc(1, sizeof(*order));
@@ -148,6 +170,15 @@ static void say_order(const struct stack *stack)
 
 /* ---- hearing -------------------------------------------------------------------------------- */
 
+/* By the nonce that was out before: a late start finds the tombstone (docs/protocol.md rule 5). */
+static void start_late(void)
+{
+    const struct guard_report report = {.kind = REPORT_PREPARED, .id = player.prepared};
+
+    player.is_late = false;
+    say_start(&report);
+}
+
 static void hear_receipt(const struct guard_report *report)
 {
     struct told *told = &world->told;
@@ -163,8 +194,30 @@ static void hear_receipt(const struct guard_report *report)
     if (told->receipts_count + 1 < TOLD_MAX)
         told->receipts_count++;
     told->is_asked = true;
-    if (receipt->kind != RECEIPT_INCOMPLETE && player.play != PLAY_ASK)
+    if (player.play == PLAY_TOMBSTONE && player.is_late)
+        start_late();
+    else if (receipt->kind != RECEIPT_INCOMPLETE && player.play != PLAY_ASK)
         player.is_over = true;
+}
+
+/* The change stands already: nothing is prepared. */
+static bool ends_standing(enum play play)
+{
+    return play == PLAY_ORDER || play == PLAY_POP || play == PLAY_LATE_ABORT;
+}
+
+static void say_end(const struct stack *stack)
+{
+    if (player.play == PLAY_ABORT)
+        say_abort(stack);
+    else if (player.play == PLAY_TOMBSTONE || player.play == PLAY_LATE_ABORT)
+        bury(stack);
+    else if (stack->generations_count < 2)
+        say_prepare(); /* it is done: the answer is its receipt */
+    else if (player.play == PLAY_POP)
+        say_pop(stack);
+    else
+        say_order(stack);
 }
 
 static void hear_stack(const struct guard_report *report)
@@ -176,12 +229,8 @@ static void hear_stack(const struct guard_report *report)
     if (!wire_decode_stack(wire_lend(&report->envelope), stack, &err))
         world_give_up(err.text);
     world->told.has_stack = true;
-    if (player.wants_end && player.play == PLAY_ORDER && stack->generations_count == 2)
-        say_order(stack);
-    else if (player.wants_end && player.play == PLAY_ORDER)
-        say_prepare(); /* it is done: the answer is its receipt */
-    else if (player.wants_end && player.play == PLAY_ABORT)
-        say_abort(stack);
+    if (player.wants_end)
+        say_end(stack);
     idle = !stack->trial_open && text_equal(stack->trial_state, "idle");
     if (!idle)
         player.idle_since = MONO_NEVER;
@@ -203,8 +252,13 @@ static void hear_prepared(const struct guard_report *report)
 {
     world->told.prepared = true;
     world->told.is_asked = true;
-    if (player.play != PLAY_ASK)
+    if (player.play == PLAY_TOMBSTONE) {
+        player.prepared = report->id;
+        player.is_late = player.wants_end = true;
+        say_stack();
+    } else if (player.play != PLAY_ASK) {
         say_start(report);
+    }
 }
 
 static void hear_refused(const struct guard_report *report)
@@ -332,8 +386,8 @@ static bool act(void)
     if (player.began)
         return false;
     player.began = true;
-    player.wants_end |= player.play == PLAY_ORDER;
-    if (player.play != PLAY_ORDER) {
+    player.wants_end |= ends_standing(player.play);
+    if (!ends_standing(player.play)) {
         if (world->phase < PHASE_PREPARE)
             shim_set_phase(PHASE_PREPARE);
         say_prepare();

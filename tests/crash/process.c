@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ bool __wrap_take_leave_finisher(const struct guard_config *config, const char *c
                                 const struct rest *rest);
 uint64_t __wrap_journal_size(const struct journal *journal);
 pid_t __wrap_fork(void);
+pid_t __wrap_waitpid(pid_t pid, int *ret_status, int options);
 struct hand *__wrap_hand_start(void);
 
 enum { EXIT_SANITIZER = 99, LIMIT_MS = 60000 };
@@ -43,6 +45,7 @@ bool __wrap_take_leave_finisher(const struct guard_config *config, const char *c
     (void)config;
     (void)config_path;
     world->finisher_wanted = true;
+    world->finisher_is_void = rest->is_void;
     world->finisher_down_to[0] = '\0';
     if (rest->down_to != NULL)
         take_format_id(rest->down_to, world->finisher_down_to);
@@ -58,37 +61,72 @@ uint64_t __wrap_journal_size(const struct journal *journal)
 
 /* The boot unit has a child only so that a hanging disk does not hold up the boot, a rescue one so
  * that it does not hold up the undoing; without one they do the same themselves, in the one process
- * that can be struck. */
+ * that can be struck. Where they have one, that is struck, and they live. */
 pid_t __wrap_fork(void)
 {
-    errno = EAGAIN;
-    return -1;
+    pid_t pid;
+
+    if (!world->forks) {
+        errno = EAGAIN;
+        return -1;
+    }
+    pid = __real_fork();
+    if (pid == 0)
+        shim_be_child();
+    return pid;
 }
 
-/* The same of files: no disk hangs here. */
+static void note_end(int status)
+{
+    world->child_broke |= (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) ||
+                          (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANITIZER);
+}
+
+pid_t __wrap_waitpid(pid_t pid, int *ret_status, int options)
+{
+    pid_t ended = __real_waitpid(pid, ret_status, options);
+
+    if (ended > 0)
+        note_end(*ret_status);
+    return ended;
+}
+
+/* A thread for files, of the guard's: no disk hangs here. */
 struct hand *__wrap_hand_start(void)
 {
     return NULL;
 }
 
-static const char *mode_of(enum program program)
+/* Of oceanid-rollback, behind its name; NULL behind the last. */
+static const char *const *words_of(enum program program)
 {
+    static const char *const
+        boot[] = {"--boot", NULL},
+        *const stop_post[] = {"--stop-post", NULL}, *const rescue[] = {"--yes", NULL},
+        *const rescue_to[] = {"--to", "1", "--yes", NULL}, *const finish[] = {"--finish", NULL},
+        *const void_it[] = {"--void-tailscale", "--yes", NULL}, *const none[] = {NULL};
+
     switch (program) {
     case PROGRAM_BOOT:
-        return "--boot";
+        return boot;
     case PROGRAM_STOP_POST:
-        return "--stop-post";
+        return stop_post;
     case PROGRAM_RESCUE:
-        return "--yes";
+        return rescue;
+    case PROGRAM_RESCUE_TO:
+        return rescue_to;
     case PROGRAM_FINISH:
-        return "--finish";
+        return finish;
+    case PROGRAM_VOID:
+        return void_it;
     case PROGRAM_NONE:
     case PROGRAM_TAILSCALED:
     case PROGRAM_GUARD:
     case PROGRAM_POWER:
+    case PROGRAM_GONE:
         break;
     }
-    return "";
+    return none;
 }
 
 static void redirect(void)
@@ -99,28 +137,52 @@ static void redirect(void)
         _exit(EXIT_SANITIZER);
 }
 
+enum { WORDS_MAX = 8, WORD_SIZE = GENERATION_TEXT_SIZE };
+
+struct words {
+    int count;
+    char *list[WORDS_MAX + 1];
+    char text[WORDS_MAX][WORD_SIZE];
+};
+
+static void add_word(struct words *words, const char *word)
+{
+    if (words->count == WORDS_MAX)
+        _exit(EXIT_SANITIZER);
+    snprintf(words->text[words->count], WORD_SIZE, "%s", word);
+    words->list[words->count] = words->text[words->count];
+    words->list[++words->count] = NULL;
+}
+
+static void make_words(struct words *words, enum program program)
+{
+    add_word(words, "oceanid");
+    for (const char *const *word = words_of(program); *word != NULL; word++)
+        add_word(words, *word);
+    add_word(words, "--config");
+    add_word(words, world->config);
+    if (program == PROGRAM_FINISH && world->finisher_down_to[0] != '\0') {
+        add_word(words, "--down-to");
+        add_word(words, world->finisher_down_to);
+    }
+    if (program == PROGRAM_FINISH && world->finisher_is_void)
+        add_word(words, "--void");
+}
+
 _Noreturn static void run_child(enum program program, enum play play, const struct plans *plans)
 {
-    char name[32], mode[16], option[16] = "--config", config[PATH_LINE];
-    char *guard_argv[] = {name, option, config, NULL};
-    char down[16] = "--down-to";
-    char *rollback_argv[] = {name, mode, option, config, down, world->finisher_down_to, NULL};
-    bool is_told = program == PROGRAM_FINISH && world->finisher_down_to[0] != '\0';
+    struct words words = {.count = 0};
     int code;
 
     redirect();
-    snprintf(mode, sizeof(mode), "%s", mode_of(program));
-    snprintf(name, sizeof(name), "oceanid");
-    snprintf(config, sizeof(config), "%s", world->config);
+    make_words(&words, program);
     setenv("WATCHDOG_USEC", "10000000", 1); /* as the unit: a guard with nothing to do looks up */
-    fprintf(stderr, "---- %s %s\n", program == PROGRAM_GUARD ? "guard" : "rollback", mode);
+    fprintf(stderr, "---- %s %s\n", program == PROGRAM_GUARD ? "guard" : "rollback", words.list[1]);
     if (program == PROGRAM_GUARD)
         play_begin(play, plans, world->plan);
     shim_begin();
-    if (!is_told)
-        rollback_argv[4] = NULL;
-    code = program == PROGRAM_GUARD ? guard_main(3, guard_argv)
-                                    : rollback_main(is_told ? 6 : 4, rollback_argv);
+    code = program == PROGRAM_GUARD ? guard_main(words.count, words.list)
+                                    : rollback_main(words.count, words.list);
     fprintf(stderr, "---- exit %d\n", code);
     fflush(NULL);
     _exit(code);
@@ -146,9 +208,35 @@ static int wait_for(pid_t pid)
             tailscaled_serve();
     }
     __real_close(fd);
-    if (waitpid(pid, &status, 0) != pid)
+    if (__real_waitpid(pid, &status, 0) != pid)
         world_give_up("waitpid");
     return status;
+}
+
+/* What it has started, and is not done yet, is this process's own by now. */
+static void wait_for_rest(void)
+{
+    pid_t pid = 0;
+    int status;
+
+    for (int waited = 0; waited < LIMIT_MS && pid >= 0; waited += pid == 0) {
+        pid = __real_waitpid(-1, &status, WNOHANG);
+        if (pid > 0)
+            note_end(status);
+        else if (pid == 0)
+            __real_poll(NULL, 0, 1);
+    }
+    if (pid >= 0)
+        world_give_up("a process of its own does not end");
+}
+
+static bool is_broken(int status)
+{
+    if (world->child_broke)
+        return true;
+    if (WIFSIGNALED(status))
+        return !world->power_is_lost || WTERMSIG(status) != SIGKILL;
+    return WEXITSTATUS(status) == EXIT_SANITIZER;
 }
 
 enum process_end process_run(enum program program, enum play play, const struct plans *plans)
@@ -157,16 +245,20 @@ enum process_end process_run(enum program program, enum play play, const struct 
     int status;
 
     fflush(NULL);
+    if (world->forks && prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        world_give_up("subreaper");
     pid = __real_fork();
     if (pid < 0)
         world_give_up("fork");
     if (pid == 0)
         run_child(program, play, plans);
     status = wait_for(pid);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) == EXIT_SANITIZER)
+    if (world->forks)
+        wait_for_rest();
+    if (is_broken(status))
         return PROCESS_BROKEN;
     world->exit_code = WEXITSTATUS(status);
-    if (WEXITSTATUS(status) == EXIT_STRUCK)
+    if (world->power_is_lost || WEXITSTATUS(status) == EXIT_STRUCK)
         return PROCESS_STRUCK;
     return WEXITSTATUS(status) == EXIT_PLAYED ? PROCESS_PLAYED : PROCESS_ENDED;
 }

@@ -11,6 +11,7 @@
 #include "common/io/sign.h"
 
 pid_t __real_fork(void);
+pid_t __real_waitpid(pid_t pid, int *ret_status, int options);
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
 ssize_t __real_write(int fd, const void *data, size_t len);

@@ -1,5 +1,5 @@
 /*
- * scenario: the table of runs, and how each goes on after it was struck.
+ * scenario: one run, and how it goes on after it was struck.
  */
 #include "tests/crash/scenario.h"
 
@@ -15,35 +15,6 @@
 #include "tests/crash/tailscaled.h"
 
 enum { RESTARTS_MAX = 400, RESTART_MS = 250, CRASHES_MAX = 8 };
-
-/* clang-format off */
-#define UP {PROGRAM_BOOT, 0, PHASE_BOOT}, {PROGRAM_TAILSCALED, 0, PHASE_BOOT}
-const struct scenario scenarios[] = {
-    {"begins", 0, 0, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
-    {"confirm", 0, 1, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_CONFIRM, PHASE_BOOT}}},
-    {"revert", 0, 0, 2, PHASE_REVERT, {UP, {PROGRAM_GUARD, PLAY_ABORT, PHASE_BOOT}}},
-    {"stop-post", 0, 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
-     {PROGRAM_STOP_POST, 0, PHASE_STOP_POST}, {PROGRAM_GUARD, PLAY_ASK, PHASE_STOP_POST}}},
-    {"restart", 0, 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
-     {PROGRAM_GUARD, PLAY_ASK, PHASE_STOP_POST}}},
-    {"reboot", 0, 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_SOAK, PHASE_BOOT},
-     {PROGRAM_POWER, 0, PHASE_BOOT}, UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
-    {"stands", 1, 1, 0, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT}}},
-    {"order", 1, 0, 2, PHASE_REVERT, {UP, {PROGRAM_GUARD, PLAY_ORDER, PHASE_BOOT}}},
-    {"rescue", 1, 0, 3, PHASE_BOOT, {UP, {PROGRAM_GUARD, PLAY_ASK, PHASE_BOOT},
-     {PROGRAM_RESCUE, 0, PHASE_RESCUE}, {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE}}},
-};
-/* clang-format on */
-const unsigned scenarios_count = sizeof(scenarios) / sizeof(scenarios[0]);
-
-const struct scenario *scenario_find(const char *name)
-{
-    for (unsigned i = 0; i < scenarios_count; i++) {
-        if (strcmp(scenarios[i].name, name) == 0)
-            return &scenarios[i];
-    }
-    return NULL;
-}
 
 /* ---- one step ------------------------------------------------------------------------------- */
 
@@ -89,16 +60,22 @@ static enum process_end run_guard(struct run *run, enum play play)
     return PROCESS_BROKEN;
 }
 
+/* For a tailscaled that does not come back, until root says so. */
+static bool waits_for_ever(void)
+{
+    return world->tailscaled_is_gone && !world->finisher_is_void;
+}
+
 /* What it cannot finish at once goes on; what it could not record it says, with what to do. */
-static enum process_end run_rescue(struct run *run)
+static enum process_end run_rescue(struct run *run, enum program program)
 {
     enum process_end end;
 
     world->finisher_wanted = world->rescue_again = false;
-    end = run_program(run, PROGRAM_RESCUE, 0);
+    end = run_program(run, program, 0);
     if (end == PROCESS_ENDED && world->exit_code == EXIT_REST_FOLLOWS && !world->finisher_wanted)
         world->rescue_again = true;
-    if (end == PROCESS_ENDED && world->finisher_wanted)
+    if (end == PROCESS_ENDED && world->finisher_wanted && !waits_for_ever())
         end = run_program(run, PROGRAM_FINISH, 0);
     return end;
 }
@@ -117,8 +94,15 @@ static enum process_end run_step(struct run *run, const struct step *step)
         return PROCESS_ENDED;
     case PROGRAM_GUARD:
         return run_guard(run, step->play);
+    case PROGRAM_GONE:
+        tailscaled_remove();
+        return PROCESS_ENDED;
+    case PROGRAM_VOID:
+        world->is_void = true;
+        return run_rescue(run, step->program);
     case PROGRAM_RESCUE:
-        return run_rescue(run);
+    case PROGRAM_RESCUE_TO:
+        return run_rescue(run, step->program);
     case PROGRAM_NONE:
     case PROGRAM_BOOT:
     case PROGRAM_STOP_POST:
@@ -151,26 +135,48 @@ static enum process_end start_again(struct run *run)
     }
     if (end == PROCESS_BROKEN)
         return end;
-    if (tailscaled_fd() < 0)
+    if (!world->networkd_runs)
         run_step(run, &tailscaled);
     return run_step(run, &guard);
+}
+
+/* Who takes the change back in this scenario; NULL: nobody does that by a word. */
+static const struct step *find_request(const struct scenario *scenario)
+{
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        const struct step *step = &scenario->steps[i];
+
+        if (step->program == PROGRAM_RESCUE || step->program == PROGRAM_RESCUE_TO ||
+            (step->program == PROGRAM_GUARD &&
+             (step->play == PLAY_ORDER || step->play == PLAY_POP)))
+            return step;
+    }
+    return NULL;
 }
 
 /* Room was made, the mark removed; and, where the change still stands, whoever wanted it back and
  * heard of an error, or nothing any more, asks again. */
 static void ask_again(struct run *run)
 {
-    static const struct step rescue = {PROGRAM_RESCUE, 0, PHASE_RESCUE};
-    static const struct step order = {PROGRAM_GUARD, PLAY_ORDER, PHASE_REVERT};
     static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE};
-    bool by_order = strcmp(run->scenario->name, "order") == 0;
     char mark[2 * PATH_LINE];
 
     snprintf(mark, sizeof(mark), "%s/unrecorded", world->run);
     remove(mark);
     world->disk_heals_at = 0;
     world->told.is_asked = false;
-    run_step(run, by_order ? &order : &rescue);
+    run_step(run, find_request(run->scenario));
+    run_step(run, &guard);
+}
+
+/* Whoever said that tailscaled is gone says so again, as long as something waits for it. */
+static void declare_again(struct run *run)
+{
+    static const struct step declare = {PROGRAM_VOID, 0, PHASE_RESCUE};
+    static const struct step guard = {PROGRAM_GUARD, PLAY_ASK, PHASE_RESCUE};
+
+    world->told.is_asked = false;
+    run_step(run, &declare);
     run_step(run, &guard);
 }
 
@@ -194,6 +200,8 @@ static void recover(struct run *run)
         end = start_again(run);
         if (end != PROCESS_STRUCK && is_wanted_again(run->scenario))
             ask_again(run);
+        if (end != PROCESS_STRUCK && world->tailscaled_is_gone && world->unsettled)
+            declare_again(run);
         if (end != PROCESS_STRUCK)
             return;
     }
@@ -235,19 +243,27 @@ static enum process_end run_steps(struct run *run, uint32_t *ret_passed)
     return end;
 }
 
+/* The standing-th of that ground. */
+static int plan_of(enum ground ground, int standing)
+{
+    return (int)ground * PLANS_OF_GROUND + standing - 1;
+}
+
 static void begin(const struct scenario *scenario, const struct beginning *beginning,
                   const struct fault *fault)
 {
     uint64_t random = fault->seed ^ 0xabcdef;
 
-    world_reset(&beginning->image[scenario->confirmed_before]);
+    world_reset(&beginning->image[scenario->ground][1 + scenario->confirmed_before]);
+    world->ground = scenario->ground;
+    world->forks = scenario->is_apart;
     /* Not the boot in which the image was made. */
     world->boots = scenario->confirmed_before ? 20 : 10;
-    if (scenario->confirmed_before) {
+    if (scenario->confirmed_before && scenario->ground == GROUND_EXIT) {
         snprintf(world->exit_node, sizeof(world->exit_node), "nEXIT");
         world->allow_lan = true;
     }
-    world->plan = PLAN_SECOND;
+    world->plan = plan_of(scenario->ground, STANDING_MAX);
     world->fault = *fault;
     if (fault->at != 0 && world_random(&random) % 4 == 0)
         world->second_at = 1 + (uint32_t)(world_random(&random) % 150);
@@ -278,44 +294,72 @@ uint32_t scenario_run(const struct scenario *scenario, const struct beginning *b
 
 /* ---- what every run begins with ------------------------------------------------------------- */
 
-static void run_without_fault(const char *name, const struct beginning *beginning)
+static void begin_image(const struct disk_image *image, enum ground ground)
 {
-    const struct fault none = {.at = 0};
-    struct verdict_of_run verdict;
-
-    scenario_run(scenario_find(name), beginning, &none, &verdict);
-}
-
-/* A guard on an empty disk confirms the first change. */
-static void confirm_first(struct beginning *beginning, const struct disk_image *key)
-{
-    const struct step guard = {PROGRAM_GUARD, PLAY_CONFIRM, PHASE_BOOT};
-    struct verdict_of_run verdict = {.why = ""};
-    struct run run = {.beginning = beginning, .verdict = &verdict};
-
-    world_reset(key);
-    world->plan = PLAN_FIRST;
+    world_reset(image);
+    world->ground = ground;
+    world->plan = plan_of(ground, 1);
     world_boot();
     tailscaled_start();
     networkd_start();
+}
+
+static void run_guard_alone(struct beginning *beginning, enum play play)
+{
+    const struct step guard = {PROGRAM_GUARD, play, PHASE_BOOT};
+    struct verdict_of_run verdict = {.why = ""};
+    struct run run = {.beginning = beginning, .verdict = &verdict};
+
     run_step(&run, &guard);
+}
+
+/* A guard on an empty disk, which is asked only; then it confirms the first change. */
+static void confirm_first(struct beginning *beginning, enum ground ground)
+{
+    struct disk_image *image = beginning->image[ground];
+
+    begin_image(&image[0], ground);
+    run_guard_alone(beginning, PLAY_ASK);
+    kernel_dump(beginning->dump[ground][0], DUMP_SIZE);
+    begin_image(&image[0], ground);
+    run_guard_alone(beginning, PLAY_CONFIRM);
     if (world->told.receipts_count != 1 || world->told.receipts[0].kind != RECEIPT_CONFIRMED)
         world_give_up("the first change was not confirmed; see the log");
-    disk_image_take(&beginning->image[0], world->state);
+    disk_image_take(&image[1], world->state);
+}
+
+/* A scenario without a fault, from its beginning on. */
+static void run_without_fault(const struct beginning *beginning, enum ground ground, enum play play)
+{
+    const struct scenario scenario = {.name = "a beginning",
+                                      .ground = ground,
+                                      .confirmed_after = play == PLAY_CONFIRM,
+                                      .steps = {{PROGRAM_BOOT, 0, PHASE_BOOT},
+                                                {PROGRAM_TAILSCALED, 0, PHASE_BOOT},
+                                                {PROGRAM_GUARD, play, PHASE_BOOT}}};
+    const struct fault none = {.at = 0};
+    struct verdict_of_run verdict;
+
+    scenario_run(&scenario, beginning, &none, &verdict);
+}
+
+static void make_ground(struct beginning *beginning, enum ground ground)
+{
+    confirm_first(beginning, ground);
+    run_without_fault(beginning, ground, PLAY_ASK);
+    kernel_dump(beginning->dump[ground][1], DUMP_SIZE);
+    run_without_fault(beginning, ground, PLAY_CONFIRM);
+    kernel_dump(beginning->dump[ground][2], DUMP_SIZE);
+    disk_image_take(&beginning->image[ground][2], world->state);
 }
 
 void beginning_make(struct beginning *beginning, const char *directory)
 {
-    struct disk_image key = {.count = 0};
-
     plans_make(&beginning->plans, directory);
     networkd_write_old(directory);
-    disk_image_add(&key, directory, "key.pem");
-    disk_image_add(&key, directory, NETWORKD_OLD_FILE);
-    confirm_first(beginning, &key);
-    run_without_fault("begins", beginning);
-    kernel_dump(beginning->dump[0], DUMP_SIZE);
-    run_without_fault("confirm", beginning);
-    kernel_dump(beginning->dump[1], DUMP_SIZE);
-    disk_image_take(&beginning->image[1], world->state);
+    for (int ground = 0; ground < GROUNDS; ground++) {
+        disk_image_add(&beginning->image[ground][0], directory, "key.pem");
+        disk_image_add(&beginning->image[ground][0], directory, NETWORKD_OLD_FILE);
+        make_ground(beginning, (enum ground)ground);
+    }
 }

@@ -9,7 +9,7 @@
 #include "tests/crash/play.h"
 #include "tests/crash/world.h"
 
-enum { STEPS_MAX = 8, DUMP_SIZE = 64 << 10 };
+enum { STEPS_MAX = 10, DUMP_SIZE = 64 << 10, STANDING_MAX = PLANS_OF_GROUND };
 
 enum program {
     PROGRAM_NONE,
@@ -18,8 +18,11 @@ enum program {
     PROGRAM_GUARD,
     PROGRAM_STOP_POST, /* oceanid-rollback --stop-post */
     PROGRAM_RESCUE,    /* oceanid-rollback --yes */
+    PROGRAM_RESCUE_TO, /* oceanid-rollback --to 1 --yes: the first change, and all above it */
     PROGRAM_FINISH,    /* oceanid-rollback --finish */
+    PROGRAM_VOID,      /* oceanid-rollback --void-tailscale --yes */
     PROGRAM_POWER,     /* the power fails, with all on the disk */
+    PROGRAM_GONE,      /* tailscaled's package is removed: its routes go, its state stays */
 };
 
 struct step {
@@ -30,6 +33,10 @@ struct step {
 
 struct scenario {
     const char *name;
+    enum ground ground;
+    bool is_apart;                /* the programs have children: only these are struck */
+    bool is_brief;                /* questions to the kernel are struck elsewhere */
+    bool takes_both;              /* where the second does not stand the first does not either */
     int confirmed_before;         /* 1: the second change stands when it begins */
     int confirmed_after;          /* and when nothing strikes */
     unsigned strike_from;         /* step; boundaries before are another scenario's */
@@ -44,8 +51,8 @@ const struct scenario *scenario_find(const char *name);
 /* What every run begins with and is judged by. */
 struct beginning {
     struct plans plans;
-    struct disk_image image[2]; /* the first change stands; both stand */
-    char dump[2][DUMP_SIZE];    /* the kernel then */
+    struct disk_image image[GROUNDS][STANDING_MAX + 1]; /* none, the first, both stand */
+    char dump[GROUNDS][STANDING_MAX + 1][DUMP_SIZE];    /* the kernel then */
 };
 
 /* Makes keys, images and dumps, by whole runs without a fault. directory: above the world's. */

@@ -3,6 +3,7 @@
  */
 #include "tests/crash/shim.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 enum { DISK_HEALS_MS = 15000 };
 
-static bool runs;
+static bool runs, is_child;
 
 void shim_begin(void)
 {
@@ -30,6 +31,11 @@ void shim_resume(void)
     runs = true;
 }
 
+void shim_be_child(void)
+{
+    is_child = true;
+}
+
 void shim_set_phase(int phase)
 {
     world->phase = (enum phase_of_run)phase;
@@ -42,7 +48,8 @@ static void look_at_shields(const char *text)
 {
     unsigned now = kernel_shields();
 
-    if (world->exit_node[0] != '\0' && (world->shields & ~now) != 0 && world->early[0] == '\0')
+    if (world->exit_node[0] != '\0' && !world->is_void && (world->shields & ~now) != 0 &&
+        world->early[0] == '\0')
         snprintf(world->early, sizeof(world->early),
                  "shields (bits %u) went while the exit node was set, before boundary %u, %s",
                  world->shields & ~now, world->count, text);
@@ -51,15 +58,32 @@ static void look_at_shields(const char *text)
 
 /* ---- striking ------------------------------------------------------------------------------- */
 
+/* The program itself ends with a code, by which it is known; a child as by kill -9. */
+_Noreturn static void end(void)
+{
+    if (is_child)
+        raise(SIGKILL);
+    fflush(NULL);
+    _exit(EXIT_STRUCK);
+}
+
 _Noreturn void shim_strike(enum fault_kind kind)
 {
-    fflush(NULL);
+    world->died_unwritten |= world->disk_heals_at > world->now;
     if (fault_is_power(kind)) {
         disk_lose(&world->disk, world->state, kind, world->fault.seed);
         world->power_is_lost = true;
+        if (is_child)
+            kill(getppid(), SIGKILL);
     }
-    world->died_unwritten |= world->disk_heals_at > world->now;
-    _exit(EXIT_STRUCK);
+    end();
+}
+
+/* Of a process that was to write the journal whoever started it hears no more than of a disk that
+ * refuses: he goes on from memory, and says so. */
+static bool writes_for_another(const char *text)
+{
+    return is_child && strncmp(text, "journal", 7) == 0;
 }
 
 static enum fault_kind hit(enum boundary boundary, const char *text)
@@ -67,6 +91,7 @@ static enum fault_kind hit(enum boundary boundary, const char *text)
     enum fault_kind kind = world->fault.kind;
 
     world->hit_at = world->count;
+    world->died_unwritten |= fault_is_crash(kind) && writes_for_another(text);
     snprintf(world->hit_what, sizeof(world->hit_what), "%s, %s %s",
              phase_of_run_names[world->phase], boundary_names[boundary], text);
     if (kind == FAULT_EIO_ON || kind == FAULT_ENOSPC_ON)
@@ -109,12 +134,15 @@ static bool strikes_later(enum fault_kind kind, enum boundary boundary)
 
 static void count(enum boundary boundary, const char *text)
 {
+    uint32_t heals_at = world->forks ? TRACE_MAX / 8 : TRACE_MAX / 2; /* a fork takes its time */
+
     if (world->count == TRACE_MAX)
         world_give_up("a run without end");
-    if (world->count == TRACE_MAX / 2)
+    if (world->count == heals_at)
         world->disk_heals_at = 0; /* somebody has mended what held it up */
     world->trace[world->count].boundary = (uint8_t)boundary;
     world->trace[world->count].phase = (uint8_t)world->phase;
+    world->trace[world->count].in_child = is_child;
     snprintf(world->trace[world->count].text, TRACE_TEXT, "%s", text);
     world->count++;
 }
@@ -125,7 +153,11 @@ enum fault_kind shim_boundary(enum boundary boundary, const char *text)
 
     if (!runs)
         return FAULT_NONE;
+    if (world->power_is_lost)
+        end(); /* a child was struck that this one has started */
     runs = false;
+    if (world->kernel_works)
+        kernel_settle();
     count(boundary, text);
     fprintf(stderr, "#%u %s: %s %s\n", world->count, phase_of_run_names[world->phase],
             boundary_names[boundary], text);

@@ -14,6 +14,8 @@ enum { EXIT_STRUCK = 90, EXIT_PLAYED = 91 };
 
 /* From here on this process's calls are boundaries. */
 void shim_begin(void);
+/* This is a process of its own that the program has started: it is struck alone, but for power. */
+void shim_be_child(void);
 void shim_set_phase(int phase); /* of what follows; see world.h */
 /* No boundary, no fault: the player's own calls. */
 void shim_pause(void);

@@ -109,8 +109,7 @@ int __wrap_open(const char *asked, int flags, ...)
             return fail(struck);
     }
     fd = __real_open(path, flags, mode);
-    if (writes || kind == FD_NAMES)
-        know(fd, kind, name);
+    know(fd, writes || kind == FD_NAMES ? kind : FD_OTHER, name);
     return fd;
 }
 

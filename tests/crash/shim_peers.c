@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "agent/guard/io/rehearse.h"
+#include "tests/crash/kernel.h"
 #include "tests/crash/shim.h"
 #include "tests/crash/world.h"
 
@@ -47,8 +48,16 @@ static void name_message(const struct nlmsghdr *head, char *to, size_t size)
 
     if (type >= RTM_BASE && object < sizeof(objects) / sizeof(objects[0]))
         snprintf(to, size, "%s %s", kinds[(type - RTM_BASE) % 4], objects[object]);
+    else if (type == RTM_NEWNEXTHOP || type == RTM_DELNEXTHOP || type == RTM_GETNEXTHOP)
+        snprintf(to, size, "%s nexthop", kinds[type - RTM_NEWNEXTHOP]);
     else
         snprintf(to, size, "type %u", type);
+}
+
+/* What the kernel goes on with after it has answered; of several at once the first says it. */
+static bool starts_work(unsigned type)
+{
+    return type == RTM_NEWLINK || type == RTM_SETLINK || type == RTM_NEWADDR || type == RTM_DELADDR;
 }
 
 /* 0, or what libnl says instead of sending it. */
@@ -66,6 +75,7 @@ static int meet_fault(const struct nlmsghdr *head)
     if (struck == FAULT_EINTR)
         return -NLE_INTR;
     answer_is_lost = struck == FAULT_SHORT;
+    world->kernel_works |= starts_work(head->nlmsg_type);
     return 0;
 }
 
@@ -93,6 +103,8 @@ int __wrap_nl_recv(struct nl_sock *socket, struct sockaddr_nl *from, unsigned ch
 {
     int len = __real_nl_recv(socket, from, data, credentials);
 
+    if (world->kernel_works)
+        kernel_settle(); /* before anybody looks: what comes later he would read again for */
     if (!answer_is_lost)
         return len;
     answer_is_lost = false;
@@ -116,7 +128,7 @@ CURLcode __wrap_curl_easy_perform(CURL *curl)
     /* Its patience is of the world's clock; on a busy machine the real one runs ahead. */
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 60000L);
     struck = shim_boundary(BOUNDARY_LOCALAPI, url != NULL ? url : "");
-    if (struck == FAULT_NONE)
+    if (struck == FAULT_NONE || world->tailscaled_is_gone) /* nobody is there to be slow */
         return __real_curl_easy_perform(curl);
     if (struck == FAULT_EIO)
         return CURLE_COULDNT_CONNECT;

@@ -70,8 +70,37 @@ static void follow(const char *what)
 
 void tailscaled_start(void)
 {
+    if (world->tailscaled_is_gone)
+        return;
     start_listening();
     follow("tailscaled started with the exit node");
+}
+
+void tailscaled_remove(void)
+{
+    tailscaled_stop();
+    world->tailscaled_is_gone = true;
+    kernel_put_table_52(false);
+}
+
+/* RTA_TABLE is 15; as a value of four bytes it looks like an address. */
+const char *tailscaled_cut_routes(const char *dump, char *to)
+{
+    char *end = to;
+
+    while (*dump != '\0') {
+        size_t len = strcspn(dump, "\n") + 1;
+        bool is_own = memmem(dump, len, " 15:52.0.0.0 ", 13) != NULL ||
+                      memmem(dump, len, " 15:34000000 ", 13) != NULL;
+
+        if (!is_own) {
+            memcpy(end, dump, len);
+            end += len;
+        }
+        dump += len;
+    }
+    *end = '\0';
+    return to;
 }
 
 static void take_patch(const char *body)

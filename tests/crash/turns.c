@@ -10,14 +10,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 
 #include "agent/guard/io/mailbox.h"
 #include "common/io/clock.h"
+#include "tests/crash/kernel.h"
 #include "tests/crash/real.h"
 #include "tests/crash/world.h"
 
-enum { THREADS_MAX = 8, UNIX_BEGINS = 1800000000, BOOT_LASTS_S = 1000, MAIN = 0 };
+enum { THREADS_MAX = 8, UNIX_BEGINS = 1800000000, BOOT_LASTS_S = 1000, MAIN = 0, CHILD_MS = 60000 };
 
 /* Whose turn it is may pass; the others wait. Slot 0 is the thread that decides. */
 static struct {
@@ -214,14 +216,38 @@ static int wait_for_time(struct pollfd *fds, nfds_t count, int timeout_ms)
     return __real_poll(fds, count, 0);
 }
 
+/* A process of its own is at work at the other end: it takes no time of the world's clock. */
+static bool waits_for_child(const struct pollfd *fds, nfds_t count)
+{
+    struct stat is;
+
+    return world->forks && count == 1 && fds[0].fd >= 0 && fstat(fds[0].fd, &is) == 0 &&
+           S_ISFIFO(is.st_mode);
+}
+
+static int wait_for_child(struct pollfd *fds)
+{
+    int ready = __real_poll(fds, 1, CHILD_MS);
+
+    if (ready <= 0)
+        world_give_up("a process of its own does not answer");
+    return ready;
+}
+
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     bool decides = self == MAIN && player != NULL && count > 1;
 
+    if (waits_for_child(fds, count))
+        return wait_for_child(fds);
     for (;;) {
         bool moved = decides && run_threads();
-        int ready = count > 0 ? __real_poll(fds, count, 0) : 0;
+        int ready;
+
+        if (world->kernel_works)
+            kernel_settle();
+        ready = count > 0 ? __real_poll(fds, count, 0) : 0;
 
         if (ready != 0)
             return ready;

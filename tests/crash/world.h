@@ -12,6 +12,7 @@
 #include "common/core/mono.h"
 #include "tests/crash/disk.h"
 #include "tests/crash/fault.h"
+#include "tests/crash/plan.h"
 
 /* Where a boundary lies; printed in the table. */
 enum phase_of_run {
@@ -53,6 +54,7 @@ struct world {
     uint32_t count;
     struct {
         uint8_t boundary, phase; /* enum boundary, enum phase_of_run */
+        bool in_child;
         char text[TRACE_TEXT];
     } trace[TRACE_MAX]; /* of boundary i + 1 */
     struct fault fault; /* as it was asked for */
@@ -63,9 +65,14 @@ struct world {
     bool run_is_ill;      /* it is /run that is ill, not the disk */
     char hit_what[TEXT_LINE];
     bool power_is_lost; /* the last process ended with it */
+    bool forks;         /* processes of their own may be had; else all is done in one */
+    bool child_broke;   /* one of them ended as none should */
+    enum ground ground;
+    int plan;          /* which change is played: PLAN_* */
+    bool kernel_works; /* in its background, at what it was asked for: see kernel_settle */
     /* tailscaled */
-    int plan; /* which change is played: PLAN_* */
-    bool allow_lan;
+    bool allow_lan, tailscaled_is_gone;
+    bool is_void; /* root has said so: what shields its preference may go */
     char exit_node[64];
     /* networkd: whether it answers, and whether it knows what it has made */
     bool networkd_runs, networkd_knows;
@@ -73,11 +80,11 @@ struct world {
     unsigned shields;
     bool boot_was_hit;
     char early[TEXT_LINE]; /* "" unless one was removed early, or a pref set before them */
-    bool finisher_wanted;
+    bool finisher_wanted, finisher_is_void;
     char finisher_down_to[GENERATION_TEXT_SIZE]; /* "": what is open */
     int exit_code;                               /* of the last process */
     bool rescue_again;   /* a person was told to run it again when the disk is well */
-    bool died_unwritten; /* whoever took a change back died while the disk was ill */
+    bool died_unwritten; /* whoever took a change back, or wrote for him, died unable to write */
     struct told told;
     bool unsettled; /* the asker gave up waiting */
     struct disk disk;

@@ -137,6 +137,23 @@ def test_tailscaled_gone_for_good_is_listed_until_root_declares_it_void(styx):
     assert "Nothing is changed" in styx.rollback("--list").stdout
 
 
+def test_tailscaled_gone_for_good_and_a_journal_that_takes_nothing(styx):
+    """What is taken back is known to no disk: only the mark in /run says that something is."""
+    styx.confirm()
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    full = ["prlimit", "--fsize=0", BIN / "oceanid-rollback", "--yes"]
+    done = styx.host.run(full, check=False)
+    assert done.returncode == 5 and "for which the guard waits" in done.stdout, done.stdout
+    assert styx.has_shield()
+    done = styx.host.run([*full, "--void-tailscale"], check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "root declared it void: tailscaled is gone" in done.stdout
+    assert "Done and verified in the kernel" in done.stdout
+    assert not styx.has_shield()
+    wait_until(styx.ssh, 5, "SSH from outside")
+
+
 def test_what_root_declared_void_is_so_for_whoever_goes_on(styx):
     """The newer change is held up by its device; the older one's preference will never go back."""
     styx.confirm()

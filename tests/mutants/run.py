@@ -10,7 +10,8 @@ usage: tests/mutants/run.py [--short] [NAME ...]
 
 A patch's first line:
 
-  RULE: WHAT IS TAKEN OUT; killed by: TEST ...    every named test has to fail
+  RULE: WHAT IS TAKEN OUT; killed by: TEST ...    every named test has to fail; crash-SCENARIO is
+                                                  one in 40 of its states and all of kept.txt (root)
   RULE: WHAT IS PATCHED; holds: TEST ...          a controller that means harm: every named test
                                                   has to pass all the same
   RULE: WHAT IS TAKEN OUT; shrinks to: N          the simulator finds it, shrinks what it found to N
@@ -41,8 +42,10 @@ TESTS["sim-scenarios"] = ["sim", "--scenarios"]
 TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
 SHRUNK = ["--seeds", "101..700"]
 SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
+CRASH = {f"crash-{name}": ["crash", "--only", name, "--every", "40"]
+         for name in ("void", "apart-rescue", "l-revert", "l-stands")}
 TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
-TEST_TIMEOUT_S = 60
+TEST_TIMEOUT_S, CRASH_TIMEOUT_S = 60, 300
 
 
 class Failure(Exception):
@@ -60,10 +63,11 @@ class Mutant:
                           "'...; shrinks to: N'")
         self.what, self.kind, self.tests = found[1], found[2], found[3].split()
         self.strikes_max = int(self.tests.pop()) if self.kind == "shrinks to" else 0
-        unknown = [name for name in self.tests if name not in {**TESTS, **SAFETY}]
+        unknown = [name for name in self.tests if name not in {**TESTS, **SAFETY, **CRASH}]
         if unknown:
             raise Failure(f"{path.name} names {unknown[0]}; accepted are "
-                          f"{' '.join([*TESTS, *SAFETY])}")
+                          f"{' '.join([*TESTS, *SAFETY, *CRASH])}")
+        self.crash = {name: CRASH[name] for name in self.tests if name in CRASH}
         self.files = re.findall(r"^\+\+\+ b/(\S+)", path.read_text(), re.M)
 
 
@@ -102,20 +106,21 @@ def configure():
           "-DOCEANID_WERROR=OFF"], "configure", cwd=SOURCE)
 
 
-def build():
-    call(["ninja", "-C", BUILD, "--quiet", *TARGETS], "build")
+def build(crash):
+    call(["ninja", "-C", BUILD, "--quiet", *TARGETS, *(["crash"] if crash else [])], "build")
 
 
 def fails(argv):
     """What a test says when it fails, in a line; None when it passes."""
+    timeout_s = CRASH_TIMEOUT_S if argv[0] == "crash" else TEST_TIMEOUT_S
     try:
         done = subprocess.run([str(BUILD / "bin" / argv[0]), *argv[1:]], capture_output=True,
-                              text=True, errors="replace", check=False, timeout=TEST_TIMEOUT_S)
+                              text=True, errors="replace", check=False, timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        return f"no end in {TEST_TIMEOUT_S} s"
+        return f"no end in {timeout_s} s"
     if done.returncode == 0:
         return None
-    said = re.search(r"^.*(invariant \d+:|: scenario:).*$", done.stdout, re.M)
+    said = re.search(r"^.*(invariant \d+:|: scenario:|^FAILED ).*$", done.stdout, re.M)
     return said[0] if said else f"exit {done.returncode}"
 
 
@@ -168,10 +173,10 @@ def judge(mutant, failed):
 
 
 def try_mutant(mutant):
-    tests = TESTS if mutant.kind == "killed by" else SAFETY
+    tests = {**TESTS, **mutant.crash} if mutant.kind == "killed by" else SAFETY
     try:
         patch(mutant)
-        build()
+        build(mutant.crash)
         if mutant.kind == "shrinks to":
             return shrink(mutant)
         return judge(mutant, run_tests(tests))
@@ -192,6 +197,10 @@ def choose(arguments):
         quarter = int(done.stdout or 0) % 4
         print(f"quarter {quarter + 1} of 4", flush=True)
         mutants = mutants[quarter::4]
+    if os.geteuid() != 0:
+        for mutant in [m for m in mutants if m.crash]:
+            print(f"skipped: {mutant.name}: expected root (network namespaces)", flush=True)
+            mutants.remove(mutant)
     return sorted(mutants, key=lambda m: (m.files, m.name))  # the same file once in a row
 
 
@@ -203,10 +212,11 @@ def main():
     began, bad = time.monotonic(), 0
     try:
         mutants = choose(arguments)
+        crash = {name: argv for mutant in mutants for name, argv in mutant.crash.items()}
         copy_sources()
         configure()
-        build()
-        failed = run_tests({**TESTS, **SAFETY})
+        build(crash)
+        failed = run_tests({**TESTS, **SAFETY, **crash})
         if failed:
             raise Failure(f"without a patch it fails: {failed}")
     except Failure as failure:

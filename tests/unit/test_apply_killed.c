@@ -2,7 +2,8 @@
  * test_apply_killed: whoever takes an address back is killed behind each thing that he asks of the
  * kernel, and the next one takes it back: what others had on that device is there all the same.
  *
- * The linker puts this file's senders in libnl's place: they count changes, and end the process.
+ * The linker puts this file's senders in libnl's place: they count changes, and end the process; or
+ * have no room for one of them.
  */
 #include <linux/rtnetlink.h>
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
@@ -23,22 +25,37 @@
 enum { KILLED = 3, GOT_THROUGH = 4, REQUESTS_MAX = 60 };
 
 static unsigned dies_behind; /* so many changes; 0: never */
+static unsigned refused;     /* the change of that number, once; 0: none */
 static unsigned changes;
+
+static bool is_change(const struct nlmsghdr *head)
+{
+    return head->nlmsg_type < RTM_BASE || (head->nlmsg_type - RTM_BASE) % 4 != 2;
+}
 
 static void count_change(const struct nlmsghdr *head)
 {
-    bool reads = head->nlmsg_type >= RTM_BASE && (head->nlmsg_type - RTM_BASE) % 4 == 2;
-
-    if (!reads && ++changes == dies_behind)
+    if (is_change(head) && ++changes == dies_behind)
         _exit(KILLED);
+}
+
+static bool is_refused(const struct nlmsghdr *head)
+{
+    if (!is_change(head) || refused == 0 || changes + 1 != refused)
+        return false;
+    refused = 0;
+    return true;
 }
 
 int __real_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
 int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message);
 int __wrap_nl_send_auto(struct nl_sock *socket, struct nl_msg *message)
 {
-    int code = __real_nl_send_auto(socket, message);
+    int code;
 
+    if (is_refused(nlmsg_hdr(message)))
+        return -NLE_NOMEM;
+    code = __real_nl_send_auto(socket, message);
     count_change(nlmsg_hdr(message));
     return code;
 }
@@ -218,14 +235,40 @@ static void test_removed_with_its_secondaries(void **state)
     check_killed(&one);
 }
 
+static void assert_both(unsigned put)
+{
+    const struct operation both[] = {apply_case_address("198.51.100.5/24", "eth1", false),
+                                     apply_case_address("198.51.100.9/24", "eth1", false)};
+    uint32_t pending;
+    struct err err = ERR_INIT;
+
+    assert_int_equal(apply_assert(&apply_case, both, 2, &pending, &err), put);
+    assert_string_equal(err.text, "");
+}
+
+/* What is put at boot: the first is asked for once more before the second takes its place. */
+static void test_no_room_for_a_moment(void **state)
+{
+    (void)state;
+    begin("");
+    assert_both(2);
+    apply_case_remember();
+    netns_run("ip address del 198.51.100.9/24 dev eth1\nip address del 198.51.100.5/24 dev eth1\n");
+    changes = 0;
+    refused = 1;
+    assert_both(2);
+    assert_int_equal(refused, 0);
+    apply_case_check("");
+    apply_case_check_order();
+}
+
 int main(void)
 {
 #define IN_NAMESPACE(name) cmocka_unit_test_setup_teardown(name, apply_case_enter, apply_case_leave)
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_moved_for_the_order),
-        IN_NAMESPACE(test_moved_for_the_order_ipv6),
-        IN_NAMESPACE(test_others_beside_ours),
-        IN_NAMESPACE(test_removed_with_its_secondaries),
+        IN_NAMESPACE(test_moved_for_the_order),  IN_NAMESPACE(test_moved_for_the_order_ipv6),
+        IN_NAMESPACE(test_others_beside_ours),   IN_NAMESPACE(test_removed_with_its_secondaries),
+        IN_NAMESPACE(test_no_room_for_a_moment),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

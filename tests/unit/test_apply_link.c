@@ -198,6 +198,29 @@ static void test_removed_secondary(void **state)
                "- address 192.0.2.11/24 on eth1 secondary\n");
 }
 
+/* What was taken comes back first, while ours is among them: then nothing can be moved, and when
+ * ours is gone the order is put right, and stays so. */
+static void test_order_beside_an_added_one(void **state)
+{
+    const struct operation removal = apply_case_address("192.0.2.10/24", "eth1", true);
+    const struct operation added = apply_case_address("198.51.100.9/24", "eth1", false);
+    struct undo_item items[2];
+
+    (void)state;
+    begin("ip address add 198.51.100.5/24 dev eth1\n");
+    apply_case_run(&removal, &items[0]);
+    apply_case_run(&added, &items[1]);
+    apply_case_undo(&items[0], REVERT_DONE);
+    apply_case_undo(&items[1], REVERT_DONE);
+    for (int i = 0; i < 2; i++) {
+        apply_case_undo(&items[0], REVERT_DONE);
+        apply_case_check("");
+        apply_case_check_order();
+    }
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
 /* Routes keep their way and lose their source; the order decides which source is chosen. */
 static void test_removed_ipv6_address(void **state)
 {
@@ -441,6 +464,31 @@ static void test_comes_with_its_device(void **state)
     assert_null(strstr(apply_case_now(), "+ address 192.0.2.11/24 on eth1"));
 }
 
+/* An address that cannot be put now would have been there, and others' routes with it, when the
+ * last one of its device went. */
+static void test_takes_nothing_behind_a_failure(void **state)
+{
+    const struct operation operations[] = {apply_case_address("192.0.2.11/25", "eth1", false),
+                                           apply_case_address("192.0.2.10/24", "eth1", true),
+                                           apply_case_link("eth1", 1200, NULL),
+                                           apply_case_link("eth1", 0, "down"),
+                                           apply_case_address("198.51.100.9/24", "eth1", false),
+                                           apply_case_link("eth0", 1400, NULL)};
+    uint32_t pending = 77;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin("");
+    assert_int_equal(apply_assert(&apply_case, operations, 6, &pending, &err), 2);
+    assert_int_equal(pending, 0);
+    assert_non_null(strstr(err.text, "has it already, with length 24 on eth1"));
+    apply_case_check("- link eth0 mtu 1500 up\n+ link eth0 mtu 1400 up\n"
+                     "+ address 198.51.100.9/24 on eth1\n"
+                     "+ 198.51.100.0/24 dev eth1 src 198.51.100.9\n"
+                     "+ local 198.51.100.9 dev eth1 table local src 198.51.100.9\n"
+                     "+ broadcast 198.51.100.255 dev eth1 table local src 198.51.100.9\n");
+}
+
 /* ---- undo.txt ---------------------------------------------------------------------------------
  */
 
@@ -516,6 +564,7 @@ int main(void)
         IN_NAMESPACE(test_removed_last_address),
         IN_NAMESPACE(test_removed_primary_with_promotion),
         IN_NAMESPACE(test_removed_secondary),
+        IN_NAMESPACE(test_order_beside_an_added_one),
         IN_NAMESPACE(test_removed_ipv6_address),
         IN_NAMESPACE(test_mtu),
         IN_NAMESPACE(test_mtu_without_ipv6),
@@ -528,6 +577,7 @@ int main(void)
         IN_NAMESPACE(test_changed_since_planned),
         IN_NAMESPACE(test_already_so),
         IN_NAMESPACE(test_comes_with_its_device),
+        IN_NAMESPACE(test_takes_nothing_behind_a_failure),
         IN_NAMESPACE(test_batch),
     };
 

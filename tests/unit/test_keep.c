@@ -72,6 +72,17 @@ bool __wrap_apply_run_joined(const struct apply *how, struct undo_item *items, u
     return true;
 }
 
+enum revert_outcome __wrap_apply_undo(const struct apply *how, const struct undo_item *item,
+                                      char *ret_why, size_t size);
+enum revert_outcome __wrap_apply_undo(const struct apply *how, const struct undo_item *item,
+                                      char *ret_why, size_t size)
+{
+    (void)how;
+    (void)item;
+    text_copy(ret_why, size, "found another value");
+    return REVERT_LEFT;
+}
+
 static bool has_come(struct barrier *gate, unsigned number, int timeout_ms)
 {
     mono_t until = clock_now() + timeout_ms;
@@ -239,6 +250,39 @@ static void no_look_begins_while_an_apply_waits(void **state)
     assert_int_not_equal(keep_deadline(guard), MONO_NEVER);
 }
 
+/* What it leaves may be what a reboot made of it: then the change below has its value to put. */
+static void what_an_undo_leaves_is_looked_at(void **state)
+{
+    struct scene *scene = *state;
+    struct guard *guard = &scene->guard;
+    struct journal_case *place = scene->place;
+    struct pollfd done = {.events = POLLIN};
+
+    atomic_store(&look.may_pass, 100);
+    keep_tick(guard);
+    take_look(guard);
+    begin(place, 2, false, "0");
+    guard->effects = mem_alloc(1, sizeof(*guard->effects));
+    guard->writer = writer_start(guard->journal, place->state);
+    guard->key = sign_key_generate();
+    guard->trial->id = journal_case_id(2);
+    guard->trial->state = TRIAL_REVERTING;
+    guard->trial->budget_until = MONO_NEVER;
+    ledger_fill_revert(&guard->ledger->open, &guard->trial->revert);
+    assert_int_equal(revert_begin(&guard->trial->revert, 0), 0);
+    carry_order(guard, &(struct work_order){.kind = WORK_UNDO, .id = guard->trial->id});
+    carry_pump(guard);
+    done.fd = worker_fd(guard->worker);
+    assert_int_equal(poll(&done, 1, PATIENCE_MS), 1);
+    carry_take_work(guard);
+    assert_int_not_equal(keep_deadline(guard), MONO_NEVER);
+    keep_tick(guard);
+    assert_true(has_come(&look, 2, PATIENCE_MS));
+    assert_int_equal(listed_settings, 1);
+    sign_key_free(guard->key);
+    free(guard->effects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_look_beside_an_apply_leaves_its_objects, make_scene,
                                         end_scene),
         cmocka_unit_test_setup_teardown(no_look_begins_while_an_apply_waits, make_scene, end_scene),
+        cmocka_unit_test_setup_teardown(what_an_undo_leaves_is_looked_at, make_scene, end_scene),
     };
 
     return cmocka_run_group_tests_name("keep", tests, NULL, NULL);

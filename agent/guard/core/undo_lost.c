@@ -66,6 +66,11 @@ static bool may_be_moved(const struct undo_loss *loss, uint32_t link, uint8_t fa
     return true;
 }
 
+static bool is_ordered(const struct undo_loss *loss, const struct link_address *own)
+{
+    return loss->ordered != NULL && consequence_find_address(loss->ordered, own) != NULL;
+}
+
 static bool is_swapped(const struct undo_loss *loss, const struct link_address *first,
                        const struct link_address *second)
 {
@@ -75,6 +80,8 @@ static bool is_swapped(const struct undo_loss *loss, const struct link_address *
     size_t second_after = place_of(loss->after, second);
     bool by_us = first_after == SIZE_MAX || second_after == SIZE_MAX || first_after > second_after;
 
+    if (is_ordered(loss, first) && is_ordered(loss, second))
+        return false;
     return first_now != SIZE_MAX && second_now != SIZE_MAX && first_now > second_now && by_us;
 }
 

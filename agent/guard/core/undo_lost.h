@@ -13,6 +13,7 @@
 
 struct undo_loss {
     const struct snapshot *had, *after, *now; /* borrowed */
+    const struct snapshot *ordered; /* of what this has the order is not had's to say; NULL: none */
 };
 
 /* Whether this item of had was taken, is not there, and can be: its device is there. */

@@ -62,7 +62,7 @@ bool apply_undo_again(const struct apply *apply, const struct undo_item *items, 
 
 /* Puts back those of the operations that do not hold now (shields; at boot what was confirmed).
  * Persisting ones are passed over. Returns how many it put back; what cannot be put yet (device
- * missing) is counted in *ret_pending. */
+ * missing) is counted in *ret_pending. Behind one that fails nothing is taken from its device. */
 uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
                       uint32_t *ret_pending, struct err *err);
 

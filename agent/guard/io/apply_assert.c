@@ -5,6 +5,8 @@
 #include "agent/guard/io/apply_part.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
+#include "common/core/mem.h"
+#include "common/core/text.h"
 
 /* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). */
 static bool read_for_assert(struct snapshot *ret_now, struct err *err)
@@ -64,12 +66,49 @@ static bool waits_for_object(const struct operation *operation, const struct err
             refusal->kind != ERR_CONFLICT);
 }
 
+enum { PUT_TRIES = 2 };
+
 struct assertion {
     const struct apply *apply;
     struct nl_sock *socket;
+    const struct operation *operations;
+    bool *failed; /* one an operation */
     struct snapshot *now;
     uint32_t put, pending;
 };
+
+/* NULL: it is neither an address nor a link. */
+static const char *device_of(const struct operation *operation)
+{
+    if (operation->kind == OPERATION_ADDRESS)
+        return operation->address.device;
+    return operation->kind == OPERATION_LINK ? operation->link.device : NULL;
+}
+
+/* What others have on the device may go with it, the more the less is there. */
+static bool takes_along(const struct operation *operation)
+{
+    const struct operation_link *link = &operation->link;
+
+    if (operation->kind == OPERATION_ADDRESS)
+        return operation->address.absent;
+    return operation->kind == OPERATION_LINK &&
+           ((link->set_up && !link->up) || (link->mtu != 0 && link->mtu < LINK_MTU_IPV6));
+}
+
+/* An address that could not be put would have kept others' routes where the next one goes. */
+static bool is_behind_failure(const struct assertion *assertion, uint32_t index)
+{
+    const struct operation *operation = &assertion->operations[index];
+
+    for (uint32_t i = 0; takes_along(operation) && i < index; i++) {
+        const char *device = device_of(&assertion->operations[i]);
+
+        if (assertion->failed[i] && device != NULL && text_equal(device, device_of(operation)))
+            return true;
+    }
+    return false;
+}
 
 /* A group looks for its members among what was read. */
 static void note_put(struct assertion *assertion, const struct operation *operation)
@@ -79,19 +118,38 @@ static void note_put(struct assertion *assertion, const struct operation *operat
     assertion->put++;
 }
 
-static void assert_one(struct assertion *assertion, const struct operation *operation,
-                       struct err *err)
+/* Addresses of a link and rules of a priority have an order: a kernel that was out of memory for a
+ * moment is asked once more before what comes behind it. */
+static bool put(const struct assertion *assertion, const struct operation *operation,
+                struct err *refusal)
 {
+    for (int i = 0; i < PUT_TRIES; i++) {
+        *refusal = (struct err)ERR_INIT;
+        if (apply_part_do(assertion->apply, assertion->socket, operation, assertion->now, refusal))
+            return true;
+        if (refusal->kind != ERR_SYSTEM)
+            return false;
+    }
+    return false;
+}
+
+static void assert_one(struct assertion *assertion, uint32_t index, struct err *err)
+{
+    const struct operation *operation = &assertion->operations[index];
     struct err refusal = ERR_INIT;
 
-    if (holds(operation, assertion->now))
+    if (holds(operation, assertion->now) || is_behind_failure(assertion, index))
         return;
-    if (waits_for_device(operation, assertion->now))
+    if (waits_for_device(operation, assertion->now)) {
         assertion->pending++;
-    else if (apply_part_do(assertion->apply, assertion->socket, operation, assertion->now,
-                           &refusal))
+        return;
+    }
+    if (put(assertion, operation, &refusal)) {
         note_put(assertion, operation);
-    else if (waits_for_object(operation, &refusal))
+        return;
+    }
+    assertion->failed[index] = true;
+    if (waits_for_object(operation, &refusal))
         assertion->pending++;
     else if (err->kind == ERR_NONE)
         *err = refusal;
@@ -100,7 +158,8 @@ static void assert_one(struct assertion *assertion, const struct operation *oper
 uint32_t apply_assert(const struct apply *apply, const struct operation *operations, uint32_t count,
                       uint32_t *ret_pending, struct err *err)
 {
-    struct assertion assertion = {apply, apply_netlink_open(err), NULL, 0, 0};
+    AUTO_FREE bool *failed = mem_alloc(count, sizeof(*failed));
+    struct assertion assertion = {apply, apply_netlink_open(err), operations, failed, NULL, 0, 0};
     struct snapshot now;
 
     *ret_pending = 0;
@@ -112,7 +171,7 @@ uint32_t apply_assert(const struct apply *apply, const struct operation *operati
     for (int shields = 1; shields >= 0; shields--) { /* these first */
         for (uint32_t i = 0; i < count; i++) {
             if (operations[i].shield == (shields == 1))
-                assert_one(&assertion, &operations[i], err);
+                assert_one(&assertion, i, err);
         }
     }
     snapshot_done(&now);

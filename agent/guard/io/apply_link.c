@@ -69,7 +69,7 @@ bool apply_link_check_unchanged(const struct undo_item *item, const struct snaps
                                 struct err *err)
 {
     const struct snapshot nothing = {.links = NULL};
-    const struct undo_loss loss = {&item->before, &nothing, now};
+    const struct undo_loss loss = {&item->before, &nothing, now, NULL};
     char why[REASON_SIZE];
     struct text text = TEXT_IN(why);
 
@@ -87,10 +87,8 @@ static bool restore_both(const struct apply_restore *restore, const struct undo_
                          const struct snapshot *after, const struct snapshot *taken,
                          struct err *err)
 {
-    const struct snapshot nothing = {.links = NULL};
-
     return apply_restore(restore, &item->before, after, err) &&
-           apply_restore(restore, taken, &nothing, err);
+           apply_restore_taken(restore, taken, &item->before, err);
 }
 
 static bool delete_made(const struct undo_item *item, const struct snapshot *after,

@@ -284,25 +284,40 @@ static bool restore_routes(struct nl_sock *socket, const struct undo_loss *loss,
 
 /* ---- */
 
-bool apply_restore(const struct apply_restore *restore, const struct snapshot *had,
-                   const struct snapshot *after, struct err *err)
+static bool restore(const struct apply_restore *with, struct undo_loss *loss, struct err *err)
 {
-    struct undo_loss loss = {.had = had, .after = after};
     struct snapshot now;
     bool good;
 
-    if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+    if (!apply_part_read(with->apply, with->operation, with->until, &now, err))
         return false;
-    loss.now = &now;
-    good = restore_all_addresses(restore, &loss, err);
+    loss->now = &now;
+    good = restore_all_addresses(with, loss, err);
     snapshot_done(&now);
-    good = good && restore_nexthops(restore, &loss, false, err) &&
-           restore_nexthops(restore, &loss, true, err);
-    if (!good || !apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+    good =
+        good && restore_nexthops(with, loss, false, err) && restore_nexthops(with, loss, true, err);
+    if (!good || !apply_part_read(with->apply, with->operation, with->until, &now, err))
         return false;
-    loss.now = &now;
-    good = restore_routes(restore->socket, &loss, false, err) &&
-           restore_routes(restore->socket, &loss, true, err);
+    loss->now = &now;
+    good = restore_routes(with->socket, loss, false, err) &&
+           restore_routes(with->socket, loss, true, err);
     snapshot_done(&now);
     return good;
+}
+
+bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
+                   const struct snapshot *after, struct err *err)
+{
+    struct undo_loss loss = {.had = had, .after = after};
+
+    return restore(with, &loss, err);
+}
+
+bool apply_restore_taken(const struct apply_restore *with, const struct snapshot *taken,
+                         const struct snapshot *had, struct err *err)
+{
+    const struct snapshot nothing = {.links = NULL};
+    struct undo_loss loss = {.had = taken, .after = &nothing, .ordered = had};
+
+    return restore(with, &loss, err);
 }

@@ -26,7 +26,11 @@ bool apply_restore_delete_address(const struct link_address *own, const struct s
  * (NODAD, in their order), nexthop objects, connected routes, gatewayed routes. False, with the
  * reason: something is left; "waits for carrier of eth0" where the kernel takes it with a carrier
  * only. */
-bool apply_restore(const struct apply_restore *restore, const struct snapshot *had,
+bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
                    const struct snapshot *after, struct err *err);
+/* Behind that, what the undo itself took of what was there before it (`taken`); the order of those
+ * that `had` has is left as it is by now. */
+bool apply_restore_taken(const struct apply_restore *with, const struct snapshot *taken,
+                         const struct snapshot *had, struct err *err);
 
 #endif

@@ -189,9 +189,10 @@ static void take_undone(struct guard *guard, struct work *work)
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
-    /* What was to follow is owned again, and may have gone meanwhile. */
-    if (work->outcome == REVERT_RETRY)
-        keep_want(guard, false);
+    /* What was to follow is owned again, and may have gone meanwhile. What is left as it is may be
+     * a reboot's, not somebody's: the change below says what it is to be. */
+    if (work->outcome == REVERT_RETRY || work->outcome == REVERT_LEFT)
+        keep_want(guard, work->outcome == REVERT_LEFT);
 }
 
 enum { SETTLE_LAST_MS = 250 };

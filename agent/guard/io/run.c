@@ -120,13 +120,21 @@ void run_unrecorded_path(const struct guard_config *config, char *to, size_t siz
     mark_path(config, "unrecorded", to, size);
 }
 
+bool run_has_unrecorded(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_unrecorded_path(config, path, sizeof(path));
+    return access(path, F_OK) == 0;
+}
+
 bool run_is_released(const struct guard_config *config, char *ret_path, size_t size)
 {
     run_released_path(config, ret_path, size);
     if (access(ret_path, F_OK) == 0)
         return true;
     run_unrecorded_path(config, ret_path, size);
-    return access(ret_path, F_OK) == 0;
+    return run_has_unrecorded(config);
 }
 
 static void take_mark(const struct stat *stat, struct run_mark *ret_mark)

@@ -26,6 +26,7 @@ bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret
                          struct err *err);
 void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret_mark);
 void run_unmark_unrecorded(const struct guard_config *config, const struct run_mark *mark);
+bool run_has_unrecorded(const struct guard_config *config);
 void run_unrecorded_path(const struct guard_config *config, char *to, size_t size);
 
 /* Marks that process as the rescue, or takes this one's mark away. */
