@@ -274,6 +274,9 @@ int stories_run(const char *folder);
 /* scenarios.c: schedules of both sides, by name; 0 when each went as it has to */
 int scenarios_run(const char *name, bool trace);
 
+/* project.c: prints what the three guards of a seed come to, in the protocol model's words. */
+int project_run(uint64_t seed);
+
 /* coverage.c: how often each row of both tables was taken, each fault struck, and each gate and
  * hold said what it can */
 struct coverage {
