@@ -155,7 +155,9 @@ static void disturb(struct world *world, int number, struct chance *how)
     struct host *host = &world->hosts[number];
     unsigned other = (unsigned)chance_between(how, 0, SIM_OTHERS - 1);
 
-    if (other == SIM_TWIN && (host->kernel->others & 1u << SIM_TWIN) == 0 &&
+    bool there = (host->kernel->others & 1u << other) != 0;
+
+    if ((other == SIM_TWIN || other == SIM_USURPER) && !there && !host->in_kernel[SIM_RULE] &&
         !chance_permille(how, 200))
         other = 0; /* it stops everything */
     kernel_turn_other(host->kernel, other);

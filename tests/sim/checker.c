@@ -221,6 +221,7 @@ static void check_truth(struct check_model *model, int host)
         const struct host *witness = &world->hosts[w];
         bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
 
+        cut &= !truth->kernel->usurped; /* what cut them off is not there any more */
         able += w != host && (witness->special || witness->lie == LIE_YES ||
                               (witness->lie == LIE_OPPOSITE ? cut : !cut) ||
                               (world->quiet && !cut)); /* nobody lies any more */
@@ -228,7 +229,7 @@ static void check_truth(struct check_model *model, int host)
     if (able < QUORUM)
         world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
                       checker_name(model, host), able);
-    if (truth->breaks_own)
+    if (truth->breaks_own && !truth->kernel->usurped)
         world_violate(model->world, "9: %s confirms and its own check is broken",
                       checker_name(model, host));
 }

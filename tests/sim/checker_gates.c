@@ -57,7 +57,7 @@ void model_snapshot_told(struct check_model *model, int host)
 {
     model->desk->facts[host].snapshot_at = model->world->now;
     model->desk->facts[host].taken =
-        (model->world->hosts[host].kernel->others & 1u << SIM_TWIN) != 0;
+        (model->world->hosts[host].kernel->others & (1u << SIM_TWIN | 1u << SIM_USURPER)) != 0;
 }
 
 void model_rehearsal_told(struct check_model *model, int host, bool well)
@@ -270,7 +270,8 @@ static void judge_bars(const struct check_model *model, int host, struct answer 
     const struct seen_holds *holds = &model->desk->holds;
 
     for (uint32_t i = 0; i < holds->bars_count; i++) {
-        if (holds->bars[i].host == host && !is_lifted(model, &holds->bars[i]))
+        if (holds->bars[i].host == host && !model->hosts[host].betrayed &&
+            !is_lifted(model, &holds->bars[i]))
             say_no(answer, "a failed proof of %s is not answered", checker_name(model, host));
     }
 }
@@ -312,9 +313,9 @@ void model_gates(struct check_model *model, uint32_t stage, bool pass, const cha
     struct seen_desk *desk = model->desk;
     struct answer answer = judge(model, stage);
 
-    if (pass && !answer.yes)
+    if (pass && !answer.yes && !model->world->safety)
         world_violate(model->world, "9: the gates of stage %u pass, and %s", stage + 1, answer.why);
-    if (!pass && answer.yes && desk->holds.bars_count == 0)
+    if (!pass && answer.yes && desk->holds.bars_count == 0 && !model->world->safety)
         world_violate(model->world, "5: nothing is in the way of stage %u, and the gates say: %s",
                       stage + 1, reason);
     if (!pass)
@@ -342,7 +343,7 @@ void model_frozen(struct check_model *model, uint64_t in_doubt)
     bool goes_on = state == ROLLOUT_LEARNING || state == ROLLOUT_GATES || state == ROLLOUT_STAGE ||
                    state == ROLLOUT_PAUSED || state == ROLLOUT_HALTED;
 
-    if (in_doubt != 0 && goes_on)
+    if (in_doubt != 0 && goes_on && !model->world->safety)
         world_violate(model->world,
                       "9: a freeze comes, and %s stays in doubt in a rollout that is %s",
                       checker_name(model, __builtin_ffsll((long long)in_doubt) - 1),
@@ -357,6 +358,8 @@ void model_sends_start(struct check_model *model, int host)
     uint64_t passed = desk->passed_turn[stage];
     const char *name = checker_name(model, host);
 
+    if (model->world->safety)
+        return;
     if (passed == 0 || model->world->now - desk->passed_at[stage] > PASSED_OLD_MS)
         world_violate(model->world, "9: %s is started %lld ms after the gates passed", name,
                       (long long)(model->world->now - desk->passed_at[stage]));

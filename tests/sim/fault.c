@@ -86,7 +86,8 @@ static const struct fault_kind {
     [FAULT_REMOVES] = {"removes", 100, "seconds of a dead node",
                        "an operator signs it out of the roster, whatever is under way"},
     [FAULT_OTHERS] = {"others", 60, "seconds of a node",
-                      "somebody else puts a rule or a route beside the change's, or takes it away"},
+                      "somebody else puts a rule or a route beside the change's, or in its place, "
+                      "or takes it away"},
     [FAULT_UNDECIDED] = {"undecided", 10, "seconds of a host",
                          "what it looks at it cannot decide, for up to a minute: it says unknown"},
     [FAULT_SHORT] = {"short", 300, "approvals", "it is good for half a minute to ten minutes only"},

@@ -248,8 +248,10 @@ static void take_work(struct world *world, const struct happening *work)
         ev.applied.operation = work->operation;
         ev.applied.ok =
             goes_well(world, FAULT_APPLY, work->host, "the kernel says no to it", &ev.applied.why);
-        if (ev.applied.ok)
-            guard_do_to_kernel(world, work->host, work);
+        if (ev.applied.ok && !guard_do_to_kernel(world, work->host, work)) {
+            ev.applied.ok = false;
+            ev.applied.why = "it belongs to somebody else";
+        }
     } else if (work->work == DO_SETTLE) {
         ev.kind = ON_SETTLED;
         ev.settled.ok =

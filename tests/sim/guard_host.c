@@ -345,21 +345,24 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     guard_give(world, number, &ev);
 }
 
-void guard_do_to_kernel(struct world *world, int number, const struct happening *work)
+bool guard_do_to_kernel(struct world *world, int number, const struct happening *work)
 {
+    const struct operation *operations = world->manifest->plans[number].operations;
     struct host *host = &world->hosts[number];
     bool had = host->in_kernel[work->operation];
+    struct err why = ERR_INIT;
+    bool done = true;
 
     if (work->work == DO_APPLY) {
-        kernel_apply(host->kernel, &world->manifest->plans[number].operations[work->operation],
-                     work->operation);
+        done = kernel_apply(host->kernel, &operations[work->operation], work->operation, &why);
         host->applied++;
     }
-    if (work->work == DO_UNDO && had)
+    if (work->work == DO_UNDO)
         kernel_undo(host->kernel, work->operation);
     guard_look_at_kernel(world, number);
     if (had && !host->in_kernel[work->operation])
         model_undone(world->model, number, work->operation);
+    return done;
 }
 
 /* The next guard reads it, and the power may take it away from that one. */

@@ -16,11 +16,16 @@ static const char setting[] = "net.ipv4.ip_forward";
 static const char links[] = "link lo 1 loopback\nlink eth0 2\n";
 
 /* Beside what the change puts: its destination by another metric or in another table, a part of
- * it, its priority with another selector, another's twin of its rule, a rule before it. */
+ * it, its priority with another selector, another's twin of its rule, a rule before it. And in the
+ * place of its route. */
 static const char *const others[SIM_OTHERS] = {
-    "route 192.0.2.0/24 dev eth0 metric 50",   "route 192.0.2.0/25 dev eth0",
-    "route 192.0.2.0/24 dev eth0 table 100",   "rule 5140 from 192.0.2.128/25 lookup 100",
-    "rule 5140 from 203.0.113.10 lookup main", "rule 5139 from 203.0.113.10 lookup main",
+    "route 192.0.2.0/24 dev eth0 metric 50",
+    "route 192.0.2.0/25 dev eth0",
+    "route 192.0.2.0/24 dev eth0 table 100",
+    "rule 5140 from 192.0.2.128/25 lookup 100",
+    "rule 5140 from 203.0.113.10 lookup main",
+    "rule 5139 from 203.0.113.10 lookup main",
+    "route blackhole 192.0.2.0/24",
 };
 
 /* ---- as it is built -------------------------------------------------------------------------- */
@@ -95,21 +100,29 @@ bool kernel_can(const struct kernel *kernel, const struct operation *operations,
     return true;
 }
 
-void kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number)
+bool kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number,
+                  struct err *why)
 {
     struct undo_item *item = &kernel->undo[number];
 
+    if (!operation_check(operation, &kernel->now, why))
+        return false;
     if (kernel->done[number])
         undo_item_done(item);
     kernel->done[number] = true;
     undo_derive(operation, number, &kernel->now, item);
     operation_predict(operation, &kernel->now);
     undo_take_after(item, &kernel->now);
+    kernel->usurped &= number != SIM_RULE;
+    return true;
 }
 
 void kernel_put_back(struct kernel *kernel, const struct operation *operation)
 {
-    operation_predict(operation, &kernel->now);
+    if (operation->kind == OPERATION_ROUTE && (kernel->others & 1u << SIM_USURPER) != 0)
+        kernel->usurped = true;
+    else
+        operation_predict(operation, &kernel->now);
 }
 
 static enum undo_state judge(const struct kernel *kernel, uint32_t number)
@@ -182,12 +195,12 @@ const char *kernel_other_name(unsigned other)
     return others[other];
 }
 
-static void take_route(struct snapshot *now, const struct route *wanted)
+static void take_route(struct snapshot *now, const struct route *wanted, bool own)
 {
     for (size_t i = 0; i < now->routes_count; i++) {
         const struct route *route = &now->routes[i];
 
-        if (route->protocol != OCEANID_PROTOCOL && route->table == wanted->table &&
+        if ((route->protocol == OCEANID_PROTOCOL) == own && route->table == wanted->table &&
             route->metric == wanted->metric &&
             prefix_equal(&route->destination, &wanted->destination)) {
             snapshot_remove_route(now, i);
@@ -214,10 +227,14 @@ void kernel_turn_other(struct kernel *kernel, unsigned other)
     struct operation line = ip_lines_operation(links, others[other]);
 
     kernel->others ^= 1u << other;
+    if (other == SIM_USURPER && kernel_has(kernel, SIM_RULE)) {
+        take_route(&kernel->now, &line.route.route, true); /* NLM_F_REPLACE */
+        kernel->usurped = true;
+    }
     if ((kernel->others & 1u << other) != 0)
         ip_lines_add(&kernel->now, others[other]);
     else if (line.kind == OPERATION_ROUTE)
-        take_route(&kernel->now, &line.route.route);
+        take_route(&kernel->now, &line.route.route, false);
     else
         take_rule(&kernel->now, &line.rule.rule);
 }

@@ -11,13 +11,15 @@
 #include "agent/guard/core/undo.h"
 #include "tests/sim/message.h"
 
-/* What others may have there; with the twin of its rule there, the change cannot be made. */
-enum { SIM_OTHERS = 6, SIM_TWIN = 4 };
+/* What others may have there. With the twin of its rule, or a route in the place of its own, the
+ * change cannot be made; such a route that comes later takes that place. */
+enum { SIM_OTHERS = 7, SIM_TWIN = 4, SIM_USURPER = 6 };
 
 struct kernel {
     struct snapshot now;
     size_t base_routes, base_rules; /* so many are there before anybody does anything */
     unsigned others;                /* bits: which of them somebody has put there */
+    bool usurped;                   /* the change's route gave way to another's */
     bool done[SIM_OPERATIONS];      /* it has an undo */
     struct undo_item undo[SIM_OPERATIONS];
 };
@@ -32,8 +34,9 @@ void kernel_fill_operations(struct operation operations[SIM_OPERATIONS]);
 
 /* Whether they can be done there, as a guard that prepares judges it; why: what is in the way. */
 bool kernel_can(const struct kernel *kernel, const struct operation *operations, struct err *why);
-/* Does it, with its undo derived before. */
-void kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number);
+/* Does it, with its undo derived before; false, and why: it cannot be done any more. */
+bool kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number,
+                  struct err *why);
 /* Puts back what a boot or a restart finds missing of what was confirmed. */
 void kernel_put_back(struct kernel *kernel, const struct operation *operation);
 void kernel_undo(struct kernel *kernel, uint32_t number);

@@ -193,7 +193,8 @@ void guard_stop(struct world *world, int host, bool power_lost);
 /* A hello begins: the controller's session asks for the signed stack. */
 void network_greet(struct world *world, int host);
 void guard_give(struct world *world, int host, struct guard_event *ev);
-void guard_do_to_kernel(struct world *world, int host, const struct happening *work);
+/* False: somebody else is in its place. */
+bool guard_do_to_kernel(struct world *world, int host, const struct happening *work);
 /* After whatever was done to it. */
 void guard_look_at_kernel(struct world *world, int host);
 /* What its own agent says of it. */
