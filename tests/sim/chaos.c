@@ -91,6 +91,12 @@ static void strike_host(struct world *world, int number)
         world_tell(world, "%s can decide nothing that it looks at until %lld ms", host->name,
                    (long long)host->undecided_until);
     }
+    how = strikes(world, FAULT_MUTE, number);
+    if (how != NULL) {
+        host->reports_from = world->now + chance_between(how, 1000, 120000);
+        world_tell(world, "The agent of %s reports nothing until %lld ms", host->name,
+                   (long long)host->reports_from);
+    }
     how = strikes(world, FAULT_CLOCK, number);
     if (how != NULL) {
         host->wall_offset_s = chance_between(how, -CLOCK_STEP_MAX_S, CLOCK_STEP_MAX_S);

@@ -11,6 +11,7 @@
 enum {
     SNAPSHOT_OLD_MS = 30000,
     REHEARSED_OLD_MS = 60000,
+    HEARD_OLD_MS = 70000,  /* a check's interval, and two heartbeats */
     PASSED_OLD_MS = 90000, /* what they said is good for a minute, and for the nonce in it */
     TRIAL_MAX_S = 5 + 3 + SIM_SOAK_S + 2 * SIM_LEASE_S + 20,
 };
@@ -22,7 +23,7 @@ struct seen_desk *checker_new_desk(void)
     for (int h = 0; h < SIM_HOSTS_MAX; h++) {
         struct seen_facts *facts = &desk->facts[h];
 
-        facts->snapshot_at = facts->rehearsed_at = -1;
+        facts->heard_at = facts->snapshot_at = facts->rehearsed_at = -1;
         for (unsigned i = 0; i < SIM_CHECKS; i++)
             facts->checks[i] = VERDICT_UNKNOWN;
         for (int i = 0; i < SIM_HOSTS_MAX; i++)
@@ -35,12 +36,18 @@ struct seen_desk *checker_new_desk(void)
 
 void model_unheard(struct check_model *model, int host)
 {
-    model->desk->facts[host].heard = false;
+    model->desk->facts[host].connected = false;
+}
+
+void model_connected(struct check_model *model, int host)
+{
+    model->desk->facts[host].connected = true;
 }
 
 void model_heard(struct check_model *model, int host)
 {
-    model->desk->facts[host].heard = true;
+    model_connected(model, host);
+    model->desk->facts[host].heard_at = model->world->now;
 }
 
 void model_check_told(struct check_model *model, int host, unsigned check, enum verdict_value value)
@@ -72,8 +79,8 @@ void model_lead_starts(struct check_model *model)
 
     memset(desk->passed_turn, 0, sizeof(desk->passed_turn));
     for (int h = 0; h < SIM_HOSTS_MAX; h++) {
-        desk->facts[h].heard = false;
-        desk->facts[h].snapshot_at = desk->facts[h].rehearsed_at = -1;
+        desk->facts[h].connected = false;
+        desk->facts[h].heard_at = desk->facts[h].snapshot_at = desk->facts[h].rehearsed_at = -1;
     }
 }
 
@@ -170,11 +177,20 @@ static void say_no(struct answer *answer, const char *format, ...)
     va_end(arguments);
 }
 
+/* Whoever says nothing for longer is not known to be well any more. */
+static bool is_heard(const struct check_model *model, int host)
+{
+    const struct seen_facts *facts = &model->desk->facts[host];
+
+    return facts->connected && facts->heard_at >= 0 &&
+           model->world->now - facts->heard_at <= HEARD_OLD_MS;
+}
+
 static void judge_working(const struct check_model *model, int host, struct answer *answer)
 {
     const struct seen_facts *facts = &model->desk->facts[host];
 
-    if (!facts->heard)
+    if (!is_heard(model, host))
         say_no(answer, "%s is not heard", checker_name(model, host));
     for (unsigned i = 0; i < SIM_CHECKS; i++) {
         if (facts->checks[i] != VERDICT_PASS)
@@ -188,10 +204,10 @@ static void judge_reach(const struct check_model *model, int host, struct answer
     unsigned reach = 0;
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
-        const struct seen_facts *witness =
-            &model->desk->facts[world_find_host(model->world, plan->witnesses[i])];
+        int witness = world_find_host(model->world, plan->witnesses[i]);
 
-        reach += witness->heard && witness->reach[host] == VERDICT_PASS;
+        reach +=
+            is_heard(model, witness) && model->desk->facts[witness].reach[host] == VERDICT_PASS;
     }
     if (reach < QUORUM)
         say_no(answer, "%u witnesses reach %s", reach, checker_name(model, host));

@@ -33,7 +33,8 @@ struct seen_holds {
 
 /* What a host's agent has told, and when. */
 struct seen_facts {
-    bool heard; /* now */
+    bool connected;
+    mono_t heard_at; /* -1: not by this controller */
     enum verdict_value checks[SIM_CHECKS], reach[SIM_HOSTS_MAX];
     bool rehearsed_well;
     bool taken;                       /* somebody else's is where the change wants to put its own */

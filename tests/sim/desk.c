@@ -117,6 +117,11 @@ static bool is_heard(const struct world *world, int number)
            !(sim_is_changed(host) && host->cuts_controller);
 }
 
+static bool is_mute(const struct world *world, int number)
+{
+    return !world->quiet && world->now < world->hosts[number].reports_from;
+}
+
 static enum verdict_value value_of(const struct world *world, int number, unsigned check)
 {
     const struct host *host = &world->hosts[number];
@@ -174,7 +179,7 @@ static void take_reach(struct world *world, int node, const char *witness)
     struct verdict verdict = {.value = sim_says(world, number, node),
                               .severity = SEVERITY_CRITICAL};
 
-    if (!member->connected)
+    if (!member->connected || is_mute(world, number))
         return;
     snprintf(verdict.check, sizeof(verdict.check), "ssh:%.50s", world->hosts[node].name);
     fleet_tell_verdict(member, &verdict, INTERVAL_S, desk_unix(world));
@@ -188,6 +193,10 @@ static void take_report(struct world *world, int number)
     member->connected = is_heard(world, number);
     if (!member->connected) {
         model_unheard(world->model, number);
+        return;
+    }
+    if (is_mute(world, number)) {
+        model_connected(world->model, number);
         return;
     }
     fleet_hear(member, world->now, desk_unix(world));
@@ -251,7 +260,8 @@ static void take_rehearsal(struct world *world, int number)
 static void ask_nodes(struct world *world, uint32_t stage)
 {
     for (int i = 0; i < world->nodes_count; i++) {
-        if (world->stage_of[i] < stage || !world->desk->fleet.members[i].connected)
+        if (world->stage_of[i] < stage || !world->desk->fleet.members[i].connected ||
+            is_mute(world, i))
             continue;
         take_snapshot(world, i);
         take_rehearsal(world, i);

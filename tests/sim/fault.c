@@ -91,8 +91,8 @@ static const struct fault_kind {
     [FAULT_UNDECIDED] = {"undecided", 10, "seconds of a host",
                          "what it looks at it cannot decide, for up to a minute: it says unknown"},
     [FAULT_SHORT] = {"short", 300, "approvals", "it is good for half a minute to ten minutes only"},
-    [FAULT_UNNAMED] = {"unnamed", 500, "approvals",
-                       "of the quarantines that it lifts, it names one without a reason"},
+    [FAULT_UNNAMED] = {"unnamed", 500, "quarantines that an approval lifts",
+                       "it gives no reason for that one"},
     [FAULT_UNJUSTIFIED] = {"unjustified", 60, "seeds",
                            "nobody says why a working system is changed"},
     [FAULT_WAIVES] = {"waives", 1000, "seeds", "the manifest waives windows"},
@@ -107,6 +107,8 @@ static const struct fault_kind {
          "somebody puts a freeze, a pause, a window or maintenance on all or on a node, "
          "for a while or until it is lifted"},
     [FAULT_LIFTS] = {"lifts", 100, "seconds", "somebody lifts one of them"},
+    [FAULT_MUTE] = {"mute", 8, "seconds of a host",
+                    "its agent stays connected and reports nothing, for up to two minutes"},
 };
 
 const char *fault_name(enum fault fault)

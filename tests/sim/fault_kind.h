@@ -59,6 +59,7 @@ enum fault {
     FAULT_UNREHEARSED,
     FAULT_HOLDS,
     FAULT_LIFTS,
+    FAULT_MUTE,
     FAULT_COUNT,
 };
 

@@ -36,7 +36,8 @@ struct host {
     uint64_t blind_from;    /* SSH fails from there, whatever the change does */
     mono_t undecided_until; /* its looks say unknown */
     mono_t failing_until;   /* a check fails there, whatever the change does */
-    mono_t snapshots_from;  /* its agent sends none before */
+    mono_t reports_from;    /* its agent tells nothing before */
+    mono_t snapshots_from;  /* nor sends a snapshot before that */
     /* as a witness */
     enum lie lie;
     bool special;                   /* has a way of its own */

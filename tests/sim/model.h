@@ -43,7 +43,8 @@ void model_lead_moved(struct check_model *model);
 /* ---- checker_gates.c: what the controller is told, and people put on hold -------------------- */
 
 struct seen_hold;
-void model_unheard(struct check_model *model, int host); /* its agent is not heard any more */
+void model_unheard(struct check_model *model, int host);   /* its agent is not heard any more */
+void model_connected(struct check_model *model, int host); /* and says nothing */
 void model_heard(struct check_model *model, int host);
 void model_check_told(struct check_model *model, int host, unsigned check,
                       enum verdict_value value);

@@ -40,6 +40,7 @@ static const enum fault had[] = {
     FAULT_ORDERS,       FAULT_TWICE,        FAULT_OTHERS,
     FAULT_UNDECIDED,    FAULT_FAILING,      FAULT_STALE,
     FAULT_UNREHEARSED,  FAULT_HOLDS,        FAULT_LIFTS,
+    FAULT_MUTE,
 };
 
 static enum word word_of(enum trial_state state)

@@ -168,10 +168,10 @@ static void fill_waivers(struct world *world, struct manifest *manifest)
     world->waives_windows = is_drawn(world, FAULT_WAIVES, FAULT_CONTROLLER);
     if (world->waives_windows)
         waive(manifest, WAIVE_WINDOW);
-    if (world->unjustified)
-        return;
     waive(manifest, WAIVE_NEEDED);
-    text_copy(manifest->justification, sizeof(manifest->justification), "It will be needed soon.");
+    if (!world->unjustified)
+        text_copy(manifest->justification, sizeof(manifest->justification),
+                  "It will be needed soon.");
 }
 
 static struct manifest *make_manifest(struct world *world)
