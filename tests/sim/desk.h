@@ -14,8 +14,11 @@ struct desk {
     struct fleet_file *file;
     struct fleet fleet;
     struct holds holds;
-    struct holds backup;                        /* as an older database has them */
-    struct roster *roster;                      /* whom it says to be under maintenance */
+    struct holds backup;   /* as an older database has them */
+    struct roster *roster; /* whom it says to be under maintenance */
+    /* What was told last of a node's checks, and of whom a witness reaches: its verdict, and one.
+     */
+    uint8_t told[SIM_HOSTS_MAX][SIM_CHECKS], reached[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
     uint64_t said[GATE_COUNT][GATE_SAID_COUNT]; /* how often a gate came to that */
     uint64_t held[HOLD_KIND_COUNT];             /* how often such a hold was in the way */
 };

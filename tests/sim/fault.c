@@ -107,8 +107,9 @@ static const struct fault_kind {
          "somebody puts a freeze, a pause, a window or maintenance on all or on a node, "
          "for a while or until it is lifted"},
     [FAULT_LIFTS] = {"lifts", 100, "seconds", "somebody lifts one of them"},
-    [FAULT_MUTE] = {"mute", 8, "seconds of a host",
-                    "its agent stays connected and reports nothing, for up to two minutes"},
+    [FAULT_MUTE] =
+        {"mute", 8, "seconds of a host",
+         "its agent stays connected and tells nothing of its checks, for up to two minutes"},
 };
 
 const char *fault_name(enum fault fault)

@@ -107,6 +107,7 @@ struct world {
     bool unattended; /* nobody looks after the rollout but who tells the story */
     bool gates_say_no, gates_await;
     bool waives_windows, unjustified; /* the manifest; the approver */
+    bool assured;                     /* the gates are not asked: they pass */
     bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
     struct hostile *hostile; /* and does; NULL: it means well */
     FILE *out;               /* where it is told, borrowed; NULL: the newest lines are kept */
@@ -145,8 +146,9 @@ struct world_plan {
     enum world_way way;
     int nodes;
     const struct strike_choice *choice;
-    bool noted; /* world->faults.strikes are kept */
-    bool wide;  /* every node behind the first is in one stage */
+    bool noted;   /* world->faults.strikes are kept */
+    bool wide;    /* every node behind the first is in one stage */
+    bool assured; /* the gates are not asked: they pass */
 };
 struct world *world_new(const struct world_plan *plan);
 void world_free(struct world *world);

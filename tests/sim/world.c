@@ -103,6 +103,7 @@ struct world *world_new(const struct world_plan *plan)
     world->faults.choice = plan->choice;
     world->faults.noted = plan->noted;
     world->wide = plan->wide;
+    world->assured = plan->assured;
     world->safety = plan->way == WORLD_SAFETY || plan->way == WORLD_HOSTILE;
     world->hostile = plan->way == WORLD_HOSTILE ? hostile_new() : NULL;
     world->quiet_from = FAULTS_UNTIL_MS;
