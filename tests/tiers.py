@@ -173,7 +173,8 @@ def run_sim(tally, long):
     for seeds in fresh + (counted if long else []):
         told = told_failures([BUILD / "dev/bin/sim", *seeds, "--jobs", "2"])
         tally.add_told(f"sim {' '.join(seeds)}", told)
-    model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow", "--long"]
+    model = ["/usr/bin/python3", "tests/spin/run.py", BUILD / "dev/bin/follow",
+             BUILD / "dev/bin/sim", "--long"]
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")
 

@@ -36,7 +36,7 @@ UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ct
          "change", "holds", "window", "gates", "gates_path", "gates_fleet", "undo", "undo_made",
          "journal", "writer", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
-TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..600"]
+TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
 TESTS["sim-scenarios"] = ["sim", "--scenarios"]
 TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]

@@ -85,6 +85,18 @@ static void strike_host(struct world *world, int number)
     how = strikes(world, FAULT_AGENT_DIES, number);
     if (how != NULL)
         stop_agent(world, number, how);
+    how = strikes(world, FAULT_UNDECIDED, number);
+    if (how != NULL) {
+        host->undecided_until = world->now + chance_between(how, 1000, 60000);
+        world_tell(world, "%s can decide nothing that it looks at until %lld ms", host->name,
+                   (long long)host->undecided_until);
+    }
+    how = strikes(world, FAULT_MUTE, number);
+    if (how != NULL) {
+        host->reports_from = world->now + chance_between(how, 1000, 120000);
+        world_tell(world, "The agent of %s reports nothing until %lld ms", host->name,
+                   (long long)host->reports_from);
+    }
     how = strikes(world, FAULT_CLOCK, number);
     if (how != NULL) {
         host->wall_offset_s = chance_between(how, -CLOCK_STEP_MAX_S, CLOCK_STEP_MAX_S);
@@ -144,11 +156,48 @@ static void strike_guard(struct world *world, int number)
         lose_power(world, number, power);
 }
 
+static void disturb(struct world *world, int number, struct chance *how)
+{
+    struct host *host = &world->hosts[number];
+    unsigned other = (unsigned)chance_between(how, 0, SIM_OTHERS - 1);
+
+    bool there = (host->kernel->others & 1u << other) != 0;
+
+    if ((other == SIM_TWIN || other == SIM_USURPER) && !there && !host->in_kernel[SIM_RULE] &&
+        !chance_permille(how, 200))
+        other = 0; /* it stops everything */
+    kernel_turn_other(host->kernel, other);
+    world_tell(world, "Somebody else %s '%s' on %s",
+               (host->kernel->others & 1u << other) != 0 ? "puts" : "takes away",
+               kernel_other_name(other), host->name);
+    guard_look_at_kernel(world, number);
+}
+
+/* What it has to tell of itself, and does not. */
+static void strike_facts(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    struct chance *how = strikes(world, FAULT_FAILING, number);
+
+    if (how != NULL) {
+        host->failing_until = world->now + chance_between(how, 1000, 60000);
+        world_tell(world, "The database cannot be reached from %s until %lld ms", host->name,
+                   (long long)host->failing_until);
+    }
+    how = strikes(world, FAULT_STALE, number);
+    if (how != NULL) {
+        host->snapshots_from = world->now + chance_between(how, 1000, 60000);
+        world_tell(world, "The agent of %s sends no snapshot until %lld ms", host->name,
+                   (long long)host->snapshots_from);
+    }
+}
+
 static void strike_node(struct world *world, int number)
 {
     struct host *host = &world->hosts[number];
     struct chance *how = strikes(world, FAULT_UNDO_STUCK, number);
 
+    strike_facts(world, number);
     if (how != NULL) {
         host->undo_stuck_until = world->now + chance_between(how, 5000, 60000);
         world_tell(world, "Nothing can be undone on %s until %lld ms", host->name,
@@ -160,6 +209,9 @@ static void strike_node(struct world *world, int number)
         world_tell(world, "SSH to %s fails from some vantage points", host->name);
         later(world, HAPPENS_SIGHT, number, chance_between(how, 500, 90000));
     }
+    how = strikes(world, FAULT_OTHERS, number);
+    if (how != NULL)
+        disturb(world, number, how);
     strike_guard(world, number);
 }
 
@@ -210,9 +262,15 @@ void chaos_strike(struct world *world)
         people_order(world, i);
     }
     strike_controller(world);
+    desk_take_reports(world);
     people = strikes(world, FAULT_PEOPLE, FAULT_CONTROLLER);
     if (people != NULL)
         people_meddle(world, *people);
+    people = strikes(world, FAULT_HOLDS, FAULT_CONTROLLER);
+    if (people != NULL)
+        people_put_any_hold(world, *people);
+    if (strikes(world, FAULT_LIFTS, FAULT_CONTROLLER) != NULL)
+        people_lift(world, false);
     if (world->hostile != NULL)
         hostile_strike(world);
 }
@@ -237,6 +295,7 @@ void chaos_end(struct world *world)
     }
     if (!world->lead.up)
         lead_start(world);
+    people_lift(world, true);
     for (int i = 0; i < world->nodes_count; i++)
         people_remove(world, i);
 }
@@ -324,7 +383,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
             break;
         if (happening->host < 0)
             people_answer_gates(world, happening);
-        else
+        else if (happening->number == world->lead.look)
             people_look(world);
         break;
     case HAPPENS_KERNEL:

@@ -13,6 +13,7 @@ struct check_model *model_new(struct world *world)
 
     model->world = world;
     model->hosts = mem_alloc((size_t)world->nodes_count, sizeof(*model->hosts));
+    model->desk = checker_new_desk();
     for (int i = 0; i < model->world->nodes_count; i++)
         model->hosts[i].frozen_at = -1;
     return model;
@@ -20,6 +21,7 @@ struct check_model *model_new(struct world *world)
 
 void model_free(struct check_model *model)
 {
+    free(model->desk);
     free(model->hosts);
     free(model);
 }
@@ -29,7 +31,7 @@ const char *checker_name(const struct check_model *model, int host)
     return model->world->hosts[host].name;
 }
 
-static void set_stand(struct check_model *model, int host, enum stand stand)
+void checker_set_stand(struct check_model *model, int host, enum stand stand)
 {
     uint64_t bit = UINT64_C(1) << host;
 
@@ -47,6 +49,25 @@ void model_start(struct check_model *model, const struct message *start)
 void model_started(struct check_model *model, int host)
 {
     model->hosts[host].start = model->hosts[host].came;
+}
+
+/* 4: by the guard's own clock, which is all that it has. */
+void model_prepare(struct check_model *model, int host, const struct generation_id *id)
+{
+    int64_t now = world_unix(model->world, &model->world->hosts[host]);
+    uint64_t sequence = id->attempt.sequence;
+
+    if (sequence == 0 || sequence > model->world->attempt)
+        world_violate(model->world, "4: %s prepares sequence %llu, which nobody signed",
+                      checker_name(model, host), (unsigned long long)sequence);
+    else if (now > model->world->approvals[sequence - 1].not_after)
+        world_violate(model->world, "4: %s prepares what expired %lld s ago",
+                      checker_name(model, host),
+                      (long long)(now - model->world->approvals[sequence - 1].not_after));
+    if (now < model->hosts[host].clock_synced && !model->hosts[host].betrayed)
+        world_violate(model->world, "4: %s prepares %lld s before what its journal knows of",
+                      checker_name(model, host),
+                      (long long)(model->hosts[host].clock_synced - now));
 }
 
 void model_offer(struct check_model *model, int host, const struct generation_id *id)
@@ -161,7 +182,7 @@ static void begin_trial(struct check_model *model, int host, const struct genera
     if (at->stand == STANDS_CONFIRMED || at->stand == STANDS_REVERTING)
         world_violate(model->world, "4: %s is touched again before its end",
                       checker_name(model, host));
-    set_stand(model, host, STANDS_CHANGED);
+    checker_set_stand(model, host, STANDS_CHANGED);
     at->id = *id;
     at->touched_at = model->world->now;
     at->confirming_in_time = at->mark_durable = at->end_unsynced = false;
@@ -200,6 +221,7 @@ static void check_truth(struct check_model *model, int host)
         const struct host *witness = &world->hosts[w];
         bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
 
+        cut &= !truth->kernel->usurped; /* what cut them off is not there any more */
         able += w != host && (witness->special || witness->lie == LIE_YES ||
                               (witness->lie == LIE_OPPOSITE ? cut : !cut) ||
                               (world->quiet && !cut)); /* nobody lies any more */
@@ -207,7 +229,7 @@ static void check_truth(struct check_model *model, int host)
     if (able < QUORUM)
         world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
                       checker_name(model, host), able);
-    if (truth->breaks_own)
+    if (truth->breaks_own && !truth->kernel->usurped)
         world_violate(model->world, "9: %s confirms and its own check is broken",
                       checker_name(model, host));
 }
@@ -231,7 +253,7 @@ static void check_confirmed(struct check_model *model, int host)
         world_violate(model->world, "9: %s confirms and no last nonce was proven",
                       checker_name(model, host));
     check_truth(model, host);
-    set_stand(model, host, STANDS_CONFIRMED);
+    checker_set_stand(model, host, STANDS_CONFIRMED);
     at->confirmed_at = now;
 }
 
@@ -242,7 +264,7 @@ static void check_end(struct check_model *model, int host)
     if (sim_is_changed(&model->world->hosts[host]) && !at->betrayed)
         world_violate(model->world, "10: %s records an end while the change is in its kernel",
                       checker_name(model, host));
-    set_stand(model, host, STANDS_CLEAN);
+    checker_set_stand(model, host, STANDS_CLEAN);
     at->mark_durable = true;
 }
 
@@ -290,7 +312,15 @@ static void take_receipt(struct model_host *at, const struct guard_record *recor
         at->confirmed_at = 0; /* until then the receipt of before may be under way, and is true */
     if ((kind == RECEIPT_REVERTED || kind == RECEIPT_POPPED || kind == RECEIPT_TOMBSTONE) &&
         at->ends_count < ENDS_SEEN_MAX)
-        at->ends[at->ends_count++] = (struct seen_end){.name = record->receipt.receipt_hash};
+        at->ends[at->ends_count++] =
+            (struct seen_end){.name = record->receipt.receipt_hash,
+                              .proof_failed = record->receipt.receipt.cause == CAUSE_PROOF_FAILED};
+}
+
+static bool answers(const struct lift *lift, const struct seen_end *end)
+{
+    return memcmp(&lift->receipt, &end->name, sizeof(end->name)) == 0 &&
+           (!end->proof_failed || lift->reason[0] != '\0');
 }
 
 static void take_begin(struct check_model *model, int host, const struct guard_record *record)
@@ -304,8 +334,7 @@ static void take_begin(struct check_model *model, int host, const struct guard_r
     approval = &model->world->approvals[sequence - 1];
     for (uint32_t i = 0; i < at->ends_count; i++) {
         for (uint32_t lift = 0; lift < approval->lifts_count; lift++)
-            at->ends[i].answered |= memcmp(&approval->lifts[lift].receipt, &at->ends[i].name,
-                                           sizeof(at->ends[i].name)) == 0;
+            at->ends[i].answered |= answers(&approval->lifts[lift], &at->ends[i]);
     }
 }
 
@@ -314,55 +343,9 @@ void model_synced(struct check_model *model, int host)
     struct model_host *at = &model->hosts[host];
 
     at->intents_synced = at->intents;
+    at->clock_synced = at->clock_seen;
     at->end_unsynced = at->receipt_unsynced = false;
     at->ends_synced = at->ends_count;
-}
-
-static bool is_kept(const struct host *host, const struct hash *receipt)
-{
-    for (size_t i = 0; i < host->disk_count; i++) {
-        const struct guard_record *record = &host->disk[i].record;
-
-        if (record->kind == RECORD_RECEIPT && hash_equal(&record->receipt.receipt_hash, receipt))
-            return true;
-    }
-    return false;
-}
-
-static bool stands_on_disk(const struct host *host, const struct generation_id *id)
-{
-    enum mark last = MARK_COUNT;
-
-    for (size_t i = 0; i < host->disk_count; i++) {
-        const struct guard_record *record = &host->disk[i].record;
-
-        if (record->kind == RECORD_MARK && memcmp(&record->id, id, sizeof(*id)) == 0)
-            last = record->mark;
-    }
-    return last == MARK_CONFIRMED;
-}
-
-/* A pop that went on from memory and of which no record got to the disk is as if it had not been:
- * what is confirmed is put back. */
-void model_guard_starts(struct check_model *model, int host)
-{
-    struct model_host *at = &model->hosts[host];
-
-    if (at->stand == STANDS_REVERTING && stands_on_disk(&model->world->hosts[host], &at->id))
-        set_stand(model, host, STANDS_CONFIRMED);
-}
-
-/* An end of which nobody was told and which no disk has was none. */
-void model_lost(struct check_model *model, int host)
-{
-    struct model_host *at = &model->hosts[host];
-    uint32_t kept = at->ends_synced;
-
-    for (uint32_t i = kept; i < at->ends_count; i++) {
-        if (is_kept(&model->world->hosts[host], &at->ends[i].name))
-            at->ends[kept++] = at->ends[i];
-    }
-    at->ends_count = kept;
 }
 
 void model_record(struct check_model *model, int host, const struct guard_record *record,
@@ -370,6 +353,8 @@ void model_record(struct check_model *model, int host, const struct guard_record
 {
     struct model_host *at = &model->hosts[host];
 
+    if (record->at > at->clock_seen)
+        at->clock_seen = record->at;
     if (record->kind == RECORD_BEGIN)
         take_begin(model, host, record);
     else if (record->kind == RECORD_INTENT)
@@ -386,7 +371,7 @@ void model_reverting(struct check_model *model, int host)
 {
     stop_standing(model, host);
     if (model->hosts[host].stand != STANDS_CLEAN)
-        set_stand(model, host, STANDS_REVERTING);
+        checker_set_stand(model, host, STANDS_REVERTING);
 }
 
 void model_undone(struct check_model *model, int host, uint32_t operation)
@@ -423,7 +408,7 @@ void model_receipt(struct check_model *model, int host, const struct receipt *re
 void model_betrayed(struct check_model *model, int host)
 {
     stop_standing(model, host);
-    set_stand(model, host, STANDS_CLEAN);
+    checker_set_stand(model, host, STANDS_CLEAN);
     model->hosts[host].betrayed = true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef TESTS_SIM_CHECKER_H
 #define TESTS_SIM_CHECKER_H
 
+#include "tests/sim/checker_gates.h"
 #include "tests/sim/sim.h"
 
 enum {
@@ -29,7 +30,8 @@ struct seen_nonce {
 /* The end of an attempt there, by its receipt's name. */
 struct seen_end {
     struct hash name;
-    bool answered; /* an approval that contains it was begun */
+    bool proof_failed; /* a quarantine: it is answered only with a reason */
+    bool answered;     /* an approval that contains it was begun */
 };
 
 struct model_host {
@@ -46,6 +48,7 @@ struct model_host {
     unsigned intents, intents_synced;           /* bits by operation */
     uint64_t touched_sequences, dead_sequences; /* bits */
     uint64_t sequence_max;
+    int64_t clock_seen, clock_synced; /* newest time of a record, and of those on the disk */
     uint32_t ends_count, ends_synced; /* the first of them; the others may still be lost */
     struct seen_end ends[ENDS_SEEN_MAX];
     bool mark_durable; /* the end of id is on the disk */
@@ -67,9 +70,12 @@ struct check_model {
     struct model_host *hosts; /* one a node */
     uint64_t changed;         /* bits by host: on trial there */
     bool lead_moved;          /* the controller's machine took a step */
+    struct seen_desk *desk;
 };
 
 const char *checker_name(const struct check_model *model, int host);
+
+void checker_set_stand(struct check_model *model, int host, enum stand stand);
 
 /* A new trial: no proof is left of an earlier one. In checker_proof.c. */
 void checker_begin_proof(struct check_model *model, int host);

@@ -1,9 +1,10 @@
 /*
  * coverage: how often the seeds took each row of both machines' tables, and which rows they cannot
- * take.
+ * take; how often each fault struck, and each gate and hold said what it can.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
@@ -68,20 +69,31 @@ static const struct {
      "seed in 700; data/rollout/gates_old_beside_trial.txt"},
 };
 
+static void add(uint64_t *to, const uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] += from[i];
+}
+
 void coverage_add(struct coverage *coverage, const struct world *world)
 {
-    for (int i = 0; i < TRIAL_ROWS_MAX; i++)
-        coverage->trial_rows[i] += world->trial_rows[i];
-    for (int i = 0; i < SIM_ROLLOUT_ROWS_MAX; i++)
-        coverage->rollout_rows[i] += world->rollout_rows[i];
+    struct coverage one = {0};
+
+    memcpy(one.trial_rows, world->trial_rows, sizeof(one.trial_rows));
+    memcpy(one.rollout_rows, world->rollout_rows, sizeof(one.rollout_rows));
+    memcpy(one.faults, world->faults.struck, sizeof(one.faults));
+    memcpy(one.said, world->desk->said, sizeof(one.said));
+    memcpy(one.held, world->desk->held, sizeof(one.held));
+    coverage_merge(coverage, &one);
 }
 
 void coverage_merge(struct coverage *coverage, const struct coverage *other)
 {
-    for (int i = 0; i < TRIAL_ROWS_MAX; i++)
-        coverage->trial_rows[i] += other->trial_rows[i];
-    for (int i = 0; i < SIM_ROLLOUT_ROWS_MAX; i++)
-        coverage->rollout_rows[i] += other->rollout_rows[i];
+    add(coverage->trial_rows, other->trial_rows, TRIAL_ROWS_MAX);
+    add(coverage->rollout_rows, other->rollout_rows, SIM_ROLLOUT_ROWS_MAX);
+    add(coverage->faults, other->faults, FAULT_COUNT);
+    add(&coverage->said[0][0], &other->said[0][0], GATE_COUNT * (size_t)GATE_SAID_COUNT);
+    add(coverage->held, other->held, HOLD_KIND_COUNT);
 }
 
 static const char *find_exception(const char *if_name, const char *because)
@@ -105,6 +117,48 @@ static bool print_row(const char *on, const char *condition, const char *because
     return why_not != NULL;
 }
 
+static bool print_reached(const char *what, const char *which, uint64_t count, bool can)
+{
+    printf("%9llu  %s %s\n", (unsigned long long)count, what, which);
+    if (count == 0 && can)
+        printf("           ^ never, and it can be\n");
+    return count > 0 || !can;
+}
+
+/* What the simulated facts can make of a gate: bits by verdict, and of what is waived. */
+static const unsigned char reachable[GATE_COUNT] = {
+    [GATE_WORKING] = 1u << VERDICT_PASS | 1u << VERDICT_FAIL | 1u << VERDICT_UNKNOWN,
+    [GATE_NEEDED] = 1u << GATE_SAID_WAIVED | 1u << VERDICT_FAIL,
+    [GATE_APPROVED] = 1u << VERDICT_PASS | 1u << VERDICT_FAIL,
+    [GATE_REVERSIBLE] = 1u << VERDICT_PASS | 1u << VERDICT_FAIL | 1u << VERDICT_UNKNOWN,
+    [GATE_ONE_FIRST] = 1u << VERDICT_PASS,
+    [GATE_CLUSTER_PATH] = 1u << VERDICT_PASS | 1u << VERDICT_UNKNOWN,
+    [GATE_SSH_PATH] = 1u << VERDICT_PASS | 1u << VERDICT_FAIL | 1u << VERDICT_UNKNOWN,
+    [GATE_DOCUMENTED] = 1u << VERDICT_PASS,
+    [GATE_HOLD] = 1u << VERDICT_PASS | 1u << VERDICT_FAIL | 1u << GATE_SAID_WAIVED,
+};
+
+static bool print_gates(const struct coverage *coverage)
+{
+    bool all = true;
+
+    for (unsigned gate = 0; gate < GATE_COUNT; gate++) {
+        for (unsigned said = 0; said < GATE_SAID_COUNT; said++) {
+            bool can = (reachable[gate] & 1u << said) != 0;
+
+            if (can || coverage->said[gate][said] > 0)
+                all &= print_reached(
+                    gate_name((enum gate)gate),
+                    said == GATE_SAID_WAIVED ? "waived" : verdict_format((enum verdict_value)said),
+                    coverage->said[gate][said], can);
+        }
+    }
+    for (unsigned kind = 0; kind < HOLD_KIND_COUNT; kind++)
+        all &= print_reached("in the way: a", hold_kind_name((enum hold_kind)kind),
+                             coverage->held[kind], true);
+    return all;
+}
+
 bool coverage_print(const struct coverage *coverage)
 {
     struct rollout_row rollout;
@@ -119,5 +173,10 @@ bool coverage_print(const struct coverage *coverage)
     for (uint32_t i = 0; rollout_table_row(i, &rollout); i++)
         all &= print_row(rollout_event_name(rollout.on), rollout.if_name, rollout.because,
                          coverage->rollout_rows[i]);
+    printf("gates and holds:\n");
+    all &= print_gates(coverage);
+    printf("faults:\n");
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        all &= print_reached("struck:", fault_name((enum fault)i), coverage->faults[i], true);
     return all;
 }

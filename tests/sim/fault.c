@@ -59,11 +59,12 @@ static const struct fault_kind {
                           "nothing can be undone there for up to a minute"},
     [FAULT_CONTROLLER_DIES] = {"controller-dies", 40, "seconds", "it is gone for up to 15 s"},
     [FAULT_DIES_SENDING] = {"dies-sending", 5, "effects", "it dies behind one of its effects"},
-    [FAULT_DIES_STORING] = {"dies-storing", 120, "receipts", "it dies with the receipt in hand"},
+    [FAULT_DIES_STORING] = {"dies-storing", 120, "receipts and holds",
+                            "it dies with the receipt in hand, or over the hold"},
     [FAULT_OLD_DATABASE] = {"old-database", 100, "stores",
                             "what lay there before is the backup that a later start finds"},
     [FAULT_FORGETS] = {"forgets", 100, "statements for a start", "it does not come along"},
-    [FAULT_GATES] = {"gates", 300, "gates", "they say no, lack an answer, or say nothing"},
+    [FAULT_GATES] = {"gates", 300, "gates", "nobody answers them"},
     [FAULT_CUTS_SSH] = {"cuts-ssh", 250, "nodes", "the change cuts SSH to it"},
     [FAULT_CUTS_SOME] = {"cuts-some", 250, "nodes",
                          "the change cuts SSH to it from some vantage points"},
@@ -84,6 +85,31 @@ static const struct fault_kind {
                           "every node behind the first is in one stage (rule 4)"},
     [FAULT_REMOVES] = {"removes", 100, "seconds of a dead node",
                        "an operator signs it out of the roster, whatever is under way"},
+    [FAULT_OTHERS] = {"others", 60, "seconds of a node",
+                      "somebody else puts a rule or a route beside the change's, or in its place, "
+                      "or takes it away"},
+    [FAULT_UNDECIDED] = {"undecided", 10, "seconds of a host",
+                         "what it looks at it cannot decide, for up to a minute: it says unknown"},
+    [FAULT_SHORT] = {"short", 300, "approvals", "it is good for half a minute to ten minutes only"},
+    [FAULT_UNNAMED] = {"unnamed", 500, "quarantines that an approval lifts",
+                       "it gives no reason for that one"},
+    [FAULT_UNJUSTIFIED] = {"unjustified", 60, "seeds",
+                           "nobody says why a working system is changed"},
+    [FAULT_WAIVES] = {"waives", 1000, "seeds", "the manifest waives windows"},
+    [FAULT_FAILING] = {"failing", 8, "seconds of a node",
+                       "a check fails there for up to a minute, whatever the change does"},
+    [FAULT_STALE] = {"stale", 8, "seconds of a node",
+                     "its agent sends no snapshot for up to a minute"},
+    [FAULT_UNREHEARSED] = {"unrehearsed", 150, "rehearsals",
+                           "its kernel says no to an operation, or it is not asked"},
+    [FAULT_HOLDS] =
+        {"holds", 15, "seconds",
+         "somebody puts a freeze, a pause, a window or maintenance on all or on a node, "
+         "for a while or until it is lifted"},
+    [FAULT_LIFTS] = {"lifts", 100, "seconds", "somebody lifts one of them"},
+    [FAULT_MUTE] =
+        {"mute", 8, "seconds of a host",
+         "its agent stays connected and tells nothing of its checks, for up to two minutes"},
 };
 
 const char *fault_name(enum fault fault)
@@ -192,6 +218,7 @@ struct chance *fault_strikes(struct faults *faults, enum fault fault, int host)
         !may_strike(faults->choice, &strike))
         return NULL;
     faults->last = strike;
+    faults->struck[fault]++;
     if (faults->noted)
         note(faults);
     return &faults->detail;

@@ -12,52 +12,7 @@
 #include "common/core/limits.h"
 #include "common/core/mono.h"
 #include "tests/sim/chance.h"
-
-enum fault {
-    FAULT_LOSS,
-    FAULT_DUPLICATE,
-    FAULT_LATE,
-    FAULT_DELAY,
-    FAULT_PARTITION,
-    FAULT_DIALS,
-    FAULT_BLIND,
-    FAULT_GUARD_DIES,
-    FAULT_GUARD_STOPPED,
-    FAULT_FREEZE,
-    FAULT_AGENT_DIES,
-    FAULT_POWER,
-    FAULT_DEAD,
-    FAULT_CLOCK,
-    FAULT_DISK_SLOW,
-    FAULT_DISK_FULL,
-    FAULT_DISK_LIES,
-    FAULT_UNREADABLE,
-    FAULT_PREPARE,
-    FAULT_APPLY,
-    FAULT_SETTLE,
-    FAULT_SETTLE_SLOW,
-    FAULT_UNDO,
-    FAULT_UNDO_LATE,
-    FAULT_UNDO_STUCK,
-    FAULT_CONTROLLER_DIES,
-    FAULT_DIES_SENDING,
-    FAULT_DIES_STORING,
-    FAULT_OLD_DATABASE,
-    FAULT_FORGETS,
-    FAULT_GATES,
-    FAULT_CUTS_SSH,
-    FAULT_CUTS_SOME,
-    FAULT_BREAKS_OWN,
-    FAULT_CUTS_CONTROLLER,
-    FAULT_LIAR,
-    FAULT_SPECIAL,
-    FAULT_PEOPLE,
-    FAULT_ORDERS,
-    FAULT_TWICE,
-    FAULT_WIDE_STAGE,
-    FAULT_REMOVES,
-    FAULT_COUNT,
-};
+#include "tests/sim/fault_kind.h"
 
 enum { FAULT_HOSTS = NODES_MAX + 1, FAULT_CONTROLLER = NODES_MAX, STRIKES_MAX = 20000 };
 
@@ -90,6 +45,7 @@ struct faults {
     const struct strike_choice *choice;    /* borrowed */
     bool noted;                            /* the strikes are kept */
     struct strike last;
+    uint64_t struck[FAULT_COUNT]; /* how often each did */
     struct chance detail, drawn;
     size_t strikes_count, strikes_capacity;
     struct strike *strikes; /* that came to pass, oldest first */

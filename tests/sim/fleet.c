@@ -25,7 +25,8 @@ static void build(struct fleets *fleets, unsigned nodes, enum world_way way, uin
 {
     while (nodes > 0 && fleets->count < FLEETS_MAX) {
         unsigned some = nodes < FLEET_NODES ? nodes : FLEET_NODES;
-        struct world_plan plan = {.seed = seed + fleets->count, .way = way, .nodes = (int)some};
+        struct world_plan plan = {
+            .seed = seed + fleets->count, .way = way, .nodes = (int)some, .assured = true};
 
         fleets->worlds[fleets->count] = world_new(&plan);
         world_begin(fleets->worlds[fleets->count++]);

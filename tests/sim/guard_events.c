@@ -218,23 +218,40 @@ static void take_undo(struct world *world, const struct happening *work, struct 
         undo(world, work);
 }
 
+/* The reason is lent until the next one. */
+static void take_prepared(struct world *world, int number, struct guard_event *ev)
+{
+    static struct err err;
+    const struct host *host = &world->hosts[number];
+
+    err = (struct err)ERR_INIT;
+    ev->prepared.operations_count = SIM_OPERATIONS;
+    ev->prepared.removes = removes;
+    ev->prepared.ok = goes_well(world, FAULT_PREPARE, number,
+                                "a protected flow would leave elsewhere", &ev->prepared.why);
+    if (!ev->prepared.ok ||
+        kernel_can(host->kernel, world->manifest->plans[number].operations, &err))
+        return;
+    ev->prepared.ok = false;
+    ev->prepared.why = err.text;
+}
+
 static void take_work(struct world *world, const struct happening *work)
 {
     struct host *host = &world->hosts[work->host];
     struct guard_event ev = {.kind = ON_PREPARED};
 
     if (work->work == DO_PREPARE) {
-        ev.prepared.ok = goes_well(world, FAULT_PREPARE, work->host,
-                                   "a protected flow would leave elsewhere", &ev.prepared.why);
-        ev.prepared.operations_count = SIM_OPERATIONS;
-        ev.prepared.removes = removes;
+        take_prepared(world, work->host, &ev);
     } else if (work->work == DO_APPLY) {
         ev.kind = ON_APPLIED;
         ev.applied.operation = work->operation;
         ev.applied.ok =
             goes_well(world, FAULT_APPLY, work->host, "the kernel says no to it", &ev.applied.why);
-        if (ev.applied.ok)
-            guard_do_to_kernel(world, work->host, work);
+        if (ev.applied.ok && !guard_do_to_kernel(world, work->host, work)) {
+            ev.applied.ok = false;
+            ev.applied.why = "it belongs to somebody else";
+        }
     } else if (work->work == DO_SETTLE) {
         ev.kind = ON_SETTLED;
         ev.settled.ok =
@@ -243,7 +260,7 @@ static void take_work(struct world *world, const struct happening *work)
         take_undo(world, work, &ev);
     } else {
         ev.kind = ON_VERIFIED;
-        ev.verified.ok = !sim_is_changed(host);
+        ev.verified.ok = kernel_is_restored(host->kernel);
         ev.verified.why = ev.verified.ok ? "" : "an operation is still in the kernel";
     }
     guard_give(world, work->host, &ev);

@@ -33,12 +33,20 @@ bool sim_sees(const struct world *world, int witness, int subject)
     return !(host->in_kernel[SIM_RULE] && (host->cut_from & bit) != 0);
 }
 
-bool sim_says(const struct world *world, int witness, int subject)
+enum verdict_value sim_says(const struct world *world, int witness, int subject)
 {
     bool sees = sim_sees(world, witness, subject);
     enum lie lie = world->quiet ? LIE_NONE : world->hosts[witness].lie;
+    bool says = lie == LIE_NONE ? sees : lie == LIE_OPPOSITE ? !sees : lie == LIE_YES;
 
-    return lie == LIE_NONE ? sees : lie == LIE_OPPOSITE ? !sees : lie == LIE_YES;
+    if (sim_is_undecided(world, witness))
+        return VERDICT_UNKNOWN;
+    return says ? VERDICT_PASS : VERDICT_FAIL;
+}
+
+bool sim_is_undecided(const struct world *world, int host)
+{
+    return !world->quiet && world->now < world->hosts[host].undecided_until;
 }
 
 /* ---- telling the controller ------------------------------------------------------------------ */
@@ -48,13 +56,15 @@ struct sim_statement guard_own_statement(const struct world *world, int number,
 {
     const struct host *host = &world->hosts[number];
     bool broken = host->breaks_own && host->in_kernel[SIM_RULE];
+    enum verdict_value value = broken ? VERDICT_FAIL : VERDICT_PASS;
 
     return (struct sim_statement){.signer = number,
                                   .subject = number,
                                   .body = world->body,
                                   .nonce = *nonce,
                                   .phase = phase,
-                                  .value = broken ? VERDICT_FAIL : VERDICT_PASS};
+                                  .value =
+                                      sim_is_undecided(world, number) ? VERDICT_UNKNOWN : value};
 }
 
 static void tell_own_baseline(struct world *world, int host, const struct nonce *nonce)
@@ -205,6 +215,8 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
     case DO_VERIFY:
         if (effect->kind == DO_APPLY)
             model_touch(world->model, number, &effect->id, effect->operation);
+        else if (effect->kind == DO_PREPARE)
+            model_prepare(world->model, number, &effect->id);
         begin_work(world, number, effect);
         break;
     case DO_OFFER:
@@ -281,14 +293,27 @@ void guard_give(struct world *world, int number, struct guard_event *ev)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* What was confirmed and is volatile comes back after a boot. */
-static void put_back_confirmed(struct host *host)
+void guard_look_at_kernel(struct world *world, int number)
 {
+    struct host *host = &world->hosts[number];
+
+    for (uint32_t i = 0; i < SIM_OPERATIONS; i++)
+        host->in_kernel[i] = kernel_has(host->kernel, i);
+    model_kernel(world->model, number);
+}
+
+/* What was confirmed and is volatile comes back after a boot. */
+static void put_back_confirmed(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+    const struct operation *operations = world->manifest->plans[number].operations;
     const struct ledger_generation *top = ledger_top(host->ledger);
 
     if (top == NULL || top->mark == MARK_POPPING)
         return;
-    host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = true;
+    kernel_put_back(host->kernel, &operations[SIM_SHIELD]);
+    kernel_put_back(host->kernel, &operations[SIM_RULE]);
+    guard_look_at_kernel(world, number);
 }
 
 void guard_count_rows(struct world *world, int number)
@@ -316,22 +341,28 @@ void guard_start(struct world *world, int number, enum end_cause cause)
     if (world->now > 0)
         world_tell(world, "The guard of %s starts, with %zu records in its journal", host->name,
                    host->disk_count);
-    put_back_confirmed(host);
+    put_back_confirmed(world, number);
     guard_give(world, number, &ev);
 }
 
-void guard_do_to_kernel(struct world *world, int number, const struct happening *work)
+bool guard_do_to_kernel(struct world *world, int number, const struct happening *work)
 {
+    const struct operation *operations = world->manifest->plans[number].operations;
     struct host *host = &world->hosts[number];
+    bool had = host->in_kernel[work->operation];
+    struct err why = ERR_INIT;
+    bool done = true;
 
     if (work->work == DO_APPLY) {
-        host->in_kernel[work->operation] = true;
+        done = kernel_apply(host->kernel, &operations[work->operation], work->operation, &why);
         host->applied++;
     }
-    if (work->work == DO_UNDO && host->in_kernel[work->operation]) {
-        host->in_kernel[work->operation] = false;
+    if (work->work == DO_UNDO)
+        kernel_undo(host->kernel, work->operation);
+    guard_look_at_kernel(world, number);
+    if (had && !host->in_kernel[work->operation])
         model_undone(world->model, number, work->operation);
-    }
+    return done;
 }
 
 /* The next guard reads it, and the power may take it away from that one. */
@@ -389,5 +420,6 @@ void guard_stop(struct world *world, int number, bool power_lost)
     if (!power_lost)
         return;
     guard_lose_records(world, number);
-    host->in_kernel[SIM_SHIELD] = host->in_kernel[SIM_RULE] = false;
+    kernel_lose_power(host->kernel, number);
+    guard_look_at_kernel(world, number);
 }

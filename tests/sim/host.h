@@ -5,6 +5,7 @@
 #define TESTS_SIM_HOST_H
 
 #include "agent/guard/core/trial.h"
+#include "tests/sim/kernel.h"
 #include "tests/sim/message.h"
 
 struct disk_entry {
@@ -32,11 +33,16 @@ struct host {
     /* what the change does to it: bits by witness */
     uint64_t cut_from;
     bool breaks_own, cuts_controller;
-    uint64_t blind_from; /* SSH fails from there, whatever the change does */
+    uint64_t blind_from;    /* SSH fails from there, whatever the change does */
+    mono_t undecided_until; /* its looks say unknown */
+    mono_t failing_until;   /* a check fails there, whatever the change does */
+    mono_t reports_from;    /* its agent tells nothing before */
+    mono_t snapshots_from;  /* nor sends a snapshot before that */
     /* as a witness */
     enum lie lie;
-    bool special; /* has a way of its own */
-    bool in_kernel[SIM_OPERATIONS];
+    bool special;                   /* has a way of its own */
+    struct kernel *kernel;          /* a node's; NULL of a witness outside */
+    bool in_kernel[SIM_OPERATIONS]; /* as kernel_has() says */
     size_t disk_count, disk_capacity;
     struct disk_entry *disk;
     struct trial *trial;

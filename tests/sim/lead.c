@@ -8,7 +8,7 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { PEOPLE_THINK_MS = 3000, GATES_GOOD_MS = 90000 };
+enum { PEOPLE_THINK_MS = 3000, PEOPLE_ASK_MS = 40000 };
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
@@ -65,16 +65,6 @@ static bool take_challenge(struct lead *lead, int host, const struct nonce *chal
     return false;
 }
 
-/* What the gates said is good for a minute, and for the nonce that came in it. */
-static void check_gates(struct world *world, const char *name)
-{
-    mono_t passed_at = world->lead.gates_passed_at;
-
-    if (passed_at == 0 || world->now - passed_at > GATES_GOOD_MS)
-        world_violate(world, "9: %s is started %lld ms after the gates passed", name,
-                      (long long)(world->now - passed_at));
-}
-
 static void carry_send(struct world *world, const struct rollout_effect *effect)
 {
     static const enum message_kind kinds[ROLLOUT_SEND_COUNT] = {[SEND_STACK] = ASK_STACK,
@@ -91,7 +81,7 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
     if (effect->send.fellow[0] != '\0')
         attach_fellow(world, effect->send.fellow, message);
     if (effect->send.request == SEND_START) {
-        check_gates(world, effect->node);
+        model_sends_start(world->model, host);
         attach_statements(world, message);
     }
     network_send(world, message);
@@ -131,6 +121,7 @@ static bool carry(struct world *world, const struct rollout_effect *effect,
         if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
             world->lead.backup = world->lead.stored;
             world->lead.has_backup = world->lead.has_stored;
+            desk_backup(world);
         }
         world->lead.stored = world->lead.rollout->record;
         world->lead.has_stored = true;
@@ -172,13 +163,15 @@ static void set_timer(struct world *world)
     world_schedule(world, &timer);
 }
 
-/* People look at what the rollout waits for, and after a while do it. */
-static void wake_people(struct world *world)
+/* People look at what the rollout waits for, and after a while do it: after a no they ask first. */
+static void wake_people(struct world *world, enum rollout_state before)
 {
-    struct happening looks = {.at = world->now + PEOPLE_THINK_MS,
+    bool denied = before == ROLLOUT_GATES && world->lead.rollout->record.state == ROLLOUT_PAUSED;
+    struct happening looks = {.at = world->now + (denied ? PEOPLE_ASK_MS : PEOPLE_THINK_MS),
                               .kind = HAPPENS_PEOPLE,
                               .host = 0,
-                              .life = world->lead.life};
+                              .life = world->lead.life,
+                              .number = ++world->lead.look};
 
     if (world->unattended)
         return;
@@ -210,9 +203,10 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
             return;
         }
     }
+    desk_lift_begun(world);
     set_timer(world);
     if (lead->rollout->record.state != before || ev->kind == EVENT_RESUMED)
-        wake_people(world);
+        wake_people(world, before);
 }
 
 void lead_give(struct world *world, struct rollout_event *ev)
@@ -262,7 +256,9 @@ void lead_start(struct world *world)
         lead->stored = lead->backup;
         lead->has_backup = false;
         lead->restored = true;
+        desk_restore(world);
     }
+    desk_restart(world);
     if (lead->has_stored)
         rollout_load(lead->rollout, &lead->stored, world->manifest);
     else
@@ -273,6 +269,7 @@ void lead_start(struct world *world)
     lead_give(world, &ev);
     for (int i = 0; i < world->nodes_count; i++)
         people_tell_removed(world, i);
+    people_resume_freezes(world);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -302,6 +299,7 @@ static void note_receipt(struct world *world, const struct message *message)
 {
     uint64_t sequence = message->receipt.generation.attempt.sequence;
 
+    desk_quarantine(world, message->host, &message->receipt, &message->receipt_hash);
     if (sequence == 0 || sequence > world->attempt || !has_ended_receipt(&message->receipt))
         return;
     if (world->lead.receipts[sequence - 1][message->host].has &&

@@ -8,9 +8,16 @@
 
 enum { APPROVAL_VALID_S = 3600 };
 
+/* A quarantine that somebody should have thought about. */
+static bool is_left_out(struct world *world, uint32_t attempt, int host)
+{
+    return receipt_quarantines(&world->lead.receipts[attempt][host].receipt) &&
+           fault_strikes(&world->faults, FAULT_UNNAMED, host) != NULL;
+}
+
 /* As oceanidctl does: the approval contains every end whose receipt came, with a reason for each.
  */
-static void fill_lifts(const struct world *world, struct approval *approval)
+static void fill_lifts(struct world *world, struct approval *approval)
 {
     for (uint32_t a = 0; a + 1 < approval->attempt.sequence; a++) {
         for (int h = 0; h < world->nodes_count; h++) {
@@ -20,7 +27,8 @@ static void fill_lifts(const struct world *world, struct approval *approval)
                 !receipt_is_end(&world->lead.receipts[a][h].receipt))
                 continue;
             lift->receipt = world->lead.receipts[a][h].hash;
-            text_copy(lift->reason, sizeof(lift->reason), "understood");
+            text_copy(lift->reason, sizeof(lift->reason),
+                      is_left_out(world, a, h) ? "" : "understood");
             approval->lifts_count++;
         }
     }
@@ -58,10 +66,13 @@ void lead_sign(struct world *world)
     struct approval *approval = &world->approvals[world->attempt];
     struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
 
+    struct chance *how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
+
     memset(approval, 0, sizeof(*approval));
     approval->attempt.body = world->body;
     approval->attempt.sequence = ++world->attempt;
-    approval->not_after = world_unix(world, NULL) + APPROVAL_VALID_S;
+    approval->not_after =
+        world_unix(world, NULL) + (how != NULL ? chance_between(how, 30, 600) : APPROVAL_VALID_S);
     fill_lifts(world, approval);
     world->lead.has_stored = world->lead.has_backup = false;
     world->lead.restored = world->lead.alone = false;

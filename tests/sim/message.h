@@ -14,6 +14,8 @@ enum {
     SIM_SHIELD = 0,
     SIM_RULE = 1,
     SIM_PREF = 2,
+    SIM_CHECKS = 3, /* of each node at rest, all critical */
+    SIM_DATABASE = 2,
     SIM_STATEMENTS_MAX = STATEMENTS_MAX,
     SIM_ATTEMPTS_MAX = 4,
     SIM_SOAK_S = 20,

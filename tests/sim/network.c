@@ -144,14 +144,13 @@ void network_send(struct world *world, struct message *message)
 static void witness(struct world *world, const struct message *asked)
 {
     struct message *told = network_message(TELL_STATEMENT, asked->host);
-    bool says = sim_says(world, asked->host, asked->subject);
 
     told->statement = (struct sim_statement){.signer = asked->host,
                                              .subject = asked->subject,
                                              .body = world->body,
                                              .nonce = asked->nonce,
                                              .phase = asked->phase,
-                                             .value = says ? VERDICT_PASS : VERDICT_FAIL};
+                                             .value = sim_says(world, asked->host, asked->subject)};
     network_send(world, told);
 }
 

@@ -59,6 +59,20 @@ static void approve_too(struct world *world, struct rollout_event *ev)
         world_tell(world, "and may not approve a next one: this one has not ended everywhere");
 }
 
+/* A freeze and another hold are kept before they are told. */
+static void say(struct world *world, struct rollout_event *ev, struct chance how)
+{
+    enum hold_kind kind = ev->kind == EVENT_FREEZE ? HOLD_FREEZE : HOLD_PAUSE;
+    int node = ev->node != NULL ? world_find_host(world, ev->node) : -1;
+
+    if (ev->kind == EVENT_CHECK_FAILING)
+        model_asks_again(world->model);
+    if (ev->kind == EVENT_FREEZE || ev->kind == EVENT_HOLD)
+        people_put_hold(world, kind, node, how);
+    else
+        lead_give(world, ev);
+}
+
 void people_say_again(struct world *world, const struct happening *happening)
 {
     struct rollout_event ev = {
@@ -75,7 +89,7 @@ void people_say_again(struct world *world, const struct happening *happening)
     if (happening->host >= 0)
         ev.node = world->hosts[happening->host].name;
     world_tell(world, "Another operator says %s too", rollout_event_name(ev.kind));
-    lead_give(world, &ev);
+    say(world, &ev, *fault_draw(&world->faults, FAULT_CONTROLLER));
 }
 
 static int any_node(struct world *world, struct chance *how)
@@ -83,7 +97,7 @@ static int any_node(struct world *world, struct chance *how)
     return (int)chance_between(how, 0, world->nodes_count - 1);
 }
 
-static void meddle(struct world *world, struct rollout_event *ev)
+static void meddle(struct world *world, struct rollout_event *ev, struct chance how)
 {
     enum rollout_state state = world->lead.rollout->record.state;
     bool closed = state == ROLLOUT_COMPLETE || state == ROLLOUT_ABORTED;
@@ -92,7 +106,7 @@ static void meddle(struct world *world, struct rollout_event *ev)
     world_tell(world, "An operator says %s%s%s", rollout_event_name(ev->kind),
                ev->node != NULL ? " of " : "", ev->node != NULL ? ev->node : "");
     people_say_twice(world, ev);
-    lead_give(world, ev);
+    say(world, ev, how);
     for (int i = 0; i < world->nodes_count && ev->kind == EVENT_EMERGENCY; i++)
         people_tell_removed(world, i); /* a complete one was not told */
 }
@@ -105,7 +119,7 @@ static void people_regret(struct world *world, struct chance *how)
 
     if (chance_permille(how, 500))
         ev.node = world->hosts[any_node(world, how)].name;
-    meddle(world, &ev);
+    meddle(world, &ev, *how);
 }
 
 void people_meddle(struct world *world, struct chance how)
@@ -129,7 +143,7 @@ void people_meddle(struct world *world, struct chance how)
         ev.node = world->hosts[any_node(world, &how)].name;
     if (ev.kind == EVENT_NEXT || ev.kind == EVENT_ABORT)
         ev.node = NULL;
-    meddle(world, &ev);
+    meddle(world, &ev, how);
 }
 
 void people_order(struct world *world, int node)
@@ -174,6 +188,17 @@ void people_remove(struct world *world, int node)
 /* ---- who follows the sentences ---------------------------------------------------------------
  */
 
+/* Nothing fails any more, and it still does not go on: what its gates want will not come. */
+static bool is_hopeless(const struct world *world)
+{
+    enum rollout_state state = world->lead.rollout->record.state;
+
+    return world->quiet &&
+           (state == ROLLOUT_STAGE || state == ROLLOUT_LEARNING || state == ROLLOUT_PAUSED ||
+            state == ROLLOUT_GATES) &&
+           world->now > world->quiet_from + (int64_t)world->nodes_count * SIM_PATIENCE_MS;
+}
+
 /* What an operator does who follows the sentences. In the quiet a halted one is taken back. */
 void people_look(struct world *world)
 {
@@ -181,6 +206,7 @@ void people_look(struct world *world)
     struct rollout_event ev = {.kind = EVENT_NEXT, .by = "operator", .reason = "seen"};
     struct happening again = {
         .at = world->now + LOOK_AGAIN_MS, .kind = HAPPENS_PEOPLE, .life = world->lead.life};
+    unsigned look = world->lead.look;
 
     if (rollout_is_ended(rollout)) {
         bool back = rollout->record.state == ROLLOUT_REVERTED ||
@@ -192,7 +218,9 @@ void people_look(struct world *world)
         }
         return;
     }
-    if (rollout->record.state == ROLLOUT_PAUSED) {
+    if (rollout->record.state == ROLLOUT_PAUSED && !is_hopeless(world)) {
+        if (world->quiet || chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 700))
+            people_lift(world, true);
         world_tell(world, "The operator says next");
         people_say_twice(world, &ev);
         lead_give(world, &ev);
@@ -202,42 +230,43 @@ void people_look(struct world *world)
                       : EVENT_NEXT;
         world_tell(world, "The operator says %s", rollout_event_name(ev.kind));
         lead_give(world, &ev);
-    } else if (world->quiet &&
-               (rollout->record.state == ROLLOUT_STAGE ||
-                rollout->record.state == ROLLOUT_LEARNING) &&
-               world->now > world->quiet_from + (int64_t)world->nodes_count * SIM_PATIENCE_MS) {
+    } else if (is_hopeless(world)) {
         ev.kind = EVENT_ABORT; /* it blocks: a person decides */
         world_tell(world, "The operator aborts: it waits for too long");
         lead_give(world, &ev);
     }
+    if (world->lead.look != look || !world->lead.up)
+        return; /* what it did woke them again */
+    again.life = world->lead.life;
+    again.number = ++world->lead.look;
     world_schedule(world, &again);
+}
+
+/* True: the story says it. */
+static bool is_told(const struct world *world, struct rollout_event *ev)
+{
+    ev->gates.awaits = world->gates_await;
+    if (world->gates_say_no)
+        ev->reason = "hold: frozen by an operator";
+    if (world->gates_await)
+        ev->reason = "watcher: its agent to connect";
+    return world->gates_say_no || world->gates_await;
 }
 
 void people_answer_gates(struct world *world, const struct happening *happening)
 {
-    struct rollout_event ev = {.kind = EVENT_GATES, .reason = ""};
-    struct chance *how = strikes(world, FAULT_GATES, FAULT_CONTROLLER);
+    char reason[REASON_SIZE] = "";
+    struct rollout_event ev = {.kind = EVENT_GATES, .reason = reason};
 
+    if (strikes(world, FAULT_GATES, FAULT_CONTROLLER) != NULL) {
+        world_tell(world, "Nobody answers the gates");
+        return;
+    }
     ev.gates.stage = (uint32_t)happening->number;
-    ev.gates.pass = true;
-    if (world->gates_say_no) {
-        ev.gates.pass = false;
-        ev.reason = "hold: frozen by an operator";
-    }
-    if (world->gates_await) {
-        ev.gates.pass = false;
-        ev.gates.awaits = true;
-        ev.reason = "watcher: its agent to connect";
-    }
-    if (how != NULL) {
-        world_tell(world, "A gate says no, or lacks an answer, or says nothing");
-        if (chance_permille(how, 300))
-            return; /* nobody answers */
-        ev.gates.pass = false;
-        ev.gates.awaits = chance_permille(how, 400);
-        ev.reason = ev.gates.awaits ? "a verdict to come" : "a gate says no";
-    }
-    if (ev.gates.pass)
-        world->lead.gates_passed_at = world->now;
+    desk_take_reports(world);
+    if (!world->lead.up)
+        return;
+    if (!is_told(world, &ev))
+        desk_answer_gates(world, ev.gates.stage, &ev, reason, sizeof(reason));
     lead_give(world, &ev);
 }

@@ -7,6 +7,7 @@
  *   sim --scenarios [NAME] | --trace NAME
  *   sim --stories FOLDER
  *   sim [--calm | --safety] --fleet NODES
+ *   sim --project SEED
  *   sim --faults
  *
  *   --for S      fresh seeds for so many seconds: the first is the time of day in milliseconds
@@ -15,6 +16,7 @@
  *   --hostile    the same, and somebody does his worst with it
  *   --only       of what the seed has, only that: faults and strikes, as a failing seed prints them
  *   --trace      every effect; --tell: the story in sentences
+ *   --project    the seed without what the protocol model (tests/spin) leaves out, in its words
  *   --faults     the list of what can be drawn, as README.md has it
  *   --unshrunk   a failing seed is told as it is
  *   --calm       nothing fails
@@ -37,7 +39,7 @@ struct options {
     struct seeds_options seeds;
     bool scenarios, faults, story;
     unsigned fleet;
-    const char *trace, *scenario, *stories;
+    const char *trace, *scenario, *stories, *project;
 };
 
 static int run_trace(const struct options *options)
@@ -117,6 +119,8 @@ static bool take_word(struct options *options, char **argv, int *at)
         return take_choice(&options->seeds, argv[++*at]);
     else if (text_equal(word, "--stories") && next != NULL)
         options->stories = argv[++*at];
+    else if (text_equal(word, "--project") && next != NULL)
+        options->project = argv[++*at];
     else if (text_equal(word, "--faults"))
         options->faults = true;
     else if (text_equal(word, "--unshrunk"))
@@ -153,7 +157,8 @@ int main(int argc, char **argv)
         fprintf(stderr,
                 "sim: '%s': accepted are --seeds A..B, --for S, --jobs N, --safety, --hostile, "
                 "--coverage, --unshrunk, --only STRIKES, --trace SEED or NAME, --tell SEED, "
-                "--scenarios [NAME], --stories FOLDER, --fleet NODES, --calm, --faults\n",
+                "--scenarios [NAME], --stories FOLDER, --project SEED, --fleet NODES, --calm, "
+                "--faults\n",
                 argv[i] != NULL ? argv[i] : argv[i - 1]);
         return 2;
     }
@@ -163,6 +168,8 @@ int main(int argc, char **argv)
     }
     if (options.fleet > 0)
         return fleet_run(options.fleet, options.seeds.way, options.seeds.first);
+    if (options.project != NULL)
+        return project_run(strtoull(options.project, NULL, 10));
     if (options.stories != NULL)
         return stories_run(options.stories);
     if (options.scenarios)

@@ -15,8 +15,10 @@
 #include "common/core/mem.h"
 #include "controller/core/carry.h"
 #include "controller/core/rollout.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/host.h"
+#include "tests/sim/model.h"
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -62,6 +64,7 @@ struct happening {
 struct lead {
     bool up;
     unsigned life, timer;
+    unsigned look;                 /* the newest that people will take */
     unsigned asked[SIM_HOSTS_MAX]; /* bits by request: told, and not answered yet */
     struct rollout *rollout;
     struct rollout_record stored;
@@ -69,7 +72,6 @@ struct lead {
     struct rollout_record backup;
     bool has_backup, restored; /* restored: it has forgotten what came after its backup */
     bool alone;                /* one node was taken back after all had confirmed */
-    mono_t gates_passed_at;    /* 0: not yet */
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;
@@ -86,8 +88,6 @@ struct lead {
 };
 
 /* ---- the world ------------------------------------------------------------------------------- */
-
-struct check_model; /* checker.c: shares no code with the machines */
 
 enum telling {
     TELLS_NOTHING,
@@ -106,6 +106,8 @@ struct world {
     bool golden;     /* lines as in tests/data/stories: times in seconds */
     bool unattended; /* nobody looks after the rollout but who tells the story */
     bool gates_say_no, gates_await;
+    bool waives_windows, unjustified; /* the manifest; the approver */
+    bool assured;                     /* the gates are not asked: they pass */
     bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
     struct hostile *hostile; /* and does; NULL: it means well */
     FILE *out;               /* where it is told, borrowed; NULL: the newest lines are kept */
@@ -123,6 +125,7 @@ struct world {
     struct host hosts[SIM_HOSTS_MAX];
     uint32_t stage_of[SIM_HOSTS_MAX];
     struct lead lead;
+    struct desk *desk;
     uint32_t attempt; /* index of the newest that was signed */
     struct approval *approvals;
     struct manifest *manifest;
@@ -143,8 +146,9 @@ struct world_plan {
     enum world_way way;
     int nodes;
     const struct strike_choice *choice;
-    bool noted; /* world->faults.strikes are kept */
-    bool wide;  /* every node behind the first is in one stage */
+    bool noted;   /* world->faults.strikes are kept */
+    bool wide;    /* every node behind the first is in one stage */
+    bool assured; /* the gates are not asked: they pass */
 };
 struct world *world_new(const struct world_plan *plan);
 void world_free(struct world *world);
@@ -191,7 +195,10 @@ void guard_stop(struct world *world, int host, bool power_lost);
 /* A hello begins: the controller's session asks for the signed stack. */
 void network_greet(struct world *world, int host);
 void guard_give(struct world *world, int host, struct guard_event *ev);
-void guard_do_to_kernel(struct world *world, int host, const struct happening *work);
+/* False: somebody else is in its place. */
+bool guard_do_to_kernel(struct world *world, int host, const struct happening *work);
+/* After whatever was done to it. */
+void guard_look_at_kernel(struct world *world, int host);
 /* What its own agent says of it. */
 struct sim_statement guard_own_statement(const struct world *world, int host,
                                          const struct nonce *nonce, enum phase phase);
@@ -208,7 +215,8 @@ void guard_take_message(struct world *world, struct message *message);
 void guard_take_happening(struct world *world, const struct happening *happening);
 /* What a witness sees, and what it says that it sees. */
 bool sim_sees(const struct world *world, int witness, int subject);
-bool sim_says(const struct world *world, int witness, int subject);
+enum verdict_value sim_says(const struct world *world, int witness, int subject);
+bool sim_is_undecided(const struct world *world, int host);
 bool sim_is_changed(const struct host *host);
 
 /* lead.c: the controller's shell */
@@ -248,6 +256,14 @@ void people_say_twice(struct world *world, const struct rollout_event *ev);
 void people_say_again(struct world *world, const struct happening *happening);
 void people_answer_gates(struct world *world, const struct happening *happening);
 
+/* people_holds.c: how has what is put; the kind, of a node or (-1) of all */
+void people_put_hold(struct world *world, enum hold_kind kind, int node, struct chance how);
+void people_put_any_hold(struct world *world, struct chance how);
+/* One of those that people put, and the maintenance of a node; lost: all of them. */
+void people_lift(struct world *world, bool all);
+/* Of a controller that begins to lead: it may have died over one. */
+void people_resume_freezes(struct world *world);
+
 /* hostile.c: a controller that lies, replays and holds back, and can forge no signature */
 struct hostile *hostile_new(void);
 void hostile_free(struct hostile *hostile);
@@ -261,45 +277,19 @@ int stories_run(const char *folder);
 /* scenarios.c: schedules of both sides, by name; 0 when each went as it has to */
 int scenarios_run(const char *name, bool trace);
 
-/* coverage.c: how often each row of both tables was taken */
+/* project.c: prints what the three guards of a seed come to, in the protocol model's words. */
+int project_run(uint64_t seed);
+
+/* coverage.c: how often each row of both tables was taken, each fault struck, and each gate and
+ * hold said what it can */
 struct coverage {
     uint64_t trial_rows[TRIAL_ROWS_MAX], rollout_rows[SIM_ROLLOUT_ROWS_MAX];
+    uint64_t faults[FAULT_COUNT];
+    uint64_t said[GATE_COUNT][GATE_SAID_COUNT], held[HOLD_KIND_COUNT];
 };
 void coverage_add(struct coverage *coverage, const struct world *world);
 void coverage_merge(struct coverage *coverage, const struct coverage *other);
-/* False when a row that the simulator can reach was never taken. */
+/* False when something that the simulator can reach never came to pass. */
 bool coverage_print(const struct coverage *coverage);
-
-/* ---- checker.c: what is told to the model, as it is seen from outside ------------------------ */
-
-struct check_model *model_new(struct world *world);
-void model_free(struct check_model *model);
-void model_touch(struct check_model *model, int host, const struct generation_id *id,
-                 uint32_t operation);
-void model_undone(struct check_model *model, int host, uint32_t operation);
-void model_reverting(struct check_model *model, int host);
-void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
-void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
-void model_synced(struct check_model *model, int host);
-void model_record(struct check_model *model, int host, const struct guard_record *record,
-                  bool durable);
-/* Its prepare nonce is out. */
-void model_offer(struct check_model *model, int host, const struct generation_id *id);
-void model_receipt(struct check_model *model, int host, const struct receipt *receipt);
-/* Its journal has lost what was synced: of this node nothing is promised that needs it. */
-void model_betrayed(struct check_model *model, int host);
-void model_guard_starts(struct check_model *model, int host);
-void model_lost(struct check_model *model, int host); /* the power; the disk has what it kept */
-void model_guard_died(struct check_model *model, int host);
-/* A start with these statements has reached the guard. */
-void model_start(struct check_model *model, const struct message *start);
-/* And the guard wants it to be written down. */
-void model_started(struct check_model *model, int host);
-/* The controller's machine took a step. */
-void model_lead_moved(struct check_model *model);
-/* After every happening. */
-void model_check(struct check_model *model);
-/* When everything is quiet: liveness and agreement. */
-void model_check_end(struct check_model *model);
 
 #endif

@@ -103,6 +103,7 @@ struct world *world_new(const struct world_plan *plan)
     world->faults.choice = plan->choice;
     world->faults.noted = plan->noted;
     world->wide = plan->wide;
+    world->assured = plan->assured;
     world->safety = plan->way == WORLD_SAFETY || plan->way == WORLD_HOSTILE;
     world->hostile = plan->way == WORLD_HOSTILE ? hostile_new() : NULL;
     world->quiet_from = FAULTS_UNTIL_MS;
@@ -114,6 +115,7 @@ struct world *world_new(const struct world_plan *plan)
     world->lead.rollout = mem_alloc(1, sizeof(*world->lead.rollout));
     world->model = model_new(world);
     world_build(world);
+    world->desk = desk_new(world);
     if (!manifest_validate(world->manifest, &err))
         world_violate(world, "the simulated manifest is not valid: %s", err.text);
     return world;
@@ -131,9 +133,13 @@ void world_free(struct world *world)
         free_happening(&world->heap[i]);
     for (int i = 0; i < world->hosts_count; i++) {
         free(world->hosts[i].disk);
+        if (world->hosts[i].kernel != NULL)
+            kernel_done(world->hosts[i].kernel);
+        free(world->hosts[i].kernel);
         free(world->hosts[i].trial);
         free(world->hosts[i].ledger);
     }
+    desk_done(world->desk);
     manifest_done(world->manifest);
     free(world->manifest);
     free(world->approvals);

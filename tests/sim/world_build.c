@@ -86,31 +86,14 @@ static void make_host(struct world *world, int number)
     if (how != NULL)
         host->lie = (enum lie)chance_between(how, LIE_YES, LIE_OPPOSITE);
     host->special = is_drawn(world, FAULT_SPECIAL, number);
-    if (number < world->nodes_count)
-        draw_node(world, number);
+    if (number >= world->nodes_count)
+        return;
+    host->kernel = mem_alloc(1, sizeof(*host->kernel));
+    kernel_init(host->kernel, number);
+    draw_node(world, number);
 }
 
 /* ---- the change ------------------------------------------------------------------------------ */
-
-static void fill_operations(struct manifest_plan *plan)
-{
-    static const char *const settings[SIM_OPERATIONS][2] = {
-        {"net.ipv4.conf.all.rp_filter", "2"},
-        {"net.ipv4.ip_forward", "1"},
-        {"net.ipv4.conf.all.src_valid_mark", "1"},
-    };
-
-    plan->operations_count = SIM_OPERATIONS;
-    plan->operations = mem_alloc(SIM_OPERATIONS, sizeof(*plan->operations));
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
-        struct sysctl *setting = &plan->operations[i].sysctl.setting;
-
-        plan->operations[i].kind = OPERATION_SYSCTL;
-        plan->operations[i].shield = i == SIM_SHIELD;
-        text_copy(setting->name, sizeof(setting->name), settings[i][0]);
-        text_copy(setting->value, sizeof(setting->value), settings[i][1]);
-    }
-}
 
 /* All others; in a large fleet the one outside, and those behind it. */
 static void fill_witnesses(const struct world *world, struct manifest_plan *plan, int node)
@@ -128,7 +111,9 @@ static void fill_witnesses(const struct world *world, struct manifest_plan *plan
 static void fill_plan(const struct world *world, struct manifest_plan *plan, int node)
 {
     text_copy(plan->node, sizeof(plan->node), world->hosts[node].name);
-    fill_operations(plan);
+    plan->operations_count = SIM_OPERATIONS;
+    plan->operations = mem_alloc(SIM_OPERATIONS, sizeof(*plan->operations));
+    kernel_fill_operations(plan->operations);
     plan->checks_count = 1;
     plan->checks = mem_alloc(1, sizeof(*plan->checks));
     text_copy(plan->checks[0].name, NAME_SIZE, "own");
@@ -137,7 +122,7 @@ static void fill_plan(const struct world *world, struct manifest_plan *plan, int
     check_set_defaults(&plan->checks[0]);
     fill_witnesses(world, plan, node);
     plan->quorum = 2;
-    address_parse("203.0.113.10", &plan->ssh.address);
+    plan->ssh.address = kernel_address(node);
     plan->ssh.port = 22;
 }
 
@@ -170,6 +155,25 @@ static void fill_stages(struct world *world, struct manifest *manifest)
     }
 }
 
+static void waive(struct manifest *manifest, enum waiver waiver)
+{
+    manifest->waived[waiver] = true;
+    text_copy(manifest->waiver_reasons[waiver], REASON_SIZE, "understood");
+}
+
+/* It fixes nothing: somebody has to say why it is made. */
+static void fill_waivers(struct world *world, struct manifest *manifest)
+{
+    world->unjustified = is_drawn(world, FAULT_UNJUSTIFIED, FAULT_CONTROLLER);
+    world->waives_windows = is_drawn(world, FAULT_WAIVES, FAULT_CONTROLLER);
+    if (world->waives_windows)
+        waive(manifest, WAIVE_WINDOW);
+    waive(manifest, WAIVE_NEEDED);
+    if (!world->unjustified)
+        text_copy(manifest->justification, sizeof(manifest->justification),
+                  "It will be needed soon.");
+}
+
 static struct manifest *make_manifest(struct world *world)
 {
     struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
@@ -188,6 +192,9 @@ static struct manifest *make_manifest(struct world *world)
                                   .plans_count = nodes,
                                   .roster_count = (uint32_t)world->hosts_count};
     text_copy(manifest->change, sizeof(manifest->change), "change");
+    text_copy(manifest->reason, sizeof(manifest->reason), "The laboratory cannot be reached.");
+    text_copy(manifest->reference, sizeof(manifest->reference), "#100");
+    fill_waivers(world, manifest);
     manifest->plans = mem_alloc(nodes, sizeof(*manifest->plans));
     manifest->roster = mem_alloc(manifest->roster_count, sizeof(*manifest->roster));
     fill_roster(world, manifest);

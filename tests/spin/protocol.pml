@@ -580,6 +580,87 @@ active proctype script()
 }
 #else
 
+#ifdef TRACE
+/*
+ * A trace of the simulator (sim --project): is there a way of the model's from each of its lines to
+ * the next? What the lines leave out (time, proofs, the disk) may be whatever it takes. Where a way
+ * to the last line is found, that is the "error" that pan reports.
+ */
+byte line_; /* of the trace, that the guards are in */
+byte words[N], stands[N];
+bool ends_1[N], ends_2[N];
+bool at_next, at_this, is_over;
+
+c_code {
+    enum { TRACE_LINES = 250, TRACE_ITEMS = 12 };
+    static int trace[TRACE_LINES][TRACE_ITEMS];
+    static int trace_count, furthest;
+
+    static void tell_furthest(void)
+    {
+        printf("trace: line %d of %d reached\n", furthest + 1, trace_count);
+    }
+
+    static void read_trace(void)
+    {
+        FILE *file = fopen(getenv("TRACE"), "r");
+        int items = 0;
+
+        while (file != NULL && items < TRACE_LINES * TRACE_ITEMS &&
+               fscanf(file, "%d", &trace[items / TRACE_ITEMS][items % TRACE_ITEMS]) == 1)
+            items++;
+        trace_count = items / TRACE_ITEMS;
+        atexit(tell_furthest);
+    }
+
+    static int is_said(int said, int is)
+    {
+        return said < 0 || said == is;
+    }
+
+    static int is_at(int line)
+    {
+        for (int i = 0; i < 3; i++) {
+            if (line >= trace_count || !is_said(trace[line][4 * i], now.words[i]) ||
+                !is_said(trace[line][4 * i + 1], now.stands[i]) ||
+                !is_said(trace[line][4 * i + 2], now.ends_1[i]) ||
+                !is_said(trace[line][4 * i + 3], now.ends_2[i]))
+                return 0;
+        }
+        if (line > furthest)
+            furthest = line;
+        return 1;
+    }
+}
+
+#define WORD(i) (guards[i].state == IDLE -> 0 : (guards[i].state == PREPARED -> 1 : \
+    (guards[i].state == STARTING -> 2 : (guards[i].state == FIRST -> 3 : \
+    (guards[i].state == SOAKING -> 4 : (guards[i].state == LAST -> 5 : \
+    (guards[i].state == CONFIRMING || guards[i].state == CONFIRMED -> 6 : 7)))))))
+
+/* In the line that it was in, or in the next. */
+inline match()
+{
+    for (h_ : 0 .. N - 1) {
+        words[h_] = WORD(h_);
+        stands[h_] = (guards[h_].journal == STANDS -> guards[h_].journal_attempt : 0);
+        ends_1[h_] = (guards[h_].ended[1] != E_NONE);
+        ends_2[h_] = (guards[h_].ended[2] != E_NONE)
+    }
+    h_ = 0;
+    c_code { now.at_next = is_at(now.line_ + 1); now.at_this = is_at(now.line_); };
+    for (h_ : 0 .. N - 1) { words[h_] = 0; stands[h_] = 0; ends_1[h_] = false; ends_2[h_] = false }
+    h_ = 0;
+    if
+    :: at_next -> line_++
+    :: at_this -> skip
+    fi;
+    at_next = false; at_this = false;
+    c_code { now.is_over = now.line_ + 1 == trace_count; };
+    assert(!is_over)
+}
+#endif
+
 byte g; /* whom it happens to */
 byte a; /* which attempt */
 
@@ -686,6 +767,9 @@ active proctype calm()
 active proctype world()
 {
     d_step { begin() };
+#ifdef TRACE
+    c_code { read_trace(); };
+#endif
     do
     :: atomic {
         choose();
@@ -726,6 +810,10 @@ active proctype world()
         say();
         g = 0; a = 0;
         assert_all();
+#ifdef TRACE
+        match();
+        faults = 0; /* as many as it takes */
+#endif
 #ifdef REACH
         assert(!(REACH))
 #endif

@@ -1,16 +1,19 @@
 """run: what the protocol model (protocol.pml) shows, and that it is a model of this program.
 
-usage: python3 tests/spin/run.py FOLLOW [--long] [--seed N]
+usage: python3 tests/spin/run.py FOLLOW SIM [--long] [--seed N]
 
 FOLLOW is the follow program (tests/sim/follow.c): the shipped trial machines, driven by the model's
-actions. Five parts, each of which says what it found:
+actions; SIM is the simulator. Six parts, each of which says what it found:
 
   exhaustive  no reachable state breaks an invariant; from every one it comes to an end
   reached     what has to be possible is: renewal, confirmation of all, in doubt, reverts, pops
   broken      the model with a rule taken out breaks an invariant, and says which
   trails      what the model does, the shipped machine does too, state by state
   scripts     random actions on the shipped machine: the model comes to the same states
+  traces      what seeds of the simulator come to, the model comes to as well; and it does not where
+              the trace is forged: two nodes exchanged, an end before its trial
 """
+import os
 import pathlib
 import random
 import re
@@ -256,15 +259,69 @@ def show_scripts(follow, count, seed):
     return failed
 
 
+ON, SOAKING, LAST, BACK = "3", "4", "5", "7" # words of tests/sim/project.c
+
+
+def is_known(pan, folder, trace):
+    """(whether the model has a way along it, what pan says of it)."""
+    (folder / "trace").write_text("\n".join(" ".join(line) for line in trace) + "\n")
+    done = subprocess.run([pan, "-E", "-w18", "-m300000"], cwd=folder, check=True, text=True,
+                          capture_output=True, env={**os.environ, "TRACE": "trace"}).stdout
+    if "max search depth too small" in done:
+        raise SystemExit(f"spin: the search along a trace was cut short:\n{done}")
+    failed = re.search(r"assertion violated .*", done)
+    return failed is not None and "is_over" in failed[0], failed[0] if failed else done[-300:]
+
+
+def forge(trace):
+    """What no run comes to: name and trace. The second node in the place of the first; the first
+    confirmed without its soak, or back without the way there."""
+    first = [line[0] for line in trace]
+    if ON in first:
+        yield "exchanged", [line[4:8] + line[:4] + line[8:] for line in trace]
+    if ON in first and BACK in first:
+        yield "ended at once", [line for line in trace if line[0] != BACK]
+    if LAST in first:
+        yield "without its soak", [line for line in trace if line[0] != SOAKING]
+
+
+def show_traces(sim, count, seed):
+    """Of each seed what its three guards came to, one line after the other."""
+    failed = lines = forgeries = confirmed = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        pan = build(folder, ["ATTEMPTS=2", "FAULTS=1", "TRACE"], "-O0")
+        for number in range(seed, seed + count):
+            done = subprocess.run([sim, "--project", str(number)], capture_output=True, text=True,
+                                  check=True)
+            trace = [line.split() for line in done.stdout.splitlines()]
+            known, said = is_known(pan, folder, trace)
+            if not known:
+                say(f"traces: sim --project {number}: the model has no way along it: {said}")
+            failed += not known
+            lines += len(trace)
+            confirmed += any(line[9] != "0" and line[9] != "-1" for line in trace)
+            for what, forged in forge(trace):
+                forgeries += 1
+                known, said = is_known(pan, folder, forged)
+                if known:
+                    say(f"traces: sim --project {number}, {what}: the model takes it")
+                failed += known
+    say(f"traces: {count} seeds, {lines} lines, {confirmed} with all three confirmed: "
+        f"{failed} failed; {forgeries} forged ones: refused")
+    return failed + (confirmed == 0) + (forgeries == 0)
+
+
 def main():
     arguments = sys.argv[1:]
     long = "--long" in arguments
     seed = int(arguments[arguments.index("--seed") + 1]) if "--seed" in arguments else 1
-    follow = pathlib.Path(arguments[0]).resolve()
+    follow, sim = (pathlib.Path(argument).resolve() for argument in arguments[:2])
     if shutil.which("spin") is None:
         say("skipped: expected spin, found none on PATH; apt-get install spin")
         return 77
     failed = show_scripts(follow, 400 if long else 40, seed)
+    failed += show_traces(sim, 1000 if long else 30, seed)
     failed += show_reached(follow)
     failed += show_broken()
     failed += show_exhaustive(long)

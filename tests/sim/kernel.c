@@ -1,0 +1,252 @@
+/*
+ * kernel: a node's simulated kernel, and how the shipped undo judges it.
+ */
+#include "tests/sim/kernel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/text.h"
+#include "common/net/predict.h"
+#include "tests/unit/ip_lines.h"
+
+enum { LINES_SIZE = 512 };
+
+static const char setting[] = "net.ipv4.ip_forward";
+static const char links[] = "link lo 1 loopback\nlink eth0 2\n";
+
+/* Beside what the change puts: its destination by another metric or in another table, a part of
+ * it, its priority with another selector, another's twin of its rule, a rule before it. And in the
+ * place of its route. */
+static const char *const others[SIM_OTHERS] = {
+    "route 192.0.2.0/24 dev eth0 metric 50",
+    "route 192.0.2.0/25 dev eth0",
+    "route 192.0.2.0/24 dev eth0 table 100",
+    "rule 5140 from 192.0.2.128/25 lookup 100",
+    "rule 5140 from 203.0.113.10 lookup main",
+    "rule 5139 from 203.0.113.10 lookup main",
+    "route blackhole 192.0.2.0/24",
+};
+
+/* ---- as it is built -------------------------------------------------------------------------- */
+
+/* Each host has a network of its own: whoever looks from there counts as from anywhere. */
+struct address kernel_address(int host)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct address address;
+
+    snprintf(text, sizeof(text), "198.18.%d.10", host);
+    address_parse(text, &address);
+    return address;
+}
+
+static void build(struct kernel *kernel, int host, const char *value)
+{
+    char lines[LINES_SIZE];
+    struct sysctl *sysctl;
+
+    snapshot_init(&kernel->now);
+    snprintf(lines, sizeof(lines),
+             "%saddress 127.0.0.1/8 dev lo\n"
+             "address 198.18.%d.10/24 dev eth0\n"
+             "route default via 198.18.%d.1 dev eth0\n",
+             links, host, host);
+    ip_lines_add(&kernel->now, lines);
+    ip_lines_add_usual_rules(&kernel->now);
+    kernel->base_routes = kernel->now.routes_count;
+    kernel->base_rules = kernel->now.rules_count;
+    sysctl = snapshot_add_sysctl(&kernel->now);
+    text_copy(sysctl->name, sizeof(sysctl->name), setting);
+    text_copy(sysctl->value, sizeof(sysctl->value), value);
+}
+
+void kernel_init(struct kernel *kernel, int host)
+{
+    build(kernel, host, "0");
+}
+
+void kernel_done(struct kernel *kernel)
+{
+    snapshot_done(&kernel->now);
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        if (kernel->done[i])
+            undo_item_done(&kernel->undo[i]);
+    }
+}
+
+void kernel_fill_operations(struct operation operations[SIM_OPERATIONS])
+{
+    struct sysctl *pref = &operations[SIM_PREF].sysctl.setting;
+
+    operations[SIM_SHIELD] = ip_lines_operation(links, "rule 5140 from 203.0.113.10 lookup main");
+    operations[SIM_SHIELD].shield = true;
+    operations[SIM_RULE] = ip_lines_operation(links, "route 192.0.2.0/24 dev eth0");
+    memset(&operations[SIM_PREF], 0, sizeof(operations[SIM_PREF]));
+    operations[SIM_PREF].kind = OPERATION_SYSCTL;
+    text_copy(pref->name, sizeof(pref->name), setting);
+    text_copy(pref->value, sizeof(pref->value), "1");
+}
+
+/* ---- the change ------------------------------------------------------------------------------ */
+
+bool kernel_can(const struct kernel *kernel, const struct operation *operations, struct err *why)
+{
+    struct snapshot after;
+
+    if (!predict_apply(&kernel->now, operations, SIM_OPERATIONS, &after, why))
+        return false;
+    snapshot_done(&after);
+    return true;
+}
+
+bool kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number,
+                  struct err *why)
+{
+    struct undo_item *item = &kernel->undo[number];
+
+    if (!operation_check(operation, &kernel->now, why))
+        return false;
+    if (kernel->done[number])
+        undo_item_done(item);
+    kernel->done[number] = true;
+    undo_derive(operation, number, &kernel->now, item);
+    operation_predict(operation, &kernel->now);
+    undo_take_after(item, &kernel->now);
+    kernel->usurped &= number != SIM_RULE;
+    return true;
+}
+
+void kernel_put_back(struct kernel *kernel, const struct operation *operation)
+{
+    if (operation->kind == OPERATION_ROUTE && (kernel->others & 1u << SIM_USURPER) != 0)
+        kernel->usurped = true;
+    else
+        operation_predict(operation, &kernel->now);
+}
+
+static enum undo_state judge(const struct kernel *kernel, uint32_t number)
+{
+    char why[REASON_SIZE];
+
+    if (!kernel->done[number])
+        return UNDO_RESTORED;
+    return undo_judge(&kernel->undo[number], &kernel->now, why, sizeof(why));
+}
+
+static void write_setting(struct kernel *kernel, const struct undo_item *item)
+{
+    const char *value = undo_sysctl_value(item, &kernel->now, 0);
+
+    if (value != NULL)
+        text_copy(kernel->now.sysctls[0].value, SYSCTL_VALUE_SIZE, value);
+}
+
+/* Nothing of its key was there before: the change puts what nobody else has. */
+void kernel_undo(struct kernel *kernel, uint32_t number)
+{
+    const struct undo_item *item = &kernel->undo[number];
+    struct snapshot *now = &kernel->now;
+    const struct route *route;
+    const struct rule *rule;
+
+    if (judge(kernel, number) != UNDO_NEEDED)
+        return;
+    route = number == SIM_RULE ? undo_find_route(item, now) : NULL;
+    rule = number == SIM_SHIELD ? undo_find_rule(item, now) : NULL;
+    if (route != NULL)
+        snapshot_remove_route(now, (size_t)(route - now->routes));
+    else if (rule != NULL)
+        snapshot_remove_rule(now, (size_t)(rule - now->rules));
+    else if (number == SIM_PREF)
+        write_setting(kernel, item);
+}
+
+bool kernel_is_restored(const struct kernel *kernel)
+{
+    for (uint32_t i = 0; i < SIM_OPERATIONS; i++) {
+        if (judge(kernel, i) == UNDO_NEEDED)
+            return false;
+    }
+    return true;
+}
+
+bool kernel_has(const struct kernel *kernel, uint32_t number)
+{
+    const struct snapshot *now = &kernel->now;
+
+    if (number == SIM_PREF)
+        return now->sysctls[0].value[0] == '1';
+    for (size_t i = 0; number == SIM_RULE && i < now->routes_count; i++) {
+        if (now->routes[i].protocol == OCEANID_PROTOCOL)
+            return true;
+    }
+    for (size_t i = 0; number == SIM_SHIELD && i < now->rules_count; i++) {
+        if (now->rules[i].protocol == OCEANID_PROTOCOL)
+            return true;
+    }
+    return false;
+}
+
+/* ---- others, and the power ------------------------------------------------------------------- */
+
+const char *kernel_other_name(unsigned other)
+{
+    return others[other];
+}
+
+static void take_route(struct snapshot *now, const struct route *wanted, bool own)
+{
+    for (size_t i = 0; i < now->routes_count; i++) {
+        const struct route *route = &now->routes[i];
+
+        if ((route->protocol == OCEANID_PROTOCOL) == own && route->table == wanted->table &&
+            route->metric == wanted->metric &&
+            prefix_equal(&route->destination, &wanted->destination)) {
+            snapshot_remove_route(now, i);
+            return;
+        }
+    }
+}
+
+static void take_rule(struct snapshot *now, const struct rule *wanted)
+{
+    for (size_t i = 0; i < now->rules_count; i++) {
+        const struct rule *rule = &now->rules[i];
+
+        if (rule->protocol != OCEANID_PROTOCOL && rule->priority == wanted->priority &&
+            prefix_equal(&rule->source, &wanted->source)) {
+            snapshot_remove_rule(now, i);
+            return;
+        }
+    }
+}
+
+void kernel_turn_other(struct kernel *kernel, unsigned other)
+{
+    struct operation line = ip_lines_operation(links, others[other]);
+
+    kernel->others ^= 1u << other;
+    if (other == SIM_USURPER && kernel_has(kernel, SIM_RULE)) {
+        take_route(&kernel->now, &line.route.route, true); /* NLM_F_REPLACE */
+        kernel->usurped = true;
+    }
+    if ((kernel->others & 1u << other) != 0)
+        ip_lines_add(&kernel->now, others[other]);
+    else if (line.kind == OPERATION_ROUTE)
+        take_route(&kernel->now, &line.route.route, false);
+    else
+        take_rule(&kernel->now, &line.rule.rule);
+}
+
+void kernel_lose_power(struct kernel *kernel, int host)
+{
+    bool has_pref = kernel_has(kernel, SIM_PREF);
+
+    snapshot_done(&kernel->now);
+    build(kernel, host, has_pref ? "1" : "0");
+    for (unsigned i = 0; i < SIM_OTHERS; i++) {
+        if ((kernel->others & 1u << i) != 0)
+            ip_lines_add(&kernel->now, others[i]);
+    }
+}

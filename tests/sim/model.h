@@ -1,0 +1,76 @@
+/*
+ * model: what is told to the model of the invariants, as it is seen from outside. It shares no code
+ * with the machines. In checker.c where nothing else is said.
+ */
+#ifndef TESTS_SIM_MODEL_H
+#define TESTS_SIM_MODEL_H
+
+#include "agent/guard/core/effect.h"
+#include "tests/sim/message.h"
+
+struct world;
+struct check_model;
+
+struct check_model *model_new(struct world *world);
+void model_free(struct check_model *model);
+void model_touch(struct check_model *model, int host, const struct generation_id *id,
+                 uint32_t operation);
+void model_undone(struct check_model *model, int host, uint32_t operation);
+/* Its kernel was changed, by anybody. In checker_kernel.c. */
+void model_kernel(struct check_model *model, int host);
+void model_reverting(struct check_model *model, int host);
+void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
+void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
+void model_synced(struct check_model *model, int host);
+void model_record(struct check_model *model, int host, const struct guard_record *record,
+                  bool durable);
+/* It has taken a prepare. */
+void model_prepare(struct check_model *model, int host, const struct generation_id *id);
+/* Its prepare nonce is out. */
+void model_offer(struct check_model *model, int host, const struct generation_id *id);
+void model_receipt(struct check_model *model, int host, const struct receipt *receipt);
+/* Its journal has lost what was synced: of this node nothing is promised that needs it. */
+void model_betrayed(struct check_model *model, int host);
+void model_guard_starts(struct check_model *model, int host);
+void model_lost(struct check_model *model, int host); /* the power; the disk has what it kept */
+void model_guard_died(struct check_model *model, int host);
+/* A start with these statements has reached the guard. */
+void model_start(struct check_model *model, const struct message *start);
+/* And the guard wants it to be written down. */
+void model_started(struct check_model *model, int host);
+/* The controller's machine took a step. */
+void model_lead_moved(struct check_model *model);
+/* ---- checker_gates.c: what the controller is told, and people put on hold -------------------- */
+
+struct seen_hold;
+void model_unheard(struct check_model *model, int host);   /* its agent is not heard any more */
+void model_connected(struct check_model *model, int host); /* and says nothing */
+void model_heard(struct check_model *model, int host);
+void model_check_told(struct check_model *model, int host, unsigned check,
+                      enum verdict_value value);
+void model_reach_told(struct check_model *model, int witness, int host, enum verdict_value value);
+void model_snapshot_told(struct check_model *model, int host);
+void model_rehearsal_told(struct check_model *model, int host, bool well);
+void model_quarantine(struct check_model *model, int host, const struct receipt *receipt,
+                      const struct hash *hash);
+void model_put(struct check_model *model, const struct seen_hold *hold);
+void model_lift(struct check_model *model, uint64_t id);
+void model_backup(struct check_model *model);
+void model_restore(struct check_model *model); /* of the holds, by a controller that starts */
+void model_lead_starts(struct check_model *model);
+/* A check newly fails: what the gates said before does not count any more. */
+void model_asks_again(struct check_model *model);
+/* Bits by target: what a freeze of that node (-1: of all) has to take back. */
+uint64_t model_in_doubt(const struct check_model *model, int node);
+void model_frozen(struct check_model *model, uint64_t in_doubt);
+/* The gates before that stage answered; reason: theirs. */
+void model_gates(struct check_model *model, uint32_t stage, bool pass, const char *reason);
+/* A start leaves for that node. */
+void model_sends_start(struct check_model *model, int host);
+
+/* After every happening. */
+void model_check(struct check_model *model);
+/* When everything is quiet: liveness and agreement. */
+void model_check_end(struct check_model *model);
+
+#endif
