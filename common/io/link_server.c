@@ -10,7 +10,6 @@
 #include "common/core/limits.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
-#include "common/io/link_canary.h"
 #include "common/io/log.h"
 
 #include <nng/protocol/reqrep0/rep.h>
@@ -18,7 +17,6 @@
 enum {
     ANSWER_MS = 30000, /* a peer that does not read so long is dropped */
     SILENCE_MS = 90000,
-    LOOK_MS = LINK_END_MS / 4, /* at most, between two looks at the pipes */
 };
 
 enum request_phase { REQUEST_RECEIVING, REQUEST_OPEN, REQUEST_ANSWERING };
@@ -52,7 +50,6 @@ struct link_server {
     int silence_ms;
     unsigned open_max;
     nng_aio *sweep; /* sleeps between two looks at the pipes */
-    struct link_canary *canary;
     pthread_mutex_t lock;
     /* Under the lock. */
     struct known_pipe *pipes;
@@ -127,26 +124,9 @@ static void remove_pipe(struct link_server *server, nng_pipe pipe)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Whoever closes one: nng is to say soon that it is gone. */
-static void end_pipe(struct link_server *server, nng_pipe pipe)
-{
-    struct known_pipe *known;
-
-    pthread_mutex_lock(&server->lock);
-    known = find_pipe(server, pipe);
-    if (known != NULL && !known->ending) {
-        known->ending = true;
-        known->heard = clock_now();
-    }
-    pthread_mutex_unlock(&server->lock);
-    nng_pipe_close(pipe);
-}
-
 static void sleep_until_sweep(struct link_server *server)
 {
-    int look_ms = server->silence_ms / 4 + 1;
-
-    nng_sleep_aio(look_ms < LOOK_MS ? look_ms : LOOK_MS, server->sweep);
+    nng_sleep_aio(server->silence_ms / 4 + 1, server->sweep);
 }
 
 static bool is_silent(const struct link_server *server, const struct known_pipe *known)
@@ -186,8 +166,6 @@ static void on_sweep(void *context)
 
     if (nng_aio_result(server->sweep) != 0)
         return;
-    if (link_canary_is_dead(server->canary))
-        link_die("server", LINK_UNENDED);
     for (silent = take_silent(server); silent.id != 0; silent = take_silent(server))
         nng_pipe_close(silent);
     sleep_until_sweep(server);
@@ -244,7 +222,7 @@ static void after_answer(struct link_request *request, int failed)
     if (failed != 0 && msg != NULL)
         nng_msg_free(msg);
     if (failed == NNG_ETIMEDOUT)
-        end_pipe(request->server, request->pipe);
+        nng_pipe_close(request->pipe);
 }
 
 static void on_request(void *context)
@@ -297,7 +275,8 @@ void link_request_drop(struct link_request *request)
 
 void link_server_close_pipe(struct link_server *server, uint32_t pipe)
 {
-    end_pipe(server, (nng_pipe){pipe});
+    (void)server;
+    nng_pipe_close((nng_pipe){pipe});
 }
 
 unsigned link_server_port(const struct link_server *server)
@@ -363,7 +342,6 @@ struct link_server *link_server_new(const struct link_server_options *options, s
     link_must(nng_rep0_open(&server->socket));
     if (open_server(server, options, err)) {
         open_requests(server, options->contexts_count);
-        server->canary = link_canary_new();
         link_must(nng_aio_alloc(&server->sweep, on_sweep, server));
         sleep_until_sweep(server);
         link_listener_watch(&server->watched, server->listener);
@@ -390,7 +368,6 @@ void link_server_free(struct link_server *server)
     }
     if (server->sweep != NULL)
         nng_aio_free(server->sweep);
-    link_canary_free(server->canary);
     pthread_mutex_destroy(&server->lock);
     free(server->pipes);
     free(server->requests);
