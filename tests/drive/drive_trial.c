@@ -193,6 +193,7 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
     case REPORT_STACK:
     case REPORT_STATEMENT:
     case REPORT_REHEARSAL:
+    case REPORT_DRIFT:
     case GUARD_REPORT_COUNT:
         break;
     }

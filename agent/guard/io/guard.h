@@ -43,8 +43,9 @@ struct backlog {
     struct work_order *orders;
 };
 
-struct keep;       /* keep.c: puts shields back */
-struct rehearsing; /* rehearsing.c */
+struct keep;        /* keep.c: puts shields back */
+struct rehearsing;  /* rehearsing.c */
+struct owned_drift; /* owned_drift.c */
 
 struct guard {
     struct guard_config config;
@@ -66,6 +67,7 @@ struct guard {
     struct backlog backlog;
     struct keep *keep;
     struct rehearsing *rehearsing;       /* NULL: nobody asked yet */
+    struct owned_drift *drift;           /* NULL: nothing was owned yet */
     struct guard_report progress, nonce; /* the newest, for new connections */
     char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
     mono_t files_due;                    /* files.c: when to look again; MONO_NEVER */
@@ -144,5 +146,14 @@ void files_tick(struct guard *guard);
 mono_t files_deadline(const struct guard *guard);
 void files_fill(struct guard *guard, struct work *work);
 void files_take(struct guard *guard, const struct work *work);
+
+/* ---- owned_drift.c: what is owned and carries no mark, compared for the agent -----------------
+ */
+
+void owned_drift_want(struct guard *guard);    /* looked at soon */
+int owned_drift_fd(const struct guard *guard); /* -1: nothing was owned yet */
+void owned_drift_tick(struct guard *guard);
+void owned_drift_take(struct guard *guard);
+mono_t owned_drift_deadline(const struct guard *guard);
 
 #endif

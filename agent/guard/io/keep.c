@@ -103,6 +103,8 @@ void keep_take_watch(struct guard *guard)
     if (changed == 0)
         return;
     guard->keep->everything |= (changed & NETLINK_LINKS) != 0;
+    if ((changed & NETLINK_LINKS) != 0)
+        owned_drift_want(guard);
     look_at(guard->keep, clock_now() + DEBOUNCE_MS);
 }
 
