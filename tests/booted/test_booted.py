@@ -161,7 +161,8 @@ def test_daemon_reload_on_trial(machine):
 
 def test_daemon_reload_while_it_is_taken_back(machine):
     """Held up by a device; the revert goes on by itself when that is up."""
-    machine.run(["sh", "-ec", "ip link add held0 type dummy\nip link set held0 up\n"
+    machine.run(["sh", "-ec", "ip link add held0 type veth peer name held1\n"
+                 "ip link set held1 up\nip link set held0 up\n"
                  "ip route add 198.18.0.0/32 dev held0 proto 153 scope link"])
     trial = Trial(machine, "device=held0", "removes=1", "soak=60", "lease=10", "answers=2",
                   "failing=1")

@@ -147,13 +147,4 @@ mono_t files_deadline(const struct guard *guard);
 void files_fill(struct guard *guard, struct work *work);
 void files_take(struct guard *guard, const struct work *work);
 
-/* ---- owned_drift.c: what is owned and carries no mark, compared for the agent -----------------
- */
-
-void owned_drift_want(struct guard *guard);    /* looked at soon */
-int owned_drift_fd(const struct guard *guard); /* -1: nothing was owned yet */
-void owned_drift_tick(struct guard *guard);
-void owned_drift_take(struct guard *guard);
-mono_t owned_drift_deadline(const struct guard *guard);
-
 #endif

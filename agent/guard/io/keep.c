@@ -10,6 +10,7 @@
 #include "agent/guard/core/fight.h"
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
+#include "agent/guard/io/owned_drift.h"
 #include "agent/guard/io/run.h"
 #include "agent/io/netlink.h"
 #include "common/core/mem.h"

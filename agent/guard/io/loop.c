@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/owned_drift.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 

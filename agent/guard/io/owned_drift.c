@@ -4,11 +4,11 @@
  * Looked at a while after the stack has changed, after links have, and every minute, by a worker of
  * its own: a file may lie on a disk that hangs. While something is open nothing is told.
  */
+#include "agent/guard/io/owned_drift.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/guard/io/apply_drift.h"
-#include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
