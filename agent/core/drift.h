@@ -2,8 +2,8 @@
  * drift: which of Oceanid's own rules, routes and addresses are gone, or stand altered.
  *
  * Not any difference of snapshots: pods, DHCP and peers come and go. What is owned is known by the
- * protocol number that the guard writes into the kernel (common/net/owner.c). A link carries none:
- * `oceanid-rollback --check` compares it.
+ * protocol number that the guard writes into the kernel (common/net/owner.c). What carries none
+ * (links, settings, prefs, files) the guard compares (agent/guard/io/apply_drift.h).
  */
 #ifndef AGENT_CORE_DRIFT_H
 #define AGENT_CORE_DRIFT_H

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
 #include "agent/guard/io/take.h"
@@ -133,6 +134,7 @@ static void keep_guard_off(const struct options *options, struct rescue *rescue,
 
     run_unrecorded_path(&options->config, path, sizeof(path));
     say_unwritten(options, rescue, written);
+    rescue_note_depth(rescue);
     if (run_mark_unrecorded(&options->config, &rescue->unrecorded, &err))
         printf("All that could be is undone; until the journal has it %s is there, and nothing is "
                "put back.\n",
@@ -247,15 +249,33 @@ static int undo_target(const struct options *options, const struct target *targe
     if (!take_journal(&options->config, target->is_ordered ? &target->down_to : NULL, &rescue, err))
         return EXIT_DIFFERS;
     now = as_it_stands(target, rescue.ledger);
+    rescue.is_by_hand = text_equal(options->mode, "--release");
     say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
     return say_end(&rescue, options, &now,
                    rollback_undo(&rescue, &now, clock_now() + PERSON_WAITS_MS));
 }
 
+/* What is to be undone stands on that disk and nowhere else. */
+static void wait_to_read(const struct options *options)
+{
+    struct disk_probe probe = {0};
+
+    if (disk_probe_reads(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
+        return;
+    printf("ALARM the journal in %s cannot be read, its disk does not answer (%d s waited): what "
+           "is to be undone stands there alone. It is waited for; Ctrl-C ends that. Else by hand: "
+           "ip rule, ip route, tailscale set --exit-node=\n",
+           options->config.state, RESCUE_DISK_WAIT_MS / 1000);
+    fflush(stdout);
+    while (!disk_probe_reads(&probe, options->config.state, -1))
+        continue;
+}
+
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
                    struct err *err)
 {
+    wait_to_read(options);
     if (rescue_open(ret_rescue, &options->config, true, err))
         return true;
     *ret_code = EXIT_DIFFERS;
@@ -318,7 +338,10 @@ static int run_release(const struct options *options, struct err *err)
     if (!run_mark_released(&options->config, err))
         return EXIT_DIFFERS;
     run_released_path(&options->config, path, sizeof(path));
-    printf("Shields are not put back any more, until %s is removed or the host reboots.\n", path);
+    printf(
+        "Shields are not put back any more, until %s is removed or the host reboots; those of an "
+        "open trial go when what they protect against is undone.\n",
+        path);
     return run_undo(options, err);
 }
 

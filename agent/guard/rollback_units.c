@@ -159,6 +159,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
         rescue_close(&rescue);
         return EXIT_DONE;
     }
+    rescue.is_by_hand = true;
     rescue_put_back(&rescue, false);
     rescue_give_boot(&rescue, CAUSE_GUARD_DIED);
     done = rescue_run(&rescue, clock_now() + STOP_POST_WAITS_MS);
@@ -181,6 +182,7 @@ static void go_on_meanwhile(const struct options *options, const struct target *
         rescue_run(&meanwhile->rescue, until);
     } else if (rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
         meanwhile->is_open = meanwhile->rescue.is_without_lock = true;
+        meanwhile->rescue.is_by_hand = true;
         rescue_put_back(&meanwhile->rescue, false);
         rollback_undo(&meanwhile->rescue, target, until);
     }
@@ -227,6 +229,7 @@ int rollback_finish(const struct options *options, struct err *err)
     rescue_start_disk(&rescue);
     rescue.watch = netlink_watch_open(-1, err);
     *err = (struct err)ERR_INIT;
+    rescue.is_by_hand = true;
     rescue_put_back(&rescue, false);
     while (!rollback_undo(&rescue, &target, MONO_NEVER))
         ;

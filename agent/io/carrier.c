@@ -33,7 +33,9 @@ struct carrier {
     struct asked asked[ASKED_MAX];
     mono_t trial_until;
     struct drift drift;
-    bool drift_due; /* what is owned is to be taken anew */
+    bool drift_due;        /* what is owned is to be taken anew */
+    uint32_t guards_count; /* what the guard says has drifted: links, settings, prefs, files */
+    char guards[DRIFT_MAX][SENTENCE_SIZE];
 };
 
 /* ---- to the guard ---------------------------------------------------------------------------- */
@@ -138,6 +140,7 @@ static bool answers(const struct asked *asked, const struct guard_report *report
         return asked->kind == GUARD_REHEARSE && nonce_equal(&asked->nonce, nonce);
     case REPORT_NONCE:
     case REPORT_PROGRESS:
+    case REPORT_DRIFT:
     case GUARD_REPORT_COUNT:
         break;
     }
@@ -231,6 +234,35 @@ static void take_nonce(struct carrier *carrier, const struct guard_report *repor
                             PHASE_RENEWAL);
 }
 
+/* ---- drift ---------------------------------------------------------------------------------- */
+
+static void look_for_drift(struct carrier *carrier)
+{
+    const struct snapshot *snapshot = &observer_now(carrier->options.observer)->snapshot;
+    char lines[DRIFT_MAX][SENTENCE_SIZE];
+    uint32_t count;
+
+    if (clock_now() < carrier->trial_until)
+        return; /* it is being changed */
+    if (carrier->drift_due)
+        drift_take(&carrier->drift, snapshot);
+    carrier->drift_due = false;
+    count = drift_find(&carrier->drift, snapshot, lines, DRIFT_MAX);
+    for (uint32_t i = 0; i < carrier->guards_count && count < DRIFT_MAX; i++)
+        text_copy(lines[count++], SENTENCE_SIZE, carrier->guards[i]);
+    reporter_set_drift(carrier->options.reporter, lines, count);
+}
+
+/* A trial that began meanwhile has the guard say it anew when it is over. */
+static void take_drift(struct carrier *carrier, const struct guard_report *report)
+{
+    carrier->guards_count = 0;
+    for (uint32_t i = 0; i < report->lines_count && i < DRIFT_MAX; i++)
+        text_copy(carrier->guards[carrier->guards_count++], SENTENCE_SIZE, report->lines[i]);
+    look_for_drift(carrier);
+    uplink_send(carrier->options.uplink);
+}
+
 void carrier_take_report(struct carrier *carrier, struct bytes bytes)
 {
     struct guard_report report;
@@ -269,6 +301,9 @@ void carrier_take_report(struct carrier *carrier, struct bytes bytes)
     case REPORT_REHEARSAL:
         forward(carrier, bytes, find_asked(carrier, &report, &report.id.attempt, &report.nonce));
         break;
+    case REPORT_DRIFT:
+        take_drift(carrier, &report);
+        break;
     case GUARD_REPORT_COUNT:
         break;
     }
@@ -276,20 +311,6 @@ void carrier_take_report(struct carrier *carrier, struct bytes bytes)
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
-
-static void look_for_drift(struct carrier *carrier)
-{
-    const struct snapshot *snapshot = &observer_now(carrier->options.observer)->snapshot;
-    char lines[DRIFT_MAX][SENTENCE_SIZE];
-
-    if (clock_now() < carrier->trial_until)
-        return; /* it is being changed */
-    if (carrier->drift_due)
-        drift_take(&carrier->drift, snapshot);
-    carrier->drift_due = false;
-    reporter_set_drift(carrier->options.reporter, lines,
-                       drift_find(&carrier->drift, snapshot, lines, DRIFT_MAX));
-}
 
 void carrier_observed(struct carrier *carrier)
 {

@@ -8,6 +8,7 @@
 #include "common/change/plan.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/net/patience.h"
 
 /* The lower, the sooner: an expendable node, any other, an exit node, the API server. */
 enum { WEIGHT_FIRST, WEIGHT_OTHER, WEIGHT_PROTECTED };
@@ -153,23 +154,21 @@ static unsigned clamp(unsigned value, unsigned min, unsigned max)
     return value > max ? max : value;
 }
 
-/* The most persisting operations of any node: each is a call to a daemon that may hang 2 s. */
-static unsigned count_calls(const struct manifest *manifest, unsigned *ret_operations)
+/* Of the node for which it is most. */
+static void fill_patience(struct manifest *manifest)
 {
-    unsigned most = 0;
-
-    *ret_operations = 0;
+    manifest->apply_s = manifest->revert_budget_s = 0;
     for (uint32_t p = 0; p < manifest->plans_count; p++) {
         const struct manifest_plan *plan = &manifest->plans[p];
-        unsigned calls = 0;
+        struct patience patience = {0};
 
         for (uint32_t i = 0; i < plan->operations_count; i++)
-            calls += operation_persists(&plan->operations[i]);
-        most = calls > most ? calls : most;
-        if (plan->operations_count > *ret_operations)
-            *ret_operations = plan->operations_count;
+            patience_add(&patience, &plan->operations[i]);
+        if (patience_apply_s(&patience) > manifest->apply_s)
+            manifest->apply_s = patience_apply_s(&patience);
+        if (patience_revert_s(&patience) > manifest->revert_budget_s)
+            manifest->revert_budget_s = patience_revert_s(&patience);
     }
-    return most;
 }
 
 /* The lease is given; its parts are cut from it so that docs/protocol.md rule 7 holds with room to
@@ -177,8 +176,6 @@ static unsigned count_calls(const struct manifest *manifest, unsigned *ret_opera
 static bool compile_times(const struct change *change, const struct policy *policy,
                           struct manifest *manifest, struct err *err)
 {
-    unsigned operations;
-    unsigned calls = count_calls(manifest, &operations);
     unsigned lease_s = change->lease_s != 0 ? change->lease_s : policy->lease_s;
 
     manifest->soak_s = change->soak_s != 0 ? change->soak_s : policy->soak_s;
@@ -191,8 +188,7 @@ static bool compile_times(const struct change *change, const struct policy *poli
     manifest->dial_s = clamp(lease_s / 4, 1, 10);
     manifest->settle_s = clamp(lease_s / 4, 1, 10);
     manifest->grace_s = clamp(manifest->period_s + manifest->path_s, 1, lease_s);
-    manifest->apply_s = 1 + operations / 100 + 3 * calls;
-    manifest->revert_budget_s = 5 + operations / 100 + 5 * calls;
+    fill_patience(manifest);
     manifest->pause_after = change->has_pause_after ? change->pause_after : policy->pause_after;
     return true;
 }

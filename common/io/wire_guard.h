@@ -55,6 +55,7 @@ enum guard_report_kind {
     REPORT_STATEMENT,
     REPORT_PROGRESS,
     REPORT_REHEARSAL,
+    REPORT_DRIFT, /* for the agent alone */
     GUARD_REPORT_COUNT,
 };
 struct guard_report {
@@ -68,7 +69,7 @@ struct guard_report {
     char state[24];
     char sentence[SENTENCE_SIZE];
     char reason[REASON_SIZE];
-    uint32_t lines_count; /* prepared: the undo; progress: open items; owned */
+    uint32_t lines_count; /* prepared: the undo; progress: open items; drift; owned */
     char (*lines)[SENTENCE_SIZE];
     struct rehearsal *rehearsal; /* prepared, rehearsal; owned; NULL: the guard does not say */
 };

@@ -75,6 +75,15 @@ static Oceanid__Progress *put_progress(struct arena *arena, const struct guard_r
     return to;
 }
 
+static Oceanid__Drifted *put_drift(struct arena *arena, const struct guard_report *from)
+{
+    Oceanid__Drifted *to = wire_new(arena, Oceanid__Drifted, oceanid__drifted__init);
+
+    to->n_lines = from->lines_count;
+    to->lines = put_lines(arena, from);
+    return to;
+}
+
 static Oceanid__RehearsalMade *put_rehearsal(struct arena *arena, const struct guard_report *from)
 {
     Oceanid__RehearsalMade *to =
@@ -121,6 +130,10 @@ static void put_report(struct arena *arena, Oceanid__GuardReport *to,
     case REPORT_REHEARSAL:
         to->kind_case = OCEANID__GUARD_REPORT__KIND_REHEARSAL;
         to->rehearsal = put_rehearsal(arena, from);
+        break;
+    case REPORT_DRIFT:
+        to->kind_case = OCEANID__GUARD_REPORT__KIND_DRIFT;
+        to->drift = put_drift(arena, from);
         break;
     case GUARD_REPORT_COUNT:
         break;
@@ -225,6 +238,9 @@ static bool take_report(struct guard_report *to, const Oceanid__GuardReport *fro
         return take_progress(to, from->progress, err);
     case OCEANID__GUARD_REPORT__KIND_REHEARSAL:
         return take_rehearsal(to, from->rehearsal, err);
+    case OCEANID__GUARD_REPORT__KIND_DRIFT:
+        to->kind = REPORT_DRIFT;
+        return take_lines(to, from->drift->lines, from->drift->n_lines, err);
     case OCEANID__GUARD_REPORT__KIND__NOT_SET:
     case _OCEANID__GUARD_REPORT__KIND__CASE_IS_INT_SIZE:
     default:

@@ -388,3 +388,57 @@ bool file_asks_are_made(const struct file_asks *asks, const struct snapshot *now
     }
     return true;
 }
+
+/* ---- the same as another ----------------------------------------------------------------------
+ */
+
+static bool is_same_route(const struct file_ask *a, const struct file_ask *b)
+{
+    return prefix_equal(&a->route.destination, &b->route.destination) &&
+           prefix_equal(&a->route.source, &b->route.source) &&
+           address_equal(&a->route.gateway, &b->route.gateway) &&
+           address_equal(&a->route.prefsrc, &b->route.prefsrc) &&
+           a->route.table == b->route.table && a->route.metric == b->route.metric &&
+           a->route.has_metric == b->route.has_metric &&
+           a->route.is_default == b->route.is_default && a->route.type == b->route.type;
+}
+
+static bool is_same_rule(const struct file_ask *a, const struct file_ask *b)
+{
+    return prefix_equal(&a->rule.source, &b->rule.source) &&
+           prefix_equal(&a->rule.destination, &b->rule.destination) &&
+           a->rule.priority == b->rule.priority && a->rule.has_priority == b->rule.has_priority &&
+           a->rule.table == b->rule.table && a->rule.mark == b->rule.mark &&
+           a->rule.mask == b->rule.mask &&
+           a->rule.suppress_prefixlength == b->rule.suppress_prefixlength &&
+           text_equal(a->rule.iif, b->rule.iif) && text_equal(a->rule.oif, b->rule.oif);
+}
+
+static bool is_same(const struct file_ask *a, const struct file_ask *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    switch (a->kind) {
+    case FILE_ASK_ADDRESS:
+        return address_equal(&a->address.address, &b->address.address) &&
+               a->address.prefix_len == b->address.prefix_len;
+    case FILE_ASK_ROUTE:
+        return is_same_route(a, b);
+    case FILE_ASK_RULE:
+        return is_same_rule(a, b);
+    }
+    return false;
+}
+
+bool file_asks_cover(const struct file_asks *had, const struct file_asks *asked)
+{
+    for (size_t i = 0; i < asked->count; i++) {
+        size_t k = 0;
+
+        while (k < had->count && !is_same(&had->items[k], &asked->items[i]))
+            k++;
+        if (k == had->count)
+            return false;
+    }
+    return true;
+}

@@ -55,6 +55,9 @@ bool file_asks_route(const struct file_asks *asks, const struct route *route,
                      const struct hop **ret_hop);
 bool file_asks_rule(const struct file_asks *asks, const struct rule *rule);
 
+/* What asked asks for, had asks for too. */
+bool file_asks_cover(const struct file_asks *had, const struct file_asks *asked);
+
 /* All that is asked for is there. */
 bool file_asks_are_made(const struct file_asks *asks, const struct snapshot *now);
 

@@ -360,6 +360,7 @@ static bool take_report(struct lead *lead, const char *node, const struct guard_
     case REPORT_REHEARSAL:
         lead_take_rehearsal(lead, node, report);
         break;
+    case REPORT_DRIFT: /* the agent has it among its own */
     case GUARD_REPORT_COUNT:
         break;
     }

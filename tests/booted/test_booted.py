@@ -2,10 +2,16 @@
 that was not confirmed is taken back.
 """
 
+import contextlib
+import re
 import signal
 
 from machine import wait_until
-from trial import BOOT, GUARD, confirm, gone, start_trial, take_back_all, wait_gone
+from trial import BOOT, GUARD, Trial, confirm, gone, start_trial, take_back_all, wait_gone
+
+STATES = re.compile(r"(?:^|: )(idle|preparing|prepared|starting|applying|settling|first nonce|soaking"
+                    r"|last nonce|confirming|confirmed|reverting|verifying|closing): ", re.M)
+ALIVE = ("MainPID", "NRestarts", "ExecMainStartTimestampMonotonic")
 
 
 def test_boot_unit_comes_before_network_and_tailscaled(machine):
@@ -88,15 +94,86 @@ def test_restart_reverts_an_open_trial(machine):
     assert gone(machine)
 
 
-def test_daemon_reload_does_nothing_to_a_trial(machine):
-    driver = start_trial(machine)
-    pid = machine.main_pid(GUARD)
+def state_now(machine):
+    """As the guard's log has it."""
+    return (STATES.findall(machine.journal(GUARD)) or ["idle"])[-1]
+
+
+def wait_state(machine, state):
+    wait_until(lambda: state_now(machine) == state, 20, f"the guard to be {state}")
+
+
+@contextlib.contextmanager
+def reloaded(machine, state):
+    """systemd reads its units again while the guard is in that state; it is left alone, and in it."""
+    wait_state(machine, state)
+    before = [machine.property(GUARD, name) for name in ALIVE]
+    watchdog = machine.property(GUARD, "WatchdogUSec")
     machine.systemctl("daemon-reload")
-    assert not gone(machine)
-    assert machine.main_pid(GUARD) == pid
-    machine.systemctl("stop", GUARD)
+    assert [machine.property(GUARD, name) for name in ALIVE] == before
+    assert machine.is_active(GUARD) and state_now(machine) == state
+    assert machine.property(GUARD, "WatchdogUSec") == watchdog
+    yield
+    assert [machine.property(GUARD, name) for name in ALIVE] == before
+
+
+def test_daemon_reload_does_nothing_to_an_idle_guard(machine):
+    machine.wait_active(GUARD)
+    with reloaded(machine, "idle"):
+        confirm(machine, "device=eth0")
+    take_back_all(machine)
+
+
+def test_daemon_reload_while_it_is_prepared(machine):
+    """oceanid-rehearse says nothing: the guard waits 5 s for it, and refuses then."""
+    folder = machine.path("/run/systemd/system/oceanid-rehearse@.service.d")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mute.conf").write_text("[Service]\nExecStart=\nExecStart=/usr/bin/sleep 30\n")
+    machine.systemctl("daemon-reload")
+    driver = Trial(machine, "device=eth0", "soak=60", until="state preparing")
+    with reloaded(machine, "preparing"):
+        code, said = driver.wait()
+        assert code == 2 and "did not answer" in said, said
+    (folder / "mute.conf").unlink()
+    machine.systemctl("daemon-reload")
+    assert gone(machine)
+
+
+def test_daemon_reload_when_it_is_prepared(machine):
+    driver = Trial(machine, "device=eth0", "soak=60", "waits=1")
+    with reloaded(machine, "prepared"):
+        assert gone(machine)
+        wait_until(lambda: state_now(machine) == "idle", 40, "the nonce to be too old")
     driver.end()
-    machine.systemctl("start", GUARD)
+    confirm(machine, "device=eth0")
+    take_back_all(machine)
+
+
+def test_daemon_reload_on_trial(machine):
+    """The same trial is proven on, and confirmed."""
+    trial = Trial(machine, "device=eth0", "soak=8", "lease=10")
+    with reloaded(machine, "soaking"):
+        assert not gone(machine)
+        code, said = trial.wait()
+        assert code == 0, said
+    take_back_all(machine)
+
+
+def test_daemon_reload_while_it_is_taken_back(machine):
+    """Held up by a device; the revert goes on by itself when that is up."""
+    machine.run(["sh", "-ec", "ip link add held0 type veth peer name held1\n"
+                 "ip link set held1 up\nip link set held0 up\n"
+                 "ip route add 198.18.0.0/32 dev held0 proto 153 scope link"])
+    trial = Trial(machine, "device=held0", "removes=1", "soak=60", "lease=10", "answers=2",
+                  "failing=1")
+    wait_until(lambda: gone(machine), 15, "the route to be taken away")
+    machine.ip("link", "set", "held0", "down")
+    with reloaded(machine, "reverting"):
+        machine.ip("link", "set", "held0", "up")
+        code, said = trial.wait()
+        assert code == 1 and "receipt reverted" in said, said
+    assert not gone(machine)
+    machine.ip("link", "del", "held0")
 
 
 def test_rollback_says_what_it_would_do_and_does_it(machine):

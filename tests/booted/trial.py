@@ -25,11 +25,13 @@ def wait_gone(machine, seconds, what="the change to be taken back"):
 
 
 class Trial:
-    """A running trial, prepared; it ends with the driver's connection, or by itself."""
+    """A running trial, prepared; it ends with the driver's connection, or by itself. until: what
+    the driver has said by then."""
 
-    def __init__(self, machine, *options):
+    def __init__(self, machine, *options, until=" prepared"):
         machine.wait_active(GUARD)
         self.machine = machine
+        self.until = until
         self.said = ""
         while not self._prepare(options):
             pass
@@ -46,7 +48,7 @@ class Trial:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in self.process.stdout:
             self.said += line
-            if " prepared" in line:
+            if self.until in line:
                 return True
             unknown = re.search(r"does not contain its receipt ([0-9a-f]{64})", line)
             if unknown:

@@ -303,6 +303,7 @@ static void hear(const struct guard_report *report)
         break;
     case REPORT_STATEMENT:
     case REPORT_REHEARSAL:
+    case REPORT_DRIFT:
     case GUARD_REPORT_COUNT:
         break;
     }

@@ -20,6 +20,7 @@ static const char usage[] =
     "usage: drive init KEYS STATE TRUST\n"
     "       drive trial KEYS STATE [socket=PATH] [device=NAME] [routes=N] [soak=S] [lease=S]\n"
     "                   [sequence=N] [answers=N] [failing=1] [removes=1] [shield=1] [protect=1]\n"
+    "                   [flow=1] [waits=1]\n"
     "                   [lifts=RECEIPT,...] [renames=NAME] [named=N] [own-failing=1]\n"
     "                   [address=ADDRESS [exit-node=STABLE-ID]] [file=PATH [content=FILE]]\n"
     "                   [held=FILE] [period=S] [also=STEP,STEP,...]\n"
@@ -142,6 +143,10 @@ static bool set_option(struct drive_options *options, const char *word)
         options->shield = true;
     else if (text_equal(word, "protect=1"))
         options->protects = true;
+    else if (text_equal(word, "waits=1"))
+        options->waits = true;
+    else if (text_equal(word, "flow=1"))
+        options->flows = true;
     else
         return false;
     return true;

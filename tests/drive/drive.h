@@ -30,6 +30,8 @@ struct drive_options {
     bool failing;          /* after answers_max the witnesses say fail instead of nothing */
     bool removes;          /* the routes are taken away instead of put */
     bool shield;           /* they are marked as shields */
+    bool waits;            /* what is prepared is not started */
+    bool flows;            /* what leaves for 203.0.113.0/24 has to leave by the device */
     bool protects;         /* before all: rules as a whole `protect` makes them */
     unsigned named;        /* the change is called drive-N; 0: by its sequence */
     bool own_failing;      /* after answers_max the node itself says fail, the witnesses pass */

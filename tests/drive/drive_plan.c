@@ -137,7 +137,7 @@ static bool fill_address(struct operation_address *to, char *text)
     return address_parse(text, &to->address);
 }
 
-/* "add 192.0.2.9/24 eth1", "remove ...", "link eth1 1400 down". */
+/* "add 192.0.2.9/24 eth1", "remove ...", "link eth1 1400 down", "sysctl NAME VALUE". */
 static bool fill_step(struct operation *operation, const char *step, size_t len)
 {
     char words[128], first[16], second[64], third[32], fourth[16] = "";
@@ -154,6 +154,12 @@ static bool fill_step(struct operation *operation, const char *step, size_t len)
         operation->link.mtu = (uint32_t)strtoul(third, NULL, 10);
         operation->link.set_up = count == 4;
         operation->link.up = text_equal(fourth, "up");
+        return true;
+    }
+    if (count == 3 && text_equal(first, "sysctl")) {
+        operation->kind = OPERATION_SYSCTL;
+        text_copy(operation->sysctl.setting.name, sizeof(operation->sysctl.setting.name), second);
+        text_copy(operation->sysctl.setting.value, sizeof(operation->sysctl.setting.value), third);
         return true;
     }
     operation->kind = OPERATION_ADDRESS;
@@ -182,6 +188,16 @@ static uint32_t fill_steps(struct operation *operations, const char *also)
 static const char *subject_of(const struct drive_options *options)
 {
     return options->renames != NULL ? options->renames : "subject";
+}
+
+static void fill_flow(struct manifest_plan *plan, const struct drive_options *options)
+{
+    struct protected_flow *flow = &plan->flows[plan->flows_count++];
+
+    text_copy(flow->name, sizeof(flow->name), "office");
+    text_copy(flow->device, sizeof(flow->device), options->device);
+    if (!prefix_parse("203.0.113.0/24", &flow->destination))
+        abort();
 }
 
 /* Critical, and of the node itself. */
@@ -230,6 +246,8 @@ static void fill_plan(struct manifest_plan *plan, const struct drive_options *op
     plan->quorum = DRIVE_WITNESSES;
     if (options->own_failing)
         fill_check(plan);
+    if (options->flows)
+        fill_flow(plan, options);
     address_parse("192.0.2.1", &plan->ssh.address);
     plan->ssh.port = 22;
 }

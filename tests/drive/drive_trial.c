@@ -176,7 +176,7 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
     switch (report->kind) {
     case REPORT_PREPARED:
         say_prepared(&report->id);
-        went_well = answer_prepared(drive, report, err);
+        went_well = drive->options->waits || answer_prepared(drive, report, err);
         break;
     case REPORT_NONCE:
         drive_say("nonce", report->last ? "last" : report->fresh_connection ? "first" : "");
@@ -193,6 +193,7 @@ static int take_report(struct drive *drive, const struct guard_report *report, s
     case REPORT_STACK:
     case REPORT_STATEMENT:
     case REPORT_REHEARSAL:
+    case REPORT_DRIFT:
     case GUARD_REPORT_COUNT:
         break;
     }

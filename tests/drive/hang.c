@@ -1,7 +1,8 @@
 /*
  * hang: a library to preload: a disk that hangs. Neither fdatasync nor fsync returns while the file
  * that OCEANID_HANG names is there; of a frozen one (OCEANID_FROZEN names its directory) neither
- * does whoever opens a file there for writing, or writes to it.
+ * does whoever opens a file there for writing, or writes to it; of a dead one (OCEANID_DEAD names
+ * its directory) nor does whoever opens one at all.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -38,12 +39,17 @@ int fsync(int fd)
 
 /* ---- frozen --------------------------------------------------------------------------------- */
 
+static void wait_below(const char *directory, const char *path)
+{
+    size_t len = directory != NULL ? strlen(directory) : 0;
+
+    if (len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/')
+        wait_for_disk();
+}
+
 static void wait_at(const char *path)
 {
-    const char *frozen = getenv("OCEANID_FROZEN");
-
-    if (frozen != NULL && strncmp(path, frozen, strlen(frozen)) == 0)
-        wait_for_disk();
+    wait_below(getenv("OCEANID_FROZEN"), path);
 }
 
 static void wait_for(int fd)
@@ -86,5 +92,6 @@ int open(const char *path, int flags, ...)
     va_end(more);
     if (flags & (O_CREAT | O_WRONLY | O_RDWR))
         wait_at(path);
+    wait_below(getenv("OCEANID_DEAD"), path);
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }

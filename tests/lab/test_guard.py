@@ -106,6 +106,11 @@ class Node:
         self.use_disk_that_may_hang()
         self.more_environment["OCEANID_FROZEN"] = str(self.state)
 
+    def use_disk_that_may_die(self):
+        """The same; nothing there is opened for reading either."""
+        self.use_disk_that_may_hang()
+        self.more_environment["OCEANID_DEAD"] = str(self.state)
+
     def listen_for_rehearsals(self):
         """As oceanid-rehearse.socket: each connection a process in a network of its own."""
         path = self.folder / "rehearse.sock"

@@ -190,6 +190,28 @@ def test_shields_removed_while_the_rest_is_open(styx):
     wait_until(lambda: styx.exit_node() == "", 15, "the pref to follow")
 
 
+def test_released_with_the_pref_stuck_nothing_is_put_back(styx):
+    """A person works by hand: what stands stays until the pref is back, what is gone stays gone."""
+    process = styx.open_trial()
+    styx.freeze_tailscaled()
+    styx.kill_guard_for_good()
+    styx.host.kill(process)
+    done = styx.rollback("--release")
+    assert done.returncode == 5 and "not put back any more" in done.stdout, done.stdout
+    assert "The shields are in place" not in done.stdout
+    stays(styx.has_shield, 3, "the shield, as long as the pref is stuck")
+    styx.flush_rules()
+    stays(lambda: not styx.has_shield(), 3, "what a person took away")
+    done = styx.rollback("--release")
+    assert done.returncode == 5 and not styx.has_shield(), done.stdout
+    styx.host.unit("oceanid-guard").start()
+    styx.host.unit("oceanid-guard").wait_active(30)
+    stays(lambda: not styx.has_shield(), 2, "what a person took away")
+    styx.thaw_tailscaled()
+    wait_until(lambda: styx.exit_node() == "", 20, "the pref to be undone all the same")
+    wait_until(lambda: "Nothing is changed" in styx.rollback("--list").stdout, 20, "its end")
+
+
 def test_guard_keeps_shields_while_the_pref_is_stuck(styx):
     process = styx.open_trial()
     styx.freeze_tailscaled()

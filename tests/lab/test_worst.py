@@ -3,12 +3,13 @@
 A node of namespaces, as in test_guard. Where systemd matters: tests/booted/test_rescue.py.
 """
 
+import signal
 import socket
 import time
 
 import pytest
 
-from lab.wait import wait_until
+from lab.wait import stays, wait_until
 from test_guard import BIN, node  # noqa: F401 (a fixture)
 
 BOOT_LIMIT_S = 10
@@ -89,6 +90,82 @@ def test_torn_last_record_on_a_disk_that_hangs(node):
     wait_until(lambda: not (node.folder / "unrecorded").exists(), 10, "the mark to go by itself")
     assert "torn" not in node.rollback("--list").stdout
     assert "drive-1" in node.rollback("--list").stdout
+
+
+def test_idle_guard_on_a_disk_that_hangs_puts_shields_back(node):
+    """With nothing open, and nothing that can be written."""
+    node.start_with_hanging_disk()
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.hang_disk()
+    for _ in range(3):
+        node.ip("route", "flush", "proto", "153")
+        wait_until(node.has_route, 2, "the shield to be put back")
+
+
+def test_idle_guard_on_a_dead_disk_puts_shields_back(node):
+    """Nothing there can so much as be opened, and somebody asks for what needs it."""
+    node.kill()
+    node.use_disk_that_may_die()
+    node.start()
+    node.more_environment = {}
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.hang_disk()
+    node.spawn(node.trial_argv("soak=60", "sequence=2"), "drive.log")
+    for _ in range(3):
+        node.ip("route", "flush", "proto", "153")
+        wait_until(node.has_route, 2, "the shield to be put back")
+
+
+def test_rescue_on_a_dead_disk_says_that_it_waits(node):
+    """What is to be undone stands on it alone: no silence, and Ctrl-C ends it."""
+    node.confirm()
+    node.kill()
+    node.use_disk_that_may_die()
+    node.hang_disk()
+    argv = [BIN / "oceanid-rollback", "--yes", "--config", node.folder / "guard.yaml"]
+    waits = node.spawn(argv, "rescue.log")
+    wait_until(lambda: "cannot be read" in node.log("rescue.log"), 10, "it to be said")
+    ended = node.spawn(argv, "ended.log")
+    wait_until(lambda: "cannot be read" in node.log("ended.log"), 10, "it to be said")
+    ended.send_signal(signal.SIGINT)
+    ended.wait(10)
+    assert node.has_route() and waits.poll() is None
+    node.more_environment = {}
+    node.free_disk()
+    assert waits.wait(20) == 0, node.log("rescue.log")
+    assert not node.has_route() and "Done and verified" in node.log("rescue.log")
+
+
+def test_a_later_rescue_keeps_what_an_earlier_one_could_not_record(node):
+    """Both were taken back, and the disk took neither: a record of the upper one is not enough."""
+    for sequence in (1, 2):
+        done = node.trial("soak=1", "shield=1", f"sequence={sequence}", f"routes={sequence}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    node.kill()
+    argv = ["prlimit", "--fsize=0", BIN / "oceanid-rollback", "--yes", "--to", "1", "--config",
+            node.folder / "guard.yaml"]
+    assert node.call(argv, check=False).returncode == 5
+    done = node.rollback("--yes")
+    assert "Done and verified" in done.stdout and "oceanid-rollback --to 1" in done.stdout
+    assert (node.folder / "unrecorded").exists()
+    node.start()
+    stays(lambda: not node.has_route(), 1, "what is taken back, and stands in the journal")
+    assert "records that too" not in node.rollback("--yes", "--to", "1").stdout
+    assert not (node.folder / "unrecorded").exists()
+    assert not (node.folder / "unrecorded-to").is_symlink()
+
+
+def test_check_tells_of_each_protected_flow(node):
+    assert node.trial("soak=1", "flow=1").returncode == 0
+    assert "ok       flow office to 203.0.113.0/24\n" in node.rollback("--check").stdout
+    node.ip("route", "add", "blackhole", "203.0.113.128/25")
+    done = node.rollback("--check", check=False)
+    told = next(line for line in done.stdout.split("\n") if "flow" in line)
+    assert done.returncode == 1 and "1 of these are not as confirmed." in done.stdout
+    assert told.startswith("differs  flow office to 203.0.113.0/24: "), told
+    assert "203.0.113.128" in told, told
+    node.ip("route", "del", "blackhole", "203.0.113.128/25")
+    assert "All as confirmed." in node.rollback("--check").stdout
 
 
 def test_check_tells_line_by_line_and_touches_nothing(node):

@@ -194,6 +194,47 @@ static void test_what_others_changed_is_left(void **state)
     undo_item_done(&item);
 }
 
+/* In place: what was there is the journal's, what is there now is theirs; ours stands nowhere. */
+static void test_what_others_changed_in_place_is_left(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_6);
+    struct undo_item item;
+    const char *why;
+
+    NEEDS_ROOT();
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, ROUTE_7, 0640);
+    file_case_try_it(&operation, &item);
+    file_case_write_file(DROP_IN, ROUTE_7 ROUTE_6, 0640);
+    keep(&item, true);
+    why = apply_case_undo(&item, REVERT_LEFT);
+    assert_string_equal(why,
+                        "expected at " DROP_IN " one of 33 bytes as before, found one of 66 bytes");
+    file_case_check_file(DROP_IN, ROUTE_7 ROUTE_6, 0640);
+    file_case_write_file(DROP_IN, ROUTE_6, 0600); /* altered back, but for its mode */
+    apply_case_undo(&item, REVERT_DONE);
+    file_case_check_file(DROP_IN, ROUTE_7, 0640);
+    file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
+/* The one in /etc stands below ours: both people's word stays, our shadow goes. */
+static void test_what_others_changed_below_a_shadow_is_left(void **state)
+{
+    struct operation operation = file_case_operation_of(NETPLAN, PLAN);
+    struct undo_item item;
+
+    NEEDS_ROOT();
+    file_case_write_file(NETPLAN, "network:\n  version: 2\n", 0600);
+    file_case_try_it(&operation, &item);
+    file_case_write_file(NETPLAN, "network:\n  version: 2\n  renderer: networkd\n", 0600);
+    apply_case_undo(&item, REVERT_LEFT);
+    file_case_check_file(NETPLAN, "network:\n  version: 2\n  renderer: networkd\n", 0600);
+    file_case_check_file(NETPLAN_TRIAL, NULL, 0);
+    assert_int_equal(fake_bus_reloads(FAKE_SYSTEMD), 2);
+    undo_item_done(&item);
+}
+
 /* Refused before anything; the message says what was seen. */
 static void refuse(const struct operation *operation, const char *part)
 {
@@ -372,6 +413,8 @@ int main(void)
         TEST(test_netplan_is_shadowed),
         TEST(test_netplan_takes_away_by_a_shadow),
         TEST(test_what_others_changed_is_left),
+        TEST(test_what_others_changed_in_place_is_left),
+        TEST(test_what_others_changed_below_a_shadow_is_left),
         TEST(test_refused_before_anything),
         TEST(test_networkd_must_run),
         TEST(test_networkd_that_left_the_bus_has_not_read_it),

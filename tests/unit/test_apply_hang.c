@@ -1,7 +1,7 @@
 /*
  * test_apply_hang: a configuration file whose disk hangs, and what goes on meanwhile.
  *
- * The linker puts this file's fsync in the place of the disk that /etc is on.
+ * The linker puts this file's fsync, and its open, in the place of the disk that /etc is on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@
 
 enum { LATE_MS = 2000, SOON_MS = 1500, PATIENCE_MS = 10000, PACE_MS = 20 };
 
-static atomic_bool *disk_hangs; /* of processes that are started, too */
+static atomic_bool *disk_hangs;   /* of processes that are started, too */
+static atomic_bool *disk_is_dead; /* nothing there can be opened either */
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -43,6 +45,22 @@ int __wrap_fsync(int fd)
     while (strstr(path, "/etc/") != NULL && atomic_load(disk_hangs))
         poll(NULL, 0, PACE_MS);
     return __real_fsync(fd);
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list more;
+
+    va_start(more, flags);
+    if (flags & O_CREAT)
+        mode = va_arg(more, mode_t);
+    va_end(more);
+    while (strstr(path, "/etc/") != NULL && atomic_load(disk_is_dead))
+        poll(NULL, 0, PACE_MS);
+    return __real_open(path, flags, mode);
 }
 
 static int enter(void **state)
@@ -67,6 +85,7 @@ static int enter_with_processes(void **state)
 static int leave(void **state)
 {
     atomic_store(disk_hangs, false);
+    atomic_store(disk_is_dead, false);
     apply_case.hand = NULL;
     return file_case_leave(state);
 }
@@ -116,6 +135,33 @@ static void an_undo_waits_two_seconds_and_others_go_on(void **state)
     undo_in(&setting, REVERT_DONE, 0, SOON_MS);
     undo_in(&file, REVERT_RETRY, 0, SOON_MS); /* it is still at it: not waited for again */
     atomic_store(disk_hangs, false);
+    undo_at_last(&file);
+    file_case_check_file(DROP_IN, ROUTE_7, 0644);
+    file_case_check_restored(&file);
+    undo_item_done(&file);
+    undo_item_done(&setting);
+}
+
+/* It is not so much as read but by the hand, which is waited for. */
+static void a_dead_disk_holds_up_nothing_else(void **state)
+{
+    static struct hand *hands[2]; /* nothing else keeps them; neither knows of any answer yet */
+    struct operation forwarding = apply_case_sysctl(FORWARDING, "1"), operation;
+    struct undo_item file, setting;
+    int mode;
+
+    NEEDS_ROOT();
+    operation = change_in_place();
+    apply_case_run(&forwarding, &setting);
+    file_case_try_it(&operation, &file);
+    mode = hands[0] != NULL;
+    hands[mode] = mode == 0 ? hand_start() : hand_start_processes();
+    apply_case.hand = hands[mode];
+    atomic_store(disk_is_dead, true);
+    undo_in(&file, REVERT_RETRY, LATE_MS - 100, LATE_MS + SOON_MS);
+    undo_in(&setting, REVERT_DONE, 0, SOON_MS);
+    undo_in(&file, REVERT_RETRY, 0, SOON_MS);
+    atomic_store(disk_is_dead, false);
     undo_at_last(&file);
     file_case_check_file(DROP_IN, ROUTE_7, 0644);
     file_case_check_restored(&file);
@@ -224,15 +270,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_lies_in_run_waits_for_no_disk, enter, leave),
         cmocka_unit_test_setup_teardown(what_was_begun_is_not_said_to_be_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_confirmed_one_is_kept_later, enter, leave),
+        cmocka_unit_test_setup_teardown(a_dead_disk_holds_up_nothing_else, enter, leave),
         AGAIN(an_undo_waits_two_seconds_and_others_go_on),
+        AGAIN(a_dead_disk_holds_up_nothing_else),
         AGAIN(what_lies_in_run_waits_for_no_disk),
         AGAIN(what_was_begun_is_not_said_to_be_back),
         AGAIN(a_confirmed_one_is_kept_later),
         AGAIN(what_hangs_holds_nothing_open),
     };
 
-    disk_hangs =
-        mmap(NULL, sizeof(*disk_hangs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    disk_hangs = mmap(NULL, 2 * sizeof(*disk_hangs), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    disk_is_dead = &disk_hangs[1];
 
     return cmocka_run_group_tests_name("apply_hang", tests, NULL, NULL);
 }

@@ -268,6 +268,7 @@ static void test_forwarding_takes_what_was_advertised(void **state)
     struct operation operation = apply_case_sysctl("net.ipv6.conf.far0.forwarding", "1");
     struct snapshot before;
     struct undo_item item;
+    char told[512];
 
     (void)state;
     begin("", 10);
@@ -287,9 +288,14 @@ static void test_forwarding_takes_what_was_advertised(void **state)
     snapshot_done(&before);
     apply_case_undo(&item, REVERT_DONE);
     apply_case_check(lost);
+    apply_tell_others(&item, 1, told, sizeof(told));
+    assert_string_equal(told, "not back, and for its owner to bring back: '::/0 via fe80::f dev "
+                              "eth1 metric 1024' (router advertisement)");
     advertise("far1");
     netns_wait_for(has_learned_both, "the router's next advertisement");
     apply_case_check("");
+    apply_tell_others(&item, 1, told, sizeof(told));
+    assert_string_equal(told, "");
     undo_item_done(&item);
 }
 

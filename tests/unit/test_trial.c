@@ -106,6 +106,25 @@ static void test_tombstones_push_nothing_out(void **state)
     script_free(script);
 }
 
+/* What of others is not back is in the receipt, behind why it was taken back. */
+static void test_losses_of_others_are_in_the_receipt(void **state)
+{
+    static const char *const lines[] = {"boot reboot", "stack", "prepare m1 1", "start m1 1",
+                                        "wait 3",      "stack", "abort m1 1",   NULL};
+    struct script *script = script_new();
+
+    (void)state;
+    script->others = "not back, and for its owner to bring back: 'default via 192.0.2.1' (DHCP)";
+    for (int i = 0; lines[i] != NULL; i++)
+        script_run_line(script, lines[i]);
+    assert_int_equal(script->trial->state, TRIAL_IDLE);
+    assert_int_equal(script->ledger->ends_count, 1);
+    assert_string_equal(script->ledger->ends[0].receipt.reason,
+                        "as it was asked; not back, and for its owner to bring back: "
+                        "'default via 192.0.2.1' (DHCP)");
+    script_free(script);
+}
+
 static void test_every_row_is_taken(void **state)
 {
     struct trial_row row;
@@ -146,7 +165,7 @@ static size_t find_scripts(char (*paths)[PATH_SIZE])
 int main(void)
 {
     static char paths[SCRIPTS_MAX][PATH_SIZE];
-    static struct CMUnitTest tests[SCRIPTS_MAX + 2];
+    static struct CMUnitTest tests[SCRIPTS_MAX + 3];
     size_t count = find_scripts(paths);
 
     for (size_t i = 0; i < count; i++)
@@ -155,6 +174,8 @@ int main(void)
                                        .initial_state = paths[i]};
     tests[count++] = (struct CMUnitTest){.name = "tombstones push nothing out",
                                          .test_func = test_tombstones_push_nothing_out};
+    tests[count++] = (struct CMUnitTest){.name = "losses of others are in the receipt",
+                                         .test_func = test_losses_of_others_are_in_the_receipt};
     tests[count] =
         (struct CMUnitTest){.name = "every row is taken", .test_func = test_every_row_is_taken};
     return _cmocka_run_group_tests("trial", tests, count + 1, NULL, NULL);

@@ -195,10 +195,50 @@ static void test_one_hop_of_several(void **state)
     snapshot_done(&before);
 }
 
+/* docs/protocol.md rule 15: what a content asks for beside what the one before it did is added by
+ * the change, and behind a step that failed it stays. */
+static void test_taking_back_an_altered_file_removes(void **state)
+{
+    static const char address[] = "[Address]\nAddress=192.0.2.7/24\n";
+    static const struct {
+        const char *had, *content;
+        bool removes;
+    } altered[] = {
+        {NULL, CONTENT, true},
+        {CONTENT, CONTENT, false},
+        {CONTENT, "[Network]\nDHCP=ipv4\n", false},
+        {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", false},
+        {"[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", CONTENT, true},
+        {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.2\n", true},
+        {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\nMetric=5\n", true},
+        {CONTENT, "[RoutingPolicyRule]\nFrom=10.0.0.0/8\nTable=7\nPriority=71\n", true},
+        {CONTENT, address, true},
+        {address, address, false},
+        {"[DHCPServer]\nPoolSize=7\n", address, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(altered) / sizeof(altered[0]); i++) {
+        struct operation operation = {.kind = OPERATION_FILE, .file.path = KEPT};
+        struct snapshot before;
+        struct undo_item item;
+
+        text_copy(operation.file.content, sizeof(operation.file.content), altered[i].content);
+        make(&before, "", altered[i].had);
+        undo_derive(&operation, 0, &before, &item);
+        if (undo_removes(&item) != altered[i].removes)
+            fail_msg("case %zu: expected that it %s", i,
+                     altered[i].removes ? "removes" : "puts back");
+        undo_item_done(&item);
+        snapshot_done(&before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_taking_back_an_altered_file_removes),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_older_operation_has_it),
         cmocka_unit_test(test_one_hop_of_several),

@@ -198,9 +198,9 @@ static void fill_report(struct guard_report *report, enum guard_report_kind kind
     report->kind = kind;
     if (kind == REPORT_RECEIPT || kind == REPORT_STACK || kind == REPORT_STATEMENT)
         report->envelope = make_envelope(1);
-    else if (kind != REPORT_REHEARSAL)
+    else if (kind != REPORT_REHEARSAL && kind != REPORT_DRIFT)
         fill_id(&report->id, 1);
-    if (kind == REPORT_PREPARED || kind == REPORT_PROGRESS)
+    if (kind == REPORT_PREPARED || kind == REPORT_PROGRESS || kind == REPORT_DRIFT)
         fill_lines(report, 3);
     if (kind == REPORT_PREPARED || kind == REPORT_REHEARSAL) {
         report->rehearsal = mem_alloc(1, sizeof(*report->rehearsal));

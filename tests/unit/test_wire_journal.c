@@ -44,6 +44,8 @@ static void fill_item(struct undo_item *item, uint32_t number, bool has_after)
     item->has_after = has_after;
     if (has_after && number % 2 == 0)
         fill_snapshot(&item->after); /* else: looked, and nothing was there */
+    if (number % 2 == 0)
+        fill_snapshot(&item->others);
 }
 
 static struct journal_generation *make_generation(void)
@@ -167,6 +169,7 @@ static void expect_same_item(const struct undo_item *a, const struct undo_item *
     assert_int_equal(a->persists, b->persists);
     expect_same_snapshot(&a->before, &b->before, true);
     expect_same_snapshot(&a->after, &b->after, true);
+    expect_same_snapshot(&a->others, &b->others, false);
 }
 
 static void expect_same_generation(const struct journal_generation *a,

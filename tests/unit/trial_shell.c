@@ -433,6 +433,7 @@ static void answer_work(struct script *script, const struct script_pending *pend
     } else {
         ev.verified.ok = script->verify_way != WAY_FAILS;
         ev.verified.why = "rule 5270 is still there";
+        ev.verified.others = script->others;
     }
     step(script, &ev);
 }

@@ -108,6 +108,7 @@ struct guard_event {
         struct {
             bool ok;
             const char *why;
+            const char *others; /* verified: what of others is not back, for people; NULL: all is */
         } synced, settled, verified;
         struct guard_statement statement;
         struct {

@@ -355,10 +355,26 @@ void do_refuse_rescue(struct move *move)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Behind why it was taken back, which is cut where both have no room. */
+static void tell_others(struct move *move)
+{
+    struct trial *trial = move->trial;
+    const char *what = move->ev->kind == ON_VERIFIED ? trial_word(move->ev->verified.others) : "";
+    char why[REASON_SIZE];
+    struct text text = TEXT_IN(trial->reason);
+
+    if (what[0] == '\0')
+        return;
+    text_copy(why, sizeof(why), trial->reason);
+    text_add(&text, "%.*s", (int)(REASON_SIZE - strnlen(what, REASON_SIZE - 3) - 3), why);
+    text_add(&text, "%s%s", text.len > 0 ? "; " : "", what);
+}
+
 void do_write_end(struct move *move)
 {
     struct trial *trial = move->trial;
 
+    tell_others(move);
     trial_mark(move, trial->end_mark);
     trial->record_awaited = trial->record_number;
     trial->end_pending = true;

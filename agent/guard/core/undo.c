@@ -12,6 +12,7 @@
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"
+#include "agent/guard/core/undo_others.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -20,6 +21,7 @@ void undo_item_done(struct undo_item *item)
 {
     snapshot_done(&item->before);
     snapshot_done(&item->after);
+    snapshot_done(&item->others);
 }
 
 static bool was_there(const struct undo_item *item)
@@ -64,6 +66,7 @@ void undo_take_after(struct undo_item *item, const struct snapshot *now)
     snapshot_done(&item->after);
     undo_touch_take(&item->change, now, &item->after);
     undo_nexthop_take_left(&item->before, now, &item->after);
+    undo_others_keep_lost(item, now);
     item->has_after = true;
 }
 
@@ -71,6 +74,7 @@ void undo_take_nothing(struct undo_item *item)
 {
     snapshot_done(&item->after);
     snapshot_copy(&item->after, &item->before);
+    snapshot_done(&item->others);
     item->has_after = true;
 }
 
@@ -80,6 +84,7 @@ void undo_translate(const struct undo_item *item, const struct snapshot *now,
     *ret_item = *item;
     snapshot_copy(&ret_item->before, &item->before);
     snapshot_copy(&ret_item->after, &item->after);
+    snapshot_init(&ret_item->others);
     undo_links_translate(&ret_item->before, now);
     undo_links_translate(&ret_item->after, now);
 }

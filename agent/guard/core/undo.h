@@ -16,6 +16,7 @@ struct undo_item {
     struct snapshot before; /* only the touched objects, with raw bytes; prefs for tailscale */
     struct snapshot after;  /* the same objects as read back; empty until undo_take_after */
     bool has_after;
+    struct snapshot others; /* what of others went with it (undo_others.h): told, never put back */
     bool shield, persists;
 };
 

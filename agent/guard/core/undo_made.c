@@ -69,6 +69,17 @@ void undo_made_done(struct undo_made *made)
     file_asks_done(&made->had);
 }
 
+bool undo_made_adds(const struct undo_item *item)
+{
+    struct undo_made made;
+    bool adds;
+
+    undo_made_init(&made, item, &item->before);
+    adds = !file_asks_cover(&made.had, &made.asked);
+    undo_made_done(&made);
+    return adds;
+}
+
 /* ---- addresses and rules ----------------------------------------------------------------------
  */
 

@@ -4,6 +4,7 @@
  */
 #include "agent/guard/core/undo.h"
 #include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_made.h"
 
 /* One value is enough: writing a setting of all devices overwrites those of each. */
 static bool takes_settings(const struct undo_item *item)
@@ -42,7 +43,7 @@ bool undo_removes(const struct undo_item *item)
     case OPERATION_NEXTHOP:
         return !item->change.nexthop.absent && !item->existed;
     case OPERATION_FILE:
-        return !item->change.file.absent && !item->existed;
+        return !item->change.file.absent && (!item->existed || undo_made_adds(item));
     case OPERATION_ADDRESS:
         return !item->change.address.absent && !item->existed;
     case OPERATION_LINK:

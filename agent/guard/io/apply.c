@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_made.h"
+#include "agent/guard/core/undo_others.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_made.h"
@@ -240,6 +241,8 @@ static bool run_one(const struct apply *apply, struct nl_sock *socket, struct un
     good = check_unchanged(item, &now, err);
     if (!good)
         undo_take_nothing(item);
+    else
+        undo_others_take(item, &now);
     good = good && apply_part_do(apply, socket, &item->change, &now, err);
     snapshot_done(&now);
     return good;

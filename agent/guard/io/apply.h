@@ -56,6 +56,10 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
                        const struct protected_flow *flows, uint32_t flows_count,
                        uint64_t flows_held, struct err *err);
 
+/* What of others went with the operations and is not back (undo_others.h); "": all is. The kernel
+ * makes its own a moment later: it is given 1 s. */
+void apply_tell_others(const struct undo_item *items, uint32_t count, char *ret_what, size_t size);
+
 /* Takes back what is as the operations made it although all were undone: a tailscaled that was
  * frozen may take a pref late. False: there was nothing, or it could not be. */
 bool apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/guard/core/undo_file.h"
+#include "agent/guard/io/apply_look.h"
 #include "agent/guard/io/apply_place.h"
 #include "agent/guard/io/bus.h"
 #include "common/core/mem.h"
@@ -22,41 +23,6 @@ enum { NETWORKD_MODE = 0644, NETPLAN_MODE = 0600 };
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
-
-static bool read_content(const char *path, struct snapshot_file *file, struct err *err)
-{
-    uint8_t *data;
-    size_t len;
-
-    if (!file_read(path, FILE_SIZE_MAX, &data, &len, err))
-        return false;
-    file->len = (uint32_t)len;
-    file->data = len > 0 ? data : NULL;
-    if (len == 0)
-        free(data);
-    return true;
-}
-
-static bool read_place(const struct apply *apply, struct snapshot_file *file, struct err *err)
-{
-    char path[APPLY_PATH_SIZE];
-    struct stat stat;
-
-    apply_place_path(apply, file->path, "", path);
-    if (lstat(path, &stat) == 0) {
-        file->there = file->has_directory = true;
-        file->mode = stat.st_mode & 07777;
-        file->uid = stat.st_uid;
-        file->gid = stat.st_gid;
-        file->irregular = !S_ISREG(stat.st_mode) || stat.st_size > FILE_SIZE_MAX;
-        return file->irregular || read_content(path, file, err);
-    }
-    if (errno != ENOENT && errno != ENOTDIR)
-        return err_set(err, ERR_SYSTEM, "look at %s: %s", path, strerror(errno));
-    apply_place_cut_name(path);
-    file->has_directory = lstat(path, &stat) == 0 && S_ISDIR(stat.st_mode);
-    return true;
-}
 
 static bool add_place(const struct apply *apply, const char *path, struct snapshot *snapshot,
                       struct err *err)
@@ -69,7 +35,7 @@ static bool add_place(const struct apply *apply, const char *path, struct snapsh
         return false;
     file = snapshot_add_file(snapshot);
     text_copy(file->path, sizeof(file->path), path);
-    return read_place(apply, file, err);
+    return apply_look(apply, file, err);
 }
 
 bool apply_file_read(const struct apply *apply, const struct operation *operation,

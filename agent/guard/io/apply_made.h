@@ -6,8 +6,9 @@
 
 #include "agent/guard/core/undo.h"
 #include "agent/guard/io/apply_restore.h"
+#include "common/net/patience.h"
 
-enum { APPLY_MADE_MS = 1000 };
+enum { APPLY_MADE_MS = 1000 * PATIENCE_MADE_S };
 
 /* networkd answers before it has done what it read: waits until what the file asks for is there,
  * and what it asked for before is gone, at most so long. A link without a carrier gets it later. */

@@ -51,6 +51,13 @@ bool apply_read(const struct apply *apply, struct snapshot *ret_snapshot, struct
     return true;
 }
 
+/* Routers' default ones go when IPv6 is forwarded. */
+static bool takes_routes(const char *setting)
+{
+    return strstr(setting, "disable_ipv6") != NULL ||
+           (text_starts(setting, "net.ipv6.") && strstr(setting, ".forwarding") != NULL);
+}
+
 static struct netlink_filter filter_of(const struct operation *operation)
 {
     struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_ADDRESSES | NETLINK_ROUTES};
@@ -69,8 +76,8 @@ static struct netlink_filter filter_of(const struct operation *operation)
         filter.parts = NETLINK_RULES;
         break;
     case OPERATION_SYSCTL:
-        filter.family = FAMILY_IPV6; /* only disable_ipv6 concerns routes */
-        if (strstr(operation->sysctl.setting.name, "disable_ipv6") == NULL)
+        filter.family = FAMILY_IPV6;
+        if (!takes_routes(operation->sysctl.setting.name))
             filter.parts = NETLINK_LINKS;
         break;
     case OPERATION_TAILSCALE:

@@ -179,7 +179,7 @@ static void free_place(struct hand_job *job)
     free(place);
 }
 
-static bool is_memory(const char *path)
+bool apply_place_is_memory(const char *path)
 {
     return strncmp(path, "/run/", 5) == 0;
 }
@@ -214,7 +214,7 @@ static bool do_by_hand(const struct apply *apply, const struct snapshot_file *fi
 
 bool apply_place_put(const struct apply *apply, const struct snapshot_file *was, struct err *err)
 {
-    if (apply->hand == NULL || is_memory(was->path))
+    if (apply->hand == NULL || apply_place_is_memory(was->path))
         return put_back(apply, was, err);
     return do_by_hand(apply, was, false, err);
 }
@@ -223,7 +223,7 @@ bool apply_place_sync(const struct apply *apply, const char *path, struct err *e
 {
     struct snapshot_file place = {.there = false};
 
-    if (apply->hand == NULL || is_memory(path))
+    if (apply->hand == NULL || apply_place_is_memory(path))
         return sync_place(apply, path, err);
     text_copy(place.path, sizeof(place.path), path);
     return do_by_hand(apply, &place, true, err);
@@ -231,8 +231,9 @@ bool apply_place_sync(const struct apply *apply, const char *path, struct err *e
 
 bool apply_place_check(const struct apply *apply, const char *path, struct err *err)
 {
+    const struct hand_job *job = apply->hand != NULL ? hand_late(apply->hand) : NULL;
     const struct place_job *late =
-        apply->hand != NULL ? (const struct place_job *)hand_late(apply->hand) : NULL;
+        job != NULL && job->do_fn == do_place ? (const struct place_job *)job : NULL;
 
     return late == NULL || late->syncs_only || !text_equal(late->file.path, path) ||
            say_late(path, err);

@@ -9,12 +9,15 @@
 #define AGENT_GUARD_IO_APPLY_PLACE_H
 
 #include "agent/guard/io/apply.h"
+#include "common/net/patience.h"
 
-enum { APPLY_PATH_SIZE = 512, APPLY_PLACE_MS = 2000 };
+enum { APPLY_PATH_SIZE = 512, APPLY_PLACE_MS = 1000 * PATIENCE_PLACE_S };
 
 /* Below the root that a test may have set, with end behind it. to: APPLY_PATH_SIZE. */
 void apply_place_path(const struct apply *apply, const char *path, const char *end, char *to);
 void apply_place_cut_name(char *path);
+/* In /run, which hangs nobody. */
+bool apply_place_is_memory(const char *path);
 
 /* As it was, in content, mode and owner; or away. */
 bool apply_place_put(const struct apply *apply, const struct snapshot_file *was, struct err *err);

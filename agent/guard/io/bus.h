@@ -8,10 +8,11 @@
 #define AGENT_GUARD_IO_BUS_H
 
 #include "common/core/err.h"
+#include "common/net/patience.h"
 
 /* systemd runs its generators again, netplan's among them; many units take it longer than a call
  * to any other daemon. */
-enum { BUS_CALL_MS = 2000, BUS_GENERATORS_MS = 10000 };
+enum { BUS_CALL_MS = 1000 * PATIENCE_CALL_S, BUS_GENERATORS_MS = 1000 * PATIENCE_GENERATORS_S };
 
 /* org.freedesktop.network1.Manager.Reload: networkd reconfigures the interfaces of every .network
  * file that is new, gone or altered (networkctl(1), `reload`). ERR_MISSING: systemd says that it

@@ -6,6 +6,7 @@
 
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
+#include "agent/guard/io/owned_drift.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -203,6 +204,7 @@ void carry_greet(struct guard *guard, unsigned client)
         clients_tell(&guard->clients, client, &guard->progress);
     if (proving && guard->nonce.number != 0)
         clients_tell(&guard->clients, client, &guard->nonce);
+    owned_drift_want(guard);
 }
 
 /* ---- effects -------------------------------------------------------------------------------- */
@@ -250,6 +252,7 @@ static void forget(struct guard *guard)
         writer_give_take(guard->writer, write);
     }
     keep_want(guard, false);
+    owned_drift_want(guard);
 }
 
 void carry_effect(struct guard *guard, const struct guard_effect *effect)

@@ -214,9 +214,12 @@ static void take_look(struct guard *guard, struct work *work)
 
     ev.settled.ok = work->ok; /* one struct: settled and verified */
     ev.settled.why = work->why;
+    ev.settled.others = work->ok ? work->why : NULL;
     if (!work->ok && !work->again)
         log_warning("%s: %s", work->kind == WORK_SETTLE ? "not settled" : "not as before",
                     work->why);
+    if (work->ok && work->kind == WORK_VERIFY && work->why[0] != '\0')
+        log_warning("taken back; %s", work->why);
     if (!work->ok && is_settling(guard, work))
         carry_order(guard, &(struct work_order){WORK_SETTLE, work->id, 1, 0});
     else
@@ -243,7 +246,8 @@ static void take_work(struct guard *guard, struct work *work)
         files_take(guard, work);
         break;
     case WORK_ASSERT:
-    case WORK_REHEARSE: /* of other workers */
+    case WORK_REHEARSE:
+    case WORK_DRIFT: /* of other workers */
         break;
     }
 }

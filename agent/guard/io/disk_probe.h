@@ -1,8 +1,9 @@
 /*
- * disk_probe: whether the journal's disk answers whoever writes to it, before anybody waits for it.
+ * disk_probe: whether the journal's disk answers whoever writes to it, or reads, before anybody
+ * waits for it.
  *
- * A frozen or hanging filesystem holds up whoever opens a file there for writing, and no signal
- * ends that: a process of its own tries it.
+ * A frozen or hanging filesystem holds up whoever opens a file there for writing, a dead disk who
+ * reads one too, and no signal ends that: a process of its own tries it.
  */
 #ifndef AGENT_GUARD_IO_DISK_PROBE_H
 #define AGENT_GUARD_IO_DISK_PROBE_H
@@ -19,5 +20,7 @@ struct disk_probe {
 /* True: it can be written, or says at once that it cannot (or no process can be had to try it).
  * False: it has not answered in that time. */
 bool disk_probe_answers(struct disk_probe *probe, const char *state, int timeout_ms);
+/* The same of who only reads the journal; -1: waits for ever, and a signal ends that. */
+bool disk_probe_reads(struct disk_probe *probe, const char *state, int timeout_ms);
 
 #endif

@@ -43,8 +43,9 @@ struct backlog {
     struct work_order *orders;
 };
 
-struct keep;       /* keep.c: puts shields back */
-struct rehearsing; /* rehearsing.c */
+struct keep;        /* keep.c: puts shields back */
+struct rehearsing;  /* rehearsing.c */
+struct owned_drift; /* owned_drift.c */
 
 struct guard {
     struct guard_config config;
@@ -66,6 +67,7 @@ struct guard {
     struct backlog backlog;
     struct keep *keep;
     struct rehearsing *rehearsing;       /* NULL: nobody asked yet */
+    struct owned_drift *drift;           /* NULL: nothing was owned yet */
     struct guard_report progress, nonce; /* the newest, for new connections */
     char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
     mono_t files_due;                    /* files.c: when to look again; MONO_NEVER */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 
 struct hand {
     struct hand_job *late; /* of the thread that gives */
+    mono_t answered_at;    /* 0: never */
     struct mailbox given, done;
     bool has_processes; /* instead of a thread, and instead of the mailboxes: */
     pid_t pid;
@@ -45,12 +47,25 @@ _Noreturn static void work_once(struct hand_job *job, int done_fd)
     _exit(0);
 }
 
+/* It writes its answer and ends: nobody reads before that. */
+static bool has_room(int pipe_fd, size_t size)
+{
+    int room = fcntl(pipe_fd, F_GETPIPE_SZ);
+
+    return room >= 0 && ((size_t)room >= size || fcntl(pipe_fd, F_SETPIPE_SZ, (int)size) >= 0);
+}
+
 static bool start_process(struct hand *hand, struct hand_job *job)
 {
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
+    if (!has_room(ends[1], job->size)) {
+        close(ends[0]);
+        close(ends[1]);
+        return false;
+    }
     hand->pid = fork();
     if (hand->pid == 0) {
         close(ends[0]);
@@ -63,6 +78,18 @@ static bool start_process(struct hand *hand, struct hand_job *job)
     return hand->pid > 0;
 }
 
+static bool read_all(int fd, uint8_t *to, size_t size)
+{
+    size_t done = 0;
+    ssize_t got = 1;
+
+    while (done < size && got > 0) {
+        got = read(fd, to + done, size - done);
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return done == size;
+}
+
 static bool take_process(struct hand *hand, struct hand_job *job, int timeout_ms)
 {
     struct pollfd look = {.fd = hand->done_fd, .events = 0};
@@ -71,7 +98,7 @@ static bool take_process(struct hand *hand, struct hand_job *job, int timeout_ms
 
     if (poll(&look, 1, timeout_ms) <= 0)
         return false;
-    if (read(hand->done_fd, left, job->size) == (ssize_t)job->size)
+    if (read_all(hand->done_fd, left, job->size))
         memcpy(job, left, job->size);
     (void)waitpid(hand->pid, &status, 0);
     close(hand->done_fd);
@@ -158,12 +185,8 @@ static bool is_done(struct hand *hand, mono_t until)
     return mailbox_poll(&hand->done) != NULL;
 }
 
-enum hand_answer hand_do_take(struct hand *hand, struct hand_job *job, int timeout_ms)
+static enum hand_answer do_by_either(struct hand *hand, struct hand_job *job, int timeout_ms)
 {
-    if (hand_late(hand) != NULL) {
-        job->free_fn(job);
-        return HAND_BUSY;
-    }
     if (hand->has_processes)
         return do_in_process(hand, job, timeout_ms);
     mailbox_put(&hand->given, job);
@@ -171,4 +194,24 @@ enum hand_answer hand_do_take(struct hand *hand, struct hand_job *job, int timeo
         return HAND_DONE;
     hand->late = job;
     return HAND_LATE;
+}
+
+enum hand_answer hand_do_take(struct hand *hand, struct hand_job *job, int timeout_ms)
+{
+    enum hand_answer answer;
+
+    if (hand_late(hand) != NULL) {
+        job->free_fn(job);
+        return HAND_BUSY;
+    }
+    answer = do_by_either(hand, job, timeout_ms);
+    if (answer == HAND_DONE)
+        hand->answered_at = clock_now();
+    return answer;
+}
+
+bool hand_has_answered(const struct hand *hand, int within_ms)
+{
+    return hand->late == NULL && hand->answered_at != 0 &&
+           clock_now() - hand->answered_at <= within_ms;
 }

@@ -5,6 +5,7 @@
 #ifndef AGENT_GUARD_IO_HAND_H
 #define AGENT_GUARD_IO_HAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* On the heap, at the beginning of what it needs and what comes out; all of it is the hand's while
@@ -30,6 +31,9 @@ enum hand_answer {
     HAND_BUSY, /* an earlier one is not done yet: this one is freed, and nothing of it done */
 };
 enum hand_answer hand_do_take(struct hand *hand, struct hand_job *job, int timeout_ms);
+
+/* One was done in time, at most so long ago: what it is for answers. */
+bool hand_has_answered(const struct hand *hand, int within_ms);
 
 /* The job that is late and not done yet, for its givers' eyes only; NULL: none. */
 const struct hand_job *hand_late(struct hand *hand);

@@ -50,6 +50,7 @@ void journal_copy_item(struct undo_item *ret_item, const struct undo_item *from)
     *ret_item = *from;
     snapshot_copy(&ret_item->before, &from->before);
     snapshot_copy(&ret_item->after, &from->after);
+    snapshot_copy(&ret_item->others, &from->others);
 }
 
 struct journal_generation *journal_find(struct journal *journal, const struct generation_id *id)
@@ -230,6 +231,13 @@ struct reading {
     char last_boot_id[BOOT_ID_SIZE];
 };
 
+/* With a boot all of others went, and comes as the host comes up. */
+static void drop_others(struct journal_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->items_count; i++)
+        snapshot_done(&entry->items[i].others);
+}
+
 /* What only looks like a record, inside of one that is damaged, is none: numbers grow. */
 static bool take_payload(void *context, struct bytes payload, bool behind_damage)
 {
@@ -244,6 +252,8 @@ static bool take_payload(void *context, struct bytes payload, bool behind_damage
         journal_entry_done(&entry);
         return false;
     }
+    if (!text_equal(entry.boot_id, reading->journal->boot_id))
+        drop_others(&entry);
     extra.generation = entry.generation;
     extra.envelope = wire_lend(&entry.envelope);
     extra.items_count = entry.items_count;

@@ -10,6 +10,7 @@
 #include "agent/guard/core/fight.h"
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
+#include "agent/guard/io/owned_drift.h"
 #include "agent/guard/io/run.h"
 #include "agent/io/netlink.h"
 #include "common/core/mem.h"
@@ -103,6 +104,8 @@ void keep_take_watch(struct guard *guard)
     if (changed == 0)
         return;
     guard->keep->everything |= (changed & NETLINK_LINKS) != 0;
+    if ((changed & NETLINK_LINKS) != 0)
+        owned_drift_want(guard);
     look_at(guard->keep, clock_now() + DEBOUNCE_MS);
 }
 

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/owned_drift.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
@@ -32,6 +33,7 @@ enum slot {
     SLOT_WRITTEN,
     SLOT_REHEARSED,
     SLOT_TRUSTED,
+    SLOT_DRIFT,
     SLOTS
 };
 
@@ -85,6 +87,7 @@ static mono_t next_deadline(const struct guard *guard)
 {
     mono_t at = mono_min(keep_deadline(guard), files_deadline(guard));
 
+    at = mono_min(at, owned_drift_deadline(guard));
     if (guard->stop_by != 0)
         at = mono_min(at, guard->stop_by);
     return mono_min(at, trial_deadline(guard->trial));
@@ -113,7 +116,8 @@ static void loop_wait(struct loop *loop, struct guard *guard)
     const int fds[SLOTS] = {
         loop->signal_fd,          loop->timer_fd,        guard->clients.listen_fd,
         keep_watch_fd(guard),     keep_worker_fd(guard), worker_fd(guard->worker),
-        writer_fd(guard->writer), rehearsing_fd(guard),  trust_reader_fd(guard->trust_reader)};
+        writer_fd(guard->writer), rehearsing_fd(guard),  trust_reader_fd(guard->trust_reader),
+        owned_drift_fd(guard)};
 
     for (int i = 0; i < SLOTS; i++)
         loop->polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -194,12 +198,15 @@ void loop_once(struct loop *loop, struct guard *guard)
         rehearsing_take(guard);
     if (loop->polls[SLOT_TRUSTED].revents != 0)
         admit_take_trusted(guard);
+    if (loop->polls[SLOT_DRIFT].revents != 0)
+        owned_drift_take(guard);
     if (loop->polls[SLOT_WATCH].revents != 0)
         keep_take_watch(guard);
     if (loop->polls[SLOT_KEEP].revents != 0)
         keep_take_worker(guard);
     keep_tick(guard);
     files_tick(guard);
+    owned_drift_tick(guard);
     hear_clients(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);

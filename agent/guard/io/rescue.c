@@ -66,6 +66,7 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
     if (journal_damage(rescue->journal)[0] != '\0')
         printf("the journal: %s\n", journal_damage(rescue->journal));
     rescue->is_reboot = journal_was_rebooted(rescue->journal);
+    run_find_depth(&rescue->config, &rescue->found_depth);
     return true;
 }
 
@@ -88,6 +89,34 @@ void rescue_close(struct rescue *rescue)
     memset(rescue, 0, sizeof(*rescue));
 }
 
+int rescue_find_deeper(const struct rescue *rescue)
+{
+    const struct ledger *ledger = rescue->ledger;
+    uint32_t count = ledger->generations_count;
+
+    if (nonce_is_zero(&rescue->found_depth))
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nonce_equal(&ledger->generations[i].id.start, &rescue->found_depth))
+            return (int)i;
+    }
+    return ledger->is_open && nonce_equal(&ledger->open.id.start, &rescue->found_depth) ? (int)count
+                                                                                        : -1;
+}
+
+/* What an earlier rescue has taken back stays so, whatever the journal says. */
+static void list_owned(const struct rescue *rescue, enum owned_what what, struct owned *ret_owned)
+{
+    AUTO_FREE struct ledger *ledger = mem_copy(rescue->ledger, sizeof(*ledger));
+    int deeper = rescue_find_deeper(rescue);
+
+    if (deeper >= 0) {
+        ledger->generations_count = (uint32_t)deeper;
+        ledger->is_open = false;
+    }
+    owned_list(ret_owned, what, rescue->journal, ledger, rescue->trial);
+}
+
 uint32_t rescue_put_back(struct rescue *rescue, bool everything)
 {
     const struct apply kernel_only = {.tailscale_socket = NULL}; /* it may be frozen */
@@ -95,8 +124,9 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
     struct owned owned;
     uint32_t pending = 0, done;
 
-    owned_list(&owned, everything ? OWNED_ALL : OWNED_SHIELDS, rescue->journal, rescue->ledger,
-               rescue->trial);
+    if (rescue->is_by_hand && run_is_by_hand(&rescue->config))
+        return 0;
+    list_owned(rescue, everything ? OWNED_ALL : OWNED_SHIELDS, &owned);
     done = apply_assert(&kernel_only, owned.operations, owned.count, &pending, &err);
     if (done > 0)
         printf("put back %u of %u owned items\n", done, owned.count);
@@ -239,11 +269,14 @@ static void do_verify(struct rescue *rescue, const struct guard_effect *effect)
     if (work->ok)
         printf("  verified: touched objects are as before, %u protected flows answer\n",
                work->flows_count);
-    else
+    if (work->ok && work->why[0] != '\0')
+        printf("  %s\n", work->why);
+    if (!work->ok)
         say_not_yet(rescue->not_yet[OPERATIONS_MAX], "not as before yet", work->why);
     text_copy(answer->why, sizeof(answer->why), work->why);
     answer->ev.verified.ok = work->ok;
     answer->ev.verified.why = answer->why;
+    answer->ev.verified.others = work->ok ? answer->why : NULL;
     work_free(work);
 }
 

@@ -42,6 +42,9 @@ struct rescue {
     bool is_unrecorded;       /* an end is in the kernel and not in the journal */
     bool is_refused;          /* and never will be: the disk said no to it */
     struct run_mark unrecorded; /* the mark that was found, then this rescue's own */
+    struct nonce found_depth;   /* how deep an earlier rescue went, by its mark; zero: none did */
+    struct nonce own_depth;     /* the start of the last end that is not in the journal */
+    bool is_by_hand;            /* a person's word is heard: nothing is put back while it stands */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -60,6 +63,11 @@ void rescue_start_disk(struct rescue *rescue);
 bool rescue_settle_disk(struct rescue *rescue);
 /* After it, and at the end: the mark `unrecorded` goes as soon as all of this is written. */
 void rescue_unmark(struct rescue *rescue);
+/* What an earlier rescue has taken back and the journal has standing: how many generations stand
+ * below that, as far as is known; -1: there is none. */
+int rescue_find_deeper(const struct rescue *rescue);
+/* Before the mark is put: how deep this rescue and those before it went (run_note_depth). */
+void rescue_note_depth(const struct rescue *rescue);
 /* Whatever the disk says: the machine goes on as if it were written. */
 void rescue_write(struct rescue *rescue, struct guard_record *record, bool durable);
 /* Writes a record and takes it into the ledger, whatever the disk says. */
@@ -74,7 +82,7 @@ void rescue_write_text(struct rescue *rescue);
 bool rescue_is_shielded(const struct rescue *rescue);
 
 /* Puts the shields of all that is on back (everything: all else that was confirmed too), and says
- * what it put. Returns how many there are. */
+ * what it put. Returns how many there are; 0, and nothing is put, while a person works by hand. */
 uint32_t rescue_put_back(struct rescue *rescue, bool everything);
 
 /* Gives one event, and all that follows from it at once. */

@@ -24,6 +24,14 @@ static bool is_end(const struct guard_record *record)
            (record->mark == MARK_REVERTED || record->mark == MARK_POPPED);
 }
 
+static void note_unrecorded(struct rescue *rescue, const struct guard_record *record)
+{
+    if (record == NULL || !is_end(record))
+        return;
+    rescue->is_unrecorded = true;
+    rescue->own_depth = record->id.start;
+}
+
 /* Without it a generation that is half undone, or one below it that was ordered back too, is taken
  * for confirmed after a power loss. */
 static bool is_popping(const struct guard_record *record)
@@ -40,7 +48,7 @@ static void go_on_from_memory(struct rescue *rescue, const struct guard_record *
         printf("ALARM the journal cannot be written (%s): undoing goes on from memory\n",
                err->text);
     rescue->from_memory = true;
-    rescue->is_unrecorded |= is_end(record);
+    note_unrecorded(rescue, record);
     rescue->is_refused |= is_end(record);
     if (is_popping(record)) {
         rescue->owes_mark = true;
@@ -110,16 +118,42 @@ bool rescue_settle_disk(struct rescue *rescue)
     for (size_t i = 0; i < pending; i++) {
         record = rescue_disk_pending_record(rescue->disk, i);
         rescue->from_memory |= record != NULL;
-        rescue->is_unrecorded |= record != NULL && is_end(record);
+        note_unrecorded(rescue, record);
     }
     return pending == 0;
 }
 
-/* What was refused and tried again is written: only an end, or a `popping`, that is not keeps it.
- */
+/* ---- the mark ------------------------------------------------------------------------------- */
+
+void rescue_note_depth(const struct rescue *rescue)
+{
+    run_note_depth(&rescue->config,
+                   rescue_find_deeper(rescue) >= 0 ? &rescue->found_depth : &rescue->own_depth);
+}
+
+static void say_mark_stays(const struct rescue *rescue, uint32_t deeper)
+{
+    char path[PATH_SIZE + 16];
+
+    run_unrecorded_path(&rescue->config, path, sizeof(path));
+    printf("%s stays, and nothing is put back: an earlier rescue took back more than the journal "
+           "has. ",
+           path);
+    if (deeper < rescue->ledger->generations_count)
+        printf("oceanid-rollback --to %u records that too.\n", deeper + 1);
+    else
+        printf("oceanid-rollback --yes records that too.\n");
+}
+
+/* What was refused and tried again is written: only an end, or a `popping`, that is not keeps it;
+ * and what an earlier rescue took back below that. */
 void rescue_unmark(struct rescue *rescue)
 {
-    if (!rescue->is_unrecorded)
+    int deeper = rescue_find_deeper(rescue);
+
+    if (deeper >= 0)
+        say_mark_stays(rescue, (uint32_t)deeper);
+    else if (!rescue->is_unrecorded)
         run_unmark_unrecorded(&rescue->config, &rescue->unrecorded);
     else if (rescue->disk != NULL && !rescue->is_refused && !rescue->owes_mark)
         rescue_disk_unmark(rescue->disk, &rescue->unrecorded);

@@ -86,19 +86,26 @@ pid_t run_rescuer(const struct guard_config *config)
     return pid > 0 && is_rollback(pid) ? pid : 0;
 }
 
-bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err)
+static bool put_link(const char *path, const char *word, struct err *err)
 {
-    char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16], number[16];
+    char made[RUN_PATH_SIZE + 16];
 
-    mark_path(config, "rescued", path, sizeof(path));
-    snprintf(number, sizeof(number), "%d", (int)pid);
-    snprintf(made, sizeof(made), "%s.%s", path, number);
+    snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
     unlink(made);
-    if (symlink(number, made) == 0 && rename(made, path) == 0)
+    if (symlink(word, made) == 0 && rename(made, path) == 0)
         return true;
     err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
     unlink(made);
     return false;
+}
+
+bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err)
+{
+    char path[RUN_PATH_SIZE], number[16];
+
+    mark_path(config, "rescued", path, sizeof(path));
+    snprintf(number, sizeof(number), "%d", (int)pid);
+    return put_link(path, number, err);
 }
 
 void run_unmark_rescue(const struct guard_config *config)
@@ -128,10 +135,18 @@ bool run_has_unrecorded(const struct guard_config *config)
     return access(path, F_OK) == 0;
 }
 
+bool run_is_by_hand(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_released_path(config, path, sizeof(path));
+    return access(path, F_OK) == 0;
+}
+
 bool run_is_released(const struct guard_config *config, char *ret_path, size_t size)
 {
     run_released_path(config, ret_path, size);
-    if (access(ret_path, F_OK) == 0)
+    if (run_is_by_hand(config))
         return true;
     run_unrecorded_path(config, ret_path, size);
     return run_has_unrecorded(config);
@@ -208,8 +223,38 @@ void run_unmark_unrecorded(const struct guard_config *config, const struct run_m
 
     run_find_unrecorded(config, &found);
     run_unrecorded_path(config, path, sizeof(path));
-    if (mark_equal(&found, mark))
-        unlink(path);
+    if (!mark_equal(&found, mark))
+        return;
+    unlink(path);
+    mark_path(config, "unrecorded-to", path, sizeof(path));
+    unlink(path);
+}
+
+void run_note_depth(const struct guard_config *config, const struct nonce *start)
+{
+    char path[RUN_PATH_SIZE], word[2 * NONCE_SIZE + 1];
+    struct err err = ERR_INIT;
+
+    mark_path(config, "unrecorded-to", path, sizeof(path));
+    bytes_format_hex(start->bytes, NONCE_SIZE, word);
+    if (!put_link(path, word, &err))
+        unlink(path); /* an earlier one says too little */
+}
+
+void run_find_depth(const struct guard_config *config, struct nonce *ret_start)
+{
+    char path[RUN_PATH_SIZE], word[2 * NONCE_SIZE + 2];
+    ssize_t len;
+
+    *ret_start = (struct nonce){{0}};
+    run_unrecorded_path(config, path, sizeof(path));
+    if (access(path, F_OK) != 0)
+        return;
+    mark_path(config, "unrecorded-to", path, sizeof(path));
+    len = readlink(path, word, sizeof(word) - 1);
+    word[len > 0 ? len : 0] = '\0';
+    if (!bytes_parse_hex(word, ret_start->bytes, NONCE_SIZE))
+        *ret_start = (struct nonce){{0}};
 }
 
 /* ---- the fence ------------------------------------------------------------------------------ */

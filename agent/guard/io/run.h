@@ -28,6 +28,10 @@ void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret
 void run_unmark_unrecorded(const struct guard_config *config, const struct run_mark *mark);
 bool run_has_unrecorded(const struct guard_config *config);
 void run_unrecorded_path(const struct guard_config *config, char *to, size_t size);
+/* How deep it goes: the start of the lowest generation that is taken back in the kernel alone;
+ * zero: not known. Written before the mark, and gone with it. */
+void run_note_depth(const struct guard_config *config, const struct nonce *start);
+void run_find_depth(const struct guard_config *config, struct nonce *ret_start);
 
 /* Marks that process as the rescue, or takes this one's mark away. */
 bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
@@ -37,6 +41,8 @@ void run_unmark_rescue(const struct guard_config *config);
  * is gone (a reboot, or rm). */
 bool run_is_released(const struct guard_config *config, char *ret_path, size_t size);
 bool run_mark_released(const struct guard_config *config, struct err *err);
+/* Only the first of the two: a person's word. */
+bool run_is_by_hand(const struct guard_config *config);
 void run_released_path(const struct guard_config *config, char *to, size_t size);
 
 /* Asks the guard over its socket to let go, which it does within 2 s; FENCE_NOBODY: nobody listens,

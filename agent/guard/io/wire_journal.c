@@ -43,6 +43,8 @@ static Oceanid__UndoItem *put_item(struct arena *arena, const struct undo_item *
         to->after = wire_put_snapshot(arena, &from->after, true);
     to->shield = from->shield;
     to->persists = from->persists;
+    if (from->others.addresses_count > 0 || from->others.routes_count > 0)
+        to->others = wire_put_snapshot(arena, &from->others, false);
     return to;
 }
 
@@ -236,7 +238,8 @@ static bool take_item(struct undo_item *to, const Oceanid__UndoItem *from, struc
     return take_number(&to->operation, from->operation, err) &&
            wire_take_operation(&to->change, from->change, err) &&
            wire_take_snapshot(&to->before, from->before, true, err) &&
-           (from->after == NULL || wire_take_snapshot(&to->after, from->after, true, err));
+           (from->after == NULL || wire_take_snapshot(&to->after, from->after, true, err)) &&
+           (from->others == NULL || wire_take_snapshot(&to->others, from->others, false, err));
 }
 
 static bool take_items(struct undo_item **to, uint32_t *to_count, Oceanid__UndoItem *const *from,

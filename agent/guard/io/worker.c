@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/io/apply_drift.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/mailbox.h"
 #include "agent/guard/io/prepare.h"
@@ -34,6 +35,7 @@ void work_free(struct work *work)
     free(work->items);
     free(work->operations);
     free(work->rehearsal);
+    free(work->lines);
     free(work);
 }
 
@@ -126,10 +128,12 @@ static bool is_restored(const struct apply *apply, const struct work *work, stru
 static void do_verify(const struct apply *apply, struct work *work, struct err *err)
 {
     work->ok = is_restored(apply, work, err);
-    if (work->ok || !apply_undo_again(apply, work->items, work->items_count))
-        return;
-    *err = (struct err)ERR_INIT;
-    work->ok = is_restored(apply, work, err);
+    if (!work->ok && apply_undo_again(apply, work->items, work->items_count)) {
+        *err = (struct err)ERR_INIT;
+        work->ok = is_restored(apply, work, err);
+    }
+    if (work->ok)
+        apply_tell_others(work->items, work->items_count, work->why, sizeof(work->why));
 }
 
 static void do_assert(const struct apply *apply, struct work *work, struct err *err)
@@ -211,6 +215,11 @@ void work_do(const struct apply *apply, struct work *work)
         break;
     case WORK_REHEARSE:
         prepare_rehearse(apply, work);
+        break;
+    case WORK_DRIFT:
+        work->lines = mem_alloc(APPLY_DRIFT_MAX, sizeof(*work->lines));
+        work->lines_count =
+            apply_find_drift(apply, work->operations, work->operations_count, work->lines);
         break;
     }
     if (err.kind != ERR_NONE)

@@ -20,6 +20,7 @@ enum work_kind {
     WORK_ASSERT,
     WORK_FILES,
     WORK_REHEARSE,
+    WORK_DRIFT,
 };
 
 struct work {
@@ -29,7 +30,7 @@ struct work {
     uint32_t more; /* may go with it: apply: behind it; undo: before it; then those that went */
     bool again;    /* settle: it was looked at a moment ago */
     uint32_t operations_count;
-    struct operation *operations; /* prepare, assert, rehearse; owned */
+    struct operation *operations; /* prepare, assert, rehearse, drift; owned */
     uint32_t items_count;
     struct undo_item *items; /* apply, settle, undo, verify: copies; prepare: what comes out */
     uint32_t flows_count;
@@ -42,7 +43,9 @@ struct work {
     enum revert_outcome outcome;
     uint32_t put_back, pending;  /* assert */
     struct rehearsal *rehearsal; /* prepare, rehearse; owned; NULL: it did not come to that */
-    char why[ERR_TEXT_SIZE];
+    uint32_t lines_count;
+    char (*lines)[SENTENCE_SIZE]; /* drift; owned */
+    char why[ERR_TEXT_SIZE];      /* verify: also of what went well, see apply_tell_others */
 };
 
 struct work *work_new(enum work_kind kind, const struct generation_id *id);

@@ -1,0 +1,15 @@
+/*
+ * owned_drift: tells the agent which owned items that only the guard can compare have drifted.
+ */
+#ifndef AGENT_GUARD_IO_OWNED_DRIFT_H
+#define AGENT_GUARD_IO_OWNED_DRIFT_H
+
+#include "agent/guard/io/guard.h"
+
+void owned_drift_want(struct guard *guard);    /* looked at soon */
+int owned_drift_fd(const struct guard *guard); /* -1: nothing was owned yet */
+void owned_drift_tick(struct guard *guard);
+void owned_drift_take(struct guard *guard);
+mono_t owned_drift_deadline(const struct guard *guard);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * test_apply_drift: what was confirmed and carries no mark of Oceanid's, compared in a real kernel
+ * and with real files.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/io/apply_drift.h"
+#include "common/core/text.h"
+#include "tests/unit/apply_case.h"
+#include "tests/unit/file_case.h"
+#include "tests/unit/netns.h"
+
+#define FORWARDING "net.ipv4.conf.eth0.forwarding"
+
+/* All lines, in one text. */
+static void expect(const struct operation *operations, uint32_t count, const char *lines)
+{
+    char found[APPLY_DRIFT_MAX][SENTENCE_SIZE];
+    char all[1024] = "";
+    struct text text = TEXT_IN(all);
+    uint32_t drifted = apply_find_drift(&apply_case, operations, count, found);
+
+    for (uint32_t i = 0; i < drifted; i++)
+        text_add(&text, "%s\n", found[i]);
+    assert_string_equal(all, lines);
+}
+
+static void test_links_settings_and_files(void **state)
+{
+    struct operation operations[] = {apply_case_link("eth0", 1400, NULL),
+                                     apply_case_sysctl(FORWARDING, "1"),
+                                     file_case_operation_of(DROP_IN, ROUTE_7)};
+    struct undo_item items[3];
+
+    NEEDS_ROOT();
+    for (int i = 0; i < 2; i++)
+        apply_case_run(&operations[i], &items[i]);
+    file_case_try_it(&operations[2], &items[2]);
+    expect(operations, 3, "");
+    netns_run("ip link set eth0 mtu 1300\nsysctl -qw " FORWARDING "=0\n");
+    file_case_write_file(DROP_IN_TRIAL, ROUTE_6, 0644);
+    expect(operations, 3,
+           "- link eth0: mtu 1400\n- sysctl " FORWARDING " = 1\n- file " DROP_IN " of 2 lines\n");
+    netns_run("ip link set eth0 mtu 1400\n");
+    file_case_write_file(DROP_IN_TRIAL, ROUTE_7, 0644);
+    expect(operations, 3, "- sysctl " FORWARDING " = 1\n");
+    netns_run("ip link del eth0\n"); /* its settings went with it */
+    expect(operations, 1, "- link eth0: mtu 1400\n");
+    for (int i = 0; i < 3; i++)
+        undo_item_done(&items[i]);
+}
+
+/* Unknown is no drift: a tailscaled that does not answer is told by its own check. */
+static void test_who_does_not_answer(void **state)
+{
+    const struct operation prefs = {.kind = OPERATION_TAILSCALE,
+                                    .tailscale = {.set_accept_routes = true}};
+
+    (void)state;
+    expect(&prefs, 1, "");
+}
+
+/* The agent tells these by their protocol, as soon as they are gone. */
+static void test_what_carries_a_mark_is_the_agents(void **state)
+{
+    const struct operation operations[] = {
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0"),
+        apply_case_operation("rule 70 from 10.0.0.0/8 lookup 7"),
+        apply_case_address("198.51.100.9/24", "eth0", false)};
+
+    (void)state;
+    expect(operations, 3, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, file_case_enter, file_case_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_links_settings_and_files),
+        TEST(test_who_does_not_answer),
+        TEST(test_what_carries_a_mark_is_the_agents),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,88 @@
+/*
+ * test_apply_others: what of others goes with an operation in a real kernel is told, and not put
+ * back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/apply_case.h"
+#include "tests/unit/netns.h"
+
+/* eth1 - far1, and by eth1 what a lease, a router and a routing daemon have put. */
+static const char lines[] =
+    "ip link add eth1 type veth peer name far1\n"
+    "sysctl -qw net.ipv6.conf.eth1.accept_dad=0\n"
+    "ip link set far1 up\n"
+    "ip link set eth1 up\n"
+    "ip address add 192.0.2.10/24 dev eth1\n"
+    "ip address add 2001:db8:7::7/64 dev eth1 valid_lft 600 preferred_lft 600 nodad\n"
+    "ip route add 10.20.0.0/16 via 192.0.2.1 proto static\n"
+    "ip route add 10.21.0.0/16 via 192.0.2.1 proto dhcp\n"
+    "ip route add 10.22.0.0/16 via 192.0.2.1 proto bird\n"
+    "ip route add 10.23.0.0/16 via 203.0.113.1 proto bird\n";
+
+static void run_and_undo(const struct operation *operation, struct undo_item *item)
+{
+    apply_case_run(operation, item);
+    apply_case_undo(item, REVERT_DONE);
+}
+
+static void expect_told(const struct undo_item *item, const char *what)
+{
+    char told[512];
+
+    apply_tell_others(item, 1, told, sizeof(told));
+    assert_string_equal(told, what);
+}
+
+/* What the kernel makes anew is not told, nor what stayed, nor what its owner has put back. */
+static void test_link(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 1200, "down");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    run_and_undo(&operation, &item);
+    expect_told(&item, "not back, and for its owner to bring back: "
+                       "'10.21.0.0/16 via 192.0.2.1 dev eth1' (DHCP), "
+                       "'10.22.0.0/16 via 192.0.2.1 dev eth1' (routing daemon), "
+                       "'address 2001:db8:7::7/64 on eth1' (router advertisement), and 1 more");
+    netns_run("ip route add 10.22.0.0/16 via 192.0.2.1 proto bird\n"
+              "ip address add 2001:db8:7::7/64 dev eth1 valid_lft 900 preferred_lft 900 nodad\n");
+    expect_told(&item, "not back, and for its owner to bring back: "
+                       "'10.21.0.0/16 via 192.0.2.1 dev eth1' (DHCP)");
+    netns_run("ip route add 10.21.0.0/16 via 192.0.2.1 src 192.0.2.10 proto dhcp\n");
+    expect_told(&item, "");
+    undo_item_done(&item);
+}
+
+static void test_address(void **state)
+{
+    struct operation operation = apply_case_address("192.0.2.10/24", "eth1", true);
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    netns_run("ip route del 10.22.0.0/16\n");
+    run_and_undo(&operation, &item);
+    expect_told(&item, "not back, and for its owner to bring back: "
+                       "'10.21.0.0/16 via 192.0.2.1 dev eth1' (DHCP)");
+    undo_item_done(&item);
+}
+
+#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_NAMESPACE(test_link),
+        IN_NAMESPACE(test_address),
+    };
+
+    return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
