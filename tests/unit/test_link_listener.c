@@ -89,7 +89,7 @@ static void test_stopped_is_noticed(void **state)
     int status = 0;
 
     (void)state;
-    if (strcmp(nng_version(), "1.6") >= 0) {
+    if (NNG_MAJOR_VERSION > 1 || NNG_MINOR_VERSION >= 6) {
         print_message("nng %s: expected one before 1.6, whose listener stops\n", nng_version());
         skip();
     }
