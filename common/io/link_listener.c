@@ -67,6 +67,16 @@ static void hang_up(struct link_listener *watched)
     watched->peer_fd = -1;
 }
 
+/* Where none of our own gets through (a packet filter), nothing can be known. */
+static bool got_through(const struct link_listener *watched)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+
+    return watched->peer_fd >= 0 &&
+           getpeername(watched->peer_fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 /* What is no TLS at all ends a negotiation by an error that stops nothing. */
 static void disturb(struct link_listener *watched)
 {
@@ -82,6 +92,7 @@ static void disturb(struct link_listener *watched)
     to4.sin_port = at.s_in.sa_port;
     to4.sin_addr.s_addr = at.s_in.sa_addr;
     to6.sin6_port = at.s_in6.sa_port;
+    to6.sin6_scope_id = at.s_in6.sa_scope;
     memcpy(&to6.sin6_addr, at.s_in6.sa_addr, sizeof(to6.sin6_addr));
     watched->peer_fd =
         socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -97,6 +108,7 @@ static void disturb(struct link_listener *watched)
 static void look(struct link_listener *watched)
 {
     uint64_t failed = 0, all = 0;
+    bool disturbed = got_through(watched);
 
     hang_up(watched);
     if (!read_counters(watched->listener, &failed, &all))
@@ -104,7 +116,7 @@ static void look(struct link_listener *watched)
     if (all != watched->all) {
         watched->silent_looks = 0;
         watched->may_have_stopped = failed != watched->failed;
-    } else if (watched->may_have_stopped && ++watched->silent_looks == SILENT_LOOKS) {
+    } else if (watched->may_have_stopped && disturbed && ++watched->silent_looks == SILENT_LOOKS) {
         link_die("listener", "nng accepts no connection any more");
     }
     watched->failed = failed;

@@ -124,6 +124,21 @@ static void remove_pipe(struct link_server *server, nng_pipe pipe)
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Whoever closes one: nng is to say soon that it is gone. */
+static void end_pipe(struct link_server *server, nng_pipe pipe)
+{
+    struct known_pipe *known;
+
+    pthread_mutex_lock(&server->lock);
+    known = find_pipe(server, pipe);
+    if (known != NULL && !known->ending) {
+        known->ending = true;
+        known->heard = clock_now();
+    }
+    pthread_mutex_unlock(&server->lock);
+    nng_pipe_close(pipe);
+}
+
 static void sleep_until_sweep(struct link_server *server)
 {
     nng_sleep_aio(server->silence_ms / 4 + 1, server->sweep);
@@ -222,7 +237,7 @@ static void after_answer(struct link_request *request, int failed)
     if (failed != 0 && msg != NULL)
         nng_msg_free(msg);
     if (failed == NNG_ETIMEDOUT)
-        nng_pipe_close(request->pipe);
+        end_pipe(request->server, request->pipe);
 }
 
 static void on_request(void *context)
@@ -275,8 +290,7 @@ void link_request_drop(struct link_request *request)
 
 void link_server_close_pipe(struct link_server *server, uint32_t pipe)
 {
-    (void)server;
-    nng_pipe_close((nng_pipe){pipe});
+    end_pipe(server, (nng_pipe){pipe});
 }
 
 unsigned link_server_port(const struct link_server *server)

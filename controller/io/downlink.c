@@ -224,15 +224,14 @@ static bool is_quiet(const struct pipe *pipe, mono_t now)
     return pipe->parked == NULL && now >= mono_add(pipe->spoke_at, QUIET_MS);
 }
 
-/* Whoever has not said who it is makes room for others: the list has the newest first. NULL: nobody
- * can be closed. */
+/* Whoever has not said who it is makes room for others, whether or not it talks: the list has the
+ * newest first. NULL: all have. */
 static const struct pipe *choose_surplus(const struct downlink *downlink)
 {
     const struct pipe *chosen = NULL;
-    mono_t now = clock_now();
 
     for (const struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (!pipe->bound && is_quiet(pipe, now))
+        if (!pipe->bound)
             chosen = pipe;
     }
     return chosen;
@@ -388,10 +387,22 @@ static void on_pipe(void *context, uint32_t pipe, bool connected)
 /* ---- time ------------------------------------------------------------------------------------
  */
 
+/* Under its words only when it talks on where no session is: that may hang nng, which link notices,
+ * and would otherwise hold a place for ever. */
+static bool is_to_close(const struct pipe *pipe, mono_t now)
+{
+    mono_t since = now - pipe->heard_at;
+
+    if (is_quiet(pipe, now))
+        return since >= (pipe->bound ? SILENT_MS : UNBOUND_MS);
+    return !pipe->bound && since >= TALKING_MS;
+}
+
 static void tick(uv_timer_t *timer)
 {
     struct downlink *downlink = timer->data;
     mono_t now = clock_now();
+    bool is_late = downlink_is_late(downlink, now);
     int64_t beat_ms = fleet_beat_ms(downlink->pipes_count);
 
     desk_audit_refused_again(downlink->desk);
@@ -400,7 +411,7 @@ static void tick(uv_timer_t *timer)
             answer_nothing(take_parked(pipe));
         if (pipe->parked != NULL)
             deliver(downlink, pipe->name);
-        if (now >= pipe->heard_at + (pipe->bound ? SILENT_MS : UNBOUND_MS) && is_quiet(pipe, now)) {
+        if (!is_late && is_to_close(pipe, now)) {
             pipe->heard_at = now;
             link_server_close_pipe(downlink->server, pipe->id);
         }

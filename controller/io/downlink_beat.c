@@ -36,11 +36,16 @@ static bool is_heard_beside(const struct downlink *downlink, const char *name, m
     return false;
 }
 
+bool downlink_is_late(const struct downlink *downlink, mono_t now)
+{
+    return now - downlink->ticked_at > LATE_MS;
+}
+
 /* Behind a look that came late, a stalled disk or a machine that slept is as likely: what was asked
  * meanwhile is still to be read here. */
 static bool is_awake(struct downlink *downlink, mono_t now)
 {
-    if (now - downlink->ticked_at > LATE_MS)
+    if (downlink_is_late(downlink, now))
         downlink->awake_since = now;
     downlink->ticked_at = now;
     return now >= mono_add(downlink->awake_since, FLEET_PATIENCE_MS);

@@ -21,7 +21,7 @@ static bool check_begin(const struct downlink *downlink, const struct pipe *pipe
                        WIRE_PROTOCOL);
     if (!name_check("hello of", asked->name, err))
         return false;
-    if (pipe->bound && !text_equal(pipe->name, asked->name))
+    if (pipe->was_bound && !text_equal(pipe->name, asked->name))
         return err_set(err, ERR_DENIED, "%s on a connection that is bound to %s", asked->name,
                        pipe->name);
     if (roster_find(downlink->desk->roster, asked->name) == NULL)
@@ -158,7 +158,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     struct err err = ERR_INIT;
     bool is_first = !member->connected;
 
-    pipe->bound = true;
+    pipe->bound = pipe->was_bound = true;
     pipe->over = false;
     downlink_prefer(downlink, pipe);
     downlink_trim(downlink, asked->name);

@@ -11,7 +11,8 @@ enum {
     PIPES_BUCKETS = 1024,
     SILENT_MS = 75000,  /* of a bound connection: its polls come at least every 20 s */
     UNBOUND_MS = 30000, /* of one that has not said who it is: hello comes at once */
-    QUIET_MS = 1000,    /* nothing came so long: nothing is on its way either */
+    TALKING_MS = 60000, /* of one that says all but that */
+    QUIET_MS = 1000,    /* nothing came so long: hardly anything is on its way */
     NAME_PIPES_MAX = 8, /* one, one dialled beside it, and what has not ended yet of either */
 };
 
@@ -20,6 +21,7 @@ struct pipe {
     uint32_t id;
     char name[NAME_SIZE];        /* as it said in its hello begin */
     bool bound;                  /* and proved */
+    bool was_bound;              /* it is that one's for good: what it said is still being read */
     bool over;                   /* its session was ended here, and no other is asked for over it */
     bool extra;                  /* dialled beside an old one */
     struct nonce challenge;      /* zero: none is out */
@@ -61,14 +63,16 @@ void downlink_deny(struct link_request *request, const char *reason, bool hello_
 
 /* It was heard just now. In downlink_beat.c. */
 void downlink_hear(struct fleet_member *member, mono_t now);
+/* The last look at the connections is long ago: what was said meanwhile is still to be read. In
+ * downlink_beat.c. */
+bool downlink_is_late(const struct downlink *downlink, mono_t now);
 /* Says of whom nothing was heard since his poll was answered. In downlink_beat.c. */
 void downlink_note_silent(struct downlink *downlink, mono_t now);
 
 /* The connection was just bound to its name. */
 void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
 
-/* Ends the oldest session of that name where it has more than NAME_PIPES_MAX: a node's agent takes
- * no place from the others'. */
+/* Ends the oldest session of that name where it has more than NAME_PIPES_MAX. */
 void downlink_trim(struct downlink *downlink, const char *name);
 
 /* In downlink_hello.c. */

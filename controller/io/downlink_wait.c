@@ -11,6 +11,7 @@
 
 struct waiting {
     uint32_t pipe;
+    char name[NAME_SIZE];          /* that it was said under */
     struct session_request *asked; /* owned */
     struct link_request *request;
     struct waiting *next;
@@ -49,12 +50,14 @@ static void free_waiting(struct waiting *waiting)
     free(waiting);
 }
 
-/* A connection that is gone has asked in vain: its agent says it again. */
+/* A connection that is gone, or whose session is over, has asked in vain: its agent says it again.
+ */
 static void report_and_free(struct downlink *downlink, struct waiting *waiting)
 {
     struct pipe *pipe = downlink_find_pipe(downlink, waiting->pipe);
 
-    if (pipe == NULL || fleet_find(&downlink->desk->fleet, pipe->name) == NULL)
+    if (pipe == NULL || !pipe->bound || !text_equal(pipe->name, waiting->name) ||
+        fleet_find(&downlink->desk->fleet, pipe->name) == NULL)
         link_request_drop(waiting->request);
     else
         downlink_report(downlink, pipe, waiting->asked, waiting->request);
@@ -71,13 +74,6 @@ static void take_one(uv_idle_t *idle)
     report_and_free(downlink, first);
 }
 
-static bool is_of(const struct downlink *downlink, const struct waiting *waiting, const char *name)
-{
-    const struct pipe *pipe = downlink_find_pipe(downlink, waiting->pipe);
-
-    return pipe != NULL && text_equal(pipe->name, name);
-}
-
 /* The others stay in their order. */
 void downlink_wait_end(struct downlink *downlink, const char *name)
 {
@@ -89,7 +85,7 @@ void downlink_wait_end(struct downlink *downlink, const char *name)
 
         all = waiting->next;
         waiting->next = NULL;
-        if (is_of(downlink, waiting, name))
+        if (text_equal(waiting->name, name))
             report_and_free(downlink, waiting);
         else
             put(downlink, waiting);
@@ -104,6 +100,7 @@ void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
     struct waiting *waiting = mem_alloc(1, sizeof(*waiting));
 
     *waiting = (struct waiting){.pipe = pipe->id, .asked = asked, .request = request};
+    text_copy(waiting->name, sizeof(waiting->name), pipe->name);
     put(downlink, waiting);
     uv_idle_start(&downlink->idle, take_one);
 }

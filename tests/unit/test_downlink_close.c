@@ -109,6 +109,23 @@ static void who_is_let_go_is_not_asked_back(void **state)
         downlink_case_hang_up(&agents[i]);
 }
 
+/* What it said before is still being read, and would be said to be another's. */
+static void whose_session_is_over_cannot_take_anothers_name(void **state)
+{
+    static const uint8_t nonsense[] = {0xff, 0xff, 0xff, 0xff};
+    struct answer answer;
+    struct agent agent;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_A1);
+    downlink_case_begin(&agent, (struct bytes){nonsense, sizeof(nonsense)}, &answer);
+    assert_int_equal(downlink_case_end(&agent, &answer)->kind, ANSWER_DENY);
+    assert_int_equal(downlink_case_hello_begin(&agent, "b2")->kind, ANSWER_DENY);
+    assert_true(downlink_case_audit_says("refused", "b2 on a connection that is bound to a1"));
+    assert_int_equal(downlink_case_hello_begin(&agent, "a1")->kind, ANSWER_CHALLENGE);
+    downlink_case_hang_up(&agent);
+}
+
 #define WITH_PLACE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, downlink_case_open, downlink_case_close)
 
@@ -118,6 +135,7 @@ int main(void)
         WITH_PLACE(nonsense_among_words_hangs_nobody),
         WITH_PLACE(one_too_many_among_words_hangs_nobody),
         WITH_PLACE(who_is_let_go_is_not_asked_back),
+        WITH_PLACE(whose_session_is_over_cannot_take_anothers_name),
     };
 
     return cmocka_run_group_tests_name("downlink_close", tests, NULL, NULL);
