@@ -319,6 +319,9 @@ static int run_undo(const struct options *options, struct err *err)
                asks(options) ? "This would be undone" : "This is undone now");
         count = show_plan(&rescue, options->to);
     }
+    if (chosen && count == 0 && run_unmark_recorded(&options->config, rescue.ledger))
+        printf("What an earlier rescue took back is in the journal by now: shields are put back "
+               "again.\n");
     rescue_close(&rescue);
     if (!chosen)
         return EXIT_USAGE;

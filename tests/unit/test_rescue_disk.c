@@ -176,6 +176,43 @@ static void anothers_mark_stays(void **state)
     assert_false(is_marked(&place));
 }
 
+/* A guard that was started meanwhile has written the end: nobody else would take the mark away. */
+static void a_mark_goes_when_the_journal_has_its_reason(void **state)
+{
+    struct nonce depth = {{7}};
+    struct ledger ledger = {.generations_count = 1};
+    struct place place;
+
+    start(&place, state);
+    run_note_depth(&place.config, &depth);
+    ledger.generations[0].id.start = depth;
+    assert_false(run_unmark_recorded(&place.config, &ledger));
+    ledger.generations[0].id.start.bytes[0] = 8;
+    ledger.is_open = true;
+    ledger.open.id.start = depth;
+    assert_false(run_unmark_recorded(&place.config, &ledger));
+    assert_true(is_marked(&place));
+    ledger.is_open = false;
+    assert_true(run_unmark_recorded(&place.config, &ledger));
+    assert_false(is_marked(&place));
+    assert_false(run_unmark_recorded(&place.config, &ledger));
+    end(&place);
+}
+
+/* How deep it went is not known: while anything stands it may be of that. */
+static void a_mark_without_a_depth_goes_when_nothing_stands(void **state)
+{
+    struct ledger ledger = {.generations_count = 1};
+    struct place place;
+
+    start(&place, state);
+    assert_false(run_unmark_recorded(&place.config, &ledger));
+    ledger.generations_count = 0;
+    assert_true(run_unmark_recorded(&place.config, &ledger));
+    assert_false(is_marked(&place));
+    end(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +221,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mark_goes_when_what_was_refused_is_written,
                                         journal_case_set_up, journal_case_tear_down),
         cmocka_unit_test_setup_teardown(a_mark_stays_when_one_is_refused_unheard,
+                                        journal_case_set_up, journal_case_tear_down),
+        cmocka_unit_test_setup_teardown(a_mark_goes_when_the_journal_has_its_reason,
+                                        journal_case_set_up, journal_case_tear_down),
+        cmocka_unit_test_setup_teardown(a_mark_without_a_depth_goes_when_nothing_stands,
                                         journal_case_set_up, journal_case_tear_down),
         cmocka_unit_test_setup_teardown(anothers_mark_stays, journal_case_set_up,
                                         journal_case_tear_down),

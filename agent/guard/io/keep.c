@@ -42,6 +42,8 @@ bool keep_open(struct guard *guard, struct err *err)
         free(keep);
         return false;
     }
+    if (run_unmark_recorded(&guard->config, guard->ledger))
+        log_info("what a rescue took back is in the journal: shields are put back again");
     keep->due = MONO_NEVER;
     keep->worker = worker_start(&apply);
     guard->keep = keep;

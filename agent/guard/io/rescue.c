@@ -111,8 +111,8 @@ static void list_owned(const struct rescue *rescue, enum owned_what what, struct
     int deeper = rescue_find_deeper(rescue);
 
     if (deeper >= 0) {
+        ledger->is_open &= (uint32_t)deeper < ledger->generations_count; /* it may be newer */
         ledger->generations_count = (uint32_t)deeper;
-        ledger->is_open = false;
     }
     owned_list(ret_owned, what, rescue->journal, ledger, rescue->trial);
 }

@@ -257,6 +257,32 @@ void run_find_depth(const struct guard_config *config, struct nonce *ret_start)
         *ret_start = (struct nonce){{0}};
 }
 
+static bool has_depth(const struct ledger *ledger, const struct nonce *depth)
+{
+    bool is_any = nonce_is_zero(depth);
+
+    if (ledger->is_open && (is_any || nonce_equal(&ledger->open.id.start, depth)))
+        return true;
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        if (is_any || nonce_equal(&ledger->generations[i].id.start, depth))
+            return true;
+    }
+    return false;
+}
+
+bool run_unmark_recorded(const struct guard_config *config, const struct ledger *ledger)
+{
+    struct nonce depth;
+    struct run_mark mark;
+
+    run_find_depth(config, &depth);
+    if (!run_has_unrecorded(config) || has_depth(ledger, &depth))
+        return false;
+    run_find_unrecorded(config, &mark);
+    run_unmark_unrecorded(config, &mark);
+    return true;
+}
+
 /* ---- the fence ------------------------------------------------------------------------------ */
 
 static bool is_refusal(struct bytes data, struct err *err)

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/guard/core/ledger.h"
 #include "common/change/proof.h"
 #include "common/io/config.h"
 
@@ -32,6 +33,8 @@ void run_unrecorded_path(const struct guard_config *config, char *to, size_t siz
  * zero: not known. Written before the mark, and gone with it. */
 void run_note_depth(const struct guard_config *config, const struct nonce *start);
 void run_find_depth(const struct guard_config *config, struct nonce *ret_start);
+/* Where the mark's reason has gone: the journal, just read, has nothing of it any more. */
+bool run_unmark_recorded(const struct guard_config *config, const struct ledger *ledger);
 
 /* Marks that process as the rescue, or takes this one's mark away. */
 bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
