@@ -182,7 +182,7 @@ static void go_on_meanwhile(const struct options *options, const struct target *
         rescue_run(&meanwhile->rescue, until);
     } else if (rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
         meanwhile->is_open = meanwhile->rescue.is_without_lock = true;
-        meanwhile->rescue.is_by_hand = true;
+        meanwhile->rescue.is_by_hand = meanwhile->rescue.is_finisher = true;
         rescue_put_back(&meanwhile->rescue, false);
         rollback_undo(&meanwhile->rescue, target, until);
     }
@@ -211,7 +211,22 @@ static bool take_to_finish(const struct options *options, const struct target *t
     return taken;
 }
 
-/* Until it is done, or a guard takes over (SIGTERM). By the right of whoever began it. */
+/* False: a later rescue is at work, by another order maybe; it goes on from here. */
+static bool undo_unless_superseded(const struct options *options, const struct target *target,
+                                   struct rescue *rescue)
+{
+    bool done = rollback_undo(rescue, target, clock_now() + FINISH_PACE_MS);
+
+    while (!done) {
+        if (run_is_superseded(&options->config))
+            return false;
+        done = rescue_run(rescue, clock_now() + FINISH_PACE_MS);
+    }
+    return true;
+}
+
+/* Until it is done, or a guard (SIGTERM) or a later rescue takes over. By the right of whoever
+ * began it. */
 int rollback_finish(const struct options *options, struct err *err)
 {
     const struct target target = {.has_generation = options->has_down_to,
@@ -229,10 +244,12 @@ int rollback_finish(const struct options *options, struct err *err)
     rescue_start_disk(&rescue);
     rescue.watch = netlink_watch_open(-1, err);
     *err = (struct err)ERR_INIT;
-    rescue.is_by_hand = true;
+    rescue.is_by_hand = rescue.is_finisher = true;
     rescue_put_back(&rescue, false);
-    while (!rollback_undo(&rescue, &target, MONO_NEVER))
-        ;
+    if (!undo_unless_superseded(options, &target, &rescue)) {
+        rescue_close(&rescue);
+        return EXIT_DONE;
+    }
     rescue_settle_disk(&rescue);
     rescue_unmark(&rescue);
     rescue_close(&rescue);

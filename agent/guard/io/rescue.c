@@ -126,6 +126,8 @@ uint32_t rescue_put_back(struct rescue *rescue, bool everything)
 
     if (rescue->is_by_hand && run_is_by_hand(&rescue->config))
         return 0;
+    if (rescue->is_finisher && run_is_superseded(&rescue->config))
+        return 0;
     list_owned(rescue, everything ? OWNED_ALL : OWNED_SHIELDS, &owned);
     done = apply_assert(&kernel_only, owned.operations, owned.count, &pending, &err);
     if (done > 0)

@@ -45,6 +45,7 @@ struct rescue {
     struct nonce found_depth;   /* how deep an earlier rescue went, by its mark; zero: none did */
     struct nonce own_depth;     /* the start of the last end that is not in the journal */
     bool is_by_hand;            /* a person's word is heard: nothing is put back while it stands */
+    bool is_finisher;           /* puts nothing back while a later rescue is at work */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is

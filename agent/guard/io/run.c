@@ -108,6 +108,13 @@ bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *e
     return put_link(path, number, err);
 }
 
+bool run_is_superseded(const struct guard_config *config)
+{
+    pid_t rescuer = run_rescuer(config);
+
+    return rescuer != 0 && rescuer != getpid() && rescuer != getppid();
+}
+
 void run_unmark_rescue(const struct guard_config *config)
 {
     char path[RUN_PATH_SIZE];

@@ -14,6 +14,8 @@
 
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
 pid_t run_rescuer(const struct guard_config *config);
+/* That one is another process, and not the one that left this one. */
+bool run_is_superseded(const struct guard_config *config);
 /* A rescue could not record what it took back: nothing is put back while this is there, and it goes
  * when that is recorded. Each rescue puts one of its own in the place of what is there, and whoever
  * writes its records takes away no other's. `released` is a person's word, which packages ask for.
