@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
+#include "agent/guard/core/undo_others.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
@@ -75,6 +77,80 @@ static void test_address(void **state)
     undo_item_done(&item);
 }
 
+/* Returns how many were allowed before. */
+static rlim_t allow_files(rlim_t count)
+{
+    struct rlimit limit;
+    rlim_t before;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    before = limit.rlim_cur;
+    limit.rlim_cur = count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return before;
+}
+
+/* Of what was there before it only what is gone, and nothing where nobody can look. */
+static void test_lost_is_read_anew(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 1200, "down");
+    struct snapshot before;
+    struct undo_item item;
+    rlim_t allowed;
+
+    (void)state;
+    apply_case_begin(lines);
+    apply_case_derive(&operation, &item);
+    apply_case_read(&before);
+    undo_others_take(&item, &before);
+    netns_run("ip route del 10.21.0.0/16\n");
+    apply_keep_lost(&item);
+    expect_told(&item, "not back, and for its owner to bring back: "
+                       "'10.21.0.0/16 via 192.0.2.1 dev eth1' (DHCP)");
+    allowed = allow_files(0);
+    apply_keep_lost(&item);
+    allow_files(allowed);
+    expect_told(&item, "");
+    undo_item_done(&item);
+    snapshot_done(&before);
+}
+
+/* What was taken note of before it holds no longer than the step: records have room for few. */
+static void test_failed_step_keeps_what_went(void **state)
+{
+    struct operation operation = apply_case_sysctl("net.ipv6.conf.eth1.disable_ipv6", "maybe");
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    apply_case_derive(&operation, &item);
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_int_equal(item.others.routes_count + item.others.addresses_count, 0);
+    undo_item_done(&item);
+}
+
+/* Not to be able to look is not to have found them. */
+static void test_who_cannot_look_says_so(void **state)
+{
+    static const char start[] =
+        "it could not be looked at whether what is for others to bring back is back: ";
+    struct operation operation = apply_case_link("eth1", 1200, "down");
+    struct undo_item item;
+    char told[512];
+    rlim_t allowed;
+
+    (void)state;
+    apply_case_begin(lines);
+    run_and_undo(&operation, &item);
+    allowed = allow_files(0);
+    apply_tell_others(&item, 1, told, sizeof(told));
+    allow_files(allowed);
+    if (!text_starts(told, start))
+        fail_msg("told '%s'", told);
+    undo_item_done(&item);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -82,6 +158,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_link),
         IN_NAMESPACE(test_address),
+        IN_NAMESPACE(test_lost_is_read_anew),
+        IN_NAMESPACE(test_failed_step_keeps_what_went),
+        IN_NAMESPACE(test_who_cannot_look_says_so),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -106,23 +106,53 @@ static void test_tombstones_push_nothing_out(void **state)
     script_free(script);
 }
 
-/* What of others is not back is in the receipt, behind why it was taken back. */
-static void test_losses_of_others_are_in_the_receipt(void **state)
+/* Aborted for this reason, and others' are not back: what its receipt says. */
+static void expect_receipt(const char *reason, const char *others, const char *expected)
 {
     static const char *const lines[] = {"boot reboot", "stack", "prepare m1 1", "start m1 1",
                                         "wait 3",      "stack", "abort m1 1",   NULL};
     struct script *script = script_new();
 
-    (void)state;
-    script->others = "not back, and for its owner to bring back: 'default via 192.0.2.1' (DHCP)";
+    script->reason = reason;
+    script->others = others;
     for (int i = 0; lines[i] != NULL; i++)
         script_run_line(script, lines[i]);
     assert_int_equal(script->trial->state, TRIAL_IDLE);
     assert_int_equal(script->ledger->ends_count, 1);
-    assert_string_equal(script->ledger->ends[0].receipt.reason,
-                        "as it was asked; not back, and for its owner to bring back: "
-                        "'default via 192.0.2.1' (DHCP)");
+    assert_string_equal(script->ledger->ends[0].receipt.reason, expected);
     script_free(script);
+}
+
+/* What of others is not back is in the receipt, behind why it was taken back. */
+static void test_losses_of_others_are_in_the_receipt(void **state)
+{
+    (void)state;
+    expect_receipt("as it was asked",
+                   "not back, and for its owner to bring back: 'default via 192.0.2.1' (DHCP)",
+                   "as it was asked; not back, and for its owner to bring back: "
+                   "'default via 192.0.2.1' (DHCP)");
+}
+
+#define CAUSE_200                                                                                  \
+    "operation 3: the kernel refused it, and so the whole of it is taken back; what it said of "   \
+    "it "                                                                                          \
+    "was long: RTNETLINK answers: Nexthop has invalid gateway. 0123456789 0123456789 0123456789 "  \
+    "0123456789 12345"
+_Static_assert(sizeof(CAUSE_200) - 1 == 200, "as long as its name says");
+
+/* Where both have no room it is not the cause that is cut. */
+static void test_cause_stands_whole_before_losses(void **state)
+{
+    static const char others[] =
+        "not back, and for its owner to bring back: '10.21.0.0/16 via 192.0.2.1 dev eth1' (DHCP), "
+        "'10.22.0.0/16 via 192.0.2.1 dev eth1' (routing daemon), and 1 more";
+
+    (void)state;
+    expect_receipt(CAUSE_200, others, CAUSE_200 "; not back, and for its owner to bring back...");
+    expect_receipt(CAUSE_200 " 0123456789 0123456789 0123456789 0123456789 12345", others,
+                   CAUSE_200 " 0123456789 0123456789 0123456789 0123456789 12345; ...");
+    expect_receipt(CAUSE_200 " 0123456789 0123456789 0123456789 0123456789 123456", others,
+                   CAUSE_200 " 0123456789 0123456789 0123456789 0123456789 123456");
 }
 
 static void test_every_row_is_taken(void **state)
@@ -165,7 +195,7 @@ static size_t find_scripts(char (*paths)[PATH_SIZE])
 int main(void)
 {
     static char paths[SCRIPTS_MAX][PATH_SIZE];
-    static struct CMUnitTest tests[SCRIPTS_MAX + 3];
+    static struct CMUnitTest tests[SCRIPTS_MAX + 4];
     size_t count = find_scripts(paths);
 
     for (size_t i = 0; i < count; i++)
@@ -176,6 +206,8 @@ int main(void)
                                          .test_func = test_tombstones_push_nothing_out};
     tests[count++] = (struct CMUnitTest){.name = "losses of others are in the receipt",
                                          .test_func = test_losses_of_others_are_in_the_receipt};
+    tests[count++] = (struct CMUnitTest){.name = "cause stands whole before losses",
+                                         .test_func = test_cause_stands_whole_before_losses};
     tests[count] =
         (struct CMUnitTest){.name = "every row is taken", .test_func = test_every_row_is_taken};
     return _cmocka_run_group_tests("trial", tests, count + 1, NULL, NULL);

@@ -168,6 +168,8 @@ static void give_end(struct script *script, enum guard_event_kind kind, char **w
     struct receipt fellow = {.kind = RECEIPT_REVERTED, .node = "a"};
     struct guard_event ev = {.kind = kind, .end = {.reason = "as it was asked"}};
 
+    if (script->reason != NULL)
+        ev.end.reason = script->reason;
     if (words[1] != NULL)
         ev.end.id = find_id(script, words);
     if (has_word(words, "operator"))

@@ -72,6 +72,7 @@ struct script {
     bool joins[SCRIPT_OPERATIONS]; /* goes in one go with the one before */
     int64_t disk_ms, path_ms;
     bool dials_dead;
+    const char *reason;        /* of an abort, pop or rescue; NULL: "as it was asked" */
     const char *others;        /* what of others is not back when it is verified; NULL: all is */
     struct nonce hello_before; /* of the hello before the latest */
     enum verdict_value answers[SCRIPT_WITNESSES], own, database;

@@ -355,19 +355,20 @@ void do_refuse_rescue(struct move *move)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* Behind why it was taken back, which is cut where both have no room. */
+/* Behind why it was taken back, and cut where both have no room. */
 static void tell_others(struct move *move)
 {
     struct trial *trial = move->trial;
     const char *what = move->ev->kind == ON_VERIFIED ? trial_word(move->ev->verified.others) : "";
-    char why[REASON_SIZE];
-    struct text text = TEXT_IN(trial->reason);
+    struct text reason = {trial->reason, strlen(trial->reason), sizeof(trial->reason)};
+    const char *between = reason.len > 0 ? "; " : "";
+    size_t used = reason.len + strlen(between);
+    char told[REASON_SIZE];
 
-    if (what[0] == '\0')
+    if (what[0] == '\0' || used + sizeof("...") > reason.size)
         return;
-    text_copy(why, sizeof(why), trial->reason);
-    text_add(&text, "%.*s", (int)(REASON_SIZE - strnlen(what, REASON_SIZE - 3) - 3), why);
-    text_add(&text, "%s%s", text.len > 0 ? "; " : "", what);
+    text_shorten(told, reason.size - used, what);
+    text_add(&reason, "%s%s", between, told);
 }
 
 void do_write_end(struct move *move)

@@ -10,7 +10,9 @@
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/consequence.h"
 #include "common/net/owner.h"
+#include "common/net/operation.h"
 #include "common/net/render.h"
+#include "common/net/tailnet.h"
 
 enum { TOLD_SIZE = 160 }; /* a reason has 256, and says why it was taken back before this */
 
@@ -31,10 +33,19 @@ static bool is_told(const struct route *route, const struct snapshot *now)
            !undo_touch_may_restore(route, now);
 }
 
-/* A temporary one comes back as another. */
+/* fe80::/10 and 169.254.0.0/16. */
+static bool is_link_local(const struct address *address)
+{
+    const uint8_t *bytes = address->bytes;
+
+    return address->family == FAMILY_IPV6 ? bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80
+                                          : bytes[0] == 169 && bytes[1] == 254;
+}
+
+/* A temporary one comes back as another; a link-local one is the device's own business. */
 static bool is_told_address(const struct link_address *own, const struct snapshot *now)
 {
-    return !own->temporary && own->scope != RT_SCOPE_HOST &&
+    return !own->temporary && own->scope != RT_SCOPE_HOST && !is_link_local(&own->address) &&
            !owner_row(owner_of_address(own, now))->undo;
 }
 
@@ -46,6 +57,13 @@ static void take_link_of(const struct snapshot *now, uint32_t index, struct snap
         *snapshot_add_link(to) = *link;
 }
 
+static void take_address(const struct snapshot *now, const struct link_address *own,
+                         struct snapshot *to)
+{
+    *snapshot_add_address(to) = *own;
+    take_link_of(now, own->link, to);
+}
+
 void undo_others_take(struct undo_item *item, const struct snapshot *now)
 {
     struct snapshot *others = &item->others;
@@ -54,10 +72,8 @@ void undo_others_take(struct undo_item *item, const struct snapshot *now)
     if (!may_take_along(&item->change))
         return;
     for (size_t i = 0; i < now->addresses_count; i++) {
-        if (!is_told_address(&now->addresses[i], now))
-            continue;
-        *snapshot_add_address(others) = now->addresses[i];
-        take_link_of(now, now->addresses[i].link, others);
+        if (is_told_address(&now->addresses[i], now))
+            take_address(now, &now->addresses[i], others);
     }
     for (size_t i = 0; i < now->routes_count; i++) {
         if (is_told(&now->routes[i], now))
@@ -90,7 +106,7 @@ static bool has_route(const struct snapshot *now, const struct route *was, size_
     size_t count = now->routes_count;
 
     for (size_t i = 0; i < count; i++) {
-        size_t look = (*at + count - i) % count;
+        size_t look = (*at + i) % count;
 
         if (is_it(&now->routes[look], was)) {
             *at = look;
@@ -100,25 +116,73 @@ static bool has_route(const struct snapshot *now, const struct route *was, size_
     return false;
 }
 
+/* ---- keeping ----------------------------------------------------------------------------------
+ */
+
+/* By its name: made anew it has another number. */
+static bool is_device_there(uint32_t index, const struct snapshot *others,
+                            const struct snapshot *now)
+{
+    const struct link *link = snapshot_find_link(others, index);
+
+    return link == NULL || snapshot_find_device(now, link->name) != NULL;
+}
+
+static bool leads_by_what_is_there(const struct route *route, const struct snapshot *others,
+                                   const struct snapshot *now)
+{
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        const struct hop *hop = route->hops_count == 1 ? &route->hop : &route->hops[i];
+
+        if (is_device_there(hop->link, others, now))
+            return true;
+    }
+    return route->hops_count == 0;
+}
+
+/* A pod that ends meanwhile takes its device along: nobody misses what was by it. */
+static bool is_lost(const struct undo_item *item, const struct route *was,
+                    const struct snapshot *now, size_t *at)
+{
+    if (item->change.kind == OPERATION_TAILSCALE)
+        return was->table == TAILSCALE_TABLE;
+    return !has_route(now, was, at) && leads_by_what_is_there(was, &item->others, now);
+}
+
+static bool is_lost_address(const struct undo_item *item, const struct link_address *was,
+                            const struct snapshot *now)
+{
+    const struct link *tailnets = tailnet_find_device(now);
+
+    if (item->change.kind == OPERATION_TAILSCALE)
+        return tailnets != NULL && tailnets->index == was->link &&
+               tailnet_has_address(&was->address);
+    return consequence_find_address(now, was) == NULL &&
+           is_device_there(was->link, &item->others, now);
+}
+
+static bool has_room(const struct snapshot *lost)
+{
+    return lost->addresses_count + lost->routes_count < OTHERS_MAX;
+}
+
 void undo_others_keep_lost(struct undo_item *item, const struct snapshot *now)
 {
-    struct snapshot *others = &item->others;
-    bool all = item->change.kind == OPERATION_TAILSCALE;
-    size_t kept = 0;
-    size_t at = now->routes_count;
+    const struct snapshot *others = &item->others;
+    struct snapshot lost;
+    size_t at = 0;
 
-    for (size_t i = 0; i < others->addresses_count; i++) {
-        if (kept < OTHERS_MAX &&
-            (all || consequence_find_address(now, &others->addresses[i]) == NULL))
-            others->addresses[kept++] = others->addresses[i];
+    snapshot_init(&lost);
+    for (size_t i = 0; i < others->addresses_count && has_room(&lost); i++) {
+        if (is_lost_address(item, &others->addresses[i], now))
+            take_address(others, &others->addresses[i], &lost);
     }
-    others->addresses_count = kept;
-    for (size_t i = others->routes_count; i-- > 0;) {
-        if (!all && has_route(now, &others->routes[i], &at))
-            snapshot_remove_route(others, i);
+    for (size_t i = 0; i < others->routes_count && has_room(&lost); i++) {
+        if (is_lost(item, &others->routes[i], now, &at))
+            undo_touch_take_route(others, &others->routes[i], &lost);
     }
-    while (others->routes_count > OTHERS_MAX)
-        snapshot_remove_route(others, others->routes_count - 1);
+    snapshot_done(&item->others);
+    item->others = lost;
 }
 
 /* ---- telling ----------------------------------------------------------------------------------

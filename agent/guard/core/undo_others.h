@@ -15,7 +15,8 @@ enum { OTHERS_MAX = 256 }; /* of one operation; more are not remembered */
 
 /* Fills item->others with what of now might go: right before it is done. */
 void undo_others_take(struct undo_item *item, const struct snapshot *now);
-/* Leaves there what went. tailscaled has its table in order only later: all of that stays. */
+/* Leaves there what went, and whose device is still there. tailscaled has its table in order only
+ * later: of prefs all of table 52 and of the tailnet's addresses stays, and nothing else. */
 void undo_others_keep_lost(struct undo_item *item, const struct snapshot *now);
 
 /* Appends what is not there, with its owner; nothing where all is back. */

@@ -286,8 +286,10 @@ bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32
     }
     apply_netlink_close(socket);
     good = good && read_after(apply, items, done, err);
-    if (!good && done == 1)
+    if (!good && done == 1) {
         apply_undo(apply, &items[0], why, sizeof(why));
+        apply_keep_lost(&items[0]);
+    }
     *ret_done = good ? done : 0;
     return good;
 }

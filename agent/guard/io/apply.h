@@ -56,8 +56,12 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
                        const struct protected_flow *flows, uint32_t flows_count,
                        uint64_t flows_held, struct err *err);
 
-/* What of others went with the operations and is not back (undo_others.h); "": all is. The kernel
- * makes its own a moment later: it is given 1 s. */
+/* Of what was taken note of before a step that failed leaves what is gone; nothing where that
+ * cannot be read. */
+void apply_keep_lost(struct undo_item *item);
+
+/* What of others went with the operations and is not back (undo_others.h), or that nobody could
+ * look; "": all is. The kernel makes its own a moment later: it is given 1 s. */
 void apply_tell_others(const struct undo_item *items, uint32_t count, char *ret_what, size_t size);
 
 /* Takes back what is as the operations made it although all were undone: a tailscaled that was

@@ -20,14 +20,34 @@ static bool remembers_others(const struct undo_item *items, uint32_t count)
     return false;
 }
 
+void apply_keep_lost(struct undo_item *item)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    if (!remembers_others(item, 1))
+        return;
+    if (!netlink_snapshot(&now, &err)) {
+        snapshot_done(&item->others);
+        return;
+    }
+    undo_others_keep_lost(item, &now);
+    snapshot_done(&now);
+}
+
 static bool are_others_back(const struct undo_item *items, uint32_t count, struct text *what)
 {
     struct err err = ERR_INIT;
     struct snapshot now;
 
     text_init(what, what->data, what->size);
-    if (!netlink_snapshot(&now, &err))
+    if (!netlink_snapshot(&now, &err)) {
+        text_add(what,
+                 "it could not be looked at whether what is for others to bring back is "
+                 "back: %s",
+                 err.text);
         return false;
+    }
     undo_others_tell(items, count, &now, what);
     snapshot_done(&now);
     return what->len == 0;
