@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -19,17 +20,23 @@
 
 #define FORWARDING "net.ipv4.conf.eth0.forwarding"
 
-/* All lines, in one text. */
-static void expect(const struct operation *operations, uint32_t count, const char *lines)
+static char told[1024]; /* all lines, in one text */
+
+static void find(const struct operation *operations, uint32_t count)
 {
     char found[APPLY_DRIFT_MAX][SENTENCE_SIZE];
-    char all[1024] = "";
-    struct text text = TEXT_IN(all);
+    struct text text = TEXT_IN(told);
     uint32_t drifted = apply_find_drift(&apply_case, operations, count, found);
 
+    told[0] = '\0';
     for (uint32_t i = 0; i < drifted; i++)
         text_add(&text, "%s\n", found[i]);
-    assert_string_equal(all, lines);
+}
+
+static void expect(const struct operation *operations, uint32_t count, const char *lines)
+{
+    find(operations, count);
+    assert_string_equal(told, lines);
 }
 
 static void test_links_settings_and_files(void **state)
@@ -57,14 +64,53 @@ static void test_links_settings_and_files(void **state)
         undo_item_done(&items[i]);
 }
 
-/* Unknown is no drift: a tailscaled that does not answer is told by its own check. */
+/* What could not be read is told as that: no line would say that all stands as confirmed. */
 static void test_who_does_not_answer(void **state)
 {
     const struct operation prefs = {.kind = OPERATION_TAILSCALE,
                                     .tailscale = {.set_accept_routes = true}};
 
     (void)state;
-    expect(&prefs, 1, "");
+    apply_case.tailscale_socket = "/run/oceanid-nobody.sock";
+    expect(&prefs, 1,
+           "? could not be read: tailscale: accept no routes: tailscaled is not running "
+           "(/run/oceanid-nobody.sock: no answer)\n");
+    apply_case.tailscale_socket = NULL;
+}
+
+/* Its folder is a link that leads to itself. */
+static void test_a_file_that_cannot_be_read(void **state)
+{
+    const char *start =
+        "- link eth0: mtu 1400\n? could not be read: file " DROP_IN " of 2 lines: look at ";
+    struct operation operations[] = {apply_case_link("eth0", 1400, NULL),
+                                     file_case_operation_of(DROP_IN, ROUTE_7)};
+
+    NEEDS_ROOT();
+    file_case_run("ln -s 10-eth0.network.d etc/systemd/network/10-eth0.network.d");
+    find(operations, 2);
+    if (!text_starts(told, start))
+        fail_msg("expected '%s...', got '%s'", start, told);
+}
+
+/* With no descriptor left nothing of the kernel's is read, and of what carries a mark none is told.
+ */
+static void test_a_kernel_that_cannot_be_read(void **state)
+{
+    const struct operation operations[] = {
+        apply_case_link("eth0", 1400, NULL),
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0")};
+    struct rlimit before, none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    find(operations, 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(told,
+                        "? could not be read: link eth0: mtu 1400: netlink socket: Too many open "
+                        "files\n");
 }
 
 /* The agent tells these by their protocol, as soon as they are gone. */
@@ -84,8 +130,8 @@ static void test_what_carries_a_mark_is_the_agents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_links_settings_and_files),
-        TEST(test_who_does_not_answer),
+        TEST(test_links_settings_and_files),          TEST(test_who_does_not_answer),
+        TEST(test_a_file_that_cannot_be_read),        TEST(test_a_kernel_that_cannot_be_read),
         TEST(test_what_carries_a_mark_is_the_agents),
     };
 

@@ -1,5 +1,6 @@
 /*
- * apply_drift: which of the owned items that carry no mark of Oceanid's are gone or altered.
+ * apply_drift: which of the owned items that carry no mark of Oceanid's are gone or altered,
+ * or could not be read.
  */
 #include "agent/guard/io/apply_drift.h"
 
@@ -53,35 +54,64 @@ static bool read_what_is_asked(const struct apply *apply, const struct operation
     return true;
 }
 
-/* What cannot be read has not drifted, as far as anybody knows. */
-static bool has_drifted(const struct apply *apply, const struct operation *operation,
-                        struct snapshot *now)
+/* ---- one item ------------------------------------------------------------------------------- */
+
+/* False: nobody knows what stands there. */
+static bool read_item(const struct apply *apply, const struct operation *operation,
+                      struct snapshot *now, struct err *err)
+{
+    if (operation->kind == OPERATION_TAILSCALE && now->tailscale.presence != TAILSCALE_ANSWERS)
+        return err_set(err, ERR_MISSING, "%s", now->tailscale.why);
+    return apply_file_read(apply, operation, now, err);
+}
+
+static void say_drifted(const struct operation *operation, struct text *line)
+{
+    text_add(line, "- ");
+    operation_render(operation, line);
+}
+
+static void say_unread(const struct operation *operation, const struct err *why, struct text *line)
+{
+    text_add(line, "? could not be read: ");
+    operation_render(operation, line);
+    text_add(line, ": %s", why->text);
+}
+
+static void compare(const struct apply *apply, const struct operation *operation,
+                    struct snapshot *now, struct text *line)
 {
     struct err err = ERR_INIT;
 
-    if (operation->kind == OPERATION_TAILSCALE && now->tailscale.presence != TAILSCALE_ANSWERS)
-        return false;
-    return apply_file_read(apply, operation, now, &err) && !operation_holds(operation, now);
+    if (!read_item(apply, operation, now, &err))
+        say_unread(operation, &err, line);
+    else if (!operation_holds(operation, now))
+        say_drifted(operation, line);
 }
+
+/* ---- all ------------------------------------------------------------------------------------ */
 
 uint32_t apply_find_drift(const struct apply *apply, const struct operation *operations,
                           uint32_t count, char (*ret_lines)[SENTENCE_SIZE])
 {
     struct err err = ERR_INIT;
     struct snapshot now;
+    bool is_read = read_what_is_asked(apply, operations, count, &now, &err);
     uint32_t found = 0;
 
-    if (!read_what_is_asked(apply, operations, count, &now, &err))
-        return 0;
     for (uint32_t i = 0; i < count && found < APPLY_DRIFT_MAX; i++) {
         struct text line;
 
-        if (!apply_drift_concerns(&operations[i]) || !has_drifted(apply, &operations[i], &now))
+        if (!apply_drift_concerns(&operations[i]))
             continue;
-        text_init(&line, ret_lines[found++], SENTENCE_SIZE);
-        text_add(&line, "- ");
-        operation_render(&operations[i], &line);
+        text_init(&line, ret_lines[found], SENTENCE_SIZE);
+        if (is_read)
+            compare(apply, &operations[i], &now, &line);
+        else
+            say_unread(&operations[i], &err, &line);
+        found += line.len > 0;
     }
-    snapshot_done(&now);
+    if (is_read)
+        snapshot_done(&now);
     return found;
 }

@@ -204,7 +204,7 @@ void carry_greet(struct guard *guard, unsigned client)
         clients_tell(&guard->clients, client, &guard->progress);
     if (proving && guard->nonce.number != 0)
         clients_tell(&guard->clients, client, &guard->nonce);
-    owned_drift_want(guard);
+    owned_drift_greet(guard, client);
 }
 
 /* ---- effects -------------------------------------------------------------------------------- */

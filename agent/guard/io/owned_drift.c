@@ -2,7 +2,8 @@
  * owned_drift: tells the agent which owned items that only the guard can compare have drifted.
  *
  * Looked at a while after the stack has changed, after links have, and every minute, by a worker of
- * its own: a file may lie on a disk that hangs. While something is open nothing is told.
+ * its own: a file may lie on a disk that hangs. While something is open nothing is told, but for
+ * that nothing is owned.
  */
 #include "agent/guard/io/owned_drift.h"
 
@@ -52,7 +53,8 @@ static bool is_quiet(const struct guard *guard)
     return guard->trial->state == TRIAL_IDLE && guard->stop_by == 0;
 }
 
-static void tell(struct guard *guard, const struct work *work)
+/* To one, or to all (CLIENT_NONE); work NULL: nothing has drifted. */
+static void tell(struct guard *guard, unsigned client, const struct work *work)
 {
     struct guard_report report = {.kind = REPORT_DRIFT};
 
@@ -60,7 +62,7 @@ static void tell(struct guard *guard, const struct work *work)
         report.lines = work->lines;
         report.lines_count = work->lines_count;
     }
-    clients_tell(&guard->clients, CLIENT_NONE, &report);
+    clients_tell(&guard->clients, client, &report);
 }
 
 void owned_drift_want(struct guard *guard)
@@ -71,6 +73,14 @@ void owned_drift_want(struct guard *guard)
         guard->drift->due = mono_min(guard->drift->due, soon);
     else if (guard->ledger->generations_count > 0)
         open_once(guard)->due = soon;
+}
+
+void owned_drift_greet(struct guard *guard, unsigned client)
+{
+    if (guard->drift == NULL && guard->ledger->generations_count == 0)
+        tell(guard, client, NULL);
+    else
+        owned_drift_want(guard);
 }
 
 int owned_drift_fd(const struct guard *guard)
@@ -94,7 +104,7 @@ void owned_drift_tick(struct guard *guard)
     guard->drift->due = MONO_NEVER;
     if (!list_concerned(guard, &owned)) {
         free(owned.operations);
-        tell(guard, NULL);
+        tell(guard, CLIENT_NONE, NULL);
         return;
     }
     work = work_new(WORK_DRIFT, NULL);
@@ -114,6 +124,6 @@ void owned_drift_take(struct guard *guard)
     guard->drift->busy = false;
     guard->drift->due = mono_min(guard->drift->due, clock_now() + DRIFT_EVERY_MS);
     if (is_quiet(guard))
-        tell(guard, work);
+        tell(guard, CLIENT_NONE, work);
     work_free(work);
 }
