@@ -46,10 +46,13 @@ static void fill_lifts(struct approval *approval, const char *lifts)
     char hex[2 * HASH_SIZE + 1];
 
     for (; strlen(lifts) >= digits && approval->lifts_count < LIFTS_MAX; lifts += digits + 1) {
+        struct lift *lift = &approval->lifts[approval->lifts_count];
+
         memcpy(hex, lifts, digits);
         hex[digits] = '\0';
-        if (!bytes_parse_hex(hex, approval->lifts[approval->lifts_count].receipt.bytes, HASH_SIZE))
+        if (!bytes_parse_hex(hex, lift->receipt.bytes, HASH_SIZE))
             return;
+        text_copy(lift->reason, sizeof(lift->reason), "a test, which knows what failed");
         approval->lifts_count++;
         if (lifts[digits] == '\0')
             return;

@@ -29,6 +29,9 @@ def host(fleet):
     made = fleet.lab[NODE]
     made.run(["sh", "-ec", "ip link add spare0 type veth peer name spare1\nip link set spare0 up\n"
                            "ip link set spare1 up"])
+    path = fleet.write_change("spare", CHANGE)
+    wait_until(lambda: "CANNOT" not in fleet.ctl("plan", path, check=False).stdout, 20,
+               "the controller to have heard of the link")
     yield made
     fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
     made.ip("link", "del", "spare0")
