@@ -238,12 +238,14 @@ static void take_nonce(struct carrier *carrier, const struct guard_report *repor
 
 static void look_for_drift(struct carrier *carrier)
 {
-    const struct snapshot *snapshot = &observer_now(carrier->options.observer)->snapshot;
+    const struct observation *observation = observer_now(carrier->options.observer);
+    const struct snapshot *snapshot;
     char lines[DRIFT_MAX][SENTENCE_SIZE];
     uint32_t count;
 
-    if (clock_now() < carrier->trial_until)
-        return; /* it is being changed */
+    if (observation == NULL || clock_now() < carrier->trial_until)
+        return; /* nothing was seen yet, or it is being changed */
+    snapshot = &observation->snapshot;
     if (carrier->drift_due)
         drift_take(&carrier->drift, snapshot);
     carrier->drift_due = false;

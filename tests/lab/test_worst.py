@@ -122,7 +122,8 @@ def test_rescue_on_a_dead_disk_says_that_it_waits(node):
     node.kill()
     node.use_disk_that_may_die()
     node.hang_disk()
-    argv = [BIN / "oceanid-rollback", "--yes", "--config", node.folder / "guard.yaml"]
+    argv = ["env", "--default-signal=INT", BIN / "oceanid-rollback", "--yes", "--config",
+            node.folder / "guard.yaml"]     # a shell's background job ignores it
     waits = node.spawn(argv, "rescue.log")
     wait_until(lambda: "cannot be read" in node.log("rescue.log"), 10, "it to be said")
     ended = node.spawn(argv, "ended.log")
