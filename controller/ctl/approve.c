@@ -30,7 +30,7 @@ static bool ask_justification(const struct manifest *manifest, const char *given
                        "nothing was signed",
                        given, manifest->justification);
     if (given == NULL) {
-        fprintf(stderr, "Not all that it fixes is known to be broken. Its justification: %s\n",
+        fprintf(stderr, "It is not known that what it fixes is broken. Its justification: %s\n",
                 manifest->justification);
         if (!ctl_ask("To change a working system, type the justification again:",
                      manifest->justification))

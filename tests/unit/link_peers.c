@@ -74,6 +74,13 @@ void authority_issue(const struct authority *authority, const char *name, enum p
     sign_key_free(key);
 }
 
+void identity_remove(const struct identity *identity)
+{
+    unlink(identity->ca);
+    unlink(identity->cert);
+    unlink(identity->key);
+}
+
 struct link_tls identity_tls(const struct identity *identity)
 {
     return (struct link_tls){identity->ca, identity->cert, identity->key};

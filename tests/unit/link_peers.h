@@ -27,6 +27,7 @@ void authority_make(struct authority *authority, const char *directory, const ch
 void authority_done(struct authority *authority);
 void authority_issue(const struct authority *authority, const char *name, enum pki_usage usage,
                      struct identity *ret_identity);
+void identity_remove(const struct identity *identity);
 struct link_tls identity_tls(const struct identity *identity);
 
 /* Dials 127.0.0.1:port with mbedTLS and waits for the first bytes of nng's protocol, which come

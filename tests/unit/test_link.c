@@ -645,11 +645,8 @@ static int remove_certificates(void **state)
     const struct identity *all[] = {&controller, &agent, &impostor, &stranger};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        unlink(all[i]->ca);
-        unlink(all[i]->cert);
-        unlink(all[i]->key);
-    }
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        identity_remove(all[i]);
     authority_done(&fleet);
     authority_done(&foreign);
     return rmdir(directory);

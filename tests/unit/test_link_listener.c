@@ -151,14 +151,9 @@ static int make_certificates(void **state)
 
 static int remove_certificates(void **state)
 {
-    const struct identity *all[] = {&controller, &agent};
-
     (void)state;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        unlink(all[i]->ca);
-        unlink(all[i]->cert);
-        unlink(all[i]->key);
-    }
+    identity_remove(&controller);
+    identity_remove(&agent);
     authority_done(&fleet);
     return rmdir(directory);
 }
