@@ -1,9 +1,8 @@
 /*
- * test_undo: Before, After and Now of what an operation touches, judged; and how an undo reads.
+ * test_undo: Before, After and Now of what an operation touches, judged.
  */
 #include "agent/guard/core/undo.h"
 
-#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,36 +14,7 @@
 #include "common/core/mem.h"
 #include "common/net/operation.h"
 #include "tests/unit/ip_lines.h"
-
-static const char host[] = "link eth0 2\n"
-                           "link eth1 3\n"
-                           "address 203.0.113.10/24 dev eth0\n"
-                           "route default via 203.0.113.1 dev eth0 protocol 4\n";
-
-static void make(struct snapshot *snapshot, const char *lines)
-{
-    snapshot_init(snapshot);
-    ip_lines_add(snapshot, host);
-    ip_lines_add_usual_rules(snapshot);
-    ip_lines_add(snapshot, lines);
-}
-
-static struct operation operation_of(const char *line)
-{
-    bool absent = text_starts(line, "remove ");
-    struct operation operation = ip_lines_operation("link eth0 2\nlink eth1 3\nlink eth9 9",
-                                                    line + (absent ? strlen("remove ") : 0));
-
-    if (operation.kind == OPERATION_RULE) {
-        operation.rule.absent = absent;
-        operation.rule.rule.protocol = 0;
-    } else if (operation.kind == OPERATION_NEXTHOP) {
-        operation.nexthop.absent = absent;
-    } else {
-        operation.route.absent = absent;
-    }
-    return operation;
-}
+#include "tests/unit/undo_case.h"
 
 /* ---- judging ----------------------------------------------------------------------------------
  */
@@ -146,25 +116,6 @@ static void test_judge(void **state)
         check_judge(&judge_cases[i], true);
         check_judge(&judge_cases[i], false); /* the guard died before it had read back */
     }
-}
-
-static void put_sysctl(struct snapshot *snapshot, const char *name, const char *value)
-{
-    struct sysctl *sysctl = snapshot_add_sysctl(snapshot);
-
-    text_copy(sysctl->name, sizeof(sysctl->name), name);
-    text_copy(sysctl->value, sizeof(sysctl->value), value);
-}
-
-static void make_forwarding(struct snapshot *snapshot, const char *global, const char *eth0,
-                            const char *redirects)
-{
-    make(snapshot, "");
-    put_sysctl(snapshot, "net.ipv4.ip_forward", global);
-    put_sysctl(snapshot, "net.ipv4.conf.eth0.forwarding", eth0);
-    put_sysctl(snapshot, "net.ipv4.conf.all.accept_redirects", redirects);
-    put_sysctl(snapshot, "net.ipv4.conf.eth0.rp_filter", "0");
-    put_sysctl(snapshot, "net.ipv6.conf.eth0.forwarding", "0");
 }
 
 /* 0 before, 1 by us: what another value means, nobody but who wrote it knows. */
@@ -319,15 +270,6 @@ static void test_removes_ipv6_of_an_mtu(void **state)
 /* ---- Tailscale --------------------------------------------------------------------------------
  */
 
-static struct operation use_exit_node(void)
-{
-    return (struct operation){.kind = OPERATION_TAILSCALE,
-                              .tailscale = {.set_exit_node = true,
-                                            .exit_node_id = "nEXIT",
-                                            .set_allow_lan_access = true,
-                                            .allow_lan_access = true}};
-}
-
 static void make_tailscale(struct snapshot *snapshot, const char *exit_node, bool lan_access,
                            const char *lines)
 {
@@ -467,218 +409,10 @@ static void test_advertised_routes_that_are_not_all_known(void **state)
     snapshot_done(&now);
 }
 
-/* ---- how it reads -----------------------------------------------------------------------------
- */
-
-static void test_render(void **state)
-{
-    static const struct {
-        const char *operation, *before, *sentence, *batch;
-        bool removes, batched;
-    } cases[] = {
-        {"rule 5140 from 203.0.113.10 lookup main", "",
-         "delete rule 5140: from 203.0.113.10 lookup main",
-         "rule del pref 5140 from 203.0.113.10 lookup main protocol 153", true, true},
-        {"rule 300 not fwmark 0x1/0xff iif eth0 goto 32766", "",
-         "delete rule 300: not from all fwmark 0x1/0xff iif eth0 goto 32766",
-         "rule del pref 300 not from all fwmark 0x1/0xff iif eth0 goto 32766 protocol 153", true,
-         true},
-        {"rule 5140 from 2001:db8::10 lookup main", "",
-         "delete rule 5140: from 2001:db8::10 lookup main (IPv6)",
-         "# ip -6 rule del pref 5140 from 2001:db8::10 lookup main protocol 153", true, false},
-        {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153",
-         "restore rule 100: from all lookup 7", "rule add pref 100 from all lookup 7 protocol 153",
-         false, true},
-        {"remove rule 100 lookup 7", "", "nothing to undo: rule 100", "# nothing to undo: rule 100",
-         false, false},
-        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100", "",
-         "delete route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100",
-         "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100 proto 153", true, true},
-        {"route -6 default via fe80::1 dev eth0", "", "delete route ::/0 via fe80::1 dev eth0",
-         "route del ::/0 via fe80::1 dev eth0 proto 153", true, true},
-        {"route 10.4.0.0/16 via fe80::1 dev eth0", "",
-         "delete route 10.4.0.0/16 via fe80::1 dev eth0",
-         "route del 10.4.0.0/16 via inet6 fe80::1 dev eth0 proto 153", true, true},
-        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
-         "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
-         "restore route 10.0.0.0/8 via 203.0.113.2 dev eth0",
-         "route replace 10.0.0.0/8 via 203.0.113.2 dev eth0 proto 153", false, true},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct operation operation = operation_of(cases[i].operation);
-        struct undo_item item;
-        struct snapshot before;
-        char sentence[400] = "", batch[400] = "";
-        struct text text = TEXT_IN(sentence);
-        struct text batch_text = TEXT_IN(batch);
-
-        make(&before, cases[i].before);
-        undo_derive(&operation, 0, &before, &item);
-        undo_render(&item, &text);
-        assert_string_equal(sentence, cases[i].sentence);
-        assert_int_equal(undo_render_batch(&item, &batch_text), cases[i].batched);
-        assert_string_equal(batch, cases[i].batch);
-        assert_int_equal(undo_removes(&item), cases[i].removes);
-        undo_item_done(&item);
-        snapshot_done(&before);
-    }
-}
-
-static void test_render_what_ip_cannot(void **state)
-{
-    struct operation operations[] = {
-        use_exit_node(),
-        {.kind = OPERATION_SYSCTL, .sysctl.setting = {"net.ipv4.ip_forward", "1"}}};
-    static const char *const expected[][2] = {
-        {"set tailscale exit node to none, LAN access off",
-         "# tailscale set --exit-node= --exit-node-allow-lan-access=false"},
-        {"set sysctl net.ipv4.ip_forward = 0 (and 2 that follow from it)",
-         "# sysctl -w net.ipv4.ip_forward=0"}};
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char sentence[400] = "", batch[400] = "";
-        struct text text = TEXT_IN(sentence);
-        struct text batch_text = TEXT_IN(batch);
-        struct undo_item item;
-        struct snapshot before;
-
-        make_forwarding(&before, "0", "0", "1");
-        before.tailscale.presence = TAILSCALE_ANSWERS;
-        undo_derive(&operations[i], 0, &before, &item);
-        undo_render(&item, &text);
-        assert_string_equal(sentence, expected[i][0]);
-        assert_false(undo_render_batch(&item, &batch_text));
-        assert_string_equal(batch, expected[i][1]);
-        undo_item_done(&item);
-        snapshot_done(&before);
-    }
-}
-
-static void test_overlaps(void **state)
-{
-    static const struct {
-        const char *one, *other;
-        bool overlap;
-    } cases[] = {
-        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth1", true},
-        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/8 dev eth0 metric 5", false},
-        {"rule 9 lookup 7", "remove rule 9 lookup 7", true},
-        {"rule 9 lookup 7", "rule 9 lookup 8", false},
-        {"rule 9 lookup 7", "route 10.0.0.0/8 dev eth0", false},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct operation one = operation_of(cases[i].one);
-        struct operation other = operation_of(cases[i].other);
-        struct undo_item older = {.change = one};
-        struct undo_item newer = {.change = other};
-
-        assert_int_equal(undo_take_out(&older, &newer), !cases[i].overlap);
-    }
-}
-
-static void test_prefs_are_taken_out_one_by_one(void **state)
-{
-    struct operation both = {.kind = OPERATION_TAILSCALE,
-                             .tailscale = {.set_exit_node = true, .set_allow_lan_access = true}};
-    struct operation routes = {.kind = OPERATION_TAILSCALE,
-                               .tailscale = {.set_accept_routes = true}};
-    struct operation exit_node = use_exit_node();
-    struct undo_item part = {.change = both};
-
-    (void)state;
-    exit_node.tailscale.set_allow_lan_access = false;
-    assert_true(undo_take_out(&part, &(struct undo_item){.change = routes}));
-    assert_true(part.change.tailscale.set_exit_node && part.change.tailscale.set_allow_lan_access);
-    assert_true(undo_take_out(&part, &(struct undo_item){.change = exit_node}));
-    assert_false(part.change.tailscale.set_exit_node);
-    assert_true(part.change.tailscale.set_allow_lan_access);
-    assert_false(undo_take_out(&part, &(struct undo_item){.change = both}));
-}
-
-/* What takes a file back, as people read it; the bytes are the journal's. */
-static void test_file_texts(void **state)
-{
-    struct operation operation = {.kind = OPERATION_FILE,
-                                  .file.path = "/etc/netplan/60-x.yaml",
-                                  .file.content = "network:\n  version: 2\n"};
-    struct snapshot now;
-    struct undo_item item;
-    struct err err = ERR_INIT;
-    char line[SENTENCE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-
-    (void)state;
-    snapshot_init(&now);
-    undo_derive(&operation, 0, &now, &item);
-    assert_false(undo_is_possible(&item, &err)); /* nobody looked */
-    undo_item_done(&item);
-    text_copy(snapshot_add_file(&now)->path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");
-    text_copy(snapshot_add_file(&now)->path, FILE_PATH_SIZE, "/run/netplan/60-x.yaml");
-    undo_derive(&operation, 0, &now, &item);
-    assert_true(undo_is_possible(&item, &err));
-    assert_true(item.persists && undo_removes(&item));
-    assert_false(undo_render_batch(&item, &text));
-    assert_string_equal(line, "# rm -f /etc/netplan/60-x.yaml /run/netplan/60-x.yaml");
-    undo_item_done(&item);
-    now.files[0] = (struct snapshot_file){.path = "/etc/netplan/60-x.yaml",
-                                          .there = true,
-                                          .mode = 0600,
-                                          .len = 2,
-                                          .data = mem_copy("x\n", 2)};
-    undo_derive(&operation, 0, &now, &item);
-    assert_false(undo_removes(&item));
-    text_init(&text, line, sizeof(line));
-    undo_render(&item, &text);
-    assert_string_equal(line, "restore file /etc/netplan/60-x.yaml as before (2 bytes, mode 0600)");
-    undo_item_done(&item);
-    snapshot_done(&now);
-}
-
-/* Two new routes of one table and family; nothing else. */
-static void test_joins(void **state)
-{
-    static const struct {
-        const char *one, *two;
-        bool joins;
-    } cases[] = {
-        {"route 10.0.0.0/8 dev eth0", "route 10.0.0.0/9 dev eth1", true},
-        {"route 10.0.0.0/8 dev eth0 table 7", "route 10.0.0.0/9 dev eth0", false},
-        {"route 10.0.0.0/8 dev eth0", "route 2001:db8:2::/48 dev eth0", false},
-        {"rule 5140 from 203.0.113.10 lookup main", "route 10.0.0.0/8 dev eth0", false},
-        {"rule 5140 from 203.0.113.10 lookup main", "rule 5141 from 203.0.113.11 lookup 7", false},
-        {"route 10.0.0.0/8 dev eth0", "route 198.51.100.0/24 dev eth0", false}, /* is there */
-        {"route 198.51.100.0/24 dev eth0", "route 10.0.0.0/8 dev eth0", false},
-        {"route 10.0.0.0/8 dev eth0", "remove route 10.0.0.0/9 dev eth0", false},
-    };
-    struct snapshot now;
-
-    (void)state;
-    make(&now, "route 198.51.100.0/24 dev eth0 protocol 153");
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct operation one = operation_of(cases[i].one);
-        struct operation two = operation_of(cases[i].two);
-        struct undo_item items[2];
-
-        undo_derive(&one, 0, &now, &items[0]);
-        undo_derive(&two, 1, &now, &items[1]);
-        if (undo_joins(&items[1], &items[0]) != cases[i].joins)
-            fail_msg("%s: %s", cases[i].one, cases[i].two);
-        undo_item_done(&items[0]);
-        undo_item_done(&items[1]);
-    }
-    snapshot_done(&now);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
-        cmocka_unit_test(test_joins),
         cmocka_unit_test(test_sysctl_of_others_is_left),
         cmocka_unit_test(test_sysctl_touches_what_it_overwrites),
         cmocka_unit_test(test_removes_what_a_setting_let_through),
@@ -687,11 +421,6 @@ int main(void)
         cmocka_unit_test(test_tailscale),
         cmocka_unit_test(test_advertised_routes_that_are_not_all_known),
         cmocka_unit_test(test_exit_node_by_address),
-        cmocka_unit_test(test_render),
-        cmocka_unit_test(test_render_what_ip_cannot),
-        cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_prefs_are_taken_out_one_by_one),
-        cmocka_unit_test(test_file_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
