@@ -40,6 +40,17 @@ static uint64_t sum(nng_stat *stats, const char *const *names)
     return total;
 }
 
+/* nng 1.5 answers with the process's first listener where asked for any other's (it looks for the
+ * name below each scope that is not it): only what is itself is taken. */
+static nng_stat *find_own(nng_stat *stats, nng_listener listener)
+{
+    nng_stat *stat = nng_stat_child(stats);
+
+    while (stat != NULL && nng_stat_find_listener(stat, listener) != stat)
+        stat = nng_stat_next(stat);
+    return stat;
+}
+
 /* False: nng was built without them. */
 static bool read_counters(nng_listener listener, uint64_t *ret_failed, uint64_t *ret_all)
 {
@@ -48,7 +59,7 @@ static bool read_counters(nng_listener listener, uint64_t *ret_failed, uint64_t 
 
     if (nng_stats_get(&stats) != 0)
         return false;
-    own = nng_stat_find_listener(stats, listener);
+    own = find_own(stats, listener);
     if (own != NULL) {
         *ret_failed = sum(own, may_stop);
         *ret_all = *ret_failed + sum(own, goes_on);

@@ -42,6 +42,7 @@ struct link_server {
     nng_socket socket;
     nng_listener listener;
     struct link_listener watched;
+    struct link_reaper reaper;
     link_request_fn request_fn;
     link_pipe_fn pipe_fn;
     void *context;
@@ -359,6 +360,7 @@ struct link_server *link_server_new(const struct link_server_options *options, s
         link_must(nng_aio_alloc(&server->sweep, on_sweep, server));
         sleep_until_sweep(server);
         link_listener_watch(&server->watched, server->listener);
+        link_reaper_watch(&server->reaper);
         return server;
     }
     link_server_free(server);
@@ -370,6 +372,7 @@ void link_server_free(struct link_server *server)
     if (server == NULL)
         return;
     link_listener_stop(&server->watched);
+    link_reaper_stop(&server->reaper);
     if (server->sweep != NULL)
         nng_aio_stop(server->sweep);
     for (unsigned i = 0; i < server->requests_count; i++)

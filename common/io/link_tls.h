@@ -6,6 +6,8 @@
 
 #include "common/io/link.h"
 
+#include <pthread.h>
+
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
 
@@ -38,6 +40,19 @@ struct link_listener {
 };
 void link_listener_watch(struct link_listener *watched, nng_listener listener);
 void link_listener_stop(struct link_listener *watched);
+
+/* And when the thread that ends connections hangs (link_reaper.c): so many looks after one was
+ * ended here that nng does not say to be gone. */
+struct link_reaper {
+    nng_socket socket; /* connected to itself */
+    nng_aio *sleep;    /* NULL: not watched */
+    pthread_mutex_t lock;
+    nng_pipe pipe; /* under the lock; id 0: not connected */
+    bool ending;   /* it was closed here */
+    unsigned looks;
+};
+void link_reaper_watch(struct link_reaper *reaper);
+void link_reaper_stop(struct link_reaper *reaper);
 
 /* Our certificate, and the peer's demanded and verified. NULL: err says why. The caller frees it
  * (nng counts references). */

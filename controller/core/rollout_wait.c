@@ -31,6 +31,7 @@ enum wait {
     WAIT_STACK,
     WAIT_RECEIPT,
     WAIT_UNWANTED_END,
+    WAIT_OFFER, /* a hold came, or the gates' answer is old, while another one is on trial */
     WAIT_READY, /* prepared, with the proofs for its start: over however many nonces */
     WAIT_STARTED,
     WAIT_PROVEN,
@@ -45,6 +46,7 @@ static const struct {
     [WAIT_STACK] = {"", " to say what stands there"},
     [WAIT_RECEIPT] = {"the receipt of ", "'s guard"},
     [WAIT_UNWANTED_END] = {"", " to take back what nobody wants"},
+    [WAIT_OFFER] = {"the gates, asked again before ", " is started"},
     [WAIT_READY] = {"", "'s guard to prepare"},
     [WAIT_STARTED] = {"", "'s guard to say what came of its start"},
     [WAIT_PROVEN] = {"", "'s guard to confirm or to take it back"},
@@ -69,7 +71,9 @@ static enum wait find_in_stage(const struct rollout *rollout, const struct targe
         return WAIT_NOTHING;
     if (target->record->says == SAYS_ON_TRIAL)
         return WAIT_PROVEN;
-    return target_is_open(target) ? WAIT_STARTED : WAIT_READY;
+    if (target_is_open(target))
+        return WAIT_STARTED;
+    return rollout->offering ? WAIT_READY : WAIT_OFFER;
 }
 
 static enum wait find_wait(const struct rollout *rollout, const struct target *target)

@@ -242,10 +242,10 @@ static bool make_room(struct downlink *downlink)
 {
     const struct pipe *surplus;
 
-    if (downlink->pipes_count < PIPES_MAX)
+    if (downlink->pipes_count < downlink->pipes_max)
         return true;
     surplus = choose_surplus(downlink);
-    log_warning("%d connections are open, %s", PIPES_MAX,
+    log_warning("%u connections are open, %s", downlink->pipes_count,
                 surplus == NULL ? "not listening to the newest"
                                 : "closing the oldest that has not said who it is");
     if (surplus == NULL)
@@ -452,6 +452,7 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
     downlink->fresh = options->fresh;
     downlink->lead = options->lead;
     downlink->inbox = options->inbox;
+    downlink->pipes_max = PIPES_MAX;
     text_copy(downlink->name, sizeof(downlink->name), options->name);
     downlink->server = link_server_new(&server, err);
     if (downlink->server == NULL) {

@@ -48,8 +48,8 @@ struct downlink {
     uv_timer_t timer;
     struct pipe *pipes;
     struct pipe *buckets[PIPES_BUCKETS]; /* the same, by id */
-    uint32_t pipes_count;
-    mono_t ticked_at;   /* the last look at them */
+    uint32_t pipes_count, pipes_max;     /* PIPES_MAX; a test has fewer */
+    mono_t ticked_at;                    /* the last look at them */
     mono_t awake_since; /* no look came late since then: whose silence is not this process's own */
     uv_idle_t idle;     /* runs while reports wait */
     struct waiting *waiting, *waiting_last;

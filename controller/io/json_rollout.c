@@ -275,7 +275,16 @@ static void set_signed(json_t *object, const struct view *view)
     set_number(object, "stages_count", view->manifest->stages_count);
 }
 
-/* What `next` would stop at, on what is still to come; NULL: nothing. */
+/* What is on trial goes on beside a hold; what else is of its stage does not. */
+static bool is_to_come(const struct rollout_record *record, const struct target_record *target)
+{
+    if (record->state == ROLLOUT_STAGE)
+        return target->stage == record->stage && !target->in_doubt &&
+               target->says != SAYS_CONFIRMED;
+    return target->stage >= record->stage && target->says != SAYS_CONFIRMED;
+}
+
+/* What stops it, or would stop it at `next`, on what is still to come; NULL: nothing. */
 static const struct hold *find_stopping(const struct holds *holds, const struct rollout *machine)
 {
     static const enum hold_kind kinds[] = {HOLD_PAUSE, HOLD_FREEZE, HOLD_MAINTENANCE};
@@ -283,12 +292,21 @@ static const struct hold *find_stopping(const struct holds *holds, const struct 
 
     for (uint32_t i = 0; hold == NULL && i < machine->record.targets_count; i++) {
         const struct target_record *target = &machine->record.targets[i];
-        bool is_to_come = target->stage >= machine->record.stage && target->says != SAYS_CONFIRMED;
 
-        for (size_t k = 0; hold == NULL && is_to_come && k < sizeof(kinds) / sizeof(kinds[0]); k++)
+        for (size_t k = 0; hold == NULL && is_to_come(&machine->record, target) &&
+                           k < sizeof(kinds) / sizeof(kinds[0]);
+             k++)
             hold = holds_find(holds, kinds[k], target->name, clock_unix());
     }
     return hold;
+}
+
+static void say_hold(const struct hold *hold, struct text *out)
+{
+    if (hold != NULL)
+        text_add(out, "hold %llu of %s on %s (%s): %s; ", (unsigned long long)hold->id, hold->by,
+                 text_equal(hold->scope, "fleet") ? "the fleet" : hold->scope,
+                 hold_kind_name(hold->kind), hold->reason);
 }
 
 static void say_command(const struct hold *hold, const char *command, struct text *out)
@@ -303,17 +321,22 @@ static void say_command(const struct hold *hold, const char *command, struct tex
         text_add(out, "%s", command);
 }
 
+/* The hold is what a person reads first: beside one, whom it waits for besides explains nothing. */
 static void set_wait(json_t *object, const struct desk *desk, const struct rollout *machine)
 {
     bool for_next = text_equal(rollout_waiting_for(machine), "next");
+    bool is_stopped = for_next || (machine->record.state == ROLLOUT_STAGE && !machine->offering);
+    const struct hold *hold = is_stopped ? find_stopping(&desk->holds, machine) : NULL;
     json_t *waits = json_object();
-    char command[SENTENCE_SIZE] = "";
-    struct text text = TEXT_IN(command);
+    char what[2 * (SENTENCE_SIZE + REASON_SIZE)] = "", command[SENTENCE_SIZE] = "";
+    struct text words = TEXT_IN(what), text = TEXT_IN(command);
     struct rollout_wait wait;
 
     rollout_explain_wait(machine, &wait);
-    say_command(for_next ? find_stopping(&desk->holds, machine) : NULL, wait.command, &text);
-    set_text(waits, "what", wait.what);
+    say_hold(hold, &words);
+    text_add(&words, "%s", wait.what);
+    say_command(for_next ? hold : NULL, wait.command, &text);
+    set_text(waits, "what", what);
     set_number(waits, "since", wait.since);
     set_text(waits, "command", command);
     json_object_set_new(object, "waits", waits);

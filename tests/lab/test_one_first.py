@@ -188,8 +188,8 @@ def test_a_pause_holds_the_next_stage_and_then_two_go_at_once(fleet, pairs):
     assert fleet.ctl("rollout", "next", check=False).returncode == 1
     shown = fleet.ctl("rollout", "show").stdout
     assert "hold 1 of operator: lunch; `oceanidctl hold lift 1` lifts it" in shown
-    assert re.search(r"waits for a person, since .*\n  what moves it: `oceanidctl rollout resume`",
-                     shown)
+    assert re.search(r"waits for hold 1 of operator on the fleet \(pause\): lunch; a person, since .*"
+                     r"\n  what moves it: `oceanidctl rollout resume`", shown)
     ours = fleet.json("hold", "add", "pause", "--node", "calypso", "--reason", "moving house")["id"]
     fleet.ctl("rollout", "resume", "--no-watch")
     fleet.wait_rollout(lambda r: "moving house" in r["sentence"], 20, "the node's own pause to stay")

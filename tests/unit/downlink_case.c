@@ -48,6 +48,7 @@ static void on_state(void *context, bool connected)
 
     pthread_mutex_lock(&agent->lock);
     agent->connected = connected;
+    agent->losses += !connected;
     pthread_mutex_unlock(&agent->lock);
 }
 
@@ -224,6 +225,17 @@ const struct session_reply *downlink_case_poll_for(struct agent *agent, enum com
         reply = downlink_case_poll(agent, reply->id);
     }
     return reply;
+}
+
+void downlink_case_expect_losses_noticed(void)
+{
+    static char name[] = "b2";
+    struct agent agent;
+
+    downlink_case_join(&agent, PLACE_B2);
+    assert_true(fleet_find(&place.desk.fleet, name)->connected);
+    downlink_case_hang_up(&agent);
+    place_until(&place, downlink_case_is_lost, name, "its loss");
 }
 
 /* ---- what it says ---------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ struct agent {
     struct link_client *client;
     pthread_mutex_t lock;
     bool connected;
+    unsigned losses; /* how often it was not any more */
     struct session_reply reply;
     bool has_reply;
 };
@@ -42,6 +43,9 @@ void downlink_case_hang_up(struct agent *agent);
 
 /* place_fn: no connection of that name is left. */
 bool downlink_case_is_lost(void *name);
+
+/* nng's thread that ends connections still does: b2 comes and goes. */
+void downlink_case_expect_losses_noticed(void);
 
 /* Asks and does not wait. */
 void downlink_case_begin(struct agent *agent, struct bytes request, struct answer *answer);

@@ -30,18 +30,6 @@ static void end_talk(struct answer *answers)
     }
 }
 
-/* nng's thread that ends connections still does. */
-static void expect_losses_are_noticed(void)
-{
-    static char name[] = "b2";
-    struct agent agent;
-
-    downlink_case_join(&agent, PLACE_B2);
-    assert_true(fleet_find(&place.desk.fleet, name)->connected);
-    downlink_case_hang_up(&agent);
-    place_until(&place, downlink_case_is_lost, name, "its loss");
-}
-
 /* A connection that is closed while a message comes over it can hang nng for good (decision 0003).
  */
 static void nonsense_among_words_hangs_nobody(void **state)
@@ -58,7 +46,7 @@ static void nonsense_among_words_hangs_nobody(void **state)
         end_talk(answers);
         downlink_case_hang_up(&agent);
     }
-    expect_losses_are_noticed();
+    downlink_case_expect_losses_noticed();
 }
 
 /* The oldest of too many talks while it is let go. */
@@ -84,7 +72,7 @@ static void one_too_many_among_words_hangs_nobody(void **state)
     }
     for (unsigned i = ROUNDS; i < NAME_PIPES_MAX + ROUNDS; i++)
         downlink_case_hang_up(&agents[i]);
-    expect_losses_are_noticed();
+    downlink_case_expect_losses_noticed();
 }
 
 /* Or nine that are one too many would push each other out without a pause: an agent dials paced. */

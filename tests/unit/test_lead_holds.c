@@ -14,6 +14,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "controller/io/json.h"
 #include "tests/unit/lead_case.h"
 
 /* ---- failed proofs --------------------------------------------------------------------------- */
@@ -136,6 +137,83 @@ static void a_freeze_that_is_not_its_own_leaves_a_trial_alone(void **state)
     assert_int_equal(state_of(id), ROLLOUT_LEARNING);
 }
 
+/* ---- what a person reads of it --------------------------------------------------------------- */
+
+static void expect_wait(uint64_t id, const char *what, const char *command)
+{
+    json_t *told = json_rollout_led(&place.desk, lead_find(place.lead, id), false);
+    const json_t *waits = json_object_get(told, "waits");
+
+    assert_string_equal(json_string_value(json_object_get(waits, "what")), what);
+    assert_string_equal(json_string_value(json_object_get(waits, "command")), command);
+    json_decref(told);
+}
+
+static void put_hold(const char *scope)
+{
+    struct hold wanted = {.kind = HOLD_PAUSE, .reason = "incident", .by = "olga"};
+    struct err err = ERR_INIT;
+
+    text_copy(wanted.scope, sizeof(wanted.scope), scope);
+    if (holds_add(&place.desk.holds, &wanted, clock_unix(), &err) == NULL)
+        fail_msg("%s", err.text);
+}
+
+/* As it is after a hold: nothing more is offered. */
+static struct rollout *set_state(uint64_t id, enum rollout_state state, uint32_t stage)
+{
+    struct led *led = (struct led *)(uintptr_t)lead_find(place.lead, id);
+
+    led->machine.record.state = state;
+    led->machine.record.stage = stage;
+    return &led->machine;
+}
+
+static void a_hold_is_read_before_what_else_is_waited_for(void **state)
+{
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    set_state(id, ROLLOUT_PAUSED, 0);
+    expect_wait(id, "a person", "oceanidctl rollout next");
+    put_hold("b2");
+    expect_wait(id, "hold 1 of olga on b2 (pause): incident; a person",
+                "oceanidctl hold lift 1 && oceanidctl rollout next");
+    put_hold("fleet");
+    expect_wait(id, "hold 2 of olga on the fleet (pause): incident; a person",
+                "oceanidctl rollout resume");
+}
+
+/* Of one stage, a1 is on trial and goes on; b2 is late, and what stops it is not that. */
+static void a_hold_beside_a_trial_is_read_before_the_late_node(void **state)
+{
+    struct rollout *machine;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    machine = set_state(id, ROLLOUT_STAGE, 0);
+    machine->record.targets[1].stage = 0;
+    machine->record.targets[1].wants = WANTS_CHANGE;
+    machine->record.targets[1].says = SAYS_PREPARED;
+    machine->record.targets[0].says = SAYS_ON_TRIAL;
+    machine->record.targets[0].in_doubt = true;
+    put_hold("a1");
+    expect_wait(id,
+                "a1's guard to confirm or to take it back; the gates, asked again before b2 is "
+                "started",
+                "oceanidctl rollout abort");
+    put_hold("b2");
+    expect_wait(id,
+                "hold 2 of olga on b2 (pause): incident; a1's guard to confirm or to take it back; "
+                "the gates, asked again before b2 is started",
+                "oceanidctl rollout abort");
+    machine->offering = true; /* the gates have passed since: they know of it */
+    expect_wait(id,
+                "a1's guard to confirm or to take it back; b2: 0 witnesses see it and are well, 2 "
+                "are needed",
+                "oceanidctl rollout abort");
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -145,6 +223,8 @@ int main(void)
         WITH_PLACE(a_failed_proof_that_finds_no_room_is_audited),
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
+        WITH_PLACE(a_hold_is_read_before_what_else_is_waited_for),
+        WITH_PLACE(a_hold_beside_a_trial_is_read_before_the_late_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

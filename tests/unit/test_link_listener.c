@@ -1,6 +1,7 @@
 /*
- * test_link_listener: a listener that has stopped is noticed, and one that was only disturbed is
- * not taken for one. The server is a process of its own: its end is what is looked for.
+ * test_link_listener: a listener that has stopped is noticed, and nng's thread that ends
+ * connections when it hangs; and what was only disturbed is not taken for either. The server is a
+ * process of its own: its end is what is looked for.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,11 +26,13 @@
 #include <cmocka.h>
 #include <nng/nng.h>
 
-enum { PATIENCE_MS = 20000, DISTURBED_MS = 6000, CALM_MS = 6000 };
+enum { PATIENCE_MS = 20000, DISTURBED_MS = 6000, CALM_MS = 12000 };
 
 static char directory[64] = "/tmp/test_link_listener.XXXXXX";
 static struct authority fleet;
 static struct identity controller, agent;
+
+enum trouble { TROUBLE_NONE, TROUBLE_NOBODY_READS, TROUBLE_ENDING_HANGS };
 
 static bool nobody_reads; /* in the server's process */
 
@@ -51,7 +54,17 @@ static void on_request(void *context, uint32_t pipe, struct bytes bytes,
     link_request_answer(request, bytes);
 }
 
-_Noreturn static void serve(int told_fd, bool to_nobody)
+/* On nng's thread that ends connections: none is ended behind this one. */
+static void hang_at_its_end(void *context, uint32_t pipe, bool connected)
+{
+    (void)context;
+    (void)pipe;
+    while (!connected)
+        pause();
+}
+
+/* Behind another server of the same process, which nobody dials. */
+_Noreturn static void serve(int told_fd, enum trouble trouble)
 {
     struct link_server_options options = {.url = "tls+tcp://127.0.0.1:0",
                                           .tls = identity_tls(&controller),
@@ -62,17 +75,19 @@ _Noreturn static void serve(int told_fd, bool to_nobody)
     struct err err = ERR_INIT;
     unsigned port;
 
-    nobody_reads = to_nobody;
+    nobody_reads = trouble == TROUBLE_NOBODY_READS;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setrlimit(RLIMIT_CORE, &no_core);
     server = link_server_new(&options, &err);
+    options.pipe_fn = trouble == TROUBLE_ENDING_HANGS ? hang_at_its_end : NULL;
+    server = server != NULL ? link_server_new(&options, &err) : NULL;
     port = server != NULL ? link_server_port(server) : 0;
     (void)!write(told_fd, &port, sizeof(port));
     for (;;)
         pause();
 }
 
-static pid_t serve_apart(bool to_nobody, unsigned *ret_port)
+static pid_t serve_apart(enum trouble trouble, unsigned *ret_port)
 {
     int ends[2];
     pid_t pid;
@@ -80,7 +95,7 @@ static pid_t serve_apart(bool to_nobody, unsigned *ret_port)
     assert_int_equal(pipe(ends), 0);
     pid = fork();
     if (pid == 0)
-        serve(ends[1], to_nobody);
+        serve(ends[1], trouble);
     close(ends[1]);
     assert_int_equal(read(ends[0], ret_port, sizeof(*ret_port)), sizeof(*ret_port));
     close(ends[0]);
@@ -98,23 +113,40 @@ static bool has_ended(pid_t pid, int timeout_ms)
     return ended;
 }
 
+static void expect_abort(pid_t pid)
+{
+    int status = 0;
+
+    assert_int_equal(has_ended(pid, PATIENCE_MS), true);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WIFSIGNALED(status), true);
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void test_stopped_is_noticed(void **state)
 {
     unsigned port;
     pid_t pid;
-    int status = 0;
 
     (void)state;
     if (NNG_MAJOR_VERSION > 1 || NNG_MINOR_VERSION >= 6) {
         print_message("nng %s: expected one before 1.6, whose listener stops\n", nng_version());
         skip();
     }
-    pid = serve_apart(true, &port);
+    pid = serve_apart(TROUBLE_NOBODY_READS, &port);
     assert_int_equal(peer_is_let_in(port, NULL), false); /* waits for what cannot be sent */
-    assert_int_equal(has_ended(pid, PATIENCE_MS), true);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(WIFSIGNALED(status), true);
-    assert_int_equal(WTERMSIG(status), SIGABRT);
+    expect_abort(pid);
+}
+
+/* At a connection that nng ended, for what its peer said: nobody closes one here. */
+static void test_hung_ending_is_noticed(void **state)
+{
+    unsigned port;
+    pid_t pid = serve_apart(TROUBLE_ENDING_HANGS, &port);
+
+    (void)state;
+    assert_int_equal(peer_is_dropped_for(port, &agent, FRAME_SIZE_MAX + 1), true);
+    expect_abort(pid);
 }
 
 /* Of each kind, then by nothing, each longer than it takes to be sure of one that has stopped. */
@@ -122,7 +154,7 @@ static void test_disturbed_is_not_stopped(void **state)
 {
     mono_t until = clock_now() + DISTURBED_MS;
     unsigned port;
-    pid_t pid = serve_apart(false, &port);
+    pid_t pid = serve_apart(TROUBLE_NONE, &port);
 
     (void)state;
     for (unsigned bytes = 0; clock_now() < until; bytes = (bytes + 1) % 64) {
@@ -162,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stopped_is_noticed),
+        cmocka_unit_test(test_hung_ending_is_noticed),
         cmocka_unit_test(test_disturbed_is_not_stopped),
     };
 

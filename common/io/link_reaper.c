@@ -1,0 +1,100 @@
+/*
+ * link_reaper: notices that nng's only thread that ends connections hangs, whoever ended the one
+ * that it hangs at: we, a peer, or nng.
+ *
+ * No call tells of it. So a socket is connected to itself within the process, and one connection of
+ * it is ended every second: when that is not said to be gone, no other would be.
+ */
+#include "common/io/link_tls.h"
+
+#include <stdio.h>
+
+#include <nng/protocol/bus0/bus.h>
+
+/* Looks, not time: a machine that slept or a process that was stopped has looked as seldom. */
+enum { LOOKS_MAX = LINK_END_MS / LINK_LOOK_MS };
+
+static const nng_pipe no_pipe = NNG_PIPE_INITIALIZER;
+
+/* Both its ends are of this socket; one of them is enough. */
+static void on_added(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    struct link_reaper *reaper = context;
+
+    (void)event;
+    pthread_mutex_lock(&reaper->lock);
+    if (reaper->pipe.id == 0)
+        reaper->pipe = pipe;
+    pthread_mutex_unlock(&reaper->lock);
+}
+
+/* On the thread that is watched. */
+static void on_removed(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    struct link_reaper *reaper = context;
+
+    (void)event;
+    pthread_mutex_lock(&reaper->lock);
+    if (reaper->pipe.id == pipe.id) {
+        reaper->pipe = no_pipe;
+        reaper->ending = false;
+    }
+    pthread_mutex_unlock(&reaper->lock);
+}
+
+static void look(struct link_reaper *reaper)
+{
+    nng_pipe begun = no_pipe;
+    bool hangs = false;
+
+    pthread_mutex_lock(&reaper->lock);
+    if (reaper->ending) {
+        hangs = ++reaper->looks > LOOKS_MAX;
+    } else if (reaper->pipe.id != 0) {
+        begun = reaper->pipe;
+        reaper->ending = true;
+        reaper->looks = 0;
+    }
+    pthread_mutex_unlock(&reaper->lock);
+    if (hangs)
+        link_die("server", LINK_UNENDED);
+    if (begun.id != 0)
+        nng_pipe_close(begun);
+}
+
+static void on_look(void *context)
+{
+    struct link_reaper *reaper = context;
+
+    if (nng_aio_result(reaper->sleep) != 0)
+        return;
+    look(reaper);
+    nng_sleep_aio(LINK_LOOK_MS, reaper->sleep);
+}
+
+void link_reaper_watch(struct link_reaper *reaper)
+{
+    char url[64];
+
+    *reaper = (struct link_reaper){.pipe = no_pipe};
+    pthread_mutex_init(&reaper->lock, NULL);
+    snprintf(url, sizeof(url), "inproc://oceanid-reaper-%p", (void *)reaper);
+    link_must(nng_bus0_open(&reaper->socket));
+    link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_ADD_POST, on_added, reaper));
+    link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_REM_POST, on_removed, reaper));
+    link_must(nng_listen(reaper->socket, url, NULL, 0));
+    link_must(nng_dial(reaper->socket, url, NULL, NNG_FLAG_NONBLOCK));
+    link_must(nng_aio_alloc(&reaper->sleep, on_look, reaper));
+    nng_sleep_aio(LINK_LOOK_MS, reaper->sleep);
+}
+
+void link_reaper_stop(struct link_reaper *reaper)
+{
+    if (reaper->sleep == NULL)
+        return;
+    nng_aio_stop(reaper->sleep);
+    link_close(reaper->socket, "server");
+    nng_aio_free(reaper->sleep);
+    reaper->sleep = NULL;
+    pthread_mutex_destroy(&reaper->lock);
+}
