@@ -53,6 +53,7 @@ struct link_client {
     bool closing;
     nng_pipe pipe;       /* id 0: not connected */
     mono_t ending_since; /* it is gone, and nng is to say so; 0: it is not */
+    uint64_t turns;      /* of nng's thread for it, by then */
     bool watching;       /* watch is asleep */
     uint64_t asks_count;
     struct ask *asks;
@@ -80,11 +81,13 @@ static const char *explain(const struct ask *ask, int failed, char *text, size_t
 /* The connection is no good any more: nothing is asked on it, and nng has to end it in time. */
 static void begin_ending(struct link_client *client, nng_pipe pipe)
 {
+    uint64_t turns = link_reaper_turns();
     bool asleep = true;
 
     pthread_mutex_lock(&client->lock);
     if (client->pipe.id == pipe.id && client->ending_since == 0 && !client->closing) {
         client->ending_since = clock_now();
+        client->turns = turns;
         asleep = client->watching;
         client->watching = true;
     }
@@ -93,18 +96,32 @@ static void begin_ending(struct link_client *client, nng_pipe pipe)
         nng_sleep_aio(LINK_END_MS, client->watch);
 }
 
+/* With the lock held: how long nng still has to end it; one that is slow has it again. */
+static mono_t time_to_end(struct link_client *client, uint64_t turns)
+{
+    mono_t left = client->ending_since + LINK_END_MS - clock_now();
+
+    if (left > 0 || turns == client->turns)
+        return left;
+    client->ending_since = clock_now();
+    client->turns = turns;
+    return LINK_END_MS;
+}
+
 static void on_watch(void *context)
 {
     struct link_client *client = context;
+    uint64_t turns = link_reaper_turns();
+    mono_t left = 0;
     bool ending;
-    mono_t left;
 
     if (nng_aio_result(client->watch) != 0)
         return;
     pthread_mutex_lock(&client->lock);
-    left = client->ending_since + LINK_END_MS - clock_now();
     ending = client->ending_since != 0;
     client->watching = ending;
+    if (ending)
+        left = time_to_end(client, turns);
     pthread_mutex_unlock(&client->lock);
     if (ending && left <= 0)
         link_die(client->url, LINK_UNENDED);

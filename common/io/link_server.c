@@ -32,7 +32,7 @@ struct link_request {
 
 struct known_pipe {
     nng_pipe pipe;
-    bool ending;  /* closed here, and nng is to say so */
+    bool ending;  /* closed here */
     mono_t heard; /* last sign of life: connected, asked, answered */
     unsigned open_count;
     bool floods; /* it was logged */
@@ -125,17 +125,14 @@ static void remove_pipe(struct link_server *server, nng_pipe pipe)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Whoever closes one: nng is to say soon that it is gone. */
 static void end_pipe(struct link_server *server, nng_pipe pipe)
 {
     struct known_pipe *known;
 
     pthread_mutex_lock(&server->lock);
     known = find_pipe(server, pipe);
-    if (known != NULL && !known->ending) {
+    if (known != NULL)
         known->ending = true;
-        known->heard = clock_now();
-    }
     pthread_mutex_unlock(&server->lock);
     nng_pipe_close(pipe);
 }
@@ -147,30 +144,25 @@ static void sleep_until_sweep(struct link_server *server)
 
 static bool is_silent(const struct link_server *server, const struct known_pipe *known)
 {
-    return known->open_count == 0 && clock_now() - known->heard > server->silence_ms;
+    return !known->ending && known->open_count == 0 &&
+           clock_now() - known->heard > server->silence_ms;
 }
 
 /* One silent pipe, marked as ending; id 0 for none. */
 static nng_pipe take_silent(struct link_server *server)
 {
     nng_pipe silent = NNG_PIPE_INITIALIZER;
-    bool stuck = false;
 
     pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->pipes_count; i++) {
+    for (size_t i = 0; i < server->pipes_count && silent.id == 0; i++) {
         struct known_pipe *known = &server->pipes[i];
 
-        if (known->ending)
-            stuck |= clock_now() - known->heard > LINK_END_MS;
-        else if (silent.id == 0 && is_silent(server, known)) {
+        if (is_silent(server, known)) {
             silent = known->pipe;
             known->ending = true;
-            known->heard = clock_now();
         }
     }
     pthread_mutex_unlock(&server->lock);
-    if (stuck)
-        link_die("server", LINK_UNENDED);
     return silent;
 }
 

@@ -60,14 +60,20 @@ static void *run_close(void *context)
 
 void link_close(nng_socket socket, const char *url)
 {
+    uint64_t turns = link_reaper_turns(), before;
     struct timespec until;
     pthread_t thread;
 
     clock_gettime(CLOCK_MONOTONIC, &until); /* a stepped clock would have it wait for years */
     until.tv_sec += LINK_END_MS / 1000;
     link_must(pthread_create(&thread, NULL, run_close, &socket));
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0)
-        link_die(url, LINK_UNENDED);
+    while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        before = turns;
+        turns = link_reaper_turns();
+        if (turns == before)
+            link_die(url, LINK_UNENDED);
+        until.tv_sec += LINK_END_MS / 1000;
+    }
 }
 
 struct pem {

@@ -21,10 +21,10 @@ void link_must(int code);
  * a message is between two parts of its transfer), and with it every later loss would go unnoticed
  * and every nng_close would block. Who notices ends the process; systemd restarts it. */
 enum { LINK_END_MS = 10000 };
-#define LINK_UNENDED "nng has not ended a connection in 10 s"
+#define LINK_UNENDED "nng has not ended a connection in 10 s, and the thread for it does not run"
 _Noreturn void link_die(const char *url, const char *why);
 
-/* nng_close within LINK_END_MS. */
+/* nng_close; ends the process when that thread has not run for LINK_END_MS. */
 void link_close(nng_socket socket, const char *url);
 
 /* Ends the process, too, when nng's listener has stopped (link_listener.c): three looks at once a
@@ -42,7 +42,7 @@ void link_listener_watch(struct link_listener *watched, nng_listener listener);
 void link_listener_stop(struct link_listener *watched);
 
 /* And when the thread that ends connections hangs (link_reaper.c): so many looks after one was
- * ended here that nng does not say to be gone. */
+ * ended here that nng does not say to be gone, in which the thread has not run. */
 struct link_reaper {
     nng_socket socket; /* connected to itself */
     nng_aio *sleep;    /* NULL: not watched */
@@ -50,7 +50,10 @@ struct link_reaper {
     nng_pipe pipe; /* under the lock; id 0: not connected */
     bool ending;   /* it was closed here */
     unsigned looks;
+    uint64_t turns; /* at the last look */
 };
+/* How often that thread has run: whether it has between two looks. 0: it was not found. */
+uint64_t link_reaper_turns(void);
 void link_reaper_watch(struct link_reaper *reaper);
 void link_reaper_stop(struct link_reaper *reaper);
 

@@ -26,13 +26,13 @@
 #include <cmocka.h>
 #include <nng/nng.h>
 
-enum { PATIENCE_MS = 20000, DISTURBED_MS = 6000, CALM_MS = 12000 };
+enum { PATIENCE_MS = 20000, DISTURBED_MS = 6000, CALM_MS = 12000, SLOW_S = 15 };
 
 static char directory[64] = "/tmp/test_link_listener.XXXXXX";
 static struct authority fleet;
 static struct identity controller, agent;
 
-enum trouble { TROUBLE_NONE, TROUBLE_NOBODY_READS, TROUBLE_ENDING_HANGS };
+enum trouble { TROUBLE_NONE, TROUBLE_NOBODY_READS, TROUBLE_ENDING_HANGS, TROUBLE_ENDING_IS_SLOW };
 
 static bool nobody_reads; /* in the server's process */
 
@@ -63,6 +63,22 @@ static void hang_at_its_end(void *context, uint32_t pipe, bool connected)
         pause();
 }
 
+/* As one that waits again and again, each time behind a thousand handshakes. */
+static void be_slow_at_its_end(void *context, uint32_t pipe, bool connected)
+{
+    (void)context;
+    (void)pipe;
+    for (unsigned i = 0; !connected && i < SLOW_S; i++)
+        sleep(1);
+}
+
+static link_pipe_fn choose_ending(enum trouble trouble)
+{
+    return trouble == TROUBLE_ENDING_HANGS     ? hang_at_its_end
+           : trouble == TROUBLE_ENDING_IS_SLOW ? be_slow_at_its_end
+                                               : NULL;
+}
+
 /* Behind another server of the same process, which nobody dials. */
 _Noreturn static void serve(int told_fd, enum trouble trouble)
 {
@@ -79,7 +95,7 @@ _Noreturn static void serve(int told_fd, enum trouble trouble)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setrlimit(RLIMIT_CORE, &no_core);
     server = link_server_new(&options, &err);
-    options.pipe_fn = trouble == TROUBLE_ENDING_HANGS ? hang_at_its_end : NULL;
+    options.pipe_fn = choose_ending(trouble);
     server = server != NULL ? link_server_new(&options, &err) : NULL;
     port = server != NULL ? link_server_port(server) : 0;
     (void)!write(told_fd, &port, sizeof(port));
@@ -149,6 +165,20 @@ static void test_hung_ending_is_noticed(void **state)
     expect_abort(pid);
 }
 
+/* A controller that a thousand agents dial at once is busy for longer than LINK_END_MS; one that
+ * ended itself for it would have them all dial again. */
+static void test_slow_ending_is_not_hung(void **state)
+{
+    unsigned port;
+    pid_t pid = serve_apart(TROUBLE_ENDING_IS_SLOW, &port);
+
+    (void)state;
+    assert_int_equal(peer_is_dropped_for(port, &agent, FRAME_SIZE_MAX + 1), true);
+    assert_int_equal(has_ended(pid, SLOW_S * 1000), false);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* Of each kind, then by nothing, each longer than it takes to be sure of one that has stopped. */
 static void test_disturbed_is_not_stopped(void **state)
 {
@@ -195,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stopped_is_noticed),
         cmocka_unit_test(test_hung_ending_is_noticed),
+        cmocka_unit_test(test_slow_ending_is_not_hung),
         cmocka_unit_test(test_disturbed_is_not_stopped),
     };
 
