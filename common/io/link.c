@@ -48,13 +48,11 @@ struct link_client {
     char url[URL_SIZE];
     link_state_fn state_fn;
     void *context;
-    nng_aio *watch; /* over nng's ending of a connection */
+    struct link_wait wait; /* for nng's ending of a connection */
     /* Under the lock. */
     bool closing;
-    nng_pipe pipe;       /* id 0: not connected */
-    mono_t ending_since; /* it is gone, and nng is to say so; 0: it is not */
-    uint64_t turns;      /* of nng's thread for it, by then */
-    bool watching;       /* watch is asleep */
+    nng_pipe pipe; /* id 0: not connected */
+    bool ending;   /* it is gone, and nng is to say so */
     uint64_t asks_count;
     struct ask *asks;
 };
@@ -81,52 +79,12 @@ static const char *explain(const struct ask *ask, int failed, char *text, size_t
 /* The connection is no good any more: nothing is asked on it, and nng has to end it in time. */
 static void begin_ending(struct link_client *client, nng_pipe pipe)
 {
-    uint64_t turns = link_reaper_turns();
-    bool asleep = true;
-
     pthread_mutex_lock(&client->lock);
-    if (client->pipe.id == pipe.id && client->ending_since == 0 && !client->closing) {
-        client->ending_since = clock_now();
-        client->turns = turns;
-        asleep = client->watching;
-        client->watching = true;
+    if (client->pipe.id == pipe.id && !client->closing) {
+        client->ending = true;
+        link_wait_begin(&client->wait);
     }
     pthread_mutex_unlock(&client->lock);
-    if (!asleep)
-        nng_sleep_aio(LINK_END_MS, client->watch);
-}
-
-/* With the lock held: how long nng still has to end it; one that is slow has it again. */
-static mono_t time_to_end(struct link_client *client, uint64_t turns)
-{
-    mono_t left = client->ending_since + LINK_END_MS - clock_now();
-
-    if (left > 0 || turns == client->turns)
-        return left;
-    client->ending_since = clock_now();
-    client->turns = turns;
-    return LINK_END_MS;
-}
-
-static void on_watch(void *context)
-{
-    struct link_client *client = context;
-    uint64_t turns = link_reaper_turns();
-    mono_t left = 0;
-    bool ending;
-
-    if (nng_aio_result(client->watch) != 0)
-        return;
-    pthread_mutex_lock(&client->lock);
-    ending = client->ending_since != 0;
-    client->watching = ending;
-    if (ending)
-        left = time_to_end(client, turns);
-    pthread_mutex_unlock(&client->lock);
-    if (ending && left <= 0)
-        link_die(client->url, LINK_UNENDED);
-    if (ending)
-        nng_sleep_aio((nng_duration)left, client->watch);
 }
 
 /* Frees the slot first: reply_fn may be about to ask again. A connection without an answer in time
@@ -235,7 +193,7 @@ static enum ask_phase choose_phase(const struct link_client *client, size_t len)
 {
     if (len > FRAME_SIZE_MAX)
         return ASK_TOO_LARGE;
-    return client->pipe.id != 0 && client->ending_since == 0 ? ASK_SENDING : ASK_REFUSED;
+    return client->pipe.id != 0 && !client->ending ? ASK_SENDING : ASK_REFUSED;
 }
 
 static void send_ask(struct ask *ask, struct bytes request, uint64_t number)
@@ -298,7 +256,8 @@ static void on_client_removed(nng_pipe pipe, nng_pipe_ev event, void *context)
     (void)event;
     pthread_mutex_lock(&client->lock);
     client->pipe = no_pipe;
-    client->ending_since = 0;
+    client->ending = false;
+    link_wait_end(&client->wait);
     for (struct ask *ask = client->asks; ask != NULL; ask = ask->next) {
         if (ask->phase != ASK_SENDING && ask->phase != ASK_WAITING)
             continue;
@@ -349,7 +308,7 @@ struct link_client *link_client_new(const struct link_client_options *options, s
     client->state_fn = options->state_fn;
     client->context = options->context;
     link_must(nng_req0_open(&client->socket));
-    link_must(nng_aio_alloc(&client->watch, on_watch, client));
+    link_wait_init(&client->wait, client->url);
     if (open_client(client, &options->tls, err))
         return client;
     link_client_free(client);
@@ -375,10 +334,9 @@ void link_client_free(struct link_client *client)
     pthread_mutex_lock(&client->lock);
     client->closing = true;
     pthread_mutex_unlock(&client->lock);
-    nng_aio_stop(client->watch);
     stop_asks(client);
     link_close(client->socket, client->url);
-    nng_aio_free(client->watch);
+    link_wait_done(&client->wait);
     while (client->asks != NULL) {
         struct ask *ask = client->asks;
 

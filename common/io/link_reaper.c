@@ -3,84 +3,15 @@
  * that it hangs at: we, a peer, or nng.
  *
  * No call tells of it. So a socket is connected to itself within the process, and one connection of
- * it is ended every second: when that is not said to be gone, no other would be. And a thread that
- * hangs does not run: one that does is slow, behind a thousand handshakes.
+ * it is ended every second: when that is not said to be gone, no other would be.
  */
 #include "common/io/link_tls.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/core/text.h"
 
 #include <nng/protocol/bus0/bus.h>
 
-#define REAPER_NAME "nng:reap2" /* nng's core/reap.c, 1.5 to 1.10 */
-
-/* Looks, not time: a machine that slept or a process that was stopped has looked as seldom. */
-enum { LOOKS_MAX = LINK_END_MS / LINK_LOOK_MS };
-
 static const nng_pipe no_pipe = NNG_PIPE_INITIALIZER;
-
-/* ---- whether it runs ---------------------------------------------------------------------------
- */
-
-static bool is_reaper(const char *task)
-{
-    char path[64], name[32] = "";
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/self/task/%.16s/comm", task);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    if (fgets(name, sizeof(name), file) != NULL)
-        name[strcspn(name, "\n")] = '\0';
-    fclose(file);
-    return text_equal(name, REAPER_NAME);
-}
-
-/* voluntary_ctxt_switches and nonvoluntary_ctxt_switches of proc(5). */
-static uint64_t count_turns(const char *task)
-{
-    char path[64], line[256];
-    uint64_t turns = 0;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/self/task/%.16s/status", task);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    while (fgets(line, sizeof(line), file) != NULL) {
-        const char *number = strstr(line, "voluntary_ctxt_switches:");
-
-        if (number != NULL)
-            turns += strtoull(strchr(number, ':') + 1, NULL, 10);
-    }
-    fclose(file);
-    return turns;
-}
-
-uint64_t link_reaper_turns(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    const struct dirent *task;
-    uint64_t turns = 0;
-
-    if (tasks == NULL)
-        return 0;
-    while ((task = readdir(tasks)) != NULL) {
-        if (task->d_name[0] != '.' && is_reaper(task->d_name))
-            turns += count_turns(task->d_name);
-    }
-    closedir(tasks);
-    return turns;
-}
-
-/* ---- the connection that is ended every second ------------------------------------------------
- */
 
 /* Both its ends are of this socket; one of them is enough. */
 static void on_added(nng_pipe pipe, nng_pipe_ev event, void *context)
@@ -103,32 +34,23 @@ static void on_removed(nng_pipe pipe, nng_pipe_ev event, void *context)
     pthread_mutex_lock(&reaper->lock);
     if (reaper->pipe.id == pipe.id) {
         reaper->pipe = no_pipe;
-        reaper->ending = false;
+        link_wait_end(&reaper->wait);
     }
     pthread_mutex_unlock(&reaper->lock);
 }
 
+/* One that is being ended is waited for already. */
 static void look(struct link_reaper *reaper)
 {
-    uint64_t turns = link_reaper_turns();
-    nng_pipe begun = no_pipe;
-    bool hangs = false;
+    nng_pipe pipe;
 
     pthread_mutex_lock(&reaper->lock);
-    if (reaper->ending) {
-        reaper->looks = turns == reaper->turns ? reaper->looks + 1 : 0;
-        hangs = reaper->looks > LOOKS_MAX;
-    } else if (reaper->pipe.id != 0) {
-        begun = reaper->pipe;
-        reaper->ending = true;
-        reaper->looks = 0;
-    }
-    reaper->turns = turns;
+    pipe = reaper->pipe;
+    if (pipe.id != 0)
+        link_wait_begin(&reaper->wait);
     pthread_mutex_unlock(&reaper->lock);
-    if (hangs)
-        link_die("server", LINK_UNENDED);
-    if (begun.id != 0)
-        nng_pipe_close(begun);
+    if (pipe.id != 0)
+        nng_pipe_close(pipe);
 }
 
 static void on_look(void *context)
@@ -147,6 +69,7 @@ void link_reaper_watch(struct link_reaper *reaper)
 
     *reaper = (struct link_reaper){.pipe = no_pipe};
     pthread_mutex_init(&reaper->lock, NULL);
+    link_wait_init(&reaper->wait, "server");
     snprintf(url, sizeof(url), "inproc://oceanid-reaper-%p", (void *)reaper);
     link_must(nng_bus0_open(&reaper->socket));
     link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_ADD_POST, on_added, reaper));
@@ -165,5 +88,6 @@ void link_reaper_stop(struct link_reaper *reaper)
     link_close(reaper->socket, "server");
     nng_aio_free(reaper->sleep);
     reaper->sleep = NULL;
+    link_wait_done(&reaper->wait);
     pthread_mutex_destroy(&reaper->lock);
 }

@@ -52,28 +52,14 @@ _Noreturn void link_die(const char *url, const char *why)
     abort();
 }
 
-static void *run_close(void *context)
-{
-    nng_close(*(nng_socket *)context);
-    return NULL;
-}
-
 void link_close(nng_socket socket, const char *url)
 {
-    uint64_t turns = link_reaper_turns(), before;
-    struct timespec until;
-    pthread_t thread;
+    struct link_wait wait;
 
-    clock_gettime(CLOCK_MONOTONIC, &until); /* a stepped clock would have it wait for years */
-    until.tv_sec += LINK_END_MS / 1000;
-    link_must(pthread_create(&thread, NULL, run_close, &socket));
-    while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
-        before = turns;
-        turns = link_reaper_turns();
-        if (turns == before)
-            link_die(url, LINK_UNENDED);
-        until.tv_sec += LINK_END_MS / 1000;
-    }
+    link_wait_init(&wait, url);
+    link_wait_begin(&wait);
+    nng_close(socket);
+    link_wait_done(&wait);
 }
 
 struct pem {

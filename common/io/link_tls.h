@@ -17,19 +17,35 @@ bool link_fail(struct err *err, const char *what, int code);
 /* Ends the process unless code is 0: for calls that fail only for want of memory. */
 void link_must(int code);
 
-/* nng's only thread that ends connections can hang for good (1.5 to 1.10: a connection closed while
- * a message is between two parts of its transfer), and with it every later loss would go unnoticed
- * and every nng_close would block. Who notices ends the process; systemd restarts it. */
-enum { LINK_END_MS = 10000 };
-#define LINK_UNENDED "nng has not ended a connection in 10 s, and the thread for it does not run"
+/* Says so and ends the process; systemd starts it again. */
 _Noreturn void link_die(const char *url, const char *why);
 
-/* nng_close; ends the process when that thread has not run for LINK_END_MS. */
+/* nng's only thread that ends connections can hang for good (1.5 to 1.10: a connection closed while
+ * a message is between two parts of its transfer), and with it every later loss would go unnoticed
+ * and every nng_close would block. Who waits for it looks at it once a second (link_wait.c); when
+ * it has not run for ten looks, the process ends. Looks and not seconds: they stand in the queue of
+ * nng's that the thread may wait for, so that neither a thousand handshakes nor a machine that
+ * slept are taken for a hang. */
+enum { LINK_LOOK_MS = 1000 };
+struct link_wait {
+    const char *url; /* borrowed; what is told */
+    nng_aio *sleep;
+    pthread_mutex_t lock;
+    bool waits, looking;
+    unsigned looks; /* in a row in which the thread did not run */
+    uint64_t turns; /* how often it had, at the last */
+};
+void link_wait_init(struct link_wait *wait, const char *url);
+void link_wait_done(struct link_wait *wait);
+/* Any number of times, from any thread. */
+void link_wait_begin(struct link_wait *wait);
+void link_wait_end(struct link_wait *wait);
+
+/* nng_close, waited for as above. */
 void link_close(nng_socket socket, const char *url);
 
 /* Ends the process, too, when nng's listener has stopped (link_listener.c): three looks at once a
  * second after which nothing of it moves, whatever is done to it. */
-enum { LINK_LOOK_MS = 1000 };
 struct link_listener {
     nng_listener listener;
     nng_aio *sleep; /* NULL: not watched */
@@ -41,19 +57,14 @@ struct link_listener {
 void link_listener_watch(struct link_listener *watched, nng_listener listener);
 void link_listener_stop(struct link_listener *watched);
 
-/* And when the thread that ends connections hangs (link_reaper.c): so many looks after one was
- * ended here that nng does not say to be gone, in which the thread has not run. */
+/* Has the thread that ends connections watched all the time, whoever ended one (link_reaper.c). */
 struct link_reaper {
     nng_socket socket; /* connected to itself */
     nng_aio *sleep;    /* NULL: not watched */
+    struct link_wait wait;
     pthread_mutex_t lock;
     nng_pipe pipe; /* under the lock; id 0: not connected */
-    bool ending;   /* it was closed here */
-    unsigned looks;
-    uint64_t turns; /* at the last look */
 };
-/* How often that thread has run: whether it has between two looks. 0: it was not found. */
-uint64_t link_reaper_turns(void);
 void link_reaper_watch(struct link_reaper *reaper);
 void link_reaper_stop(struct link_reaper *reaper);
 
