@@ -165,7 +165,7 @@ static void test_hung_ending_is_noticed(void **state)
     expect_abort(pid);
 }
 
-/* A controller that a thousand agents dial at once is busy for longer than LINK_END_MS; one that
+/* A controller that a thousand agents dial at once is busy for longer than ten looks; one that
  * ended itself for it would have them all dial again. */
 static void test_slow_ending_is_not_hung(void **state)
 {
