@@ -44,7 +44,7 @@ TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
 SHRUNK = ["--seeds", "101..700"]
 SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
 CRASH = {f"crash-{name}": ["crash", "--only", name, "--every", "40"]
-         for name in ("void", "apart-rescue", "l-revert", "l-stands")}
+         for name in ("void", "void-down", "apart-rescue", "l-revert", "l-stands")}
 TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
 TEST_TIMEOUT_S, CRASH_TIMEOUT_S = 60, 300
 
