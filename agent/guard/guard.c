@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/await.h"
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
@@ -93,8 +94,9 @@ static bool open_journal(struct guard *guard, struct err *err)
             waits = true;
             run_end_finisher(&guard->config, err);
         }
-        /* Ready, as far as a boot has to wait for it: a rescue may hang in the disk for hours. */
-        sd_notify(0, "READY=1\nWATCHDOG=1\nSTATUS=waiting for oceanid-rollback");
+        *err = (struct err)ERR_INIT;
+        if (!await_more("oceanid-rollback")) /* which may hang in the disk */
+            return false;
         poll(NULL, 0, LOCK_RETRY_MS);
     }
 }
@@ -128,7 +130,7 @@ static bool start(struct guard *guard, struct err *err)
     struct apply apply;
     struct guard_event boot = {.kind = ON_BOOT};
 
-    if (!load_key(guard, err) || !open_journal(guard, err))
+    if (!await_disk(guard->config.state) || !load_key(guard, err) || !open_journal(guard, err))
         return false;
     guard->trial = mem_alloc(1, sizeof(*guard->trial));
     guard->effects = mem_alloc(1, sizeof(*guard->effects));
@@ -157,8 +159,12 @@ static int run(struct guard *guard, struct err *err)
 {
     struct loop *loop = loop_open(err);
 
-    if (loop == NULL || !start(guard, err))
+    if (loop == NULL || (!start(guard, err) && err->kind != ERR_NONE))
         return 1;
+    if (guard->journal == NULL) {
+        log_info("told to stop before anything was touched: ending");
+        _exit(0);
+    }
     sd_notify(0, "READY=1\nSTATUS=");
     while (!guard->leaving)
         loop_once(loop, guard);

@@ -127,7 +127,8 @@ static void say_unwritten(const struct options *options, const struct rescue *re
 
 /* A guard that reads the old journal again would put back what is taken away: it is kept from that
  * before it can have the journal. written: nothing is on its way to the disk any more. */
-static void keep_guard_off(const struct options *options, struct rescue *rescue, bool written)
+static void keep_guard_off(const struct options *options, struct rescue *rescue,
+                           const struct target *target, bool written)
 {
     struct err err = ERR_INIT;
     char path[PATH_SIZE + 16];
@@ -135,6 +136,7 @@ static void keep_guard_off(const struct options *options, struct rescue *rescue,
     run_unrecorded_path(&options->config, path, sizeof(path));
     say_unwritten(options, rescue, written);
     rescue_note_depth(rescue);
+    rollback_note_intent(rescue, target);
     if (run_mark_unrecorded(&options->config, &rescue->unrecorded, &err))
         printf("All that could be is undone; until the journal has it %s is there, and nothing is "
                "put back.\n",
@@ -181,7 +183,7 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     if (!shielded)
         say_shields(rescue, count);
     if (from_memory)
-        keep_guard_off(options, rescue, written);
+        keep_guard_off(options, rescue, target, written);
     rescue_close(rescue);
     if (leave_finisher(options, target, from_memory))
         printf("%s is tried again every 2 s, by a process of its own%s.\n"
@@ -200,7 +202,7 @@ static int say_unrecorded(struct rescue *rescue, const struct options *options,
 {
     bool is_without_lock = rescue->is_without_lock;
 
-    keep_guard_off(options, rescue, written);
+    keep_guard_off(options, rescue, target, written);
     rescue_unmark(rescue);
     rescue_close(rescue);
     if (is_without_lock && !leave_finisher(options, target, true))
@@ -314,6 +316,10 @@ static int run_undo(const struct options *options, struct err *err)
         return code;
     chosen = rollback_choose(rescue.ledger, options, &target, err);
     count = 0;
+    if (chosen) {
+        rollback_say_intent(&rescue, &target);
+        rollback_recall_void(&rescue, &target);
+    }
     if (chosen && (target.is_open || target.has_generation)) {
         printf("%s, newest first:\n",
                asks(options) ? "This would be undone" : "This is undone now");

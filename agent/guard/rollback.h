@@ -71,6 +71,19 @@ int rollback_boot(const struct options *options, struct err *err);
 int rollback_stop_post(const struct options *options, struct err *err);
 int rollback_finish(const struct options *options, struct err *err);
 
+/* rollback_intent.c: of an earlier rescue that the journal has no record of. */
+
+/* For whoever comes next; before the mark is put. */
+void rollback_note_intent(const struct rescue *rescue, const struct target *target);
+/* What root has declared void in it is not waited for, as long as no tailscaled is there. */
+void rollback_recall_void(const struct rescue *rescue, struct target *target);
+/* Root's last word counts; where it was to go deeper, that is said, and what to do. */
+void rollback_say_intent(const struct rescue *rescue, const struct target *target);
+/* Goes as deep as it was to; where no link says that, as it went, or what it must have begun with:
+ * the newest. intent: the rescue's, lent. */
+void rollback_choose_unrecorded(const struct rescue *rescue, const struct run_intent *intent,
+                                struct target *target);
+
 /* Is anything on trial, being taken back, or without its receipt? */
 bool rollback_is_open(const struct ledger *ledger);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
 #include "agent/guard/io/trust_root.h"
 #include "common/core/mem.h"
@@ -119,8 +118,10 @@ int rollback_order(const struct options *options, struct err *err)
     target.is_open = rescue.ledger->is_open;
     target.down_to = order->down_to;
     target.reason = order->reason;
-    if (found)
+    if (found) {
+        rollback_recall_void(&rescue, &target);
         show_plan(&rescue, chosen.to);
+    }
     rescue_close(&rescue);
     if (found)
         code = rollback_do(&chosen, &target, err);
@@ -128,18 +129,6 @@ int rollback_order(const struct options *options, struct err *err)
 }
 
 /* ---- void ----------------------------------------------------------------------------------- */
-
-/* Of a rescue that the journal takes nothing of only its mark is known: it began with the newest.
- */
-static void choose_unrecorded(const struct rescue *rescue, struct target *target)
-{
-    const struct ledger_generation *top = ledger_top(rescue->ledger);
-
-    if (rollback_is_open(rescue->ledger) || top == NULL || !run_has_unrecorded(&rescue->config))
-        return;
-    target->has_generation = true;
-    target->down_to = top->id;
-}
 
 static bool check_void(const struct rescue *rescue, const struct target *target, struct err *err)
 {
@@ -158,13 +147,15 @@ static bool check_void(const struct rescue *rescue, const struct target *target,
 int rollback_void(const struct options *options, struct err *err)
 {
     struct target target = {.is_open = true, .is_void = true, .opened = CAUSE_RESCUED};
+    struct run_intent intent;
     struct rescue rescue;
     bool may;
     int code;
 
     if (!rollback_look(options, &rescue, &code, err))
         return code;
-    choose_unrecorded(&rescue, &target);
+    intent = rescue.intent;
+    rollback_choose_unrecorded(&rescue, &intent, &target);
     may = check_void(&rescue, &target, err);
     rescue_close(&rescue);
     if (!may)

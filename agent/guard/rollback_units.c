@@ -127,6 +127,20 @@ int rollback_boot(const struct options *options, struct err *err)
     return EXIT_DONE;
 }
 
+/* systemd waits for this, and starts no guard meanwhile. */
+static bool is_readable(const struct options *options)
+{
+    struct disk_probe probe = {0};
+
+    if (disk_probe_reads(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
+        return true;
+    printf("ALARM the journal in %s cannot be read, its disk does not answer (%d s waited): what "
+           "is to be undone stands there alone. It is not undone now; the guard that starts waits "
+           "for the disk, and takes it back then\n",
+           options->config.state, RESCUE_DISK_WAIT_MS / 1000);
+    return false;
+}
+
 /* The guard goes on with what the journal does not know. */
 static bool take_for_stop_post(const struct options *options, struct rescue *ret_rescue,
                                int *ret_code, struct err *err)
@@ -134,6 +148,8 @@ static bool take_for_stop_post(const struct options *options, struct rescue *ret
     struct disk_probe probe = {0};
 
     *ret_code = EXIT_DIFFERS;
+    if (!is_readable(options))
+        return false;
     if (!disk_probe_answers(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
         return take_from_hanging(&options->config, ret_rescue, err);
     if (!take_for_unit(options, ret_rescue, ret_code, err))

@@ -51,6 +51,14 @@ def wait_until(predicate, seconds, what):
     raise AssertionError(f"waited {seconds} s for {what}")
 
 
+def stays(predicate, seconds, what):
+    """Polls observable state that may not change for so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert predicate(), f"{what} did not stay so for {seconds} s"
+        select_a_moment()
+
+
 def select_a_moment():
     """A short pause between two looks at the state."""
     signal.sigtimedwait([], 0.05)

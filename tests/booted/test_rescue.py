@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from machine import wait_until
+from machine import stays, wait_until
 from trial import BOOT, GUARD, Trial, confirm, gone, start_trial, wait_gone
 
 BOOT_LIMIT_US = 10_000_000
@@ -91,6 +91,37 @@ def test_boot_is_not_held_up_by_a_disk_that_hangs(machine, lender, build):
     assert gone(machine)
     remove_drop_in(machine, BOOT)
     machine.systemctl("daemon-reload")
+
+
+# -- a disk that cannot be read -------------------------------------------------------------------
+
+def test_a_guard_whose_disk_is_dead_waits_and_is_left_alone(machine, build):
+    """ExecStopPost ends; the guard behind it is active, longer than any of systemd's limits for one
+    that hangs, is stopped when it is told to, and takes back in the end."""
+    library = preload(machine, build, "libhang.so")
+    driver = start_trial(machine)
+    drop_in(machine, GUARD, f"Environment=LD_PRELOAD={library} OCEANID_HANG={HANG} "
+            "OCEANID_DEAD=/var/lib/oceanid/guard\nWatchdogSec=2s\nTimeoutStartSec=4s")
+    machine.systemctl("daemon-reload")
+    machine.write(HANG, "")
+    machine.systemctl("kill", "--kill-whom=main", "--signal=KILL", GUARD)
+    wait_until(lambda: "waiting for the journal's disk" in machine.property(GUARD, "StatusText"),
+               20, "the guard to wait for its disk")
+    driver.end()
+    assert "It is not undone now" in machine.journal(GUARD)
+    pid = machine.main_pid(GUARD)
+    stays(lambda: machine.main_pid(GUARD) == pid and machine.is_active(GUARD), 8, "that guard")
+    assert not gone(machine)
+    machine.systemctl("stop", GUARD)
+    assert "told to stop before anything was touched" in machine.journal(GUARD)
+    machine.systemctl("start", GUARD)   # it holds up nobody who waits for it
+    assert not gone(machine)
+    machine.path(HANG).unlink()
+    wait_gone(machine, 15)
+    remove_drop_in(machine, GUARD)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("restart", GUARD)
+    machine.wait_active(GUARD)
 
 
 # -- sleep ----------------------------------------------------------------------------------------

@@ -28,6 +28,10 @@
     STANDING, DO(PROGRAM_GONE, PHASE_RESCUE), DO(PROGRAM_RESCUE, PHASE_RESCUE),                    \
         DO(PROGRAM_VOID, PHASE_RESCUE), GUARD(PLAY_ASK, PHASE_RESCUE)
 
+#define VOID_DOWN                                                                                  \
+    STANDING, DO(PROGRAM_GONE, PHASE_RESCUE), DO(PROGRAM_RESCUE_TO, PHASE_RESCUE),                 \
+        DO(PROGRAM_VOID, PHASE_RESCUE), GUARD(PLAY_ASK, PHASE_RESCUE)
+
 #define TAKES_BACK .confirmed_before = 1, .confirmed_after = 0
 #define STANDS .confirmed_before = 1, .confirmed_after = 1
 #define APART .is_apart = true, .is_brief = true
@@ -54,6 +58,8 @@ const struct scenario scenarios[] = {
     {"down", .is_brief = true, .takes_both = true, TAKES_BACK, FROM(3, PHASE_BOOT),
      .steps = {RESCUE(PROGRAM_RESCUE_TO)}},
     {"void", .is_brief = true, TAKES_BACK, FROM(4, PHASE_BOOT), .steps = {VOID}},
+    {"void-down", .is_brief = true, .takes_both = true, TAKES_BACK, FROM(4, PHASE_BOOT),
+     .steps = {VOID_DOWN}},
 
     {"apart-stop", APART, FROM(3, PHASE_BOOT), .steps = {STOP_POST}},
     {"apart-boot", APART, FROM(3, PHASE_BOOT), .steps = {REBOOT}},

@@ -79,19 +79,11 @@ _Noreturn void shim_strike(enum fault_kind kind)
     end();
 }
 
-/* Of a process that was to write the journal whoever started it hears no more than of a disk that
- * refuses: he goes on from memory, and says so. */
-static bool writes_for_another(const char *text)
-{
-    return is_child && strncmp(text, "journal", 7) == 0;
-}
-
 static enum fault_kind hit(enum boundary boundary, const char *text)
 {
     enum fault_kind kind = world->fault.kind;
 
     world->hit_at = world->count;
-    world->died_unwritten |= fault_is_crash(kind) && writes_for_another(text);
     snprintf(world->hit_what, sizeof(world->hit_what), "%s, %s %s",
              phase_of_run_names[world->phase], boundary_names[boundary], text);
     if (kind == FAULT_EIO_ON || kind == FAULT_ENOSPC_ON)

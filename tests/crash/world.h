@@ -84,7 +84,7 @@ struct world {
     char finisher_down_to[GENERATION_TEXT_SIZE]; /* "": what is open */
     int exit_code;                               /* of the last process */
     bool rescue_again;   /* a person was told to run it again when the disk is well */
-    bool died_unwritten; /* whoever took a change back, or wrote for him, died unable to write */
+    bool died_unwritten; /* whoever took a change back died unable to write */
     struct told told;
     bool unsettled; /* the asker gave up waiting */
     struct disk disk;

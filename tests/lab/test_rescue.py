@@ -74,6 +74,9 @@ class Styx:
     def has_shield(self):
         return "5140:" in self.host.ip("rule", "show")
 
+    def has_route(self):
+        return "198.18.0.0" in self.host.ip("route", "show", "table", "main")
+
     def ssh(self):
         return self.lab["office"].ssh_banner(ADDRESS)
 
@@ -152,6 +155,57 @@ def test_tailscaled_gone_for_good_and_a_journal_that_takes_nothing(styx):
     assert "Done and verified in the kernel" in done.stdout
     assert not styx.has_shield()
     wait_until(styx.ssh, 5, "SSH from outside")
+
+
+def confirm_a_route_and_the_exit_node(styx):
+    """Two changes: the newer one's preference holds up what was ordered below it."""
+    styx.host.run([BIN / "drive", "trial", KEYS, STATE, "sequence=1", "device=eth0", "soak=1"],
+                  timeout=60)
+    styx.sequence = 1
+    styx.confirm()
+    assert styx.has_route()
+
+
+def take_both_back_unwritten(styx, *words):
+    """The journal takes nothing, and tailscaled is gone: the rest is the finishing process's."""
+    full = ["prlimit", "--fsize=0", BIN / "oceanid-rollback"]
+    done = styx.host.run([*full, *words], check=False)
+    assert done.returncode == 5 and "for which the guard waits" in done.stdout, done.stdout
+    assert styx.has_shield() and styx.has_route()
+    return full
+
+
+def test_void_goes_as_deep_as_was_ordered_where_the_journal_takes_nothing(styx):
+    """`--to 1` is in no journal: what it was to take back is in /run, for whoever comes next."""
+    confirm_a_route_and_the_exit_node(styx)
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    full = take_both_back_unwritten(styx, "--to", "1", "--yes")
+    less = styx.host.run([*full, "--yes"], check=False)
+    assert less.returncode == 5 and "--to 1 goes on with that" in less.stdout, less.stdout
+    done = styx.host.run([*full, "--void-tailscale", "--yes"], check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "was to go down to drive-1: so does this" in done.stdout
+    assert "Done and verified in the kernel" in done.stdout
+    assert not styx.has_shield() and not styx.has_route(), done.stdout
+    done = styx.rollback("--to", "1", "--yes")  # the disk is well again
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is still gone: it is not waited for" in done.stdout
+    assert "Nothing is changed" in styx.rollback("--list").stdout
+    marks = styx.host.run(["ls", "-a", "/run/oceanid"]).stdout
+    assert "unrecorded" not in marks, marks
+
+
+def test_void_survives_a_link_that_nobody_understands(styx):
+    """Torn, or garbage: then only the mark is known, and the newest change goes."""
+    confirm_a_route_and_the_exit_node(styx)
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    full = take_both_back_unwritten(styx, "--to", "1", "--yes")
+    styx.host.run(["ln", "-sfn", "1:torn", "/run/oceanid/unrecorded-order"])
+    done = styx.host.run([*full, "--void-tailscale", "--yes"], check=False)
+    assert done.returncode == 5 and "so does this" not in done.stdout, done.stdout + done.stderr
+    assert not styx.has_shield() and styx.has_route(), done.stdout
 
 
 def test_what_root_declared_void_is_so_for_whoever_goes_on(styx):

@@ -137,6 +137,108 @@ def test_rescue_on_a_dead_disk_says_that_it_waits(node):
     assert not node.has_route() and "Done and verified" in node.log("rescue.log")
 
 
+class Systemd:
+    """The end of NOTIFY_SOCKET: what a guard says of itself, as systemd hears it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(0.01)
+        self.heard = []
+
+    def hear(self):
+        """All that was said so far; each with when it was taken."""
+        try:
+            while True:
+                self.heard.append((time.monotonic(), self.socket.recv(4096).decode()))
+        except TimeoutError:
+            return "\n".join(said for _, said in self.heard)
+
+    def heard_alive(self, since):
+        return [at for at, said in self.heard if "WATCHDOG=1" in said and at > since]
+
+
+@pytest.fixture
+def dead_disk(node):
+    """An open trial whose guard is killed, and then nothing of its disk can be opened."""
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.kill()
+    node.use_disk_that_may_die()
+    node.hang_disk()
+    (node.folder / "guard.log").write_text("")
+    return node
+
+
+def start_waiting(node):
+    """A guard on the dead disk, as its unit starts it."""
+    systemd = Systemd(node.folder / "notify.sock")
+    node.more_environment["NOTIFY_SOCKET"] = str(systemd.path)
+    guard = node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    wait_until(lambda: "its disk does not answer" in node.log("guard.log"), 10, "it to be said")
+    wait_until(lambda: "READY=1" in systemd.hear(), 5, "the guard to hold nobody up")
+    return guard, systemd
+
+
+def test_stop_post_on_a_dead_disk_ends_and_says_so(dead_disk):
+    """What is to be undone stands on it alone; systemd starts no guard before this has ended."""
+    node = dead_disk
+    began = time.monotonic()
+    done = node.rollback("--stop-post", check=False)
+    assert time.monotonic() - began < 6, done.stdout
+    assert done.returncode == 1 and "cannot be read" in done.stdout, done.stdout + done.stderr
+    assert node.has_route()
+
+
+def test_a_guard_on_a_dead_disk_says_that_it_waits(dead_disk):
+    """Not killed as one that does not start, nor as one that hangs; and it takes back in the end."""
+    node = dead_disk
+    guard, systemd = start_waiting(node)
+    assert "waiting for the journal's disk" in systemd.hear() and "ALARM" in node.log("guard.log")
+    began = time.monotonic()
+    wait_until(lambda: systemd.hear() and len(systemd.heard_alive(began)) >= 3, 5,
+               "the watchdog to be fed")
+    assert guard.poll() is None and node.has_route()
+    node.free_disk()
+    wait_until(lambda: not node.has_route(), 10, "the guard to take it back")
+    assert "answers again" in node.log("guard.log")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its end")
+
+
+def test_a_guard_that_waits_for_its_disk_can_be_stopped(dead_disk):
+    guard, _ = start_waiting(dead_disk)
+    guard.terminate()
+    assert guard.wait(5) == 0
+
+
+def test_rescue_works_beside_a_guard_that_waits_for_its_disk(dead_disk):
+    """The disk answers the rescue: it needs nothing of that guard, which finds the end later."""
+    node = dead_disk
+    guard, _ = start_waiting(node)
+    node.more_environment = {}
+    done = node.rollback("--yes")
+    assert "Done and verified" in done.stdout and not node.has_route(), done.stdout
+    assert guard.poll() is None
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to go on")
+    stays(lambda: not node.has_route(), 1, "what the rescue took back")
+    assert "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_a_guard_on_a_frozen_disk_says_that_it_waits(node):
+    """It can be read; who opens it for writing hangs, and no signal ends that."""
+    node.confirm()
+    node.kill()
+    node.use_disk_that_may_freeze()
+    node.hang_disk()
+    guard, _ = start_waiting(node)
+    assert "cannot be opened for writing" in node.log("guard.log")
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to go on")
+    assert guard.poll() is None and node.has_route()
+
+
 def test_a_later_rescue_keeps_what_an_earlier_one_could_not_record(node):
     """Both were taken back, and the disk took neither: a record of the upper one is not enough."""
     for sequence in (1, 2):

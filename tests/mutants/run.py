@@ -34,7 +34,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
 UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
          "change", "holds", "window", "gates", "gates_path", "gates_fleet", "undo", "undo_made",
-         "journal", "writer", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead"]
+         "journal", "writer", "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing",
+         "store_disk", "lead"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
@@ -43,7 +44,7 @@ TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
 SHRUNK = ["--seeds", "101..700"]
 SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
 CRASH = {f"crash-{name}": ["crash", "--only", name, "--every", "40"]
-         for name in ("void", "apart-rescue", "l-revert", "l-stands")}
+         for name in ("void", "void-down", "apart-rescue", "l-revert", "l-stands")}
 TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
 TEST_TIMEOUT_S, CRASH_TIMEOUT_S = 60, 300
 

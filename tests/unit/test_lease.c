@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/core/text.h"
+#include "common/net/patience.h"
 #include "tests/unit/trial_world.h"
 
 /* Witnesses office, other, third; quorum 2; lease 20 s; grace 8 s; checks own, database. */
@@ -328,6 +329,35 @@ static void test_objects_are_cut(void **state)
     assert_string_equal(desk.terms.begin.objects[15], "rule 19");
 }
 
+/* Rule 8: start + apply + settle + lease, apply being what the plan was signed with. Where netplan
+ * generates that is 20 s, however soon it is applied; the first proof has the last word. */
+static void test_netplan_lengthens_the_first_deadline(void **state)
+{
+    const struct operation netplan = {.kind = OPERATION_FILE,
+                                      .file.path = "/etc/netplan/60-x.yaml"};
+    const struct operation networkd = {.kind = OPERATION_FILE,
+                                       .file.path = "/etc/systemd/network/50-x.network"};
+    const struct operation route = {.kind = OPERATION_ROUTE};
+    struct patience slow = {0}, slower = {0}, quick = {0};
+
+    (void)state;
+    patience_add(&slower, &netplan);
+    patience_add(&slow, &networkd);
+    patience_add(&quick, &route);
+    assert_int_equal(patience_apply_s(&slower), 20);
+    assert_int_equal(patience_apply_s(&slow), 10);
+    assert_int_equal(patience_apply_s(&quick), 1);
+    desk.terms.apply_ms = 1000 * (mono_t)patience_apply_s(&quick);
+    lease_begin(&desk.lease, &desk.terms, 500);
+    assert_int_equal(desk.lease.until, 500 + 1000 + desk.terms.settle_ms + desk.terms.lease_ms);
+    desk.terms.apply_ms = 1000 * (mono_t)patience_apply_s(&slower);
+    lease_begin(&desk.lease, &desk.terms, 500);
+    assert_int_equal(desk.lease.until, 500 + 20000 + desk.terms.settle_ms + desk.terms.lease_ms);
+    issue(2000, false);
+    all_say(1, 3000);
+    assert_int_equal(desk.lease.until, 2000 + desk.terms.lease_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup(test_many_nonces, set_up),
         cmocka_unit_test_setup(test_excused, set_up),
         cmocka_unit_test_setup(test_objects_are_cut, set_up),
+        cmocka_unit_test_setup(test_netplan_lengthens_the_first_deadline, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

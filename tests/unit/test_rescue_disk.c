@@ -1,5 +1,6 @@
 /*
- * test_rescue_disk: which record an answer is of, and when the mark `unrecorded` may go.
+ * test_rescue_disk: which record an answer is of, who writes it, and when the mark `unrecorded` may
+ * go.
  *
  * The process that writes is stopped for a disk that hangs, and may write no file for one that is
  * full.
@@ -17,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/guard/io/journal_frame.h"
 #include "agent/guard/io/rescue_disk.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -123,6 +125,87 @@ static void what_cannot_be_given_is_refused(void **state)
     end(&place);
 }
 
+/* ---- one that is killed ---------------------------------------------------------------------- */
+
+/* Whole ones, from the beginning on. */
+static unsigned count_records(const struct place *place)
+{
+    size_t len;
+    AUTO_FREE uint8_t *data = journal_case_read_file(place->journal, &len);
+    struct bytes rest = {data, len}, payload;
+    unsigned count = 0;
+
+    while (journal_frame_look(rest, &payload) == FRAME_WHOLE) {
+        rest.data += FRAME_HEAD + payload.len;
+        rest.len -= FRAME_HEAD + payload.len;
+        count++;
+    }
+    assert_int_equal(rest.len, 0);
+    return count;
+}
+
+/* As it leaves a record that it was killed in. */
+static void tear(const struct place *place)
+{
+    size_t len;
+    AUTO_FREE uint8_t *data = journal_case_read_file(place->journal, &len);
+    FILE *file = fopen(place->journal->path, "ae");
+
+    assert_true(len > FRAME_HEAD + 4);
+    assert_int_equal(fwrite(data, 1, FRAME_HEAD + 4, file), FRAME_HEAD + 4);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void one_that_is_killed_is_followed(void **state)
+{
+    struct place place;
+    unsigned before;
+    pid_t first;
+    bool ok;
+
+    start(&place, state);
+    first = rescue_disk_pid(place.disk);
+    before = count_records(&place);
+    give(&place, 1);
+    assert_int_equal(take(&place, ANSWER_WITHIN_MS, &ok), 1);
+    kill(first, SIGSTOP);
+    give(&place, 2);
+    give(&place, 3);
+    tear(&place);
+    kill(first, SIGKILL);
+    for (uint64_t i = 2; i <= 3; i++) {
+        assert_int_equal(take(&place, ANSWER_WITHIN_MS, &ok), i);
+        assert_true(ok);
+    }
+    assert_int_not_equal(rescue_disk_pid(place.disk), first);
+    assert_int_equal(count_records(&place), before + 3);
+    end(&place);
+}
+
+/* What it was killed for kills the next one, too: refused, and not for ever begun anew. */
+static void one_is_killed_again_and_again(void **state)
+{
+    struct place place;
+    uint64_t written = 0;
+    unsigned before;
+    bool ok = true;
+
+    start(&place, state);
+    before = count_records(&place);
+    while (ok && written < MANY) {
+        kill(rescue_disk_pid(place.disk), SIGKILL);
+        give(&place, written + 1);
+        assert_int_equal(take(&place, ANSWER_WITHIN_MS, &ok), written + 1);
+        written += ok;
+    }
+    assert_true(written > 0 && written < MANY);
+    assert_int_equal(count_records(&place), before + written);
+    give(&place, written + 1);
+    assert_int_equal(take(&place, ANSWER_WITHIN_MS, &ok), written + 1);
+    assert_false(ok);
+    end(&place);
+}
+
 /* ---- the mark ------------------------------------------------------------------------------- */
 
 static void a_mark_goes_when_what_was_refused_is_written(void **state)
@@ -217,6 +300,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_cannot_be_given_is_refused, journal_case_set_up,
+                                        journal_case_tear_down),
+        cmocka_unit_test_setup_teardown(one_that_is_killed_is_followed, journal_case_set_up,
+                                        journal_case_tear_down),
+        cmocka_unit_test_setup_teardown(one_is_killed_again_and_again, journal_case_set_up,
                                         journal_case_tear_down),
         cmocka_unit_test_setup_teardown(a_mark_goes_when_what_was_refused_is_written,
                                         journal_case_set_up, journal_case_tear_down),

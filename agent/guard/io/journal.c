@@ -209,6 +209,16 @@ bool journal_cut(struct journal *journal)
     return journal_file_cut(&journal->file);
 }
 
+void journal_go_on(struct journal *journal, uint64_t end)
+{
+    journal_file_go_on(&journal->file, end);
+}
+
+uint64_t journal_end(const struct journal *journal)
+{
+    return journal->file.size;
+}
+
 bool journal_append(struct journal *journal, const struct guard_record *record,
                     const struct journal_extra *extra, bool durable, struct err *err)
 {

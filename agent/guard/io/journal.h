@@ -77,6 +77,11 @@ bool journal_write(struct journal *journal, struct bytes encoded, bool durable, 
 bool journal_sync(struct journal *journal, struct err *err);
 /* After a write that failed. False: what was written of it is still in the file, maybe whole. */
 bool journal_cut(struct journal *journal);
+/* For a process that goes on with it where another one has been killed in its writing: begins, with
+ * its next write, at that end, which journal_end gave after the last one that is known to be whole.
+ */
+void journal_go_on(struct journal *journal, uint64_t end);
+uint64_t journal_end(const struct journal *journal);
 void journal_drop(struct journal *journal, const struct generation_id *id);
 /* Drops from memory what the ledger does not need any more. */
 void journal_forget(struct journal *journal, const struct ledger *ledger);

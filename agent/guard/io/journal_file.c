@@ -189,6 +189,17 @@ bool journal_file_cut(struct journal_file *file)
     return !file->dirty || !file->writable || cut(file);
 }
 
+/* Under the lock, which this process has had all the time, it is the only other that wrote. */
+void journal_file_go_on(struct journal_file *file, uint64_t end)
+{
+    struct stat stat;
+
+    file->size = end;
+    file->dirty = file->unsynced = true;
+    if (file->lock_fd >= 0 && fstat(file->fd, &stat) == 0)
+        file->found = (uint64_t)stat.st_size;
+}
+
 static bool write_at(int fd, struct bytes bytes, uint64_t at)
 {
     size_t done = 0;

@@ -59,6 +59,10 @@ bool journal_file_sync(struct journal_file *file, struct err *err);
  * file may find it whole. */
 bool journal_file_cut(struct journal_file *file);
 
+/* Another process that had this file, and its lock, has ended in its writing: what stands behind
+ * end is cut off before the next append. */
+void journal_file_go_on(struct journal_file *file, uint64_t end);
+
 /* Puts other content in its place; a failure leaves the old one. content is made of whole frames.
  */
 bool journal_file_replace(struct journal_file *file, struct bytes content, struct err *err);

@@ -42,6 +42,17 @@ static void load_key(struct rescue *rescue)
         sign_key_public(rescue->key, &rescue->public_key);
 }
 
+/* One of what is gone by now is nobody's. */
+static void find_intent(struct rescue *rescue)
+{
+    const struct ledger *ledger = rescue->ledger;
+    const struct generation_id *down_to = &rescue->intent.down_to;
+
+    rescue->has_intent = run_intent_find(&rescue->config, &rescue->intent) &&
+                         (ledger_find(ledger, down_to) != NULL ||
+                          (ledger->is_open && generation_id_equal(&ledger->open.id, down_to)));
+}
+
 bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool read_only,
                  struct err *err)
 {
@@ -67,6 +78,7 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
         printf("the journal: %s\n", journal_damage(rescue->journal));
     rescue->is_reboot = journal_was_rebooted(rescue->journal);
     run_find_depth(&rescue->config, &rescue->found_depth);
+    find_intent(rescue);
     return true;
 }
 

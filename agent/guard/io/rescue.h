@@ -10,6 +10,7 @@
 #include "agent/guard/io/journal.h"
 #include "agent/guard/io/rescue_disk.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/run_intent.h"
 #include "agent/io/netlink.h"
 #include "common/io/config.h"
 
@@ -44,8 +45,10 @@ struct rescue {
     struct run_mark unrecorded; /* the mark that was found, then this rescue's own */
     struct nonce found_depth;   /* how deep an earlier rescue went, by its mark; zero: none did */
     struct nonce own_depth;     /* the start of the last end that is not in the journal */
-    bool is_by_hand;            /* a person's word is heard: nothing is put back while it stands */
-    bool is_finisher;           /* puts nothing back while a later rescue is at work */
+    bool has_intent;            /* an earlier rescue has left one, for what still stands: */
+    struct run_intent intent;
+    bool is_by_hand;  /* a person's word is heard: nothing is put back while it stands */
+    bool is_finisher; /* puts nothing back while a later rescue is at work */
 };
 
 /* Takes the journal (read_only: for looking). ERR_CONFLICT: somebody has it; ERR_MISSING: there is
@@ -69,6 +72,8 @@ void rescue_unmark(struct rescue *rescue);
 int rescue_find_deeper(const struct rescue *rescue);
 /* Before the mark is put: how deep this rescue and those before it went (run_note_depth). */
 void rescue_note_depth(const struct rescue *rescue);
+/* Likewise: what this rescue, and those before it, are to take back. */
+void rescue_note_intent(const struct rescue *rescue, const struct run_intent *own);
 /* Whatever the disk says: the machine goes on as if it were written. */
 void rescue_write(struct rescue *rescue, struct guard_record *record, bool durable);
 /* Writes a record and takes it into the ledger, whatever the disk says. */

@@ -21,6 +21,9 @@
 
 enum { SAY_RECORD = RESCUE_WRITE_RECORD, SAY_SYNCED, SAY_TEXT, SAY_UNMARK };
 
+/* One that ends as often does so for a reason that the next one has, too. */
+enum { SCRIBES_MAX = 4 };
+
 /* At the beginning of a message; behind it the record. */
 struct head {
     int what;
@@ -32,43 +35,49 @@ struct head {
 struct answer {
     uint32_t number;
     bool ok;
+    uint64_t end; /* of the journal, now */
     char why[ERR_TEXT_SIZE];
 };
 
 struct given {
     struct guard_record *record; /* owned; NULL: undo.txt */
+    struct wire_bytes message;   /* owned: for another scribe */
     uint32_t number;
 };
 
-struct rescue_disk {
-    int given_fd, answer_fd; /* messages to it, one way; and back */
-    pid_t pid;
-    struct given *pending;
-    size_t count, capacity;
-    struct guard_record *taken; /* the last that was answered */
-    uint32_t number, refused;   /* given so far; and of the answered records */
-    bool is_full;               /* nothing more is given: it would be out of order */
-    bool ended;                 /* it is gone: what is pending is not written */
-};
-
-/* ---- its process ---------------------------------------------------------------------------- */
-
+/* The process that writes. What it begins with, and each that follows it. */
 struct scribe {
     struct journal *journal;
     struct ledger *ledger;
     const struct guard_config *config;
     uint32_t refused; /* records that were not written */
+    uint64_t end;     /* what stands behind it in the journal is of one that has ended */
 };
 
+struct rescue_disk {
+    struct scribe next;      /* its ledger is owned: as all that was answered has left it */
+    unsigned scribes_count;  /* so far */
+    int given_fd, answer_fd; /* messages to it, one way; and back */
+    pid_t pid;
+    struct given *pending;
+    size_t count, capacity;
+    struct guard_record *taken; /* the last that was answered */
+    uint32_t number;            /* given so far */
+    bool is_full;               /* nothing more is given: it would be out of order */
+    bool ended;                 /* all are gone: what is pending is not written */
+};
+
+/* ---- its process ---------------------------------------------------------------------------- */
+
 /* For undo.txt, as whoever gives it has taken it. */
-static void take_record(struct scribe *scribe, struct bytes encoded)
+static void take_record(struct ledger *ledger, struct bytes encoded)
 {
     struct journal_entry entry;
     struct err err = ERR_INIT;
 
     if (!wire_decode_journal(encoded, &entry, &err))
         return;
-    ledger_take(scribe->ledger, &entry.record);
+    ledger_take(ledger, &entry.record);
     journal_entry_done(&entry);
 }
 
@@ -101,13 +110,15 @@ static void do_message(struct scribe *scribe, int answer_fd, const struct head *
     } else {
         answer.ok = journal_write(scribe->journal, encoded, head->what == SAY_SYNCED, &err);
         scribe->refused += !answer.ok;
-        take_record(scribe, encoded);
+        take_record(scribe->ledger, encoded);
     }
+    answer.end = journal_end(scribe->journal);
     text_copy(answer.why, sizeof(answer.why), err.text);
     (void)!write(answer_fd, &answer, sizeof(answer)); /* nobody may be there to hear it */
 }
 
-_Noreturn static void write_until_closed(struct scribe *scribe, int given_fd, int answer_fd)
+_Noreturn static void write_until_closed(struct scribe *scribe, bool follows, int given_fd,
+                                         int answer_fd)
 {
     struct err err = ERR_INIT;
     struct head head;
@@ -115,6 +126,8 @@ _Noreturn static void write_until_closed(struct scribe *scribe, int given_fd, in
     size_t len;
 
     alone_begin();
+    if (follows)
+        journal_go_on(scribe->journal, scribe->end);
     while (packet_receive(given_fd, &message, &len, &err)) {
         if (len >= sizeof(head)) {
             memcpy(&head, message, sizeof(head));
@@ -134,9 +147,10 @@ static void close_two(int fds[2])
     close(fds[1]);
 }
 
-static bool fork_scribe(struct rescue_disk *disk, struct scribe *scribe)
+static bool fork_scribe(struct rescue_disk *disk)
 {
     int given[2], answers[2];
+    pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, given) != 0)
         return false;
@@ -144,51 +158,64 @@ static bool fork_scribe(struct rescue_disk *disk, struct scribe *scribe)
         close_two(given);
         return false;
     }
-    disk->pid = fork();
-    if (disk->pid == 0) {
+    pid = fork();
+    if (pid == 0) {
         close(given[0]);
         close(answers[0]);
-        write_until_closed(scribe, given[1], answers[1]);
+        write_until_closed(&disk->next, disk->scribes_count > 0, given[1], answers[1]);
     }
-    if (disk->pid < 0) {
+    if (pid < 0) {
         close_two(given);
         close_two(answers);
         return false;
     }
     close(given[1]);
     close(answers[1]);
+    disk->pid = pid;
     disk->given_fd = given[0];
     disk->answer_fd = answers[0];
+    disk->scribes_count++;
     fcntl(disk->given_fd, F_SETFL, O_NONBLOCK); /* one that hangs reads nothing */
     return true;
 }
 
-struct rescue_disk *rescue_disk_start(struct journal *journal, struct ledger *ledger,
+struct rescue_disk *rescue_disk_start(struct journal *journal, const struct ledger *ledger,
                                       const struct guard_config *config)
 {
-    struct scribe scribe = {.journal = journal, .ledger = ledger, .config = config};
     struct rescue_disk *disk = mem_alloc(1, sizeof(*disk));
 
-    if (fork_scribe(disk, &scribe))
+    disk->next = (struct scribe){.journal = journal,
+                                 .ledger = mem_copy(ledger, sizeof(*ledger)),
+                                 .config = config,
+                                 .end = journal_end(journal)};
+    if (fork_scribe(disk))
         return disk;
+    free(disk->next.ledger);
     free(disk);
     return NULL;
 }
 
 /* ---- giving and taking ---------------------------------------------------------------------- */
 
-static bool say(struct rescue_disk *disk, const struct head *head, struct bytes bytes)
+static struct wire_bytes make_message(const struct head *head, struct bytes bytes)
 {
-    AUTO_FREE uint8_t *message = mem_alloc(sizeof(*head) + bytes.len, 1);
+    struct wire_bytes message = {mem_alloc(sizeof(*head) + bytes.len, 1),
+                                 sizeof(*head) + bytes.len};
+
+    memcpy(message.data, head, sizeof(*head));
+    if (bytes.len > 0)
+        memcpy(message.data + sizeof(*head), bytes.data, bytes.len);
+    return message;
+}
+
+/* To one that has ended it is as good as said: who follows it gets all that has no answer. */
+static bool say(struct rescue_disk *disk, const struct wire_bytes *message)
+{
     struct err err = ERR_INIT;
 
     if (disk->is_full || disk->ended)
         return false;
-    memcpy(message, head, sizeof(*head));
-    if (bytes.len > 0)
-        memcpy(message + sizeof(*head), bytes.data, bytes.len);
-    disk->is_full =
-        !packet_send(disk->given_fd, (struct bytes){message, sizeof(*head) + bytes.len}, &err);
+    disk->is_full = !packet_send(disk->given_fd, wire_lend(message), &err) && err.kind != ERR_PEER;
     return !disk->is_full;
 }
 
@@ -201,23 +228,50 @@ void rescue_disk_give(struct rescue_disk *disk, enum rescue_write what, struct b
     disk->pending = mem_grow(disk->pending, disk->count, &disk->capacity, sizeof(*disk->pending));
     given = &disk->pending[disk->count++];
     given->record = record != NULL ? mem_copy(record, sizeof(*record)) : NULL;
-    given->number = say(disk, &head, bytes) ? ++disk->number : 0;
+    given->message = make_message(&head, bytes);
+    given->number = say(disk, &given->message) ? ++disk->number : 0;
 }
 
-/* False: not in time. Once it has ended, nothing more is answered. */
+/* In their order, all that has no answer; what finds no room is refused. */
+static void say_again(struct rescue_disk *disk)
+{
+    disk->is_full = false;
+    for (size_t i = 0; i < disk->count; i++) {
+        if (!say(disk, &disk->pending[i].message))
+            disk->pending[i].number = 0;
+    }
+}
+
+/* It was killed, by a person or for want of memory: another one begins behind what was answered
+ * last. False: none can be had, or they end again and again. */
+static bool follow(struct rescue_disk *disk)
+{
+    int given_fd = disk->given_fd, answer_fd = disk->answer_fd, status;
+
+    (void)waitpid(disk->pid, &status, 0);
+    if (disk->scribes_count >= SCRIBES_MAX || !fork_scribe(disk))
+        return false;
+    close(given_fd);
+    close(answer_fd);
+    say_again(disk);
+    return true;
+}
+
+/* False: not in time. Once all have ended, nothing more is answered. */
 static bool read_answer(struct rescue_disk *disk, mono_t until, struct answer *ret_answer)
 {
-    struct pollfd look = {.fd = disk->answer_fd, .events = POLLIN};
-    mono_t left = until - clock_now();
+    while (!disk->ended) {
+        struct pollfd look = {.fd = disk->answer_fd, .events = POLLIN};
+        mono_t left = until - clock_now();
 
-    if (!disk->ended) {
         if (poll(&look, 1, left > 0 ? (int)left : 0) <= 0)
             return false;
         if (read(disk->answer_fd, ret_answer, sizeof(*ret_answer)) == (ssize_t)sizeof(*ret_answer))
             return true;
+        disk->ended = !follow(disk);
     }
-    disk->ended = true;
     *ret_answer = (struct answer){.number = disk->pending[0].number,
+                                  .end = disk->next.end,
                                   .why = "the process that writes the journal has ended"};
     return true;
 }
@@ -239,6 +293,30 @@ static size_t find_given(const struct rescue_disk *disk, uint32_t number)
     return i;
 }
 
+/* What the next scribe has to know of it. */
+static void note_answer(struct rescue_disk *disk, const struct given *given,
+                        const struct answer *answer)
+{
+    struct bytes message = wire_lend(&given->message);
+
+    if (answer->number == 0)
+        return; /* none has ever heard of it */
+    disk->next.end = answer->end;
+    if (given->record == NULL)
+        return;
+    disk->next.refused += !answer->ok;
+    take_record(disk->next.ledger, (struct bytes){message.data + sizeof(struct head),
+                                                  message.len - sizeof(struct head)});
+}
+
+static void remove_given(struct rescue_disk *disk, size_t at)
+{
+    wire_bytes_done(&disk->pending[at].message);
+    disk->count--;
+    memmove(&disk->pending[at], &disk->pending[at + 1],
+            (disk->count - at) * sizeof(*disk->pending));
+}
+
 bool rescue_disk_take(struct rescue_disk *disk, mono_t until, bool *ret_ok,
                       const struct guard_record **ret_record, struct err *err)
 {
@@ -251,12 +329,10 @@ bool rescue_disk_take(struct rescue_disk *disk, mono_t until, bool *ret_ok,
             return false;
         at = find_given(disk, answer.number);
     } while (at == disk->count);
+    note_answer(disk, &disk->pending[at], &answer);
     free(disk->taken);
     disk->taken = disk->pending[at].record;
-    disk->refused += !answer.ok && answer.number > 0 && disk->taken != NULL;
-    disk->count--;
-    memmove(&disk->pending[at], &disk->pending[at + 1],
-            (disk->count - at) * sizeof(*disk->pending));
+    remove_given(disk, at);
     *ret_ok = answer.ok;
     *ret_record = disk->taken;
     return answer.ok || !err_set(err, ERR_SYSTEM, "%s", answer.why);
@@ -279,9 +355,10 @@ pid_t rescue_disk_pid(const struct rescue_disk *disk)
 
 void rescue_disk_unmark(struct rescue_disk *disk, const struct run_mark *mark)
 {
-    const struct head head = {.what = SAY_UNMARK, .refused = disk->refused, .mark = *mark};
+    const struct head head = {.what = SAY_UNMARK, .refused = disk->next.refused, .mark = *mark};
+    AUTO_WIRE struct wire_bytes message = make_message(&head, (struct bytes){NULL, 0});
 
-    say(disk, &head, (struct bytes){NULL, 0});
+    say(disk, &message);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -303,9 +380,12 @@ void rescue_disk_close(struct rescue_disk *disk)
     if (disk->count == 0)
         wait_end(disk);
     close(disk->answer_fd);
-    for (size_t i = 0; i < disk->count; i++)
+    for (size_t i = 0; i < disk->count; i++) {
+        wire_bytes_done(&disk->pending[i].message);
         free(disk->pending[i].record);
+    }
     free(disk->pending);
     free(disk->taken);
+    free(disk->next.ledger);
     free(disk);
 }

@@ -20,9 +20,10 @@ enum { RESCUE_DISK_WAIT_MS = 2000 }; /* in all, until it is said to hang */
 
 struct rescue_disk;
 
-/* With the journal and the ledger as they are now; config is borrowed. NULL: no process can be had,
- * and the caller writes by itself. */
-struct rescue_disk *rescue_disk_start(struct journal *journal, struct ledger *ledger,
+/* With the journal and the ledger as they are now; journal and config are borrowed. Where its
+ * process is killed another one is started, which writes what has no answer. NULL: no process can
+ * be had, and the caller writes by itself. */
+struct rescue_disk *rescue_disk_start(struct journal *journal, const struct ledger *ledger,
                                       const struct guard_config *config);
 
 enum rescue_write { RESCUE_WRITE_RECORD, RESCUE_WRITE_SYNCED, RESCUE_WRITE_TEXT };
@@ -42,6 +43,7 @@ bool rescue_disk_take(struct rescue_disk *disk, mono_t until, bool *ret_ok,
 size_t rescue_disk_pending(const struct rescue_disk *disk);
 const struct guard_record *rescue_disk_pending_record(const struct rescue_disk *disk, size_t i);
 
+/* Of the one that writes now. */
 pid_t rescue_disk_pid(const struct rescue_disk *disk);
 
 /* That mark goes when all that has no answer yet is written; what was refused is the caller's to

@@ -131,6 +131,25 @@ void rescue_note_depth(const struct rescue *rescue)
                    rescue_find_deeper(rescue) >= 0 ? &rescue->found_depth : &rescue->own_depth);
 }
 
+static bool is_below(const struct ledger *ledger, const struct generation_id *one,
+                     const struct generation_id *other)
+{
+    const struct ledger_generation *lower = ledger_find(ledger, one);
+    const struct ledger_generation *upper = ledger_find(ledger, other);
+
+    return lower != NULL && (upper == NULL || lower < upper); /* NULL: taken back already */
+}
+
+void rescue_note_intent(const struct rescue *rescue, const struct run_intent *own)
+{
+    bool goes_deeper =
+        rescue->has_intent && is_below(rescue->ledger, &rescue->intent.down_to, &own->down_to);
+    struct run_intent intent = goes_deeper ? rescue->intent : *own;
+
+    intent.is_void = own->is_void || (rescue->has_intent && rescue->intent.is_void);
+    run_intent_note(&rescue->config, &intent);
+}
+
 static void say_mark_stays(const struct rescue *rescue, uint32_t deeper)
 {
     char path[PATH_SIZE + 16];

@@ -22,12 +22,11 @@
 #include "common/io/packet.h"
 #include "common/io/wire_guard.h"
 
-enum { FENCE_MS = 2000, RUN_PATH_SIZE = PATH_SIZE + 16 };
+enum { FENCE_MS = 2000 };
 
 /* ---- marks ---------------------------------------------------------------------------------- */
 
-/* Beside the guard's socket. */
-static void mark_path(const struct guard_config *config, const char *name, char *to, size_t size)
+void run_path(const struct guard_config *config, const char *name, char *to, size_t size)
 {
     const char *slash = strrchr(config->socket, '/');
     int len = slash != NULL ? (int)(slash - config->socket) : 1;
@@ -81,12 +80,12 @@ pid_t run_rescuer(const struct guard_config *config)
     char path[RUN_PATH_SIZE];
     pid_t pid;
 
-    mark_path(config, "rescued", path, sizeof(path));
+    run_path(config, "rescued", path, sizeof(path));
     pid = pid_in(path);
     return pid > 0 && is_rollback(pid) ? pid : 0;
 }
 
-static bool put_link(const char *path, const char *word, struct err *err)
+bool run_put_link(const char *path, const char *word, struct err *err)
 {
     char made[RUN_PATH_SIZE + 16];
 
@@ -103,9 +102,9 @@ bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *e
 {
     char path[RUN_PATH_SIZE], number[16];
 
-    mark_path(config, "rescued", path, sizeof(path));
+    run_path(config, "rescued", path, sizeof(path));
     snprintf(number, sizeof(number), "%d", (int)pid);
-    return put_link(path, number, err);
+    return run_put_link(path, number, err);
 }
 
 bool run_is_superseded(const struct guard_config *config)
@@ -119,19 +118,19 @@ void run_unmark_rescue(const struct guard_config *config)
 {
     char path[RUN_PATH_SIZE];
 
-    mark_path(config, "rescued", path, sizeof(path));
+    run_path(config, "rescued", path, sizeof(path));
     if (pid_in(path) == getpid())
         unlink(path);
 }
 
 void run_released_path(const struct guard_config *config, char *to, size_t size)
 {
-    mark_path(config, "released", to, size);
+    run_path(config, "released", to, size);
 }
 
 void run_unrecorded_path(const struct guard_config *config, char *to, size_t size)
 {
-    mark_path(config, "unrecorded", to, size);
+    run_path(config, "unrecorded", to, size);
 }
 
 bool run_has_unrecorded(const struct guard_config *config)
@@ -233,7 +232,9 @@ void run_unmark_unrecorded(const struct guard_config *config, const struct run_m
     if (!mark_equal(&found, mark))
         return;
     unlink(path);
-    mark_path(config, "unrecorded-to", path, sizeof(path));
+    run_path(config, "unrecorded-to", path, sizeof(path));
+    unlink(path);
+    run_path(config, RUN_INTENT_NAME, path, sizeof(path));
     unlink(path);
 }
 
@@ -242,9 +243,9 @@ void run_note_depth(const struct guard_config *config, const struct nonce *start
     char path[RUN_PATH_SIZE], word[2 * NONCE_SIZE + 1];
     struct err err = ERR_INIT;
 
-    mark_path(config, "unrecorded-to", path, sizeof(path));
+    run_path(config, "unrecorded-to", path, sizeof(path));
     bytes_format_hex(start->bytes, NONCE_SIZE, word);
-    if (!put_link(path, word, &err))
+    if (!run_put_link(path, word, &err))
         unlink(path); /* an earlier one says too little */
 }
 
@@ -257,7 +258,7 @@ void run_find_depth(const struct guard_config *config, struct nonce *ret_start)
     run_unrecorded_path(config, path, sizeof(path));
     if (access(path, F_OK) != 0)
         return;
-    mark_path(config, "unrecorded-to", path, sizeof(path));
+    run_path(config, "unrecorded-to", path, sizeof(path));
     len = readlink(path, word, sizeof(word) - 1);
     word[len > 0 ? len : 0] = '\0';
     if (!bytes_parse_hex(word, ret_start->bytes, NONCE_SIZE))

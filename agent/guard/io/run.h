@@ -12,6 +12,14 @@
 #include "common/change/proof.h"
 #include "common/io/config.h"
 
+enum { RUN_PATH_SIZE = PATH_SIZE + 16 };
+/* Beside the guard's socket. */
+void run_path(const struct guard_config *config, const char *name, char *to, size_t size);
+/* A link to that word in the place of the one that is there: a full /run has no room for a file
+ * with it. */
+bool run_put_link(const char *path, const char *word, struct err *err);
+#define RUN_INTENT_NAME "unrecorded-order" /* run_intent.h */
+
 /* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
 pid_t run_rescuer(const struct guard_config *config);
 /* That one is another process, and not the one that left this one. */

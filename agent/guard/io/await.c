@@ -1,0 +1,56 @@
+/*
+ * await: waiting for the journal, by processes that can be left behind.
+ */
+#include "agent/guard/io/await.h"
+
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+#include "agent/guard/io/disk_probe.h"
+#include "common/io/log.h"
+
+enum { DISK_WAIT_MS = 2000, DISK_PACE_MS = 250 };
+
+/* loop_open has blocked them, and nobody looks at them yet. */
+static bool is_told_to_stop(void)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) > 0 || sigismember(&pending, SIGINT) > 0);
+}
+
+bool await_more(const char *what)
+{
+    sd_notifyf(0, "READY=1\nWATCHDOG=1\nSTATUS=waiting for %s", what);
+    return !is_told_to_stop();
+}
+
+typedef bool (*probe_fn)(struct disk_probe *probe, const char *state, int timeout_ms);
+
+/* A process that hangs in a disk can neither say so nor be stopped: another one tries it. */
+static bool await_probe(const char *state, const char *what, probe_fn try_fn)
+{
+    struct disk_probe probe = {0};
+    bool said = false;
+
+    while (!try_fn(&probe, state, said ? DISK_PACE_MS : DISK_WAIT_MS)) {
+        if (!said)
+            log_error("ALARM the journal in %s cannot be %s, its disk does not answer (%d s "
+                      "waited): expected to find there what is to be taken back and what to put "
+                      "back; nothing is touched until it answers",
+                      state, what, DISK_WAIT_MS / 1000);
+        said = true;
+        if (!await_more("the journal's disk, which does not answer"))
+            return false;
+    }
+    if (said)
+        log_info("the journal's disk answers again: going on");
+    return true;
+}
+
+bool await_disk(const char *state)
+{
+    return await_probe(state, "read", disk_probe_reads) &&
+           await_probe(state, "opened for writing", disk_probe_answers);
+}

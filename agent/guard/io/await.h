@@ -1,0 +1,18 @@
+/*
+ * await: what a guard that starts waits for before it has its journal: a disk that does not answer,
+ * or a rescue. It touches nothing meanwhile, and says so.
+ */
+#ifndef AGENT_GUARD_IO_AWAIT_H
+#define AGENT_GUARD_IO_AWAIT_H
+
+#include <stdbool.h>
+
+/* To systemd: ready, as far as a boot has to wait for it, and alive: it may take hours, and to kill
+ * it for that would help nobody. False: told to stop. */
+bool await_more(const char *what);
+
+/* Until the journal's disk answers those who read, and those who write; an ALARM after 2 s. What
+ * was to be undone, and what stands, is on that disk alone. False: told to stop meanwhile. */
+bool await_disk(const char *state);
+
+#endif
