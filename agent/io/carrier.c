@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/core/drift.h"
+#include "agent/io/carrier_drift.h"
 #include "agent/io/carrier_statement.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -32,10 +32,7 @@ struct carrier {
     uint32_t asked_count; /* ever */
     struct asked asked[ASKED_MAX];
     mono_t trial_until;
-    struct drift drift;
-    bool drift_due;        /* what is owned is to be taken anew */
-    uint32_t guards_count; /* what the guard says has drifted: links, settings, prefs, files */
-    char guards[DRIFT_MAX][SENTENCE_SIZE];
+    struct carrier_drift *drift;
 };
 
 /* ---- to the guard ---------------------------------------------------------------------------- */
@@ -180,6 +177,7 @@ static void take_stack(struct carrier *carrier, const struct guard_report *repor
         log_warning("the guard's stack: %s, ignoring", err.text);
         return;
     }
+    carrier_drift_take_stack(carrier->drift, stack);
     if (!uplink_take_stack(carrier->options.uplink, &stack->challenge,
                            wire_lend(&report->envelope)))
         forward(carrier, bytes,
@@ -199,8 +197,7 @@ static void take_receipt(struct carrier *carrier, const struct guard_report *rep
             carrier->trial_until = 0;
             uplink_expect_trial(carrier->options.uplink, 0);
             carrier_statement_end(carrier->statement);
-            carrier->drift_due = true;
-            observer_refresh(carrier->options.observer);
+            carrier_drift_take_receipt(carrier->drift, receipt);
         }
     }
     forward(carrier, bytes,
@@ -238,29 +235,14 @@ static void take_nonce(struct carrier *carrier, const struct guard_report *repor
 
 static void look_for_drift(struct carrier *carrier)
 {
-    const struct observation *observation = observer_now(carrier->options.observer);
-    const struct snapshot *snapshot;
-    char lines[DRIFT_MAX][SENTENCE_SIZE];
-    uint32_t count;
-
-    if (observation == NULL || clock_now() < carrier->trial_until)
-        return; /* nothing was seen yet, or it is being changed */
-    snapshot = &observation->snapshot;
-    if (carrier->drift_due)
-        drift_take(&carrier->drift, snapshot);
-    carrier->drift_due = false;
-    count = drift_find(&carrier->drift, snapshot, lines, DRIFT_MAX);
-    for (uint32_t i = 0; i < carrier->guards_count && count < DRIFT_MAX; i++)
-        text_copy(lines[count++], SENTENCE_SIZE, carrier->guards[i]);
-    reporter_set_drift(carrier->options.reporter, lines, count);
+    if (clock_now() >= carrier->trial_until)
+        carrier_drift_look(carrier->drift);
 }
 
 /* A trial that began meanwhile has the guard say it anew when it is over. */
 static void take_drift(struct carrier *carrier, const struct guard_report *report)
 {
-    carrier->guards_count = 0;
-    for (uint32_t i = 0; i < report->lines_count && i < DRIFT_MAX; i++)
-        text_copy(carrier->guards[carrier->guards_count++], SENTENCE_SIZE, report->lines[i]);
+    carrier_drift_take_lines(carrier->drift, report);
     look_for_drift(carrier);
     uplink_send(carrier->options.uplink);
 }
@@ -325,7 +307,7 @@ struct carrier *carrier_new(const struct carrier_options *options)
     struct carrier *carrier = mem_alloc(1, sizeof(*carrier));
 
     carrier->options = *options;
-    carrier->drift_due = true;
+    carrier->drift = carrier_drift_new(options->observer, options->reporter);
     carrier->statement = carrier_statement_new(&carrier->options);
     return carrier;
 }

@@ -94,6 +94,11 @@ static void take_table(struct file_ask *ask, const char *value)
     ask->route.table = table_of(value);
 }
 
+static void take_mtu(struct file_ask *ask, const char *value)
+{
+    ask->route.mtu = number_of(value);
+}
+
 static void take_type(struct file_ask *ask, const char *value)
 {
     ask->route.type = type_of(value);
@@ -165,6 +170,7 @@ static const struct row {
     {"Route", "Metric", FILE_ASK_ROUTE, false, take_metric},
     {"Route", "Table", FILE_ASK_ROUTE, false, take_table},
     {"Route", "Type", FILE_ASK_ROUTE, false, take_type},
+    {"Route", "MTUBytes", FILE_ASK_ROUTE, false, take_mtu},
     {"RoutingPolicyRule", "From", FILE_ASK_RULE, false, take_from},
     {"RoutingPolicyRule", "To", FILE_ASK_RULE, false, take_to},
     {"RoutingPolicyRule", "Table", FILE_ASK_RULE, false, take_rule_table},
@@ -182,6 +188,7 @@ static const struct row {
     {ROUTES, "metric", FILE_ASK_ROUTE, false, take_metric},
     {ROUTES, "table", FILE_ASK_ROUTE, false, take_table},
     {ROUTES, "type", FILE_ASK_ROUTE, false, take_type},
+    {ROUTES, "mtu", FILE_ASK_ROUTE, false, take_mtu},
     {RULES, "from", FILE_ASK_RULE, false, take_from},
     {RULES, "to", FILE_ASK_RULE, false, take_to},
     {RULES, "table", FILE_ASK_RULE, false, take_rule_table},
@@ -302,7 +309,8 @@ static bool is_route(const struct file_ask *ask, const struct route *route,
                      const struct hop **ret_hop)
 {
     return route->protocol == RTPROT_STATIC && !route->clone && !route->expires &&
-           route->nexthop_id == 0 && has_key(ask, route) && find_hop(ask, route, ret_hop);
+           route->nexthop_id == 0 && route->mtu == ask->route.mtu && has_key(ask, route) &&
+           find_hop(ask, route, ret_hop);
 }
 
 static bool same_or_any(const struct prefix *asked, const struct prefix *there)
@@ -400,7 +408,8 @@ static bool is_same_route(const struct file_ask *a, const struct file_ask *b)
            address_equal(&a->route.prefsrc, &b->route.prefsrc) &&
            a->route.table == b->route.table && a->route.metric == b->route.metric &&
            a->route.has_metric == b->route.has_metric &&
-           a->route.is_default == b->route.is_default && a->route.type == b->route.type;
+           a->route.is_default == b->route.is_default && a->route.type == b->route.type &&
+           a->route.mtu == b->route.mtu;
 }
 
 static bool is_same_rule(const struct file_ask *a, const struct file_ask *b)

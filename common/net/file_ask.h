@@ -24,8 +24,8 @@ struct file_ask {
         struct {
             struct prefix destination, source; /* family FAMILY_NONE: not named */
             struct address gateway, prefsrc;   /* not set: not named */
-            uint32_t table, metric;
-            bool has_metric, is_default; /* "default": the gateway tells which family's */
+            uint32_t table, metric, mtu;       /* mtu 0: none */
+            bool has_metric, is_default;       /* "default": the gateway tells which family's */
             uint8_t type;
         } route;
         struct {

@@ -72,6 +72,9 @@ struct file_key {
 /* False, with what is accepted. */
 bool file_value_check(const struct file_key *row, const char *value, struct err *err);
 
+/* Of a FILE_VALUE_BOOL. */
+bool file_value_is_yes(const char *value);
+
 /* Who hears what is read; said_fn NULL: nobody. */
 struct file_listener {
     file_said_fn said_fn;

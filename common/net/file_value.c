@@ -40,6 +40,11 @@ static bool is_bool(const char *value)
     return is_one_of(value, "yes no true false on off 1 0");
 }
 
+bool file_value_is_yes(const char *value)
+{
+    return is_one_of(value, "yes true on 1");
+}
+
 /* To networkd a number that begins with 0 is octal: it would read another one than is checked. */
 static bool parse_number(const char *value, unsigned long long max, unsigned long long *ret_number)
 {

@@ -24,6 +24,7 @@ ACCEPT_RA = "net.ipv6.conf.eth0.accept_ra"
 # left as it is", "ALARM reverting: it is left as it is: ...".
 LEFT = "left as it is"
 OTHERS = "203.0.113.254"        # somebody's gateway, in the judge's own test
+BACK_S, WORD_S, THERE_S = 30, 20, 10    # until it is taken back, said by the actors, all there
 
 
 def plan(seed):
@@ -85,7 +86,7 @@ class BusyGround(Ground):
         self.node.ip("route", "replace", f"{drill.routes[0]}/32", "via", OTHERS, "dev", "eth0",
                      "proto", "static")
         self.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
-        wait_until(lambda: self.listed() == "nothing", 30, f"{drill.name} to be taken back")
+        wait_until(lambda: self.listed() == "nothing", BACK_S, f"{drill.name} to be taken back")
         said = left_in(self.log_from(at))
         assert any(OTHERS in line for line in said), \
             f"the judge does not see what is {LEFT}: {self.log_from(at)}"
@@ -107,7 +108,7 @@ class BusyGround(Ground):
             whole = said[after:].rpartition("\n")[0]    # of the last line a part may be written yet
             lines = [line for line in whole.splitlines() if line.startswith(word)]
             return lines[-1] if lines else None
-        return wait_until(look, 20, f"the actors to say {word}", every_s=0.01)
+        return wait_until(look, WORD_S, f"the actors to say {word}", every_s=0.01)
 
     def tell(self, word):
         at = len(self.busy.output())
@@ -136,7 +137,7 @@ class BusyGround(Ground):
                 self.tell("go")
                 return None
             return told
-        told = wait_until(look, 20, "each actor to have done something", every_s=0.2)
+        told = wait_until(look, WORD_S, "each actor to have done something", every_s=0.2)
         assert self.router.alive(), f"nobody advertises: {self.router.output()[-500:]}"
         self.steps = told["steps"]
         return told
@@ -157,7 +158,7 @@ class BusyGround(Ground):
                     + [f"left: {line}" for kind in ("rules", "routes") for line in state[kind]
                        if unexpected and '"protocol": "153"' in line])
         try:
-            wait_until(lambda: not misses(), 10, "all to be there")
+            wait_until(lambda: not misses(), THERE_S, "all to be there")
         except AssertionError:
             raise AssertionError(f"{when}: " + "\n".join(misses())) from None
         self.tell("go")
@@ -202,7 +203,7 @@ def trial(ground, plan_):
     began = sum(ground.steps.values())
     ground.look(expected, False, f"{drill.name} confirmed")
     ground.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
-    wait_until(lambda: ground.listed() == "nothing", 30, f"{drill.name} to be taken back")
+    wait_until(lambda: ground.listed() == "nothing", BACK_S, f"{drill.name} to be taken back")
     ground.look({}, True, f"{drill.name} taken back")
     said = left_in(ground.log_from(at))
     assert not said, f"said to be changed by others: {said[:4]}"

@@ -154,9 +154,10 @@ class Ground:
     # -- judging ------------------------------------------------------------------------------
 
     def listed(self):
-        """What the journal on disk says: "open", "nothing" or the changes that stand."""
+        """What the journal on disk says: "open", "nothing" or the changes that stand. One that is
+        being taken back, or of which it is not known how it ended, is open."""
         text = self.node.run([ROLLBACK, "--list"], check=False).stdout
-        if re.search(r"^ *open ", text, re.MULTILINE):
+        if re.search(r"^ *open |^ +\d+  \S+ +(?!confirmed|\s)", text, re.MULTILINE):
             return "open"
         return re.findall(r"^ +\d+  (\S+) +confirmed", text, re.MULTILINE) or "nothing"
 

@@ -17,7 +17,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,8 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/packet.h"
+
+#define TAILSCALED "tailscaled.sock"
 
 enum { PATIENCE_MS = 20000 };
 
@@ -41,6 +45,14 @@ void agent_bench_report(const struct guard_report *report)
     assert_true(packet_send(bench.guard_fd, wire_lend(&bytes), &err));
 }
 
+struct generation_id agent_bench_generation(uint32_t place)
+{
+    struct generation_id id = {.attempt.sequence = place + 1};
+
+    memset(&id.start, (int)place + 1, sizeof(id.start));
+    return id;
+}
+
 static void give_stack(const struct nonce *challenge)
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
@@ -49,6 +61,11 @@ static void give_stack(const struct nonce *challenge)
     text_copy(stack->node, sizeof(stack->node), "subject");
     stack->challenge = *challenge;
     memset(&stack->nonce, 3, sizeof(stack->nonce));
+    stack->generations_count = bench.standing;
+    for (uint32_t i = 0; i < bench.standing; i++) {
+        stack->generations[i].id = agent_bench_generation(i);
+        text_copy(stack->generations[i].change, NAME_SIZE, "a-change");
+    }
     report.envelope = wire_encode_stack(stack, bench.guard_key);
     agent_bench_report(&report);
     wire_bytes_done(&report.envelope);
@@ -141,7 +158,7 @@ static void install(void)
     snprintf(bench.config, sizeof(bench.config), "%s/agent.yaml", bench.fake.directory);
     snprintf(text, sizeof(text),
              "controllers: [%s]\nstate: %s\nguard-socket: %s\n"
-             "tailscale-socket: %s/no-tailscaled.sock\nlog: info\n",
+             "tailscale-socket: %s/" TAILSCALED "\nlog: info\n",
              bench.fake.agent.controllers[0], bench.fake.directory, bench.socket,
              bench.fake.directory);
     write_file("agent.yaml", text);
@@ -159,6 +176,26 @@ static void listen_ssh(void)
     bench.ssh_port = ntohs(at.sin_port);
 }
 
+static void listen_tailscaled(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s/" TAILSCALED, bench.fake.directory);
+    bench.tailscaled_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(bench.tailscaled_fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(bench.tailscaled_fd, 64), 0);
+}
+
+void agent_bench_end_tailscaled(void)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/" TAILSCALED, bench.fake.directory);
+    unlink(path);
+    close(bench.tailscaled_fd);
+    bench.with_tailscaled = false;
+}
+
 int agent_bench_start(void **state)
 {
     struct err err = ERR_INIT;
@@ -168,6 +205,8 @@ int agent_bench_start(void **state)
     fake_controller_init(&bench.fake);
     install();
     listen_ssh();
+    if (bench.with_tailscaled)
+        listen_tailscaled();
     bench.guard_key = sign_key_generate();
     bench.witness_key = sign_key_generate();
     bench.guard_fd = -1;
@@ -175,6 +214,7 @@ int agent_bench_start(void **state)
     assert_true(bench.listen_fd >= 0);
     bench.pid = fork();
     if (bench.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         execl(OCEANID_AGENT, "oceanid-agent", "--config", bench.config, (char *)NULL);
         _exit(127);
     }
@@ -194,6 +234,8 @@ int agent_bench_stop(void **state)
     close(bench.guard_fd);
     close(bench.listen_fd);
     close(bench.ssh_fd);
+    if (bench.with_tailscaled)
+        agent_bench_end_tailscaled();
     for (uint32_t i = 0; i < bench.requests_count; i++) {
         guard_request_done(bench.requests[i]);
         free(bench.requests[i]);

@@ -19,6 +19,9 @@ struct agent_bench {
     uint32_t requests_count;
     struct guard_request *requests[REQUESTS_MAX]; /* what the guard was told; owned */
     unsigned stacks_given;
+    uint32_t standing;    /* how many changes stand by the guard's stack */
+    bool with_tailscaled; /* set before the start: one that takes connections and says nothing */
+    int tailscaled_fd;
     int ssh_fd; /* a port that listens: the subject's "sshd" */
     uint16_t ssh_port;
     struct wire_bytes body;
@@ -32,6 +35,12 @@ int agent_bench_stop(void **state);
 
 /* Plays the guard (which answers with its stack by itself) until it is so. */
 void agent_bench_await(bool (*is_so)(void), const char *what);
+
+/* The change that stands there, counted from 0. */
+struct generation_id agent_bench_generation(uint32_t place);
+
+/* tailscaled ends. */
+void agent_bench_end_tailscaled(void);
 
 /* What the guard says. */
 void agent_bench_report(const struct guard_report *report);

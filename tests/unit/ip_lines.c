@@ -205,6 +205,8 @@ static void read_route_word(struct route *route, struct words *words, const char
         route->table = next_table(words);
     else if (text_equal(word, "metric"))
         route->metric = next_number(words);
+    else if (text_equal(word, "mtu"))
+        route->mtu = next_number(words);
     else if (text_equal(word, "tos"))
         route->tos = (uint8_t)next_number(words);
     else if (text_equal(word, "protocol"))

@@ -190,6 +190,28 @@ static void test_what_networkd_does_not_make_is_put_back(void **state)
     undo_item_done(&item);
 }
 
+/* A route that the content before asked for with an MTU: the same one without it is not as before.
+ */
+static void test_the_mtu_of_a_route_is_put_back(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_7);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    apply_case_begin("ip route add 198.51.100.7 dev eth0 mtu 1400 proto static");
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, ROUTE_7 "MTUBytes=1400\n", 0644);
+    try_and_restart(&operation, MAKE_7, &item);
+    file_case_write_file(DROP_IN, ROUTE_7 "MTUBytes=1400\n", 0644);
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "found route 198.51.100.7 dev eth0"));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
 /* Before networkd has read the file it would not know what it finds. */
 static void test_without_a_bus_it_waits_for_networkd(void **state)
 {
@@ -280,6 +302,7 @@ int main(void)
         TEST(test_what_others_have_is_left),
         TEST(test_in_place_comes_back),
         TEST(test_what_networkd_does_not_make_is_put_back),
+        TEST(test_the_mtu_of_a_route_is_put_back),
         TEST(test_without_a_bus_it_waits_for_networkd),
         TEST(test_what_others_put_instead_is_left),
         TEST(test_what_came_before_the_file_is_refused),

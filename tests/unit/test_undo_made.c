@@ -118,6 +118,10 @@ static void test_judge(void **state)
 #define OLD_RULE "[RoutingPolicyRule]\nTo=10.1.0.0/16\nTable=8\n"
 #define OLD_ROUTE "route 10.1.0.0/16 via 203.0.113.1 dev eth0 protocol 4\n"
 
+/* The change takes the MTU of a route away. */
+#define OLD_MTU "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\nMTUBytes=1400\n"
+#define ROUTE_MTU "route 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400 protocol 4\n"
+
 static const struct made_case lost_cases[] = {
     {OLD_ROUTE, ROUTE RULE, OLD_ROUTE, OLD, OLD, UNDO_RESTORED, ""},
     {OLD_ROUTE, ROUTE RULE, "", OLD, OLD, UNDO_NEEDED,
@@ -131,6 +135,11 @@ static const struct made_case lost_cases[] = {
      UNDO_NEEDED, "expected rule 32765: from all to 10.1.0.0/16 lookup 8 as before, found none"},
     {"rule 32765 to 10.1.0.0/16 lookup 8 protocol 4", ROUTE RULE,
      "rule 32764 to 10.1.0.0/16 lookup 8 protocol 4", OLD_RULE, OLD_RULE, UNDO_RESTORED, ""},
+    {ROUTE_MTU, ROUTE RULE, ROUTE, OLD_MTU, OLD_MTU, UNDO_NEEDED,
+     "found route 10.0.0.0/8 via 203.0.113.1 dev eth0"},
+    {ROUTE_MTU, NULL, ROUTE, OLD_MTU, OLD_MTU, UNDO_NEEDED, "found route 10.0.0.0/8"},
+    {ROUTE_MTU, ROUTE RULE, "", OLD_MTU, OLD_MTU, UNDO_NEEDED, "expected '10.0.0.0/8"},
+    {ROUTE_MTU, ROUTE RULE, ROUTE_MTU, OLD_MTU, OLD_MTU, UNDO_RESTORED, ""},
 };
 
 static void test_lost(void **state)
@@ -206,7 +215,12 @@ static void test_taking_back_an_altered_file_removes(void **state)
     } altered[] = {
         {NULL, CONTENT, true},
         {CONTENT, CONTENT, false},
-        {CONTENT, "[Network]\nDHCP=ipv4\n", false},
+        {CONTENT, "[Network]\nDNS=192.0.2.53\n", false},
+        {CONTENT, "[Network]\nDHCP=ipv4\n", true},
+        {"[Network]\nDHCP=ipv4\n", "[Network]\nDHCP=no\n", false},
+        {CONTENT, "[Network]\nIPv6AcceptRA=yes\n", true},
+        {"[Network]\nDHCP=yes\n[DHCPv4]\nUseGateway=no\n", "[Network]\nDHCP=yes\n", true},
+        {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\nMTUBytes=1400\n", true},
         {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", false},
         {"[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n", CONTENT, true},
         {CONTENT, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.2\n", true},
@@ -227,7 +241,7 @@ static void test_taking_back_an_altered_file_removes(void **state)
         make(&before, "", altered[i].had);
         undo_derive(&operation, 0, &before, &item);
         if (undo_removes(&item) != altered[i].removes)
-            fail_msg("case %zu: expected that it %s", i,
+            fail_msg("'%s' behind '%s': expected that it %s", altered[i].content, altered[i].had,
                      altered[i].removes ? "removes" : "puts back");
         undo_item_done(&item);
         snapshot_done(&before);

@@ -142,15 +142,12 @@ static mono_t undoing_deadline(const struct trial *trial)
 
 static mono_t state_deadline(const struct trial *trial)
 {
-    mono_t applied = mono_add(trial->started_at, trial->terms.apply_ms);
-
     switch (trial->state) {
     case TRIAL_PREPARED:
         return mono_add(trial->nonce_at, NONCE_AGE_MAX_MS);
     case TRIAL_APPLYING:
-        return applied;
     case TRIAL_SETTLING:
-        return mono_add(applied, trial->terms.settle_ms);
+        return trial_settles_by(trial);
     case TRIAL_FIRST:
     case TRIAL_SOAKING:
     case TRIAL_LAST:

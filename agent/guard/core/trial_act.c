@@ -205,6 +205,12 @@ void do_write_expired(struct move *move)
 
 /* ---- apply and settle ----------------------------------------------------------------------- */
 
+/* docs/protocol.md rule 6: applying may take what settling does not need. */
+mono_t trial_settles_by(const struct trial *trial)
+{
+    return mono_add(trial->started_at, trial->terms.apply_ms + trial->terms.settle_ms);
+}
+
 /* How many behind the next operation may go in one go with it. */
 static uint32_t count_joined(const struct trial *trial)
 {

@@ -120,11 +120,11 @@ void do_revert_apply(struct move *move)
     else if (ev->kind == ON_SETTLED)
         text_add(&text, "not settled: %s", trial_word(ev->settled.why));
     else if (trial->state == TRIAL_APPLYING)
-        text_add(&text, "operation %u was not done in %lld s", trial->operation + 1,
-                 (long long)(trial->terms.apply_ms / 1000));
+        text_add(&text, "operation %u was not done %lld s after the start", trial->operation + 1,
+                 (long long)(trial_settles_by(trial) - trial->started_at) / 1000);
     else
-        text_add(&text, "the effects were not there in %lld s",
-                 (long long)(trial->terms.settle_ms / 1000));
+        text_add(&text, "the effects were not there %lld s after the start",
+                 (long long)(trial_settles_by(trial) - trial->started_at) / 1000);
     trial_write_failed_result(move);
     revert(move, CAUSE_APPLY_FAILED, reason);
 }

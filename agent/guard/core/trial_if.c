@@ -143,16 +143,9 @@ bool if_more_to_apply(const struct move *move)
                                      move->trial->terms.begin.operations_count;
 }
 
-bool if_apply_is_late(const struct move *move)
-{
-    return move->trial->now >= move->trial->started_at + move->trial->terms.apply_ms;
-}
-
 bool if_settle_is_late(const struct move *move)
 {
-    const struct trial_terms *terms = &move->trial->terms;
-
-    return move->trial->now >= move->trial->started_at + terms->apply_ms + terms->settle_ms;
+    return move->trial->now >= trial_settles_by(move->trial);
 }
 
 /* docs/protocol.md rule 8: until then only nonces for new connections were issued. */

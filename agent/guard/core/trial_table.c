@@ -64,7 +64,7 @@ static const struct transition table[] = {
     ROW(IN(APPLYING), APPLIED, more_to_apply, SAME, write_next_intent, "applied; the next one"),
     ROW(IN(APPLYING), APPLIED, went_well, SETTLING, settle, "all applied; waiting until the effects are there"),
     ROW(IN(APPLYING), APPLIED, always, REVERTING, revert_apply, "an operation failed: it is taken back"),
-    ROW(IN(APPLYING), TIMEOUT, apply_is_late, REVERTING, revert_apply, "applying takes too long: it is taken back"),
+    ROW(IN(APPLYING), TIMEOUT, settle_is_late, REVERTING, revert_apply, "applying takes too long: it is taken back"),
     ROW(IN(SETTLING), SETTLED, went_well, FIRST, issue_first, "on trial; the first nonce waits for a new connection"),
     ROW(IN(SETTLING), SETTLED, always, REVERTING, revert_apply, "the effects cannot be read back: it is taken back"),
     ROW(IN(SETTLING), TIMEOUT, settle_is_late, REVERTING, revert_apply, "the effects do not show in time: it is taken back"),

@@ -61,6 +61,7 @@ const struct attempt *trial_attempt_of(const struct guard_event *ev);
  * not true any more; `incomplete` is, as long as it undoes. */
 bool trial_has_ended(const struct trial *trial, const struct attempt *attempt);
 void trial_send_receipt(struct move *move, const struct attempt *attempt);
+mono_t trial_settles_by(const struct trial *trial);
 mono_t trial_gives_up_at(const struct trial *trial);
 /* The result of an operation that failed, if that is what happened. */
 void trial_write_failed_result(struct move *move);
@@ -72,12 +73,12 @@ typedef bool condition_fn(const struct move *move);
 condition_fn if_always, if_trial_was_open, if_was_popping, if_order_stands, if_receipt_is_owed,
     if_admissible, if_attempt_has_ended, if_this_attempt, if_went_well, if_start_is_proven,
     if_nonce_expired, if_recorded, if_recorded_in_time, if_recorded_too_late, if_not_recorded,
-    if_refused_once, if_more_to_apply, if_apply_is_late, if_settle_is_late, if_first_is_answered,
-    if_soaked, if_proven_to_the_end, if_nonce_is_due, if_last_is_due, if_lease_is_over,
-    if_fails_too_long, if_must_give_up, if_not_entitled, if_was_popped, if_may_pop, if_is_ordered,
-    if_pops_it_already, if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due,
-    if_newly_over_budget, if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due,
-    if_stands, if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
+    if_refused_once, if_more_to_apply, if_settle_is_late, if_first_is_answered, if_soaked,
+    if_proven_to_the_end, if_nonce_is_due, if_last_is_due, if_lease_is_over, if_fails_too_long,
+    if_must_give_up, if_not_entitled, if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already,
+    if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
+    if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
+    if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
     if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced, if_end_was_read,
     if_stands_unsynced;
 

@@ -10,6 +10,7 @@
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
+#include "common/net/file_let.h"
 #include "common/net/render.h"
 
 /* ---- what is asked for ------------------------------------------------------------------------
@@ -24,20 +25,25 @@ static enum file_form form_of(const struct operation_file *file)
     return form;
 }
 
-static bool add_file(struct file_asks *asks, enum file_form form, const struct snapshot_file *file)
+/* Owned; NULL: there is none, or one that is not read. */
+static char *content_of(const struct snapshot_file *file)
 {
     char *content;
-    bool good;
 
-    if (file == NULL || !file->there || file->len == 0)
-        return true;
-    if (file->irregular)
-        return false;
+    if (file == NULL || !file->there || file->len == 0 || file->irregular)
+        return NULL;
     content = mem_alloc(file->len + 1, 1);
     memcpy(content, file->data, file->len);
-    good = file_asks_add(asks, form, content);
-    free(content);
-    return good;
+    return content;
+}
+
+static bool add_file(struct file_asks *asks, enum file_form form, const struct snapshot_file *file)
+{
+    AUTO_FREE char *content = content_of(file);
+
+    if (content != NULL)
+        return file_asks_add(asks, form, content);
+    return file == NULL || !file->there || file->len == 0;
 }
 
 static bool is_foreign(const struct undo_item *item, const struct snapshot *now)
@@ -69,13 +75,26 @@ void undo_made_done(struct undo_made *made)
     file_asks_done(&made->had);
 }
 
+/* What comes of it is not known: a lease, its routes, what routers advertise. */
+static bool lets_more(const struct undo_item *item)
+{
+    const struct operation_file *change = &item->change.file;
+    AUTO_FREE char *content = content_of(operation_file_find_effective(change, &item->before));
+    struct file_lets had = {{0}}, asked = {{0}};
+
+    file_lets_add(&asked, form_of(change), operation_file_trial_content(change));
+    if (content != NULL)
+        file_lets_add(&had, form_of(change), content);
+    return !file_lets_cover(&had, &asked);
+}
+
 bool undo_made_adds(const struct undo_item *item)
 {
     struct undo_made made;
     bool adds;
 
     undo_made_init(&made, item, &item->before);
-    adds = !file_asks_cover(&made.had, &made.asked);
+    adds = !file_asks_cover(&made.had, &made.asked) || lets_more(item);
     undo_made_done(&made);
     return adds;
 }

@@ -43,7 +43,8 @@ enum undo_state undo_made_judge(const struct undo_item *item, const struct snaps
 /* All that the change asks for is there, and what only the content before asked for is gone. */
 bool undo_made_is_complete(const struct undo_item *item, const struct snapshot *now);
 
-/* It asks for something that the content before did not: taking it back takes that away. */
+/* It asks for something that the content before did not, or lets networkd take more from others:
+ * taking it back takes that away. */
 bool undo_made_adds(const struct undo_item *item);
 
 /* Copies of what the operation and the content that is there ask for, as far as it is there, and of

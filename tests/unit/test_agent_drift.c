@@ -1,0 +1,270 @@
+/*
+ * test_agent_drift: what the program oceanid-agent tells a controller of drift, in a network of its
+ * own, beside a guard that this test plays.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <unistd.h>
+
+#include "common/core/text.h"
+#include "tests/unit/agent_bench.h"
+#include "tests/unit/netns.h"
+
+#define RULE "priority 5140 from 203.0.113.10 lookup main protocol 153"
+#define GONE "- 5140: from 203.0.113.10 lookup main"
+#define GUARDS "- link eth0 mtu 1400"
+
+/* ---- what the controller hears --------------------------------------------------------------- */
+
+static bool tells(const struct session_request *report, const char *line)
+{
+    bool so = false;
+
+    for (uint32_t i = 0; i < report->drift_count; i++)
+        so |= text_equal(report->drift[i], line);
+    return so;
+}
+
+/* Every report has all drift there is. */
+static bool newest_report(bool (*is_it)(const struct session_request *report))
+{
+    bool so;
+
+    pthread_mutex_lock(&bench.fake.mutex);
+    so = bench.fake.reports_count > 0 && is_it(bench.fake.reports[bench.fake.reports_count - 1]);
+    pthread_mutex_unlock(&bench.fake.mutex);
+    return so;
+}
+
+static bool is_gone_only(const struct session_request *report)
+{
+    return report->drift_count == 1 && tells(report, GONE);
+}
+
+static bool is_guards_only(const struct session_request *report)
+{
+    return report->drift_count == 1 && tells(report, GUARDS);
+}
+
+static bool is_both(const struct session_request *report)
+{
+    return report->drift_count == 2 && tells(report, GONE) && tells(report, GUARDS);
+}
+
+static bool is_nothing(const struct session_request *report)
+{
+    return report->drift_count == 0;
+}
+
+static bool gone_came(void)
+{
+    return newest_report(is_gone_only);
+}
+
+static bool guards_came(void)
+{
+    return newest_report(is_guards_only);
+}
+
+static bool both_came(void)
+{
+    return newest_report(is_both);
+}
+
+static bool nothing_is_left(void)
+{
+    return newest_report(is_nothing);
+}
+
+static uint64_t snapshot_asked;
+
+static bool is_snapshot(const struct session_request *report)
+{
+    return report->has_snapshot && report->answers == snapshot_asked;
+}
+
+static bool snapshot_came(void)
+{
+    return fake_controller_find(&bench.fake, is_snapshot) != NULL;
+}
+
+/* The agent has seen all that was done until now. */
+static void have_it_look(void)
+{
+    struct session_reply reply = {
+        .kind = ANSWER_COMMAND, .id = ++snapshot_asked, .command = COMMAND_SNAPSHOT};
+
+    agent_bench_command(&reply);
+    agent_bench_await(snapshot_came, "a snapshot");
+}
+
+/* ---- what the guard says --------------------------------------------------------------------- */
+
+static bool guard_is_asked(void)
+{
+    return bench.guard_fd >= 0;
+}
+
+static void tell_drift(const char *line)
+{
+    char lines[1][SENTENCE_SIZE];
+    struct guard_report report = {.kind = REPORT_DRIFT, .lines = lines};
+
+    if (line[0] != '\0') {
+        text_copy(lines[0], sizeof(lines[0]), line);
+        report.lines_count = 1;
+    }
+    agent_bench_report(&report);
+}
+
+static unsigned carried_before;
+
+/* How many of the guard's words have come to the controller. */
+static unsigned carried(void)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&bench.fake.mutex);
+    for (uint32_t i = 0; i < bench.fake.reports_count; i++)
+        count += bench.fake.reports[i]->guard_count;
+    pthread_mutex_unlock(&bench.fake.mutex);
+    return count;
+}
+
+static bool receipt_came(void)
+{
+    return carried() > carried_before;
+}
+
+/* Of the change that stands first: bench.standing is how many do. */
+static void tell_receipt(enum receipt_kind kind)
+{
+    struct receipt receipt = {
+        .node = "subject", .kind = kind, .generation = agent_bench_generation(0)};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+
+    carried_before = carried();
+    bench.standing = kind == RECEIPT_CONFIRMED;
+    report.envelope = wire_encode_receipt(&receipt, bench.guard_key);
+    agent_bench_report(&report);
+    wire_bytes_done(&report.envelope);
+}
+
+/* A change is confirmed, with one rule that stands by it. */
+static void confirm(void)
+{
+    netns_run("ip rule add " RULE);
+    tell_receipt(RECEIPT_CONFIRMED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+    tell_drift("");
+    agent_bench_await(nothing_is_left, "no drift of what was just confirmed");
+}
+
+static unsigned stacks_before;
+
+static bool greeted_again(void)
+{
+    return bench.stacks_given > stacks_before;
+}
+
+/* Its end of the socket closes; whoever listens there next is another one. */
+static void end_guard(void)
+{
+    stacks_before = bench.stacks_given;
+    close(bench.guard_fd);
+    bench.guard_fd = -1;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+/* tailscaled says nothing for a second, so that nothing is observed when the guard speaks first. */
+static void drift_is_heard_before_anything_was_seen(void **state)
+{
+    (void)state;
+    agent_bench_await(guard_is_asked, "the agent at its guard");
+    tell_drift(GUARDS);
+    agent_bench_await(guards_came, "the guard's drift at the controller");
+    tell_drift("");
+    agent_bench_await(nothing_is_left, "and that it is over");
+    agent_bench_end_tailscaled();
+}
+
+static void what_is_owned_and_gone_is_told(void **state)
+{
+    (void)state;
+    confirm();
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that it is back");
+}
+
+/* The guard tells the end at once; what was seen last is from before the rule went. */
+static void what_a_pop_took_away_is_no_drift(void **state)
+{
+    (void)state;
+    netns_run("ip rule del " RULE);
+    tell_receipt(RECEIPT_POPPED);
+    tell_drift("");
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(guards_came, "nothing but what the guard says");
+    tell_drift("");
+    agent_bench_await(nothing_is_left, "and that it is over");
+}
+
+/* Somebody took it away while the guard was restarted: what stands is the same. */
+static void a_guard_that_comes_back_makes_nobody_forget(void **state)
+{
+    (void)state;
+    confirm();
+    end_guard();
+    netns_run("ip rule del " RULE);
+    agent_bench_await(greeted_again, "the stack of the guard that came back");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+    tell_drift("");
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that all is back");
+}
+
+/* The guard is stopped meanwhile, so nobody tells the agent's own list an end. */
+static void what_rescue_took_away_is_no_drift(void **state)
+{
+    (void)state;
+    end_guard();
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    bench.standing = 0;
+    agent_bench_await(greeted_again, "the stack of the guard that came back");
+    tell_drift("");
+    agent_bench_await(nothing_is_left, "that nothing of what stands is gone");
+}
+
+static int start(void **state)
+{
+    bench.with_tailscaled = true;
+    return netns_enter(state) == 0 ? agent_bench_start(state) : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drift_is_heard_before_anything_was_seen),
+        cmocka_unit_test(what_is_owned_and_gone_is_told),
+        cmocka_unit_test(what_a_pop_took_away_is_no_drift),
+        cmocka_unit_test(a_guard_that_comes_back_makes_nobody_forget),
+        cmocka_unit_test(what_rescue_took_away_is_no_drift),
+    };
+
+    return netns_is_allowed() ? cmocka_run_group_tests(tests, start, agent_bench_stop) : 0;
+}
