@@ -18,6 +18,13 @@ const char *rehearsed_outcome_name(enum rehearsed_outcome outcome)
     return outcome < REHEARSED_OUTCOME_COUNT ? outcome_names[outcome] : "unknown";
 }
 
+void rehearsal_copy(struct rehearsal *to, const struct rehearsal *from)
+{
+    memcpy(to, from,
+           offsetof(struct rehearsal, operations) +
+               from->operations_count * sizeof(from->operations[0]));
+}
+
 void rehearsal_set(struct rehearsal *rehearsal, uint32_t operation, enum rehearsed_outcome outcome,
                    const char *why)
 {

@@ -34,6 +34,9 @@ struct rehearsal {
 /* "not done", "accepted and taken back", "refused", "not taken back", "not rehearsed". */
 const char *rehearsed_outcome_name(enum rehearsed_outcome outcome);
 
+/* Of its operations those that it has: what is behind them in to stays. */
+void rehearsal_copy(struct rehearsal *to, const struct rehearsal *from);
+
 void rehearsal_set(struct rehearsal *rehearsal, uint32_t operation, enum rehearsed_outcome outcome,
                    const char *why);
 

@@ -67,6 +67,12 @@ static bool is_of_the_same(const struct carry *a, const struct carry *b)
            text_equal(a->signer, b->signer);
 }
 
+/* What was needed over that nonce of that subject is needed as long as another one is. */
+static bool is_over_the_same(const struct carry *a, const struct carry *b)
+{
+    return nonce_equal(&a->nonce, &b->nonce) && text_equal(a->subject, b->subject);
+}
+
 /* They may come late and out of order: what has passed over this nonce stays. */
 static bool gives_way(const struct carry *kept, const struct carry *statement)
 {
@@ -85,7 +91,7 @@ int carry_place(const struct rollout *rollout, const struct carry *list, uint32_
             return gives_way(&list[i], statement) ? (int)i : -1;
     }
     for (uint32_t i = 0; i < count && place == (int)count; i++) {
-        if (!is_needed(rollout, &list[i]))
+        if (!is_over_the_same(&list[i], statement) && !is_needed(rollout, &list[i]))
             place = (int)i;
     }
     assert(place < CARRY_MAX);

@@ -98,7 +98,7 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 
     if (known->rehearsal == NULL)
         known->rehearsal = mem_alloc(1, sizeof(*known->rehearsal));
-    *known->rehearsal = *rehearsal;
+    rehearsal_copy(known->rehearsal, rehearsal);
     known->body = *body;
     known->at = now;
     return news;

@@ -83,7 +83,7 @@ static void judge_node_working(const struct gates_inputs *inputs, const char *no
         gates_set_awaits(inputs, evidence, "");
         return;
     }
-    checks = mem_alloc(CHECKS_ROOM, sizeof(*checks));
+    checks = mem_resize(NULL, CHECKS_ROOM, sizeof(*checks));
     count = fleet_file_checks(inputs->file, node, checks, CHECKS_ROOM);
     if (count == 0)
         verdict_set(&gates_add_evidence(answer, node, "fleet", VERDICT_UNKNOWN)->verdict,

@@ -19,6 +19,10 @@ struct forecast {
     const struct manifest_plan *plan;
     const struct fleet_member *member;
     struct snapshot after;
+    size_t flows_count;
+    struct protected_flow
+        flows[FLOWS_ROOM]; /* that keep their way; of neither, where err says so */
+    struct err err;
 };
 
 /* Replies to anywhere are SSH's; what goes to a declared destination is the cluster's. */
@@ -28,59 +32,60 @@ static bool is_reply(const struct protected_flow *flow)
 }
 
 /* A new gateway on the same device is legitimate: only the device is held (design 8). */
-static size_t select_flows(struct protected_flow *flows, size_t count, bool replies)
+static size_t select_flows(const struct forecast *forecast, bool replies,
+                           struct protected_flow *ret_flows)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (is_reply(&flows[i]) != replies)
+    for (size_t i = 0; i < forecast->flows_count; i++) {
+        if (is_reply(&forecast->flows[i]) != replies)
             continue;
-        flows[kept] = flows[i];
-        memset(&flows[kept].gateway, 0, sizeof(flows[kept].gateway));
+        ret_flows[kept] = forecast->flows[i];
+        memset(&ret_flows[kept].gateway, 0, sizeof(ret_flows[kept].gateway));
         kept++;
     }
     return kept;
 }
 
 /* What the manifest protects, and what the controller finds by itself: a manifest cannot leave a
- * flow out. */
-static size_t gather_flows(const struct forecast *forecast, struct protected_flow *flows,
-                           struct err *err)
+ * flow out. The operations that would protect it are of no interest here: their room, a megabyte,
+ * is not cleared. */
+static void gather_flows(struct forecast *forecast)
 {
-    AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
+    AUTO_FREE struct operation *operations = mem_resize(NULL, OPERATIONS_MAX, sizeof(*operations));
     struct protect_plan into = {.operations = operations,
                                 .operations_max = OPERATIONS_MAX,
-                                .flows = flows,
+                                .flows = forecast->flows,
                                 .flows_max = FLOWS_ROOM};
     const struct snapshot *before = &forecast->member->snapshot;
 
-    memcpy(flows, forecast->plan->flows, forecast->plan->flows_count * sizeof(*flows));
+    memcpy(into.flows, forecast->plan->flows, forecast->plan->flows_count * sizeof(*into.flows));
     into.flows_count = forecast->plan->flows_count;
     into.flows_count +=
-        predict_reply_flows(before, flows + into.flows_count, FLOWS_ROOM - into.flows_count);
+        predict_reply_flows(before, into.flows + into.flows_count, FLOWS_ROOM - into.flows_count);
     protect_compile(PROTECT_API_SERVER | PROTECT_PODS | PROTECT_SERVICES | PROTECT_CONTROLLER,
-                    before, &forecast->inputs->file->cluster, &into, err);
-    return into.flows_count;
+                    before, &forecast->inputs->file->cluster, &into, &forecast->err);
+    forecast->flows_count = into.flows_count;
 }
 
 static void judge_prediction(const struct forecast *forecast, bool replies,
                              struct gate_answer *answer)
 {
-    AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_ROOM, sizeof(*flows));
-    struct err err = ERR_INIT;
-    size_t count = gather_flows(forecast, flows, &err);
+    struct protected_flow flows[FLOWS_ROOM];
+    size_t count;
     struct prediction prediction = {0};
     struct gate_evidence *evidence;
     char observed[REASON_SIZE];
     bool kept;
 
-    if (err.kind != ERR_NONE) {
+    if (forecast->err.kind != ERR_NONE) {
         evidence = gates_add_evidence(answer, forecast->plan->node, "prediction", VERDICT_UNKNOWN);
-        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "flows that can be predicted", err.text);
+        verdict_set(&evidence->verdict, VERDICT_UNKNOWN, "flows that can be predicted",
+                    forecast->err.text);
         evidence->waivable = WAIVE_PREDICTION;
         return;
     }
-    count = select_flows(flows, count, replies);
+    count = select_flows(forecast, replies, flows);
     kept = predict_flows(&forecast->after, flows, count, &prediction);
     snprintf(observed, sizeof(observed), "%zu flows keep their way", count);
     evidence = gates_add_evidence(answer, forecast->plan->node, "prediction",
@@ -94,7 +99,7 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
 
 static void judge_api_checks(const struct forecast *forecast, struct gate_answer *answer)
 {
-    AUTO_FREE struct check *checks = mem_alloc(2 * CHECKS_MAX, sizeof(*checks));
+    AUTO_FREE struct check *checks = mem_resize(NULL, 2 * CHECKS_MAX, sizeof(*checks));
     size_t count =
         fleet_file_checks(forecast->inputs->file, forecast->plan->node, checks, 2 * CHECKS_MAX);
 
@@ -194,13 +199,33 @@ static void await_snapshot(const struct gates_inputs *inputs, const struct manif
     }
 }
 
+static void judge_forecast(struct forecast *forecast, struct gates *gates)
+{
+    const struct gates_inputs *inputs = forecast->inputs;
+    const struct manifest_plan *plan = forecast->plan;
+
+    if (plan->operations_count > 0) {
+        judge_undo(forecast, &gates->answers[GATE_REVERSIBLE]);
+        gates_judge_rehearsal(inputs, plan, forecast->member, &gates->answers[GATE_REVERSIBLE]);
+    }
+    gather_flows(forecast);
+    judge_prediction(forecast, false, &gates->answers[GATE_CLUSTER_PATH]);
+    judge_api_checks(forecast, &gates->answers[GATE_CLUSTER_PATH]);
+    judge_prediction(forecast, true, &gates->answers[GATE_SSH_PATH]);
+    gates_judge_witnesses(inputs, plan, &forecast->after, &gates->answers[GATE_SSH_PATH]);
+    judge_console(forecast, &gates->answers[GATE_SSH_PATH]);
+}
+
 void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                        struct gates *gates)
 {
-    struct forecast forecast = {
-        .inputs = inputs, .plan = plan, .member = fleet_find(inputs->fleet, plan->node)};
+    struct forecast forecast;
     struct err err = ERR_INIT;
 
+    forecast.inputs = inputs;
+    forecast.plan = plan;
+    forecast.member = fleet_find(inputs->fleet, plan->node);
+    forecast.err = (struct err)ERR_INIT;
     if (!has_snapshot(inputs, forecast.member)) {
         await_snapshot(inputs, plan, forecast.member, gates);
         return;
@@ -210,15 +235,6 @@ void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_
         judge_nothing(plan, err.text, gates);
         return;
     }
-    if (plan->operations_count > 0) {
-        judge_undo(&forecast, &gates->answers[GATE_REVERSIBLE]);
-        gates_judge_rehearsal(inputs, plan, forecast.member, &gates->answers[GATE_REVERSIBLE]);
-    }
-    judge_prediction(&forecast, false, &gates->answers[GATE_CLUSTER_PATH]);
-    judge_api_checks(&forecast, &gates->answers[GATE_CLUSTER_PATH]);
-    judge_prediction(&forecast, true, &gates->answers[GATE_SSH_PATH]);
-    gates_judge_witnesses(forecast.inputs, forecast.plan, &forecast.after,
-                          &gates->answers[GATE_SSH_PATH]);
-    judge_console(&forecast, &gates->answers[GATE_SSH_PATH]);
+    judge_forecast(&forecast, gates);
     snapshot_done(&forecast.after);
 }

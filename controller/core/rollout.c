@@ -135,6 +135,13 @@ static void look(struct rollout_move *move)
     }
 }
 
+/* What is used of a record: it is compared behind every step, and room for NODES_MAX is large. */
+static size_t used_size(const struct rollout_record *record)
+{
+    return offsetof(struct rollout_record, targets) +
+           record->targets_count * sizeof(record->targets[0]);
+}
+
 /* Durable before visible: the step's record goes in front of everything that the step does. */
 static void end_step(struct rollout_move *move, const struct rollout_record *before,
                      uint32_t effects_before)
@@ -144,7 +151,7 @@ static void end_step(struct rollout_move *move, const struct rollout_record *bef
     struct rollout_effect *first = &effects->list[effects_before];
     struct rollout_effect *tell;
 
-    if (memcmp(before, record, sizeof(*record)) == 0) {
+    if (memcmp(before, record, used_size(record)) == 0) {
         effects->count--;
         memmove(first, first + 1, (effects->count - effects_before) * sizeof(*first));
         return;
@@ -164,7 +171,7 @@ void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
     uint32_t effects_before = effects->count;
     const struct rollout_transition *row;
 
-    memcpy(&before, &rollout->record, sizeof(before));
+    memcpy(&before, &rollout->record, used_size(&rollout->record));
     rollout_note_waits(rollout, &waits);
     rollout->now = ev->now;
     rollout->rows = 0;

@@ -172,7 +172,27 @@ static void check_failing(struct check_model *model, int host)
     }
 }
 
-/* But for a guard that is frozen or dead: the watchdog and ExecStopPost answer for it. */
+/* It is for its guard to take it back. But for one that is frozen or dead (the watchdog and
+ * ExecStopPost answer for it), and while it confirms: the disk decides then, nobody else (rule 12).
+ */
+static bool is_answered_for(const struct model_host *at, mono_t now)
+{
+    return at->stand == STANDS_CHANGED && !at->confirming_in_time &&
+           (at->frozen_at < 0 || now - at->frozen_at >= LATE_MS);
+}
+
+int model_proof_age(const struct check_model *model, int host)
+{
+    const struct model_host *at = &model->hosts[host];
+    mono_t now = model->world->now;
+
+    if (!is_answered_for(at, now))
+        return -1;
+    if (now > at->deadline + LATE_MS)
+        return 2;
+    return now > at->deadline - LEASE_MS / 2;
+}
+
 void checker_check_proof(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
@@ -181,9 +201,7 @@ void checker_check_proof(struct check_model *model, int host)
 
     if (truth->frozen || !truth->guard_up)
         at->frozen_at = now;
-    if (at->stand != STANDS_CHANGED || at->confirming_in_time)
-        return; /* the disk decides now, nobody else (rule 12) */
-    if (at->frozen_at >= 0 && now - at->frozen_at < LATE_MS)
+    if (!is_answered_for(at, now))
         return;
     if (now > at->deadline + LATE_MS)
         world_violate(model->world, "3: %s stands %lld ms after its lease",

@@ -51,7 +51,17 @@ static struct desk *make_desk(void)
     return desk;
 }
 
-struct desk *desk_new(const struct world *world)
+static void find_witnesses(struct world *world, struct desk *desk)
+{
+    for (int i = 0; i < world->nodes_count; i++) {
+        const struct manifest_plan *plan = &world->manifest->plans[i];
+
+        for (uint32_t w = 0; w < plan->witnesses_count; w++)
+            desk->witnesses[i][w] = world_find_host(world, plan->witnesses[w]);
+    }
+}
+
+struct desk *desk_new(struct world *world)
 {
     struct desk *desk = spare != NULL ? spare : make_desk();
 
@@ -59,6 +69,7 @@ struct desk *desk_new(const struct world *world)
     fill_file(world, desk->file);
     for (int i = 0; i < world->hosts_count; i++)
         fleet_put(&desk->fleet, world->hosts[i].name, i >= world->nodes_count);
+    find_witnesses(world, desk);
     return desk;
 }
 
@@ -178,9 +189,8 @@ static void take_check(struct world *world, int number, unsigned check)
         tell_failing(world, number, checks[check]);
 }
 
-static void take_reach(struct world *world, int node, const char *witness)
+static void take_reach(struct world *world, int node, int number)
 {
-    int number = world_find_host(world, witness);
     struct fleet_member *member = &world->desk->fleet.members[number];
     struct verdict verdict = {.value = sim_says(world, number, node),
                               .severity = SEVERITY_CRITICAL};
@@ -221,10 +231,8 @@ void desk_take_reports(struct world *world)
     for (int i = 0; i < world->hosts_count && world->lead.up; i++)
         take_report(world, i);
     for (int i = 0; i < world->nodes_count && world->lead.up; i++) {
-        const struct manifest_plan *plan = &world->manifest->plans[i];
-
-        for (uint32_t w = 0; w < plan->witnesses_count; w++)
-            take_reach(world, i, plan->witnesses[w]);
+        for (uint32_t w = 0; w < world->manifest->plans[i].witnesses_count; w++)
+            take_reach(world, i, world->desk->witnesses[i][w]);
     }
 }
 
@@ -251,18 +259,17 @@ static void take_rehearsal(struct world *world, int number)
     const struct host *host = &world->hosts[number];
     struct chance *how = fault_strikes(&world->faults, FAULT_UNREHEARSED, number);
     enum rehearsed_outcome outcome = REHEARSED_GOOD;
-    AUTO_FREE struct rehearsal *rehearsal = NULL;
+    static struct rehearsal rehearsal; /* large, and mostly room */
 
     if (!host->guard_up || host->frozen ||
         fleet_rehearsal_is_young(member, &world->body, world->now))
         return;
     if (how != NULL)
         outcome = chance_permille(how, 500) ? REHEARSED_REFUSED : REHEARSED_MISSED;
-    rehearsal = mem_alloc(1, sizeof(*rehearsal));
-    rehearsal->operations_count = SIM_OPERATIONS;
+    rehearsal.operations_count = SIM_OPERATIONS;
     for (uint32_t i = 0; i < SIM_OPERATIONS; i++)
-        rehearsal_set(rehearsal, i, i == SIM_RULE ? outcome : REHEARSED_GOOD, "as it was drawn");
-    fleet_tell_rehearsal(member, &world->body, rehearsal, world->now);
+        rehearsal_set(&rehearsal, i, i == SIM_RULE ? outcome : REHEARSED_GOOD, "as it was drawn");
+    fleet_tell_rehearsal(member, &world->body, &rehearsal, world->now);
     model_rehearsal_told(world->model, number, outcome == REHEARSED_GOOD);
 }
 

@@ -19,15 +19,16 @@ struct desk {
     /* What was told last of a node's checks, and of whom a witness reaches: its verdict, and one.
      */
     uint8_t told[SIM_HOSTS_MAX][SIM_CHECKS], reached[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
-    uint64_t said[GATE_COUNT][GATE_SAID_COUNT]; /* how often a gate came to that */
-    uint64_t held[HOLD_KIND_COUNT];             /* how often such a hold was in the way */
+    int witnesses[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* of each node, by number, in its plan's order */
+    uint64_t said[GATE_COUNT][GATE_SAID_COUNT];  /* how often a gate came to that */
+    uint64_t held[HOLD_KIND_COUNT];              /* how often such a hold was in the way */
 };
 
 struct world;
 struct rollout_event;
 
 /* Behind world_build(). */
-struct desk *desk_new(const struct world *world);
+struct desk *desk_new(struct world *world);
 void desk_done(struct desk *desk);
 
 /* A controller that starts knows its holds, and of the nodes nothing. */

@@ -149,22 +149,75 @@ static struct strike ask(struct faults *faults, enum fault fault, int host)
     return strike;
 }
 
+/* What comes to pass only where few things fail, and these together and often: three seeds in ten
+ * have one of them, at its own rates, in 1000. */
+enum { THEME_FAULTS = 3, THEMED_PERMILLE = 300, THEMED_DENSITY = 80 };
+
+static const struct theme {
+    size_t count;
+    struct {
+        enum fault fault;
+        unsigned permille;
+    } faults[THEME_FAULTS];
+} themes[] = {
+    /* the disk is slower than a nonce lives, than people wait, than an order takes */
+    {2, {{FAULT_DISK_SLOW, 200}, {FAULT_PEOPLE, 40}}},
+    /* it refuses `confirmed`, or what is taken back, and what is asked again */
+    {2, {{FAULT_DISK_FULL, 100}, {FAULT_PEOPLE, 40}}},
+    /* a new guard's disk is slow when it is asked again for an end */
+    {3, {{FAULT_GUARD_DIES, 40}, {FAULT_DISK_SLOW, 200}, {FAULT_PEOPLE, 25}}},
+    /* all have confirmed, and the controller dies over it */
+    {2, {{FAULT_DIES_STORING, 300}, {FAULT_CONTROLLER_DIES, 40}}},
+    /* what was asked of a node is not in the database that is left */
+    {3, {{FAULT_OLD_DATABASE, 200}, {FAULT_CONTROLLER_DIES, 40}, {FAULT_TWICE, 300}}},
+    /* what stands may not be taken back any more without a signature */
+    {3, {{FAULT_SHORT, 1000}, {FAULT_PEOPLE, 8}, {FAULT_CLOCK, 4}}},
+    /* what is done on a node does not go well */
+    {3, {{FAULT_PREPARE, 40}, {FAULT_SETTLE, 40}, {FAULT_SETTLE_SLOW, 40}}},
+};
+
+enum { THEMES = sizeof(themes) / sizeof(themes[0]) };
+
+/* NULL: this seed has none. */
+static const struct theme *draw_theme(uint64_t seed)
+{
+    struct chance chance = {.state = seed ^ 0x6c62272e07bb0142u};
+
+    if (!chance_permille(&chance, THEMED_PERMILLE))
+        return NULL;
+    return &themes[chance_between(&chance, 0, THEMES - 1)];
+}
+
+/* 0: it says nothing of that fault. */
+static unsigned rate_in_theme(const struct theme *theme, enum fault fault)
+{
+    for (size_t i = 0; theme != NULL && i < theme->count; i++) {
+        if (theme->faults[i].fault == fault)
+            return theme->faults[i].permille;
+    }
+    return 0;
+}
+
 void faults_init(struct faults *faults, uint64_t seed, bool calm)
 {
     static const unsigned densities[] = {80, 200, 400, 600}; /* of a thousand faults */
     struct chance seeds = {.state = seed};
+    const struct theme *theme = draw_theme(seed);
     unsigned density;
 
     memset(faults, 0, sizeof(*faults));
     memset(faults->asked, 0xff, sizeof(faults->asked)); /* at -1: never yet */
     faults->seed = seed;
     density = densities[chance_between(&seeds, 0, sizeof(densities) / sizeof(densities[0]) - 1)];
+    density = theme != NULL ? THEMED_DENSITY : density;
     for (unsigned i = 0; i < FAULT_COUNT && !calm; i++) {
         struct chance chance =
             chance_of(seed, &(struct strike){.fault = (enum fault)i, .host = FAULT_HOSTS});
 
         if (chance_permille(&chance, density))
             faults->permille[i] = (unsigned)chance_between(&chance, 1, kinds[i].max_permille);
+        if (rate_in_theme(theme, (enum fault)i) > 0)
+            faults->permille[i] = rate_in_theme(theme, (enum fault)i);
         if (i == FAULT_DELAY)
             faults->delay_max_ms = chance_between(&chance, 60, 8000);
     }

@@ -25,8 +25,10 @@ static void build(struct fleets *fleets, unsigned nodes, enum world_way way, uin
 {
     while (nodes > 0 && fleets->count < FLEETS_MAX) {
         unsigned some = nodes < FLEET_NODES ? nodes : FLEET_NODES;
-        struct world_plan plan = {
-            .seed = seed + fleets->count, .way = way, .nodes = (int)some, .assured = true};
+        struct world_plan plan = {.seed = seed + fleets->count,
+                                  .way = way,
+                                  .nodes = (int)some,
+                                  .assured = fleets->count % FLEETS_A_GATE != 0};
 
         fleets->worlds[fleets->count] = world_new(&plan);
         world_begin(fleets->worlds[fleets->count++]);
@@ -77,10 +79,12 @@ static void say(const struct fleets *fleets, mono_t end, double took_s, double c
         for (int n = 0; n < world->nodes_count; n++)
             confirmed += world->hosts[n].ledger->generations_count;
     }
-    printf("%u nodes in %u fleets: %.0f s of rollouts in %.2f s (%.0f times real time), %.2f s of "
+    printf("%u nodes in %u fleets, %u of which ask their gates: %.0f s of rollouts in %.2f s (%.0f "
+           "times real time), %.2f s of "
            "CPU (%.0f times); %llu happenings, %llu nodes keep the change; every invariant held\n",
-           fleets->nodes, fleets->count, (double)end / 1000, took_s, (double)end / 1000 / took_s,
-           cpu_s, (double)end / 1000 / cpu_s, (unsigned long long)happenings,
+           fleets->nodes, fleets->count, (fleets->count + FLEETS_A_GATE - 1) / FLEETS_A_GATE,
+           (double)end / 1000, took_s, (double)end / 1000 / took_s, cpu_s,
+           (double)end / 1000 / cpu_s, (unsigned long long)happenings,
            (unsigned long long)confirmed);
 }
 

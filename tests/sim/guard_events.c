@@ -17,7 +17,7 @@ static void fill_statement(const struct world *world, const struct sim_statement
 {
     bool own = from->signer == from->subject;
 
-    memset(to, 0, sizeof(*to));
+    memset(to, 0, offsetof(struct statement, verdicts)); /* one of many verdicts is ever used */
     text_copy(to->signer, sizeof(to->signer), world->hosts[from->signer].name);
     text_copy(to->subject, sizeof(to->subject), world->hosts[from->subject].name);
     to->body = from->body;
@@ -27,6 +27,7 @@ static void fill_statement(const struct world *world, const struct sim_statement
     if (from->phase == PHASE_STANDING)
         return;
     to->verdicts_count = 1;
+    memset(to->verdicts, 0, sizeof(to->verdicts[0]));
     text_copy(to->verdicts[0].check, NAME_SIZE, own ? "own" : "ssh");
     verdict_set(&to->verdicts[0], from->value, "a banner", verdict_format(from->value));
 }

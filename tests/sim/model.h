@@ -21,6 +21,9 @@ void model_kernel(struct check_model *model, int host);
 void model_reverting(struct check_model *model, int host);
 void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
 void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
+/* Of a node on trial, how old what is proven of it is, in half leases: 0, 1, or 2 when its lease
+ * has run out. -1: nothing can be asked of its guard. In checker_proof.c. */
+int model_proof_age(const struct check_model *model, int host);
 void model_synced(struct check_model *model, int host);
 void model_record(struct check_model *model, int host, const struct guard_record *record,
                   bool durable);

@@ -199,15 +199,40 @@ static bool is_hopeless(const struct world *world)
            world->now > world->quiet_from + (int64_t)world->nodes_count * SIM_PATIENCE_MS;
 }
 
+/* What stands past its not-after is taken back for a signature only, or a fellow's signed end. */
+static void sign_what_is_listed(struct world *world)
+{
+    const struct rollout_record *record = &world->lead.rollout->record;
+
+    for (int i = 0; world->quiet && i < world->nodes_count; i++) {
+        if (record->targets[i].listed && record->targets[i].says == SAYS_CONFIRMED &&
+            !world->hosts[i].dead)
+            people_sign_order(world, i);
+    }
+}
+
+static void look_again(struct world *world)
+{
+    struct happening again = {.at = world->now + LOOK_AGAIN_MS,
+                              .kind = HAPPENS_PEOPLE,
+                              .life = world->lead.life,
+                              .number = ++world->lead.look};
+
+    world_schedule(world, &again);
+}
+
 /* What an operator does who follows the sentences. In the quiet a halted one is taken back. */
 void people_look(struct world *world)
 {
     const struct rollout *rollout = world->lead.rollout;
     struct rollout_event ev = {.kind = EVENT_NEXT, .by = "operator", .reason = "seen"};
-    struct happening again = {
-        .at = world->now + LOOK_AGAIN_MS, .kind = HAPPENS_PEOPLE, .life = world->lead.life};
     unsigned look = world->lead.look;
 
+    if (rollout->record.state == ROLLOUT_INCOMPLETE) {
+        sign_what_is_listed(world);
+        look_again(world);
+        return;
+    }
     if (rollout_is_ended(rollout)) {
         bool back = rollout->record.state == ROLLOUT_REVERTED ||
                     rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
@@ -237,9 +262,7 @@ void people_look(struct world *world)
     }
     if (world->lead.look != look || !world->lead.up)
         return; /* what it did woke them again */
-    again.life = world->lead.life;
-    again.number = ++world->lead.look;
-    world_schedule(world, &again);
+    look_again(world);
 }
 
 /* True: the story says it. */

@@ -21,8 +21,9 @@ enum word {
     WORD_BACK
 };
 
+/* age: of what is proven there, in half leases, which are the ticks of the protocol model. */
 struct line {
-    int word, stands, ended[PROJECT_ATTEMPTS];
+    int word, stands, ended[PROJECT_ATTEMPTS], age;
 };
 
 /* What the model has too: no power that fails, no disk that lies or forgets, one node a stage. */
@@ -78,11 +79,12 @@ static bool has_ended(const struct ledger *ledger, uint64_t sequence)
 
 /* On its way somewhere the rest changes before and after its word does. While the receipt of a
  * confirmation is written it closes, which is confirming still. */
-static struct line line_of(const struct host *host)
+static struct line line_of(const struct world *world, int number)
 {
+    const struct host *host = &world->hosts[number];
     const struct ledger_generation *top = ledger_top(host->ledger);
     bool stands = top != NULL && top->mark != MARK_POPPING;
-    struct line line = {.word = (int)word_of(host->trial->state)};
+    struct line line = {.word = (int)word_of(host->trial->state), .age = UNSAID};
     bool moves;
 
     if (host->trial->state == TRIAL_CLOSING && stands &&
@@ -92,6 +94,8 @@ static struct line line_of(const struct host *host)
     line.stands = moves ? UNSAID : stands ? (int)top->id.attempt.sequence : 0;
     for (int i = 0; i < PROJECT_ATTEMPTS; i++)
         line.ended[i] = moves ? UNSAID : has_ended(host->ledger, (uint64_t)i + 1);
+    if (line.word == WORD_SOAKING || line.word == WORD_LAST)
+        line.age = model_proof_age(world->model, number);
     return line;
 }
 
@@ -105,7 +109,7 @@ static bool take_lines(const struct world *world, struct line lines[SIM_NODES])
 
         if (!world->hosts[i].guard_up)
             continue;
-        line = line_of(&world->hosts[i]);
+        line = line_of(world, i);
         news |= memcmp(&line, &lines[i], sizeof(line)) != 0;
         lines[i] = line;
     }
@@ -115,8 +119,8 @@ static bool take_lines(const struct world *world, struct line lines[SIM_NODES])
 static void print_lines(const struct line lines[SIM_NODES])
 {
     for (int i = 0; i < SIM_NODES; i++)
-        printf("%s%d %d %d %d", i > 0 ? "  " : "", lines[i].word, lines[i].stands,
-               lines[i].ended[0], lines[i].ended[1]);
+        printf("%s%d %d %d %d %d", i > 0 ? "  " : "", lines[i].word, lines[i].stands,
+               lines[i].ended[0], lines[i].ended[1], lines[i].age);
     printf("\n");
 }
 
@@ -124,7 +128,7 @@ int project_run(uint64_t seed)
 {
     static struct strike_choice choice;
     struct world_plan plan = {.seed = seed, .nodes = SIM_NODES, .choice = &choice};
-    struct line lines[SIM_NODES] = {0};
+    struct line lines[SIM_NODES] = {{.age = UNSAID}, {.age = UNSAID}, {.age = UNSAID}};
     struct world *world;
     int code;
 

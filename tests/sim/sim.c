@@ -9,6 +9,7 @@
  *   sim [--calm | --safety] --fleet NODES
  *   sim --project SEED
  *   sim --faults
+ *   sim --judged
  *
  *   --for S      fresh seeds for so many seconds: the first is the time of day in milliseconds
  *   --jobs N     in so many processes
@@ -18,6 +19,7 @@
  *   --trace      every effect; --tell: the story in sentences
  *   --project    the seed without what the protocol model (tests/spin) leaves out, in its words
  *   --faults     the list of what can be drawn, as README.md has it
+ *   --judged     each judgement of the model, shown what it has to see
  *   --unshrunk   a failing seed is told as it is
  *   --calm       nothing fails
  *   --fleet      so many nodes under one clock, in fleets of 50; says how fast that went
@@ -31,13 +33,14 @@
 
 #include "common/core/text.h"
 #include "tests/sim/fleet.h"
+#include "tests/sim/judged.h"
 #include "tests/sim/seeds.h"
 
 enum { FOR_MAX_S = 24 * 3600 };
 
 struct options {
     struct seeds_options seeds;
-    bool scenarios, faults, story;
+    bool scenarios, faults, judged, story;
     unsigned fleet;
     const char *trace, *scenario, *stories, *project;
 };
@@ -123,6 +126,8 @@ static bool take_word(struct options *options, char **argv, int *at)
         options->project = argv[++*at];
     else if (text_equal(word, "--faults"))
         options->faults = true;
+    else if (text_equal(word, "--judged"))
+        options->judged = true;
     else if (text_equal(word, "--unshrunk"))
         options->seeds.unshrunk = true;
     else if (text_equal(word, "--seeds"))
@@ -158,7 +163,7 @@ int main(int argc, char **argv)
                 "sim: '%s': accepted are --seeds A..B, --for S, --jobs N, --safety, --hostile, "
                 "--coverage, --unshrunk, --only STRIKES, --trace SEED or NAME, --tell SEED, "
                 "--scenarios [NAME], --stories FOLDER, --project SEED, --fleet NODES, --calm, "
-                "--faults\n",
+                "--faults, --judged\n",
                 argv[i] != NULL ? argv[i] : argv[i - 1]);
         return 2;
     }
@@ -166,6 +171,8 @@ int main(int argc, char **argv)
         faults_print();
         return 0;
     }
+    if (options.judged)
+        return judged_run();
     if (options.fleet > 0)
         return fleet_run(options.fleet, options.seeds.way, options.seeds.first);
     if (options.project != NULL)

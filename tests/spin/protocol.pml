@@ -14,7 +14,9 @@
 #define SOAK 1 /* all in ticks */
 #endif
 #define LEASE 2
+#ifndef NONCE_AGE
 #define NONCE_AGE 3
+#endif
 #define FIRST_WAIT (1 + LEASE) /* apply and settle, then the lease */
 #define GIVE_UP (SOAK + 2 * LEASE)
 #define N 3
@@ -583,16 +585,17 @@ active proctype script()
 #ifdef TRACE
 /*
  * A trace of the simulator (sim --project): is there a way of the model's from each of its lines to
- * the next? What the lines leave out (time, proofs, the disk) may be whatever it takes. Where a way
- * to the last line is found, that is the "error" that pan reports.
+ * the next? What the lines leave out (who has proven what, the disk) may be whatever it takes, and of
+ * time they say how old what is proven is, in ticks: here it may be no younger. Where a way to the last
+ * line is found, that is the "error" that pan reports.
  */
 byte line_; /* of the trace, that the guards are in */
-byte words[N], stands[N];
+byte words[N], stands[N], ages[N];
 bool ends_1[N], ends_2[N];
 bool at_next, at_this, is_over;
 
 c_code {
-    enum { TRACE_LINES = 250, TRACE_ITEMS = 12 };
+    enum { TRACE_LINES = 250, TRACE_ITEMS = 15 };
     static int trace[TRACE_LINES][TRACE_ITEMS];
     static int trace_count, furthest;
 
@@ -618,13 +621,15 @@ c_code {
         return said < 0 || said == is;
     }
 
-    static int is_at(int line)
+    /* arrives: what is proven has got that old when it comes there; it is renewed behind that. */
+    static int is_at(int line, int arrives)
     {
         for (int i = 0; i < 3; i++) {
-            if (line >= trace_count || !is_said(trace[line][4 * i], now.words[i]) ||
-                !is_said(trace[line][4 * i + 1], now.stands[i]) ||
-                !is_said(trace[line][4 * i + 2], now.ends_1[i]) ||
-                !is_said(trace[line][4 * i + 3], now.ends_2[i]))
+            if (line >= trace_count || !is_said(trace[line][5 * i], now.words[i]) ||
+                !is_said(trace[line][5 * i + 1], now.stands[i]) ||
+                !is_said(trace[line][5 * i + 2], now.ends_1[i]) ||
+                !is_said(trace[line][5 * i + 3], now.ends_2[i]) ||
+                (arrives && trace[line][5 * i + 4] > now.ages[i]))
                 return 0;
         }
         if (line > furthest)
@@ -644,12 +649,13 @@ inline match()
     for (h_ : 0 .. N - 1) {
         words[h_] = WORD(h_);
         stands[h_] = (guards[h_].journal == STANDS -> guards[h_].journal_attempt : 0);
+        ages[h_] = guards[h_].proven;
         ends_1[h_] = (guards[h_].ended[1] != E_NONE);
         ends_2[h_] = (guards[h_].ended[2] != E_NONE)
     }
     h_ = 0;
-    c_code { now.at_next = is_at(now.line_ + 1); now.at_this = is_at(now.line_); };
-    for (h_ : 0 .. N - 1) { words[h_] = 0; stands[h_] = 0; ends_1[h_] = false; ends_2[h_] = false }
+    c_code { now.at_next = is_at(now.line_ + 1, 1); now.at_this = is_at(now.line_, 0); };
+    for (h_ : 0 .. N - 1) { words[h_] = 0; stands[h_] = 0; ages[h_] = 0; ends_1[h_] = false; ends_2[h_] = false }
     h_ = 0;
     if
     :: at_next -> line_++

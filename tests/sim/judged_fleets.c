@@ -1,0 +1,251 @@
+/*
+ * judged_fleets: of the fleet, its gates, its holds and its end: what the model has to say when
+ * something of it goes wrong.
+ */
+#include <string.h>
+
+#include "tests/sim/judged.h"
+
+/* ---- one first ------------------------------------------------------------------------------- */
+
+static void second_without_the_first(struct world *world)
+{
+    struct generation_id id = judged_id(CALYPSO, 1, 0);
+
+    judged_try(world, CALYPSO, &id);
+}
+
+static void second_when_the_first_is_gone(struct world *world)
+{
+    struct generation_id first = judged_id(STYX, 1, 0), second = judged_id(CALYPSO, 1, 0);
+
+    judged_confirm(world, STYX, &first);
+    model_reverting(world->model, STYX);
+    world->now += STALE_MS + 1;
+    judged_try(world, CALYPSO, &second);
+}
+
+/* The first stands; the two behind it, of a stage each, are on trial together. */
+static void two_at_once(struct world *world)
+{
+    for (int host = STYX; host <= TETHYS; host++) {
+        struct generation_id id = judged_id(host, 1, 0);
+
+        world->stage_of[host] = host == STYX ? 0 : 1;
+        if (host == STYX)
+            judged_confirm(world, host, &id);
+        else
+            judged_try(world, host, &id);
+    }
+    if (world->violation[0] != '\0')
+        return; /* of one stage they may be */
+    world->stage_of[TETHYS] = 2;
+    model_check(world->model);
+}
+
+static void two_in_doubt(struct world *world)
+{
+    struct rollout_record *record = &world->lead.rollout->record;
+
+    record->state = ROLLOUT_STAGE;
+    record->targets[CALYPSO].in_doubt = record->targets[TETHYS].in_doubt = true;
+    model_lead_moved(world->model);
+    model_check(world->model);
+}
+
+/* ---- gates and holds ------------------------------------------------------------------------- */
+
+/* All that has to be true before a stage is, and was told just now. */
+static void tell_all(struct world *world)
+{
+    for (int host = 0; host < world->hosts_count; host++) {
+        model_heard(world->model, host);
+        for (int node = 0; node < world->nodes_count; node++)
+            model_reach_told(world->model, host, node, VERDICT_PASS);
+        if (host >= world->nodes_count)
+            continue;
+        for (unsigned check = 0; check < SIM_CHECKS; check++)
+            model_check_told(world->model, host, check, VERDICT_PASS);
+        model_snapshot_told(world->model, host);
+        model_rehearsal_told(world->model, host, true);
+    }
+}
+
+/* Each by itself is in the way: the first that is not seen to be is said. */
+static bool passes_all_the_same(struct world *world)
+{
+    bool seen;
+
+    model_gates(world->model, 0, true, "");
+    seen = world->violation[0] == '9';
+    world->violation[0] = '\0';
+    tell_all(world);
+    return seen;
+}
+
+static void put(struct world *world, enum hold_kind kind, int host)
+{
+    struct seen_hold hold = {.id = 1, .kind = kind, .host = host, .closes_min = 0};
+
+    model_put(world->model, &hold);
+}
+
+/* The last of them is kept: it is what is said. */
+static void gates_pass_wrongly(struct world *world)
+{
+    struct check_model *model = world->model;
+    int64_t not_after = world->approvals[0].not_after;
+    bool seen = true;
+
+    tell_all(world);
+    model_gates(model, 0, true, ""); /* well */
+    seen &= world->violation[0] == '\0';
+    model_unheard(model, CALYPSO);
+    seen &= passes_all_the_same(world);
+    model_check_told(model, TETHYS, SIM_DATABASE, VERDICT_UNKNOWN);
+    seen &= passes_all_the_same(world);
+    for (int witness = 0; witness < world->hosts_count; witness++)
+        model_reach_told(model, witness, STYX, VERDICT_FAIL);
+    seen &= passes_all_the_same(world);
+    model_rehearsal_told(model, STYX, false);
+    seen &= passes_all_the_same(world);
+    world->hosts[STYX].kernel->others = 1u << SIM_TWIN;
+    model_snapshot_told(model, STYX);
+    world->hosts[STYX].kernel->others = 0;
+    seen &= passes_all_the_same(world);
+    world->approvals[0].not_after = 0;
+    seen &= passes_all_the_same(world);
+    world->approvals[0].not_after = not_after;
+    world->unjustified = true;
+    seen &= passes_all_the_same(world);
+    world->unjustified = false;
+    world->now += 31000; /* snapshots are old */
+    for (int host = 0; host < world->hosts_count; host++)
+        model_heard(model, host);
+    seen &= passes_all_the_same(world);
+    put(world, HOLD_WINDOW, -1);
+    seen &= passes_all_the_same(world);
+    model_lift(model, 1);
+    model_gates(model, 0, true, ""); /* well again */
+    seen &= world->violation[0] == '\0';
+    put(world, HOLD_FREEZE, STYX);
+    if (seen)
+        model_gates(model, 0, true, "");
+}
+
+static void gates_pass_over_a_failed_proof(struct world *world)
+{
+    struct receipt receipt = {.kind = RECEIPT_REVERTED, .cause = CAUSE_PROOF_FAILED};
+    struct hash name = {{3}};
+
+    tell_all(world);
+    model_quarantine(world->model, STYX, &receipt, &name);
+    model_gates(world->model, 0, true, "");
+}
+
+static void gates_say_no_to_nothing(struct world *world)
+{
+    tell_all(world);
+    model_gates(world->model, 0, false, "it is Monday");
+}
+
+static void freeze_leaves_a_trial(struct world *world)
+{
+    world->lead.rollout->record.state = ROLLOUT_STAGE;
+    model_frozen(world->model, 1u << STYX);
+}
+
+static void starts_on_old_gates(struct world *world)
+{
+    tell_all(world);
+    model_gates(world->model, 0, true, "");
+    world->now += 90001;
+    model_sends_start(world->model, STYX);
+}
+
+static void starts_after_a_hold(struct world *world)
+{
+    tell_all(world);
+    model_gates(world->model, 0, true, "");
+    put(world, HOLD_PAUSE, STYX);
+    model_sends_start(world->model, STYX);
+}
+
+static void starts_after_a_failing_check(struct world *world)
+{
+    tell_all(world);
+    model_gates(world->model, 0, true, "");
+    model_asks_again(world->model);
+    model_sends_start(world->model, STYX);
+}
+
+static void puts_too_many(struct world *world)
+{
+    for (unsigned i = 0; i <= SEEN_HOLDS_MAX; i++)
+        put(world, HOLD_PAUSE, STYX);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void ends_on_trial(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    judged_try(world, STYX, &id);
+    model_check_end(world->model);
+}
+
+static void ends_with_a_rest(struct world *world)
+{
+    world->hosts[STYX].in_kernel[SIM_RULE] = true;
+    model_check_end(world->model);
+}
+
+static void ends_unknown(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    judged_confirm(world, STYX, &id);
+    model_check_end(world->model);
+}
+
+static void ends_in_part(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    judged_confirm(world, STYX, &id);
+    world->lead.rollout->record.targets[STYX].receipt = RECEIPT_CONFIRMED;
+    world->lead.rollout->record.state = ROLLOUT_REVERTED;
+    model_check_end(world->model);
+}
+
+static void ends_with_a_removed_one_listed(struct world *world)
+{
+    world->hosts[STYX].removed = true;
+    world->lead.rollout->record.targets[STYX].listed = true;
+    model_check_end(world->model);
+}
+
+const struct judged judged_fleets[] = {
+    {"2: calypso is touched and styx never confirmed", second_without_the_first},
+    {"2: calypso is touched 30001 ms after styx stood", second_when_the_first_is_gone},
+    {"1: 2 nodes are changed and not confirmed", two_at_once},
+    {"1: 2 nodes are in doubt", two_in_doubt},
+    {"9: the gates of stage 1 pass, and hold 1 is on styx", gates_pass_wrongly},
+    {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
+     gates_pass_over_a_failed_proof},
+    {"5: nothing is in the way of stage 1, and the gates say: it is Monday",
+     gates_say_no_to_nothing},
+    {"9: a freeze comes, and styx stays in doubt", freeze_leaves_a_trial},
+    {"9: styx is started 90001 ms after the gates passed", starts_on_old_gates},
+    {"9: styx is started, and was put on hold after the gates passed", starts_after_a_hold},
+    {"9: styx is started, and a check newly failed after the gates passed",
+     starts_after_a_failing_check},
+    {"the model has no room for hold 1", puts_too_many},
+    {"5: at the end the guard of styx is", ends_on_trial},
+    {"6: at the end operation 2 of styx is in its kernel and it did not confirm", ends_with_a_rest},
+    {"6: at the end the controller thinks that styx is not, and it stands", ends_unknown},
+    {"7: the rollout ended reverted and styx is confirmed", ends_in_part},
+    {"5: at the end styx is out of the roster, and still listed", ends_with_a_removed_one_listed},
+    {NULL, NULL},
+};
