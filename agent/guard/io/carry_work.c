@@ -333,8 +333,8 @@ static bool has_file(struct guard *guard, const struct generation_id *id)
 
 static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
-    if (record->kind == RECORD_BEGIN)
-        return true;
+    if (record->kind == RECORD_INTENT)
+        return record->operation == 0; /* what only began has nothing to undo */
     if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
         return has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&
