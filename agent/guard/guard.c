@@ -8,6 +8,7 @@
 #include "agent/guard/io/guard.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 
 static const char usage[] = "usage: oceanid-guard [--config FILE] [--version] [--help]\n";
 
-enum { LOCK_RETRY_MS = 100 };
+enum { LOCK_RETRY_MS = 100, MEMORY_KEPT = 8 << 20 };
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
@@ -125,6 +126,14 @@ static void say_state(const struct guard *guard)
              (unsigned long long)guard->ledger->sequence);
 }
 
+/* What one step of a large trial has used serves the next one, whose pages the kernel would give
+ * anew, one fault each; all of it goes back when nothing is open (carry.c). */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT);
+    mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+}
+
 static bool start(struct guard *guard, struct err *err)
 {
     struct apply apply;
@@ -132,6 +141,7 @@ static bool start(struct guard *guard, struct err *err)
 
     if (!await_disk(guard->config.state) || !load_key(guard, err) || !open_journal(guard, err))
         return false;
+    keep_memory();
     guard->trial = mem_alloc(1, sizeof(*guard->trial));
     guard->effects = mem_alloc(1, sizeof(*guard->effects));
     guard->written = journal_size(guard->journal);

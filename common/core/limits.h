@@ -19,7 +19,6 @@ enum {
     NODES_MAX = 64,   /* of them, nodes and witnesses of one change, and of fleet.yaml */
     STAGES_MAX = 64,
     OPERATIONS_MAX = 256, /* for one node */
-    JOINED_MAX = 64,      /* of them in one go: nothing else is asked of the kernel meanwhile */
     CHECKS_MAX = 64,      /* that concern one node */
     FLOWS_MAX = 32,       /* protected flows of one node */
     WAIVERS_MAX = 16,

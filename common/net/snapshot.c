@@ -219,6 +219,36 @@ void snapshot_sort(struct snapshot *snapshot)
               compare_sysctls);
 }
 
+/* Where the first route is, or would be, that does not stand before that one. */
+static size_t find_place(const struct snapshot *snapshot, const struct route *wanted)
+{
+    size_t first = 0;
+    size_t end = snapshot->routes_count;
+
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+
+        if (snapshot_compare_routes(&snapshot->routes[middle], wanted) < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+size_t snapshot_find_routes(const struct snapshot *snapshot, uint32_t table,
+                            const struct prefix *destination, size_t *ret_first)
+{
+    struct route wanted = {.table = table, .destination = *destination};
+    size_t at = find_place(snapshot, &wanted);
+
+    *ret_first = at;
+    while (at < snapshot->routes_count && snapshot->routes[at].table == table &&
+           prefix_equal(&snapshot->routes[at].destination, destination))
+        at++;
+    return at - *ret_first;
+}
+
 const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t index)
 {
     for (size_t i = 0; i < snapshot->links_count; i++) {

@@ -213,6 +213,10 @@ void snapshot_sort(struct snapshot *snapshot);
 int snapshot_compare_routes(const struct route *a, const struct route *b);
 int snapshot_compare_rules(const struct rule *a, const struct rule *b);
 
+/* Of one in normal form: how many routes to that destination are in the table, and the first. */
+size_t snapshot_find_routes(const struct snapshot *snapshot, uint32_t table,
+                            const struct prefix *destination, size_t *ret_first);
+
 /* NULL: not there. */
 const struct link *snapshot_find_link(const struct snapshot *snapshot, uint32_t index);
 const struct link *snapshot_find_device(const struct snapshot *snapshot, const char *name);

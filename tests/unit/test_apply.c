@@ -358,105 +358,6 @@ static void test_undo_without_after(void **state)
     }
 }
 
-/* ---- several in one go ------------------------------------------------------------------------
- */
-
-enum { JOINED = 3 };
-
-static void begin_joined(struct undo_item *items)
-{
-    static const char *const lines[JOINED] = {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
-                                              "route 198.51.100.0/24 via 10.1.1.1 dev eth0 onlink",
-                                              "route blackhole 192.0.2.0/24"};
-
-    apply_case_begin("");
-    for (uint32_t i = 0; i < JOINED; i++) {
-        struct operation operation = apply_case_operation(lines[i]);
-
-        apply_case_derive(&operation, &items[i]);
-        items[i].operation = i;
-    }
-}
-
-static void done_joined(struct undo_item *items)
-{
-    for (uint32_t i = 0; i < JOINED; i++)
-        undo_item_done(&items[i]);
-}
-
-static void turn_around(struct undo_item *items)
-{
-    struct undo_item first = items[0];
-
-    items[0] = items[JOINED - 1];
-    items[JOINED - 1] = first;
-}
-
-static void test_joined_there_and_back(void **state)
-{
-    struct undo_item items[JOINED];
-    struct err err = ERR_INIT;
-    uint32_t done;
-
-    (void)state;
-    begin_joined(items);
-    assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
-    assert_int_equal(done, JOINED);
-    for (uint32_t i = 0; i < JOINED; i++)
-        assert_true(items[i].has_after && items[i].after.routes_count == 1);
-    apply_case_check("+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n+ blackhole 192.0.2.0/24\n"
-                     "+ 198.51.100.0/24 via 10.1.1.1 dev eth0 onlink\n");
-    turn_around(items);
-    assert_int_equal(apply_undo_as_made(items, JOINED), JOINED);
-    apply_case_check("");
-    assert_int_equal(apply_undo_as_made(items, JOINED), 0); /* not there: to be looked at */
-    done_joined(items);
-}
-
-/* What stands behind one that is refused is not touched; alone, its own words come back. */
-static void test_joined_ends_at_the_first_refused(void **state)
-{
-    struct undo_item items[JOINED];
-    struct err err = ERR_INIT;
-    uint32_t done;
-
-    (void)state;
-    begin_joined(items);
-    netns_run("ip route add 198.51.100.0/24 via 203.0.113.1 proto static\n");
-    apply_case_remember();
-    assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
-    assert_int_equal(done, 1);
-    apply_case_check("+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n");
-    assert_false(apply_run_joined(&apply_case, items + 1, JOINED - 1, &done, &err));
-    assert_int_equal(done, 0);
-    assert_int_equal(err.kind, ERR_CONFLICT);
-    apply_case_check("+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n");
-    apply_case_undo(&items[0], REVERT_DONE);
-    apply_case_check("");
-    done_joined(items);
-}
-
-/* Undoing ends at the first that is not there as it was made: nothing older goes before that is
- * looked at. */
-static void test_joined_undo_ends_at_the_first_changed(void **state)
-{
-    struct undo_item items[JOINED];
-    struct err err = ERR_INIT;
-    uint32_t done;
-
-    (void)state;
-    begin_joined(items);
-    assert_true(apply_run_joined(&apply_case, items, JOINED, &done, &err));
-    netns_run("ip route replace 198.51.100.0/24 via 203.0.113.1 proto static\n");
-    turn_around(items);
-    assert_int_equal(apply_undo_as_made(items, JOINED), 1);
-    apply_case_check("+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n"
-                     "+ 198.51.100.0/24 via 203.0.113.1 dev eth0\n");
-    apply_case_undo(&items[1], REVERT_LEFT);
-    apply_case_undo(&items[2], REVERT_DONE);
-    done_joined(items);
-}
-
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -472,9 +373,6 @@ int main(void)
         IN_NAMESPACE(test_the_kernel_is_quoted),
         IN_NAMESPACE(test_an_unknown_before_is_refused),
         IN_NAMESPACE(test_changed_since_planned_is_refused),
-        IN_NAMESPACE(test_joined_there_and_back),
-        IN_NAMESPACE(test_joined_ends_at_the_first_refused),
-        IN_NAMESPACE(test_joined_undo_ends_at_the_first_changed),
         IN_NAMESPACE(test_changed_by_others_is_left),
         IN_NAMESPACE(test_vanished_is_not_foreign),
         IN_NAMESPACE(test_gone_device_is_left),

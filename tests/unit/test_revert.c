@@ -190,30 +190,12 @@ static void test_begun(void **state)
     assert_int_equal(running(&revert), 12);
 }
 
-static void test_a_run_is_bounded(void **state)
-{
-    struct revert revert = {.steps_count = OPERATIONS_MAX};
-    uint32_t runs = 0;
-
-    (void)state;
-    for (uint32_t i = 0; i < OPERATIONS_MAX; i++)
-        revert.steps[i] = (struct revert_step){.removes = true, .touched = true, .joined = i > 0};
-    for (int step; (step = revert_next(&revert, 1000)) >= 0; runs++) {
-        assert_int_equal(revert_begin(&revert, (uint32_t)step), JOINED_MAX - 1);
-        for (int i = 0; i < JOINED_MAX; i++)
-            revert_take(&revert, (uint32_t)(step - i), REVERT_DONE, 1000);
-    }
-    assert_int_equal(runs, OPERATIONS_MAX / JOINED_MAX);
-    assert_true(revert_is_done(&revert));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_plan),
         cmocka_unit_test(test_begun),
-        cmocka_unit_test(test_a_run_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

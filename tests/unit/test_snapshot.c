@@ -135,6 +135,40 @@ static void test_sort_is_stable(void **state)
     snapshot_done(&snapshot);
 }
 
+/* A destination's routes stand together, whatever their metric; those of another table, length or
+ * family do not count. */
+static void test_find_routes(void **state)
+{
+    struct snapshot snapshot;
+    struct prefix wanted = {.address = {.family = FAMILY_IPV4, .bytes = {10}}, .len = 8};
+    size_t first;
+
+    (void)state;
+    snapshot_init(&snapshot);
+    assert_int_equal(snapshot_find_routes(&snapshot, 254, &wanted, &first), 0);
+    ip_lines_add(&snapshot, "link eth0 2\n"
+                            "route default dev eth0\n"
+                            "route 10.0.0.0/8 dev eth0 table 52\n"
+                            "route 10.0.0.0/8 dev eth0 metric 9\n"
+                            "route 10.0.0.0/8 dev eth0 metric 3\n"
+                            "route 10.0.0.0/16 dev eth0\n"
+                            "route 11.0.0.0/8 dev eth0\n"
+                            "route 2001:db8::/32 dev eth0");
+    assert_int_equal(snapshot_find_routes(&snapshot, 254, &wanted, &first), 2);
+    assert_int_equal(snapshot.routes[first].metric, 3);
+    assert_int_equal(snapshot.routes[first + 1].metric, 9);
+    assert_int_equal(snapshot_find_routes(&snapshot, 52, &wanted, &first), 1);
+    assert_int_equal(snapshot.routes[first].table, 52);
+    assert_int_equal(snapshot_find_routes(&snapshot, 53, &wanted, &first), 0);
+    wanted.len = 12;
+    assert_int_equal(snapshot_find_routes(&snapshot, 254, &wanted, &first), 0);
+    wanted = (struct prefix){.address = {.family = FAMILY_IPV6, .bytes = {0x20, 1, 0xd, 0xb8}},
+                             .len = 32};
+    assert_int_equal(snapshot_find_routes(&snapshot, 254, &wanted, &first), 1);
+    assert_int_equal(first, snapshot.routes_count - 1);
+    snapshot_done(&snapshot);
+}
+
 static void test_remove(void **state)
 {
     struct snapshot snapshot;
@@ -183,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_sort_is_stable),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_routes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 /*
- * test_writer: what the writer says of a record that the disk took and would not sync.
+ * test_writer: what the writer says of a record that the disk took and would not sync, and that
+ * undo.txt holds no record up.
  *
- * The linker puts this file's fdatasync in the disk's place: it fails while told to, and counts.
+ * The linker puts this file's fdatasync, and fsync, in the disk's place: the one fails while told
+ * to, and counts, the other hangs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,6 +43,21 @@ int __wrap_fdatasync(int fd)
     return -1;
 }
 
+static atomic_bool text_hangs;
+static sem_t hanging, released; /* posted by who hangs, and for it */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    if (atomic_exchange(&text_hangs, false)) {
+        sem_post(&hanging);
+        while (sem_wait(&released) != 0)
+            ;
+    }
+    return __real_fsync(fd);
+}
+
 struct place {
     char state[64];
     struct ledger *ledger;
@@ -65,6 +82,8 @@ static int set_up(void **state)
     text_copy(place->state, sizeof(place->state), "/tmp/oceanid-writer-XXXXXX");
     assert_non_null(mkdtemp(place->state));
     assert_int_equal(sem_init(&refused, 0, 0), 0);
+    assert_int_equal(sem_init(&hanging, 0, 0), 0);
+    assert_int_equal(sem_init(&released, 0, 0), 0);
     place->ledger = mem_alloc(1, sizeof(*place->ledger));
     place->journal = journal_open(place->state, false, place->ledger, &err);
     assert_string_equal(err.text, "");
@@ -73,17 +92,18 @@ static int set_up(void **state)
     return 0;
 }
 
-/* The writer's thread waits at its mailbox and never ends; it has nothing any more. */
+/* The writer's threads wait at their mailboxes and never end; they have nothing any more. */
 static int tear_down(void **state)
 {
+    static const char *const names[] = {"journal", "journal.lock", "undo.txt"};
     struct place *place = *state;
     char path[96];
 
     journal_close(place->journal);
-    snprintf(path, sizeof(path), "%s/journal", place->state);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/journal.lock", place->state);
-    unlink(path);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", place->state, names[i]);
+        unlink(path);
+    }
     assert_int_equal(rmdir(place->state), 0);
     free(place->ledger);
     free(place);
@@ -116,7 +136,7 @@ static bool is_back(const struct place *place, int timeout_ms)
     return poll(&look, 1, timeout_ms) == 1;
 }
 
-static bool take_ok(struct place *place)
+static bool take_one_ok(struct place *place, enum write_kind kind)
 {
     struct write *write;
     bool ok;
@@ -124,9 +144,15 @@ static bool take_ok(struct place *place)
     assert_true(is_back(place, ANSWER_WITHIN_MS));
     write = writer_take(place->writer);
     assert_non_null(write);
+    assert_int_equal(write->kind, kind);
     ok = write->ok;
     write_free(write);
     return ok;
+}
+
+static bool take_ok(struct place *place)
+{
+    return take_one_ok(place, WRITE_RECORD);
 }
 
 static void begin(struct place *place)
@@ -139,13 +165,21 @@ static void begin(struct place *place)
     assert_true(take_ok(place));
 }
 
-static void wait_refused(void)
+static void give_text(struct place *place, const char *text)
+{
+    struct write *write = write_new(WRITE_TEXT);
+
+    write->bytes = (struct wire_bytes){mem_copy(text, strlen(text)), strlen(text)};
+    writer_give_take(place->writer, write);
+}
+
+static void wait_posted(sem_t *told)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += ANSWER_WITHIN_MS / 1000;
-    assert_int_equal(sem_timedwait(&refused, &until), 0);
+    assert_int_equal(sem_timedwait(told, &until), 0);
 }
 
 /* What the next guard would find, were this one to die now. */
@@ -174,7 +208,7 @@ static void test_confirmed_is_not_refused_before_it_is_cut_off(void **state)
     atomic_store(&disk_fails, true);
     give_mark(place, MARK_CONFIRMED);
     for (int i = 0; i < 4; i++) { /* its own sync, and three of cutting it off */
-        wait_refused();
+        wait_posted(&refused);
         assert_false(is_back(place, 0));
     }
     atomic_store(&disk_fails, false);
@@ -201,12 +235,29 @@ static void test_other_records_are_refused_at_once(void **state)
     assert_true(is_confirmed_on_disk(place));
 }
 
+/* The syncs of undo.txt take as long as the disk likes: what is recorded meanwhile is written. */
+static void test_text_holds_up_no_record(void **state)
+{
+    struct place *place = *state;
+
+    begin(place);
+    atomic_store(&text_hangs, true);
+    give_text(place, "# the first\n");
+    wait_posted(&hanging);
+    give_mark(place, MARK_CONFIRMED);
+    assert_true(take_ok(place));
+    assert_true(is_confirmed_on_disk(place));
+    sem_post(&released);
+    assert_true(take_one_ok(place, WRITE_TEXT));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_confirmed_is_not_refused_before_it_is_cut_off),
         TEST(test_other_records_are_refused_at_once),
+        TEST(test_text_holds_up_no_record),
     };
 
     log_init("test_writer", LOG_LEVEL_ERROR);

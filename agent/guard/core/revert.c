@@ -77,7 +77,7 @@ uint32_t revert_begin(struct revert *revert, uint32_t step)
     uint32_t more = 0;
 
     revert->steps[step].outcome = REVERT_RUNNING;
-    while (more < step && more + 1 < JOINED_MAX && revert->steps[step - more].joined &&
+    while (more < step && revert->steps[step - more].joined &&
            may_follow(&revert->steps[step - more - 1], held_up))
         revert->steps[step - ++more].outcome = REVERT_RUNNING;
     return more;

@@ -217,8 +217,7 @@ static uint32_t count_joined(const struct trial *trial)
     const struct trial_terms *terms = &trial->terms;
     uint32_t end = trial->operation + 1;
 
-    while (end < terms->begin.operations_count && end < trial->operation + JOINED_MAX &&
-           terms->joins[end])
+    while (end < terms->begin.operations_count && terms->joins[end])
         end++;
     return end - trial->operation - 1;
 }

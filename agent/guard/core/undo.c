@@ -206,6 +206,14 @@ const struct rule *undo_find_rule(const struct undo_item *item, const struct sna
     return NULL;
 }
 
+const struct route *undo_find_made(const struct undo_item *item)
+{
+    const struct route *made =
+        is_new_route(item) && item->has_after ? undo_find_route(item, &item->after) : NULL;
+
+    return made != NULL && made->protocol == OCEANID_PROTOCOL && made->raw != NULL ? made : NULL;
+}
+
 static bool same_or_none(const struct route *a, const struct route *b)
 {
     return a == NULL || b == NULL ? a == b : undo_touch_same_route(a, b);

@@ -42,6 +42,10 @@ bool undo_is_possible(const struct undo_item *item, struct err *err);
  * (false: puts back what was there). */
 bool undo_removes(const struct undo_item *item);
 
+/* The route that taking it back deletes without looking first: ours, put where none was, as it was
+ * read back. NULL: it is to be looked at. */
+const struct route *undo_find_made(const struct undo_item *item);
+
 /* Nothing of its key was there, and one look at its table shows this and the one before, which is
  * such a one too: both may be done before that look. */
 bool undo_joins(const struct undo_item *item, const struct undo_item *before);

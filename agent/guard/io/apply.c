@@ -211,6 +211,18 @@ static void take_after(struct undo_item *item, const struct snapshot *now)
                       (item->change.kind != OPERATION_FILE || undo_made_is_complete(item, now));
 }
 
+/* Of several (undo_joins) each has to do with no route but those to its own destination. */
+static void take_after_joined(struct undo_item *item, const struct snapshot *now)
+{
+    const struct route *route = &item->change.route.route;
+    struct snapshot part = *now; /* borrowed */
+    size_t first;
+
+    part.routes_count = snapshot_find_routes(now, route->table, &route->destination, &first);
+    part.routes = now->routes + first;
+    take_after(item, &part);
+}
+
 static bool read_after(const struct apply *apply, struct undo_item *items, uint32_t count,
                        struct err *err)
 {
@@ -223,8 +235,10 @@ static bool read_after(const struct apply *apply, struct undo_item *items, uint3
     good = item->change.kind == OPERATION_ROUTE
                ? apply_part_read_own(&item->change.route, &now, err)
                : apply_part_read(apply, &item->change, apply_part_until(), &now, err);
-    for (uint32_t i = 0; good && i < count; i++)
-        take_after(&items[i], &now);
+    if (good && count == 1)
+        take_after(&items[0], &now);
+    for (uint32_t i = 0; good && count > 1 && i < count; i++)
+        take_after_joined(&items[i], &now);
     if (good)
         snapshot_done(&now);
     return good;

@@ -41,9 +41,9 @@ bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size);
 
-/* Deletes, in this order, routes that apply_run put and read back, as exactly those, up to the
- * first that is anything else or that the kernel refuses. Returns how many: each is REVERT_DONE. */
-uint32_t apply_undo_as_made(const struct undo_item *items, uint32_t count);
+/* Deletes, in this order, routes that apply_run put and read back (undo_find_made), as exactly
+ * those, up to the first that the kernel refuses. Returns how many: each is REVERT_DONE. */
+uint32_t apply_undo_as_made(const struct snapshot *made);
 
 /* One look: are the effects of all items there (tailscale: prefs, and table 52 as predicted)? */
 bool apply_is_settled(const struct apply *apply, const struct undo_item *items, uint32_t count,

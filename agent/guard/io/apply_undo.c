@@ -195,25 +195,21 @@ static enum revert_outcome retry(const struct err *err, char *ret_why, size_t si
 /* The usual case needs no reading: what we have put and read back is deleted as exactly that. */
 static bool delete_as_made(struct nl_sock *socket, const struct undo_item *item)
 {
+    const struct route *made = undo_find_made(item);
     struct err err = ERR_INIT;
-    const struct route *made =
-        item->change.kind == OPERATION_ROUTE && undo_removes(item) && item->has_after
-            ? undo_find_route(item, &item->after)
-            : NULL;
 
-    return made != NULL && made->protocol == OCEANID_PROTOCOL && made->raw != NULL &&
-           apply_netlink_delete_route(socket, made, &err);
+    return made != NULL && apply_netlink_delete_route(socket, made, &err);
 }
 
-uint32_t apply_undo_as_made(const struct undo_item *items, uint32_t count)
+uint32_t apply_undo_as_made(const struct snapshot *made)
 {
     mono_t until = apply_part_until();
     struct err err = ERR_INIT;
     struct nl_sock *socket = apply_netlink_open(&err);
     uint32_t done = 0;
 
-    while (socket != NULL && done < count && clock_now() < until &&
-           delete_as_made(socket, &items[done]))
+    while (socket != NULL && done < made->routes_count && clock_now() < until &&
+           apply_netlink_delete_route(socket, &made->routes[done], &err))
         done++;
     apply_netlink_close(socket);
     return done;

@@ -133,16 +133,19 @@ static void take_prepared(struct guard *guard, struct work *work)
     guard_step(guard, &ev);
 }
 
-static void put_item(struct journal_generation *kept, struct undo_item *item)
+/* What was read back: the rest of an item is as it was given. */
+static void put_after(struct journal_generation *kept, struct undo_item *item)
 {
     struct undo_item *there = journal_generation_item(kept, item->operation);
-    struct undo_item old;
+    struct snapshot after = item->after, others = item->others;
 
     if (there == NULL)
         return;
-    old = *there;
-    *there = *item;
-    *item = old; /* ended with the work */
+    item->after = there->after; /* ended with the work */
+    item->others = there->others;
+    there->after = after;
+    there->others = others;
+    there->has_after = item->has_after;
 }
 
 /* Its After, also when the trial has been given up meanwhile: undo compares with it. */
@@ -152,7 +155,7 @@ static void take_applied(struct guard *guard, struct work *work)
     struct guard_event ev = {.kind = ON_APPLIED};
 
     for (uint32_t i = 0; kept != NULL && i < work->items_count && i <= work->more; i++)
-        put_item(kept, &work->items[i]);
+        put_after(kept, &work->items[i]);
     ev.applied.operation = work->operation;
     ev.applied.more = work->more;
     ev.applied.ok = work->ok;
@@ -160,20 +163,42 @@ static void take_applied(struct guard *guard, struct work *work)
     guard_step(guard, &ev);
 }
 
-static void say_undone(struct guard *guard, const struct work *work, uint32_t operation,
-                       const struct undo_item *item)
+static void render_item(struct guard *guard, const struct work *work, uint32_t operation,
+                        char line[SENTENCE_SIZE])
 {
-    char *why = guard->undo_why[operation % OPERATIONS_MAX];
-    char line[SENTENCE_SIZE] = "";
-    struct text text = TEXT_IN(line);
+    struct journal_generation *kept = journal_find(guard->journal, &work->id);
+    const struct undo_item *item = kept != NULL ? journal_generation_item(kept, operation) : NULL;
+    struct text text;
 
+    text_init(&text, line, SENTENCE_SIZE);
     if (item != NULL)
         undo_render(item, &text);
-    if (work->outcome == REVERT_DONE)
+}
+
+static void say_undone(struct guard *guard, const struct work *work)
+{
+    char line[SENTENCE_SIZE];
+
+    for (uint32_t i = 0; work->outcome == REVERT_DONE && i <= work->more; i++) {
+        render_item(guard, work, work->operation - i, line);
         log_info("undone: %s", line);
-    else if (strncmp(why, work->why, sizeof(guard->undo_why[0]) - 1) != 0)
+    }
+}
+
+/* What goes with it in one go is done. */
+static void keep_why(struct guard *guard, const struct work *work)
+{
+    char *why = guard->undo_why[work->operation % OPERATIONS_MAX];
+    char line[SENTENCE_SIZE];
+
+    for (uint32_t i = 1; i <= work->more; i++)
+        guard->undo_why[(work->operation - i) % OPERATIONS_MAX][0] = '\0';
+    if (work->outcome != REVERT_DONE &&
+        strncmp(why, work->why, sizeof(guard->undo_why[0]) - 1) != 0) {
+        render_item(guard, work, work->operation, line);
         log_warning("%s: %s; %s", line, work->why,
                     work->outcome == REVERT_LEFT ? "left as it is" : "trying again every 2 s");
+    }
     text_copy(why, sizeof(guard->undo_why[0]), work->outcome == REVERT_RETRY ? work->why : "");
 }
 
@@ -181,14 +206,13 @@ static void take_undone(struct guard *guard, struct work *work)
 {
     struct guard_event ev = {.kind = ON_UNDONE};
 
-    for (uint32_t i = 0; i <= work->more; i++)
-        say_undone(guard, work, work->operation - i,
-                   i < work->items_count ? &work->items[i] : NULL);
+    keep_why(guard, work);
     ev.undone.operation = work->operation;
     ev.undone.more = work->more;
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
+    say_undone(guard, work); /* the next are on their way meanwhile */
     /* What was to follow is owned again, and may have gone meanwhile. What is left as it is may be
      * a reboot's, not somebody's: the change below says what it is to be. */
     if (work->outcome == REVERT_RETRY || work->outcome == REVERT_LEFT)
@@ -333,8 +357,8 @@ static bool has_file(struct guard *guard, const struct generation_id *id)
 
 static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
-    if (record->kind == RECORD_BEGIN)
-        return true;
+    if (record->kind == RECORD_INTENT)
+        return record->operation == 0; /* what only began has nothing to undo */
     if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
         return has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_drift.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/mailbox.h"
@@ -33,6 +34,7 @@ void work_free(struct work *work)
     for (uint32_t i = 0; i < work->items_count; i++)
         undo_item_done(&work->items[i]);
     free(work->items);
+    snapshot_done(&work->made);
     free(work->operations);
     free(work->rehearsal);
     free(work->lines);
@@ -79,34 +81,58 @@ void work_keep_touched(struct work *work, const struct revert *revert)
     work->items_count = kept;
 }
 
-/* Only what joins is done in one go: nothing else is copied for it. */
-static bool goes_on(const struct work *work, const struct undo_item *item)
+/* Only what joins is done in one go: nothing else is copied for it. Of one that has no item it is
+ * known only when it is its turn. */
+static void fill_applied(struct work *work, struct journal_generation *generation)
 {
-    const struct undo_item *last;
+    const struct undo_item *last = NULL;
 
-    if (work->items_count == 0)
-        return true;
-    last = &work->items[work->items_count - 1];
-    return work->kind == WORK_APPLY ? undo_joins(item, last) : undo_joins(last, item);
-}
+    work->items = mem_alloc(work->more + 1, sizeof(*work->items));
+    while (work->items_count <= work->more) {
+        const struct undo_item *item =
+            journal_generation_item(generation, work->operation + work->items_count);
 
-/* Of one that has no item it is known only when it is its turn. */
-bool work_fill_run(struct work *work, struct journal_generation *generation)
-{
-    bool behind = work->kind == WORK_APPLY;
-    uint32_t wanted = work->more + 1;
-
-    work->items = mem_alloc(wanted, sizeof(*work->items));
-    while (work->items_count < wanted) {
-        uint32_t operation =
-            behind ? work->operation + work->items_count : work->operation - work->items_count;
-        const struct undo_item *item = journal_generation_item(generation, operation);
-
-        if (item == NULL || !goes_on(work, item))
+        if (item == NULL || (last != NULL && !undo_joins(item, last)))
             break;
         journal_copy_item(&work->items[work->items_count++], item);
+        last = item;
     }
     work->more = work->items_count > 0 ? work->items_count - 1 : 0;
+}
+
+static void fill_made(struct work *work, struct journal_generation *generation)
+{
+    const struct undo_item *item = journal_generation_item(generation, work->operation);
+    uint32_t count = 0;
+
+    while (item != NULL && undo_find_made(item) != NULL && count <= work->more) {
+        const struct undo_item *older =
+            journal_generation_item(generation, work->operation - ++count);
+
+        undo_touch_take_route(&item->after, undo_find_made(item), &work->made);
+        item = older != NULL && undo_joins(item, older) ? older : NULL;
+    }
+    work->more = count > 0 ? count - 1 : 0;
+}
+
+static void fill_undone(struct work *work, struct journal_generation *generation)
+{
+    const struct undo_item *item = journal_generation_item(generation, work->operation);
+
+    if (item != NULL) {
+        work->items = mem_alloc(1, sizeof(*work->items));
+        journal_copy_item(&work->items[work->items_count++], item);
+    }
+    if (work->more > 0)
+        fill_made(work, generation);
+}
+
+bool work_fill_run(struct work *work, struct journal_generation *generation)
+{
+    if (work->kind == WORK_APPLY)
+        fill_applied(work, generation);
+    else
+        fill_undone(work, generation);
     return work->items_count > 0;
 }
 
@@ -181,7 +207,7 @@ static void do_undo(const struct apply *apply, struct work *work)
                sizeof("its undo is not in the journal"));
         return;
     }
-    done = work->items_count > 1 ? apply_undo_as_made(work->items, work->items_count) : 0;
+    done = work->more > 0 ? apply_undo_as_made(&work->made) : 0;
     work->more = done > 0 ? done - 1 : 0;
     work->outcome =
         done > 0 ? REVERT_DONE : apply_undo(apply, &work->items[0], work->why, sizeof(work->why));

@@ -33,6 +33,7 @@ struct work {
     struct operation *operations; /* prepare, assert, rehearse, drift; owned */
     uint32_t items_count;
     struct undo_item *items; /* apply, settle, undo, verify: copies; prepare: what comes out */
+    struct snapshot made;    /* undo, where more go with it: their routes, in that order */
     uint32_t flows_count;
     struct protected_flow flows[FLOWS_MAX]; /* prepare, verify */
     uint64_t flows_held;                    /* verify: given; prepare: what comes out */
@@ -54,8 +55,8 @@ void work_free(struct work *work);
 /* What the plan wants; plan NULL: no flows. */
 void work_fill_plan(struct work *work, const struct manifest_plan *plan);
 void work_fill_flows(struct work *work, const struct manifest_plan *plan);
-/* Copies of all items of a generation; or of the work's operation first, and of those more that may
- * go with it, in the order in which they go (false: that one has none). */
+/* Copies of all items of a generation; or of the work's operation, and of those more that may go
+ * with it (undo: their routes alone), in the order in which they go (false: that one has none). */
 void work_fill_items(struct work *work, const struct journal_generation *generation);
 /* Of those, the ones that were touched: an operation that was never applied is not verified. */
 void work_keep_touched(struct work *work, const struct revert *revert);

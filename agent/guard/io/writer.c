@@ -1,5 +1,5 @@
 /*
- * writer: appends to the journal in a thread of its own.
+ * writer: appends to the journal in a thread of its own, and writes undo.txt in another.
  */
 #include "agent/guard/io/writer.h"
 
@@ -16,7 +16,7 @@
 struct writer {
     struct journal *journal;
     char text_path[PATH_SIZE + 16];
-    struct mailbox given, done;
+    struct mailbox given, texts, done;
 };
 
 struct write *write_new(enum write_kind kind)
@@ -84,16 +84,29 @@ static void do_write(struct writer *writer, struct write *write)
         memcpy(write->why, err.text, sizeof(write->why));
 }
 
-static void *write_forever(void *context)
+static void write_forever(struct writer *writer, struct mailbox *given)
 {
-    struct writer *writer = context;
-
     for (;;) {
-        struct write *write = mailbox_wait(&writer->given);
+        struct write *write = mailbox_wait(given);
 
         do_write(writer, write);
         mailbox_put(&writer->done, write);
     }
+}
+
+static void *write_records(void *context)
+{
+    struct writer *writer = context;
+
+    write_forever(writer, &writer->given);
+    return NULL;
+}
+
+static void *write_texts(void *context)
+{
+    struct writer *writer = context;
+
+    write_forever(writer, &writer->texts);
     return NULL;
 }
 
@@ -106,8 +119,10 @@ struct writer *writer_start(struct journal *journal, const char *state)
     if (!file_join(writer->text_path, sizeof(writer->text_path), state, "undo.txt", &err))
         abort(); /* the journal beside it was opened */
     mailbox_init(&writer->given);
+    mailbox_init(&writer->texts);
     mailbox_init(&writer->done);
-    mailbox_start_thread(write_forever, writer);
+    mailbox_start_thread(write_records, writer);
+    mailbox_start_thread(write_texts, writer);
     return writer;
 }
 
@@ -118,7 +133,7 @@ int writer_fd(const struct writer *writer)
 
 void writer_give_take(struct writer *writer, struct write *write)
 {
-    mailbox_put(&writer->given, write);
+    mailbox_put(write->kind == WRITE_TEXT ? &writer->texts : &writer->given, write);
 }
 
 struct write *writer_take(struct writer *writer)

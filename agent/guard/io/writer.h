@@ -1,7 +1,8 @@
 /*
- * writer: one thread for the journal's disk, so that a hanging disk delays no revert.
+ * writer: one thread for the journal's disk, so that a hanging disk delays no revert; and one for
+ * undo.txt, so that its syncs delay no record.
  *
- * Jobs are done in the order given; each comes back.
+ * Jobs of a thread are done in the order given; each comes back.
  */
 #ifndef AGENT_GUARD_IO_WRITER_H
 #define AGENT_GUARD_IO_WRITER_H
