@@ -11,7 +11,7 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename and word to kernel or daemons; one in 20,
-          --long: all of them (root)
+          with ASan+UBSan; --long: then all of them, without (root)
   kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
@@ -214,11 +214,12 @@ def run_crash(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("crash: expected root (network namespaces); run tests/run crash as root")
         return
-    if not build("dev", ["crash"]):
-        tally.add_failure("crash: the dev build")
-        return
-    argv = [BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "20"])]
-    tally.add_told("crash", told_failures(argv))
+    for preset, chosen in {"dev": ["--every", "20"], **({"release": []} if long else {})}.items():
+        if not build(preset, ["crash"]):
+            tally.add_failure(f"crash: the {preset} build")
+            continue
+        argv = [BUILD / preset / "bin/crash", "--jobs", "3", *chosen]
+        tally.add_told(f"crash ({preset})", told_failures(argv))
 
 
 def run_faults(tally, tier, long):
