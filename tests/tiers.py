@@ -21,6 +21,7 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
 
 No tier: all but fresh, each in its short form.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -178,6 +179,7 @@ def run_sim(tally, long):
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")
 
+
 def run_mutants(tally, long):
     mutants = ["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]
     tally.add_told("mutants", told_failures(mutants))
@@ -193,21 +195,33 @@ def run_booted(tally, _long):
     pytest(tally, "booted", {"booted": []}, preset="release")
 
 
+def fuzz(target, seconds):
+    """Runs one fuzzer; its exit code, and what it said."""
+    corpus = SEEDS.get(target.name, ROOT / "tests/fuzz/corpus" / target.name)
+    grown = BUILD / "fuzz/corpus" / target.name
+    grown.mkdir(parents=True, exist_ok=True)
+    argv = [str(target), f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
+            "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", str(grown), str(corpus)]
+    done = subprocess.run(argv, cwd=ROOT, check=False, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, f"+ {' '.join(argv)}\n{done.stdout}"
+
+
 def run_fuzz(tally, long):
+    """Each fuzzer has a core of its own for its time."""
     if not build("fuzz", ["fuzz"]):
         tally.add_failure("fuzz: the fuzz build")
         return
     seconds = 300 if long else 5
-    for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
-        corpus = SEEDS.get(target.name, ROOT / "tests/fuzz/corpus" / target.name)
-        grown = BUILD / "fuzz/corpus" / target.name
-        grown.mkdir(parents=True, exist_ok=True)
-        code = call([target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
-                     "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", grown, corpus])
-        if code == 0:
-            tally.passed += 1
-        else:
-            tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
+    targets = sorted((BUILD / "fuzz/bin").glob("fuzz_*"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = pool.map(lambda target: fuzz(target, seconds), targets)
+        for target, (code, said) in zip(targets, found, strict=True):
+            print(said, end="", flush=True)
+            if code == 0:
+                tally.passed += 1
+            else:
+                tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
 
 
 def run_crash(tally, long):
