@@ -11,7 +11,7 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename and word to kernel or daemons; one in 20,
-          --long: all of them (root)
+          with ASan+UBSan; --long: then all of them, without (root)
   kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
@@ -21,6 +21,7 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
 
 No tier: all but fresh, each in its short form.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -178,6 +179,7 @@ def run_sim(tally, long):
     if long and call(model) != 0:
         tally.add_failure("sim: the protocol's model; the lines above are its trail")
 
+
 def run_mutants(tally, long):
     mutants = ["/usr/bin/python3", "tests/mutants/run.py", *([] if long else ["--short"])]
     tally.add_told("mutants", told_failures(mutants))
@@ -193,32 +195,45 @@ def run_booted(tally, _long):
     pytest(tally, "booted", {"booted": []}, preset="release")
 
 
+def fuzz(target, seconds):
+    """Runs one fuzzer; its exit code, and what it said."""
+    corpus = SEEDS.get(target.name, ROOT / "tests/fuzz/corpus" / target.name)
+    grown = BUILD / "fuzz/corpus" / target.name
+    grown.mkdir(parents=True, exist_ok=True)
+    argv = [str(target), f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
+            "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", str(grown), str(corpus)]
+    done = subprocess.run(argv, cwd=ROOT, check=False, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, f"+ {' '.join(argv)}\n{done.stdout}"
+
+
 def run_fuzz(tally, long):
+    """Each fuzzer has a core of its own for its time."""
     if not build("fuzz", ["fuzz"]):
         tally.add_failure("fuzz: the fuzz build")
         return
     seconds = 300 if long else 5
-    for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
-        corpus = SEEDS.get(target.name, ROOT / "tests/fuzz/corpus" / target.name)
-        grown = BUILD / "fuzz/corpus" / target.name
-        grown.mkdir(parents=True, exist_ok=True)
-        code = call([target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-verbosity=0",
-                     "-print_final_stats=0", f"-artifact_prefix={BUILD}/fuzz/", grown, corpus])
-        if code == 0:
-            tally.passed += 1
-        else:
-            tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
+    targets = sorted((BUILD / "fuzz/bin").glob("fuzz_*"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = pool.map(lambda target: fuzz(target, seconds), targets)
+        for target, (code, said) in zip(targets, found, strict=True):
+            print(said, end="", flush=True)
+            if code == 0:
+                tally.passed += 1
+            else:
+                tally.add_failure(f"fuzz: {target.name}; the input lies in {BUILD}/fuzz/")
 
 
 def run_crash(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("crash: expected root (network namespaces); run tests/run crash as root")
         return
-    if not build("dev", ["crash"]):
-        tally.add_failure("crash: the dev build")
-        return
-    argv = [BUILD / "dev/bin/crash", "--jobs", "3", *([] if long else ["--every", "20"])]
-    tally.add_told("crash", told_failures(argv))
+    for preset, chosen in {"dev": ["--every", "20"], **({"release": []} if long else {})}.items():
+        if not build(preset, ["crash"]):
+            tally.add_failure(f"crash: the {preset} build")
+            continue
+        argv = [BUILD / preset / "bin/crash", "--jobs", "3", *chosen]
+        tally.add_told(f"crash ({preset})", told_failures(argv))
 
 
 def run_faults(tally, tier, long):

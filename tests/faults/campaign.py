@@ -43,13 +43,15 @@ class Campaign:
             worker.start()
         for worker in workers:
             worker.join()
-        for note, times in sorted(self.notes.items()):
-            print(f"  {times:5} {note}")
-        for end, took in sorted(self.took_s.items()):
-            print(f"  {end}: {len(took)} of {len(took) + self.failed[end]}, median "
-                  f"{statistics.median(took):.2f} s, longest {max(took):.2f} s")
-        print(self.summary(), flush=True)
+        print("\n".join([*self.figures(), self.summary()]), flush=True)
         return not self.failures
+
+    def figures(self):
+        for note, times in sorted(self.notes.items()):
+            yield f"  {times:5} {note}"
+        for end, took in sorted(self.took_s.items()):
+            yield (f"  {end}: {len(took)} of {len(took) + self.failed[end]}, median "
+                   f"{statistics.median(took):.2f} s, longest {max(took):.2f} s")
 
     def summary(self):
         ends = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))

@@ -69,15 +69,16 @@ def run_kill(options):
 
 
 def run_actors(options):
-    """A seed without a class is the stand-in's."""
+    """Both kinds beside each other; a seed without a class is the stand-in's."""
     kinds = {"standin": actors, "real": actors_real}
     chosen = options.kind or ("standin" if options.seed is not None else None)
     lack = tailnet_real.missing()
     if lack and chosen in (None, "real"):
         print(f"skipped actors beside the real tailscaled: {lack}", flush=True)
         del kinds["real"]
-    return all([run_counted(tier)(options) for name, tier in kinds.items()
-                if chosen in (None, name)])
+    tiers = [tier for name, tier in kinds.items() if chosen in (None, name)]
+    with concurrent.futures.ThreadPoolExecutor() as beside:
+        return all(list(beside.map(lambda tier: run_counted(tier)(options), tiers)))
 
 
 def is_possible(name):

@@ -12,8 +12,11 @@ actions; SIM is the simulator. Six parts, each of which says what it found:
   scripts     random actions on the shipped machine: the model comes to the same states
   traces      what seeds of the simulator come to, the model comes to as well; and it does not where
               the trace is forged: two nodes exchanged, an end before its trial, a lease overrun
+
+Of a part as many are done at a time as the machine has cores; what is said keeps its order.
 """
 import collections
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -66,6 +69,12 @@ def say(text):
     print(text, flush=True)
 
 
+def each(function, items):
+    """function of each item, several at a time; yields the answers in the order of the items."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield from pool.map(function, items)
+
+
 def build(folder, definitions, level):
     """Writes the model, with these definitions, and compiles it; the pan program. Most of the time
     of a short search goes into optimizing what spin(1) generates."""
@@ -103,9 +112,12 @@ def lines_of(text):
 
 
 def show_exhaustive(long):
+    """The long searches have the memory to themselves."""
     failed = 0
-    for name, definitions in {**EXHAUSTIVE, **(EXHAUSTIVE_LONG if long else {})}.items():
-        errors, states, lines = search(definitions, "-O2" if long else "-O0")
+    searches = {**EXHAUSTIVE, **(EXHAUSTIVE_LONG if long else {})}
+    level = "-O2" if long else "-O0"
+    found = (map if long else each)(lambda words: search(words, level), searches.values())
+    for name, (errors, states, lines) in zip(searches, found, strict=True):
         say(f"exhaustive: {name}: {states} states, {errors} violations")
         if errors:
             say("\n".join(lines))
@@ -113,17 +125,18 @@ def show_exhaustive(long):
     return failed
 
 
+def reach(name):
+    attempts = 2 if "second attempt" in name else 1
+    faults = 1 if "died" in name or "held up" in name else 0
+    return search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"REACH={REACHED[name]}"])
+
+
 def show_reached(follow):
     """Each has to be reachable, and the shipped machine has to come there the same way."""
     failed = 0
-    for name, condition in REACHED.items():
-        attempts = 2 if "second attempt" in name else 1
-        faults = 1 if "died" in name or "held up" in name else 0
-        definitions = [f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"REACH={condition}"]
-        errors, _, lines = search(definitions)
+    for name, (errors, _, lines) in zip(REACHED, each(reach, REACHED), strict=True):
         say(f"reached: {name}: {'yes' if errors else 'NO'}")
-        failed += not errors
-        failed += not agrees(follow, lines, f"the trail to '{name}'")
+        failed += not errors or not agrees(follow, lines, f"the trail to '{name}'")
     return failed
 
 
@@ -155,12 +168,14 @@ def expand(lines):
     return states
 
 
+def take_out(number):
+    attempts, faults = (2, 0) if number in (4, 5) else (1, 1)
+    return search([f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"MUTANT={number}"])
+
+
 def show_broken():
     failed = 0
-    for number, rule in BROKEN.items():
-        attempts, faults = (2, 0) if number in (4, 5) else (1, 1)
-        definitions = [f"ATTEMPTS={attempts}", f"FAULTS={faults}", f"MUTANT={number}"]
-        errors, states, lines = search(definitions)
+    for rule, (errors, states, lines) in zip(BROKEN.values(), each(take_out, BROKEN), strict=True):
         actions = sum(line.startswith("@ ") for line in lines)
         found = f"found by {actions} actions" if errors else f"NOT FOUND in {states} states"
         say(f"broken: {rule}: {found}")
@@ -246,10 +261,9 @@ def model_of(script):
 
 
 def show_scripts(follow, count, seed):
-    failed = 0
-    for number in range(seed, seed + count):
-        script = draw_script(follow, number, SCRIPT)
-        lines = model_of(script)
+    failed, numbers = 0, range(seed, seed + count)
+    scripts = list(each(lambda number: draw_script(follow, number, SCRIPT), numbers))
+    for number, script, lines in zip(numbers, scripts, each(model_of, scripts), strict=True):
         actions = [line for line in lines if line.startswith("@ ")]
         if actions != script:
             say(f"scripts: --seed {number}: the model took {len(actions)} of {len(script)} actions")
@@ -267,11 +281,12 @@ TIMED = ["SOAK=4", "NONCE_AGE=5"]
 FORGERIES = 4 # kinds
 
 
-def is_known(pan, folder, trace):
+def is_known(pan, trace):
     """(whether the model has a way along it, what pan says of it)."""
-    (folder / "trace").write_text("\n".join(" ".join(line) for line in trace) + "\n")
-    done = subprocess.run([pan, "-E", "-w18", "-m300000"], cwd=folder, check=True, text=True,
-                          capture_output=True, env={**os.environ, "TRACE": "trace"}).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "trace").write_text("\n".join(" ".join(line) for line in trace) + "\n")
+        done = subprocess.run([pan, "-E", "-w18", "-m300000"], cwd=folder, check=True, text=True,
+                              capture_output=True, env={**os.environ, "TRACE": "trace"}).stdout
     if "max search depth too small" in done:
         raise SystemExit(f"spin: the search along a trace was cut short:\n{done}")
     failed = re.search(r"assertion violated .*", done)
@@ -303,33 +318,38 @@ def forge(trace):
         yield "without its soak", [line for line in trace if line[0] != SOAKING]
 
 
+def ask_along(sim, pan, seed):
+    """A seed's trace, what the model says of it, whether it has a way where a lease is half over,
+    and what it says of each forged one."""
+    done = subprocess.run([sim, "--project", str(seed)], capture_output=True, text=True, check=True)
+    trace = [line.split() for line in done.stdout.splitlines()]
+    half = keep_on(trace, "1")
+    return (trace, is_known(pan, trace), not half or is_known(pan, half)[0],
+            {what: is_known(pan, forged) for what, forged in forge(trace)})
+
+
 def show_traces(sim, count, seed):
     """Of each seed what its three guards came to, one line after the other. Where a lease is half
     over and not renewed, the model has a way too: it is not the line more that it refuses."""
     failed = lines = confirmed = 0
     forgeries = collections.Counter()
+    numbers = range(seed, seed + count)
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        pan = build(folder, ["ATTEMPTS=2", "FAULTS=1", "TRACE", *TIMED], "-O0")
-        for number in range(seed, seed + count):
-            done = subprocess.run([sim, "--project", str(number)], capture_output=True, text=True,
-                                  check=True)
-            trace = [line.split() for line in done.stdout.splitlines()]
-            known, said = is_known(pan, folder, trace)
+        pan = build(pathlib.Path(name), ["ATTEMPTS=2", "FAULTS=1", "TRACE", *TIMED], "-O0")
+        answers = each(lambda number: ask_along(sim, pan, number), numbers)
+        for number, (trace, (known, said), held, forged) in zip(numbers, answers, strict=True):
             if not known:
                 say(f"traces: sim --project {number}: the model has no way along it: {said}")
             failed += not known
             lines += len(trace)
             confirmed += any(line[2 * ITEMS + 1] not in ("0", "-1") for line in trace)
-            if keep_on(trace, "1") and not is_known(pan, folder, keep_on(trace, "1"))[0]:
+            if not held:
                 say(f"traces: sim --project {number}, a lease half over: the model has no way along it")
+            failed += not held
+            forgeries.update(forged.keys())
+            for what in [what for what, (taken, _) in forged.items() if taken]:
+                say(f"traces: sim --project {number}, {what}: the model takes it")
                 failed += 1
-            for what, forged in forge(trace):
-                forgeries[what] += 1
-                known, said = is_known(pan, folder, forged)
-                if known:
-                    say(f"traces: sim --project {number}, {what}: the model takes it")
-                failed += known
     say(f"traces: {count} seeds, {lines} lines, {confirmed} with all three confirmed: "
         f"{failed} failed; {forgeries.total()} forged ones, of {len(forgeries)} kinds: refused")
     return failed + (confirmed == 0) + (len(forgeries) < FORGERIES)
