@@ -186,8 +186,9 @@ def run_mutants(tally, long):
 
 
 def run_lab(tally, long):
+    """A test file has a lab of its own; two of them at a time."""
     more = ["--long"] if long else []
-    pytest(tally, "lab", {"lab": ["--tailnet=standin", *more],
+    pytest(tally, "lab", {"lab": ["--tailnet=standin", "-n", "2", "--dist", "loadfile", *more],
                           "lab-real": ["--tailnet=real", "-k", "[real]", *more]})
 
 

@@ -7,6 +7,8 @@ from machine import wait_until
 
 GUARD = "oceanid-guard.service"
 BOOT = "oceanid-rollback-boot.service"
+# Who is killed is nsenter; timeout(1), below it, hands the signal on.
+END_WITH_PARENT = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--"]
 
 
 def routes(machine):
@@ -42,8 +44,8 @@ class Trial:
         machine.trials += 1
         self.name = f"drive-{machine.trials}"
         self.process = subprocess.Popen(
-            machine.inside(["/usr/bin/timeout", "120", "/usr/bin/drive", "trial", "/root/keys",
-                            "/var/lib/oceanid/guard", f"sequence={machine.trials}",
+            machine.inside([*END_WITH_PARENT, "/usr/bin/timeout", "120", "/usr/bin/drive", "trial",
+                            "/root/keys", "/var/lib/oceanid/guard", f"sequence={machine.trials}",
                             f"lifts={','.join(machine.ends)}", *options]),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in self.process.stdout:
