@@ -397,6 +397,7 @@ static void measure(struct decisions *decisions, const char *program, double sec
     run(decisions, "quiet", seconds, false);
     close_floor(decisions);
     check_run(decisions, "quiet", false, rss);
+    rss = process_rss_kib(decisions->home->controller);
     agents_set_reports(decisions->agents, REPORT_MS);
     run(decisions, "reports", seconds, true);
     check_run(decisions, "reports", true, rss);
