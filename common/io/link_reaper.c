@@ -13,44 +13,46 @@
 
 static const nng_pipe no_pipe = NNG_PIPE_INITIALIZER;
 
-/* Both its ends are of this socket; one of them is enough. */
+/* Both its ends are of this socket; the newer is as good. Before nng starts the pipe (ADD_PRE):
+ * after that its end may be told first. */
 static void on_added(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct link_reaper *reaper = context;
 
     (void)event;
     pthread_mutex_lock(&reaper->lock);
-    if (reaper->pipe.id == 0)
-        reaper->pipe = pipe;
+    reaper->live = pipe;
     pthread_mutex_unlock(&reaper->lock);
 }
 
-/* On the thread that is watched. */
+/* On the thread that is watched. The next connection may stand already. */
 static void on_removed(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct link_reaper *reaper = context;
 
     (void)event;
     pthread_mutex_lock(&reaper->lock);
-    if (reaper->pipe.id == pipe.id) {
-        reaper->pipe = no_pipe;
+    if (reaper->live.id == pipe.id)
+        reaper->live = no_pipe;
+    if (reaper->ending.id == pipe.id) {
+        reaper->ending = no_pipe;
         link_wait_end(&reaper->wait);
     }
     pthread_mutex_unlock(&reaper->lock);
 }
 
-/* One that is being ended is waited for already. */
 static void look(struct link_reaper *reaper)
 {
-    nng_pipe pipe;
+    nng_pipe begun = no_pipe;
 
     pthread_mutex_lock(&reaper->lock);
-    pipe = reaper->pipe;
-    if (pipe.id != 0)
+    if (reaper->ending.id == 0 && reaper->live.id != 0) {
+        begun = reaper->ending = reaper->live;
         link_wait_begin(&reaper->wait);
+    }
     pthread_mutex_unlock(&reaper->lock);
-    if (pipe.id != 0)
-        nng_pipe_close(pipe);
+    if (begun.id != 0)
+        nng_pipe_close(begun);
 }
 
 static void on_look(void *context)
@@ -67,12 +69,12 @@ void link_reaper_watch(struct link_reaper *reaper)
 {
     char url[64];
 
-    *reaper = (struct link_reaper){.pipe = no_pipe};
+    *reaper = (struct link_reaper){.live = no_pipe, .ending = no_pipe};
     pthread_mutex_init(&reaper->lock, NULL);
     link_wait_init(&reaper->wait, "server");
     snprintf(url, sizeof(url), "inproc://oceanid-reaper-%p", (void *)reaper);
     link_must(nng_bus0_open(&reaper->socket));
-    link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_ADD_POST, on_added, reaper));
+    link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_ADD_PRE, on_added, reaper));
     link_must(nng_pipe_notify(reaper->socket, NNG_PIPE_EV_REM_POST, on_removed, reaper));
     link_must(nng_listen(reaper->socket, url, NULL, 0));
     link_must(nng_dial(reaper->socket, url, NULL, NNG_FLAG_NONBLOCK));

@@ -63,7 +63,8 @@ struct link_reaper {
     nng_aio *sleep;    /* NULL: not watched */
     struct link_wait wait;
     pthread_mutex_t lock;
-    nng_pipe pipe; /* under the lock; id 0: not connected */
+    nng_pipe live;   /* under the lock; id 0: not connected */
+    nng_pipe ending; /* closed here, and nng is to say so; id 0: none */
 };
 void link_reaper_watch(struct link_reaper *reaper);
 void link_reaper_stop(struct link_reaper *reaper);

@@ -219,9 +219,11 @@ static void fill_links_second(struct plan_list *list)
     add_link(list, "eth2", 0)->set_up = true; /* down */
 }
 
+typedef void fill_fn(struct plan_list *list);
+
 void plan_list_fill(int plan, struct plan_list *ret_list)
 {
-    static void (*const fill_fns[PLANS])(struct plan_list * list) = {
+    static fill_fn *const fill_fns[PLANS] = {
         [PLAN_FIRST] = fill_first,
         [PLAN_SECOND] = fill_second,
         [PLAN_LINKS_FIRST] = fill_links_first,

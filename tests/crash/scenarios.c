@@ -5,19 +5,11 @@
 
 #include "tests/crash/scenario.h"
 
-#define UP                                                                                         \
-    {PROGRAM_BOOT, 0, PHASE_BOOT},                                                                 \
-    {                                                                                              \
-        PROGRAM_TAILSCALED, 0, PHASE_BOOT                                                          \
-    }
-#define GUARD(play, phase)                                                                         \
-    {                                                                                              \
-        PROGRAM_GUARD, play, phase                                                                 \
-    }
-#define DO(program, phase)                                                                         \
-    {                                                                                              \
-        program, 0, phase                                                                          \
-    }
+/* clang-format off */
+#define UP {PROGRAM_BOOT, 0, PHASE_BOOT}, {PROGRAM_TAILSCALED, 0, PHASE_BOOT}
+#define GUARD(play, phase) {PROGRAM_GUARD, play, phase}
+#define DO(program, phase) {program, 0, phase}
+/* clang-format on */
 
 #define SOAKING UP, GUARD(PLAY_SOAK, PHASE_BOOT)
 #define STANDING UP, GUARD(PLAY_ASK, PHASE_BOOT)

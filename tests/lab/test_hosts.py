@@ -83,6 +83,10 @@ def story(host):
     return host.run(["cat", "/var/lib/oceanid/guard/story"]).stdout.split("\n")[:-1]
 
 
+def status_of(host, unit):
+    return host.run(["cat", f"/proc/{host.inside_pid(unit.process)}/status"]).stdout
+
+
 def test_killed_unit_runs_stop_post_and_is_started_again(styx):
     unit = styx.start_unit("oceanid-guard")
     for times in range(1, 7):
@@ -102,7 +106,7 @@ def test_stopped_unit_stays_stopped(styx):
 
 def test_unit_gets_what_its_file_leaves_it(styx):
     unit = styx.start_unit("oceanid-guard")
-    status = styx.run(["cat", f"/proc/{styx.inside_pid(unit.process)}/status"]).stdout
+    status = status_of(styx, unit)
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert fields["CapBnd"] == "0000000000001000"
     assert fields["CapEff"] == "0000000000001000"
@@ -119,7 +123,8 @@ def test_unprivileged_unit_and_its_condition(styx):
     assert unit.state == "inactive" and unit.starts == 0
     styx.path("/etc/oceanid/agent.yaml").write_text("")
     unit.start()
-    status = styx.run(["cat", f"/proc/{styx.inside_pid(unit.process)}/status"]).stdout
+    wait_until(lambda: "Name:\tsleep" in status_of(styx, unit), 10, "nsenter to have become sleep")
+    status = status_of(styx, unit)
     uid, _ = styx.user_ids("oceanid-agent")
     assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
     assert "CapBnd:\t0000000000000000" in status

@@ -257,11 +257,10 @@ static void what_hangs_holds_nothing_open(void **state)
 }
 
 /* As a rescue does it: a process for each. */
-#define AGAIN(test)                                                                                \
-    {                                                                                              \
-        .name = #test " in a process", .test_func = test, .setup_func = enter_with_processes,      \
-        .teardown_func = leave                                                                     \
-    }
+/* clang-format off */
+#define AGAIN(test) {.name = #test " in a process", .test_func = test, \
+                     .setup_func = enter_with_processes, .teardown_func = leave}
+/* clang-format on */
 
 int main(void)
 {

@@ -26,7 +26,7 @@
 #include <cmocka.h>
 #include <nng/nng.h>
 
-enum { PATIENCE_MS = 20000, DISTURBED_MS = 6000, CALM_MS = 12000, SLOW_S = 15 };
+enum { PATIENCE_MS = 40000, DISTURBED_MS = 6000, CALM_MS = 16000, SLOW_S = 15 };
 
 static char directory[64] = "/tmp/test_link_listener.XXXXXX";
 static struct authority fleet;
