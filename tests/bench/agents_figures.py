@@ -10,6 +10,7 @@ import tempfile
 from figures import BIN, show
 
 SHORT, LONG = (100, 4), (1000, 20)      # agents, seconds of each phase
+TRIES = 4
 
 
 def parse(text):
@@ -71,15 +72,16 @@ def show_costs(lines):
 
 
 def run_agents(count, seconds):
-    """What bench_agents prints. nng may not end a connection (docs/decisions/0003): the process that
-    plays the agents ends itself then, and is begun again once."""
-    for _ in range(2):
+    """What bench_agents prints. nng may not end a connection (docs/decisions/0003), and one process
+    that plays a thousand agents loses a thousand at once: it ends itself then, and is begun again."""
+    for again in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="oceanid-bench-") as folder:
             done = subprocess.run([BIN / "bench_agents", BIN / "oceanid-controller", folder,
                                    str(count), str(seconds)], text=True, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, timeout=900, check=False)
         if done.returncode != -signal.SIGABRT:
             break
+        print(f"bench_agents: try {again + 1} of {TRIES}: {done.stderr.strip()[-200:]}", flush=True)
     if done.returncode != 0:
         raise RuntimeError(f"bench_agents ended with {done.returncode}: {done.stderr[-600:]}")
     return done.stdout
