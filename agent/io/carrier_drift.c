@@ -66,13 +66,16 @@ static bool is_known(const struct carrier_drift *drift, const struct stack *stac
 /* Rescue takes back, and a guard ends, while nobody hears of it. */
 void carrier_drift_take_stack(struct carrier_drift *drift, const struct stack *stack)
 {
+    bool first = !drift->stack_known;
+
     if (is_known(drift, stack))
         return;
     drift->stack_known = true;
     drift->stands_count = stack->generations_count;
     for (uint32_t i = 0; i < stack->generations_count; i++)
         drift->stands[i] = stack->generations[i].id;
-    take_anew(drift);
+    if (!first) /* it was so from the start, and what was owned then was taken, or is due */
+        take_anew(drift);
 }
 
 /* ---- what has drifted ------------------------------------------------------------------------ */

@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/core/text.h"
@@ -250,10 +252,50 @@ static void what_rescue_took_away_is_no_drift(void **state)
     agent_bench_await(nothing_is_left, "that nothing of what stands is gone");
 }
 
+/* ---- beside a guard that comes late ---------------------------------------------------------- */
+
+/* What the first stack says was there before: whoever took the rule away did so in between. */
+static void the_first_stack_makes_nobody_forget(void **state)
+{
+    (void)state;
+    have_it_look();
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    agent_bench_start_guard();
+    agent_bench_await(greeted_again, "the first stack");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+}
+
 static int start(void **state)
 {
     bench.with_tailscaled = true;
     return netns_enter(state) == 0 ? agent_bench_start(state) : -1;
+}
+
+static int start_late(void **state)
+{
+    bench.guard_is_late = true;
+    bench.standing = 1;
+    if (netns_enter(state) != 0)
+        return -1;
+    netns_run("ip rule add " RULE);
+    return agent_bench_start(state);
+}
+
+/* A bench is started once in a process. */
+static int run_late(void)
+{
+    const struct CMUnitTest late[] = {
+        cmocka_unit_test(the_first_stack_makes_nobody_forget),
+    };
+    pid_t pid = fork();
+    int status = -1;
+
+    if (pid == 0)
+        exit(cmocka_run_group_tests(late, start_late, agent_bench_stop));
+    return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 
 int main(void)
@@ -266,5 +308,7 @@ int main(void)
         cmocka_unit_test(what_rescue_took_away_is_no_drift),
     };
 
-    return netns_is_allowed() ? cmocka_run_group_tests(tests, start, agent_bench_stop) : 0;
+    if (!netns_is_allowed())
+        return 0;
+    return run_late() + cmocka_run_group_tests(tests, start, agent_bench_stop);
 }
