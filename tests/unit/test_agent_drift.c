@@ -152,7 +152,8 @@ static void tell_receipt(enum receipt_kind kind)
     struct guard_report report = {.kind = REPORT_RECEIPT};
 
     carried_before = carried();
-    bench.standing = kind == RECEIPT_CONFIRMED;
+    if (kind == RECEIPT_CONFIRMED || kind == RECEIPT_POPPED)
+        bench.standing = kind == RECEIPT_CONFIRMED;
     report.envelope = wire_encode_receipt(&receipt, bench.guard_key);
     agent_bench_report(&report);
     wire_bytes_done(&report.envelope);
@@ -239,6 +240,48 @@ static void a_guard_that_comes_back_makes_nobody_forget(void **state)
     agent_bench_await(nothing_is_left, "that all is back");
 }
 
+/* A late abort is answered with the receipt that there is (docs/protocol.md rule 14), one of what
+ * was never begun with a tombstone. */
+static void an_answer_that_ends_nothing_makes_nobody_forget(void **state)
+{
+    static const enum receipt_kind kinds[] = {RECEIPT_CONFIRMED, RECEIPT_TOMBSTONE,
+                                              RECEIPT_REFUSED};
+
+    (void)state;
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        tell_receipt(kinds[i]);
+        agent_bench_await(receipt_came, "its receipt");
+        have_it_look();
+        tell_drift(GUARDS);
+        agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+        tell_drift("");
+        agent_bench_await(gone_came, "the rule that is gone, still");
+    }
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that it is back");
+}
+
+/* A trial that is taken back may have had to leave what others put in the place of what we own. */
+static void what_a_revert_left_is_no_drift(void **state)
+{
+    (void)state;
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    tell_receipt(RECEIPT_REVERTED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(guards_came, "nothing but what the guard says");
+    tell_drift("");
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that all is back");
+    tell_receipt(RECEIPT_REVERTED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+}
+
 /* Nobody tells the agent an end: it is by the stack of the next guard that it knows. */
 static void what_rescue_took_away_is_no_drift(void **state)
 {
@@ -305,6 +348,8 @@ int main(void)
         cmocka_unit_test(what_is_owned_and_gone_is_told),
         cmocka_unit_test(what_a_pop_took_away_is_no_drift),
         cmocka_unit_test(a_guard_that_comes_back_makes_nobody_forget),
+        cmocka_unit_test(an_answer_that_ends_nothing_makes_nobody_forget),
+        cmocka_unit_test(what_a_revert_left_is_no_drift),
         cmocka_unit_test(what_rescue_took_away_is_no_drift),
     };
 
