@@ -80,7 +80,7 @@ static bool lets_more(const struct undo_item *item)
 {
     const struct operation_file *change = &item->change.file;
     AUTO_FREE char *content = content_of(operation_file_find_effective(change, &item->before));
-    struct file_lets had = {{0}}, asked = {{0}};
+    struct file_lets had = {.of = {0}}, asked = {.of = {0}};
 
     file_lets_add(&asked, form_of(change), operation_file_trial_content(change));
     if (content != NULL)
