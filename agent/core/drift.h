@@ -17,8 +17,8 @@ struct drift {      /* zeroed: nothing is owned */
     char owned[DRIFT_MAX][SENTENCE_SIZE];
 };
 
-/* Takes what stands now as what is owned: at start, and when something was confirmed or taken back
- * (agent/io/carrier_drift.h). */
+/* Takes what stands now as what is owned: at start, and when another change stands or a trial was
+ * reverted (agent/io/carrier_drift.h). */
 void drift_take(struct drift *drift, const struct snapshot *snapshot);
 
 /* One line for each owned item that is not there as it was: "- 5140: from 203.0.113.10 lookup

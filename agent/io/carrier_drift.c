@@ -42,16 +42,29 @@ static uint32_t place_of(const struct carrier_drift *drift, const struct generat
     return i;
 }
 
-void carrier_drift_take_receipt(struct carrier_drift *drift, const struct receipt *receipt)
+/* By the receipt; false: nothing else stands than was known. What stands may not be known yet where
+ * something was popped: it stood. */
+static bool note_end(struct carrier_drift *drift, const struct receipt *receipt)
 {
     uint32_t place = place_of(drift, &receipt->generation);
 
     if (receipt->kind == RECEIPT_CONFIRMED && place == drift->stands_count &&
-        place < GENERATIONS_MAX)
+        place < GENERATIONS_MAX) {
         drift->stands[drift->stands_count++] = receipt->generation;
-    if (receipt->kind == RECEIPT_POPPED && place < drift->stands_count)
+        return true;
+    }
+    if (receipt->kind == RECEIPT_POPPED && place < drift->stands_count) {
         drift->stands_count = place; /* they pop from the top */
-    take_anew(drift);
+        return true;
+    }
+    return receipt->kind == RECEIPT_POPPED && !drift->stack_known;
+}
+
+/* Not at one that only answers: docs/protocol.md rule 14. */
+void carrier_drift_take_receipt(struct carrier_drift *drift, const struct receipt *receipt)
+{
+    if (note_end(drift, receipt) || receipt->kind == RECEIPT_REVERTED)
+        take_anew(drift);
 }
 
 static bool is_known(const struct carrier_drift *drift, const struct stack *stack)
@@ -66,13 +79,16 @@ static bool is_known(const struct carrier_drift *drift, const struct stack *stac
 /* Rescue takes back, and a guard ends, while nobody hears of it. */
 void carrier_drift_take_stack(struct carrier_drift *drift, const struct stack *stack)
 {
+    bool first = !drift->stack_known;
+
     if (is_known(drift, stack))
         return;
     drift->stack_known = true;
     drift->stands_count = stack->generations_count;
     for (uint32_t i = 0; i < stack->generations_count; i++)
         drift->stands[i] = stack->generations[i].id;
-    take_anew(drift);
+    if (!first) /* it was so from the start, and what was owned then was taken, or is due */
+        take_anew(drift);
 }
 
 /* ---- what has drifted ------------------------------------------------------------------------ */

@@ -309,8 +309,13 @@ static bool is_route(const struct file_ask *ask, const struct route *route,
                      const struct hop **ret_hop)
 {
     return route->protocol == RTPROT_STATIC && !route->clone && !route->expires &&
-           route->nexthop_id == 0 && route->mtu == ask->route.mtu && has_key(ask, route) &&
-           find_hop(ask, route, ret_hop);
+           route->nexthop_id == 0 && has_key(ask, route) && find_hop(ask, route, ret_hop);
+}
+
+static bool has_mtu(const struct file_asks *asks, const struct file_ask *ask,
+                    const struct route *route)
+{
+    return asks->any_mtu || route->mtu == ask->route.mtu;
 }
 
 static bool same_or_any(const struct prefix *asked, const struct prefix *there)
@@ -359,7 +364,10 @@ bool file_asks_route(const struct file_asks *asks, const struct route *route,
                      const struct hop **ret_hop)
 {
     for (size_t i = 0; i < asks->count; i++) {
-        if (asks->items[i].kind == FILE_ASK_ROUTE && is_route(&asks->items[i], route, ret_hop))
+        const struct file_ask *ask = &asks->items[i];
+
+        if (ask->kind == FILE_ASK_ROUTE && has_mtu(asks, ask, route) &&
+            is_route(ask, route, ret_hop))
             return true;
     }
     return false;
@@ -374,7 +382,8 @@ bool file_asks_rule(const struct file_asks *asks, const struct rule *rule)
     return false;
 }
 
-static bool is_made(const struct file_ask *ask, const struct snapshot *now)
+static bool is_made(const struct file_asks *asks, const struct file_ask *ask,
+                    const struct snapshot *now)
 {
     const struct hop *hop;
     bool made = false;
@@ -382,7 +391,7 @@ static bool is_made(const struct file_ask *ask, const struct snapshot *now)
     for (size_t i = 0; ask->kind == FILE_ASK_ADDRESS && i < now->addresses_count; i++)
         made |= is_address(ask, &now->addresses[i]);
     for (size_t i = 0; ask->kind == FILE_ASK_ROUTE && i < now->routes_count; i++)
-        made |= is_route(ask, &now->routes[i], &hop);
+        made |= has_mtu(asks, ask, &now->routes[i]) && is_route(ask, &now->routes[i], &hop);
     for (size_t i = 0; ask->kind == FILE_ASK_RULE && i < now->rules_count; i++)
         made |= is_rule(ask, &now->rules[i]);
     return made;
@@ -391,7 +400,7 @@ static bool is_made(const struct file_ask *ask, const struct snapshot *now)
 bool file_asks_are_made(const struct file_asks *asks, const struct snapshot *now)
 {
     for (size_t i = 0; i < asks->count; i++) {
-        if (!is_made(&asks->items[i], now))
+        if (!is_made(asks, &asks->items[i], now))
             return false;
     }
     return true;

@@ -41,6 +41,7 @@ struct file_ask {
 struct file_asks {
     struct file_ask *items; /* owned */
     size_t count, capacity;
+    bool any_mtu; /* a route is asked for with whatever MTU it has */
 };
 
 /* Adds what the content asks for, of what file_form.h accepts. False where something else stands in

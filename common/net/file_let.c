@@ -52,6 +52,7 @@ static void take_said(void *context, const struct file_said *said)
             continue;
         more = says_yes(row, said->value) ? row->yes : row->no;
         *of = adding->last_holds ? more : *of + more;
+        adding->lets->said[row->let] = adding->last_holds;
     }
 }
 
@@ -62,10 +63,33 @@ void file_lets_add(struct file_lets *lets, enum file_form form, const char *cont
     file_form_read(form, content, take_said, &adding);
 }
 
+/* How much of it comes through: of a lease only where there is one. Its gateway is asked for as its
+ * routes are where nothing is said of it, in whatever order the keys stand. */
+static int amount_of(const struct file_lets *lets, enum file_let let)
+{
+    bool goes_with_routes = let == FILE_LET_LEASED_GATEWAY && !lets->said[let];
+
+    if (let == FILE_LET_LEASED_ROUTES || goes_with_routes)
+        return lets->of[FILE_LET_DHCP4] + lets->of[FILE_LET_LEASED_ROUTES];
+    if (let == FILE_LET_LEASED_GATEWAY)
+        return lets->of[FILE_LET_DHCP4] + lets->of[FILE_LET_LEASED_GATEWAY];
+    return lets->of[let];
+}
+
+/* What it comes by is refused. Where nothing is said of that, another file may let it through. */
+static bool is_barred(const struct file_lets *lets, enum file_let let)
+{
+    if (let == FILE_LET_LEASED_ROUTES || let == FILE_LET_LEASED_GATEWAY)
+        return lets->said[FILE_LET_DHCP4] && lets->of[FILE_LET_DHCP4] <= 0;
+    return let == FILE_LET_ADVERTISED_GATEWAY && lets->of[FILE_LET_ADVERTISED] < 0;
+}
+
 bool file_lets_cover(const struct file_lets *had, const struct file_lets *asked)
 {
     for (int i = 0; i < FILE_LET_COUNT; i++) {
-        if (asked->of[i] > had->of[i])
+        enum file_let let = (enum file_let)i;
+
+        if (!is_barred(asked, let) && amount_of(asked, let) > amount_of(had, let))
             return false;
     }
     return true;

@@ -24,12 +24,14 @@ enum file_let {
  * less for each that it is kept from. */
 struct file_lets {
     int of[FILE_LET_COUNT];
+    bool said[FILE_LET_COUNT]; /* by networkd's own form, which is for one device */
 };
 
 /* Adds what the content says, of what file_form.h accepts. */
 void file_lets_add(struct file_lets *lets, enum file_form form, const char *content);
 
-/* What asked lets through, had let through too. */
+/* What asked lets through, had let through too. Routes and gateways count only as far as what
+ * brings them is let through. */
 bool file_lets_cover(const struct file_lets *had, const struct file_lets *asked);
 
 #endif

@@ -196,10 +196,16 @@ void agent_bench_end_tailscaled(void)
     bench.with_tailscaled = false;
 }
 
-int agent_bench_start(void **state)
+void agent_bench_start_guard(void)
 {
     struct err err = ERR_INIT;
 
+    bench.listen_fd = packet_listen(bench.socket, 0600, (gid_t)-1, &err);
+    assert_true(bench.listen_fd >= 0);
+}
+
+int agent_bench_start(void **state)
+{
     (void)state;
     signal(SIGPIPE, SIG_IGN);
     fake_controller_init(&bench.fake);
@@ -209,9 +215,9 @@ int agent_bench_start(void **state)
         listen_tailscaled();
     bench.guard_key = sign_key_generate();
     bench.witness_key = sign_key_generate();
-    bench.guard_fd = -1;
-    bench.listen_fd = packet_listen(bench.socket, 0600, (gid_t)-1, &err);
-    assert_true(bench.listen_fd >= 0);
+    bench.guard_fd = bench.listen_fd = -1;
+    if (!bench.guard_is_late)
+        agent_bench_start_guard();
     bench.pid = fork();
     if (bench.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -21,6 +21,7 @@ struct agent_bench {
     unsigned stacks_given;
     uint32_t standing;    /* how many changes stand by the guard's stack */
     bool with_tailscaled; /* set before the start: one that takes connections and says nothing */
+    bool guard_is_late;   /* likewise: nobody listens there before agent_bench_start_guard() */
     int tailscaled_fd;
     int ssh_fd; /* a port that listens: the subject's "sshd" */
     uint16_t ssh_port;
@@ -38,6 +39,9 @@ void agent_bench_await(bool (*is_so)(void), const char *what);
 
 /* The change that stands there, counted from 0. */
 struct generation_id agent_bench_generation(uint32_t place);
+
+/* There is a guard from now on: of the start, where it is not late. */
+void agent_bench_start_guard(void);
 
 /* tailscaled ends. */
 void agent_bench_end_tailscaled(void);

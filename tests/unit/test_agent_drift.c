@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/core/text.h"
@@ -150,7 +152,8 @@ static void tell_receipt(enum receipt_kind kind)
     struct guard_report report = {.kind = REPORT_RECEIPT};
 
     carried_before = carried();
-    bench.standing = kind == RECEIPT_CONFIRMED;
+    if (kind == RECEIPT_CONFIRMED || kind == RECEIPT_POPPED)
+        bench.standing = kind == RECEIPT_CONFIRMED;
     report.envelope = wire_encode_receipt(&receipt, bench.guard_key);
     agent_bench_report(&report);
     wire_bytes_done(&report.envelope);
@@ -237,23 +240,105 @@ static void a_guard_that_comes_back_makes_nobody_forget(void **state)
     agent_bench_await(nothing_is_left, "that all is back");
 }
 
-/* The guard is stopped meanwhile, so nobody tells the agent's own list an end. */
+/* A late abort is answered with the receipt that there is (docs/protocol.md rule 14), one of what
+ * was never begun with a tombstone. */
+static void an_answer_that_ends_nothing_makes_nobody_forget(void **state)
+{
+    static const enum receipt_kind kinds[] = {RECEIPT_CONFIRMED, RECEIPT_TOMBSTONE,
+                                              RECEIPT_REFUSED};
+
+    (void)state;
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        tell_receipt(kinds[i]);
+        agent_bench_await(receipt_came, "its receipt");
+        have_it_look();
+        tell_drift(GUARDS);
+        agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+        tell_drift("");
+        agent_bench_await(gone_came, "the rule that is gone, still");
+    }
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that it is back");
+}
+
+/* A trial that is taken back may have had to leave what others put in the place of what we own. */
+static void what_a_revert_left_is_no_drift(void **state)
+{
+    (void)state;
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    tell_receipt(RECEIPT_REVERTED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(guards_came, "nothing but what the guard says");
+    tell_drift("");
+    netns_run("ip rule add " RULE);
+    agent_bench_await(nothing_is_left, "that all is back");
+    tell_receipt(RECEIPT_REVERTED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+}
+
+/* Nobody tells the agent an end: it is by the stack of the next guard that it knows. */
 static void what_rescue_took_away_is_no_drift(void **state)
 {
     (void)state;
-    end_guard();
     netns_run("ip rule del " RULE);
     agent_bench_await(gone_came, "the rule that is gone");
     bench.standing = 0;
+    end_guard();
     agent_bench_await(greeted_again, "the stack of the guard that came back");
     tell_drift("");
     agent_bench_await(nothing_is_left, "that nothing of what stands is gone");
+}
+
+/* ---- beside a guard that comes late ---------------------------------------------------------- */
+
+/* What the first stack says was there before: whoever took the rule away did so in between. */
+static void the_first_stack_makes_nobody_forget(void **state)
+{
+    (void)state;
+    have_it_look();
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    agent_bench_start_guard();
+    agent_bench_await(greeted_again, "the first stack");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(both_came, "the rule that is gone, and what the guard says");
 }
 
 static int start(void **state)
 {
     bench.with_tailscaled = true;
     return netns_enter(state) == 0 ? agent_bench_start(state) : -1;
+}
+
+static int start_late(void **state)
+{
+    bench.guard_is_late = true;
+    bench.standing = 1;
+    if (netns_enter(state) != 0)
+        return -1;
+    netns_run("ip rule add " RULE);
+    return agent_bench_start(state);
+}
+
+/* A bench is started once in a process. */
+static int run_late(void)
+{
+    const struct CMUnitTest late[] = {
+        cmocka_unit_test(the_first_stack_makes_nobody_forget),
+    };
+    pid_t pid = fork();
+    int status = -1;
+
+    if (pid == 0)
+        exit(cmocka_run_group_tests(late, start_late, agent_bench_stop));
+    return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 
 int main(void)
@@ -263,8 +348,12 @@ int main(void)
         cmocka_unit_test(what_is_owned_and_gone_is_told),
         cmocka_unit_test(what_a_pop_took_away_is_no_drift),
         cmocka_unit_test(a_guard_that_comes_back_makes_nobody_forget),
+        cmocka_unit_test(an_answer_that_ends_nothing_makes_nobody_forget),
+        cmocka_unit_test(what_a_revert_left_is_no_drift),
         cmocka_unit_test(what_rescue_took_away_is_no_drift),
     };
 
-    return netns_is_allowed() ? cmocka_run_group_tests(tests, start, agent_bench_stop) : 0;
+    if (!netns_is_allowed())
+        return 0;
+    return run_late() + cmocka_run_group_tests(tests, start, agent_bench_stop);
 }

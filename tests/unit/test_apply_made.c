@@ -261,6 +261,42 @@ static void test_what_came_before_the_file_is_refused(void **state)
     undo_item_done(&item);
 }
 
+/* networkd 252 leaves the MTU of a route that stands: it would have taken this one over. */
+static void test_what_came_before_with_another_mtu_is_refused(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_7 "MTUBytes=1400\n");
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    fake_bus_do("");
+    apply_case_begin("true");
+    file_case_derive(&operation, &item);
+    netns_run("ip route add 198.51.100.7 dev eth0 proto static");
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_non_null(strstr(err.text, "changed since it was planned"));
+    apply_case_check("+ 198.51.100.7 dev eth0\n");
+    file_case_check_names("");
+    undo_item_done(&item);
+}
+
+/* Known since the plan, and left. */
+static void test_what_stood_with_another_mtu_is_no_obstacle(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_7 "MTUBytes=1400\n");
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    fake_bus_do("");
+    apply_case_begin("ip route add 198.51.100.7 dev eth0 proto static");
+    file_case_derive(&operation, &item);
+    assert_true(apply_run(&apply_case, &item, &err));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 static void test_netplan_is_looked_at_as_well(void **state)
 {
     struct operation operation =
@@ -306,6 +342,8 @@ int main(void)
         TEST(test_without_a_bus_it_waits_for_networkd),
         TEST(test_what_others_put_instead_is_left),
         TEST(test_what_came_before_the_file_is_refused),
+        TEST(test_what_came_before_with_another_mtu_is_refused),
+        TEST(test_what_stood_with_another_mtu_is_no_obstacle),
         TEST(test_netplan_is_looked_at_as_well),
     };
 

@@ -16,7 +16,7 @@ enum guard_effect_kind {
     DO_RECORD,    /* append to the journal; durable: with fsync -> ON_RECORDED, in order */
     DO_SYNC,      /* fsync of the journal as it was read -> ON_SYNCED */
     DO_APPLY,     /* operation of the open trial -> ON_APPLIED */
-    DO_SETTLE,    /* read back until the effects are there, at most settle_s -> ON_SETTLED */
+    DO_SETTLE,    /* read back till the effects are there or start + apply + settle -> ON_SETTLED */
     DO_NONCE,     /* tell the agent; fresh_connection: only in the hello of a new dial */
     DO_UNDO,      /* operation of that generation; each try ends within 2 s -> ON_UNDONE */
     DO_VERIFY,    /* touched objects as before, protected flows answering -> ON_VERIFIED */

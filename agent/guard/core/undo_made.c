@@ -80,7 +80,7 @@ static bool lets_more(const struct undo_item *item)
 {
     const struct operation_file *change = &item->change.file;
     AUTO_FREE char *content = content_of(operation_file_find_effective(change, &item->before));
-    struct file_lets had = {{0}}, asked = {{0}};
+    struct file_lets had = {.of = {0}}, asked = {.of = {0}};
 
     file_lets_add(&asked, form_of(change), operation_file_trial_content(change));
     if (content != NULL)
@@ -372,8 +372,8 @@ static bool find_lost(const struct undo_made *made, struct text *out)
     return some;
 }
 
-enum undo_state undo_made_judge(const struct undo_item *item, const struct snapshot *now,
-                                struct text *why)
+static enum undo_state judge(const struct undo_item *item, const struct snapshot *now, bool any_mtu,
+                             struct text *why)
 {
     char line[REASON_SIZE] = "";
     struct text text = TEXT_IN(line);
@@ -381,13 +381,29 @@ enum undo_state undo_made_judge(const struct undo_item *item, const struct snaps
     bool some;
 
     undo_made_init(&made, item, now);
-    some = find_left(&made, &text) || find_lost(&made, &text);
+    made.asked.any_mtu = any_mtu;
+    some = find_left(&made, &text);
+    made.asked.any_mtu = false;
+    some = some || find_lost(&made, &text);
     undo_made_done(&made);
     if (!some)
         return UNDO_RESTORED;
     text_init(why, why->data, why->size);
     text_add(why, "%s", line);
     return UNDO_NEEDED;
+}
+
+enum undo_state undo_made_judge(const struct undo_item *item, const struct snapshot *now,
+                                struct text *why)
+{
+    return judge(item, now, false, why);
+}
+
+/* networkd takes a route over that stands, with the MTU that it has. */
+enum undo_state undo_made_judge_came(const struct undo_item *item, const struct snapshot *now,
+                                     struct text *why)
+{
+    return judge(item, now, true, why);
 }
 
 static bool has_old(const struct undo_made *made)
@@ -420,7 +436,7 @@ bool undo_made_is_complete(const struct undo_item *item, const struct snapshot *
 void undo_made_take(const struct operation_file *operation, const struct snapshot *from,
                     struct snapshot *to)
 {
-    struct file_asks asks = {.items = NULL};
+    struct file_asks asks = {.any_mtu = true};
     const struct hop *hop;
 
     file_asks_add(&asks, form_of(operation), operation_file_trial_content(operation));

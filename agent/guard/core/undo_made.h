@@ -40,6 +40,11 @@ void undo_made_take_lost(const struct undo_made *made, struct snapshot *ret_lost
 enum undo_state undo_made_judge(const struct undo_item *item, const struct snapshot *now,
                                 struct text *why);
 
+/* Before the change is made: UNDO_NEEDED with the first that has come, with whatever MTU, or is
+ * gone since the item was derived. */
+enum undo_state undo_made_judge_came(const struct undo_item *item, const struct snapshot *now,
+                                     struct text *why);
+
 /* All that the change asks for is there, and what only the content before asked for is gone. */
 bool undo_made_is_complete(const struct undo_item *item, const struct snapshot *now);
 
@@ -47,8 +52,8 @@ bool undo_made_is_complete(const struct undo_item *item, const struct snapshot *
  * taking it back takes that away. */
 bool undo_made_adds(const struct undo_item *item);
 
-/* Copies of what the operation and the content that is there ask for, as far as it is there, and of
- * the links. */
+/* Copies of what the operation and the content that is there ask for, as far as it is there, a
+ * route with whatever MTU, and of the links. */
 void undo_made_take(const struct operation_file *operation, const struct snapshot *from,
                     struct snapshot *to);
 

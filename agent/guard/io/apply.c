@@ -173,8 +173,17 @@ bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
 /* What a file asks for has come before the file, by somebody else. */
 static bool is_made(const struct undo_item *item, const struct snapshot *now, char *ret_why)
 {
-    return item->change.kind == OPERATION_FILE && !operation_holds(&item->change, now) &&
-           undo_judge_lost(item, now, ret_why, REASON_SIZE) == UNDO_NEEDED;
+    struct undo_item own;
+    struct text why;
+    bool made;
+
+    if (item->change.kind != OPERATION_FILE || operation_holds(&item->change, now))
+        return false;
+    text_init(&why, ret_why, REASON_SIZE);
+    undo_translate(item, now, &own);
+    made = undo_made_judge_came(&own, now, &why) == UNDO_NEEDED;
+    undo_item_done(&own);
+    return made;
 }
 
 /* Not as it was when the undo was derived, nor as it is asked for: undoing would hit others. */
