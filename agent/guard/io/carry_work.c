@@ -328,12 +328,20 @@ static void fill_extra(struct guard *guard, struct write *write, struct journal_
     }
 }
 
+/* The trial has begun and nothing was touched: before that undo.txt is on its way. */
+static bool is_first_intent(const struct guard_record *record)
+{
+    return record->kind == RECORD_INTENT && record->operation == 0;
+}
+
 void carry_record(struct guard *guard, const struct guard_effect *effect)
 {
     struct write *write = write_new(WRITE_RECORD);
     AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
     struct journal_extra extra = {0};
 
+    if (is_first_intent(&effect->record.record))
+        undo_text_give(guard);
     write->number = effect->record.number;
     write->durable = effect->record.durable;
     write->record = effect->record.record;
@@ -357,8 +365,6 @@ static bool has_file(struct guard *guard, const struct generation_id *id)
 
 static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
-    if (record->kind == RECORD_INTENT)
-        return record->operation == 0; /* what only began has nothing to undo */
     if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
         return has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&
@@ -378,7 +384,7 @@ static void take_record(struct guard *guard, struct write *write)
     ev.recorded.why = write->why;
     guard_step(guard, &ev);
     if (write->ok && changes_undo(guard, &write->record))
-        carry_write_text(guard);
+        undo_text_give(guard);
     if (write->ok && write->record.kind == RECORD_MARK && write->record.mark == MARK_CONFIRMED)
         files_want(guard);
 }
@@ -402,7 +408,9 @@ void carry_take_written(struct guard *guard)
         take_record(guard, write);
     else if (write->kind == WRITE_SYNC)
         take_synced(guard, write);
+    else if (write->kind == WRITE_TEXT)
+        undo_text_take(guard, write);
     else if (!write->ok)
-        log_warning("%s: %s", write->kind == WRITE_TEXT ? "undo.txt" : "compacting", write->why);
+        log_warning("compacting: %s", write->why);
     write_free(write);
 }
