@@ -258,6 +258,20 @@ static void record_first_intent(struct guard *guard)
     carry_effect(guard, &effect);
 }
 
+static void undo_from(struct guard *guard, uint32_t step)
+{
+    guard->trial->id = journal_case_id(1);
+    guard->trial->state = TRIAL_REVERTING;
+    guard->trial->budget_until = MONO_NEVER;
+    ledger_fill_revert(&guard->ledger->open, &guard->trial->revert);
+    for (uint32_t i = 0; i < STEPS; i++)
+        guard->trial->revert.steps[i].touched = true;
+    assert_int_equal(revert_begin(&guard->trial->revert, step), 0);
+    carry_order(guard,
+                &(struct work_order){.kind = WORK_UNDO, .id = guard->trial->id, .operation = step});
+    carry_pump(guard);
+}
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 /* Nothing is touched before its intent is written: by then undo.txt is on its way. */
@@ -306,12 +320,33 @@ static void a_disk_that_does_not_take_undo_text_is_said(void **state)
     assert_int_equal(said_count, 2);
 }
 
+/* What is undone is said before that all of it is; those before it behind the order of the next. */
+static void each_undone_step_is_said_in_its_place(void **state)
+{
+    struct scene *scene = *state;
+    struct guard *guard = &scene->guard;
+    int all;
+
+    undo_from(guard, STEPS - 1);
+    for (int i = 0; i < STEPS; i++) {
+        assert_true(is_back(worker_fd(guard->worker)));
+        carry_take_work(guard);
+    }
+    all = find_said("verifying: all undone");
+    assert_int_equal(all, STEPS);
+    for (int i = 0; i < STEPS; i++) {
+        assert_int_equal(strncmp(said[i].text, "undone: ", strlen("undone: ")), 0);
+        assert_int_equal(said[i].busy, i < STEPS - 1);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
     const struct CMUnitTest tests[] = {
         TEST(undo_text_does_not_wait_for_the_first_intent),
         TEST(a_disk_that_does_not_take_undo_text_is_said),
+        TEST(each_undone_step_is_said_in_its_place),
     };
 
     log_init("test_carry_work", LOG_LEVEL_ERROR);

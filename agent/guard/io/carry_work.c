@@ -175,6 +175,16 @@ static void render_item(struct guard *guard, const struct work *work, uint32_t o
         undo_render(item, &text);
 }
 
+/* Nothing is left to undo behind it: what the machine says then is of all that was undone. */
+static bool is_last(const struct guard *guard, const struct work *work)
+{
+    struct revert after = guard->trial->revert;
+
+    for (uint32_t i = 0; i <= work->more && work->operation - i < after.steps_count; i++)
+        revert_take(&after, work->operation - i, work->outcome, clock_now());
+    return revert_is_done(&after);
+}
+
 static void say_undone(struct guard *guard, const struct work *work)
 {
     char line[SENTENCE_SIZE];
@@ -205,14 +215,18 @@ static void keep_why(struct guard *guard, const struct work *work)
 static void take_undone(struct guard *guard, struct work *work)
 {
     struct guard_event ev = {.kind = ON_UNDONE};
+    bool last = is_last(guard, work);
 
     keep_why(guard, work);
+    if (last)
+        say_undone(guard, work);
     ev.undone.operation = work->operation;
     ev.undone.more = work->more;
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
-    say_undone(guard, work); /* the next are on their way meanwhile */
+    if (!last)
+        say_undone(guard, work); /* the next are on their way meanwhile */
     /* What was to follow is owned again, and may have gone meanwhile. What is left as it is may be
      * a reboot's, not somebody's: the change below says what it is to be. */
     if (work->outcome == REVERT_RETRY || work->outcome == REVERT_LEFT)
