@@ -20,6 +20,7 @@
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"

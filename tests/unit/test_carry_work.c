@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "agent/guard/io/guard.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"

@@ -8,6 +8,7 @@
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/owned_drift.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"

@@ -7,6 +7,7 @@
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/seal.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"

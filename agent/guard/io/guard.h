@@ -107,15 +107,6 @@ void carry_greet(struct guard *guard, unsigned client);
 /* Lines of what is not undone yet, owned by the report. */
 void carry_fill_open(struct guard *guard, struct guard_report *report);
 
-/* ---- undo_text.c: undo.txt, which no trial waits for
- * ------------------------------------------
- */
-
-void undo_text_give(struct guard *guard); /* anew, as the ledger is now */
-void undo_text_take(struct guard *guard, const struct write *write);
-void undo_text_tick(struct guard *guard); /* says that the disk does not take it */
-mono_t undo_text_deadline(const struct guard *guard);
-
 /* ---- admit.c, admit_name.c
  * ----------------------------------------------------------------------------------
  */

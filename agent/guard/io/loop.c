@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/owned_drift.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 

@@ -3,9 +3,10 @@
  *
  * A thread of its own writes it and no trial waits for that: it may lag, which is said.
  */
+#include "agent/guard/io/undo_text.h"
+
 #include <string.h>
 
-#include "agent/guard/io/guard.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
 
