@@ -20,6 +20,7 @@
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
@@ -127,7 +128,8 @@ static void say_state(const struct guard *guard)
 }
 
 /* What one step of a large trial has used serves the next one, whose pages the kernel would give
- * anew, one fault each; all of it goes back when nothing is open (carry.c). */
+ * anew, one fault each; all of it goes back when a trial is over (carry.c). What rehearsals and
+ * looks have used beside trials stays until then, for the next of them. */
 static void keep_memory(void)
 {
     mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT);
@@ -159,7 +161,7 @@ static bool start(struct guard *guard, struct err *err)
     files_want(guard);
     boot.boot = journal_was_rebooted(guard->journal) ? CAUSE_REBOOT : CAUSE_GUARD_DIED;
     guard_step(guard, &boot);
-    carry_write_text(guard);
+    undo_text_give(guard);
     return true;
 }
 

@@ -331,6 +331,7 @@ static void take_begin(struct check_model *model, int host, const struct guard_r
 
     if (sequence == 0 || sequence > model->world->attempt)
         return;
+    at->begun_sequences |= UINT64_C(1) << sequence;
     approval = &model->world->approvals[sequence - 1];
     for (uint32_t i = 0; i < at->ends_count; i++) {
         for (uint32_t lift = 0; lift < approval->lifts_count; lift++)
@@ -343,6 +344,7 @@ void model_synced(struct check_model *model, int host)
     struct model_host *at = &model->hosts[host];
 
     at->intents_synced = at->intents;
+    at->begun_synced = at->begun_sequences;
     at->clock_synced = at->clock_seen;
     at->end_unsynced = at->receipt_unsynced = false;
     at->ends_synced = at->ends_count;

@@ -268,13 +268,13 @@ static bool is_named(const struct approval *approval, const struct hash *receipt
     return false;
 }
 
-/* By this approval, or an earlier one that was begun there. */
+/* By this approval, or an earlier one that was begun there, whether or not anything was touched. */
 static bool is_lifted(const struct check_model *model, const struct seen_bar *bar)
 {
     const struct world *world = model->world;
 
     for (uint32_t sequence = 1; sequence < world->attempt; sequence++) {
-        if ((model->hosts[bar->host].touched_sequences & UINT64_C(1) << sequence) != 0 &&
+        if ((model->hosts[bar->host].begun_synced & UINT64_C(1) << sequence) != 0 &&
             is_named(&world->approvals[sequence - 1], &bar->receipt))
             return true;
     }

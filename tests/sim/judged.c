@@ -195,6 +195,8 @@ int judged_run(void)
     static const struct judged good = {"", play_good};
     bool right = play(&good, true);
 
+    for (const struct judged *at = judged_fine; at->says != NULL; at++)
+        right &= play(at, true);
     for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
         for (const struct judged *at = kinds[kind]; at->says != NULL; at++)
             right &= play(at, false);

@@ -143,6 +143,35 @@ static void gates_pass_over_a_failed_proof(struct world *world)
     model_gates(world->model, 0, true, "");
 }
 
+/* The approval that names it has begun; the one that is asked about names nothing. */
+static void pass_over_what_was_answered(struct world *world, bool synced)
+{
+    struct receipt receipt = {.kind = RECEIPT_REVERTED, .cause = CAUSE_PROOF_FAILED};
+    struct generation_id id = judged_id(STYX, 1, 0);
+    AUTO_FREE struct guard_record *begin = judged_record(world, STYX, RECORD_BEGIN, &id);
+    struct lift lift = {.receipt = {{3}}, .reason = "understood"};
+
+    tell_all(world);
+    model_quarantine(world->model, STYX, &receipt, &lift.receipt);
+    world->approvals[0].lifts[world->approvals[0].lifts_count++] = lift;
+    model_record(world->model, STYX, begin, synced);
+    world->approvals[1] = world->approvals[0];
+    world->approvals[1].lifts_count = 0;
+    world->attempt = 2;
+    model_gates(world->model, 0, true, "");
+}
+
+/* Its disk refused the first intent: it has begun, and nothing was touched. */
+static void gates_pass_over_an_answered_proof(struct world *world)
+{
+    pass_over_what_was_answered(world, true);
+}
+
+static void gates_pass_over_an_answer_that_may_be_lost(struct world *world)
+{
+    pass_over_what_was_answered(world, false);
+}
+
 static void gates_say_no_to_nothing(struct world *world)
 {
     tell_all(world);
@@ -234,6 +263,8 @@ const struct judged judged_fleets[] = {
     {"9: the gates of stage 1 pass, and hold 1 is on styx", gates_pass_wrongly},
     {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
      gates_pass_over_a_failed_proof},
+    {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
+     gates_pass_over_an_answer_that_may_be_lost},
     {"5: nothing is in the way of stage 1, and the gates say: it is Monday",
      gates_say_no_to_nothing},
     {"9: a freeze comes, and styx stays in doubt", freeze_leaves_a_trial},
@@ -247,5 +278,10 @@ const struct judged judged_fleets[] = {
     {"6: at the end the controller thinks that styx is not, and it stands", ends_unknown},
     {"7: the rollout ended reverted and styx is confirmed", ends_in_part},
     {"5: at the end styx is out of the roster, and still listed", ends_with_a_removed_one_listed},
+    {NULL, NULL},
+};
+
+const struct judged judged_fine[] = {
+    {"", gates_pass_over_an_answered_proof},
     {NULL, NULL},
 };

@@ -199,14 +199,24 @@ static bool is_hopeless(const struct world *world)
            world->now > world->quiet_from + (int64_t)world->nodes_count * SIM_PATIENCE_MS;
 }
 
-/* What stands past its not-after is taken back for a signature only, or a fellow's signed end. */
+/* Past its not-after, by its guard's clock: what stands there is given back for a signature only,
+ * or for a fellow's signed end. Before that the controller asks, and nobody else. */
+static bool is_past_asking(const struct world *world, const struct host *host)
+{
+    const struct ledger_generation *top = ledger_top(host->ledger);
+
+    return top != NULL && world_unix(world, host) > top->begin.not_after;
+}
+
 static void sign_what_is_listed(struct world *world)
 {
     const struct rollout_record *record = &world->lead.rollout->record;
 
     for (int i = 0; world->quiet && i < world->nodes_count; i++) {
-        if (record->targets[i].listed && record->targets[i].says == SAYS_CONFIRMED &&
-            !world->hosts[i].dead)
+        const struct host *host = &world->hosts[i];
+
+        if (record->targets[i].listed && record->targets[i].says == SAYS_CONFIRMED && !host->dead &&
+            is_past_asking(world, host))
             people_sign_order(world, i);
     }
 }

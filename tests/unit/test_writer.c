@@ -1,6 +1,6 @@
 /*
  * test_writer: what the writer says of a record that the disk took and would not sync, and that
- * undo.txt holds no record up.
+ * undo.txt holds no record up and does not pile up.
  *
  * The linker puts this file's fdatasync, and fsync, in the disk's place: the one fails while told
  * to, and counts, the other hangs.
@@ -251,6 +251,31 @@ static void test_text_holds_up_no_record(void **state)
     assert_true(take_one_ok(place, WRITE_TEXT));
 }
 
+/* However many are given meanwhile: one waits, and what it replaces is not written any more. */
+static void test_of_texts_only_the_newest_waits(void **state)
+{
+    struct place *place = *state;
+    char path[96], line[32] = "";
+    FILE *file;
+
+    atomic_store(&text_hangs, true);
+    give_text(place, "# the first\n");
+    wait_posted(&hanging);
+    for (int i = 2; i <= 100; i++) {
+        snprintf(line, sizeof(line), "# number %d\n", i);
+        give_text(place, line);
+    }
+    sem_post(&released);
+    assert_true(take_one_ok(place, WRITE_TEXT));
+    assert_true(take_one_ok(place, WRITE_TEXT));
+    snprintf(path, sizeof(path), "%s/undo.txt", place->state);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    assert_string_equal(line, "# number 100\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -258,6 +283,7 @@ int main(void)
         TEST(test_confirmed_is_not_refused_before_it_is_cut_off),
         TEST(test_other_records_are_refused_at_once),
         TEST(test_text_holds_up_no_record),
+        TEST(test_of_texts_only_the_newest_waits),
     };
 
     log_init("test_writer", LOG_LEVEL_ERROR);

@@ -8,6 +8,7 @@
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/owned_drift.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -226,15 +227,6 @@ static void prepare(struct guard *guard, const struct guard_effect *effect)
     order(guard, WORK_PREPARE, effect);
 }
 
-void carry_write_text(struct guard *guard)
-{
-    struct write *write = write_new(WRITE_TEXT);
-
-    write->bytes.data = (uint8_t *)journal_render_undo_text(guard->journal, guard->ledger);
-    write->bytes.len = strlen((const char *)write->bytes.data);
-    writer_give_take(guard->writer, write);
-}
-
 enum { COMPACT_FROM = 256 << 10 };
 
 static void forget(struct guard *guard)
@@ -244,7 +236,7 @@ static void forget(struct guard *guard)
     memset(&guard->nonce, 0, sizeof(guard->nonce));
     memset(guard->undo_why, 0, sizeof(guard->undo_why));
     journal_forget(guard->journal, guard->ledger);
-    carry_write_text(guard);
+    undo_text_give(guard);
     if (guard->written >= COMPACT_FROM) {
         struct write *write = write_new(WRITE_COMPACT);
 

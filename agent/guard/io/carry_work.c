@@ -7,6 +7,7 @@
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/seal.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -175,6 +176,16 @@ static void render_item(struct guard *guard, const struct work *work, uint32_t o
         undo_render(item, &text);
 }
 
+/* Nothing is left to undo behind it: what the machine says then is of all that was undone. */
+static bool is_last(const struct guard *guard, const struct work *work)
+{
+    struct revert after = guard->trial->revert;
+
+    for (uint32_t i = 0; i <= work->more && work->operation - i < after.steps_count; i++)
+        revert_take(&after, work->operation - i, work->outcome, clock_now());
+    return revert_is_done(&after);
+}
+
 static void say_undone(struct guard *guard, const struct work *work)
 {
     char line[SENTENCE_SIZE];
@@ -205,14 +216,18 @@ static void keep_why(struct guard *guard, const struct work *work)
 static void take_undone(struct guard *guard, struct work *work)
 {
     struct guard_event ev = {.kind = ON_UNDONE};
+    bool last = is_last(guard, work);
 
     keep_why(guard, work);
+    if (last)
+        say_undone(guard, work);
     ev.undone.operation = work->operation;
     ev.undone.more = work->more;
     ev.undone.outcome = work->outcome;
     ev.undone.why = work->why;
     guard_step(guard, &ev);
-    say_undone(guard, work); /* the next are on their way meanwhile */
+    if (!last)
+        say_undone(guard, work); /* the next are on their way meanwhile */
     /* What was to follow is owned again, and may have gone meanwhile. What is left as it is may be
      * a reboot's, not somebody's: the change below says what it is to be. */
     if (work->outcome == REVERT_RETRY || work->outcome == REVERT_LEFT)
@@ -328,12 +343,20 @@ static void fill_extra(struct guard *guard, struct write *write, struct journal_
     }
 }
 
+/* The trial has begun and nothing was touched: before that undo.txt is on its way. */
+static bool is_first_intent(const struct guard_record *record)
+{
+    return record->kind == RECORD_INTENT && record->operation == 0;
+}
+
 void carry_record(struct guard *guard, const struct guard_effect *effect)
 {
     struct write *write = write_new(WRITE_RECORD);
     AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
     struct journal_extra extra = {0};
 
+    if (is_first_intent(&effect->record.record))
+        undo_text_give(guard);
     write->number = effect->record.number;
     write->durable = effect->record.durable;
     write->record = effect->record.record;
@@ -357,8 +380,6 @@ static bool has_file(struct guard *guard, const struct generation_id *id)
 
 static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
-    if (record->kind == RECORD_INTENT)
-        return record->operation == 0; /* what only began has nothing to undo */
     if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
         return has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&
@@ -378,7 +399,7 @@ static void take_record(struct guard *guard, struct write *write)
     ev.recorded.why = write->why;
     guard_step(guard, &ev);
     if (write->ok && changes_undo(guard, &write->record))
-        carry_write_text(guard);
+        undo_text_give(guard);
     if (write->ok && write->record.kind == RECORD_MARK && write->record.mark == MARK_CONFIRMED)
         files_want(guard);
 }
@@ -402,7 +423,9 @@ void carry_take_written(struct guard *guard)
         take_record(guard, write);
     else if (write->kind == WRITE_SYNC)
         take_synced(guard, write);
+    else if (write->kind == WRITE_TEXT)
+        undo_text_take(guard, write);
     else if (!write->ok)
-        log_warning("%s: %s", write->kind == WRITE_TEXT ? "undo.txt" : "compacting", write->why);
+        log_warning("compacting: %s", write->why);
     write_free(write);
 }

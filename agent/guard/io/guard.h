@@ -43,6 +43,14 @@ struct backlog {
     struct work_order *orders;
 };
 
+/* What is known of undo.txt on the disk. */
+struct undo_text {
+    uint64_t given; /* number of the newest */
+    bool owed;      /* one of them is not back */
+    bool said;      /* and that is said */
+    mono_t since;   /* when the disk began with it */
+};
+
 struct keep;        /* keep.c: puts shields back */
 struct rehearsing;  /* rehearsing.c */
 struct owned_drift; /* owned_drift.c */
@@ -72,6 +80,7 @@ struct guard {
     char undo_why[OPERATIONS_MAX][160];  /* why it could not be undone yet */
     mono_t files_due;                    /* files.c: when to look again; MONO_NEVER */
     char files_why[REASON_SIZE];         /* said already */
+    struct undo_text undo_text;
     unsigned refused;
     uint64_t written; /* bytes since the journal was compacted, as it was found */
     mono_t stop_by;   /* told to stop: undoing until then at most; 0: not told */
@@ -93,7 +102,6 @@ void carry_pump(struct guard *guard);
 void carry_order(struct guard *guard, const struct work_order *order);
 /* A record and what belongs to it, on its way to the disk. */
 void carry_record(struct guard *guard, const struct guard_effect *effect);
-void carry_write_text(struct guard *guard); /* undo.txt anew */
 /* What a new connection has to know. */
 void carry_greet(struct guard *guard, unsigned client);
 /* Lines of what is not undone yet, owned by the report. */

@@ -324,7 +324,7 @@ static void page_add_step(struct page *page, const struct undo_item *item)
     undo_render_batch_lost(item, add_lost, page);
 }
 
-/* Of the open trial all that it is to do: this is written when it begins. */
+/* Of the open trial all that it is to do: this is given to the disk before any of it is touched. */
 static void page_add_generation(struct page *page, struct journal *journal,
                                 const struct ledger_generation *from, bool is_open)
 {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/owned_drift.h"
+#include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
@@ -88,6 +89,7 @@ static mono_t next_deadline(const struct guard *guard)
     mono_t at = mono_min(keep_deadline(guard), files_deadline(guard));
 
     at = mono_min(at, owned_drift_deadline(guard));
+    at = mono_min(at, undo_text_deadline(guard));
     if (guard->stop_by != 0)
         at = mono_min(at, guard->stop_by);
     return mono_min(at, trial_deadline(guard->trial));
@@ -206,6 +208,7 @@ void loop_once(struct loop *loop, struct guard *guard)
         keep_take_worker(guard);
     keep_tick(guard);
     files_tick(guard);
+    undo_text_tick(guard);
     owned_drift_tick(guard);
     hear_clients(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)

@@ -131,9 +131,22 @@ int writer_fd(const struct writer *writer)
     return writer->done.fd;
 }
 
+/* Those that wait are older: nobody reads them any more. */
+static void give_text_take(struct writer *writer, struct write *text)
+{
+    struct write *older;
+
+    while ((older = mailbox_poll(&writer->texts)) != NULL)
+        write_free(older);
+    mailbox_put(&writer->texts, text);
+}
+
 void writer_give_take(struct writer *writer, struct write *write)
 {
-    mailbox_put(write->kind == WRITE_TEXT ? &writer->texts : &writer->given, write);
+    if (write->kind == WRITE_TEXT)
+        give_text_take(writer, write);
+    else
+        mailbox_put(&writer->given, write);
 }
 
 struct write *writer_take(struct writer *writer)

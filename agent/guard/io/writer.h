@@ -2,7 +2,8 @@
  * writer: one thread for the journal's disk, so that a hanging disk delays no revert; and one for
  * undo.txt, so that its syncs delay no record.
  *
- * Jobs of a thread are done in the order given; each comes back.
+ * Jobs of a thread are done in the order given; each comes back, but for a text that waits when the
+ * next one is given: of those only the newest is kept.
  */
 #ifndef AGENT_GUARD_IO_WRITER_H
 #define AGENT_GUARD_IO_WRITER_H
@@ -13,7 +14,7 @@ enum write_kind { WRITE_RECORD, WRITE_SYNC, WRITE_TEXT, WRITE_COMPACT };
 
 struct write {
     enum write_kind kind;
-    uint64_t number; /* of the trial machine, for record */
+    uint64_t number; /* of the trial machine, for record; of undo_text.c, for text */
     bool durable;
     struct guard_record record; /* as it was asked for, receipt_hash filled */
     struct wire_bytes bytes;    /* the encoded record, or the text; owned */
