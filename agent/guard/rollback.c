@@ -251,6 +251,8 @@ static int undo_target(const struct options *options, const struct target *targe
     if (!take_journal(&options->config, target->is_ordered ? &target->down_to : NULL, &rescue, err))
         return EXIT_DIFFERS;
     now = as_it_stands(target, rescue.ledger);
+    rollback_find_lowest(rescue.ledger, &now);
+    rescue.doubts_void = rescue.has_intent && rescue.intent.is_void && !now.is_void;
     rescue.is_by_hand = text_equal(options->mode, "--release");
     say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
@@ -318,7 +320,7 @@ static int run_undo(const struct options *options, struct err *err)
     count = 0;
     if (chosen) {
         rollback_say_intent(&rescue, &target);
-        rollback_recall_void(&rescue, &target);
+        rollback_say_void(&rescue);
     }
     if (chosen && (target.is_open || target.has_generation)) {
         printf("%s, newest first:\n",
