@@ -273,7 +273,9 @@ int rollback_finish(const struct options *options, struct err *err)
         rescue_close(&rescue);
         return EXIT_DONE;
     }
-    rescue_settle_disk(&rescue);
+    /* Who writes it may be killed, and only this process starts another one. */
+    while (!rescue_settle_disk(&rescue) && !run_is_superseded(&options->config))
+        continue;
     rescue_unmark(&rescue);
     rescue_close(&rescue);
     run_unmark_rescue(&options->config);
