@@ -120,8 +120,8 @@ static void say_unwritten(const struct options *options, const struct rescue *re
     else
         printf("The journal in %s is not written yet, its disk does not answer: after a reboot "
                "what was confirmed would come back.\n"
-               "Process %d writes it as soon as the disk answers; oceanid-guard waits for that. "
-               "If --list still shows it then, run this again.\n",
+               "Process %d writes it as soon as the disk answers, another one if that is killed; "
+               "oceanid-guard waits for that. If --list still shows it then, run this again.\n",
                state, (int)rescue_disk_pid(rescue->disk));
 }
 
@@ -196,7 +196,8 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     return EXIT_REST_FOLLOWS;
 }
 
-/* Only in the kernel so far. Whoever has the journal writes his own records, not these. */
+/* Only in the kernel so far. Whoever has the journal writes his own records, not these; and who
+ * writes these may be killed, when this process has ended. */
 static int say_unrecorded(struct rescue *rescue, const struct options *options,
                           const struct target *target, bool written)
 {
@@ -205,7 +206,7 @@ static int say_unrecorded(struct rescue *rescue, const struct options *options,
     keep_guard_off(options, rescue, target, written);
     rescue_unmark(rescue);
     rescue_close(rescue);
-    if (is_without_lock && !leave_finisher(options, target, true))
+    if ((is_without_lock || !written) && !leave_finisher(options, target, true) && is_without_lock)
         printf("No process could be started for that: run this again when the disk answers.\n");
     return EXIT_REST_FOLLOWS;
 }
@@ -251,6 +252,8 @@ static int undo_target(const struct options *options, const struct target *targe
     if (!take_journal(&options->config, target->is_ordered ? &target->down_to : NULL, &rescue, err))
         return EXIT_DIFFERS;
     now = as_it_stands(target, rescue.ledger);
+    rollback_find_lowest(rescue.ledger, &now);
+    rescue.doubts_void = rescue.has_intent && rescue.intent.is_void && !now.is_void;
     rescue.is_by_hand = text_equal(options->mode, "--release");
     say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
@@ -318,7 +321,7 @@ static int run_undo(const struct options *options, struct err *err)
     count = 0;
     if (chosen) {
         rollback_say_intent(&rescue, &target);
-        rollback_recall_void(&rescue, &target);
+        rollback_say_void(&rescue);
     }
     if (chosen && (target.is_open || target.has_generation)) {
         printf("%s, newest first:\n",

@@ -41,10 +41,12 @@ struct target {
     struct generation_id open; /* which; it may be confirmed before the journal is taken */
     bool has_generation;       /* and down to this one */
     struct generation_id down_to;
-    bool is_ordered;       /* by an operator's order, which named down_to */
-    bool is_void;          /* Tailscale's preference is not waited for: tailscaled is gone */
-    const char *reason;    /* of an order; lent */
-    enum end_cause opened; /* why an open trial ends */
+    bool has_lowest;             /* of all that goes, also without a word: rollback_find_lowest */
+    struct generation_id lowest; /* as it stood before anything was undone */
+    bool is_ordered;             /* by an operator's order, which named down_to */
+    bool is_void;                /* Tailscale's preference is not waited for: tailscaled is gone */
+    const char *reason;          /* of an order; lent */
+    enum end_cause opened;       /* why an open trial ends */
 };
 bool rollback_choose(const struct ledger *ledger, const struct options *options,
                      struct target *ret_target, struct err *err);
@@ -73,10 +75,13 @@ int rollback_finish(const struct options *options, struct err *err);
 
 /* rollback_intent.c: of an earlier rescue that the journal has no record of. */
 
+/* Before anything is undone: what a note of it has to name. */
+void rollback_find_lowest(const struct ledger *ledger, struct target *target);
 /* For whoever comes next; before the mark is put. */
 void rollback_note_intent(const struct rescue *rescue, const struct target *target);
-/* What root has declared void in it is not waited for, as long as no tailscaled is there. */
-void rollback_recall_void(const struct rescue *rescue, struct target *target);
+/* What root has declared void in it is said, not taken for granted: a tailscaled that only restarts
+ * is not there either, and comes back with its exit node when the shields are gone. */
+void rollback_say_void(const struct rescue *rescue);
 /* Root's last word counts; where it was to go deeper, that is said, and what to do. */
 void rollback_say_intent(const struct rescue *rescue, const struct target *target);
 /* Goes as deep as it was to; where no link says that, as it went, or what it must have begun with:

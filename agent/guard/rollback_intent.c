@@ -10,25 +10,48 @@
 #include "agent/guard/io/run.h"
 #include "common/core/text.h"
 
+/* What is being taken back already, where nothing was named: an order's, else the newest. */
+static const struct generation_id *find_going(const struct ledger *ledger)
+{
+    const struct ledger_generation *ordered = ledger_ordered(ledger), *top = ledger_top(ledger);
+
+    if (ordered != NULL)
+        return &ordered->id;
+    if (ledger->is_open)
+        return &ledger->open.id;
+    return top != NULL && ledger_is_going(ledger, top) ? &top->id : NULL;
+}
+
+void rollback_find_lowest(const struct ledger *ledger, struct target *target)
+{
+    const struct generation_id *going = find_going(ledger);
+
+    target->has_lowest = target->has_generation || going != NULL;
+    if (target->has_generation)
+        target->lowest = target->down_to;
+    else if (going != NULL)
+        target->lowest = *going;
+}
+
 void rollback_note_intent(const struct rescue *rescue, const struct target *target)
 {
-    struct run_intent intent = {.down_to = target->has_generation ? target->down_to
-                                                                  : rescue->ledger->open.id,
-                                .is_void = target->is_void,
-                                .is_ordered = target->is_ordered};
+    struct run_intent intent = {
+        .down_to = target->lowest, .is_void = target->is_void, .is_ordered = target->is_ordered};
 
+    if (!target->has_lowest)
+        return; /* only a receipt was owed */
     if (target->is_ordered)
         text_copy(intent.reason, sizeof(intent.reason), target->reason);
     rescue_note_intent(rescue, &intent);
 }
 
-void rollback_recall_void(const struct rescue *rescue, struct target *target)
+void rollback_say_void(const struct rescue *rescue)
 {
-    target->is_void =
-        rescue->has_intent && rescue->intent.is_void && rescue_misses_tailscaled(rescue);
-    if (target->is_void)
-        printf("Tailscale's preference was declared void, and tailscaled is still gone: it is not "
-               "waited for.\n");
+    if (rescue->has_intent && rescue->intent.is_void && rescue_misses_tailscaled(rescue))
+        printf("Tailscale's preference was declared void, and the journal has no record of that. "
+               "Nobody is at its socket now either, but tailscaled may only be starting again: it "
+               "is waited for, behind the shields. If it is gone for good: oceanid-rollback "
+               "--void-tailscale\n");
 }
 
 void rollback_say_intent(const struct rescue *rescue, const struct target *target)

@@ -119,7 +119,7 @@ int rollback_order(const struct options *options, struct err *err)
     target.down_to = order->down_to;
     target.reason = order->reason;
     if (found) {
-        rollback_recall_void(&rescue, &target);
+        rollback_say_void(&rescue);
         show_plan(&rescue, chosen.to);
     }
     rescue_close(&rescue);

@@ -15,8 +15,11 @@
 #include "agent/guard/io/take.h"
 #include "common/io/clock.h"
 
+/* Of ExecStopPost: the unit's TimeoutStopSec is 30 s, and ending takes up to 4 of them. */
 enum {
+    STOP_POST_READ_MS = 15000,
     STOP_POST_WAITS_MS = 10000,
+    STOP_POST_LIMIT_MS = 25000,
     BOOT_LIMIT_MS = 9000,
     BOOT_TRIES = 10,
     BOOT_PACE_MS = 100,
@@ -127,17 +130,20 @@ int rollback_boot(const struct options *options, struct err *err)
     return EXIT_DONE;
 }
 
-/* systemd waits for this, and starts no guard meanwhile. */
+/* systemd waits for this, and starts no guard meanwhile; behind a stop it starts none at all, so a
+ * disk that is only slow is worth waiting for. */
 static bool is_readable(const struct options *options)
 {
     struct disk_probe probe = {0};
 
-    if (disk_probe_reads(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
+    if (disk_probe_reads(&probe, options->config.state, STOP_POST_READ_MS))
         return true;
     printf("ALARM the journal in %s cannot be read, its disk does not answer (%d s waited): what "
-           "is to be undone stands there alone. It is not undone now; the guard that starts waits "
-           "for the disk, and takes it back then\n",
-           options->config.state, RESCUE_DISK_WAIT_MS / 1000);
+           "is to be undone stands there alone, and it is not undone now. A guard that starts "
+           "waits for the disk, and takes it back then. If none is started (after systemctl "
+           "stop), what is on trial stands until somebody calls oceanid-rollback --yes when the "
+           "disk answers\n",
+           options->config.state, STOP_POST_READ_MS / 1000);
     return false;
 }
 
@@ -160,6 +166,7 @@ static bool take_for_stop_post(const struct options *options, struct rescue *ret
 
 int rollback_stop_post(const struct options *options, struct err *err)
 {
+    mono_t limit = clock_now() + STOP_POST_LIMIT_MS;
     struct rescue rescue;
     bool done;
     int code;
@@ -178,7 +185,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
     rescue.is_by_hand = true;
     rescue_put_back(&rescue, false);
     rescue_give_boot(&rescue, CAUSE_GUARD_DIED);
-    done = rescue_run(&rescue, clock_now() + STOP_POST_WAITS_MS);
+    done = rescue_run(&rescue, mono_min(clock_now() + STOP_POST_WAITS_MS, limit));
     return leave_to_guard(&rescue, done);
 }
 
@@ -266,7 +273,9 @@ int rollback_finish(const struct options *options, struct err *err)
         rescue_close(&rescue);
         return EXIT_DONE;
     }
-    rescue_settle_disk(&rescue);
+    /* Who writes it may be killed, and only this process starts another one. */
+    while (!rescue_settle_disk(&rescue) && !run_is_superseded(&options->config))
+        continue;
     rescue_unmark(&rescue);
     rescue_close(&rescue);
     run_unmark_rescue(&options->config);

@@ -5,6 +5,7 @@ No fleet and no lab: one folder holds state, socket and trust root, one namespac
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -340,6 +341,25 @@ def test_confirmed_change_is_rolled_back_on_a_disk_that_hangs(node):
     wait_until(node.answers_at_all, 15, "the guard to have the journal")
     stays(lambda: not node.has_route(), 1, "the route taken back")
     assert nothing_stands(node) and not (node.folder / "unrecorded").exists()
+
+
+def test_who_writes_for_a_rescue_that_has_ended_is_followed(node):
+    """Killed while the disk hangs, and nobody is there who could start another one but a process
+    that the rescue left for that."""
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.kill()
+    done = rescue_on_a_disk_that_hangs(node, "--yes")
+    writer = re.search(r"Process (\d+) writes it", done.stdout)
+    assert writer is not None and done.returncode == 5, done.stdout
+    os.kill(int(writer[1]), signal.SIGKILL)
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    stays(lambda: not node.has_route(), 4, "the route taken back")
+    assert (node.folder / "unrecorded").exists()
+    node.free_disk()
+    wait_until(lambda: not (node.folder / "unrecorded").exists(), 10, "the mark to go by itself")
+    wait_until(node.answers_at_all, 15, "the guard to have the journal")
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    assert nothing_stands(node), node.log("rollback.log")
 
 
 def test_second_rescue_on_a_disk_that_hangs_is_written_too(node):

@@ -169,12 +169,18 @@ def confirm_a_route_and_the_exit_node(styx):
     assert styx.has_route()
 
 
-def take_both_back_unwritten(styx, *words):
+def take_back_unwritten(styx, *words):
     """The journal takes nothing, and tailscaled is gone: the rest is the finishing process's."""
     full = ["prlimit", "--fsize=0", BIN / "oceanid-rollback"]
     done = styx.host.run([*full, *words], check=False)
     assert done.returncode == 5 and "for which the guard waits" in done.stdout, done.stdout
-    assert styx.has_shield() and styx.has_route()
+    assert styx.has_shield()
+    return full
+
+
+def take_both_back_unwritten(styx, *words):
+    full = take_back_unwritten(styx, *words)
+    assert styx.has_route()
     return full
 
 
@@ -192,11 +198,50 @@ def test_void_goes_as_deep_as_was_ordered_where_the_journal_takes_nothing(styx):
     assert "Done and verified in the kernel" in done.stdout
     assert not styx.has_shield() and not styx.has_route(), done.stdout
     done = styx.rollback("--to", "1", "--yes")  # the disk is well again
+    assert done.returncode == 5 and "was declared void" in done.stdout, done.stdout + done.stderr
+    done = styx.rollback("--void-tailscale", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "is still gone: it is not waited for" in done.stdout
     assert "Nothing is changed" in styx.rollback("--list").stdout
     marks = styx.host.run(["ls", "-a", "/run/oceanid"]).stdout
     assert "unrecorded" not in marks, marks
+
+
+def test_what_was_declared_void_is_asked_again_of_a_tailscaled_that_only_restarts(styx):
+    """As in an upgrade of its package: it comes back with its exit node, and the shields are there."""
+    styx.confirm()
+    styx.kill_guard_for_good()
+    styx.host.kill(styx.lab.tailnet.daemon(styx.host))
+    full = take_back_unwritten(styx, "--yes")
+    done = styx.host.run([*full, "--void-tailscale", "--yes"], check=False)
+    assert "Done and verified in the kernel" in done.stdout, done.stdout + done.stderr
+    done = styx.rollback("--yes")
+    assert done.returncode == 5 and "was declared void" in done.stdout, done.stdout + done.stderr
+    assert "oceanid-rollback --void-tailscale" in done.stdout
+    assert styx.has_shield(), done.stdout
+    styx.lab.tailnet.restart_daemon(styx.host)
+    wait_until(lambda: styx.exit_node() == "", 20, "the pref to be taken back")
+    wait_until(lambda: "Nothing is changed" in styx.rollback("--list").stdout, 10, "its end")
+    assert not styx.has_shield() and styx.ssh()
+
+
+def test_what_was_declared_void_is_known_where_a_trial_was_reverted_before(styx):
+    """The newest begin is of a change that was taken back long ago: that is not what is void."""
+    styx.confirm()
+    trial = styx.host.popen([BIN / "drive", "trial", KEYS, STATE, "sequence=2", "device=eth0",
+                             "soak=60", "lease=5"])
+    wait_until(styx.has_route, 20, "the second trial to be open")
+    styx.host.kill(trial)
+    wait_until(lambda: not styx.has_route(), 20, "the lease to end it")
+    styx.kill_guard_for_good()
+    styx.remove_tailscaled()
+    assert styx.rollback("--yes").returncode == 5
+    full = ["prlimit", "--fsize=0", BIN / "oceanid-rollback"]
+    done = styx.host.run([*full, "--void-tailscale", "--yes"], check=False)
+    assert done.returncode == 5 and "verified in the kernel" in done.stdout, done.stdout
+    link = styx.host.run(["readlink", "/run/oceanid/unrecorded-order"]).stdout.strip()
+    assert link.startswith("1:") and link.endswith(":void"), link
+    done = styx.host.run([*full, "--yes"], check=False)
+    assert "was declared void" in done.stdout, done.stdout + done.stderr
 
 
 def test_void_survives_a_link_that_nobody_understands(styx):

@@ -13,6 +13,7 @@ from lab.wait import stays, wait_until
 from test_guard import BIN, node  # noqa: F401 (a fixture)
 
 BOOT_LIMIT_S = 10
+STOP_POST_LIMIT_S = 30 - 5      # oceanid-guard.service: TimeoutStopSec, and room
 
 
 def state_of(node):
@@ -182,13 +183,27 @@ def start_waiting(node):
 
 
 def test_stop_post_on_a_dead_disk_ends_and_says_so(dead_disk):
-    """What is to be undone stands on it alone; systemd starts no guard before this has ended."""
+    """What is to be undone stands on it alone; systemd starts no guard before this has ended, and
+    none at all behind a `systemctl stop`."""
     node = dead_disk
     began = time.monotonic()
     done = node.rollback("--stop-post", check=False)
-    assert time.monotonic() - began < 6, done.stdout
+    assert time.monotonic() - began < STOP_POST_LIMIT_S, done.stdout
     assert done.returncode == 1 and "cannot be read" in done.stdout, done.stdout + done.stderr
+    assert "A guard that starts waits for the disk" in done.stdout, done.stdout
+    assert "If none is started" in done.stdout and "oceanid-rollback --yes" in done.stdout
     assert node.has_route()
+
+
+def test_stop_post_on_a_slow_disk_takes_it_back(dead_disk):
+    """Seconds, as a disk that spins up or a path that fails over: nobody may come behind it."""
+    node = dead_disk
+    stop_post = node.spawn([BIN / "oceanid-rollback", "--stop-post", "--config",
+                            node.folder / "guard.yaml"], "stop-post.log")
+    stays(lambda: stop_post.poll() is None, 4, "ExecStopPost, for a disk that is slow")
+    node.free_disk()
+    assert stop_post.wait(STOP_POST_LIMIT_S) == 0, node.log("stop-post.log")
+    assert not node.has_route(), node.log("stop-post.log")
 
 
 def test_a_guard_on_a_dead_disk_says_that_it_waits(dead_disk):

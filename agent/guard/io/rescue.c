@@ -116,13 +116,14 @@ int rescue_find_deeper(const struct rescue *rescue)
                                                                                         : -1;
 }
 
-/* What an earlier rescue has taken back stays so, whatever the journal says. */
+/* What an earlier rescue has taken back stays so, whatever the journal says; but not the shields of
+ * a preference that it only left out. */
 static void list_owned(const struct rescue *rescue, enum owned_what what, struct owned *ret_owned)
 {
     AUTO_FREE struct ledger *ledger = mem_copy(rescue->ledger, sizeof(*ledger));
     int deeper = rescue_find_deeper(rescue);
 
-    if (deeper >= 0) {
+    if (deeper >= 0 && !(rescue->doubts_void && what == OWNED_SHIELDS)) {
         ledger->is_open &= (uint32_t)deeper < ledger->generations_count; /* it may be newer */
         ledger->generations_count = (uint32_t)deeper;
     }

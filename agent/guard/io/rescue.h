@@ -47,6 +47,7 @@ struct rescue {
     struct nonce own_depth;     /* the start of the last end that is not in the journal */
     bool has_intent;            /* an earlier rescue has left one, for what still stands: */
     struct run_intent intent;
+    bool doubts_void; /* what that one declared void is waited for again */
     bool is_by_hand;  /* a person's word is heard: nothing is put back while it stands */
     bool is_finisher; /* puts nothing back while a later rescue is at work */
 };
