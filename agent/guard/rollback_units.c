@@ -139,7 +139,7 @@ static bool is_readable(const struct options *options)
     if (disk_probe_reads(&probe, options->config.state, STOP_POST_READ_MS))
         return true;
     printf("ALARM the journal in %s cannot be read, its disk does not answer (%d s waited): what "
-           "is to be undone stands there alone, and it is not undone now. A guard that starts "
+           "is to be undone stands there alone. It is not undone now. A guard that starts "
            "waits for the disk, and takes it back then. If none is started (after systemctl "
            "stop), what is on trial stands until somebody calls oceanid-rollback --yes when the "
            "disk answers\n",

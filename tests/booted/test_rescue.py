@@ -106,7 +106,7 @@ def test_a_guard_whose_disk_is_dead_waits_and_is_left_alone(machine, build):
     machine.write(HANG, "")
     machine.systemctl("kill", "--kill-whom=main", "--signal=KILL", GUARD)
     wait_until(lambda: "waiting for the journal's disk" in machine.property(GUARD, "StatusText"),
-               20, "the guard to wait for its disk")
+               15 + 15, "ExecStopPost to give up, then the guard to wait for its disk")
     driver.end()
     assert "It is not undone now" in machine.journal(GUARD)
     pid = machine.main_pid(GUARD)
@@ -114,6 +114,7 @@ def test_a_guard_whose_disk_is_dead_waits_and_is_left_alone(machine, build):
     assert not gone(machine)
     machine.systemctl("stop", GUARD)
     assert "told to stop before anything was touched" in machine.journal(GUARD)
+    assert "If none is started (after systemctl stop)" in machine.journal(GUARD)
     machine.systemctl("start", GUARD)   # it holds up nobody who waits for it
     assert not gone(machine)
     machine.path(HANG).unlink()
