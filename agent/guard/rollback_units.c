@@ -26,19 +26,29 @@ enum {
     FINISH_PACE_MS = 2000
 };
 
-/* False: somebody else has the journal, and does it. ret_code is set. */
-static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
-                          struct err *err)
+/* False: somebody else has the journal, and does it. ret_code is set. said: that it was said. */
+static bool take_unless_held(const struct options *options, struct rescue *ret_rescue, bool *said,
+                             int *ret_code, struct err *err)
 {
     if (rescue_open(ret_rescue, &options->config, false, err))
         return true;
     *ret_code = EXIT_DIFFERS;
     if (err->kind != ERR_CONFLICT && err->kind != ERR_MISSING)
         return false;
-    printf("%s; it goes on with what is open\n", err->text);
+    if (!*said)
+        printf("%s; it goes on with what is open\n", err->text);
+    *said = true;
     *err = (struct err)ERR_INIT;
     *ret_code = EXIT_DONE;
     return false;
+}
+
+static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
+                          struct err *err)
+{
+    bool said = false;
+
+    return take_unless_held(options, ret_rescue, &said, ret_code, err);
 }
 
 bool rollback_is_open(const struct ledger *ledger)
@@ -219,12 +229,13 @@ static bool take_to_finish(const struct options *options, const struct target *t
                            struct rescue *ret_rescue, int *ret_code, struct err *err)
 {
     struct meanwhile meanwhile = {.is_open = false};
+    bool said = false;
     struct disk_probe probe = {0};
     bool taken;
 
     *ret_code = EXIT_DONE;
     while (!(taken = disk_probe_answers(&probe, options->config.state, RESCUE_DISK_WAIT_MS) &&
-                     take_for_unit(options, ret_rescue, ret_code, err))) {
+                     take_unless_held(options, ret_rescue, &said, ret_code, err))) {
         if (*ret_code != EXIT_DONE || run_rescuer(&options->config) != getpid())
             break;
         go_on_meanwhile(options, target, &meanwhile);

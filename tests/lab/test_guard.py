@@ -374,6 +374,8 @@ def test_second_rescue_on_a_disk_that_hangs_is_written_too(node):
     assert node.has_route()
     done = rescue_on_a_disk_that_hangs(node, "--to", "1", "--yes")
     assert "another process has it" in done.stdout and done.returncode == 5, done.stdout
+    stays(lambda: node.log("rollback.log").count("it goes on with what is open") <= 2, 7,
+          "what both finishing processes wait for said once: /run is memory, disks hang for days")
     node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
     node.free_disk()
     wait_until(node.answers_at_all, 15, "the guard to have the journal")
