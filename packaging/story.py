@@ -135,6 +135,9 @@ class Story:
         print(said.stdout)
         self.expect("quarantine" in said.stdout + said.stderr,
                     "the plan to name what is quarantined since step 4", said.stdout)
+        self.say(f"What failed on {STYX} in step 4 is in quarantine there: the approval has to name "
+                 "the receipt and a reason. And what the change fixes has to fail again after that "
+                 "revert, which is waited for; then it is signed, with both.")
         self.fleet.wait_needed(STYX)
         self.start("workers-use-exit-node", changes.GOOD)
         self.fleet.wait_state(STYX, "confirmed")
