@@ -28,7 +28,7 @@
 #include "common/io/log.h"
 #include "tests/unit/journal_case.h"
 
-enum { PATIENCE_MS = 10000, PACE_MS = 5, LINES_MAX = 32, LATE_MS = 5000 };
+enum { PATIENCE_MS = 10000, PACE_MS = 5, LINES_MAX = 32, WANTED_MS = 10, LATE_MS = 5000 };
 
 /* ---- disk, clock, log, kernel ---------------------------------------------------------------- */
 
@@ -249,14 +249,24 @@ static void take_written(struct guard *guard)
     carry_take_written(guard);
 }
 
-static void record_first_intent(struct guard *guard)
+static void record(struct guard *guard, struct guard_record what)
 {
-    struct guard_effect effect = {.kind = DO_RECORD, .id = journal_case_id(1)};
+    struct guard_effect effect = {.kind = DO_RECORD, .id = what.id};
 
     effect.record.durable = true;
-    effect.record.record =
-        (struct guard_record){.kind = RECORD_INTENT, .id = effect.id, .operation = 0};
+    effect.record.record = what;
     carry_effect(guard, &effect);
+}
+
+static void record_first_intent(struct guard *guard)
+{
+    record(guard, (struct guard_record){.kind = RECORD_INTENT, .id = journal_case_id(1)});
+}
+
+static void record_applied(struct guard *guard)
+{
+    record(guard, (struct guard_record){
+                      .kind = RECORD_MARK, .id = journal_case_id(1), .mark = MARK_APPLIED});
 }
 
 static void undo_from(struct guard *guard, uint32_t step)
@@ -275,18 +285,42 @@ static void undo_from(struct guard *guard, uint32_t step)
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-/* Nothing is touched before its intent is written: by then undo.txt is on its way. */
-static void undo_text_does_not_wait_for_the_first_intent(void **state)
+/* A first step that takes longer than 10 ms, as here its intent does, is not waited for. */
+static void undo_text_waits_10_ms_for_the_first_steps(void **state)
 {
     struct scene *scene = *state;
+    struct guard *guard = &scene->guard;
 
     atomic_store(&record_hangs, true);
-    record_first_intent(&scene->guard);
+    record_first_intent(guard);
     wait_hanging();
+    assert_int_equal(guard->undo_text.given, 0);
+    assert_true(undo_text_deadline(guard) <= clock_now() + WANTED_MS);
+    atomic_store(&ahead_ms, WANTED_MS);
+    undo_text_tick(guard);
     assert_true(comes_to_have(scene, "# open trial change-1"));
+    undo_text_tick(guard);
+    assert_int_equal(guard->undo_text.given, 1);
     sem_post(&released);
     for (int i = 0; i < 2; i++)
-        take_written(&scene->guard);
+        take_written(guard);
+    assert_int_equal(undo_text_deadline(guard), MONO_NEVER);
+}
+
+static void undo_text_is_given_when_all_is_applied(void **state)
+{
+    struct scene *scene = *state;
+    struct guard *guard = &scene->guard;
+
+    record_first_intent(guard);
+    take_written(guard);
+    assert_int_equal(guard->undo_text.given, 0);
+    record_applied(guard);
+    take_written(guard);
+    assert_true(comes_to_have(scene, "# open trial change-1"));
+    take_written(guard);
+    assert_int_equal(guard->undo_text.given, 1);
+    assert_int_equal(undo_text_deadline(guard), MONO_NEVER);
 }
 
 /* The loop wakes for it; it is said once, and again when the disk has answered. */
@@ -345,7 +379,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
     const struct CMUnitTest tests[] = {
-        TEST(undo_text_does_not_wait_for_the_first_intent),
+        TEST(undo_text_waits_10_ms_for_the_first_steps),
+        TEST(undo_text_is_given_when_all_is_applied),
         TEST(a_disk_that_does_not_take_undo_text_is_said),
         TEST(each_undone_step_is_said_in_its_place),
     };

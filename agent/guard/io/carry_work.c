@@ -343,7 +343,7 @@ static void fill_extra(struct guard *guard, struct write *write, struct journal_
     }
 }
 
-/* The trial has begun and nothing was touched: before that undo.txt is on its way. */
+/* The trial has begun and nothing was touched yet. */
 static bool is_first_intent(const struct guard_record *record)
 {
     return record->kind == RECORD_INTENT && record->operation == 0;
@@ -356,7 +356,7 @@ void carry_record(struct guard *guard, const struct guard_effect *effect)
     struct journal_extra extra = {0};
 
     if (is_first_intent(&effect->record.record))
-        undo_text_give(guard);
+        undo_text_want(guard);
     write->number = effect->record.number;
     write->durable = effect->record.durable;
     write->record = effect->record.record;
@@ -381,7 +381,7 @@ static bool has_file(struct guard *guard, const struct generation_id *id)
 static bool changes_undo(struct guard *guard, const struct guard_record *record)
 {
     if (record->kind == RECORD_MARK && record->mark == MARK_APPLIED)
-        return has_file(guard, &record->id);
+        return undo_text_is_wanted(guard) || has_file(guard, &record->id);
     return record->kind == RECORD_MARK &&
            (record->mark == MARK_CONFIRMED || record->mark == MARK_REVERTED ||
             record->mark == MARK_POPPED);

@@ -45,6 +45,8 @@ struct backlog {
 
 /* What is known of undo.txt on the disk. */
 struct undo_text {
+    bool wanted; /* a trial has begun that it does not tell of */
+    mono_t wanted_since;
     uint64_t given; /* number of the newest */
     bool owed;      /* one of them is not back */
     bool said;      /* and that is said */

@@ -1,7 +1,8 @@
 /*
  * undo_text: undo.txt follows what the ledger says, as fast as the disk takes it.
  *
- * A thread of its own writes it and no trial waits for that: it may lag, which is said.
+ * A thread of its own writes it and no trial waits for that: it may lag, which is said. Its syncs
+ * share disk and processors with a trial's first steps, so those have a head start.
  */
 #include "agent/guard/io/undo_text.h"
 
@@ -10,7 +11,18 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 
-enum { LATE_MS = 5000 };
+enum { WANTED_MS = 10, LATE_MS = 5000 };
+
+void undo_text_want(struct guard *guard)
+{
+    guard->undo_text.wanted = true;
+    guard->undo_text.wanted_since = clock_now();
+}
+
+bool undo_text_is_wanted(const struct guard *guard)
+{
+    return guard->undo_text.wanted;
+}
 
 void undo_text_give(struct guard *guard)
 {
@@ -20,6 +32,7 @@ void undo_text_give(struct guard *guard)
     write->bytes.data = (uint8_t *)journal_render_undo_text(guard->journal, guard->ledger);
     write->bytes.len = strlen((const char *)write->bytes.data);
     write->number = ++text->given;
+    text->wanted = false;
     if (!text->owed)
         text->since = clock_now();
     text->owed = true;
@@ -42,16 +55,28 @@ void undo_text_take(struct guard *guard, const struct write *write)
     text->said &= text->owed;
 }
 
+static mono_t wanted_by(const struct undo_text *text)
+{
+    return text->wanted ? mono_add(text->wanted_since, WANTED_MS) : MONO_NEVER;
+}
+
+static mono_t late_from(const struct undo_text *text)
+{
+    return text->owed && !text->said ? mono_add(text->since, LATE_MS) : MONO_NEVER;
+}
+
 mono_t undo_text_deadline(const struct guard *guard)
 {
-    const struct undo_text *text = &guard->undo_text;
-
-    return text->owed && !text->said ? mono_add(text->since, LATE_MS) : MONO_NEVER;
+    return mono_min(wanted_by(&guard->undo_text), late_from(&guard->undo_text));
 }
 
 void undo_text_tick(struct guard *guard)
 {
-    if (clock_now() < undo_text_deadline(guard))
+    mono_t now = clock_now();
+
+    if (now >= wanted_by(&guard->undo_text))
+        undo_text_give(guard);
+    if (now < late_from(&guard->undo_text))
         return;
     guard->undo_text.said = true;
     log_warning("undo.txt: expected to be written within %d s; observed: the disk has not "
