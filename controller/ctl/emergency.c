@@ -42,7 +42,8 @@ static bool confirm(const struct arguments *arguments, size_t nodes_count, struc
         arguments_get(arguments, "--to") != NULL
             ? "This takes the nodes named back, down to and including that change. Type yes:"
         : nodes_count > 0
-            ? "This takes the open or last rollout back, the nodes named first. Type yes:"
+            ? "This takes the nodes named back at once; of a rollout that is still going ahead the "
+              "others follow, of one that has ended they keep it. Type yes:"
             : "This takes the open or last rollout back on all its nodes, at once. Type yes:";
 
     if (arguments_get(arguments, "--yes") != NULL || ctl_ask(question, "yes"))
@@ -89,19 +90,27 @@ static void refuse_without_nodes(const char *to, struct err *err)
             to, to);
 }
 
-static bool order_each(struct ctl *ctl, const struct arguments *arguments, const json_t *nodes,
-                       const char *to, json_t **ret_answer, struct err *err)
+/* What one of them lacks keeps no other from being taken back. Returns for how many an order was
+ * taken; with none there is an error. */
+static size_t order_each(struct ctl *ctl, const struct arguments *arguments, const json_t *nodes,
+                         struct err *err)
 {
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
+    size_t count = json_array_size(nodes), ordered = 0;
+
+    for (size_t i = 0; i < count; i++) {
         const struct order_request request = {.node = json_string_value(json_array_get(nodes, i)),
-                                              .to = to,
+                                              .to = arguments_get(arguments, "--to"),
                                               .reason = reason_of(arguments)};
 
-        if (!order_one(ctl, &request, err))
-            return false;
+        if (order_one(ctl, &request, err))
+            ordered++;
+        else if (count > 1)
+            fprintf(stderr, "oceanidctl: %s: not ordered back: %s; the others go on\n",
+                    request.node, err->text);
     }
-    *ret_answer = json_object();
-    return true;
+    if (ordered == 0 && count > 1)
+        err_set(err, err->kind, "no order was taken, as said above; nothing was done");
+    return ordered;
 }
 
 static void print_progress(const json_t *nodes)
@@ -149,6 +158,35 @@ static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
             say_open(awaited);
         return open ? OUTCOME_INCOMPLETE : OUTCOME_DONE;
     }
+}
+
+static enum outcome take_by_orders(struct ctl *ctl, const struct arguments *arguments,
+                                   const json_t *nodes, unsigned wait_s)
+{
+    struct err err = ERR_INIT;
+    size_t ordered = order_each(ctl, arguments, nodes, &err), count = json_array_size(nodes);
+    enum outcome outcome;
+
+    if (ordered == 0)
+        return ctl_fail(ctl, &err);
+    outcome = wait_back(ctl, wait_s);
+    if (ordered == count)
+        return outcome;
+    fprintf(stderr,
+            "oceanidctl: of %zu nodes that were named %zu got an order; the others keep what "
+            "stands there (why is said above)\n",
+            count, ordered);
+    return outcome == OUTCOME_DONE ? OUTCOME_INCOMPLETE : outcome;
+}
+
+static enum outcome take_by_controller(struct ctl *ctl, const struct arguments *arguments,
+                                       json_t *nodes, unsigned wait_s)
+{
+    AUTO_JSON json_t *answer = NULL;
+    struct err err = ERR_INIT;
+
+    return ask_all(ctl, arguments, nodes, &answer, &err) ? wait_back(ctl, wait_s)
+                                                         : ctl_fail(ctl, &err);
 }
 
 static bool read_wait(const struct arguments *arguments, unsigned *ret_wait_s, struct err *err)
@@ -203,9 +241,7 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
     const char *to = arguments_get(arguments, "--to");
     struct err err = ERR_INIT;
     AUTO_JSON json_t *nodes = wanted_nodes(arguments, &err);
-    AUTO_JSON json_t *answer = NULL;
     unsigned wait_s;
-    bool good;
 
     if (nodes == NULL || !read_wait(arguments, &wait_s, &err))
         return ctl_fail(ctl, &err);
@@ -223,8 +259,8 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
     }
     if (arguments_get(arguments, "--yes") == NULL) /* it waits for no answer */
         losses_print(ctl, nodes, to);
-    good = confirm(arguments, json_array_size(nodes), &err) &&
-           (to != NULL ? order_each(ctl, arguments, nodes, to, &answer, &err)
-                       : ask_all(ctl, arguments, nodes, &answer, &err));
-    return good ? wait_back(ctl, wait_s) : ctl_fail(ctl, &err);
+    if (!confirm(arguments, json_array_size(nodes), &err))
+        return ctl_fail(ctl, &err);
+    return to != NULL ? take_by_orders(ctl, arguments, nodes, wait_s)
+                      : take_by_controller(ctl, arguments, nodes, wait_s);
 }

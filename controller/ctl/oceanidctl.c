@@ -145,8 +145,8 @@ static const struct command commands[] = {
      "resume`, or until --for is over."},
     {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the fleet's pauses and go on", 0, 0,
      resume_options, rollout_resume_run,
-     "The newest rollout, where it waits for a person, goes on: its gates are asked again.\n"
-     "A node's pause stays: `hold lift ID`."},
+     "The newest rollout, where it is paused, goes on: its gates are asked again. What has\n"
+     "halted waits for `rollout next`; a node's pause stays: `hold lift ID`."},
     {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
     {"hold add",
      "[freeze|pause|window] --reason TEXT [--node NAME] [--for DURATION]\n"

@@ -309,9 +309,15 @@ static void say_hold(const struct hold *hold, struct text *out)
                  hold_kind_name(hold->kind), hold->reason);
 }
 
-static void say_command(const struct hold *hold, const char *command, struct text *out)
+/* What was paused goes on by `rollout resume`; what has halted does so by its own command only. */
+static void say_command(const struct hold *hold, const struct rollout *machine, const char *command,
+                        struct text *out)
 {
-    if (hold != NULL && hold->kind == HOLD_PAUSE && text_equal(hold->scope, "fleet"))
+    bool is_fleets = hold != NULL && hold->kind == HOLD_PAUSE && text_equal(hold->scope, "fleet");
+
+    if (is_fleets && machine->record.state == ROLLOUT_HALTED)
+        text_add(out, "oceanidctl rollout resume --no-watch && %s", command);
+    else if (is_fleets)
         text_add(out, "oceanidctl rollout resume");
     else if (hold != NULL && hold->kind == HOLD_MAINTENANCE)
         text_add(out, "oceanidctl node return %s && %s", hold->scope, command);
@@ -335,7 +341,7 @@ static void set_wait(json_t *object, const struct desk *desk, const struct rollo
     rollout_explain_wait(machine, &wait);
     say_hold(hold, &words);
     text_add(&words, "%s", wait.what);
-    say_command(for_next ? hold : NULL, wait.command, &text);
+    say_command(for_next ? hold : NULL, machine, wait.command, &text);
     set_text(waits, "what", what);
     set_number(waits, "since", wait.since);
     set_text(waits, "command", command);

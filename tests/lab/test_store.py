@@ -234,9 +234,11 @@ def test_backup_from_before_the_rollout(fleet):
     assert "an incident" in lost and any(re.fullmatch("[0-9a-f]{64}", one) for one in lost), lost
     refused = fleet.start("too-early", changes.HARMLESS, check=False)
     assert "change since " in refused.stderr and "signed and not ended" in refused.stderr
-    fleet.ctl("emergency-rollback", "--node", "srv712695", "--node", "calypso", "--to", "since",
-              "--yes")
-    assert not any(has_change(node) for node in nodes)
+    back = fleet.ctl("emergency-rollback", "--node", "mistyped", "--node", "srv712695", "--node",
+                     "calypso", "--to", "since", "--yes", check=False)
+    assert not any(has_change(node) for node in nodes)  # what one lacks keeps no other
+    assert back.returncode == 5 and "mistyped: not ordered back: " in back.stderr, back.stderr
+    assert "of 3 nodes that were named 2 got an order" in back.stderr, back.stderr
     barred = fleet.start("black-hole-again", changes.BLACK_HOLE, check=False)
     assert barred.returncode != 0 and "which is in quarantine" in barred.stderr, barred.stderr
     fleet.start("afterwards", changes.HARMLESS)

@@ -184,6 +184,18 @@ static void a_hold_is_read_before_what_else_is_waited_for(void **state)
                 "oceanidctl rollout resume");
 }
 
+/* `rollout resume` lifts the pause only: that the node refused three times is for a person. */
+static void a_pause_beside_what_has_halted_is_not_all(void **state)
+{
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    set_state(id, ROLLOUT_HALTED, 0);
+    put_hold("fleet");
+    expect_wait(id, "hold 1 of olga on the fleet (pause): incident; a person",
+                "oceanidctl rollout resume --no-watch && oceanidctl rollout next");
+}
+
 /* Of one stage, a1 is on trial and goes on; b2 is late, and what stops it is not that. */
 static void a_hold_beside_a_trial_is_read_before_the_late_node(void **state)
 {
@@ -224,6 +236,7 @@ int main(void)
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
         WITH_PLACE(a_hold_is_read_before_what_else_is_waited_for),
+        WITH_PLACE(a_pause_beside_what_has_halted_is_not_all),
         WITH_PLACE(a_hold_beside_a_trial_is_read_before_the_late_node),
     };
 
