@@ -170,6 +170,20 @@ static void play_good(struct world *world)
     model_check_end(world->model);
 }
 
+/* The judgements that were heard, each by its format. */
+static const char *heard[128];
+static size_t heard_count;
+
+static void hear(const char *format)
+{
+    for (size_t i = 0; i < heard_count; i++) {
+        if (strcmp(heard[i], format) == 0)
+            return;
+    }
+    if (heard_count < sizeof(heard) / sizeof(heard[0]))
+        heard[heard_count++] = format;
+}
+
 static bool play(const struct judged *judged, bool is_good)
 {
     struct world_plan plan = {.seed = 1, .way = WORLD_CALM, .nodes = SIM_NODES};
@@ -185,6 +199,8 @@ static bool play(const struct judged *judged, bool is_good)
            right ? "" : ": that is not what it has to say");
     if (!right)
         printf("expected: %s\n", is_good ? "nothing" : judged->says);
+    if (!is_good && right)
+        hear(world->violated_by);
     world_free(world);
     return right;
 }
@@ -201,5 +217,6 @@ int judged_run(void)
         for (const struct judged *at = kinds[kind]; at->says != NULL; at++)
             right &= play(at, false);
     }
+    printf("%zu judgements were heard\n", heard_count);
     return !right;
 }

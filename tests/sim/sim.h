@@ -136,6 +136,7 @@ struct world {
     uint64_t happenings;
     uint64_t hashes; /* how many receipts were signed: their names */
     char violation[400];
+    const char *violated_by; /* whose format that is: one for each judgement */
 };
 
 enum world_way { WORLD_SEEDED, WORLD_SAFETY, WORLD_HOSTILE, WORLD_CALM };

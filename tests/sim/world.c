@@ -66,6 +66,7 @@ void world_violate(struct world *world, const char *format, ...)
 
     if (world->violation[0] != '\0')
         return;
+    world->violated_by = format;
     va_start(arguments, format);
     vsnprintf(world->violation, sizeof(world->violation), format, arguments);
     va_end(arguments);
