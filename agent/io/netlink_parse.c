@@ -250,14 +250,15 @@ static bool has_lifetime(const struct nlattr *cacheinfo, const struct nlattr *ex
            (info != NULL && nla_len(cacheinfo) >= (int)sizeof(*info) && info->rta_expires != 0);
 }
 
-static uint32_t mtu_of(const struct nlattr *metrics)
+static void parse_metrics(struct route *route, const struct nlattr *metrics)
 {
     struct nlattr *attributes[RTAX_MAX + 1];
 
     if (metrics == NULL ||
         nla_parse(attributes, RTAX_MAX, nla_data(metrics), nla_len(metrics), NULL) < 0)
-        return 0;
-    return u32_of(attributes[RTAX_MTU]);
+        return;
+    route->mtu = u32_of(attributes[RTAX_MTU]);
+    route->mtu_locked = (u32_of(attributes[RTAX_LOCK]) & 1u << RTAX_MTU) != 0;
 }
 
 static void parse_route(const struct nlmsghdr *message, struct snapshot *snapshot)
@@ -280,7 +281,7 @@ static void parse_route(const struct nlmsghdr *message, struct snapshot *snapsho
     route->expires = has_lifetime(attributes[RTA_CACHEINFO], attributes[RTA_EXPIRES]);
     route->prefsrc = address_of(attributes[RTA_PREFSRC]);
     route->nexthop_id = u32_of(attributes[RTA_NH_ID]);
-    route->mtu = mtu_of(attributes[RTA_METRICS]);
+    parse_metrics(route, attributes[RTA_METRICS]);
     parse_hops(route, header, attributes);
     route->raw = raw_of(message, &route->raw_len);
 }

@@ -285,6 +285,8 @@ void consequence_mtu(struct snapshot *snapshot, uint32_t link, uint32_t mtu)
 
     if (there == NULL)
         return;
+    if (mtu >= LINK_MTU_IPV6)
+        consequence_route_change_mtu(snapshot, there, mtu);
     there->mtu = mtu;
     if (mtu >= LINK_MTU_IPV6)
         return;

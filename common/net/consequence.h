@@ -37,7 +37,7 @@ void consequence_ipv6_off(struct snapshot *snapshot, uint32_t link);
  * from routers' advertisements, by whatever device, but those where accept_ra is 2. What a program
  * learned stays: it has switched accept_ra off. */
 void consequence_ipv6_forwards(struct snapshot *snapshot);
-/* Below 1280 the device's IPv6 settings go, too. */
+/* Below 1280 the device's IPv6 and its settings go; else IPv6 routes' own MTUs may follow it. */
 void consequence_mtu(struct snapshot *snapshot, uint32_t link, uint32_t mtu);
 
 #endif

@@ -284,3 +284,53 @@ void consequence_route_drop_nexthops(struct snapshot *snapshot, uint32_t link)
     loss.family = FAMILY_IPV6;
     filter_routes(&loss, stays_without_nexthop);
 }
+
+/* ---- mtu --------------------------------------------------------------------------------------
+ */
+
+uint32_t consequence_route_mtu(uint32_t own, uint32_t was, uint32_t becomes)
+{
+    return own != 0 && (own >= becomes || own == was) ? becomes : own;
+}
+
+static bool is_object_by(const struct snapshot *snapshot, uint32_t id, uint32_t link)
+{
+    const struct nexthop *object = snapshot_find_nexthop(snapshot, id);
+
+    if (object == NULL || object->blackhole)
+        return false;
+    if (!object->group)
+        return object->hop.link == link;
+    for (uint32_t i = 0; i < object->members_count; i++) {
+        const struct nexthop *member = snapshot_find_nexthop(snapshot, object->members[i].id);
+
+        if (member != NULL && !member->blackhole && member->hop.link == link)
+            return true;
+    }
+    return false;
+}
+
+bool consequence_route_follows(const struct snapshot *snapshot, const struct route *route,
+                               uint32_t link)
+{
+    if (family_of(route) != FAMILY_IPV6 || route->clone || route->mtu_locked)
+        return false;
+    if (route->nexthop_id != 0)
+        return is_object_by(snapshot, route->nexthop_id, link);
+    return route->hops_count > 0 &&
+           (route->hops_count > 1 ? route->hops[0].link : route->hop.link) == link;
+}
+
+void consequence_route_change_mtu(struct snapshot *snapshot, const struct link *link,
+                                  uint32_t becomes)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        struct route *route = &snapshot->routes[i];
+        uint32_t mtu = consequence_route_mtu(route->mtu, link->mtu, becomes);
+
+        if (mtu == route->mtu || !consequence_route_follows(snapshot, route, link->index))
+            continue;
+        route->mtu = mtu;
+        forget_raw(route);
+    }
+}

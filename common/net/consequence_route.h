@@ -19,4 +19,17 @@ void consequence_route_drop_link(struct snapshot *snapshot, uint32_t link, uint8
 /* Objects by that link, groups that have no other member, and the routes that used them. */
 void consequence_route_drop_nexthops(struct snapshot *snapshot, uint32_t link);
 
+/* What the kernel makes of an IPv6 route's own MTU that is not locked when its device's goes from
+ * one to another (rt6_mtu_change_route). 0, none, stays 0. */
+uint32_t consequence_route_mtu(uint32_t own, uint32_t was, uint32_t becomes);
+
+/* Whether its MTU follows that link's: IPv6, by the first hop or any of a nexthop object. The MTU
+ * that another hop has of its own is not to be seen. */
+bool consequence_route_follows(const struct snapshot *snapshot, const struct route *route,
+                               uint32_t link);
+
+/* The link's mtu goes from one to another. */
+void consequence_route_change_mtu(struct snapshot *snapshot, const struct link *link,
+                                  uint32_t becomes);
+
 #endif

@@ -318,6 +318,12 @@ static bool has_mtu(const struct file_asks *asks, const struct file_ask *ask,
     return asks->any_mtu || route->mtu == ask->route.mtu;
 }
 
+static bool may_be_moved(const struct file_ask *ask, const struct route *route)
+{
+    return route->destination.address.family == FAMILY_IPV6 && route->mtu != 0 &&
+           ask->route.mtu != 0;
+}
+
 static bool same_or_any(const struct prefix *asked, const struct prefix *there)
 {
     return asked->len == there->len && (asked->len == 0 || prefix_equal(asked, there));
@@ -371,6 +377,20 @@ bool file_asks_route(const struct file_asks *asks, const struct route *route,
             return true;
     }
     return false;
+}
+
+const struct file_ask *file_asks_find_moved(const struct file_asks *asks, const struct route *route,
+                                            const struct hop **ret_hop)
+{
+    for (size_t i = 0; i < asks->count; i++) {
+        const struct file_ask *ask = &asks->items[i];
+
+        if (ask->kind == FILE_ASK_ROUTE &&
+            (has_mtu(asks, ask, route) || may_be_moved(ask, route)) &&
+            is_route(ask, route, ret_hop))
+            return ask;
+    }
+    return NULL;
 }
 
 bool file_asks_rule(const struct file_asks *asks, const struct rule *rule)

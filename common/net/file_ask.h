@@ -56,6 +56,11 @@ bool file_asks_route(const struct file_asks *asks, const struct route *route,
                      const struct hop **ret_hop);
 bool file_asks_rule(const struct file_asks *asks, const struct rule *rule);
 
+/* The one that asks for this route, of IPv6 also with another MTU than it names: the kernel moves
+ * that with the device's (consequence_route.h). NULL: none. */
+const struct file_ask *file_asks_find_moved(const struct file_asks *asks, const struct route *route,
+                                            const struct hop **ret_hop);
+
 /* What asked asks for, had asks for too. */
 bool file_asks_cover(const struct file_asks *had, const struct file_asks *asked);
 

@@ -71,6 +71,7 @@ struct route {
     struct address prefsrc;
     uint32_t nexthop_id; /* RTA_NH_ID, 0 for none */
     uint32_t mtu;        /* RTAX_MTU, 0 for none */
+    bool mtu_locked;     /* RTAX_LOCK; not compared, and not known of a route from a message */
     uint32_t hops_count;
     struct hop hop;   /* the only one, when hops_count is 1 */
     struct hop *hops; /* all of them when hops_count > 1; owned by the snapshot */

@@ -239,6 +239,100 @@ static void test_mtu(void **state)
     check_both(apply_case_link("eth1", 1400, NULL), "+ link eth1 mtu 1400 up\n");
 }
 
+/* The kernel gives an IPv6 route the device's mtu where its own is not locked and was as great, or
+ * the same as the device's; and does not give it back. */
+static const char with_mtu[] =
+    "ip -6 route add 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1400\n"
+    "ip -6 route add 2001:db8:e::/48 via 2001:db8:2::1 mtu lock 1400\n"
+    "ip -6 route add 2001:db8:f::/48 via 2001:db8:2::1 proto 153 mtu 1290\n"
+    "ip -6 route add 2001:db8:10::/48 dev eth1 mtu 1350\n"
+    "ip -6 route append 2001:db8:10::/48 dev eth0 mtu 1350\n"
+    "ip nexthop add id 11 via 2001:db8:2::1 dev eth1 proto static\n"
+    "ip -6 route add 2001:db8:12::/48 nhid 11 mtu 1400\n"
+    "ip nexthop add id 12 via 2001:db8:1::1 dev eth0 proto static\n"
+    "ip nexthop add id 13 group 12/11 proto static\n"
+    "ip -6 route add 2001:db8:13::/48 nhid 13 mtu 1400\n"
+    "ip route add 10.8.0.0/16 via 192.0.2.1 mtu 1400\n";
+
+static void test_mtu_of_routes(void **state)
+{
+    (void)state;
+    begin(with_mtu);
+    netns_run("ip -6 route add 2001:db8:11::/48 mtu 1400 nexthop via 2001:db8:2::1 dev eth1 "
+              "nexthop via 2001:db8:1::1 dev eth0\n");
+    apply_case_remember();
+    check_both(apply_case_link("eth1", 1300, NULL),
+               "+ 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1300\n");
+    check_both(apply_case_link("eth1", 1400, NULL), "+ link eth1 mtu 1400 up\n");
+    netns_run("ip -6 route del 2001:db8:11::/48\nip -6 route del 2001:db8:10::/48 dev eth0\n");
+    apply_case_remember();
+    check_both(apply_case_link("eth1", 1300, "down"),
+               "- 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1400\n");
+    check_both(apply_case_link("eth1", 1200, NULL),
+               "- 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1400\n");
+}
+
+/* Taking back an mtu that was made greater moves those that the change left alone. */
+static void test_mtu_of_routes_above_the_links(void **state)
+{
+    (void)state;
+    begin("");
+    netns_run("ip link set eth1 mtu 1300\n");
+    netns_run(with_mtu);
+    netns_run("ip -6 route add 2001:db8:14::/48 via 2001:db8:2::1 mtu 1300\n");
+    apply_case_remember();
+    check_both(apply_case_link("eth1", 1500, NULL),
+               "+ 2001:db8:14::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1500\n");
+}
+
+/* Somebody's newer MTU stays, also where taking the link's back moves it. */
+static void test_mtu_of_others_routes(void **state)
+{
+    struct operation smaller = apply_case_link("eth1", 1300, NULL);
+    struct operation greater = apply_case_link("eth1", 1500, NULL);
+    struct undo_item item;
+
+    (void)state;
+    begin(with_mtu);
+    apply_case_run(&smaller, &item);
+    netns_run("ip -6 route change 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1285\n"
+              "ip -6 route add 2001:db8:15::/48 via 2001:db8:2::1 mtu 1300\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("- 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1400\n"
+                     "+ 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1285\n"
+                     "+ 2001:db8:15::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1300\n");
+    undo_item_done(&item);
+    netns_run("ip link set eth1 mtu 1350\n"
+              "ip -6 route change 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1400\n");
+    apply_case_remember();
+    apply_case_run(&greater, &item);
+    netns_run("ip -6 route change 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1450\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("- 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1400\n"
+                     "+ 2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu 1450\n");
+    undo_item_done(&item);
+}
+
+/* The guard was killed between the link and its routes: what is open is said, and done. */
+static void test_mtu_of_routes_behind_a_kill(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 1300, NULL);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin(with_mtu);
+    apply_case_run(&operation, &item);
+    netns_run("ip link set eth1 mtu 1500\n");
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    if (strstr(err.text, "expected '2001:db8:d::/48 via 2001:db8:2::1 dev eth1 metric 1024 mtu "
+                         "1400' of protocol 4, found it with mtu 1500") == NULL)
+        fail_msg("%s", err.text);
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 /* Below 1280 all of IPv6 goes, its settings too. */
 static void test_mtu_without_ipv6(void **state)
 {
@@ -414,6 +508,25 @@ static void test_changed_since_planned(void **state)
     undo_item_done(&item);
 }
 
+/* Its MTU alone: the undo would put back the one that it had when the change was planned. */
+static void test_mtu_changed_since_planned(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 0, "down");
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin(with_mtu);
+    apply_case_derive(&operation, &item);
+    netns_run("ip route change 10.8.0.0/16 via 192.0.2.1 mtu 1450\n");
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    if (strstr(err.text, "changed since it was planned: expected '10.8.0.0/16 via 192.0.2.1 dev "
+                         "eth1 mtu 1400' of protocol 3, found it with mtu 1450") == NULL)
+        fail_msg("%s", err.text);
+    undo_item_done(&item);
+}
+
 /* Already so: nothing is done, and nothing undone. */
 static void test_already_so(void **state)
 {
@@ -554,6 +667,20 @@ static void test_batch(void **state)
         check_batch(&operations[i]);
 }
 
+static void test_batch_of_mtu(void **state)
+{
+    const struct operation smaller = apply_case_link("eth1", 1300, NULL);
+    const struct operation greater = apply_case_link("eth1", 1500, NULL);
+
+    (void)state;
+    begin("ip -6 route add 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1400\n");
+    check_batch(&smaller);
+    netns_run("ip link set eth1 mtu 1350\n"
+              "ip -6 route change 2001:db8:d::/48 via 2001:db8:2::1 proto static mtu 1400\n");
+    apply_case_remember();
+    check_batch(&greater);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -567,6 +694,10 @@ int main(void)
         IN_NAMESPACE(test_order_beside_an_added_one),
         IN_NAMESPACE(test_removed_ipv6_address),
         IN_NAMESPACE(test_mtu),
+        IN_NAMESPACE(test_mtu_of_routes),
+        IN_NAMESPACE(test_mtu_of_routes_above_the_links),
+        IN_NAMESPACE(test_mtu_of_others_routes),
+        IN_NAMESPACE(test_mtu_of_routes_behind_a_kill),
         IN_NAMESPACE(test_mtu_without_ipv6),
         IN_NAMESPACE(test_down),
         IN_NAMESPACE(test_waits_for_carrier),
@@ -575,10 +706,12 @@ int main(void)
         IN_NAMESPACE(test_refused),
         IN_NAMESPACE(test_what_stands_on_it),
         IN_NAMESPACE(test_changed_since_planned),
+        IN_NAMESPACE(test_mtu_changed_since_planned),
         IN_NAMESPACE(test_already_so),
         IN_NAMESPACE(test_comes_with_its_device),
         IN_NAMESPACE(test_takes_nothing_behind_a_failure),
         IN_NAMESPACE(test_batch),
+        IN_NAMESPACE(test_batch_of_mtu),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -212,6 +212,56 @@ static void test_the_mtu_of_a_route_is_put_back(void **state)
     undo_item_done(&item);
 }
 
+/* The kernel moves the MTU of an IPv6 route with its device's. */
+#define DROP_IN_6 "[Route]\nDestination=2001:db8:7::/48\nScope=link\nMTUBytes=1400\n"
+#define MAKE_6 "ip route replace 2001:db8:7::/48 dev eth0 mtu 1400 proto static"
+#define MOVE_6 "ip link set eth0 mtu 1380; ip link set eth0 mtu 1500"
+
+static void test_what_the_kernel_has_moved_is_taken_away(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, DROP_IN_6);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    apply_case_begin("true");
+    try_and_restart(&operation, MAKE_6, &item);
+    netns_run(MOVE_6);
+    apply_case_check("+ 2001:db8:7::/48 dev eth0 metric 1024 mtu 1500\n");
+    file_case_run("rm -r run/systemd/network/*");
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "found route 2001:db8:7::/48 dev eth0 metric 1024 mtu 1500"));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
+static void test_what_the_kernel_had_moved_is_put_back(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_6);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    NEEDS_ROOT();
+    apply_case_begin(MAKE_6 "; " MOVE_6);
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, DROP_IN_6, 0644);
+    try_and_restart(&operation,
+                    "ip route del 2001:db8:7::/48 dev eth0; ip route replace 198.51.100.6 dev eth0 "
+                    "scope link proto static",
+                    &item);
+    apply_case_check("- 2001:db8:7::/48 dev eth0 metric 1024 mtu 1500\n+ 198.51.100.6 dev eth0\n");
+    file_case_write_file(DROP_IN, DROP_IN_6, 0644);
+    netns_run("ip route del 198.51.100.6 dev eth0");
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "expected '2001:db8:7::/48 dev eth0 metric 1024 mtu 1500'"));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
 /* Before networkd has read the file it would not know what it finds. */
 static void test_without_a_bus_it_waits_for_networkd(void **state)
 {
@@ -332,6 +382,8 @@ int main(void)
         TEST(test_in_place_comes_back),
         TEST(test_what_networkd_does_not_make_is_put_back),
         TEST(test_the_mtu_of_a_route_is_put_back),
+        TEST(test_what_the_kernel_has_moved_is_taken_away),
+        TEST(test_what_the_kernel_had_moved_is_put_back),
         TEST(test_without_a_bus_it_waits_for_networkd),
         TEST(test_what_others_put_instead_is_left),
         TEST(test_what_came_before_the_file_is_refused),

@@ -114,6 +114,46 @@ static void test_what_is_asked_for(void **state)
     }
 }
 
+/* Of IPv6 the kernel moves the MTU of a route that has one of its own. */
+static void test_what_the_kernel_has_moved(void **state)
+{
+    static const char content[] = "[Route]\nGateway=2001:db8::1\nMTUBytes=1400\n"
+                                  "[Route]\nGateway=192.0.2.1\nMTUBytes=1400\n"
+                                  "[Route]\nGateway=2001:db8::2\n";
+    static const struct {
+        const char *line;
+        bool found;
+        size_t by;
+    } moved[] = {
+        {"route ::/0 via 2001:db8::1 dev eth0 metric 1024 mtu 1400", true, 0},
+        {"route ::/0 via 2001:db8::1 dev eth0 metric 1024 mtu 1500", true, 0},
+        {"route ::/0 via 2001:db8::1 dev eth0 metric 1024", false, 0},
+        {"route ::/0 via 2001:db8::2 dev eth0 metric 1024", true, 2},
+        {"route ::/0 via 2001:db8::2 dev eth0 metric 1024 mtu 1500", false, 0},
+        {"route default via 192.0.2.1 dev eth0 mtu 1400", true, 1},
+        {"route default via 192.0.2.1 dev eth0 mtu 1500", false, 0},
+    };
+    struct file_asks asks = {.items = NULL};
+    const struct hop *hop;
+
+    (void)state;
+    assert_true(file_asks_add(&asks, FILE_FORM_DROP_IN, content));
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+        const struct file_ask *ask;
+        struct snapshot now;
+
+        snapshot_init(&now);
+        ip_lines_add(&now, "link eth0 2");
+        ip_lines_add(&now, moved[i].line);
+        ask = file_asks_find_moved(&asks, &now.routes[0], &hop);
+        if (ask != (moved[i].found ? &asks.items[moved[i].by] : NULL))
+            fail_msg("%s: expected to be %s", moved[i].line,
+                     moved[i].found ? "asked for" : "not asked for");
+        snapshot_done(&now);
+    }
+    file_asks_done(&asks);
+}
+
 /* What is not on the list is said to be there, and does not hide the rest. */
 static void test_what_is_not_understood(void **state)
 {
@@ -134,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_asked_for),
+        cmocka_unit_test(test_what_the_kernel_has_moved),
         cmocka_unit_test(test_what_is_not_understood),
     };
 

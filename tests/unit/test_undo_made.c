@@ -58,6 +58,34 @@ static const struct made_case cases[] = {
      "expected at " KEPT},
 };
 
+#define CONTENT_6 "[Route]\nDestination=2001:db8:7::/48\nGateway=fe80::1\nMTUBytes=1400\n"
+#define OTHER_6 "[Route]\nDestination=2001:db8:7::/48\nGateway=fe80::1\nMTUBytes=1380\n"
+#define ROUTE_6(mtu) "route 2001:db8:7::/48 via fe80::1 dev eth0 metric 1024 mtu " mtu " protocol 4"
+#define PLAIN_6 "route 2001:db8:7::/48 via fe80::1 dev eth0 metric 1024 protocol 4"
+
+/* The kernel has moved the MTU of an IPv6 route with its device's: it is the same route. */
+static const struct made_case moved_cases[] = {
+    {"", ROUTE_6("1400"), ROUTE_6("1500"), NULL, NULL, UNDO_NEEDED,
+     "found route 2001:db8:7::/48 via fe80::1 dev eth0 metric 1024 mtu 1500"},
+    {"", NULL, ROUTE_6("1500"), NULL, NULL, UNDO_NEEDED, "found route 2001:db8:7::/48"},
+    {ROUTE_6("1400"), ROUTE_6("1400"), ROUTE_6("1500"), NULL, NULL, UNDO_RESTORED, ""},
+    {"", ROUTE_6("1400"), PLAIN_6, NULL, NULL, UNDO_RESTORED, ""},
+    /* another content asks for it: by the MTU that it names, or nobody knows by which */
+    {ROUTE_6("1380"), ROUTE_6("1400"), ROUTE_6("1400"), OTHER_6, OTHER_6, UNDO_NEEDED,
+     "found route 2001:db8:7::/48"},
+    {ROUTE_6("1380"), ROUTE_6("1400"), ROUTE_6("1380"), OTHER_6, OTHER_6, UNDO_RESTORED, ""},
+    {ROUTE_6("1380"), ROUTE_6("1400"), ROUTE_6("1500"), OTHER_6, OTHER_6, UNDO_RESTORED, ""},
+    {ROUTE_6("1500"), NULL, ROUTE_6("1500"), CONTENT_6, CONTENT_6, UNDO_RESTORED, ""},
+};
+
+/* The content before asked for it, and is replaced by CONTENT. */
+static const struct made_case lost_moved_cases[] = {
+    {ROUTE_6("1500"), ROUTE RULE, "", CONTENT_6, CONTENT_6, UNDO_NEEDED,
+     "expected '2001:db8:7::/48 via fe80::1 dev eth0 metric 1024 mtu 1500' of protocol 4"},
+    {ROUTE_6("1500"), ROUTE RULE, ROUTE_6("1400"), CONTENT_6, CONTENT_6, UNDO_RESTORED, ""},
+    {PLAIN_6, ROUTE RULE, "", CONTENT_6, CONTENT_6, UNDO_RESTORED, ""},
+};
+
 static void make(struct snapshot *snapshot, const char *lines, const char *kept)
 {
     struct snapshot_file *file;
@@ -83,15 +111,15 @@ static void take_after(struct undo_item *item, const char *lines)
     snapshot_done(&after);
 }
 
-static void check(const struct made_case *c)
+static void check_content(const struct made_case *c, const char *content)
 {
-    struct operation operation = {.kind = OPERATION_FILE,
-                                  .file = {.path = KEPT, .content = CONTENT}};
+    struct operation operation = {.kind = OPERATION_FILE, .file = {.path = KEPT}};
     struct snapshot before, now;
     struct undo_item item;
     char why[REASON_SIZE] = "";
     enum undo_state state;
 
+    text_copy(operation.file.content, sizeof(operation.file.content), content);
     make(&before, c->before, c->had);
     make(&now, c->now, c->kept);
     undo_derive(&operation, 0, &before, &item);
@@ -104,6 +132,20 @@ static void check(const struct made_case *c)
     undo_item_done(&item);
     snapshot_done(&now);
     snapshot_done(&before);
+}
+
+static void check(const struct made_case *c)
+{
+    check_content(c, CONTENT);
+}
+
+static void test_moved_mtu(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(moved_cases) / sizeof(moved_cases[0]); i++)
+        check_content(&moved_cases[i], CONTENT_6);
+    for (size_t i = 0; i < sizeof(lost_moved_cases) / sizeof(lost_moved_cases[0]); i++)
+        check(&lost_moved_cases[i]);
 }
 
 static void test_judge(void **state)
@@ -255,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_moved_mtu),
         cmocka_unit_test(test_taking_back_an_altered_file_removes),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_older_operation_has_it),

@@ -14,6 +14,7 @@
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/core/undo_typed.h"
 #include "common/core/text.h"
+#include "common/net/consequence.h"
 #include "common/net/render.h"
 
 enum { LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hops */
@@ -414,6 +415,15 @@ static void tell_behind_setting(void *context, const char *line)
     lines->line_fn(lines->context, typed);
 }
 
+/* Taking a device's mtu back moves routes that the change left alone. */
+static void follow_mtu(const struct undo_item *item, struct snapshot *then)
+{
+    const struct link *was = undo_link_find(item, &item->before);
+
+    if (item->change.kind == OPERATION_LINK && was != NULL && was->mtu >= LINK_MTU_IPV6)
+        consequence_mtu(then, was->index, was->mtu);
+}
+
 static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void *context)
 {
     struct snapshot after, then, expected;
@@ -422,6 +432,7 @@ static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void
     undo_touch_predict(&item->change, &item->before, &expected);
     undo_take_made(item, &after);
     snapshot_copy(&then, &after);
+    follow_mtu(item, &then);
     undo_lost_set_ways(&then, &item->before); /* as they are when the object is back */
     for (size_t i = 0; i < item->before.links_count; i++) {
         tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV4);

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/consequence.h"
 #include "common/net/owner.h"
@@ -274,6 +275,8 @@ bool undo_lost_route(const struct undo_loss *loss, size_t index)
 {
     const struct route *was = &loss->had->routes[index];
 
+    if (undo_mtu_is_moved(loss, was))
+        return true;
     return !has_all(loss->after, was) && !has_all(loss->now, was) && !is_taken(loss, was) &&
            has_devices(was, loss->now);
 }
@@ -392,8 +395,12 @@ static bool judge_routes(const struct undo_loss *loss, struct text *why)
             continue;
         text_add(why, "expected '");
         render_route(was, loss->had, why);
-        text_add(why, "' of protocol %u, found %s", was->protocol,
-                 undo_lost_way(was, loss->now) == UNDO_LOST_ALONE ? "none" : "only part of it");
+        text_add(why, "' of protocol %u, ", was->protocol);
+        if (undo_mtu_is_moved(loss, was))
+            undo_mtu_say(loss->now, was, why);
+        else
+            text_add(why, "found %s",
+                     undo_lost_way(was, loss->now) == UNDO_LOST_ALONE ? "none" : "only part of it");
         return false;
     }
     return true;

@@ -16,7 +16,8 @@ struct undo_loss {
     const struct snapshot *ordered; /* of what this has the order is not had's to say; NULL: none */
 };
 
-/* Whether this item of had was taken, is not there, and can be: its device is there. */
+/* Whether this item of had was taken, is not there, and can be: its device is there. A route also
+ * where it is there with the MTU that followed its device's (undo_mtu.h). */
 bool undo_lost_address(const struct undo_loss *loss, size_t index);
 bool undo_lost_nexthop(const struct undo_loss *loss, size_t index);
 bool undo_lost_route(const struct undo_loss *loss, size_t index);

@@ -193,17 +193,40 @@ static bool has_route(const struct snapshot *snapshot, const struct route *part)
     return false;
 }
 
+/* The same, whatever the kernel has made of its MTU. */
+static bool has_moved(const struct snapshot *snapshot, const struct route *part)
+{
+    bool may_move = part->destination.address.family == FAMILY_IPV6 && part->mtu != 0;
+
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+        struct route like = *part; /* borrows */
+
+        if (may_move && route->mtu != 0)
+            like.mtu = route->mtu;
+        if (!route->clone && undo_touch_same_key(route, part) && leads_so(route, &like))
+            return true;
+    }
+    return false;
+}
+
+/* Where another content asks for the same route, its MTU tells by which of the two it is there. */
 bool undo_made_left_route(const struct undo_made *made, size_t index, struct route *ret_left)
 {
     const struct route *route = &made->now->routes[index];
+    const struct undo_item *item = made->item;
     const struct hop *hop, *other;
+    bool shared;
 
-    if (made->unknown || !file_asks_route(&made->asked, route, &hop) ||
-        (file_asks_route(&made->kept, route, &other) && other == hop))
+    if (made->unknown || file_asks_find_moved(&made->asked, route, &hop) == NULL)
+        return false;
+    shared = file_asks_find_moved(&made->kept, route, &other) != NULL && other == hop;
+    if (shared && (!file_asks_route(&made->asked, route, &hop) ||
+                   file_asks_route(&made->kept, route, &other)))
         return false;
     *ret_left = part_of(route, hop);
-    return !has_route(&made->item->before, ret_left) &&
-           (!made->item->has_after || has_route(&made->item->after, ret_left));
+    return !(shared ? has_route : has_moved)(&item->before, ret_left) &&
+           (!item->has_after || has_moved(&item->after, ret_left));
 }
 
 /* ---- what is lost -----------------------------------------------------------------------------
@@ -243,11 +266,18 @@ static bool only_had_rule(const struct undo_made *made, const struct rule *rule)
     return file_asks_rule(&made->had, rule) && !file_asks_rule(&made->asked, rule);
 }
 
+/* By the MTU that it has, and by the one that the content before names. */
 static bool only_had_route(const struct undo_made *made, const struct route *route)
 {
     const struct hop *hop;
+    const struct file_ask *had = file_asks_find_moved(&made->had, route, &hop);
+    struct route named = *route; /* borrows */
 
-    return file_asks_route(&made->had, route, &hop) && !file_asks_route(&made->asked, route, &hop);
+    if (had == NULL)
+        return false;
+    named.mtu = had->route.mtu;
+    return !file_asks_route(&made->asked, route, &hop) &&
+           !file_asks_route(&made->asked, &named, &hop);
 }
 
 static void take_lost_routes(const struct undo_made *made, struct snapshot *to)
@@ -258,7 +288,7 @@ static void take_lost_routes(const struct undo_made *made, struct snapshot *to)
     for (size_t i = 0; i < item->before.routes_count; i++) {
         const struct route *was = &item->before.routes[i];
 
-        if (only_had_route(made, was) && file_asks_route(&made->kept, was, &hop) &&
+        if (only_had_route(made, was) && file_asks_find_moved(&made->kept, was, &hop) != NULL &&
             !has_route(made->now, was) && !(item->has_after && has_route(&item->after, was)))
             undo_touch_take_route(&item->before, was, to);
     }

@@ -5,8 +5,8 @@
  *
  * Pure. Left over is what the change's content asked for, that was not there before, and that no
  * other content at the file's places asks for now. What was read back after the change is compared
- * exactly. Lost is what was there before, that the content before and now asks for and the change's
- * did not.
+ * exactly, but for the MTU of an IPv6 route, which follows its device's. Lost is what was there
+ * before, that the content before and now asks for and the change's did not.
  */
 #ifndef AGENT_GUARD_CORE_UNDO_MADE_H
 #define AGENT_GUARD_CORE_UNDO_MADE_H

@@ -7,6 +7,7 @@
 
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
+#include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_part.h"
@@ -73,7 +74,9 @@ bool apply_link_check_unchanged(const struct undo_item *item, const struct snaps
     char why[REASON_SIZE];
     struct text text = TEXT_IN(why);
 
-    if (operation_holds(&item->change, now) || undo_lost_judge(&loss, &text) == UNDO_RESTORED)
+    if (operation_holds(&item->change, now) ||
+        (undo_lost_judge(&loss, &text) == UNDO_RESTORED &&
+         undo_mtu_judge(&item->before, now, &text) == UNDO_RESTORED))
         return true;
     return err_set(err, ERR_CONFLICT, "changed since it was planned: %s", why);
 }
@@ -153,6 +156,8 @@ bool apply_link_undo(const struct apply_restore *restore, const struct undo_item
     if (change.mtu != 0 || change.set_up)
         good = apply_netlink_set_link(restore->socket, undo_link_find(item, now), change.mtu,
                                       change.set_up ? &change.up : NULL, err);
+    if (change.mtu != 0)
+        good = good && apply_restore_mtus(restore, &taken, err);
     good = good && restore_values(restore, item, &after, err) &&
            restore_both(restore, item, &after, &taken, err);
     snapshot_done(&taken);

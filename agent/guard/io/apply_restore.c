@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/guard/core/undo_lost.h"
+#include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_batch.h"
 #include "agent/guard/io/apply_netlink.h"
@@ -258,6 +259,44 @@ static bool restore_nexthops(const struct apply_restore *restore, struct undo_lo
 /* ---- routes -----------------------------------------------------------------------------------
  */
 
+/* It alone is put in its own place: of several of its key that are no hops of one, the kernel
+ * replaces the first. */
+static bool is_only(const struct route *there, const struct snapshot *now)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < now->routes_count; i++)
+        count += !now->routes[i].clone && undo_touch_same_key(&now->routes[i], there);
+    return count == 1;
+}
+
+static bool put_mtu(struct nl_sock *socket, const struct route *was, const struct snapshot *now,
+                    struct err *err)
+{
+    const struct route *there = undo_mtu_find(now, was);
+
+    if (is_only(there, now))
+        return apply_netlink_put_route(socket, was, APPLY_REPLACE, err);
+    return apply_netlink_delete_route(socket, there, err) &&
+           apply_netlink_put_route(socket, was, APPLY_APPEND, err);
+}
+
+bool apply_restore_mtus(const struct apply_restore *with, const struct snapshot *had,
+                        struct err *err)
+{
+    struct snapshot now;
+    bool good = true;
+
+    if (!apply_part_read(with->apply, with->operation, with->until, &now, err))
+        return false;
+    for (size_t i = 0; good && i < had->routes_count; i++) {
+        if (undo_mtu_differs(&now, &had->routes[i]))
+            good = put_mtu(with->socket, &had->routes[i], &now, err);
+    }
+    snapshot_done(&now);
+    return good;
+}
+
 static bool put_route(struct nl_sock *socket, const struct route *was, const struct snapshot *now,
                       struct err *err)
 {
@@ -265,6 +304,8 @@ static bool put_route(struct nl_sock *socket, const struct route *was, const str
                                           [UNDO_LOST_BESIDE] = APPLY_APPEND,
                                           [UNDO_LOST_INSTEAD] = APPLY_REPLACE};
 
+    if (undo_mtu_differs(now, was))
+        return put_mtu(socket, was, now, err);
     return apply_netlink_put_route(socket, was, ways[undo_lost_way(was, now)], err) ||
            wait_for_carrier(find_silent(was, now), err);
 }

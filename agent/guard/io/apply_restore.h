@@ -33,4 +33,8 @@ bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
 bool apply_restore_taken(const struct apply_restore *with, const struct snapshot *taken,
                          const struct snapshot *had, struct err *err);
 
+/* Looks, and gives the routes of `had` that are there with another MTU theirs again. */
+bool apply_restore_mtus(const struct apply_restore *with, const struct snapshot *had,
+                        struct err *err);
+
 #endif
