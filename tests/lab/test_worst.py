@@ -178,6 +178,7 @@ def test_looking_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
     assert code == 0 and "confirmed after" in said, said
     code, said = rescue_in(node, 8, "--check")
     assert code == 1 and "ok       route" in said and "unknown  flows" in said, said
+    node.free_disk()    # what was left behind ends
 
 
 def test_stop_post_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
