@@ -202,6 +202,7 @@ int rollback_stop_post(const struct options *options, struct err *err)
 /* What is undone while the journal cannot be had. */
 struct meanwhile {
     bool is_open;
+    struct disk_probe reading; /* until the journal is read, which a dead disk may hold up */
     struct rescue rescue;
 };
 
@@ -213,7 +214,8 @@ static void go_on_meanwhile(const struct options *options, const struct target *
 
     if (meanwhile->is_open) {
         rescue_run(&meanwhile->rescue, until);
-    } else if (rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
+    } else if (disk_probe_reads(&meanwhile->reading, options->config.state, FINISH_PACE_MS) &&
+               rescue_open(&meanwhile->rescue, &options->config, true, &err)) {
         meanwhile->is_open = meanwhile->rescue.is_without_lock = true;
         meanwhile->rescue.is_by_hand = meanwhile->rescue.is_finisher = true;
         rescue_put_back(&meanwhile->rescue, false);

@@ -14,10 +14,11 @@ struct carrier_drift {
     struct observer *observer;
     struct reporter *reporter;
     struct drift owned;
-    bool is_due;           /* what is owned is to be taken anew */
-    mono_t due_at;         /* from what is seen then or later */
-    bool stack_known;      /* of a guard, once */
-    uint32_t stands_count; /* what stands by its word */
+    bool is_due;            /* what is owned is to be taken anew */
+    mono_t due_at;          /* from what is seen then or later */
+    bool stack_known;       /* of a guard, once */
+    uint64_t receipt_index; /* the highest that was heard of: what is not above it only answers */
+    uint32_t stands_count;  /* what stands by its word */
     struct generation_id stands[GENERATIONS_MAX];
     uint32_t lines_count; /* what the guard says has drifted: links, settings, prefs, files */
     char lines[DRIFT_MAX][SENTENCE_SIZE];
@@ -60,10 +61,21 @@ static bool note_end(struct carrier_drift *drift, const struct receipt *receipt)
     return receipt->kind == RECEIPT_POPPED && !drift->stack_known;
 }
 
+/* True: of an end that was not heard of before. */
+static bool note_index(struct carrier_drift *drift, uint64_t index)
+{
+    if (index <= drift->receipt_index)
+        return false;
+    drift->receipt_index = index;
+    return true;
+}
+
 /* Not at one that only answers: docs/protocol.md rule 14. */
 void carrier_drift_take_receipt(struct carrier_drift *drift, const struct receipt *receipt)
 {
-    if (note_end(drift, receipt) || receipt->kind == RECEIPT_REVERTED)
+    bool is_new = note_index(drift, receipt->index);
+
+    if (note_end(drift, receipt) || (is_new && receipt->kind == RECEIPT_REVERTED))
         take_anew(drift);
 }
 
@@ -80,8 +92,9 @@ static bool is_known(const struct carrier_drift *drift, const struct stack *stac
 void carrier_drift_take_stack(struct carrier_drift *drift, const struct stack *stack)
 {
     bool first = !drift->stack_known;
+    bool has_ended = note_index(drift, stack->receipt_index);
 
-    if (is_known(drift, stack))
+    if (is_known(drift, stack) && !has_ended)
         return;
     drift->stack_known = true;
     drift->stands_count = stack->generations_count;

@@ -15,10 +15,11 @@ struct carrier_drift; /* lives as long as the process */
 struct carrier_drift *carrier_drift_new(struct observer *observer, struct reporter *reporter);
 
 /* An end that the guard tells, and what it says of itself when it is asked. Where another change
- * stands than was known, or a trial was reverted, what is owned is taken anew, from what is seen
- * later than this: what was seen before may still show what was taken back. The first stack only
- * says what stands: what was owned at the start is taken from the first observation, and what went
- * since is drift. */
+ * stands than was known, a trial was reverted, or something has ended that nobody told, what is
+ * owned is taken anew, from what is seen later than this: what was seen before may still show what
+ * was taken back. A receipt that was heard of by its index, which the stack has too, only answers.
+ * The first stack only says what stands and has ended: what was owned at the start is taken from
+ * the first observation, and what went since is drift. */
 void carrier_drift_take_receipt(struct carrier_drift *drift, const struct receipt *receipt);
 void carrier_drift_take_stack(struct carrier_drift *drift, const struct stack *stack);
 

@@ -16,8 +16,6 @@
 #include <mbedtls/base64.h>
 #include <mbedtls/platform_util.h>
 
-enum { PEM_SIZE = 1024 };
-
 static const char *const domains[] = {
     [SIGN_APPROVAL] = "oceanid approval v1",   [SIGN_STATEMENT] = "oceanid statement v1",
     [SIGN_RECEIPT] = "oceanid receipt v1",     [SIGN_STACK] = "oceanid stack v1",
@@ -68,25 +66,28 @@ struct sign_key *sign_key_generate(void)
     return key;
 }
 
-struct sign_key *sign_key_load(const char *path, struct err *err)
+struct sign_key *sign_key_parse(const char *path, uint8_t *pem, size_t len, struct err *err)
 {
-    struct sign_key *key;
-    uint8_t *data;
-    size_t len;
-    int failed;
+    struct sign_key *key = new_key();
+    int failed = mbed_parse_key(&key->pk, pem, len + 1);
 
-    if (!file_read(path, PEM_SIZE, &data, &len, err))
-        return NULL;
-    key = new_key();
-    failed = mbed_parse_key(&key->pk, data, len + 1);
-    mbedtls_platform_zeroize(data, len);
-    free(data);
+    mbedtls_platform_zeroize(pem, len);
     if (failed == 0 && mbedtls_pk_can_do(&key->pk, MBEDTLS_PK_ECDSA) &&
         mbedtls_pk_get_bitlen(&key->pk) == 256)
         return key;
     err_set(err, ERR_INPUT, "%s: expected a PEM private key on curve P-256, unencrypted", path);
     sign_key_free(key);
     return NULL;
+}
+
+struct sign_key *sign_key_load(const char *path, struct err *err)
+{
+    AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+
+    if (!file_read(path, SIGN_PEM_SIZE, &data, &len, err))
+        return NULL;
+    return sign_key_parse(path, data, len, err);
 }
 
 bool sign_key_pem(const struct sign_key *key, char *to, size_t size, struct err *err)
@@ -98,7 +99,7 @@ bool sign_key_pem(const struct sign_key *key, char *to, size_t size, struct err 
 
 bool sign_key_save(const struct sign_key *key, const char *path, struct err *err)
 {
-    char pem[PEM_SIZE];
+    char pem[SIGN_PEM_SIZE];
     bool done =
         sign_key_pem(key, pem, sizeof(pem), err) && file_write(path, pem, strlen(pem), 0600, err);
 

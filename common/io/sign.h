@@ -26,6 +26,9 @@ struct sign_key; /* a private key */
 struct sign_key *sign_key_generate(void);
 /* PEM, unencrypted (the file is 0600). */
 struct sign_key *sign_key_load(const char *path, struct err *err); /* NULL: err says why */
+/* Of that file's content, with a NUL behind it, which is wiped. */
+struct sign_key *sign_key_parse(const char *path, uint8_t *pem, size_t len, struct err *err);
+enum { SIGN_PEM_SIZE = 1024 };
 bool sign_key_save(const struct sign_key *key, const char *path, struct err *err);
 bool sign_key_pem(const struct sign_key *key, char *to, size_t size, struct err *err);
 void sign_key_free(struct sign_key *key);

@@ -2,7 +2,8 @@
  * hang: a library to preload: a disk that hangs. Neither fdatasync nor fsync returns while the file
  * that OCEANID_HANG names is there; of a frozen one (OCEANID_FROZEN names its directory) neither
  * does whoever opens a file there for writing, or writes to it; of a dead one (OCEANID_DEAD names
- * its directory) nor does whoever opens one at all.
+ * its directory) nor does whoever opens one at all. What the page cache still has of that one
+ * (OCEANID_CACHED names it, with a slash before each) can be opened for reading.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -81,6 +82,15 @@ int futimens(int fd, const struct timespec times[2])
     return (int)syscall(SYS_utimensat, fd, NULL, times, 0);
 }
 
+static bool is_cached(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    const char *names = getenv("OCEANID_CACHED");
+    const char *at = name != NULL && names != NULL ? strstr(names, name) : NULL;
+
+    return at != NULL && (at[strlen(name)] == '\0' || at[strlen(name)] == '/');
+}
+
 int open(const char *path, int flags, ...)
 {
     mode_t mode = 0;
@@ -92,6 +102,7 @@ int open(const char *path, int flags, ...)
     va_end(more);
     if (flags & (O_CREAT | O_WRONLY | O_RDWR))
         wait_at(path);
-    wait_below(getenv("OCEANID_DEAD"), path);
+    if ((flags & (O_CREAT | O_WRONLY | O_RDWR)) || !is_cached(path))
+        wait_below(getenv("OCEANID_DEAD"), path);
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }

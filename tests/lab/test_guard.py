@@ -107,10 +107,11 @@ class Node:
         self.use_disk_that_may_hang()
         self.more_environment["OCEANID_FROZEN"] = str(self.state)
 
-    def use_disk_that_may_die(self):
-        """The same; nothing there is opened for reading either."""
+    def use_disk_that_may_die(self, *cached):
+        """The same; nothing there is opened for reading either, but what is in the page cache."""
         self.use_disk_that_may_hang()
         self.more_environment["OCEANID_DEAD"] = str(self.state)
+        self.more_environment["OCEANID_CACHED"] = "".join(f"/{name}" for name in cached)
 
     def listen_for_rehearsals(self):
         """As oceanid-rehearse.socket: each connection a process in a network of its own."""

@@ -138,6 +138,64 @@ def test_rescue_on_a_dead_disk_says_that_it_waits(node):
     assert not node.has_route() and "Done and verified" in node.log("rescue.log")
 
 
+def die_but(node, *cached):
+    """The guard is killed, the disk dies; what the page cache has of it can still be read."""
+    node.kill()
+    node.use_disk_that_may_die(*cached)
+    node.hang_disk()
+
+
+def rescue_in(node, limit_s, *words):
+    """What it says; it has to end by itself."""
+    rescue = node.spawn([BIN / "oceanid-rollback", *words, "--config", node.folder / "guard.yaml"],
+                        "rescue.log")
+    wait_until(lambda: rescue.poll() is not None, limit_s, f"rescue: {node.log('rescue.log')}")
+    return rescue.returncode, node.log("rescue.log")
+
+
+@pytest.mark.parametrize("cached", [("journal",), ("journal", "key.pem"), ("journal", "name")])
+def test_rescue_on_a_dead_disk_with_the_journal_in_the_page_cache(node, cached):
+    """What it undoes by is there; what else lies beside it is waited for for 2 s."""
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    die_but(node, *cached)
+    code, said = rescue_in(node, 15, "--yes")
+    assert not node.has_route(), said
+    assert code == 5 and "without a record" in said and "Done and verified in the kernel" in said
+    assert ("key.pem is not read" in said) == ("key.pem" not in cached), said
+    node.more_environment = {}
+    node.free_disk()
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
+               f"its record: {node.log('rollback.log')}")
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+
+
+def test_looking_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
+    """Whose plan it is stands in what cannot be read: its flows are not known to be as confirmed."""
+    node.confirm()
+    die_but(node, "journal")
+    code, said = rescue_in(node, 8, "--list")
+    assert code == 0 and "confirmed after" in said, said
+    code, said = rescue_in(node, 8, "--check")
+    assert code == 1 and "ok       route" in said and "unknown  flows" in said, said
+    node.free_disk()    # what was left behind ends
+
+
+def test_stop_post_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
+    """The guard that starts behind it signs what was taken back."""
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    die_but(node, "journal")
+    code, said = rescue_in(node, STOP_POST_LIMIT_S, "--stop-post")
+    assert code == 0 and not node.has_route(), said
+    assert "without a record" in said and "does not know of all this yet" in said, said
+    node.more_environment = {}
+    node.free_disk()
+    node.start()
+    stays(lambda: not node.has_route(), 1, "the route taken back")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its end")
+
+
 class Systemd:
     """The end of NOTIFY_SOCKET: what a guard says of itself, as systemd hears it."""
 

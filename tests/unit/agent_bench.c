@@ -61,6 +61,7 @@ static void give_stack(const struct nonce *challenge)
     text_copy(stack->node, sizeof(stack->node), "subject");
     stack->challenge = *challenge;
     memset(&stack->nonce, 3, sizeof(stack->nonce));
+    stack->receipt_index = bench.receipt_index;
     stack->generations_count = bench.standing;
     for (uint32_t i = 0; i < bench.standing; i++) {
         stack->generations[i].id = agent_bench_generation(i);

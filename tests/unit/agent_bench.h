@@ -19,9 +19,10 @@ struct agent_bench {
     uint32_t requests_count;
     struct guard_request *requests[REQUESTS_MAX]; /* what the guard was told; owned */
     unsigned stacks_given;
-    uint32_t standing;    /* how many changes stand by the guard's stack */
-    bool with_tailscaled; /* set before the start: one that takes connections and says nothing */
-    bool guard_is_late;   /* likewise: nobody listens there before agent_bench_start_guard() */
+    uint32_t standing;      /* how many changes stand by the guard's stack */
+    uint64_t receipt_index; /* of the guard's last receipt */
+    bool with_tailscaled;   /* set before the start: one that takes connections and says nothing */
+    bool guard_is_late;     /* likewise: nobody listens there before agent_bench_start_guard() */
     int tailscaled_fd;
     int ssh_fd; /* a port that listens: the subject's "sshd" */
     uint16_t ssh_port;

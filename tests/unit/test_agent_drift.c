@@ -145,10 +145,12 @@ static bool receipt_came(void)
 }
 
 /* Of the change that stands first: bench.standing is how many do. */
-static void tell_receipt(enum receipt_kind kind)
+static void send_receipt(enum receipt_kind kind)
 {
-    struct receipt receipt = {
-        .node = "subject", .kind = kind, .generation = agent_bench_generation(0)};
+    struct receipt receipt = {.node = "subject",
+                              .index = bench.receipt_index,
+                              .kind = kind,
+                              .generation = agent_bench_generation(0)};
     struct guard_report report = {.kind = REPORT_RECEIPT};
 
     carried_before = carried();
@@ -157,6 +159,25 @@ static void tell_receipt(enum receipt_kind kind)
     report.envelope = wire_encode_receipt(&receipt, bench.guard_key);
     agent_bench_report(&report);
     wire_bytes_done(&report.envelope);
+}
+
+/* An end, as it comes about. */
+static void tell_receipt(enum receipt_kind kind)
+{
+    bench.receipt_index++;
+    send_receipt(kind);
+}
+
+/* Told again, to everybody, as somebody asks for what has ended. */
+static void answer_with(enum receipt_kind kind)
+{
+    send_receipt(kind);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+    tell_drift(GUARDS);
+    agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+    tell_drift("");
+    agent_bench_await(gone_came, "the rule that is gone, still");
 }
 
 /* A change is confirmed, with one rule that stands by it. */
@@ -240,25 +261,20 @@ static void a_guard_that_comes_back_makes_nobody_forget(void **state)
     agent_bench_await(nothing_is_left, "that all is back");
 }
 
-/* A late abort is answered with the receipt that there is (docs/protocol.md rule 14), one of what
- * was never begun with a tombstone. */
+/* A late abort, or a start that is asked for again, is answered with the receipt that there is
+ * (docs/protocol.md rule 14). */
 static void an_answer_that_ends_nothing_makes_nobody_forget(void **state)
 {
-    static const enum receipt_kind kinds[] = {RECEIPT_CONFIRMED, RECEIPT_TOMBSTONE,
-                                              RECEIPT_REFUSED};
+    static const enum receipt_kind kinds[] = {RECEIPT_CONFIRMED, RECEIPT_TOMBSTONE, RECEIPT_REFUSED,
+                                              RECEIPT_REVERTED};
 
     (void)state;
     netns_run("ip rule del " RULE);
     agent_bench_await(gone_came, "the rule that is gone");
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        tell_receipt(kinds[i]);
-        agent_bench_await(receipt_came, "its receipt");
-        have_it_look();
-        tell_drift(GUARDS);
-        agent_bench_await(both_came, "the rule that is gone, and what the guard says");
-        tell_drift("");
-        agent_bench_await(gone_came, "the rule that is gone, still");
-    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        answer_with(kinds[i]);
+    bench.receipt_index++; /* what was never begun is ended by a tombstone, which is new */
+    answer_with(RECEIPT_TOMBSTONE);
     netns_run("ip rule add " RULE);
     agent_bench_await(nothing_is_left, "that it is back");
 }
@@ -277,6 +293,24 @@ static void what_a_revert_left_is_no_drift(void **state)
     tell_drift("");
     netns_run("ip rule add " RULE);
     agent_bench_await(nothing_is_left, "that all is back");
+    tell_receipt(RECEIPT_REVERTED);
+    agent_bench_await(receipt_came, "its receipt");
+    have_it_look();
+}
+
+/* The guard was killed on trial: another one, or rescue, ended that while nobody heard of it. */
+static void what_a_revert_left_that_nobody_heard_of_is_no_drift(void **state)
+{
+    (void)state;
+    netns_run("ip rule del " RULE);
+    agent_bench_await(gone_came, "the rule that is gone");
+    bench.receipt_index++;
+    end_guard();
+    agent_bench_await(greeted_again, "the stack of the guard that came back");
+    have_it_look();
+    tell_drift("");
+    agent_bench_await(nothing_is_left, "that nothing is gone by now");
+    netns_run("ip rule add " RULE);
     tell_receipt(RECEIPT_REVERTED);
     agent_bench_await(receipt_came, "its receipt");
     have_it_look();
@@ -309,6 +343,9 @@ static void the_first_stack_makes_nobody_forget(void **state)
     have_it_look();
     tell_drift(GUARDS);
     agent_bench_await(both_came, "the rule that is gone, and what the guard says");
+    tell_drift("");
+    agent_bench_await(gone_came, "the rule that is gone, still");
+    answer_with(RECEIPT_REVERTED); /* from before this agent was started */
 }
 
 static int start(void **state)
@@ -321,6 +358,7 @@ static int start_late(void **state)
 {
     bench.guard_is_late = true;
     bench.standing = 1;
+    bench.receipt_index = 7;
     if (netns_enter(state) != 0)
         return -1;
     netns_run("ip rule add " RULE);
@@ -350,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_guard_that_comes_back_makes_nobody_forget),
         cmocka_unit_test(an_answer_that_ends_nothing_makes_nobody_forget),
         cmocka_unit_test(what_a_revert_left_is_no_drift),
+        cmocka_unit_test(what_a_revert_left_that_nobody_heard_of_is_no_drift),
         cmocka_unit_test(what_rescue_took_away_is_no_drift),
     };
 

@@ -131,6 +131,32 @@ static void without_the_mark_there_is_none(void **state)
     assert_int_equal(lstat(path, &link), -1); /* it went with the mark */
 }
 
+/* The first one's writer waits for its disk, which answers while the second one is at work. */
+static void what_a_second_rescue_has_just_noted_stays(void **state)
+{
+    struct run_intent first = make(false, NULL), second = make(true, "a drill");
+    const struct nonce shallow = {{1}}, deep = {{2}};
+    struct run_mark firsts, seconds;
+    struct nonce found;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    run_note_depth(&config, &shallow);
+    run_intent_note(&config, &first);
+    assert_true(run_mark_unrecorded(&config, &firsts, &err));
+    run_note_depth(&config, &deep);
+    run_intent_note(&config, &second);
+    run_unmark_unrecorded(&config, &firsts);
+    assert_false(run_has_unrecorded(&config));
+    assert_true(run_mark_unrecorded(&config, &seconds, &err));
+    expect_found(&second);
+    run_find_depth(&config, &found);
+    assert_true(nonce_equal(&found, &deep));
+    run_unmark_unrecorded(&config, &firsts); /* it is another's by now */
+    expect_found(&second);
+    run_unmark_unrecorded(&config, &seconds); /* tear_down: nothing is left */
+}
+
 /* Cut anywhere, it is either another whole one, or nothing. */
 static void what_is_not_whole_says_nothing(void **state)
 {
@@ -195,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_noted_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_short_one_takes_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_the_mark_there_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_second_rescue_has_just_noted_stays, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_whole_says_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_stands_behind_it_is_not_passed_over, set_up,
                                         tear_down),

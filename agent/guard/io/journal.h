@@ -29,7 +29,8 @@ void journal_copy_item(struct undo_item *ret_item, const struct undo_item *from)
 
 struct journal;
 
-/* STATE/journal.lock names the process that has the journal open: its pid, 0 if nobody is named. */
+/* STATE/journal.lock names the process that has the journal open: its pid, 0 if nobody is named
+ * (or the disk does not answer in 2 s). */
 pid_t journal_holder(const char *state);
 
 /* Opens (makes) STATE/journal and takes its lock; ERR_CONFLICT if somebody else has it. read_only:

@@ -12,13 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/guard/io/disk_read.h"
 #include "agent/guard/io/journal_frame.h"
 #include "agent/guard/io/wire_journal.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "common/io/file.h"
 
-enum { LOCK_NAME_SIZE = JOURNAL_PATH_SIZE };
+enum { LOCK_NAME_SIZE = JOURNAL_PATH_SIZE, LOCK_TEXT_SIZE = 64, HOLDER_MS = 2000 };
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -79,19 +81,37 @@ static bool lock_path(char *to, const char *state, struct err *err)
     return file_join(to, LOCK_NAME_SIZE, state, "journal.lock", err);
 }
 
+static pid_t parse_holder(const char *text)
+{
+    long pid = strtol(text, NULL, 10);
+
+    return pid > 1 ? (pid_t)pid : 0;
+}
+
 pid_t journal_file_holder(const char *state)
 {
     char path[LOCK_NAME_SIZE];
     struct err err = ERR_INIT;
-    uint8_t *text;
+    AUTO_FREE uint8_t *text = NULL;
+    struct disk_read read;
     size_t len;
-    long pid;
 
-    if (!lock_path(path, state, &err) || !file_read(path, 64, &text, &len, &err))
+    if (!lock_path(path, state, &err))
         return 0;
-    pid = strtol((const char *)text, NULL, 10);
-    free(text);
-    return pid > 1 ? (pid_t)pid : 0;
+    disk_read_start(&read, path, LOCK_TEXT_SIZE);
+    if (!disk_read_take(&read, clock_now() + HOLDER_MS, &text, &len, &err))
+        return 0;
+    return parse_holder((const char *)text);
+}
+
+/* Of the lock that is open: no disk is asked for it a second time. */
+static pid_t read_holder(int fd)
+{
+    char text[LOCK_TEXT_SIZE + 1];
+    ssize_t len = pread(fd, text, LOCK_TEXT_SIZE, 0);
+
+    text[len > 0 ? len : 0] = '\0';
+    return parse_holder(text);
 }
 
 static void name_holder(int fd)
@@ -120,7 +140,7 @@ static bool take_lock(struct journal_file *file, const char *state, struct err *
     if (flock(file->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         return err_set(err, errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_SYSTEM,
                        "the journal's lock %s is held by process %d", path,
-                       (int)journal_file_holder(state));
+                       (int)read_holder(file->lock_fd));
     }
     if (writable)
         name_holder(file->lock_fd);

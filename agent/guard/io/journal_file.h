@@ -34,7 +34,7 @@ bool journal_file_open(struct journal_file *file, const char *state, bool read_o
                        struct err *err);
 void journal_file_close(struct journal_file *file);
 
-/* The pid that the lock's file names, or 0. */
+/* The pid that the lock's file names, or 0, also where its disk does not answer in 2 s. */
 pid_t journal_file_holder(const char *state);
 
 /* Gives every whole payload in order to fn. What is not whole, or fn says no to, or the disk does

@@ -13,6 +13,12 @@
 #include "common/io/config.h"
 #include "common/io/file.h"
 
+void node_take_name(char *text, char *ret_name)
+{
+    text[strcspn(text, "\n")] = '\0';
+    text_copy(ret_name, NAME_SIZE, name_valid(text) ? text : "");
+}
+
 void node_read_name(const char *state, char *ret_name)
 {
     char path[PATH_SIZE + 16];
@@ -22,11 +28,9 @@ void node_read_name(const char *state, char *ret_name)
 
     ret_name[0] = '\0';
     if (!file_join(path, sizeof(path), state, "name", &err) ||
-        !file_read(path, 256, &text, &len, &err))
+        !file_read(path, NODE_NAME_FILE_SIZE, &text, &len, &err))
         return;
-    text[strcspn((char *)text, "\n")] = '\0';
-    if (name_valid((const char *)text))
-        text_copy(ret_name, NAME_SIZE, (const char *)text);
+    node_take_name((char *)text, ret_name);
 }
 
 void node_name_in(const struct manifest *manifest, const struct public_key *key, char *ret_name)

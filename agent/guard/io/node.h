@@ -8,6 +8,9 @@
 
 /* As it joined (STATE/name); "" if that is not known. ret_name: NAME_SIZE characters. */
 void node_read_name(const char *state, char *ret_name);
+/* The same of that file's content. */
+void node_take_name(char *text, char *ret_name);
+enum { NODE_NAME_FILE_SIZE = 256 };
 
 /* As it joined, where that is known; else as a kept manifest calls its key (NULL: none is known);
  * else, if nothing stands in ret_name yet, the host's own name. ret_name: NAME_SIZE characters. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/beside.h"
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/node.h"
 #include "agent/guard/io/owned.h"
@@ -16,7 +17,6 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
-#include "common/io/file.h"
 #include "common/io/localapi.h"
 
 enum { DUE_MAX = 1000 };
@@ -29,18 +29,6 @@ struct answer {
 };
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-/* Without its key undoing goes on; the receipt has to wait for the guard. */
-static void load_key(struct rescue *rescue)
-{
-    char path[PATH_SIZE + 16];
-    struct err err = ERR_INIT;
-
-    if (file_join(path, sizeof(path), rescue->config.state, "key.pem", &err))
-        rescue->key = sign_key_load(path, &err);
-    if (rescue->key != NULL)
-        sign_key_public(rescue->key, &rescue->public_key);
-}
 
 /* One of what is gone by now is nobody's. */
 static void find_intent(struct rescue *rescue)
@@ -67,11 +55,12 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
         free(rescue->ledger);
         return false;
     }
-    load_key(rescue);
+    beside_read(config->state, &rescue->key, joined_as);
+    if (rescue->key != NULL)
+        sign_key_public(rescue->key, &rescue->public_key);
     rescue->trial = mem_alloc(1, sizeof(*rescue->trial));
     rescue->effects = mem_alloc(1, sizeof(*rescue->effects));
     trial_init(rescue->trial, rescue->ledger, "");
-    node_read_name(config->state, joined_as);
     node_find_name(joined_as, rescue->journal, rescue->ledger,
                    rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
     if (journal_damage(rescue->journal)[0] != '\0')

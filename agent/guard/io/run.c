@@ -23,6 +23,7 @@
 #include "common/io/wire_guard.h"
 
 enum { FENCE_MS = 2000 };
+#define DEPTH_NAME "unrecorded-to"
 
 /* ---- marks ---------------------------------------------------------------------------------- */
 
@@ -158,27 +159,36 @@ bool run_is_released(const struct guard_config *config, char *ret_path, size_t s
     return run_has_unrecorded(config);
 }
 
-static void take_mark(const struct stat *stat, struct run_mark *ret_mark)
+/* All zero: there is none. */
+static struct run_file find_file(const char *path)
 {
-    *ret_mark = (struct run_mark){stat->st_dev, stat->st_ino, stat->st_mtim};
+    struct stat stat;
+
+    if (lstat(path, &stat) != 0)
+        return (struct run_file){0};
+    return (struct run_file){stat.st_dev, stat.st_ino, stat.st_mtim};
 }
 
-static bool mark_equal(const struct run_mark *a, const struct run_mark *b)
+static bool file_equal(const struct run_file *a, const struct run_file *b)
 {
     return a->device == b->device && a->inode == b->inode && a->made.tv_sec == b->made.tv_sec &&
            a->made.tv_nsec == b->made.tv_nsec;
 }
 
+static bool unlink_own(const char *path, const struct run_file *own)
+{
+    struct run_file found = find_file(path);
+
+    return file_equal(&found, own) && unlink(path) == 0;
+}
+
 /* Without content: a full /run has no room for any. */
-static bool make_mark(const char *path, struct run_mark *ret_mark, struct err *err)
+static bool make_mark(const char *path, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    struct stat stat;
 
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &stat) == 0)
-        take_mark(&stat, ret_mark);
     close(fd);
     return true;
 }
@@ -186,10 +196,19 @@ static bool make_mark(const char *path, struct run_mark *ret_mark, struct err *e
 bool run_mark_released(const struct guard_config *config, struct err *err)
 {
     char path[RUN_PATH_SIZE];
-    struct run_mark mark;
 
     run_released_path(config, path, sizeof(path));
-    return make_mark(path, &mark, err);
+    return make_mark(path, err);
+}
+
+static void find_notes(const struct guard_config *config, struct run_mark *mark)
+{
+    char path[RUN_PATH_SIZE];
+
+    run_path(config, DEPTH_NAME, path, sizeof(path));
+    mark->depth = find_file(path);
+    run_path(config, RUN_INTENT_NAME, path, sizeof(path));
+    mark->intent = find_file(path);
 }
 
 /* Where no other can be made, the one that is there stays, and is nobody's. */
@@ -197,45 +216,44 @@ bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret
                          struct err *err)
 {
     char path[RUN_PATH_SIZE], made[RUN_PATH_SIZE + 16];
-    struct run_mark left;
     struct err ignored = ERR_INIT;
 
     *ret_mark = (struct run_mark){0};
     run_unrecorded_path(config, path, sizeof(path));
     snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
     unlink(made);
-    if (make_mark(made, ret_mark, &ignored) && rename(made, path) == 0)
-        return true;
+    if (make_mark(made, &ignored)) {
+        ret_mark->file = find_file(made);
+        find_notes(config, ret_mark);
+        if (rename(made, path) == 0)
+            return true;
+    }
     unlink(made);
     *ret_mark = (struct run_mark){0};
-    return make_mark(path, &left, err);
+    return make_mark(path, err);
 }
 
 void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret_mark)
 {
     char path[RUN_PATH_SIZE];
-    struct stat stat;
 
-    *ret_mark = (struct run_mark){0};
     run_unrecorded_path(config, path, sizeof(path));
-    if (lstat(path, &stat) == 0)
-        take_mark(&stat, ret_mark);
+    ret_mark->file = find_file(path);
+    find_notes(config, ret_mark);
 }
 
+/* A later rescue notes before it marks: what it has noted by now is not this mark's. */
 void run_unmark_unrecorded(const struct guard_config *config, const struct run_mark *mark)
 {
     char path[RUN_PATH_SIZE];
-    struct run_mark found;
 
-    run_find_unrecorded(config, &found);
     run_unrecorded_path(config, path, sizeof(path));
-    if (!mark_equal(&found, mark))
+    if (!unlink_own(path, &mark->file))
         return;
-    unlink(path);
-    run_path(config, "unrecorded-to", path, sizeof(path));
-    unlink(path);
+    run_path(config, DEPTH_NAME, path, sizeof(path));
+    unlink_own(path, &mark->depth);
     run_path(config, RUN_INTENT_NAME, path, sizeof(path));
-    unlink(path);
+    unlink_own(path, &mark->intent);
 }
 
 void run_note_depth(const struct guard_config *config, const struct nonce *start)
@@ -243,7 +261,7 @@ void run_note_depth(const struct guard_config *config, const struct nonce *start
     char path[RUN_PATH_SIZE], word[2 * NONCE_SIZE + 1];
     struct err err = ERR_INIT;
 
-    run_path(config, "unrecorded-to", path, sizeof(path));
+    run_path(config, DEPTH_NAME, path, sizeof(path));
     bytes_format_hex(start->bytes, NONCE_SIZE, word);
     if (!run_put_link(path, word, &err))
         unlink(path); /* an earlier one says too little */
@@ -258,7 +276,7 @@ void run_find_depth(const struct guard_config *config, struct nonce *ret_start)
     run_unrecorded_path(config, path, sizeof(path));
     if (access(path, F_OK) != 0)
         return;
-    run_path(config, "unrecorded-to", path, sizeof(path));
+    run_path(config, DEPTH_NAME, path, sizeof(path));
     len = readlink(path, word, sizeof(word) - 1);
     word[len > 0 ? len : 0] = '\0';
     if (!bytes_parse_hex(word, ret_start->bytes, NONCE_SIZE))

@@ -28,10 +28,14 @@ bool run_is_superseded(const struct guard_config *config);
  * when that is recorded. Each rescue puts one of its own in the place of what is there, and whoever
  * writes its records takes away no other's. `released` is a person's word, which packages ask for.
  */
-struct run_mark {
+struct run_file {
     dev_t device;
     ino_t inode;
     struct timespec made; /* a file made later may have the same number */
+};
+struct run_mark {
+    struct run_file file;
+    struct run_file depth, intent; /* the links that were noted before it, and go with it */
 };
 bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret_mark,
                          struct err *err);

@@ -1,0 +1,126 @@
+/*
+ * test_disk_read: what a process of its own reads, and one that does not come back.
+ */
+#include "agent/guard/io/disk_read.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/core/mem.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+
+enum { SIZE_MAX_HERE = 64, SOON_MS = 50, LONG_MS = 30000 };
+
+static char folder[64], path[96];
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/oceanid-disk-read-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/name", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
+    return 0;
+}
+
+static void put(const char *text)
+{
+    struct err err = ERR_INIT;
+
+    assert_true(file_write(path, text, strlen(text), 0600, &err));
+}
+
+static bool read_it(uint8_t **ret_data, size_t *ret_len, struct err *err)
+{
+    struct disk_read read;
+
+    *err = (struct err)ERR_INIT;
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    return disk_read_take(&read, clock_now() + LONG_MS, ret_data, ret_len, err);
+}
+
+static void what_is_there_is_handed_over(void **state)
+{
+    static const char *const texts[] = {"", "subject\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        AUTO_FREE uint8_t *data = NULL;
+        struct err err;
+        size_t len;
+
+        put(texts[i]);
+        assert_true(read_it(&data, &len, &err));
+        assert_int_equal(len, strlen(texts[i]));
+        assert_string_equal((const char *)data, texts[i]); /* with its NUL */
+    }
+}
+
+static void what_cannot_be_read_says_why(void **state)
+{
+    char text[SIZE_MAX_HERE + 2];
+    uint8_t *data;
+    struct err err;
+    size_t len;
+
+    (void)state;
+    assert_false(read_it(&data, &len, &err));
+    assert_int_equal(err.kind, ERR_MISSING);
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    put(text);
+    assert_false(read_it(&data, &len, &err));
+    assert_int_equal(err.kind, ERR_LIMIT);
+}
+
+/* A pipe without a writer: whoever opens it for reading waits. */
+static void what_does_not_answer_is_left_behind(void **state)
+{
+    struct disk_read read;
+    uint8_t *data;
+    struct err err = ERR_INIT;
+    size_t len;
+    int fd, status;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    assert_true(read.pid > 0);
+    assert_false(disk_read_take(&read, clock_now() + SOON_MS, &data, &len, &err));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(waitpid(read.pid, &status, 0), read.pid); /* it ends when it is answered */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_there_is_handed_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
