@@ -188,11 +188,34 @@ static int make_scene(void **state)
     return 0;
 }
 
+static bool is_back(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+
+    return poll(&look, 1, PATIENCE_MS) == 1;
+}
+
+/* What a step recorded and nobody took is written in the journal that is about to go. */
+static void finish_records(struct writer *writer)
+{
+    bool synced = false;
+
+    writer_give_take(writer, write_new(WRITE_SYNC));
+    while (!synced && is_back(writer_fd(writer))) {
+        struct write *write = writer_take(writer);
+
+        synced = write != NULL && write->kind == WRITE_SYNC;
+        write_free(write);
+    }
+    assert_true(synced);
+}
+
 /* Its threads wait at their mailboxes until the process ends. */
 static int end_scene(void **state)
 {
     struct scene *scene = *state;
 
+    finish_records(scene->guard.writer);
     journal_case_tear_down(&scene->place);
     sign_key_free(scene->guard.key);
     guard_report_done(&scene->guard.progress);
@@ -234,13 +257,6 @@ static bool comes_to_have(const struct scene *scene, const char *words)
     while (!text_has(scene, words) && __real_clock_now() < until)
         poll(NULL, 0, PACE_MS);
     return text_has(scene, words);
-}
-
-static bool is_back(int fd)
-{
-    struct pollfd look = {.fd = fd, .events = POLLIN};
-
-    return poll(&look, 1, PATIENCE_MS) == 1;
 }
 
 static void take_written(struct guard *guard)
