@@ -237,6 +237,31 @@ static bool is_known(const struct undo_loss *loss, const struct route *route, co
     return false;
 }
 
+static bool shares_device(const struct route *a, const struct route *b)
+{
+    const struct hop *of_a, *of_b;
+    uint32_t count_a = hops_of(a, &of_a), count_b = hops_of(b, &of_b);
+
+    for (uint32_t i = 0; i < count_a; i++) {
+        for (uint32_t k = 0; k < count_b; k++) {
+            if (of_a[i].link == of_b[k].link)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* IPv6 keeps several of a key, and makes hops of one route only of those with gateways
+ * (rt6_qualify_for_ecmp): neither of two others by other devices is in the other's way, whoever
+ * came first. */
+static bool stands_beside(const struct route *there, const struct route *was)
+{
+    return was->destination.address.family == FAMILY_IPV6 && there->nexthop_id == 0 &&
+           was->nexthop_id == 0 && there->hops_count > 0 && was->hops_count > 0 &&
+           !shares_device(there, was) &&
+           !(undo_lost_has_gateway(there) && undo_lost_has_gateway(was));
+}
+
 /* Somebody has put another one of that key meanwhile. */
 static bool is_taken(const struct undo_loss *loss, const struct route *was)
 {
@@ -245,7 +270,7 @@ static bool is_taken(const struct undo_loss *loss, const struct route *was)
         const struct hop *hops;
         uint32_t count = hops_of(there, &hops);
 
-        if (there->clone || !undo_touch_same_key(there, was))
+        if (there->clone || !undo_touch_same_key(there, was) || stands_beside(there, was))
             continue;
         for (uint32_t k = 0; k < count; k++) {
             if (!is_known(loss, there, &hops[k]))
