@@ -110,6 +110,8 @@ static struct queue *find_or_add(struct outbox *outbox, const char *node)
 
 static void drop_oldest(struct queue *queue, uint32_t count)
 {
+    if (count == 0)
+        return; /* there may be no list */
     for (uint32_t i = 0; i < count; i++)
         session_reply_done(&queue->list[i].reply);
     queue->count -= count;

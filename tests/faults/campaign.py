@@ -68,13 +68,13 @@ class Campaign:
                 wanted_kind = self.tier.ground_kind(plan)
                 if ground is not None and (kind != wanted_kind
                                            or used >= self.tier.TRIALS_A_GROUND):
-                    ground.close()
+                    self._close(ground)
                     ground = None
                 if ground is None:
                     ground, kind, used = self._ground(plan), wanted_kind, 0
                 used += 1
                 if not self._one(ground, plan) or ground.spent:
-                    ground.close()
+                    self._close(ground)
                     ground = None
         except Exception as error:  # a thread's end would go unseen
             with self._lock:
@@ -82,7 +82,15 @@ class Campaign:
                 print(f"FAILED {self.name}: no ground to try on: {error}", flush=True)
         finally:
             if ground is not None:
-                ground.close()
+                self._close(ground)
+
+    def _close(self, ground):
+        try:
+            ground.close()
+        except AssertionError as error:
+            with self._lock:
+                self.failures.append(None)
+                print(f"FAILED {self.name}: {error}", flush=True)
 
     def _ground(self, plan):
         """A lab that comes up half, on a busy machine, gets another chance."""

@@ -70,7 +70,7 @@ def fleet(lab, request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the ends of the logs of its lab's hosts."""
+    """A failed test shows which of its lab's programs ended themselves, then the ends of all logs."""
     outcome = yield
     report = outcome.get_result()
     if not report.failed:
@@ -79,6 +79,9 @@ def pytest_runtest_makereport(item, call):
         built = getattr(item, "funcargs", {}).get(name)
         built = getattr(built, "lab", built)
         if isinstance(built, Lab) and built.folder.exists():
+            ended = built.programs_that_ended()
+            if ended:
+                report.sections.append(("programs that ended themselves", "\n".join(ended)))
             for log in sorted(built.folder.glob("hosts/*/log/*.log")):
                 lines = log.read_text(errors="replace").splitlines()[-LINES_OF_LOG:]
                 if lines:

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from lab import Lab, wait_until
+from lab.machine import Failed
 from lab.units import parse_unit, seconds
 
 GUARD = """\
@@ -191,3 +192,16 @@ def test_programs_under_test_lie_where_the_units_name_them(tmp_path, monkeypatch
         assert office.run(["oceanidctl"]).stdout == "staged oceanidctl\n"
         assert office.run(["sh", "-c", "echo $HOME; ls -A $HOME"]).stdout == \
             "/var/lib/home-of-root\n"
+
+
+def test_a_program_that_ends_itself_is_told_at_the_labs_end():
+    """systemd would start it again, and no test might notice."""
+    with pytest.raises(AssertionError, match="srv712695: oceanid-made-up.log\nERROR: Addr"):
+        with Lab.build(join=False, programs={}) as lab:
+            lab["srv712695"].popen(["sh", "-c", "echo all well; echo ERROR: AddressSanitizer: x"],
+                                   name="oceanid-made-up").wait()
+
+
+def test_what_a_sanitizer_says_fails_a_run(styx):
+    with pytest.raises(Failed, match="runtime error: shift"):
+        styx.run(["sh", "-c", "echo a.c:1:2: runtime error: shift >&2"], check=False)

@@ -10,6 +10,7 @@ folder below the temporary directory.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,11 @@ from lab.tailnet_standin import StandinTailnet
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 UNITS = REPOSITORY / "packaging" / "systemd"
 OVERLAYFS = 0x794C7630
+# What a program, or what it is linked with, writes before it ends itself over a mistake of its own.
+# systemd would start it again a second later, and a test might not notice.
+ENDED_ITSELF = re.compile(r"Sanitizer|runtime error: |^panic: |: Assertion .* failed|ending this "
+                          r"process|terminated by signal|stack smashing|corrupted|double free")
+LINES_BEHIND = 40
 TAILNETS = {"real": RealTailnet, "standin": StandinTailnet}
 
 
@@ -147,17 +153,30 @@ class Lab:
 
     def close(self, keep_files=None):
         """Ends every host. The folder goes too, unless keep_files or OCEANID_LAB_KEEP. A lab that was
-        detached stays as it is."""
+        detached stays as it is. Raises when a program of ours ended itself (programs_that_ended)."""
         if self.keeper is not None:
             return
         for host in reversed(list(self.hosts.values())):
             for unit in host.units.values():
                 unit.power_lost()
             host.power_off()
+        ended = self.programs_that_ended()
         if keep_files or os.environ.get("OCEANID_LAB_KEEP"):
             print(f"lab: kept {self.folder}", file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        assert not ended, "\n".join(["expected that no program ends itself, observed:", *ended])
+
+    def programs_that_ended(self):
+        """What programs of ours wrote, from where they ended themselves on."""
+        said = []
+        for log in sorted(self.folder.glob("hosts/*/log/oceanid-*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            found = [at for at, line in enumerate(lines) if ENDED_ITSELF.search(line)]
+            if found:
+                said += [f"-- {log.parts[-3]}: {log.name}",
+                         *lines[found[0]:found[0] + LINES_BEHIND]]
+        return said
 
     def __enter__(self):
         return self
