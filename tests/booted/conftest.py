@@ -114,10 +114,14 @@ def lender(tmp_path_factory, image):
 @pytest.fixture
 def machine(lender, request):
     """Booted, with an uplink eth0 and the guard running; shared with other tests."""
+    lent = lender.lend()
+    ended = ["not looked at"]
     try:
-        yield lender.lend()
+        yield lent
+        ended = lent.programs_that_ended()
+        assert not ended, "\n".join(ended)
     finally:
-        if getattr(request.node, "went_well", False) is False:
+        if ended or not getattr(request.node, "went_well", False):
             lender.drop()
 
 
@@ -129,6 +133,8 @@ def own_machine(tmp_path, image):
         booted.boot()
         booted.raise_uplink()
         yield booted
+        ended = booted.programs_that_ended()
+        assert not ended, "\n".join(ended)
     finally:
         booted.remove()
 

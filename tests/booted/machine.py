@@ -6,12 +6,14 @@ It has no way out: its network namespace is its own. It ends when the tests end.
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
 import uuid
 
 REPO = pathlib.Path(__file__).resolve().parent.parent.parent
+ENDED_BY_MISTAKE = re.compile(r"status=\d+/(ILL|ABRT|BUS|FPE|SEGV|SYS)\b")
 MASKED = ("getty.target", "systemd-logind.service", "ssh.service", "cron.service",
           "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
           "systemd-udev-trigger.service", "systemd-networkd-wait-online.service",
@@ -174,6 +176,13 @@ class Machine:
 
     def journal(self, unit):
         return self.run(["journalctl", "--no-pager", "-o", "cat", "-u", unit]).stdout
+
+    def programs_that_ended(self):
+        """What systemd said of processes of our units that ended by a signal which nobody sends."""
+        if self.pid is None:
+            return []
+        said = self.run(["journalctl", "--no-pager", "-o", "short-monotonic", "-u", "oceanid*"])
+        return [line for line in said.stdout.splitlines() if ENDED_BY_MISTAKE.search(line)]
 
     def path(self, inside):
         return pathlib.Path(f"/proc/{self.pid}/root{inside}")

@@ -67,7 +67,9 @@ def fleet(lender):
     machine.run(["oceanid-agent", "install", f"{PKI}/{NODE}.bundle"])
     machine.systemctl("start", AGENT)
     yield machine
+    ended = machine.programs_that_ended()
     lender.drop()
+    assert not ended, "\n".join(ended)
 
 
 def connected(machine):

@@ -242,9 +242,9 @@ void judge_recovered(const struct scenario *scenario, const struct beginning *be
         say(verdict, "forgotten: it is confirmed, and the file is not in /etc");
     if (!told->is_asked)
         say(verdict, "untruthful: it does not answer for the attempt");
-    /* Records that were not synced, written in another order, look like damage: it says so, and
-     * answers for nothing until root has looked; what stands it knows all the same. */
-    if (strstr(told->refusal, "the journal was damaged") != NULL)
+    /* Records that were not synced, which a power loss wrote in another order, look like damage: it
+     * says so, and answers for nothing until root has looked; what stands it knows all the same. */
+    if (world->power_was_lost && strstr(told->refusal, "the journal was damaged") != NULL)
         return;
     if (told->refusal[0] != '\0')
         say(verdict, "refused: %s", told->refusal);

@@ -23,6 +23,7 @@
 #include "tests/crash/tailscaled.h"
 
 const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
 bool __wrap_take_leave_finisher(const struct guard_config *config, const char *config_path,
                                 const struct rest *rest);
 uint64_t __wrap_journal_size(const struct journal *journal);
@@ -36,6 +37,12 @@ enum { EXIT_SANITIZER = 99, LIMIT_MS = 60000 };
 const char *__asan_default_options(void)
 {
     return "exitcode=99:detect_leaks=0:detect_stack_use_after_return=0";
+}
+
+/* gcc's UBSan has options of its own. */
+const char *__ubsan_default_options(void)
+{
+    return "exitcode=99";
 }
 
 /* The finishing process is one of the steps, not one of its own. */

@@ -219,7 +219,7 @@ static void die_at_the_end(void)
     if ((seed & 32) == 0)
         return;
     disk_lose(&world->disk, world->state, kinds[seed >> 12 & 3], seed);
-    world->power_is_lost = true;
+    world->power_is_lost = world->power_was_lost = true;
 }
 
 /* ---- a run ---------------------------------------------------------------------------------- */

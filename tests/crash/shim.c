@@ -72,7 +72,7 @@ _Noreturn void shim_strike(enum fault_kind kind)
     world->died_unwritten |= world->disk_heals_at > world->now;
     if (fault_is_power(kind)) {
         disk_lose(&world->disk, world->state, kind, world->fault.seed);
-        world->power_is_lost = true;
+        world->power_is_lost = world->power_was_lost = true;
         if (is_child)
             kill(getppid(), SIGKILL);
     }

@@ -64,9 +64,10 @@ struct world {
     mono_t disk_heals_at; /* 0: the disk is well */
     bool run_is_ill;      /* it is /run that is ill, not the disk */
     char hit_what[TEXT_LINE];
-    bool power_is_lost; /* the last process ended with it */
-    bool forks;         /* processes of their own may be had; else all is done in one */
-    bool child_broke;   /* one of them ended as none should */
+    bool power_is_lost;  /* the last process ended with it */
+    bool power_was_lost; /* at any time of this run */
+    bool forks;          /* processes of their own may be had; else all is done in one */
+    bool child_broke;    /* one of them ended as none should */
     enum ground ground;
     int plan;          /* which change is played: PLAN_* */
     bool kernel_works; /* in its background, at what it was asked for: see kernel_settle */

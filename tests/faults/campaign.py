@@ -9,6 +9,7 @@ import time
 import traceback
 
 from ground import NotTried
+from lab.ends import EndedItself
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GROUND_ATTEMPTS = 5
@@ -87,10 +88,13 @@ class Campaign:
     def _close(self, ground):
         try:
             ground.close()
-        except AssertionError as error:
-            with self._lock:
-                self.failures.append(None)
-                print(f"FAILED {self.name}: {error}", flush=True)
+        except EndedItself as error:
+            self._fail(error)
+
+    def _fail(self, error):
+        with self._lock:
+            self.failures.append(None)
+            print(f"FAILED {self.name}: {error}", flush=True)
 
     def _ground(self, plan):
         """A lab that comes up half, on a busy machine, gets another chance."""
@@ -98,6 +102,8 @@ class Campaign:
             try:
                 return self.tier.make_ground(plan)
             except Exception as error:
+                if isinstance(error, EndedItself):
+                    self._fail(error)
                 print(f"{self.name}: another ground is made: {error}", flush=True)
         return self.tier.make_ground(plan)
 

@@ -253,7 +253,8 @@ def trial(ground, plan_):
     with Watch(ground.node, drill.routes[0]) as watch:
         ground.start(drill)
         wait_soaking(ground, watch)
-        time.sleep(plan_["wait_s"])
+        gone = watch.wait(RTM_DELROUTE, plan_["wait_s"])
+        assert gone is None, "taken back before anything was broken"
         try:
             began = time.monotonic()
             chosen.break_(ground, plan_["rng"])
@@ -268,4 +269,5 @@ def trial(ground, plan_):
             chosen.heal(ground)
     state = ground.judge(drill, ground.wait_end())
     assert state == "before", f"it stands {state}"
+    ground.wait_healed()
     return 1, plan_["class"], [], gone - began

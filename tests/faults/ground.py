@@ -18,7 +18,8 @@ NODE = "srv712695"
 ROLLBACK = "/usr/sbin/oceanid-rollback"
 ENDED = ("complete", "reverted", "aborted", "halted")
 # What a node's signed end says, and whether the change stands then.
-STANDS = {"confirmed": True, "reverted": False, "tombstone": False, "popped": False}
+STANDS = {"confirmed": True, "reverted": False, "tombstone": False, "popped": False,
+          "untouched": False}
 SETTLE_S = 45
 CALIBRATIONS_MAX = 4
 
@@ -146,6 +147,11 @@ class Ground:
         assert dump.read(self.node) != self.base, "the judge does not see a route of somebody's"
         self.node.ip("route", "del", "198.18.127.1/32", "dev", "eth0")
 
+    def wait_healed(self):
+        """All that was killed or broken is back and does its work; that it is not is a failure of
+        the trial, and not a fleet on which the next one cannot be tried."""
+        self.fleet.wait_settled(60)
+
     def take_back(self):
         """Whatever stands goes, by an operator; back to the state that the ground began with."""
         self.fleet.ctl("emergency-rollback", "--all", "--yes", check=False)
@@ -193,6 +199,17 @@ class Ground:
         log = (self.node.logs / "oceanid-guard.log").read_text(errors="replace")
         return re.findall(rf"receipt \d+: sequence {sequence} (\w+)", log)
 
+    def wait_said(self, rollout):
+        """The node's state as the controller has it: a halted rollout may still wait for its end,
+        which has to come."""
+        end = time.monotonic() + SETTLE_S
+        while True:
+            said = next(node["state"] for node in rollout["nodes"] if node["name"] == NODE)
+            if said in STANDS or time.monotonic() > end:
+                return said
+            time.sleep(0.1)
+            rollout = self.rollout() or rollout
+
     def judge(self, drill, rollout):
         """One of "before", "confirmed"; raises when the node is in neither, or when the receipt,
         the journal or the controller says other than the kernel."""
@@ -201,8 +218,8 @@ class Ground:
         stands = state == "confirmed"
         listed = self.listed()
         assert (drill.name in listed) == stands, f"{state}, but the journal lists {listed}"
-        said = next(node["state"] for node in rollout["nodes"] if node["name"] == NODE)
-        assert STANDS.get(said, False) == stands, f"{state}, but the controller says {said}"
+        said = self.wait_said(rollout)
+        assert STANDS.get(said) == stands, f"{state}, but the controller says {said}"
         told = self.receipts(rollout["sequence"])
         assert not told or STANDS[told[-1]] == stands, f"{state}, but the guard told {told}"
         assert not ("reverted" in told and stands), f"{state}, but the guard told {told}"

@@ -105,4 +105,5 @@ def trial(ground, plan_):
         state = ground.judge(drill, ground.wait_end())
     if state == "confirmed":
         ground.take_back()
+    ground.wait_healed()
     return killer.landed, state, killer.hit, None

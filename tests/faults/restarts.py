@@ -365,8 +365,8 @@ def tell(story, kills, act):
     finally:
         story.over.set()
         killer.join(60)
-    if killer.failure is not None:
-        raise killer.failure
+        if killer.failure is not None:  # also where act came to nothing: that may be why
+            raise killer.failure
     return result, killer
 
 

@@ -14,6 +14,7 @@ import uuid
 
 import pytest
 
+from lab import ends
 from lab.wait import stays, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -66,7 +67,8 @@ class Node:
         given = {"stdin": stdin} if stdin is not None else {"input": answer}
         done = subprocess.run(self.inside(argv), capture_output=True, text=True, check=False,
                               timeout=60, env=self.environment(), **given)
-        if check and done.returncode != 0:
+        ended_itself = ends.is_mistake(done.returncode) or ends.SANITIZER.search(done.stderr)
+        if ended_itself or (check and done.returncode != 0):
             raise AssertionError(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
@@ -136,7 +138,8 @@ class Node:
 
     def kill(self, number=signal.SIGKILL):
         self.guard.send_signal(number)
-        self.guard.wait(15)
+        code = self.guard.wait(15)
+        assert code == -number or not ends.is_mistake(code), self.log("guard.log")
 
     def reboot(self):
         """A lab's reboot: the guard is gone, volatile state is gone, the boot id is another."""
@@ -178,10 +181,13 @@ class Node:
                          check=check, answer=answer, stdin=stdin)
 
     def end(self):
+        died = [f"{process.args} ended by signal {-process.poll()}" for process in self.children
+                if ends.is_mistake(process.poll())]
         for process in [*self.children, self.holder]:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        ends.check(died + ends.read((log.name, log) for log in sorted(self.folder.glob("*.log"))))
 
 
 @pytest.fixture

@@ -77,6 +77,9 @@ class Styx:
     def has_route(self):
         return "198.18.0.0" in self.host.ip("route", "show", "table", "main")
 
+    def guard_log(self):
+        return self.host.unit("oceanid-guard").process.output()
+
     def ssh(self):
         return self.lab["office"].ssh_banner(ADDRESS)
 
@@ -231,7 +234,7 @@ def test_what_was_declared_void_is_known_where_a_trial_was_reverted_before(styx)
                              "soak=60", "lease=5"])
     wait_until(styx.has_route, 20, "the second trial to be open")
     styx.host.kill(trial)
-    wait_until(lambda: not styx.has_route(), 20, "the lease to end it")
+    wait_until(lambda: "sequence 2 reverted" in styx.guard_log(), 20, "the lease to end it")
     styx.kill_guard_for_good()
     styx.remove_tailscaled()
     assert styx.rollback("--yes").returncode == 5

@@ -74,6 +74,7 @@ class Host:
                       "RouteAll": False, "AdvertiseRoutes": None}
         self.tailscaled_answers = self.guard_runs = True
         self.journal, self.stands_as = [], "confirmed after 1 s of soak"
+        self.ill = ""           # what keeps the fleet from being whole again
         self.is_open = ""       # the name of an open trial's change
         (self.logs / "oceanid-guard.log").write_text("")
 

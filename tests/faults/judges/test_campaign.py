@@ -16,6 +16,7 @@ from made_up import Drill, ground as ground_module
 import campaign
 import kill
 import watch
+from lab.ends import EndedItself
 
 
 class Ground:
@@ -25,8 +26,12 @@ class Ground:
         self.lab = types.SimpleNamespace(folder=pathlib.Path(folder))
         self.is_closed = False
 
+    ended = None                # what its end tells
+
     def close(self):
         self.is_closed = True
+        if self.ended is not None:
+            raise self.ended
 
 
 class Tier:
@@ -34,14 +39,13 @@ class Tier:
 
     TRIALS_A_GROUND = 2
 
-    def __init__(self, folder, ends, grounds_fail=0):
-        self.folder, self.ends, self.grounds_fail = folder, ends, grounds_fail
+    def __init__(self, folder, ends, grounds_fail):
+        self.folder, self.ends, self.grounds_fail = folder, ends, list(grounds_fail)
         self.grounds = []
 
     def make_ground(self, _plan):
-        if self.grounds_fail > 0:
-            self.grounds_fail -= 1
-            raise AssertionError("the lab came up half")
+        if self.grounds_fail:
+            raise self.grounds_fail.pop()
         self.grounds.append(Ground(self.folder))
         return self.grounds[-1]
 
@@ -63,7 +67,7 @@ class Tier:
 
 
 class Campaigns(unittest.TestCase):
-    def run_seeds(self, ends, seeds=range(1, 5), wanted=None, grounds_fail=0):
+    def run_seeds(self, ends, seeds=range(1, 5), wanted=None, grounds_fail=()):
         """(whether nothing failed, the campaign, what it printed, its tier)"""
         with tempfile.TemporaryDirectory(prefix="oceanid-judges-") as folder, \
                 mock.patch.object(campaign, "KEPT", pathlib.Path(folder, "kept")):
@@ -104,6 +108,17 @@ class Campaigns(unittest.TestCase):
                 self.assertEqual(self.kept, ["kept/made-up-any-2/srv712695/oceanid-guard.log"])
                 self.assertEqual(run.count, 6)      # those that went well, no more
 
+    def test_a_program_that_ended_itself_is_a_failure(self):
+        """Be it that a ground's end tells of it, or a ground that comes to nothing for it."""
+        told = EndedItself("observed: runtime error: shift")
+        with mock.patch.object(Ground, "ended", told):
+            good, run, said, _ = self.run_seeds({}, seeds=[1])
+        self.assertEqual((good, run.count), (False, 2))
+        self.assertIn("FAILED made-up: observed: runtime error: shift", said)
+        good, run, said, _ = self.run_seeds({}, seeds=[1], grounds_fail=[told])
+        self.assertEqual((good, run.count), (False, 2))
+        self.assertIn("FAILED made-up: observed: runtime error: shift", said)
+
     def test_a_ground_is_not_used_again(self):
         """What failed on it, or says that it is spent, might have left something behind."""
         _, _, _, tier = self.run_seeds({1: [AssertionError("MIXED")]})
@@ -125,8 +140,9 @@ class Campaigns(unittest.TestCase):
         self.assertIn("FAILED made-up seed 2", said)
 
     def test_a_ground_gets_another_chance_and_no_more(self):
-        self.assertTrue(self.run_seeds({}, grounds_fail=campaign.GROUND_ATTEMPTS - 1)[0])
-        good, _, said, _ = self.run_seeds({}, grounds_fail=campaign.GROUND_ATTEMPTS)
+        half = AssertionError("the lab came up half")
+        self.assertTrue(self.run_seeds({}, grounds_fail=[half] * (campaign.GROUND_ATTEMPTS - 1))[0])
+        good, _, said, _ = self.run_seeds({}, grounds_fail=[half] * campaign.GROUND_ATTEMPTS)
         self.assertFalse(good)
         self.assertIn("FAILED made-up: no ground to try on", said)
 
@@ -197,6 +213,9 @@ class KillGround(ground_module.Ground):
     def take_back(self):
         self.taken_back = True
 
+    def wait_healed(self):
+        assert not self.node.ill, self.node.ill
+
 
 class Kills(unittest.TestCase):
     PLAN = {"seed": 1, "kind": "exit-node", "anchor": "start", "abort": None,
@@ -222,6 +241,10 @@ class Kills(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "MIXED after drill-1"):
             self.run_trial(lambda host: host.take("rules", priority=5140))
         self.assertFalse(self.ground.taken_back)
+
+    def test_a_fleet_that_does_not_come_back_is_a_failure(self):
+        with self.assertRaisesRegex(AssertionError, "not connected"):
+            self.run_trial(lambda host: setattr(host, "ill", "srv712695: not connected"))
 
     def test_a_plan_follows_from_its_seed(self):
         self.assertEqual(kill.plan(5), kill.plan(5))

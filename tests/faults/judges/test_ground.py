@@ -21,6 +21,9 @@ class Ground(ground.Ground):
     def raise_tailscaled(self):
         pass
 
+    def rollout(self):
+        return None
+
 
 class Case(unittest.TestCase):
     def setUp(self):
@@ -132,6 +135,10 @@ LIES = [
      "but the controller says reverted"),
     ("the controller is in doubt for ever", True, nothing, "in doubt", ["confirmed"],
      "but the controller says in doubt"),
+    ("the controller never learns of its end", False, nothing, "in doubt", ["reverted"],
+     "but the controller says in doubt"),
+    ("the controller waits for its receipt for ever", False, nothing, "incomplete", ["reverted"],
+     "but the controller says incomplete"),
     ("the controller takes it for confirmed", False, nothing, "confirmed", ["reverted"],
      "but the controller says confirmed"),
     ("the guard told that it reverted", True, nothing, "confirmed", ["reverted"],

@@ -10,14 +10,13 @@ folder below the temporary directory.
 import json
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 
-from lab import topology
+from lab import ends, topology
 from lab.host import Host, Uplink
 from lab.ssh import SshServer, client_argv, make_key
 from lab.tailnet_real import RealTailnet
@@ -26,11 +25,6 @@ from lab.tailnet_standin import StandinTailnet
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 UNITS = REPOSITORY / "packaging" / "systemd"
 OVERLAYFS = 0x794C7630
-# What a program, or what it is linked with, writes before it ends itself over a mistake of its own.
-# systemd would start it again a second later, and a test might not notice.
-ENDED_ITSELF = re.compile(r"Sanitizer|runtime error: |^panic: |: Assertion .* failed|ending this "
-                          r"process|terminated by signal|stack smashing|corrupted|double free")
-LINES_BEHIND = 40
 TAILNETS = {"real": RealTailnet, "standin": StandinTailnet}
 
 
@@ -165,18 +159,12 @@ class Lab:
             print(f"lab: kept {self.folder}", file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
-        assert not ended, "\n".join(["expected that no program ends itself, observed:", *ended])
+        ends.check(ended)
 
     def programs_that_ended(self):
         """What programs of ours wrote, from where they ended themselves on."""
-        said = []
-        for log in sorted(self.folder.glob("hosts/*/log/oceanid-*.log")):
-            lines = log.read_text(errors="replace").splitlines()
-            found = [at for at, line in enumerate(lines) if ENDED_ITSELF.search(line)]
-            if found:
-                said += [f"-- {log.parts[-3]}: {log.name}",
-                         *lines[found[0]:found[0] + LINES_BEHIND]]
-        return said
+        return ends.read((f"{log.parts[-3]}: {log.name}", log)
+                         for log in sorted(self.folder.glob("hosts/*/log/oceanid-*.log")))
 
     def __enter__(self):
         return self

@@ -7,12 +7,12 @@ Links, services and units are added by host.py.
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
 import uuid
 
+from lab import ends
 from lab.process import Process, child_of
 from lab.wait import wait_until
 
@@ -20,7 +20,6 @@ HOLDER = pathlib.Path(__file__).with_name("holder.py")
 PLAIN = ("/etc/oceanid", "/var/lib/oceanid", "/var/lib/tailscale")
 SYSCTLS = {"net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.default.rp_filter": "2",
            "net.ipv4.ping_group_range": "0 2147483647"}
-SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: ")
 KEPT_ENVIRONMENT = ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
 HOME = "/var/lib/home-of-root"    # not the /root of the machine that runs the lab
 USERS = {"oceanid-agent": 64001, "oceanid-controller": 64002}
@@ -152,13 +151,14 @@ class Machine:
         """Runs a program to its end inside; returns subprocess.CompletedProcess with text.
 
         check: an exit code that is not 0 raises Failed with all that it wrote; so does, without
-        check too, what AddressSanitizer or UBSan says.
+        check too, that it ended itself over a mistake of its own.
         """
         done = subprocess.run(
             self._inside(argv, user), input=input, timeout=timeout, env=self.environment(env),
             stdin=subprocess.DEVNULL if input is None else None, text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        if (check and done.returncode != 0) or SANITIZER.search(done.stderr):
+        ended_itself = ends.is_mistake(done.returncode) or ends.SANITIZER.search(done.stderr)
+        if ended_itself or (check and done.returncode != 0):
             raise Failed(f"{self.name}: {' '.join(map(str, argv))} ended with {done.returncode}\n"
                          f"{done.stdout}{done.stderr}")
         return done

@@ -25,6 +25,7 @@ class Process:
         self.log = log
         self._entry = entry
         self._log_start = log_start
+        self.sent = set()           # the signals that it was sent
         self.pid = wait_until(lambda: child_of(entry.pid) or entry.poll() is not None, 10,
                               f"{name} to be started", every_s=0.002)
         if self.pid is True:
@@ -42,6 +43,7 @@ class Process:
         """Sends a signal to the program. One that is gone already is left alone."""
         if self.pid is None or not self.alive():
             return
+        self.sent.add(number)
         try:
             os.kill(self.pid, number)
             if number in (signal.SIGCONT, signal.SIGKILL):  # nsenter stops itself with its child

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+from lab import ends
 from lab.units import seconds
 from lab.wait import wait_until
 
@@ -225,6 +226,7 @@ class Unit:
         """Runs ExecStopPost; False when the power went meanwhile."""
         self.state = "deactivating"
         code = self.process.exit_code if self.process else 0
+        self._tell_mistake("it", self.process)
         killed = code is not None and code < 0
         self._run_all("ExecStopPost", {
             "SERVICE_RESULT": "success" if code == 0 else "signal" if killed else "exit-code",
@@ -241,6 +243,7 @@ class Unit:
             try:
                 self.helper = self._popen(argv, f"{self.file.name}.{key}", self._environment(env))
                 code = self.helper.wait(60)
+                self._tell_mistake(" ".join(argv), self.helper)
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
                 code = self._note(f"{key} {' '.join(argv)}: {error}")
             if code and not may_fail:
@@ -253,11 +256,18 @@ class Unit:
             self.process = self._popen(argv, self.file.name, self._environment())
             self.starts += 1
             code = self.process.wait(60)
+            self._tell_mistake("it", self.process)
             if code and not may_fail:
                 self.state = "failed"
                 self._note(f"ended with {code}")
                 return
         self.state = "active" if self.file.one("RemainAfterExit") == "yes" else "inactive"
+
+    def _tell_mistake(self, who, process):
+        """A signal that nobody sent: a release build writes nothing when it dies of one."""
+        code = process.exit_code if process else None
+        if ends.is_mistake(code) and -code not in process.sent:
+            self._note(f"{who} ended by {signal.Signals(-code).name}, which nobody sent")
 
     def _note(self, text):
         with open(self.host.logs / f"{self.file.name}.log", "a", encoding="utf-8") as log:
