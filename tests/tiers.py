@@ -52,7 +52,10 @@ class Tally:
         self.reasons = []
 
     def add_junit(self, path, tier):
-        for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        cases = list(xml.etree.ElementTree.parse(path).getroot().iter("testcase"))
+        if not cases:
+            self.add_failure(f"{tier}: no test was run")
+        for case in cases:
             own = [part for part in (case.get("classname"), case.get("name")) if part]
             name = f"{tier}: {' '.join(dict.fromkeys(own))}"
             skip = case.find("skipped")
@@ -158,7 +161,7 @@ def pytest(tally, tier, runs, preset="dev"):
         report = BUILD / f"{name}.xml"
         if report.exists():
             tally.add_junit(report, tier)
-        elif code not in (0, 5):
+        if code not in (0, 1):
             tally.add_failure(f"{tier}: pytest itself, exit {code}")
 
 
@@ -215,6 +218,8 @@ def run_fuzz(tally, long):
         return
     seconds = 300 if long else 5
     targets = sorted((BUILD / "fuzz/bin").glob("fuzz_*"))
+    if not targets:
+        tally.add_failure("fuzz: no target was built")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         found = pool.map(lambda target: fuzz(target, seconds), targets)
         for target, (code, said) in zip(targets, found, strict=True):
