@@ -171,8 +171,12 @@ static int run(struct guard *guard, struct err *err)
 {
     struct loop *loop = loop_open(err);
 
-    if (loop == NULL || (!start(guard, err) && err->kind != ERR_NONE))
+    if (loop == NULL)
         return 1;
+    if (!start(guard, err) && err->kind != ERR_NONE) {
+        loop_close(loop);
+        return 1;
+    }
     if (guard->journal == NULL) {
         log_info("told to stop before anything was touched: ending");
         _exit(0);

@@ -182,7 +182,9 @@ class Machine:
         if self.pid is None:
             return []
         said = self.run(["journalctl", "--no-pager", "-o", "short-monotonic", "-u", "oceanid*"])
-        return [line for line in said.stdout.splitlines() if ENDED_BY_MISTAKE.search(line)]
+        lines = said.stdout.splitlines()
+        return [line for at, line in enumerate(lines) if ENDED_BY_MISTAKE.search(line)
+                and not (at > 0 and "ending this process" in lines[at - 1])]
 
     def path(self, inside):
         return pathlib.Path(f"/proc/{self.pid}/root{inside}")

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from lab import Lab, wait_until
+from lab.ends import EndedItself
 from lab.machine import Failed
 from lab.units import parse_unit, seconds
 
@@ -196,7 +197,7 @@ def test_programs_under_test_lie_where_the_units_name_them(tmp_path, monkeypatch
 
 def test_a_program_that_ends_itself_is_told_at_the_labs_end():
     """systemd would start it again, and no test might notice."""
-    with pytest.raises(AssertionError, match="srv712695: oceanid-made-up.log\nERROR: Addr"):
+    with pytest.raises(EndedItself, match="srv712695: oceanid-made-up.log\nERROR: Addr"):
         with Lab.build(join=False, programs={}) as lab:
             lab["srv712695"].popen(["sh", "-c", "echo all well; echo ERROR: AddressSanitizer: x"],
                                    name="oceanid-made-up").wait()
@@ -205,3 +206,15 @@ def test_a_program_that_ends_itself_is_told_at_the_labs_end():
 def test_what_a_sanitizer_says_fails_a_run(styx):
     with pytest.raises(Failed, match="runtime error: shift"):
         styx.run(["sh", "-c", "echo a.c:1:2: runtime error: shift >&2"], check=False)
+
+
+def test_a_program_that_makes_way_is_a_warning():
+    """It is what decision 0003 has it do when nng hangs; SIGABRT alone is a mistake."""
+    hung = "echo 'error: link x: nng hangs; ending this process, systemd starts it again'"
+    ended = "echo '[lab] it ended by SIGABRT, which nobody sent'"
+    with pytest.warns(UserWarning, match="srv712695: oceanid-made-up.log: error: link x"):
+        with Lab.build(join=False, programs={}) as lab:
+            lab["srv712695"].popen(["sh", "-c", f"{hung}; {ended}"], name="oceanid-made-up").wait()
+    with pytest.raises(EndedItself, match="which nobody sent"):
+        with Lab.build(join=False, programs={}) as lab:
+            lab["srv712695"].popen(["sh", "-c", ended], name="oceanid-made-up").wait()

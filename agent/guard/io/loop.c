@@ -71,6 +71,13 @@ struct loop *loop_open(struct err *err)
     return NULL;
 }
 
+void loop_close(struct loop *loop)
+{
+    close(loop->signal_fd);
+    close(loop->timer_fd);
+    free(loop);
+}
+
 static void set_timer(const struct loop *loop, mono_t at)
 {
     struct itimerspec when = {{0, 0}, {0, 0}};

@@ -11,6 +11,7 @@ struct loop;
 
 /* Takes SIGTERM and SIGINT: blocked for all threads that are started later. NULL: err says why. */
 struct loop *loop_open(struct err *err);
+void loop_close(struct loop *loop);
 
 /* Waits once and gives what has come; also tells systemd that it lives. */
 void loop_once(struct loop *loop, struct guard *guard);

@@ -8,8 +8,10 @@ import signal
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: ")
 # What a program, or what it is linked with, or the lab says of such an end.
 ENDED_ITSELF = re.compile(SANITIZER.pattern + r"|^panic: |: Assertion .* failed|"
-                          r"ending this process|, which nobody sent|stack smashing|"
-                          r"overflow detected|corrupted|double free|free\(\): invalid")
+                          r", which nobody sent|stack smashing|overflow detected|"
+                          r"corrupted|double free|free\(\): invalid")
+# Not its own: nng hung, and the process made way for a new one (docs/decisions/0003, 0007).
+MADE_WAY = "ending this process, systemd starts it again"
 MISTAKES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE,
             signal.SIGSYS}
 LINES_BEHIND = 40
@@ -25,10 +27,17 @@ def read(logs):
     said = []
     for name, path in logs:
         lines = path.read_text(errors="replace").splitlines()
-        found = [at for at, line in enumerate(lines) if ENDED_ITSELF.search(line)]
+        found = [at for at, line in enumerate(lines) if ENDED_ITSELF.search(line)
+                 and not any(MADE_WAY in before for before in lines[max(at - 3, 0):at])]
         if found:
             said += [f"-- {name}", *lines[found[0]:found[0] + LINES_BEHIND]]
     return said
+
+
+def made_way(logs):
+    """How often a program said that it makes way because nng hung; logs: as for read."""
+    return [f"{name}: {line}" for name, path in logs
+            for line in path.read_text(errors="replace").splitlines() if MADE_WAY in line]
 
 
 class EndedItself(AssertionError):

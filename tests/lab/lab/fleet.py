@@ -9,7 +9,7 @@ import re
 import signal
 
 from lab import topology
-from lab.machine import HOME
+from lab.machine import Failed, HOME
 from lab.wait import wait_until
 
 AGENT = """\
@@ -59,6 +59,11 @@ for name in topology.NODES:
                                         f"ssh: {topology.IPV6[name][0].partition('/')[0]}")
 FLEET_IPV6 = FLEET_IPV6.replace("[CONTROLLER:7430]", '["CONTROLLER:7430", "[CONTROLLER6]:7430"]')
 PKI = f"{HOME}/oceanid"
+UNREACHABLE = 3                 # the exit code of oceanidctl
+
+
+class Unreachable(Failed):
+    """oceanidctl did not reach the controller."""
 
 
 class Fleet:
@@ -178,9 +183,13 @@ class Fleet:
 
     def ctl(self, *words, check=True, timeout=120, input=None):
         """oceanidctl at the operator's desk."""
-        return self.operator.run(
-            ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", self.url, *words], check=check,
-            timeout=timeout, input=input)
+        argv = ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", self.url, *words]
+        done = self.operator.run(argv, check=False, timeout=timeout, input=input)
+        if check and done.returncode != 0:
+            kind = Unreachable if done.returncode == UNREACHABLE else Failed
+            raise kind(f"{' '.join(map(str, argv))} ended with {done.returncode}\n"
+                       f"{done.stdout}{done.stderr}")
+        return done
 
     def json(self, *words):
         return json.loads(self.ctl(*words, "-o", "json").stdout)
@@ -278,7 +287,10 @@ class Fleet:
     def wait_rollout(self, predicate, deadline_s, what):
         """Waits until predicate(rollout) is true; returns the rollout."""
         def look():
-            rollout = self.rollout()
+            try:
+                rollout = self.rollout()
+            except Unreachable:     # it is started again a second later
+                return None
             return rollout if rollout and predicate(rollout) else None
         return wait_until(look, deadline_s, what, every_s=0.2)
 

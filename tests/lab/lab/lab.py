@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 
 from lab import ends, topology
 from lab.host import Host, Uplink
@@ -155,6 +156,8 @@ class Lab:
                 unit.power_lost()
             host.power_off()
         ended = self.programs_that_ended()
+        for line in ends.made_way(self._logs()):
+            warnings.warn(f"{line} (expected to be rare: docs/decisions/0003)", stacklevel=2)
         if keep_files or os.environ.get("OCEANID_LAB_KEEP"):
             print(f"lab: kept {self.folder}", file=sys.stderr)
         else:
@@ -163,8 +166,11 @@ class Lab:
 
     def programs_that_ended(self):
         """What programs of ours wrote, from where they ended themselves on."""
-        return ends.read((f"{log.parts[-3]}: {log.name}", log)
-                         for log in sorted(self.folder.glob("hosts/*/log/oceanid-*.log")))
+        return ends.read(self._logs())
+
+    def _logs(self):
+        return [(f"{log.parts[-3]}: {log.name}", log)
+                for log in sorted(self.folder.glob("hosts/*/log/oceanid-*.log"))]
 
     def __enter__(self):
         return self
