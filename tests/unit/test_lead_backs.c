@@ -34,6 +34,51 @@ static void an_emergency_is_listed_after_a_restart(void **state)
     assert_false(backs->list[0].done);
 }
 
+/* Of the open rollout: b2's trial is being taken back, or its change stands there. */
+static void hear_of_open(const char *node, bool is_reverting)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    const struct attempt *attempt = &lead_find_open(place.lead)->machine.record.attempt;
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    text_copy(stack->trial_state, sizeof(stack->trial_state), is_reverting ? "reverting" : "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->trial_open = is_reverting;
+    if (is_reverting)
+        stack->trial = (struct generation_id){*attempt, {.bytes = {8}}};
+    else
+        stack->generations[stack->generations_count++].id =
+            (struct generation_id){*attempt, {.bytes = {7}}};
+    lead_take_stack(place.lead, node, stack);
+}
+
+/* It returns while the other one is still being taken back. */
+static void who_was_to_come_back_at_once_waits_for_nobody_after_a_restart(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_start();
+    assert_true(lead_case_take_back("a1", "drill", &err));
+    lead_case_restart();
+    hear_of_open("b2", true);
+    hear_of_open("a1", false);
+    assert_true(lead_case_has_command("a1", GUARD_POP));
+}
+
+static void who_was_not_named_waits_after_a_restart(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_start();
+    assert_true(lead_case_take_back("b2", "drill", &err));
+    lead_case_restart();
+    hear_of_open("b2", true);
+    hear_of_open("a1", false);
+    assert_false(lead_case_has_command("a1", GUARD_POP));
+}
+
 static void pass_order(const char *node)
 {
     struct err err = ERR_INIT;
@@ -378,6 +423,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(an_emergency_is_listed_after_a_restart),
+        WITH_PLACE(who_was_to_come_back_at_once_waits_for_nobody_after_a_restart),
+        WITH_PLACE(who_was_not_named_waits_after_a_restart),
         WITH_PLACE(an_order_is_passed_on_after_a_restart),
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
         WITH_PLACE(an_order_outlives_a_later_emergency),
