@@ -114,6 +114,54 @@ bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct ha
            rehearsal_judge(known->rehearsal, known->rehearsal->operations_count) != VERDICT_UNKNOWN;
 }
 
+/* Its place in the stack, or behind the last. */
+static uint32_t find_generation(const struct stack *stack, const struct attempt *attempt)
+{
+    uint32_t place = 0;
+
+    while (place < stack->generations_count &&
+           !attempt_equal(&stack->generations[place].id.attempt, attempt))
+        place++;
+    return place;
+}
+
+static void put_generation(struct stack *stack, const struct receipt *receipt, const char *change)
+{
+    struct generation *top;
+
+    if (find_generation(stack, &receipt->generation.attempt) < stack->generations_count ||
+        stack->generations_count == GENERATIONS_MAX)
+        return;
+    top = &stack->generations[stack->generations_count++];
+    *top = (struct generation){.id = receipt->generation, .soak_s = receipt->soak_s};
+    text_copy(top->change, sizeof(top->change), change);
+}
+
+static void drop_generation(struct stack *stack, const struct attempt *attempt)
+{
+    uint32_t place = find_generation(stack, attempt);
+
+    if (place == stack->generations_count)
+        return;
+    stack->generations_count--;
+    memmove(&stack->generations[place], &stack->generations[place + 1],
+            (stack->generations_count - place) * sizeof(stack->generations[0]));
+}
+
+void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
+                        const char *change)
+{
+    struct stack *stack = &member->stack;
+
+    if (!member->has_stack || receipt->index <= stack->receipt_index)
+        return;
+    stack->receipt_index = receipt->index;
+    if (receipt->kind == RECEIPT_CONFIRMED)
+        put_generation(stack, receipt, change);
+    else if (receipt_is_end(receipt))
+        drop_generation(stack, &receipt->generation.attempt);
+}
+
 static struct fleet_verdict *find_verdict(struct fleet_member *member, const char *check)
 {
     for (uint32_t i = 0; i < member->verdicts_count; i++) {

@@ -59,7 +59,8 @@ struct fleet_member {
     struct snapshot snapshot;
     mono_t snapshot_at;
     struct fleet_rehearsal rehearsal;
-    bool has_stack; /* the last one that came, verified with the guard's key: for people */
+    bool has_stack; /* the last one that came, verified with the guard's key, with what came of it
+                     * by receipts since: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
@@ -108,6 +109,12 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 /* Nothing new has to be asked: it answered lately, and not that it could not tell. */
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
+
+/* What its guard signed behind the stack that is known: what it confirmed stands, what it ended
+ * does not. An older receipt says nothing that the stack does not know better. change: what a
+ * generation of it is called. */
+void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
+                        const char *change);
 
 /* No verdict of this check is there that counts now: it may still come. member may be NULL. */
 bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now);

@@ -60,6 +60,16 @@ void rollout_load(struct rollout *rollout, const struct rollout_record *record,
     init_targets(rollout);
 }
 
+void rollout_load_at_once(struct rollout *rollout, const char *node)
+{
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
+        struct target *target = &rollout->targets[i];
+
+        if (target->record->wants == WANTS_REVERT && text_equal(target->record->name, node))
+            target->at_once = true;
+    }
+}
+
 /* ---- a step --------------------------------------------------------------------------------- */
 
 bool rollout_has_room(const struct rollout_effects *effects, uint32_t count)

@@ -69,6 +69,10 @@ void rollout_init(struct rollout *rollout, uint64_t id, const struct manifest *m
 void rollout_load(struct rollout *rollout, const struct rollout_record *record,
                   const struct manifest *manifest);
 
+/* After rollout_load: an emergency named this node before the restart, so that on the way back it
+ * does not wait for its turn. */
+void rollout_load_at_once(struct rollout *rollout, const char *node);
+
 /* Takes one event; ev->now never goes back. Appends to effects. */
 void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
                   struct rollout_effects *effects);

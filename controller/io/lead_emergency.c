@@ -164,7 +164,7 @@ bool lead_is_wanted(const struct lead_wish *wish, const char *node)
     return wish->count == 0;
 }
 
-/* By its latest stack; where there is none, by what the record says. */
+/* By its latest stack and the receipts since; where there is none, by what the record says. */
 static bool stands(const struct lead *lead, const struct rollout_record *record,
                    const struct target_record *target)
 {

@@ -90,7 +90,8 @@ static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struc
     return desk_commit(desk);
 }
 
-/* The trial is over, or the stack another: what is known of it is asked anew. */
+/* The trial is over, or the stack another: what is known of it follows, and is asked anew; the
+ * answer may be long in coming. */
 static void refresh(struct lead *lead, const struct receipt *receipt)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, receipt->node);
@@ -99,6 +100,7 @@ static void refresh(struct lead *lead, const struct receipt *receipt)
         return;
     if (attempt_equal(&member->stack.trial.attempt, &receipt->generation.attempt))
         member->stack.trial_open = false;
+    fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt));
     outbox_put_stack(lead->outbox, receipt->node);
     outbox_put_snapshot(lead->outbox, receipt->node);
 }

@@ -8,7 +8,8 @@
 #include "common/core/text.h"
 #include "controller/io/lead_parts.h"
 
-/* By the node's latest stack; where there is none, by what the record says. */
+/* By the node's latest stack and the receipts since; where there is none, by what the record
+ * says. */
 static void foretell_node(const struct lead *lead, const struct rollout_record *record,
                           const struct target_record *target, bool follows,
                           struct lead_loss *ret_loss)

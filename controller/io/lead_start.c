@@ -267,12 +267,26 @@ static void resume_freezes(struct lead *lead)
     }
 }
 
+/* No rollout's record has it: whom an emergency named is kept with those who are to come back. */
+static void resume_at_once(struct lead *lead)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        const struct lead_back *back = &lead->backs.list[i];
+
+        for (struct led *led = lead->leds; led != NULL; led = led->next) {
+            if (led->machine.record.id == back->rollout && !back->done)
+                rollout_load_at_once(&led->machine, back->name);
+        }
+    }
+}
+
 bool lead_resume(struct lead *lead, struct err *err)
 {
     struct rollout_event ev = {.kind = EVENT_RESUMED};
 
     if (!resume_all(lead, err) || !lead_backs_load(lead, err))
         return false;
+    resume_at_once(lead);
     lead_give(lead, &ev, NULL, NULL);
     lead_take_roster(lead);
     resume_freezes(lead);

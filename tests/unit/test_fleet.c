@@ -194,6 +194,46 @@ static void knows_what_was_rehearsed(void **state)
     free(rehearsal);
 }
 
+static void tell_receipt(struct fleet_member *member, enum receipt_kind kind, uint64_t index,
+                         uint64_t sequence)
+{
+    struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+
+    receipt->kind = kind;
+    receipt->index = index;
+    receipt->generation.attempt.sequence = sequence;
+    fleet_take_receipt(member, receipt, "a-change");
+    free(receipt);
+}
+
+static void knows_what_receipts_made_of_the_stack(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+    const struct stack *stack = &member->stack;
+
+    tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
+    assert_int_equal(stack->generations_count, 0); /* what else stands there is not known */
+    member->has_stack = true;
+    member->stack.receipt_index = 3;
+    tell_receipt(member, RECEIPT_CONFIRMED, 3, 3); /* the stack knew it */
+    assert_int_equal(stack->generations_count, 0);
+    tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
+    tell_receipt(member, RECEIPT_CONFIRMED, 5, 3); /* said again it stands once */
+    tell_receipt(member, RECEIPT_CONFIRMED, 6, 5);
+    assert_int_equal(stack->generations_count, 2);
+    assert_string_equal(stack->generations[0].change, "a-change");
+    tell_receipt(member, RECEIPT_TOMBSTONE, 7, 8);
+    tell_receipt(member, RECEIPT_INCOMPLETE, 8, 3);
+    tell_receipt(member, RECEIPT_REVERTED, 4, 3);
+    assert_int_equal(stack->generations_count, 2);
+    tell_receipt(member, RECEIPT_POPPED, 9, 3);
+    assert_int_equal(stack->generations_count, 1);
+    assert_int_equal(stack->generations[0].id.attempt.sequence, 5);
+    for (uint64_t i = 10; i < 12 + GENERATIONS_MAX; i++)
+        tell_receipt(member, RECEIPT_CONFIRMED, i, i);
+    assert_int_equal(stack->generations_count, GENERATIONS_MAX);
+}
+
 /* Few are asked each second; of many, all together 100 times a second, and each within 20 s. */
 static void beats_are_shared(void **state)
 {
@@ -215,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_what_was_decided_last, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
+        cmocka_unit_test_setup_teardown(knows_what_receipts_made_of_the_stack, make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
         cmocka_unit_test(beats_are_shared),
     };

@@ -34,6 +34,51 @@ static void an_emergency_is_listed_after_a_restart(void **state)
     assert_false(backs->list[0].done);
 }
 
+/* Of the open rollout: b2's trial is being taken back, or its change stands there. */
+static void hear_of_open(const char *node, bool is_reverting)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    const struct attempt *attempt = &lead_find_open(place.lead)->machine.record.attempt;
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    text_copy(stack->trial_state, sizeof(stack->trial_state), is_reverting ? "reverting" : "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->trial_open = is_reverting;
+    if (is_reverting)
+        stack->trial = (struct generation_id){*attempt, {.bytes = {8}}};
+    else
+        stack->generations[stack->generations_count++].id =
+            (struct generation_id){*attempt, {.bytes = {7}}};
+    lead_take_stack(place.lead, node, stack);
+}
+
+/* It returns while the other one is still being taken back. */
+static void who_was_to_come_back_at_once_waits_for_nobody_after_a_restart(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_start();
+    assert_true(lead_case_take_back("a1", "drill", &err));
+    lead_case_restart();
+    hear_of_open("b2", true);
+    hear_of_open("a1", false);
+    assert_true(lead_case_has_command("a1", GUARD_POP));
+}
+
+static void who_was_not_named_waits_after_a_restart(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_start();
+    assert_true(lead_case_take_back("b2", "drill", &err));
+    lead_case_restart();
+    hear_of_open("b2", true);
+    hear_of_open("a1", false);
+    assert_false(lead_case_has_command("a1", GUARD_POP));
+}
+
 static void pass_order(const char *node)
 {
     struct err err = ERR_INIT;
@@ -258,12 +303,128 @@ static void finds_what_stands_behind_many_that_do_not(void **state)
     assert_true(lead_case_find_back("a1")->done);
 }
 
+/* ---- what stands where, as a receipt behind the stack says it ---------------------------------
+ */
+
+/* Both nodes have confirmed it, and it is not led any more. */
+static struct attempt add_complete(uint64_t sequence)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    if (!lead_case_try_start(sequence, &id, &err))
+        fail_msg("%s", err.text);
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_COMPLETE;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].says = SAYS_CONFIRMED;
+        record->targets[i].receipt = RECEIPT_CONFIRMED;
+    }
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    lead_case_restart();
+    return record->attempt;
+}
+
+/* Of receipt index 5. trial: one is open there; NULL: none. */
+static void hear_stack(const char *node, const struct attempt *standing,
+                       const struct attempt *trial)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    text_copy(stack->trial_state, sizeof(stack->trial_state), trial != NULL ? "on trial" : "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->receipt_index = 5;
+    stack->generations_count = 1;
+    stack->generations[0].id = (struct generation_id){*standing, {.bytes = {7}}};
+    stack->trial_open = trial != NULL;
+    if (trial != NULL)
+        stack->trial = (struct generation_id){*trial, {.bytes = {8}}};
+    lead_take_stack(place.lead, node, stack);
+}
+
+/* Of a1's guard; its agent is lost before the stack that it is asked for then. */
+static void hear_receipt(enum receipt_kind kind, uint64_t index, const struct attempt *attempt)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    receipt->generation = (struct generation_id){*attempt, {.bytes = {8}}};
+    receipt->kind = kind;
+    receipt->cause = kind == RECEIPT_POPPED ? CAUSE_ORDERED : CAUSE_NONE;
+    receipt->index = index;
+    report.envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+    lead_take_lost(place.lead, "a1");
+}
+
+/* The foretelling names the same as what is taken back then. */
+static void expect_taken_back(uint64_t rollout, const char *sentence)
+{
+    AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
+    struct err err = ERR_INIT;
+
+    assert_true(lead_foretell(place.lead, NULL, 0, losses, &err));
+    assert_int_equal(losses->rollout, rollout);
+    assert_string_equal(losses->list[0].name, "a1");
+    assert_non_null(strstr(losses->list[0].sentence, sentence));
+    assert_true(lead_case_take_back("", "drill", &err));
+    assert_int_equal(lead_backs(place.lead)->rollout, rollout);
+}
+
+static void takes_back_what_was_confirmed_behind_the_stack(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, &second);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    expect_taken_back(2, "it stands there");
+}
+
+static void takes_back_what_is_below_what_was_popped_behind_the_stack(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &second, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_POPPED, 6, &second);
+    expect_taken_back(1, "nothing: it does not stand there");
+}
+
+/* Told again after the stack that knows what has become of it since. */
+static void an_old_receipt_says_nothing_against_the_stack(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 5, &second);
+    expect_taken_back(1, "it stands there");
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(an_emergency_is_listed_after_a_restart),
+        WITH_PLACE(who_was_to_come_back_at_once_waits_for_nobody_after_a_restart),
+        WITH_PLACE(who_was_not_named_waits_after_a_restart),
         WITH_PLACE(an_order_is_passed_on_after_a_restart),
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
         WITH_PLACE(an_order_outlives_a_later_emergency),
@@ -274,6 +435,9 @@ int main(void)
         WITH_PLACE(an_order_outlives_an_emergency_on_its_node),
         WITH_PLACE(an_order_outlives_another_one_on_its_node),
         WITH_PLACE(an_order_that_finds_no_room_is_refused),
+        WITH_PLACE(takes_back_what_was_confirmed_behind_the_stack),
+        WITH_PLACE(takes_back_what_is_below_what_was_popped_behind_the_stack),
+        WITH_PLACE(an_old_receipt_says_nothing_against_the_stack),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
