@@ -462,6 +462,7 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
     outbox_set_wake(downlink->outbox, wake, downlink);
     downlink_wait_open(downlink, options->loop);
     uv_timer_init(options->loop, &downlink->timer);
+    downlink->handles_count++;
     downlink->timer.data = downlink;
     uv_timer_start(&downlink->timer, tick, TICK_MS, TICK_MS);
     return downlink;
@@ -472,9 +473,12 @@ unsigned downlink_port(const struct downlink *downlink)
     return link_server_port(downlink->server);
 }
 
-static void closed(uv_handle_t *handle)
+void downlink_handle_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct downlink *downlink = handle->data;
+
+    if (--downlink->handles_count == 0)
+        free(downlink);
 }
 
 void downlink_close(struct downlink *downlink)
@@ -490,5 +494,5 @@ void downlink_close(struct downlink *downlink)
         downlink->pipes = pipe->next;
         free(pipe);
     }
-    uv_close((uv_handle_t *)&downlink->timer, closed);
+    uv_close((uv_handle_t *)&downlink->timer, downlink_handle_closed);
 }

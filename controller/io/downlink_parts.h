@@ -52,6 +52,7 @@ struct downlink {
     mono_t ticked_at;                    /* the last look at them */
     mono_t awake_since; /* no look came late since then: whose silence is not this process's own */
     uv_idle_t idle;     /* runs while reports wait */
+    unsigned handles_count; /* the timer and the idle handle, each until libuv is done with it */
     struct waiting *waiting, *waiting_last;
     uint64_t order_next;
 };
@@ -95,6 +96,8 @@ void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
 void downlink_wait_end(struct downlink *downlink, const char *name);
 void downlink_wait_open(struct downlink *downlink, uv_loop_t *loop);
 void downlink_wait_close(struct downlink *downlink);
+/* Of either handle; the last one's frees it. libuv says not which that is. In downlink.c. */
+void downlink_handle_closed(uv_handle_t *handle);
 
 /* In downlink_report.c. */
 void downlink_report(struct downlink *downlink, const struct pipe *pipe,
