@@ -161,8 +161,8 @@ static void lose_session(struct downlink *downlink, const char *name)
 /* Its session is over; it is told so, and closes the connection itself, or it is closed when it has
  * fallen quiet. nng's thread that ends connections may hang for good when one is closed here under
  * a request (docs/decisions/0003). */
-static void end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
-                        bool hello_again)
+void downlink_end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
+                          bool hello_again)
 {
     pipe->bound = false;
     pipe->over = !hello_again;
@@ -188,7 +188,7 @@ void downlink_trim(struct downlink *downlink, const char *name)
         return;
     log_warning("%s has %u connections, expected at most %d: its oldest session is over", name,
                 count, NAME_PIPES_MAX);
-    end_session(downlink, oldest, "it has too many connections", false);
+    downlink_end_session(downlink, oldest, "it has too many connections", false);
 }
 
 static void unlink_pipe(struct downlink *downlink, const struct pipe *pipe)
@@ -323,7 +323,7 @@ static void take_nonsense(struct downlink *downlink, struct pipe *pipe,
     downlink_refuse(downlink, pipe->bound ? pipe->name : "", err);
     downlink_deny(arrival->request, err->text, false);
     if (pipe->bound)
-        end_session(downlink, pipe, err->text, false);
+        downlink_end_session(downlink, pipe, err->text, false);
 }
 
 static void take_request(void *context, void *item)
@@ -417,20 +417,6 @@ static void tick(uv_timer_t *timer)
         }
     }
     downlink_note_silent(downlink, now);
-}
-
-void downlink_tell_checks(struct downlink *downlink)
-{
-    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (!pipe->bound)
-            continue;
-        if (roster_find(downlink->desk->roster, pipe->name) != NULL) {
-            downlink_put_checks(downlink, pipe->name);
-            continue;
-        }
-        log_info("%s is not in the roster any more: its session is over", pipe->name);
-        end_session(downlink, pipe, "it is not in the roster any more", true);
-    }
 }
 
 /* ---- life ------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ struct pipe {
     uint32_t id;
     char name[NAME_SIZE];        /* as it said in its hello begin */
     bool bound;                  /* and proved */
+    struct public_key agent_key; /* by this one of the roster, while it is bound */
     bool was_bound;              /* it is that one's for good: what it said is still being read */
     bool over;                   /* its session was ended here, and no other is asked for over it */
     bool extra;                  /* dialled beside an old one */
@@ -75,6 +76,10 @@ void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
 
 /* Ends the oldest session of that name where it has more than NAME_PIPES_MAX. */
 void downlink_trim(struct downlink *downlink, const char *name);
+
+/* A poll that waits is told why. hello_again: so is asked; else another connection is. */
+void downlink_end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
+                          bool hello_again);
 
 /* In downlink_hello.c. */
 void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,
