@@ -90,7 +90,8 @@ static struct pipe *newest_parked(const struct downlink *downlink, const char *n
 
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
         if (pipe->bound && pipe->parked != NULL && text_equal(pipe->name, node) &&
-            (found == NULL || pipe->order > found->order))
+            (found == NULL || pipe->order > found->order) &&
+            downlink_why_not_any_more(downlink, pipe) == NULL)
             found = pipe;
     }
     return found;

@@ -222,9 +222,8 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
 /* ---- another roster --------------------------------------------------------------------------
  */
 
-/* NULL: its session goes on. With another key in the roster that name is another host, or the old
- * key has leaked. */
-static const char *why_not_any_more(const struct downlink *downlink, const struct pipe *pipe)
+/* With another key in the roster that name is another host, or the old key has leaked. */
+const char *downlink_why_not_any_more(const struct downlink *downlink, const struct pipe *pipe)
 {
     const struct roster_entry *entry = roster_find(downlink->desk->roster, pipe->name);
 
@@ -238,7 +237,7 @@ static const char *why_not_any_more(const struct downlink *downlink, const struc
 void downlink_tell_checks(struct downlink *downlink)
 {
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        const char *why = pipe->bound ? why_not_any_more(downlink, pipe) : NULL;
+        const char *why = pipe->bound ? downlink_why_not_any_more(downlink, pipe) : NULL;
 
         if (why != NULL) {
             log_info("%s: %s: its session is over", pipe->name, why);
