@@ -90,7 +90,8 @@ static struct pipe *newest_parked(const struct downlink *downlink, const char *n
 
     for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
         if (pipe->bound && pipe->parked != NULL && text_equal(pipe->name, node) &&
-            (found == NULL || pipe->order > found->order))
+            (found == NULL || pipe->order > found->order) &&
+            downlink_why_not_any_more(downlink, pipe) == NULL)
             found = pipe;
     }
     return found;
@@ -161,8 +162,8 @@ static void lose_session(struct downlink *downlink, const char *name)
 /* Its session is over; it is told so, and closes the connection itself, or it is closed when it has
  * fallen quiet. nng's thread that ends connections may hang for good when one is closed here under
  * a request (docs/decisions/0003). */
-static void end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
-                        bool hello_again)
+void downlink_end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
+                          bool hello_again)
 {
     pipe->bound = false;
     pipe->over = !hello_again;
@@ -188,7 +189,7 @@ void downlink_trim(struct downlink *downlink, const char *name)
         return;
     log_warning("%s has %u connections, expected at most %d: its oldest session is over", name,
                 count, NAME_PIPES_MAX);
-    end_session(downlink, oldest, "it has too many connections", false);
+    downlink_end_session(downlink, oldest, "it has too many connections", false);
 }
 
 static void unlink_pipe(struct downlink *downlink, const struct pipe *pipe)
@@ -323,7 +324,7 @@ static void take_nonsense(struct downlink *downlink, struct pipe *pipe,
     downlink_refuse(downlink, pipe->bound ? pipe->name : "", err);
     downlink_deny(arrival->request, err->text, false);
     if (pipe->bound)
-        end_session(downlink, pipe, err->text, false);
+        downlink_end_session(downlink, pipe, err->text, false);
 }
 
 static void take_request(void *context, void *item)
@@ -419,20 +420,6 @@ static void tick(uv_timer_t *timer)
     downlink_note_silent(downlink, now);
 }
 
-void downlink_tell_checks(struct downlink *downlink)
-{
-    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
-        if (!pipe->bound)
-            continue;
-        if (roster_find(downlink->desk->roster, pipe->name) != NULL) {
-            downlink_put_checks(downlink, pipe->name);
-            continue;
-        }
-        log_info("%s is not in the roster any more: its session is over", pipe->name);
-        end_session(downlink, pipe, "it is not in the roster any more", true);
-    }
-}
-
 /* ---- life ------------------------------------------------------------------------------------
  */
 
@@ -462,6 +449,7 @@ struct downlink *downlink_open(const struct downlink_options *options, struct er
     outbox_set_wake(downlink->outbox, wake, downlink);
     downlink_wait_open(downlink, options->loop);
     uv_timer_init(options->loop, &downlink->timer);
+    downlink->handles_count++;
     downlink->timer.data = downlink;
     uv_timer_start(&downlink->timer, tick, TICK_MS, TICK_MS);
     return downlink;
@@ -472,9 +460,12 @@ unsigned downlink_port(const struct downlink *downlink)
     return link_server_port(downlink->server);
 }
 
-static void closed(uv_handle_t *handle)
+void downlink_handle_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct downlink *downlink = handle->data;
+
+    if (--downlink->handles_count == 0)
+        free(downlink);
 }
 
 void downlink_close(struct downlink *downlink)
@@ -490,5 +481,5 @@ void downlink_close(struct downlink *downlink)
         downlink->pipes = pipe->next;
         free(pipe);
     }
-    uv_close((uv_handle_t *)&downlink->timer, closed);
+    uv_close((uv_handle_t *)&downlink->timer, downlink_handle_closed);
 }

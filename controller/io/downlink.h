@@ -34,7 +34,7 @@ void downlink_close(struct downlink *downlink);
 unsigned downlink_port(const struct downlink *downlink);
 
 /* fleet.yaml or the roster have changed: checks and watches are sent to whoever is connected; who
- * is not in the roster any more loses his connection. */
+ * is not in the roster any more, or has another agent key there, loses his session. */
 void downlink_tell_checks(struct downlink *downlink);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * downlink_hello: a connection is bound to a name: challenge, signature, stack, welcome.
+ * downlink_hello: a connection is bound to a name: challenge, signature, stack, welcome; and
+ * whether it still is when the roster has changed.
  */
 #include <stdlib.h>
 
@@ -159,6 +160,7 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     bool is_first = !member->connected;
 
     pipe->bound = pipe->was_bound = true;
+    pipe->agent_key = roster_find(desk->roster, asked->name)->agent_key;
     pipe->over = false;
     downlink_prefer(downlink, pipe);
     downlink_trim(downlink, asked->name);
@@ -215,4 +217,32 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
     if (read_stack(downlink, asked, stack))
         lead_take_stack(downlink->lead, asked->name, stack);
     take_nonce(downlink, asked);
+}
+
+/* ---- another roster --------------------------------------------------------------------------
+ */
+
+/* With another key in the roster that name is another host, or the old key has leaked. */
+const char *downlink_why_not_any_more(const struct downlink *downlink, const struct pipe *pipe)
+{
+    const struct roster_entry *entry = roster_find(downlink->desk->roster, pipe->name);
+
+    if (entry == NULL)
+        return "it is not in the roster any more";
+    if (!key_equal(&entry->agent_key, &pipe->agent_key))
+        return "its agent key in the roster is another now";
+    return NULL;
+}
+
+void downlink_tell_checks(struct downlink *downlink)
+{
+    for (struct pipe *pipe = downlink->pipes; pipe != NULL; pipe = pipe->next) {
+        const char *why = pipe->bound ? downlink_why_not_any_more(downlink, pipe) : NULL;
+
+        if (why != NULL) {
+            log_info("%s: %s: its session is over", pipe->name, why);
+            downlink_end_session(downlink, pipe, why, true);
+        } else if (pipe->bound)
+            downlink_put_checks(downlink, pipe->name);
+    }
 }

@@ -21,6 +21,7 @@ struct pipe {
     uint32_t id;
     char name[NAME_SIZE];        /* as it said in its hello begin */
     bool bound;                  /* and proved */
+    struct public_key agent_key; /* by this one of the roster, while it is bound */
     bool was_bound;              /* it is that one's for good: what it said is still being read */
     bool over;                   /* its session was ended here, and no other is asked for over it */
     bool extra;                  /* dialled beside an old one */
@@ -52,6 +53,7 @@ struct downlink {
     mono_t ticked_at;                    /* the last look at them */
     mono_t awake_since; /* no look came late since then: whose silence is not this process's own */
     uv_idle_t idle;     /* runs while reports wait */
+    unsigned handles_count; /* the timer and the idle handle, each until libuv is done with it */
     struct waiting *waiting, *waiting_last;
     uint64_t order_next;
 };
@@ -75,11 +77,17 @@ void downlink_prefer(struct downlink *downlink, struct pipe *pipe);
 /* Ends the oldest session of that name where it has more than NAME_PIPES_MAX. */
 void downlink_trim(struct downlink *downlink, const char *name);
 
+/* A poll that waits is told why. hello_again: so is asked; else another connection is. */
+void downlink_end_session(struct downlink *downlink, struct pipe *pipe, const char *why,
+                          bool hello_again);
+
 /* In downlink_hello.c. */
 void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,
                           const struct session_request *asked, struct link_request *request);
 void downlink_hello(struct downlink *downlink, struct pipe *pipe,
                     const struct session_request *asked, struct link_request *request);
+/* Of one that is bound: why the roster ends its session. NULL: it goes on. */
+const char *downlink_why_not_any_more(const struct downlink *downlink, const struct pipe *pipe);
 /* Checks and who is to be watched, as a command. */
 void downlink_put_checks(struct downlink *downlink, const char *node);
 
@@ -95,6 +103,8 @@ void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
 void downlink_wait_end(struct downlink *downlink, const char *name);
 void downlink_wait_open(struct downlink *downlink, uv_loop_t *loop);
 void downlink_wait_close(struct downlink *downlink);
+/* Of either handle; the last one's frees it. libuv says not which that is. In downlink.c. */
+void downlink_handle_closed(uv_handle_t *handle);
 
 /* In downlink_report.c. */
 void downlink_report(struct downlink *downlink, const struct pipe *pipe,

@@ -108,6 +108,7 @@ void downlink_wait_take(struct downlink *downlink, const struct pipe *pipe,
 void downlink_wait_open(struct downlink *downlink, uv_loop_t *loop)
 {
     uv_idle_init(loop, &downlink->idle);
+    downlink->handles_count++;
     downlink->idle.data = downlink;
 }
 
@@ -117,5 +118,5 @@ void downlink_wait_close(struct downlink *downlink)
     while (downlink->waiting != NULL)
         free_waiting(take_first(downlink));
     uv_idle_stop(&downlink->idle);
-    uv_close((uv_handle_t *)&downlink->idle, NULL);
+    uv_close((uv_handle_t *)&downlink->idle, downlink_handle_closed);
 }

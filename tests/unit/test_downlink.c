@@ -201,6 +201,84 @@ static void one_name_has_few_connections(void **state)
     downlink_case_hang_up(&other);
 }
 
+/* ---- new keys ---------------------------------------------------------------------------------
+ */
+
+static void replace_agent_key(const char *node, const struct sign_key *key)
+{
+    struct roster_entry entry = *roster_find(place.desk.roster, node);
+    struct err err = ERR_INIT;
+
+    sign_key_public(key, &entry.agent_key);
+    assert_true(roster_put(place.desk.roster, &entry, &err));
+}
+
+/* The old host, or whoever has the keys that leaked: its report, its poll and its hello count for
+ * nothing. */
+static void a_replaced_agent_key_ends_its_session(void **state)
+{
+    AUTO_FREE struct session_request *report = downlink_case_request(ASK_REPORT);
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct sign_key *fresh = sign_key_generate();
+    const struct session_reply *reply;
+    struct hello old = {0};
+    struct hello renewed = {.key = fresh};
+    struct agent agent;
+    struct agent other;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_A1);
+    downlink_case_join(&other, PLACE_B2);
+    replace_agent_key("a1", fresh);
+    downlink_tell_checks(place.downlink);
+    assert_false(member->connected);
+    assert_true(fleet_find(&place.desk.fleet, "b2")->connected);
+    reply = downlink_case_ask(&agent, report);
+    assert_int_equal(reply->kind, ANSWER_DENY);
+    assert_true(reply->hello_again);
+    assert_int_equal(downlink_case_poll(&agent, 0)->kind, ANSWER_DENY);
+    assert_int_equal(downlink_case_greet(&agent, &old)->kind, ANSWER_DENY);
+    assert_false(member->connected);
+    assert_int_equal(downlink_case_greet(&agent, &renewed)->kind, ANSWER_WELCOME);
+    assert_true(member->connected);
+    downlink_tell_checks(place.downlink);
+    assert_true(member->connected);
+    downlink_case_hang_up(&agent);
+    downlink_case_hang_up(&other);
+    sign_key_free(fresh);
+}
+
+/* Not by what the lead makes of the new roster either, before the downlink is told; then a poll
+ * that waits is answered at once. */
+static void a_replaced_agent_key_is_given_no_command(void **state)
+{
+    AUTO_FREE struct session_request *request = downlink_case_request(ASK_POLL);
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct sign_key *fresh = sign_key_generate();
+    const struct session_reply *reply;
+    struct agent agent;
+    struct answer answer;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_A1);
+    reply = downlink_case_poll_for(&agent, COMMAND_SNAPSHOT);
+    request->id = reply->id;
+    bytes = wire_encode_session_request(request);
+    downlink_case_begin(&agent, wire_lend(&bytes), &answer);
+    for (unsigned i = 0; i < 20; i++)
+        place_turn(&place);
+    assert_false(downlink_case_is_done(&answer));
+    replace_agent_key("a1", fresh);
+    outbox_put_snapshot(place.outbox, "a1");
+    downlink_tell_checks(place.downlink);
+    outbox_put_snapshot(place.outbox, "a1");
+    reply = downlink_case_end(&agent, &answer);
+    assert_int_equal(reply->kind, ANSWER_DENY);
+    assert_true(reply->hello_again);
+    downlink_case_hang_up(&agent);
+    sign_key_free(fresh);
+}
+
 /* ---- polls ----------------------------------------------------------------------------------- */
 
 static void a_parked_poll_is_answered_when_a_command_exists(void **state)
@@ -309,6 +387,8 @@ int main(void)
         WITH_PLACE(a_second_connection_is_fine_and_the_last_one_counts),
         WITH_PLACE(a_stack_is_good_for_its_session),
         WITH_PLACE(one_name_has_few_connections),
+        WITH_PLACE(a_replaced_agent_key_ends_its_session),
+        WITH_PLACE(a_replaced_agent_key_is_given_no_command),
         WITH_PLACE(a_parked_poll_is_answered_when_a_command_exists),
         WITH_PLACE(an_unacknowledged_command_comes_again),
         WITH_PLACE(numbers_of_an_earlier_life_are_passed),
