@@ -79,6 +79,15 @@ bool receipt_quarantines(const struct receipt *receipt)
     return receipt_is_end(receipt) && receipt->cause == CAUSE_PROOF_FAILED;
 }
 
+const struct generation *stack_find(const struct stack *stack, const struct attempt *attempt)
+{
+    for (uint32_t i = 0; i < stack->generations_count; i++) {
+        if (attempt_equal(&stack->generations[i].id.attempt, attempt))
+            return &stack->generations[i];
+    }
+    return NULL;
+}
+
 const struct generation *stack_find_doubt(const struct stack *stack)
 {
     for (uint32_t i = stack->generations_count; i-- > 0;) {

@@ -118,6 +118,9 @@ struct stack {
     struct generation generations[GENERATIONS_MAX]; /* bottom first */
 };
 
+/* Its generation of that attempt, or NULL. */
+const struct generation *stack_find(const struct stack *stack, const struct attempt *attempt);
+
 /* The newest of its generations that is in doubt, or NULL. */
 const struct generation *stack_find_doubt(const struct stack *stack);
 

@@ -114,22 +114,11 @@ bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct ha
            rehearsal_judge(known->rehearsal, known->rehearsal->operations_count) != VERDICT_UNKNOWN;
 }
 
-/* Its place in the stack, or behind the last. */
-static uint32_t find_generation(const struct stack *stack, const struct attempt *attempt)
-{
-    uint32_t place = 0;
-
-    while (place < stack->generations_count &&
-           !attempt_equal(&stack->generations[place].id.attempt, attempt))
-        place++;
-    return place;
-}
-
 static void put_generation(struct stack *stack, const struct receipt *receipt, const char *change)
 {
     struct generation *top;
 
-    if (find_generation(stack, &receipt->generation.attempt) < stack->generations_count ||
+    if (stack_find(stack, &receipt->generation.attempt) != NULL ||
         stack->generations_count == GENERATIONS_MAX)
         return;
     top = &stack->generations[stack->generations_count++];
@@ -139,10 +128,12 @@ static void put_generation(struct stack *stack, const struct receipt *receipt, c
 
 static void drop_generation(struct stack *stack, const struct attempt *attempt)
 {
-    uint32_t place = find_generation(stack, attempt);
+    const struct generation *found = stack_find(stack, attempt);
+    uint32_t place;
 
-    if (place == stack->generations_count)
+    if (found == NULL)
         return;
+    place = (uint32_t)(found - stack->generations);
     stack->generations_count--;
     memmove(&stack->generations[place], &stack->generations[place + 1],
             (stack->generations_count - place) * sizeof(stack->generations[0]));

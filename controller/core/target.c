@@ -118,20 +118,10 @@ static enum target_says read_state(const char *state)
     return SAYS_ON_TRIAL;
 }
 
-/* Index in the stack, or -1. */
-static int find_generation(const struct stack *stack, const struct attempt *attempt)
-{
-    for (uint32_t i = 0; i < stack->generations_count; i++) {
-        if (attempt_equal(&stack->generations[i].id.attempt, attempt))
-            return (int)i;
-    }
-    return -1;
-}
-
 /* Only the top one can be popped, and only while no trial is open above it. */
-static bool is_popping(const struct stack *stack, uint32_t generation)
+static bool is_popping(const struct stack *stack, const struct generation *generation)
 {
-    return !stack->trial_open && generation + 1 == stack->generations_count &&
+    return !stack->trial_open && generation + 1 == stack->generations + stack->generations_count &&
            (text_equal(stack->trial_state, "popping") ||
             text_equal(stack->trial_state, "reverting") ||
             text_equal(stack->trial_state, "verifying"));
@@ -140,12 +130,12 @@ static bool is_popping(const struct stack *stack, uint32_t generation)
 enum target_says target_read_stack(const struct stack *stack, const struct attempt *attempt,
                                    struct nonce *ret_start)
 {
-    int generation = find_generation(stack, attempt);
+    const struct generation *generation = stack_find(stack, attempt);
 
     *ret_start = (struct nonce){0};
-    if (generation >= 0) {
-        *ret_start = stack->generations[generation].id.start;
-        return is_popping(stack, (uint32_t)generation) ? SAYS_REVERTING : SAYS_CONFIRMED;
+    if (generation != NULL) {
+        *ret_start = generation->id.start;
+        return is_popping(stack, generation) ? SAYS_REVERTING : SAYS_CONFIRMED;
     }
     if (!attempt_equal(&stack->trial.attempt, attempt))
         return SAYS_NEVER;
@@ -161,9 +151,9 @@ enum target_says target_read_stack(const struct stack *stack, const struct attem
 
 bool target_is_doubted(const struct stack *stack, const struct attempt *attempt)
 {
-    int generation = find_generation(stack, attempt);
+    const struct generation *generation = stack_find(stack, attempt);
 
-    return generation >= 0 && stack->generations[generation].in_doubt;
+    return generation != NULL && generation->in_doubt;
 }
 
 /* ---- in words ------------------------------------------------------------------------------- */

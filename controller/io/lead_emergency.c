@@ -24,16 +24,6 @@ static void ask(struct lead *lead, struct lead_back *back)
     outbox_put_stack(lead->outbox, back->name);
 }
 
-const struct generation *lead_find_generation(const struct stack *stack,
-                                              const struct attempt *attempt)
-{
-    for (uint32_t i = 0; i < stack->generations_count; i++) {
-        if (attempt_equal(&stack->generations[i].id.attempt, attempt))
-            return &stack->generations[i];
-    }
-    return NULL;
-}
-
 /* An end of the same attempt that another node signed: it opens the way after not-after. */
 static void find_fellow(const struct lead *lead, const struct lead_back *back,
                         struct wire_bytes *ret_envelope)
@@ -86,7 +76,7 @@ static bool is_asked(const struct lead_back *back, const char *node)
 
 static void take_stack(struct lead *lead, struct lead_back *back, const struct stack *stack)
 {
-    const struct generation *generation = lead_find_generation(stack, &back->attempt);
+    const struct generation *generation = stack_find(stack, &back->attempt);
 
     if (generation == NULL &&
         !(stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt))) {
@@ -171,7 +161,7 @@ static bool stands(const struct lead *lead, const struct rollout_record *record,
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
 
     if (member != NULL && member->has_stack)
-        return lead_find_generation(&member->stack, &record->attempt) != NULL ||
+        return stack_find(&member->stack, &record->attempt) != NULL ||
                (member->stack.trial_open &&
                 attempt_equal(&member->stack.trial.attempt, &record->attempt));
     return target->in_doubt || target->listed || target->says == SAYS_CONFIRMED ||

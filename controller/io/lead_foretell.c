@@ -29,7 +29,7 @@ static void foretell_node(const struct lead *lead, const struct rollout_record *
                  target_says_name(target->says));
     else if (stack->trial_open && attempt_equal(&stack->trial.attempt, &record->attempt))
         text_add(&text, "its open trial");
-    else if (lead_find_generation(stack, &record->attempt) != NULL)
+    else if (stack_find(stack, &record->attempt) != NULL)
         text_add(&text, "it stands there");
     else
         text_add(&text, "nothing: it does not stand there");

@@ -89,9 +89,6 @@ struct lead_wish {
     const char *by, *reason;
 };
 bool lead_is_wanted(const struct lead_wish *wish, const char *node);
-/* NULL: it is not there. */
-const struct generation *lead_find_generation(const struct stack *stack,
-                                              const struct attempt *attempt);
 /* The open rollout, else the newest of which something stands there. */
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err);

@@ -67,8 +67,7 @@ class Node:
         given = {"stdin": stdin} if stdin is not None else {"input": answer}
         done = subprocess.run(self.inside(argv), capture_output=True, text=True, check=False,
                               timeout=60, env=self.environment(), **given)
-        ended_itself = ends.is_mistake(done.returncode) or ends.SANITIZER.search(done.stderr)
-        if ended_itself or (check and done.returncode != 0):
+        if ends.ended_itself(done) or (check and done.returncode != 0):
             raise AssertionError(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 

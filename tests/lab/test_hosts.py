@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from lab import Lab, wait_until
-from lab.ends import EndedItself
+from lab.ends import EndedItself, MADE_WAY
 from lab.machine import Failed
 from lab.units import parse_unit, seconds
 
@@ -210,7 +210,7 @@ def test_what_a_sanitizer_says_fails_a_run(styx):
 
 def test_a_program_that_makes_way_is_a_warning():
     """It is what decision 0003 has it do when nng hangs; SIGABRT alone is a mistake."""
-    hung = "echo 'error: link x: nng hangs; ending this process, systemd starts it again'"
+    hung = f"echo 'error: link x: nng hangs; {MADE_WAY}'"
     ended = "echo '[lab] it ended by SIGABRT, which nobody sent'"
     with pytest.warns(UserWarning, match="srv712695: oceanid-made-up.log: error: link x"):
         with Lab.build(join=False, programs={}) as lab:
@@ -218,3 +218,10 @@ def test_a_program_that_makes_way_is_a_warning():
     with pytest.raises(EndedItself, match="which nobody sent"):
         with Lab.build(join=False, programs={}) as lab:
             lab["srv712695"].popen(["sh", "-c", ended], name="oceanid-made-up").wait()
+
+
+def test_what_a_sanitizer_says_behind_it_is_none():
+    said = f"echo 'x; {MADE_WAY}'; echo ERROR: AddressSanitizer: x"
+    with pytest.warns(UserWarning), pytest.raises(EndedItself, match="AddressSanitizer"):
+        with Lab.build(join=False, programs={}) as lab:
+            lab["srv712695"].popen(["sh", "-c", said], name="oceanid-made-up").wait()

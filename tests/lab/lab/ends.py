@@ -22,13 +22,25 @@ def is_mistake(code):
     return code is not None and -code in MISTAKES
 
 
+def ended_itself(done):
+    """Whether a subprocess.CompletedProcess did; what it wrote to stderr was kept."""
+    return is_mistake(done.returncode) or SANITIZER.search(done.stderr) is not None
+
+
+def is_of_hung_nng(lines, at):
+    """Whether a line is of the SIGABRT by which a program makes way; other threads may have written
+    in between."""
+    return "by SIGABRT, which nobody sent" in lines[at] and any(
+        MADE_WAY in before for before in lines[max(at - 3, 0):at])
+
+
 def read(logs):
     """What stands in logs from such an end on; logs: (name, path)."""
     said = []
     for name, path in logs:
         lines = path.read_text(errors="replace").splitlines()
         found = [at for at, line in enumerate(lines) if ENDED_ITSELF.search(line)
-                 and not any(MADE_WAY in before for before in lines[max(at - 3, 0):at])]
+                 and not is_of_hung_nng(lines, at)]
         if found:
             said += [f"-- {name}", *lines[found[0]:found[0] + LINES_BEHIND]]
     return said

@@ -59,11 +59,7 @@ for name in topology.NODES:
                                         f"ssh: {topology.IPV6[name][0].partition('/')[0]}")
 FLEET_IPV6 = FLEET_IPV6.replace("[CONTROLLER:7430]", '["CONTROLLER:7430", "[CONTROLLER6]:7430"]')
 PKI = f"{HOME}/oceanid"
-UNREACHABLE = 3                 # the exit code of oceanidctl
-
-
-class Unreachable(Failed):
-    """oceanidctl did not reach the controller."""
+UNREACHABLE = 3                 # oceanidctl's exit code: not the controller's answer
 
 
 class Fleet:
@@ -183,13 +179,9 @@ class Fleet:
 
     def ctl(self, *words, check=True, timeout=120, input=None):
         """oceanidctl at the operator's desk."""
-        argv = ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", self.url, *words]
-        done = self.operator.run(argv, check=False, timeout=timeout, input=input)
-        if check and done.returncode != 0:
-            kind = Unreachable if done.returncode == UNREACHABLE else Failed
-            raise kind(f"{' '.join(map(str, argv))} ended with {done.returncode}\n"
-                       f"{done.stdout}{done.stderr}")
-        return done
+        return self.operator.run(
+            ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", self.url, *words], check=check,
+            timeout=timeout, input=input)
 
     def json(self, *words):
         return json.loads(self.ctl(*words, "-o", "json").stdout)
@@ -289,8 +281,10 @@ class Fleet:
         def look():
             try:
                 rollout = self.rollout()
-            except Unreachable:     # it is started again a second later
-                return None
+            except Failed as error:
+                if error.code != UNREACHABLE:
+                    raise
+                return None         # it is started again a second later
             return rollout if rollout and predicate(rollout) else None
         return wait_until(look, deadline_s, what, every_s=0.2)
 

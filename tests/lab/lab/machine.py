@@ -26,7 +26,11 @@ USERS = {"oceanid-agent": 64001, "oceanid-controller": 64002}
 
 
 class Failed(AssertionError):
-    """A program inside a host ended with an exit code that was not expected."""
+    """A program inside a host ended with an exit code that was not expected: code."""
+
+    def __init__(self, text, code):
+        super().__init__(text)
+        self.code = code
 
 
 class Machine:
@@ -157,10 +161,9 @@ class Machine:
             self._inside(argv, user), input=input, timeout=timeout, env=self.environment(env),
             stdin=subprocess.DEVNULL if input is None else None, text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        ended_itself = ends.is_mistake(done.returncode) or ends.SANITIZER.search(done.stderr)
-        if ended_itself or (check and done.returncode != 0):
+        if ends.ended_itself(done) or (check and done.returncode != 0):
             raise Failed(f"{self.name}: {' '.join(map(str, argv))} ended with {done.returncode}\n"
-                         f"{done.stdout}{done.stderr}")
+                         f"{done.stdout}{done.stderr}", done.returncode)
         return done
 
     def popen(self, argv, name=None, user=None, env=None, stdin=None, privileges=None):
