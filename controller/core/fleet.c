@@ -162,6 +162,22 @@ static struct fleet_verdict *find_verdict(struct fleet_member *member, const cha
     return NULL;
 }
 
+/* What was told longest ago is most likely no more. NULL: all are told. */
+static struct fleet_verdict *make_room(struct fleet_member *member)
+{
+    struct fleet_verdict *oldest = NULL;
+
+    if (member->verdicts_count < FLEET_VERDICTS_MAX)
+        return &member->verdicts[member->verdicts_count++];
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        struct fleet_verdict *known = &member->verdicts[i];
+
+        if (!known->told && (oldest == NULL || known->at < oldest->at))
+            oldest = known;
+    }
+    return oldest;
+}
+
 bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
                         unsigned interval_s, int64_t now_unix)
 {
@@ -169,29 +185,42 @@ bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdi
     bool news = known == NULL || known->verdict.value != verdict->value;
 
     if (known == NULL) {
-        if (member->verdicts_count == FLEET_VERDICTS_MAX)
+        known = make_room(member);
+        if (known == NULL)
             return false;
-        known = &member->verdicts[member->verdicts_count++];
         known->decided = VERDICT_UNKNOWN;
     }
     known->verdict = *verdict;
     known->at = now_unix;
     known->interval_s = interval_s;
+    known->told = true;
     if (verdict->value != VERDICT_UNKNOWN)
         known->decided = verdict->value;
     return news;
 }
 
-void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count)
+void fleet_begin_telling(struct fleet_member *member)
+{
+    for (uint32_t i = 0; i < member->verdicts_count; i++)
+        member->verdicts[i].told = false;
+}
+
+void fleet_name_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fleet_verdict *known = find_verdict(member, verdicts[i].check);
+
+        if (known != NULL)
+            known->told = true;
+    }
+}
+
+void fleet_end_telling(struct fleet_member *member)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
-        bool named = false;
-
-        for (size_t j = 0; j < count && !named; j++)
-            named = text_equal(member->verdicts[i].verdict.check, verdicts[j].check);
-        if (named)
+        if (member->verdicts[i].told)
             member->verdicts[kept++] = member->verdicts[i];
     }
     member->verdicts_count = kept;

@@ -34,6 +34,7 @@ struct fleet_verdict {
     enum verdict_value decided; /* the last one that was no unknown; unknown: there was none */
     int64_t at;                 /* unix seconds: when it last changed or was said again */
     unsigned interval_s;
+    bool told; /* since its agent began last to tell all that it has */
 };
 
 /* What its guard said last of the plan of a manifest. */
@@ -51,6 +52,7 @@ struct fleet_member {
     mono_t heard_at; /* any request on a bound connection; MONO_NEVER: not in this life */
     int64_t heard_unix;
     char version[48], boot_id[48];
+    uint32_t telling_over; /* this connection its agent tells all that it has; 0: it has told it */
     uint32_t verdicts_count;
     struct fleet_verdict verdicts[FLEET_VERDICTS_MAX];
     uint32_t drift_count;
@@ -88,13 +90,17 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
-/* Puts or replaces by name; what it was decided to be last stays known. Further ones than
- * FLEET_VERDICTS_MAX are passed over. True if the value differs from what was known. */
+/* Puts or replaces by name; what it was decided to be last stays known. Where FLEET_VERDICTS_MAX
+ * are there, one gives way that is not told yet; further ones are passed over. True if the value
+ * differs from what was known. */
 bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
                         unsigned interval_s, int64_t now_unix);
 
-/* Takes out verdicts whose name is not among them: of a full report. */
-void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
+/* Its agent tells all that it has, in one report or several: at the first one begin; of each the
+ * names, before its verdicts are told; at the last one end, which takes out what none had. */
+void fleet_begin_telling(struct fleet_member *member);
+void fleet_name_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
+void fleet_end_telling(struct fleet_member *member);
 
 /* The verdict of that name as it stands now: unknown, with the reason, when it is too old, or
  * was never said. */
