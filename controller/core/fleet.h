@@ -66,7 +66,7 @@ struct fleet_member {
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
-    struct quota notes[3]; /* what came of its words, by desk_note */
+    struct quota notes[4]; /* what came of its words, by desk_note */
 };
 
 struct fleet {

@@ -67,6 +67,19 @@ static bool take_stack(struct lead *lead, const char *node, struct bytes envelop
 /* ---- receipts --------------------------------------------------------------------------------
  */
 
+/* Whoever has its guard's key signs as many as it likes of what nobody asked for. */
+static bool may_keep(struct lead *lead, const struct receipt *receipt, struct bytes envelope)
+{
+    struct desk *desk = lead->desk;
+    struct err err = ERR_INIT;
+    bool expected = false;
+
+    return desk_kept(desk, store_expects_receipt(desk->store, receipt, envelope, &expected, &err),
+                     &err) &&
+           (expected || lead_may_note(lead, receipt->node, NOTE_RECEIPT));
+}
+
+/* False: the desk has failed. */
 static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struct bytes envelope,
                          const struct hash *hash)
 {
@@ -75,6 +88,8 @@ static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struc
     struct err err = ERR_INIT;
     bool is_new = false;
 
+    if (!may_keep(lead, receipt, envelope))
+        return !desk->failed;
     if (!desk_begin(desk, STORE_FULL) ||
         !desk_kept(desk, store_add_receipt(desk->store, receipt, envelope, &is_new, &err), &err))
         return false;
@@ -416,10 +431,8 @@ static bool is_silenced(const struct lead *lead, const char *node)
  * node has done for it so often and no more. */
 static bool may_ask_again(struct lead *lead, const struct led *led, const char *node)
 {
-    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
-
     return lead_is_closed(&led->machine) || rollout_has_open_trial(&led->machine) ||
-           member == NULL || desk_may_note(lead->desk, member, NOTE_ASKING);
+           lead_may_note(lead, node, NOTE_ASKING);
 }
 
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)

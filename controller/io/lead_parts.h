@@ -107,7 +107,8 @@ void lead_take_prepared(struct lead *lead, const char *node, const struct guard_
 /* What its targets' guards said before it began; in the open transaction. */
 bool lead_keep_rehearsals(struct lead *lead, const struct led *led);
 
-/* In lead_proof.c. */
+/* In lead_proof.c. Whether one more that comes of his words is written down (desk_may_note). */
+bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
 

@@ -89,6 +89,11 @@ bool store_read_rehearsal(struct store *store, uint64_t rollout, const char *nod
 
 /* ---- receipts, holds, backs, audit ------------------------------------------------------------
  */
+/* It is there, or it is one of the first STORE_RECEIPTS_OF_ONE of an attempt that a rollout made on
+ * its node, or that is to be taken back there. Of any other nobody here asked for a receipt. */
+enum { STORE_RECEIPTS_OF_ONE = 64 };
+bool store_expects_receipt(struct store *store, const struct receipt *receipt,
+                           struct bytes envelope, bool *ret_expected, struct err *err);
 /* The same receipt again is no news: ret_new is false. */
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
                        bool *ret_new, struct err *err);

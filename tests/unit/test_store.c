@@ -265,6 +265,47 @@ static void keeps_a_receipt_once(void **state)
     store_close(store);
 }
 
+static bool expects(struct store *store, struct receipt *receipt, const char *node, uint8_t body,
+                    uint64_t sequence, const char *envelope)
+{
+    struct bytes bytes = {(const uint8_t *)envelope, strlen(envelope)};
+    struct err err = ERR_INIT;
+    bool expected = false;
+
+    text_copy(receipt->node, sizeof(receipt->node), node);
+    memset(receipt->generation.attempt.body.bytes, body, HASH_SIZE);
+    receipt->generation.attempt.sequence = sequence;
+    store_case_must(store_expects_receipt(store, receipt, bytes, &expected, &err), &err);
+    return expected;
+}
+
+static void expects_receipts_of_what_was_asked_for(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct store_back back = {.node = "c1", .attempt.sequence = 9};
+    struct receipt receipt = {.kind = RECEIPT_REVERTED};
+    struct err err = ERR_INIT;
+    bool is_new = false;
+
+    (void)state;
+    store_case_add_rollout(store, 1, 7, 3);
+    store_case_must(store_put_back(store, &back, &err), &err);
+    assert_true(expects(store, &receipt, "b1", 7, 3, "one"));
+    assert_true(expects(store, &receipt, "c1", 0, 9, "one"));
+    assert_false(expects(store, &receipt, "c1", 7, 3, "one"));
+    assert_false(expects(store, &receipt, "b1", 7, 4, "one"));
+    assert_false(expects(store, &receipt, "b1", 8, 3, "one"));
+    for (uint8_t i = 0; i < STORE_RECEIPTS_OF_ONE; i++) {
+        assert_true(expects(store, &receipt, "b1", 7, 3, "one"));
+        store_case_must(store_add_receipt(store, &receipt, (struct bytes){&i, 1}, &is_new, &err),
+                        &err);
+    }
+    assert_false(expects(store, &receipt, "b1", 7, 3, "one"));
+    assert_true(expects(store, &receipt, "b1", 7, 3, "\1")); /* it is there */
+    assert_true(expects(store, &receipt, "a1", 7, 3, "one"));
+    store_close(store);
+}
+
 enum { HOLDS_NOW = 15 };
 
 static void reads_holds_back(void **state)
@@ -578,7 +619,7 @@ static int run_engine(const struct store_engine *which)
         CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
         CASE(keeps_what_was_rehearsed),   CASE(reads_every_active_hold_back),
         CASE(gives_no_hold_id_twice),     CASE(refuses_holds_that_do_not_fit),
-        CASE(finds_what_has_not_ended),
+        CASE(finds_what_has_not_ended),   CASE(expects_receipts_of_what_was_asked_for),
     };
     const struct CMUnitTest durability[] = {
         CASE(keeps_what_was_committed),
