@@ -52,8 +52,9 @@ bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn r
                    "SELECT id, envelope FROM receipts WHERE id > ? ORDER BY id", "i",
                    (int64_t)after))
         return false;
-    while (sql_next(&rows, err))
-        receipt_fn(context, (uint64_t)sql_number(&rows, 0), sql_blob(&rows, 1));
+    while (sql_next(&rows, err) &&
+           receipt_fn(context, (uint64_t)sql_number(&rows, 0), sql_blob(&rows, 1)))
+        ;
     return err->kind == ERR_NONE;
 }
 

@@ -227,12 +227,19 @@ static void reads_the_fleet_back(void **state)
 
 /* ---- receipts, holds, audit ----------------------------------------------------------------- */
 
-static void count_receipt(void *context, uint64_t index, struct bytes envelope)
+static bool count_receipt(void *context, uint64_t index, struct bytes envelope)
 {
     unsigned *count = context;
 
     assert_int_equal(index, ++*count);
     assert_int_equal(envelope.len, 3);
+    return true;
+}
+
+static bool count_one_receipt(void *context, uint64_t index, struct bytes envelope)
+{
+    count_receipt(context, index, envelope);
+    return false;
 }
 
 static void keeps_a_receipt_once(void **state)
@@ -244,6 +251,7 @@ static void keeps_a_receipt_once(void **state)
     struct wire_bytes found;
     struct err err = ERR_INIT;
     unsigned count = 0;
+    unsigned one = 0;
     bool is_new = false;
 
     (void)state;
@@ -255,6 +263,8 @@ static void keeps_a_receipt_once(void **state)
     assert_true(is_new);
     store_case_must(store_read_receipts(store, 0, count_receipt, &count, &err), &err);
     assert_int_equal(count, 2);
+    store_case_must(store_read_receipts(store, 0, count_one_receipt, &one, &err), &err);
+    assert_int_equal(one, 1);
     store_case_must(store_find_receipt(store, "a1", &receipt.generation.attempt, &found, &err),
                     &err);
     assert_memory_equal(found.data, "two", 3);
