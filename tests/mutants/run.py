@@ -35,7 +35,7 @@ SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
 UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
          "change", "holds", "window", "gates", "gates_path", "gates_fleet", "undo", "undo_made",
          "journal", "writer", "carry_work", "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing",
-         "store_disk", "lead"]
+         "store_disk", "lead", "downlink_full", "downlink_reports"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]

@@ -275,17 +275,23 @@ static void keeps_a_receipt_once(void **state)
     store_close(store);
 }
 
-static bool expects(struct store *store, struct receipt *receipt, const char *node, uint8_t body,
-                    uint64_t sequence, const char *envelope)
+static struct receipt receipt_of(const char *node, uint8_t body, uint64_t sequence)
+{
+    struct receipt receipt = {.kind = RECEIPT_REVERTED};
+
+    text_copy(receipt.node, sizeof(receipt.node), node);
+    memset(receipt.generation.attempt.body.bytes, body, HASH_SIZE);
+    receipt.generation.attempt.sequence = sequence;
+    return receipt;
+}
+
+static bool expects(struct store *store, struct receipt receipt, const char *envelope)
 {
     struct bytes bytes = {(const uint8_t *)envelope, strlen(envelope)};
     struct err err = ERR_INIT;
     bool expected = false;
 
-    text_copy(receipt->node, sizeof(receipt->node), node);
-    memset(receipt->generation.attempt.body.bytes, body, HASH_SIZE);
-    receipt->generation.attempt.sequence = sequence;
-    store_case_must(store_expects_receipt(store, receipt, bytes, &expected, &err), &err);
+    store_case_must(store_expects_receipt(store, &receipt, bytes, &expected, &err), &err);
     return expected;
 }
 
@@ -293,26 +299,26 @@ static void expects_receipts_of_what_was_asked_for(void **state)
 {
     struct store *store = store_case_open_at(place);
     struct store_back back = {.node = "c1", .attempt.sequence = 9};
-    struct receipt receipt = {.kind = RECEIPT_REVERTED};
+    struct receipt receipt = receipt_of("b1", 7, 3);
     struct err err = ERR_INIT;
     bool is_new = false;
 
     (void)state;
     store_case_add_rollout(store, 1, 7, 3);
     store_case_must(store_put_back(store, &back, &err), &err);
-    assert_true(expects(store, &receipt, "b1", 7, 3, "one"));
-    assert_true(expects(store, &receipt, "c1", 0, 9, "one"));
-    assert_false(expects(store, &receipt, "c1", 7, 3, "one"));
-    assert_false(expects(store, &receipt, "b1", 7, 4, "one"));
-    assert_false(expects(store, &receipt, "b1", 8, 3, "one"));
+    assert_true(expects(store, receipt, "one"));
+    assert_true(expects(store, receipt_of("c1", 0, 9), "one"));
+    assert_false(expects(store, receipt_of("c1", 7, 3), "one"));
+    assert_false(expects(store, receipt_of("b1", 7, 4), "one"));
+    assert_false(expects(store, receipt_of("b1", 8, 3), "one"));
     for (uint8_t i = 0; i < STORE_RECEIPTS_OF_ONE; i++) {
-        assert_true(expects(store, &receipt, "b1", 7, 3, "one"));
+        assert_true(expects(store, receipt, "one"));
         store_case_must(store_add_receipt(store, &receipt, (struct bytes){&i, 1}, &is_new, &err),
                         &err);
     }
-    assert_false(expects(store, &receipt, "b1", 7, 3, "one"));
-    assert_true(expects(store, &receipt, "b1", 7, 3, "\1")); /* it is there */
-    assert_true(expects(store, &receipt, "a1", 7, 3, "one"));
+    assert_false(expects(store, receipt, "one"));
+    assert_true(expects(store, receipt, "\1")); /* it is there */
+    assert_true(expects(store, receipt_of("a1", 7, 3), "one"));
     store_close(store);
 }
 
