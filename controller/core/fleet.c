@@ -139,12 +139,27 @@ static void drop_generation(struct stack *stack, const struct attempt *attempt)
             (stack->generations_count - place) * sizeof(stack->generations[0]));
 }
 
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at)
+{
+    if (stack->receipt_index < member->word_index && asked_at < member->word_at)
+        return false;
+    member->stack = *stack;
+    member->has_stack = member->stack_is_of_session = true;
+    member->word_index = stack->receipt_index;
+    member->word_at = asked_at;
+    return true;
+}
+
 void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
-                        const char *change)
+                        const char *change, mono_t now)
 {
     struct stack *stack = &member->stack;
 
-    if (!member->has_stack || receipt->index <= stack->receipt_index)
+    if (receipt->index <= member->word_index)
+        return;
+    member->word_index = receipt->index;
+    member->word_at = now;
+    if (!member->has_stack)
         return;
     stack->receipt_index = receipt->index;
     if (receipt->kind == RECEIPT_CONFIRMED)

@@ -324,7 +324,7 @@ void downlink_case_put_on_trial(const char *node, uint64_t id)
     stack->trial.attempt = lead_find(place.lead, id)->machine.record.attempt;
     stack->trial.start.bytes[0] = stack->nonce.bytes[0] = 1;
     text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, clock_now());
 }
 
 /* ---- the audit ------------------------------------------------------------------------------- */

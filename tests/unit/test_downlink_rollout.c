@@ -11,6 +11,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "tests/unit/downlink_case.h"
 
 static bool is_paused(void *context)
@@ -85,7 +86,7 @@ static void a_quarantine_is_lifted_when_its_node_has_begun(void **state)
     stack->receipt_index = 9;
     stack->trial.start.bytes[0] = 1;
     text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
-    lead_take_stack(place.lead, "a1", stack);
+    lead_take_stack(place.lead, "a1", stack, clock_now());
     assert_true(place.desk.holds.list[0].lifted);
     downlink_case_hang_up(&agent);
 }

@@ -13,6 +13,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "tests/unit/lead_case.h"
 
 /* ---- what goes on ---------------------------------------------------------------------------- */
@@ -49,7 +50,7 @@ static void hear_of_open(const char *node, bool is_reverting)
     else
         stack->generations[stack->generations_count++].id =
             (struct generation_id){*attempt, {.bytes = {7}}};
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, clock_now());
 }
 
 /* It returns while the other one is still being taken back. */
@@ -328,8 +329,8 @@ static struct attempt add_complete(uint64_t sequence)
 }
 
 /* Of receipt index 5. trial: one is open there; NULL: none. */
-static void hear_stack(const char *node, const struct attempt *standing,
-                       const struct attempt *trial)
+static void hear_stack_asked(const char *node, const struct attempt *standing,
+                             const struct attempt *trial, mono_t asked_at)
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
 
@@ -342,7 +343,13 @@ static void hear_stack(const char *node, const struct attempt *standing,
     stack->trial_open = trial != NULL;
     if (trial != NULL)
         stack->trial = (struct generation_id){*trial, {.bytes = {8}}};
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, asked_at);
+}
+
+static void hear_stack(const char *node, const struct attempt *standing,
+                       const struct attempt *trial)
+{
+    hear_stack_asked(node, standing, trial, clock_now());
 }
 
 /* Of a1's guard; its agent is lost before the stack that it is asked for then. */
@@ -417,6 +424,49 @@ static void an_old_receipt_says_nothing_against_the_stack(void **state)
     expect_taken_back(1, "it stands there");
 }
 
+/* Signed before the receipt, over a connection that was slower. */
+static void an_old_stack_says_nothing_against_the_receipt(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    outbox_clear(place.outbox, "a1");
+    hear_stack_asked("a1", &first, &second, 0);
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+    expect_taken_back(2, "it stands there");
+}
+
+/* Nothing was known of what stands there: what it signed is not forgotten for that. */
+static void an_old_stack_is_not_the_first_word_behind_the_receipt(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    hear_stack_asked("a1", &first, &second, 0);
+    expect_taken_back(2, "not known");
+}
+
+/* Its journal was lost, and its receipts count from the beginning. */
+static void what_was_asked_behind_the_receipt_counts_whatever_its_index(void **state)
+{
+    struct attempt first = add_complete(1);
+    struct attempt second = add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    hear_stack("a1", &first, NULL);
+    expect_taken_back(1, "it stands there");
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -438,6 +488,9 @@ int main(void)
         WITH_PLACE(takes_back_what_was_confirmed_behind_the_stack),
         WITH_PLACE(takes_back_what_is_below_what_was_popped_behind_the_stack),
         WITH_PLACE(an_old_receipt_says_nothing_against_the_stack),
+        WITH_PLACE(an_old_stack_says_nothing_against_the_receipt),
+        WITH_PLACE(an_old_stack_is_not_the_first_word_behind_the_receipt),
+        WITH_PLACE(what_was_asked_behind_the_receipt_counts_whatever_its_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
