@@ -87,6 +87,11 @@ struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witne
 /* Takes out whoever is not in the roster any more. */
 void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
 
+/* From one roster to the next: what the agent of a key that was replaced said is not known any
+ * more, nor what its guard said whose key was: it is another host now, or was not to be believed.
+ */
+void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const struct roster *to);
+
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
