@@ -65,6 +65,8 @@ struct fleet_member {
                      * by receipts since: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
+    uint64_t word_index;   /* of its guard's newest word, stack or receipt */
+    mono_t word_at;        /* when the receipt came, or the stack was asked for */
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
     struct quota notes[4]; /* what came of its words, by desk_note */
 };
@@ -86,6 +88,11 @@ struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witne
 
 /* Takes out whoever is not in the roster any more. */
 void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
+
+/* From one roster to the next: what the agent of a key that was replaced said is not known any
+ * more, nor what its guard said whose key was: it is another host now, or was not to be believed.
+ */
+void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const struct roster *to);
 
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
@@ -116,11 +123,16 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
 
+/* Its guard's answer to what was asked at asked_at. False: it was signed before the newest receipt
+ * that came, and says nothing. What was asked for behind that counts whatever its index is: a guard
+ * whose journal is new begins to count again. */
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at);
+
 /* What its guard signed behind the stack that is known: what it confirmed stands, what it ended
  * does not. An older receipt says nothing that the stack does not know better. change: what a
  * generation of it is called. */
 void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
-                        const char *change);
+                        const char *change, mono_t now);
 
 /* No verdict of this check is there that counts now: it may still come. member may be NULL. */
 bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now);

@@ -26,15 +26,19 @@ static const struct public_key *guard_key(const struct lead *lead, const char *n
 /* ---- stacks ----------------------------------------------------------------------------------
  */
 
-void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack)
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack,
+                     mono_t asked_at)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
     struct rollout_event ev = {.kind = EVENT_HELLO, .node = node, .stack = stack};
 
     if (member == NULL)
         return;
-    member->stack = *stack;
-    member->has_stack = member->stack_is_of_session = true;
+    if (!fleet_take_stack(member, stack, asked_at)) {
+        log_debug("%s: a stack that its guard signed before its last receipt, asking again", node);
+        outbox_put_stack(lead->outbox, node);
+        return;
+    }
     lead_give(lead, &ev, NULL, NULL);
     lead_backs_stack(lead, node, stack);
 }
@@ -50,17 +54,18 @@ static bool take_stack(struct lead *lead, const char *node, struct bytes envelop
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
     const struct public_key *key = guard_key(lead, node, err);
+    mono_t asked_at;
 
     if (key == NULL || !wire_verify(envelope, SIGN_STACK, key, err) ||
         !wire_decode_stack(envelope, stack, err))
         return false;
     if (!text_equal(stack->node, node))
         return err_set(err, ERR_DENIED, "a stack of %s came from %s", stack->node, node);
-    if (!outbox_take_challenge(lead->outbox, node, &stack->challenge)) {
+    if (!outbox_take_challenge(lead->outbox, node, &stack->challenge, &asked_at)) {
         log_debug("%s: a stack over a challenge that is not out, ignoring", node);
         return true;
     }
-    lead_take_stack(lead, node, stack);
+    lead_take_stack(lead, node, stack, asked_at);
     return true;
 }
 
@@ -115,7 +120,8 @@ static void refresh(struct lead *lead, const struct receipt *receipt)
         return;
     if (attempt_equal(&member->stack.trial.attempt, &receipt->generation.attempt))
         member->stack.trial_open = false;
-    fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt));
+    fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt),
+                       clock_now());
     outbox_put_stack(lead->outbox, receipt->node);
     outbox_put_snapshot(lead->outbox, receipt->node);
 }

@@ -241,8 +241,20 @@ static void tell_receipt(struct fleet_member *member, enum receipt_kind kind, ui
     receipt->kind = kind;
     receipt->index = index;
     receipt->generation.attempt.sequence = sequence;
-    fleet_take_receipt(member, receipt, "a-change");
+    fleet_take_receipt(member, receipt, "a-change", 100);
     free(receipt);
+}
+
+/* Nothing stands there. */
+static bool tell_stack(struct fleet_member *member, uint64_t index, mono_t asked_at)
+{
+    struct stack *stack = mem_alloc(1, sizeof(*stack));
+    bool taken;
+
+    stack->receipt_index = index;
+    taken = fleet_take_stack(member, stack, asked_at);
+    free(stack);
+    return taken;
 }
 
 static void knows_what_receipts_made_of_the_stack(void **state)
@@ -252,8 +264,7 @@ static void knows_what_receipts_made_of_the_stack(void **state)
 
     tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
     assert_int_equal(stack->generations_count, 0); /* what else stands there is not known */
-    member->has_stack = true;
-    member->stack.receipt_index = 3;
+    assert_true(tell_stack(member, 3, 200));
     tell_receipt(member, RECEIPT_CONFIRMED, 3, 3); /* the stack knew it */
     assert_int_equal(stack->generations_count, 0);
     tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
@@ -271,6 +282,27 @@ static void knows_what_receipts_made_of_the_stack(void **state)
     for (uint64_t i = 10; i < 12 + GENERATIONS_MAX; i++)
         tell_receipt(member, RECEIPT_CONFIRMED, i, i);
     assert_int_equal(stack->generations_count, GENERATIONS_MAX);
+}
+
+/* Receipts come at 100. */
+static void a_stack_that_was_signed_before_a_receipt_is_old(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
+    assert_false(tell_stack(member, 3, 99));
+    assert_false(member->has_stack);
+    assert_true(tell_stack(member, 4, 99)); /* it knows of it */
+    assert_true(member->stack_is_of_session);
+    tell_receipt(member, RECEIPT_CONFIRMED, 5, 3);
+    assert_false(tell_stack(member, 4, 99));
+    assert_int_equal(member->stack.generations_count, 1);
+    assert_true(tell_stack(member, 1, 100)); /* a new journal */
+    assert_int_equal(member->stack.generations_count, 0);
+    tell_receipt(member, RECEIPT_CONFIRMED, 2, 3);
+    assert_int_equal(member->stack.generations_count, 1);
+    assert_true(tell_stack(member, 7, 50)); /* it knows more, whenever it was asked for */
+    assert_true(tell_stack(member, 7, 40));
 }
 
 /* Few are asked each second; of many, all together 100 times a second, and each within 20 s. */
@@ -296,6 +328,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_receipts_made_of_the_stack, make_one, end_one),
+        cmocka_unit_test_setup_teardown(a_stack_that_was_signed_before_a_receipt_is_old, make_one,
+                                        end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
         cmocka_unit_test(beats_are_shared),
     };
