@@ -120,20 +120,7 @@ static void judge_drift(const char *node, const struct fleet_member *member,
     add_fact(answer, &fact);
 }
 
-static void judge_rollout(const char *open_change, struct gate_answer *answer)
-{
-    char observed[REASON_SIZE] = "none is open";
-    const struct fact fact = {"", "rollout", "no rollout is open", observed,
-                              open_change[0] == '\0' ? VERDICT_PASS : VERDICT_FAIL};
-
-    if (open_change[0] != '\0')
-        snprintf(observed, sizeof(observed), "that of %s is; `oceanidctl rollout show`",
-                 open_change);
-    add_fact(answer, &fact);
-}
-
-void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_change,
-                          struct gates *ret_gates)
+void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_gates)
 {
     struct gate_answer *answers = ret_gates->answers;
 
@@ -141,7 +128,7 @@ void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_ch
     gates_judge_working(inputs, &answers[GATE_WORKING]);
     add_yes(&answers[GATE_NEEDED], "no network is changed, so none has to be broken");
     add_yes(&answers[GATE_APPROVED], "no network is changed, so nobody has to be asked");
-    judge_rollout(open_change, &answers[GATE_ONE_FIRST]);
+    gates_add_bar(inputs, BAR_OPEN, &answers[GATE_ONE_FIRST]);
     gates_judge_hold(inputs, &answers[GATE_HOLD]);
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
         const struct manifest_plan *plan = &inputs->manifest->plans[i];

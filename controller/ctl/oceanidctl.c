@@ -102,6 +102,8 @@ static const struct command commands[] = {
     {"preflight", "[FILE] [--fleet FILE]", "the eight questions for CI: one line each, exit 0 or 1",
      0, 1, fleet_options, preflight_run,
      "FILE: a change, or a manifest; only a signed one has an answer to the third question.\n"
+     "Its yes is what `rollout start` would be told now, but for its caller's role and the\n"
+     "controller's disk.\n"
      "Without FILE of the fleet as it is: whether something else may be deployed on it now.\n"
      "Touches nothing. Exit 0 when every answer is yes or waived with its reason; no and unsure\n"
      "are 1."},

@@ -62,7 +62,8 @@ json_t *preflight_judge(const json_t *plan)
         pass = pass && (text_equal(answer, "yes") || text_equal(answer, "waived"));
         json_array_append_new(questions, question);
     }
-    return json_pack("{s:b, s:o}", "pass", pass, "questions", questions);
+    return json_pack("{s:b, s:s, s:o}", "pass", pass, "change", field_text(plan, "change"),
+                     "questions", questions);
 }
 
 /* ---- printing --------------------------------------------------------------------------------
@@ -81,17 +82,26 @@ static void print_question(const json_t *question, size_t number, FILE *to)
     fputc('\n', to);
 }
 
+/* Of a change only a signed one passes: that a start would take it is what was asked. */
+static const char *end_of(const json_t *judged)
+{
+    if (!field_is_true(judged, "pass"))
+        return "Blocked: what is not a yes above, or what `oceanidctl plan` says it would break, "
+               "stops this and asks a person.";
+    if (field_text(judged, "change")[0] == '\0')
+        return "Safe: every question is answered with yes.";
+    return "Safe: every question is answered with yes: `oceanidctl rollout start` of it would be "
+           "taken now. Not known: whether who starts it has the role (ci or operator), and "
+           "whether the controller's disk takes it.";
+}
+
 void preflight_print(const json_t *judged, FILE *to)
 {
     const json_t *questions = field_array(judged, "questions");
 
     for (size_t i = 0; i < json_array_size(questions); i++)
         print_question(json_array_get(questions, i), i + 1, to);
-    fprintf(to, "%s\n",
-            field_is_true(judged, "pass")
-                ? "Safe: every question is answered with yes."
-                : "Blocked: what is not a yes above, or what `oceanidctl plan` says it would "
-                  "break, stops this and asks a person.");
+    fprintf(to, "%s\n", end_of(judged));
 }
 
 /* ---- asking ----------------------------------------------------------------------------------

@@ -12,7 +12,8 @@
 
 #include "controller/ctl/ctl.h"
 
-/* From a PLAN of docs/api.md, or one of plan_make: {"pass", "questions": [{"question", "gate",
+/* From a PLAN of docs/api.md, or one of plan_make: {"pass", "change",
+ * "questions": [{"question", "gate",
  * "answer": "yes" | "no" | "unsure" | "waived", "observed", "expected"}]}. A question that the plan
  * does not answer is "unsure"; `pass` needs every one answered, and the plan's own `pass`. */
 json_t *preflight_judge(const json_t *plan);

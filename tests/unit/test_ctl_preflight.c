@@ -88,6 +88,23 @@ static void says_the_eight_questions_in_their_words(void **state)
            "Safe: every question is answered with yes.\n");
 }
 
+/* A yes is that a start would be taken now; of what it does not hang on, it says so. */
+static void of_a_change_it_says_what_it_does_not_know(void **state)
+{
+    json_t *plan = make_plan(GATE_COUNT, "", "");
+
+    (void)state;
+    json_object_set_new(plan, "change", json_string("drill"));
+    expect_part(
+        plan, true,
+        "\nSafe: every question is answered with yes: `oceanidctl rollout start` of it would "
+        "be taken now. Not known: whether who starts it has the role (ci or operator), and "
+        "whether the controller's disk takes it.\n");
+    plan = make_plan(GATE_ONE_FIRST, "fail", "");
+    json_object_set_new(plan, "change", json_string("drill"));
+    expect_part(plan, false, "\nBlocked: ");
+}
+
 static void only_yes_and_waived_pass(void **state)
 {
     (void)state;
@@ -119,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_the_eight_questions_in_their_words),
+        cmocka_unit_test(of_a_change_it_says_what_it_does_not_know),
         cmocka_unit_test(only_yes_and_waived_pass),
         cmocka_unit_test(what_is_not_answered_is_unsure),
     };
