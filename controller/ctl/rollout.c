@@ -129,17 +129,20 @@ enum outcome rollout_watch_run(struct ctl *ctl, const struct arguments *argument
     return watch_follow(ctl, id, true);
 }
 
-/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00: `oceanidctl rollout abort`" */
+/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00", and below it "goes on by
+ * itself, nothing to do; to end it: `oceanidctl rollout abort`". An older controller does not say
+ * how. */
 static void print_wait(const json_t *rollout)
 {
     const json_t *waits = json_object_get(rollout, "waits");
+    const char *how = field_text(waits, "how");
     char since[32];
 
     if (field_text(waits, "what")[0] == '\0')
         return;
-    printf("  waits for %s, since %s\n  what moves it: `%s`\n",
-           field_plain(field_text(waits, "what")),
-           render_time(field_number(waits, "since"), since, sizeof(since)),
+    printf("  waits for %s, since %s\n", field_plain(field_text(waits, "what")),
+           render_time(field_number(waits, "since"), since, sizeof(since)));
+    printf("  %s: `%s`\n", how[0] != '\0' ? field_plain(how) : "the command for it",
            field_plain(field_text(waits, "command")));
 }
 
