@@ -42,6 +42,8 @@ struct gate_answer {
     struct verdict verdict;   /* check: the gate's name; the worst of its evidence, waived or not */
     bool passes;              /* pass, or everything that does not pass is waived */
     char waived[REASON_SIZE]; /* the reasons, when only a waiver made it pass */
+    /* Of the fleet: that no change answers it, and what was asked in its place; "": itself. */
+    char instead[SENTENCE_SIZE];
     size_t evidence_count, evidence_capacity;
     struct gate_evidence *evidence; /* owned */
 };

@@ -120,6 +120,24 @@ static void judge_drift(const char *node, const struct fleet_member *member,
     add_fact(answer, &fact);
 }
 
+/* A pass of what was asked instead is no yes to the question. */
+static const char *const insteads[GATE_COUNT] = {
+    [GATE_NEEDED] = "no change is named",
+    [GATE_APPROVED] = "no change is named, and nobody was asked",
+    [GATE_REVERSIBLE] = "no change is named; what stands has its undo, and none of it is in doubt",
+    [GATE_ONE_FIRST] = "no change is named; no rollout and no trial is open",
+    [GATE_DOCUMENTED] = "no change is named; what was confirmed stands unaltered",
+};
+
+static void set_instead(enum gate gate, struct gate_answer *answer)
+{
+    if (insteads[gate] == NULL)
+        return;
+    text_copy(answer->instead, sizeof(answer->instead), insteads[gate]);
+    if (answer->verdict.value == VERDICT_PASS)
+        text_copy(answer->verdict.observed, sizeof(answer->verdict.observed), insteads[gate]);
+}
+
 void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_gates)
 {
     struct gate_answer *answers = ret_gates->answers;
@@ -140,4 +158,6 @@ void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_g
         gates_judge_paths(inputs, plan, ret_gates);
     }
     gates_finish(inputs->manifest, ret_gates);
+    for (unsigned i = 0; i < GATE_COUNT; i++)
+        set_instead((enum gate)i, &answers[i]);
 }

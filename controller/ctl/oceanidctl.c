@@ -104,9 +104,10 @@ static const struct command commands[] = {
      "FILE: a change, or a manifest; only a signed one has an answer to the third question.\n"
      "Its yes is what `rollout start` would be told now, but for its caller's role and the\n"
      "controller's disk.\n"
-     "Without FILE of the fleet as it is: whether something else may be deployed on it now.\n"
-     "Touches nothing. Exit 0 when every answer is yes or waived with its reason; no and unsure\n"
-     "are 1."},
+     "Without FILE of the fleet as it is: whether something else may be deployed on it now; what\n"
+     "only a change answers is n/a, with what was asked instead.\n"
+     "Touches nothing. Exit 0 when every answer is yes, n/a or waived with its reason; no and\n"
+     "unsure are 1."},
     {"manifest build", "CHANGE.yaml [-o FILE] [--fleet FILE]", "compile a change", 1, 1,
      fleet_options, manifest_build_run,
      "Writes CHANGE.manifest unless -o says where; signs nothing."},

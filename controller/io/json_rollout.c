@@ -34,6 +34,7 @@ static json_t *gate(const struct gate_answer *answer, enum gate which)
     set_text(object, "question", gate_question(which));
     set_text(object, "value", verdict_format(answer->verdict.value));
     set_text(object, "waived", answer->waived);
+    set_text(object, "instead", answer->instead);
     set_text(object, "expected", answer->verdict.expected);
     set_text(object, "observed", answer->verdict.observed);
     json_object_set_new(object, "evidence", evidence);

@@ -216,6 +216,9 @@ def test_preflight_and_a_proposal(fleet):
     done = fleet.ctl("preflight", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line[8:10] for line in done.stdout.splitlines()[:9]] == [f"{n}." for n in range(1, 10)]
+    assert [line.split()[0] for line in done.stdout.splitlines()[:9]] == [
+        "yes", "n/a", "n/a", "n/a", "n/a", "yes", "yes", "n/a", "yes"], done.stdout
+    assert "answered an explicit yes? no change is named, and nobody was asked" in done.stdout
     hold = fleet.json("hold", "add", "--reason", "a drill")["id"]
     assert code(fleet, "preflight") == 1
     fleet.ctl("hold", "lift", str(hold))

@@ -17,8 +17,9 @@
 
 static const char *const plan_fields[] = {"s change",      "s body",      "b pass", "a gates",
                                           "a quarantines", "a rehearsed", NULL};
-static const char *const gate_fields[] = {"s gate",     "s question", "s value",    "s waived",
-                                          "s expected", "s observed", "a evidence", NULL};
+static const char *const gate_fields[] = {"s gate",     "s question", "s value",
+                                          "s waived",   "s instead",  "s expected",
+                                          "s observed", "a evidence", NULL};
 static const char *const rollout_fields[] = {
     "n id",           "s change",     "s reason",   "s reference", "s body",    "n sequence",
     "n not_after",    "s state",      "s sentence", "b ended",     "s outcome", "s waiting_for",
@@ -124,6 +125,9 @@ static void asks_of_the_fleet_as_it_is(void **state)
     expect_shape(json_array_get(gates, GATE_WORKING), gate_fields);
     assert_string_equal(text_of(json_array_get(gates, GATE_WORKING), "value"), "unknown");
     assert_string_equal(text_of(json_array_get(gates, GATE_NEEDED), "value"), "pass");
+    assert_string_equal(text_of(json_array_get(gates, GATE_NEEDED), "instead"),
+                        "no change is named");
+    assert_string_equal(text_of(json_array_get(gates, GATE_WORKING), "instead"), "");
     answer_done(&answer);
 }
 

@@ -137,6 +137,39 @@ static void all_say_yes(void **state)
     expect(scene, GATE_COUNT, VERDICT_PASS, "");
 }
 
+/* Nothing was tried, asked or written down where no change is: that is said, and no yes. */
+static void what_no_change_answers_is_no_yes(void **state)
+{
+    static const struct {
+        enum gate gate;
+        const char *instead;
+    } rows[] = {
+        {GATE_WORKING, ""},
+        {GATE_NEEDED, "no change is named"},
+        {GATE_APPROVED, "no change is named, and nobody was asked"},
+        {GATE_REVERSIBLE,
+         "no change is named; what stands has its undo, and none of it is in doubt"},
+        {GATE_ONE_FIRST, "no change is named; no rollout and no trial is open"},
+        {GATE_CLUSTER_PATH, ""},
+        {GATE_SSH_PATH, ""},
+        {GATE_DOCUMENTED, "no change is named; what was confirmed stands unaltered"},
+        {GATE_HOLD, ""},
+    };
+    struct scene *scene = *state;
+    struct gates gates;
+
+    _Static_assert(sizeof(rows) / sizeof(rows[0]) == GATE_COUNT, "each of them");
+    gates_evaluate_fleet(&scene->inputs, &gates);
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        assert_string_equal(gates.answers[rows[i].gate].instead, rows[i].instead);
+        assert_string_equal(gates.answers[rows[i].gate].verdict.observed,
+                            rows[i].instead[0] != '\0' ? rows[i].instead : "yes");
+    }
+    gates_done(&gates);
+    fleet_find(&scene->fleet, "a1")->stack.trial_open = true; /* a no says why */
+    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "a1: one is open");
+}
+
 static void a_failing_check_says_no(void **state)
 {
     struct scene *scene = *state;
@@ -266,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(all_say_yes),
+        CASE(what_no_change_answers_is_no_yes),
         CASE(a_failing_check_says_no),
         CASE(an_open_trial_or_rollout_says_no),
         CASE(a_change_in_doubt_says_no),
