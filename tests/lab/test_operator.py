@@ -192,6 +192,38 @@ def test_5_directly_with_the_controller_killed(fleet):
     assert only.returncode == 0, only.stdout + only.stderr
 
 
+def resume(fleet):
+    """What `rollout resume` says; it is no failure that nothing goes on."""
+    done = fleet.ctl("rollout", "resume", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_0_resume_where_no_rollout_is_open(fleet):
+    """Lifting is all that it was asked for then: whatever became of the newest one."""
+    fleet.ctl("rollout", "pause", "--reason", "lunch")
+    assert "is lifted\noceanidctl: lifted; no rollout is open\n" in resume(fleet)
+    assert "pause" not in [hold["kind"] for hold in fleet.json("hold", "list")["holds"]]
+    fleet.wait_settled()
+    fleet.start("aborted", changes.HARMLESS)
+    fleet.ctl("rollout", "abort")
+    assert fleet.rollout()["outcome"] == "aborted"
+    fleet.ctl("rollout", "pause", "--reason", "lunch")
+    assert "lifted; no rollout is open" in resume(fleet)
+    assert "no pause of the fleet is in force, and no rollout is open" in resume(fleet)
+
+
+def test_0_plan_of_what_nobody_signed(fleet):
+    """`approved` comes with the signature: plan's exit code is as its help says."""
+    fleet.wait_settled()
+    done = fleet.ctl("plan", fleet.write_change("unsigned", changes.HARMLESS), check=False)
+    assert re.search(r"^unknown +approved ", done.stdout, re.M), done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(fleet.ctl("help", "plan").stdout.split())
+    assert "Exit 1 when a question but the third, which only a signature answers," in said, said
+
+
 def sign(fleet, name, text, pki=PKI):
     path = fleet.write_change(name, text).removesuffix(".yaml")
     words = ["/usr/bin/oceanidctl", "--pki", pki, "--controller", fleet.url, "manifest"]
