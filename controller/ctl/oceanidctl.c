@@ -98,13 +98,17 @@ static const struct command commands[] = {
      "what a change would do where, with its undo, question by question", 1, 1, fleet_options,
      plan_run,
      "Touches nothing. Compiles with --fleet FILE, else fleet.yaml of the keys' directory,\n"
-     "else the controller's. Exit 1 when a question is not answered with yes."},
+     "else the controller's. Exit 1 when a question but the third, which only a signature\n"
+     "answers, is not answered with yes or waived, or when it would break what has to stand."},
     {"preflight", "[FILE] [--fleet FILE]", "the eight questions for CI: one line each, exit 0 or 1",
      0, 1, fleet_options, preflight_run,
      "FILE: a change, or a manifest; only a signed one has an answer to the third question.\n"
-     "Without FILE of the fleet as it is: whether something else may be deployed on it now.\n"
-     "Touches nothing. Exit 0 when every answer is yes or waived with its reason; no and unsure\n"
-     "are 1."},
+     "Its yes is what `rollout start` would be told now, but for its caller's role and the\n"
+     "controller's disk.\n"
+     "Without FILE of the fleet as it is: whether something else may be deployed on it now; what\n"
+     "only a change answers is n/a, with what was asked instead.\n"
+     "Touches nothing. Exit 0 when every answer is yes, n/a or waived with its reason; no and\n"
+     "unsure are 1."},
     {"manifest build", "CHANGE.yaml [-o FILE] [--fleet FILE]", "compile a change", 1, 1,
      fleet_options, manifest_build_run,
      "Writes CHANGE.manifest unless -o says where; signs nothing."},
@@ -146,7 +150,8 @@ static const struct command commands[] = {
     {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the fleet's pauses and go on", 0, 0,
      resume_options, rollout_resume_run,
      "The newest rollout, where it is paused, goes on: its gates are asked again. What has\n"
-     "halted waits for `rollout next`; a node's pause stays: `hold lift ID`."},
+     "halted waits for `rollout next`; a node's pause stays: `hold lift ID`. Where no rollout is\n"
+     "open, lifting is all, and exit 0."},
     {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
     {"hold add",
      "[freeze|pause|window] --reason TEXT [--node NAME] [--for DURATION]\n"
