@@ -11,6 +11,10 @@
 /* NULL with err, which says what `pki init` would have to do. */
 struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *err);
 
+/* approver.key. NULL unless it is that of an approver of trust.yaml: err says what was found there,
+ * and that nothing was signed. */
+struct sign_key *keys_load_approver(const struct ctl *ctl, struct err *err);
+
 bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err);
 
 /* The roster file's bytes, whose signature by an approver of trust.yaml was verified. */
@@ -20,7 +24,7 @@ bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct e
 /* As it lies there, whoever signed it: for a person's eyes. */
 bool keys_read_any_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err);
 
-/* Signs with approver.key and replaces the file. */
+/* Signs with approver.key (see keys_load_approver) and replaces the file. */
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err);
 

@@ -116,25 +116,18 @@ static bool fill(struct ctl *ctl, struct ledger *ledger, const struct signing_re
     return record(ledger, manifest, approval, err); /* before the signature exists */
 }
 
-static bool sign_with(struct ctl *ctl, struct bytes body, struct bytes approval,
-                      struct wire_bytes *ret_signed, struct err *err)
+static struct wire_bytes sign_with(const struct sign_key *key, struct bytes body,
+                                   struct bytes approval)
 {
-    struct sign_key *key = keys_load(ctl, "approver.key", err);
-    AUTO_WIRE struct wire_bytes signature = {NULL, 0};
+    AUTO_WIRE struct wire_bytes signature = wire_sign_approval(approval, key);
 
-    if (key == NULL)
-        return false;
-    signature = wire_sign_approval(approval, key);
-    sign_key_free(key);
-    *ret_signed = wire_encode_signed_manifest(body, wire_lend(&signature));
-    return true;
+    return wire_encode_signed_manifest(body, wire_lend(&signature));
 }
 
-bool signing_sign(struct ctl *ctl, const struct signing_request *request,
-                  struct wire_bytes *ret_signed, struct err *err)
+/* What is to be signed, when it stands in the ledger. */
+static bool prepare(struct ctl *ctl, const struct signing_request *request,
+                    struct approval *approval, struct err *err)
 {
-    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
-    AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
     struct manifest manifest = {0};
     struct ledger ledger;
     char path[CTL_PATH_SIZE];
@@ -147,20 +140,35 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
            fill(ctl, &ledger, request, &manifest, approval, err);
     manifest_done(&manifest);
     ledger_close(&ledger);
-    if (!good)
-        return false;
-    unsigned_approval = wire_encode_approval(approval);
-    return sign_with(ctl, request->body, wire_lend(&unsigned_approval), ret_signed, err);
+    return good;
+}
+
+bool signing_sign(struct ctl *ctl, const struct signing_request *request,
+                  struct wire_bytes *ret_signed, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct sign_key *key = keys_load_approver(ctl, err); /* the ledger's entry bars all others */
+    bool good = key != NULL && prepare(ctl, request, approval, err);
+
+    if (good) {
+        AUTO_WIRE struct wire_bytes bytes = wire_encode_approval(approval);
+
+        *ret_signed = sign_with(key, request->body, wire_lend(&bytes));
+    }
+    sign_key_free(key);
+    return good;
 }
 
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err)
 {
     struct signed_manifest manifest = {0};
-    bool good =
-        wire_decode_signed_manifest(signed_manifest, &manifest, err) &&
-        sign_with(ctl, wire_lend(&manifest.body), wire_lend(&manifest.approval), ret_signed, err);
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    bool good = key != NULL && wire_decode_signed_manifest(signed_manifest, &manifest, err);
 
+    if (good)
+        *ret_signed = sign_with(key, wire_lend(&manifest.body), wire_lend(&manifest.approval));
     signed_manifest_done(&manifest);
+    sign_key_free(key);
     return good;
 }
