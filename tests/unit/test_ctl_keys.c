@@ -1,6 +1,6 @@
 /*
  * test_ctl_keys: a key that is missing or another's is told before anything is written that bars
- * other changes, and what was signed is never lost.
+ * other changes, what is signed was seen before, and is never lost.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +23,7 @@
 #include "controller/ctl/manifest.h"
 #include "tests/unit/ctl_case.h"
 
+#define JUSTIFICATION "Nothing is broken; this is a drill."
 static const char *const sign_options[] = {"-o=", "--approve=", "--justify=", "--valid=", NULL};
 
 static void fill_plan(struct manifest_plan *plan)
@@ -58,6 +59,9 @@ static void fill_drill(struct manifest *manifest)
                                   .plans_count = 1,
                                   .roster_count = 3};
     text_copy(manifest->change, sizeof(manifest->change), "drill");
+    text_copy(manifest->justification, sizeof(manifest->justification), JUSTIFICATION);
+    manifest->waived[WAIVE_NEEDED] = true;
+    text_copy(manifest->waiver_reasons[WAIVE_NEEDED], REASON_SIZE, "a drill");
     manifest->stages = mem_alloc(1, sizeof(*manifest->stages));
     manifest->stages[0].nodes_count = 1;
     text_copy(manifest->stages[0].nodes[0], NAME_SIZE, "a1");
@@ -97,6 +101,8 @@ static enum outcome sign_to(struct ctl_desk *desk, const char *name)
                                  ctl_desk_path(desk, name, to),
                                  "--approve",
                                  "drill",
+                                 "--justify",
+                                 JUSTIFICATION,
                                  NULL};
 
     return ctl_desk_run(desk, manifest_sign_run, sign_options, words);
@@ -175,12 +181,43 @@ static void what_cannot_be_written_where_it_was_said_is_kept(void **state)
     ctl_desk_expect(desk, "the keys' unsent-drill.manifest or what");
 }
 
+/* approve: NULL, the name is typed too. */
+static void expect_shown_first(struct ctl_desk *desk, const char *approve, const char *typed,
+                               const char *question)
+{
+    char from[CTL_PATH_SIZE];
+    const char *const words[] = {ctl_desk_path(desk, "drill.manifest", from), approve, NULL};
+    const char *shown, *asked;
+
+    build(desk);
+    ctl_desk_type(typed);
+    assert_int_equal(ctl_desk_run(desk, manifest_sign_run, sign_options, words), OUTCOME_DONE);
+    shown = strstr(desk->said, "net.ipv4.ip_forward");
+    asked = strstr(desk->said, question);
+    if (shown == NULL || asked == NULL || shown > asked)
+        fail_msg("it is shown behind the question: '%s'", desk->said);
+}
+
+/* With stdout in a pipe too: nobody approves what he has not seen. */
+static void shows_it_before_it_asks_for_the_name(void **state)
+{
+    expect_shown_first(*state, NULL, "drill\n" JUSTIFICATION "\n",
+                       "To sign this, type the change's name:");
+}
+
+static void shows_it_before_it_asks_for_the_justification(void **state)
+{
+    expect_shown_first(*state, "--approve=drill", JUSTIFICATION "\n", "It is not known that");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         AT_CTL_DESK(a_missing_key_bars_nothing),
         AT_CTL_DESK(anothers_key_bars_nothing),
         AT_CTL_DESK(what_cannot_be_written_where_it_was_said_is_kept),
+        AT_CTL_DESK(shows_it_before_it_asks_for_the_name),
+        AT_CTL_DESK(shows_it_before_it_asks_for_the_justification),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
