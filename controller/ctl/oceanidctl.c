@@ -206,14 +206,16 @@ static void print_all(FILE *to)
     fprintf(to, "usage: oceanidctl [--pki DIR] [--controller URL] COMMAND ... [-o json]\n\n");
     for (int i = 0; i < COMMANDS_COUNT; i++)
         fprintf(to, "  %-20s %s\n", commands[i].name, commands[i].help);
-    fprintf(to, "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
-                "($OCEANID_CONTROLLER).\n"
-                "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
-                "Exit: 0 done and verified, 1 a check or gate says no, it ended reverted, or "
-                "something stands\n"
-                "in the way; 2 usage, bad input, or what was named is not there; 3 controller not\n"
-                "reachable; 4 not allowed, or you did not say yes; 5 done but something is open.\n"
-                "oceanidctl help COMMAND says more.\n");
+    fprintf(to,
+            "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
+            "($OCEANID_CONTROLLER).\n"
+            "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
+            "Exit: 0 done and verified, 1 a check or gate says no, it ended reverted, or "
+            "something stands\n"
+            "in the way; 2 usage, bad input, what was named is not there, or DIR's keys cannot\n"
+            "be used; 3 controller not reachable; 4 not allowed, or you did not say yes; 5 done "
+            "but something is open.\n"
+            "oceanidctl help COMMAND says more.\n");
 }
 
 /* How many words of argv the command's name takes: 0 if it is not there. */

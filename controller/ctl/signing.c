@@ -38,17 +38,9 @@ static bool add_receipt(struct ledger *ledger, const struct roster *roster, cons
     return ledger_add_receipt(ledger, envelope, err);
 }
 
-bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+static bool add_receipts(struct ledger *ledger, const struct roster *roster, const json_t *list,
+                         struct err *err)
 {
-    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
-    AUTO_JSON json_t *document = NULL;
-    const json_t *list;
-    struct api *api = ctl_api(ctl, err);
-
-    if (api == NULL || !keys_read_roster(ctl, roster, err) ||
-        !api_get(api, "/v1/receipts", &document, err))
-        return false;
-    list = field_array(document, "receipts");
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (!add_receipt(ledger, roster, json_array_get(list, i), err))
             return false;
@@ -56,14 +48,19 @@ bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *
     return true;
 }
 
-/* Without the controller the ledger alone decides: fewer receipts refuse more, never less. */
+/* Fetches new receipts, keeps those whose guard's signature the roster proves. Without the
+ * controller the ledger alone decides: fewer receipts refuse more, never less. */
 static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
 {
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    AUTO_JSON json_t *document = NULL;
     struct err reason = ERR_INIT;
 
-    if (signing_fetch_receipts(ctl, ledger, &reason))
-        return true;
-    if (reason.kind != ERR_TIMEOUT) {
+    if (!keys_read_roster(ctl, roster, err))
+        return false;
+    if (ctl_api(ctl, &reason) != NULL && api_get(ctl->api, "/v1/receipts", &document, &reason))
+        return add_receipts(ledger, roster, field_array(document, "receipts"), err);
+    if (!api_is_unanswered(&reason)) {
         *err = reason;
         return false;
     }

@@ -123,6 +123,29 @@ def test_3_the_controller_is_not_reachable(fleet):
     assert "hostinger" in done.stderr, done.stderr
 
 
+def test_a_directory_that_does_not_fit_is_no_dead_controller(fleet):
+    """Another fleet's: nobody there is proven to be its controller, which may also be one whose
+    certificate has run out, so how to do without it is said. One's own without its certificate:
+    that alone, for nobody was asked."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["/usr/bin/oceanidctl", "--pki", OTHER, "pki", "init"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 3, done.stderr
+    assert f"expected a certificate by {OTHER}/ca.pem, observed: " in done.stderr, done.stderr
+    assert "--pki DIR names this one's" in done.stderr and "oceanid-rollback" in done.stderr
+    fleet.ctl("status")                                 # which keeps how to reach the nodes
+    fleet.operator.run(["cp", "-rT", PKI, OTHER])
+    fleet.operator.run(["rm", f"{OTHER}/operator.pem"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 2, done.stderr
+    assert "operator.pem: No such file" in done.stderr and "was not asked" in done.stderr
+    assert "ssh root@" not in done.stderr
+
+
 def test_4_not_allowed(fleet):
     path = fleet.write_change("misnamed", changes.HARMLESS)
     assert code(fleet, "rollout", "start", path, "--approve", "another", "--no-watch") == 4
