@@ -127,18 +127,24 @@ static bool write_for_controller(const struct ctl *ctl, const struct wire_bytes 
            file_write(path, roster->data, roster->len, 0600, err);
 }
 
+bool keys_put_roster(const struct ctl *ctl, const struct wire_bytes *roster, struct err *err)
+{
+    char path[CTL_PATH_SIZE];
+
+    return ctl_path(ctl, "roster", path, sizeof(path), err) &&
+           file_write(path, roster->data, roster->len, 0600, err) &&
+           write_for_controller(ctl, roster, err);
+}
+
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err)
 {
     struct sign_key *key = keys_load_approver(ctl, err);
-    char path[CTL_PATH_SIZE];
 
     *ret_bytes = (struct wire_bytes){NULL, 0};
     if (key == NULL)
         return false;
     *ret_bytes = wire_encode_roster(roster, key);
     sign_key_free(key);
-    return ctl_path(ctl, "roster", path, sizeof(path), err) &&
-           file_write(path, ret_bytes->data, ret_bytes->len, 0600, err) &&
-           write_for_controller(ctl, ret_bytes, err);
+    return keys_put_roster(ctl, ret_bytes, err);
 }

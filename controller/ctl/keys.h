@@ -28,6 +28,9 @@ bool keys_read_any_roster(const struct ctl *ctl, struct roster *ret_roster, stru
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err);
 
+/* Replaces the file by one that was signed, and what belongs on the controller's host too. */
+bool keys_put_roster(const struct ctl *ctl, const struct wire_bytes *roster, struct err *err);
+
 /* A whole file of the operator's directory as text, with a NUL behind it; the caller's to free. */
 bool keys_read_file(const struct ctl *ctl, const char *name, struct wire_bytes *ret_bytes,
                     struct err *err);

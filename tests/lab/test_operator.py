@@ -362,8 +362,30 @@ def test_a_roster_is_signed_anew_by_the_next_approver(fleet):
     asked = other("roster", "sign", input="no\n")
     assert asked.returncode == 4 and "nothing was signed" in asked.stderr
     signed = other("roster", "sign", "--yes")
-    assert signed.returncode == 0, signed.stderr
+    assert signed.returncode == 5, signed.stderr    # by this fleet's controller nobody goes by it
     for name in ("node srv712695", "node calypso", "witness office", "guard's key"):
         assert name in signed.stdout
     assert "is not known" in signed.stderr  # this fleet's controller is another's
-    assert other("node", "remove", "calypso", "--yes").returncode == 0
+    removed = other("node", "remove", "calypso", "--yes")
+    assert removed.returncode == 5
+    assert f"calypso is removed in {OTHER}/roster only" in removed.stdout, removed.stdout
+
+
+def test_a_roster_of_an_old_directory_changes_nothing(fleet):
+    """However often it is tried: with its next version but one it would pass for a newer one."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["cp", "-r", PKI, OTHER])
+    fleet.ctl("node", "maintenance", "calypso", "--reason", "a new disk")
+    try:
+        for _ in range(3):
+            done = ctl_by(OTHER, "node", "remove", "calypso", "--yes")
+            assert done.returncode == 1, done.stdout + done.stderr
+            assert "nothing was signed" in done.stderr and "is removed" not in done.stdout
+        assert "calypso" in fleet.nodes()
+    finally:
+        done = fleet.ctl("node", "return", "calypso")
+    assert "calypso is back by roster version" in done.stdout

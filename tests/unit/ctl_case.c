@@ -4,6 +4,7 @@
 #include "tests/unit/ctl_case.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +23,105 @@
 #include "common/core/text.h"
 #include "common/io/file.h"
 #include "controller/ctl/pki.h"
+
+struct ctl_server {
+    int listening;
+    pthread_t thread;
+    struct ctl_reply *replies;
+    size_t count;
+};
+
+/* A whole request with its body. */
+static void read_request(int fd, char *request, size_t size)
+{
+    size_t len = 0, wanted = 0;
+
+    while (wanted == 0 || len < wanted) {
+        char rest[4096];
+        bool fits = len + 1 < size;
+        ssize_t got = read(fd, fits ? request + len : rest, fits ? size - 1 - len : sizeof(rest));
+        const char *end, *field;
+
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+        request[len < size ? len : size - 1] = '\0';
+        end = strstr(request, "\r\n\r\n");
+        field = strstr(request, "Content-Length: ");
+        if (end != NULL)
+            wanted =
+                (size_t)(end + 4 - request) + (field != NULL ? strtoul(field + 16, NULL, 10) : 0);
+    }
+}
+
+static struct ctl_reply *find_reply(const struct ctl_server *server, const char *request)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        if (text_starts(request, server->replies[i].request))
+            return &server->replies[i];
+    }
+    return NULL;
+}
+
+static void answer(const struct ctl_server *server, int fd)
+{
+    static struct ctl_reply none = {.status = 404, .body = "{}", .len = 2};
+    char request[4096] = "", head[128];
+    struct ctl_reply *reply;
+    int len;
+
+    read_request(fd, request, sizeof(request));
+    reply = find_reply(server, request);
+    if (reply == NULL)
+        reply = &none;
+    reply->asked++;
+    len = snprintf(head, sizeof(head),
+                   "HTTP/1.1 %ld X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                   reply->status, reply->len);
+    if (write(fd, head, (size_t)len) == len && reply->len > 0 &&
+        write(fd, reply->body, reply->len) != (ssize_t)reply->len)
+        abort();
+}
+
+static void *serve(void *context)
+{
+    struct ctl_server *server = context;
+    int fd;
+
+    while ((fd = accept(server->listening, NULL, NULL)) >= 0) {
+        answer(server, fd);
+        close(fd);
+    }
+    return NULL;
+}
+
+void ctl_desk_serve(struct ctl_desk *desk, struct ctl_reply *replies, size_t count)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[CTL_PATH_SIZE];
+
+    desk->server = mem_alloc(1, sizeof(*desk->server));
+    desk->server->replies = replies;
+    desk->server->count = count;
+    desk->server->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(text_copy(address.sun_path, sizeof(address.sun_path),
+                          ctl_desk_path(desk, "controller.sock", path)));
+    assert_int_equal(bind(desk->server->listening, (struct sockaddr *)&address, sizeof(address)),
+                     0);
+    assert_int_equal(listen(desk->server->listening, 8), 0);
+    snprintf(desk->ctl.controller, sizeof(desk->ctl.controller), "unix:%.100s", path);
+    assert_int_equal(pthread_create(&desk->server->thread, NULL, serve, desk->server), 0);
+}
+
+static void stop_serving(struct ctl_server *server)
+{
+    if (server == NULL)
+        return;
+    shutdown(server->listening, SHUT_RDWR); /* ends the accept */
+    pthread_join(server->thread, NULL);
+    close(server->listening);
+    free(server);
+}
 
 int open_ctl_desk(void **state)
 {
@@ -41,6 +143,7 @@ int close_ctl_desk(void **state)
     char command[128];
 
     ctl_done(&desk->ctl);
+    stop_serving(desk->server);
     snprintf(command, sizeof(command), "rm -r %s", desk->directory);
     assert_int_equal(system(command), 0);
     free(desk);

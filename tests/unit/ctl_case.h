@@ -7,15 +7,30 @@
 
 #include "controller/ctl/ctl.h"
 
+struct ctl_server;
+
 struct ctl_desk {
     char directory[64];
     struct ctl ctl;
+    struct ctl_server *server; /* NULL: nobody */
     char said[16384]; /* by the last command, stdout and stderr in the order of a terminal */
 };
 
 int open_ctl_desk(void **state);
 int close_ctl_desk(void **state);
 #define AT_CTL_DESK(test) cmocka_unit_test_setup_teardown(test, open_ctl_desk, close_ctl_desk)
+
+/* What the desk's controller answers, until the desk is closed. */
+struct ctl_reply {
+    const char *request; /* "PUT /v1/roster"; any other is answered with 404 */
+    long status;
+    const void *body;
+    size_t len;
+    unsigned asked; /* how often: read it when a command has ended */
+};
+/* From now on a controller listens on a socket of the directory. replies: count of them, the
+ * test's. */
+void ctl_desk_serve(struct ctl_desk *desk, struct ctl_reply *replies, size_t count);
 
 /* A file of the directory. size of path: CTL_PATH_SIZE. */
 const char *ctl_desk_path(const struct ctl_desk *desk, const char *name, char *path);
