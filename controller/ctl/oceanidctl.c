@@ -134,7 +134,8 @@ static const struct command commands[] = {
      "`needed` changes a working system: its justification is to be typed again, or said by\n"
      "--justify TEXT."},
     {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run,
-     "Without ID the newest. Leaving it (Ctrl-C) changes nothing."},
+     "Without ID the newest. Leaving it (Ctrl-C) changes nothing and says what goes on; so with\n"
+     "`rollout start`, `next`, `resume` and `abort`, which follow too unless --no-watch is given."},
     {"rollout show", "[ID]", "one rollout: its nodes, the gates' last answers, every proof", 0, 1,
      none, rollout_show_run,
      "Without ID the newest. The gates' evidence is in `oceanidctl audit show`."},
