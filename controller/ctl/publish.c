@@ -75,20 +75,23 @@ static void say_unanswered(const struct ctl *ctl, const struct err *err)
         err->text, ctl->pki);
 }
 
-static void put_back(struct ctl *ctl, const struct publication *publication)
+/* The directory's roster as it is by now. */
+static void put_back(const struct ctl *ctl, const struct publication *publication, char *ret_state,
+                     size_t size)
 {
     struct err err = ERR_INIT;
 
-    if (!keys_put_roster(ctl, &publication->before, &err))
-        fprintf(stderr,
-                "oceanidctl: the roster from before could not be put back: %s; copy the "
-                "controller's /var/lib/oceanid/controller/roster to %s/roster before anything "
-                "else\n",
-                err.text, ctl->pki);
+    if (keys_put_roster(ctl, &publication->before, &err))
+        snprintf(ret_state, size, "as it was");
+    else
+        snprintf(ret_state, size,
+                 "not to be used, for it could not be put back (%.160s): copy the controller's "
+                 "there before anything else",
+                 err.text);
 }
 
-/* What moves it, and last that nothing was done. */
-static void say_refused(struct ctl *ctl, enum err_kind kind)
+/* What moves it, and last that nothing was done. state: the directory's roster is that. */
+static void say_refused(struct ctl *ctl, enum err_kind kind, const char *state)
 {
     AUTO_ANSWER struct api_answer answer;
     AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
@@ -108,8 +111,8 @@ static void say_refused(struct ctl *ctl, enum err_kind kind)
         snprintf(version, sizeof(version), " version %llu", (unsigned long long)known->version);
     fprintf(stderr,
             "oceanidctl: nothing has changed: the fleet goes by the controller's roster%s, and "
-            "%s/roster is as it was\n",
-            version, ctl->pki);
+            "%s/roster is %s\n",
+            version, ctl->pki, state);
 }
 
 enum outcome publish_send(struct ctl *ctl, const struct publication *publication)
@@ -117,6 +120,7 @@ enum outcome publish_send(struct ctl *ctl, const struct publication *publication
     AUTO_ANSWER struct api_answer answer = {0};
     struct err err = ERR_INIT;
     struct api *api = ctl_api(ctl, &err);
+    char state[REASON_SIZE + 64];
     enum outcome outcome;
 
     if (api != NULL &&
@@ -128,7 +132,7 @@ enum outcome publish_send(struct ctl *ctl, const struct publication *publication
     }
     err_wrap(&err, "the new roster was refused");
     outcome = ctl_fail(ctl, &err);
-    put_back(ctl, publication);
-    say_refused(ctl, err.kind);
+    put_back(ctl, publication, state, sizeof(state));
+    say_refused(ctl, err.kind, state);
     return outcome;
 }
