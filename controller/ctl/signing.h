@@ -38,4 +38,7 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err);
 
+/* Fetches new receipts, keeps those whose guard's signature the roster proves. */
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err);
+
 #endif
