@@ -3,6 +3,7 @@
  */
 #include "tests/unit/ctl_case.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -111,6 +112,19 @@ void ctl_desk_serve(struct ctl_desk *desk, struct ctl_reply *replies, size_t cou
     assert_int_equal(listen(desk->server->listening, 8), 0);
     snprintf(desk->ctl.controller, sizeof(desk->ctl.controller), "unix:%.100s", path);
     assert_int_equal(pthread_create(&desk->server->thread, NULL, serve, desk->server), 0);
+}
+
+int ctl_desk_listen(struct ctl_desk *desk)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                listen(fd, 8) == 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    snprintf(desk->ctl.controller, sizeof(desk->ctl.controller), "https://127.0.0.1:%u",
+             ntohs(address.sin_port));
+    return fd;
 }
 
 static void stop_serving(struct ctl_server *server)

@@ -32,6 +32,10 @@ struct ctl_reply {
  * test's. */
 void ctl_desk_serve(struct ctl_desk *desk, struct ctl_reply *replies, size_t count);
 
+/* From now on somebody listens at a controller's address, and says nothing. The caller's to close.
+ */
+int ctl_desk_listen(struct ctl_desk *desk);
+
 /* A file of the directory. size of path: CTL_PATH_SIZE. */
 const char *ctl_desk_path(const struct ctl_desk *desk, const char *name, char *path);
 bool ctl_desk_has(const struct ctl_desk *desk, const char *name);

@@ -4,7 +4,6 @@
  */
 #include "controller/ctl/api.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -37,23 +35,9 @@ static void write_text(const struct ctl_desk *desk, const char *name, const char
     assert_true(file_write(ctl_desk_path(desk, name, path), text, strlen(text), 0600, &err));
 }
 
-/* Somebody listens there, so that it is not the network. The caller's to close. */
-static int listen_there(struct ctl_desk *desk)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-                listen(fd, 8) == 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    snprintf(desk->ctl.controller, sizeof(desk->ctl.controller), "https://127.0.0.1:%u",
-             ntohs(address.sin_port));
-    return fd;
-}
-
 static void expect_keys(struct ctl_desk *desk, const char *observed)
 {
-    int listening = listen_there(desk);
+    int listening = ctl_desk_listen(desk);
 
     write_text(desk, "nodes.json", nodes);
     assert_int_equal(ctl_desk_run(desk, status_run, nothing, nothing), OUTCOME_USAGE);
@@ -110,7 +94,7 @@ static void an_order_waits_for_no_key_of_the_api(void **state)
 {
     struct ctl_desk *desk = *state;
     const struct order_request request = {.node = "styx", .to = "drill", .reason = "a drill"};
-    int listening = listen_there(desk);
+    int listening = ctl_desk_listen(desk);
     struct err err = ERR_INIT;
     char path[CTL_PATH_SIZE];
 
@@ -125,7 +109,7 @@ static void a_dead_controller_brings_the_rescue_lines(void **state)
 {
     struct ctl_desk *desk = *state;
 
-    close(listen_there(desk));
+    close(ctl_desk_listen(desk));
     write_text(desk, "nodes.json", nodes);
     assert_int_equal(ctl_desk_run(desk, status_run, nothing, nothing), OUTCOME_UNREACHABLE);
     ctl_desk_expect(desk, "is not reachable: ");

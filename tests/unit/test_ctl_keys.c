@@ -181,6 +181,20 @@ static void what_cannot_be_written_where_it_was_said_is_kept(void **state)
     ctl_desk_expect(desk, "the keys' unsent-drill.manifest or what");
 }
 
+/* Fewer receipts refuse more, never less: as where the controller does not answer. */
+static void a_key_of_the_api_bars_no_signature(void **state)
+{
+    struct ctl_desk *desk = *state;
+    int listening = ctl_desk_listen(desk);
+    char path[CTL_PATH_SIZE];
+
+    build(desk);
+    unlink(ctl_desk_path(desk, "operator.pem", path));
+    assert_int_equal(sign_to(desk, "drill.signed"), OUTCOME_DONE);
+    ctl_desk_expect(desk, "signing by the ledger alone");
+    close(listening);
+}
+
 /* approve: NULL, the name is typed too. */
 static void expect_shown_first(struct ctl_desk *desk, const char *approve, const char *typed,
                                const char *question)
@@ -216,6 +230,7 @@ int main(void)
         AT_CTL_DESK(a_missing_key_bars_nothing),
         AT_CTL_DESK(anothers_key_bars_nothing),
         AT_CTL_DESK(what_cannot_be_written_where_it_was_said_is_kept),
+        AT_CTL_DESK(a_key_of_the_api_bars_no_signature),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_name),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_justification),
     };
