@@ -36,7 +36,7 @@ static enum outcome submit(struct ctl *ctl, struct bytes signed_manifest,
 
         render_gates(field_array(document, "gates"));
         outcome = ctl_fail(ctl, &err);
-        unsent_tell(ctl, signed_manifest);
+        unsent_tell(ctl, signed_manifest, outcome != OUTCOME_UNREACHABLE);
         return outcome;
     }
     unsent_forget(ctl, signed_manifest);

@@ -124,6 +124,29 @@ def test_3_the_controller_is_not_reachable(fleet):
     assert "hostinger" in done.stderr, done.stderr
 
 
+def test_a_directory_that_does_not_fit_is_no_dead_controller(fleet):
+    """Another fleet's: nobody there is proven to be its controller, which may also be one whose
+    certificate has run out, so how to do without it is said. One's own without its certificate:
+    that alone, for nobody was asked."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["/usr/bin/oceanidctl", "--pki", OTHER, "pki", "init"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 3, done.stderr
+    assert f"expected a certificate by {OTHER}/ca.pem, observed: " in done.stderr, done.stderr
+    assert "--pki DIR names this one's" in done.stderr and "oceanid-rollback" in done.stderr
+    fleet.ctl("status")                                 # which keeps how to reach the nodes
+    fleet.operator.run(["cp", "-rT", PKI, OTHER])
+    fleet.operator.run(["rm", f"{OTHER}/operator.pem"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 2, done.stderr
+    assert "operator.pem: No such file" in done.stderr and "was not asked" in done.stderr
+    assert "ssh root@" not in done.stderr
+
+
 def test_4_not_allowed(fleet):
     path = fleet.write_change("misnamed", changes.HARMLESS)
     assert code(fleet, "rollout", "start", path, "--approve", "another", "--no-watch") == 4
@@ -392,8 +415,30 @@ def test_a_roster_is_signed_anew_by_the_next_approver(fleet):
     asked = other("roster", "sign", input="no\n")
     assert asked.returncode == 4 and "nothing was signed" in asked.stderr
     signed = other("roster", "sign", "--yes")
-    assert signed.returncode == 0, signed.stderr
+    assert signed.returncode == 5, signed.stderr    # by this fleet's controller nobody goes by it
     for name in ("node srv712695", "node calypso", "witness office", "guard's key"):
         assert name in signed.stdout
     assert "is not known" in signed.stderr  # this fleet's controller is another's
-    assert other("node", "remove", "calypso", "--yes").returncode == 0
+    removed = other("node", "remove", "calypso", "--yes")
+    assert removed.returncode == 5
+    assert f"calypso is removed in {OTHER}/roster only" in removed.stdout, removed.stdout
+
+
+def test_a_roster_of_an_old_directory_changes_nothing(fleet):
+    """However often it is tried: with its next version but one it would pass for a newer one."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["cp", "-r", PKI, OTHER])
+    fleet.ctl("node", "maintenance", "calypso", "--reason", "a new disk")
+    try:
+        for _ in range(3):
+            done = ctl_by(OTHER, "node", "remove", "calypso", "--yes")
+            assert done.returncode == 1, done.stdout + done.stderr
+            assert "nothing was signed" in done.stderr and "is removed" not in done.stdout
+        assert "calypso" in fleet.nodes()
+    finally:
+        done = fleet.ctl("node", "return", "calypso")
+    assert "calypso is back by roster version" in done.stdout
