@@ -305,7 +305,7 @@ json_t *json_receipt(uint64_t index, struct bytes envelope)
     return object;
 }
 
-json_t *json_rollback(const struct lead_backs *backs)
+json_t *json_rollback(const struct lead_backs *backs, const char *change)
 {
     json_t *object = json_object();
     json_t *nodes = json_array();
@@ -323,6 +323,7 @@ json_t *json_rollback(const struct lead_backs *backs)
         awaited = awaited || (!backs->list[i].done && !backs->list[i].left);
     }
     set_number(object, "rollout", (int64_t)backs->rollout);
+    set_text(object, "change", change);
     json_object_set_new(object, "nodes", nodes);
     json_object_set_new(object, "open", json_boolean(open));
     json_object_set_new(object, "awaited", json_boolean(awaited));

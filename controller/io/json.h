@@ -31,7 +31,7 @@ json_t *json_rollout_led(const struct desk *desk, const struct led *led, bool in
 /* NULL: err says why. */
 json_t *json_rollout_stored(const struct desk *desk, uint64_t id, bool in_full, struct err *err);
 /* ROLLBACK */
-json_t *json_rollback(const struct lead_backs *backs);
+json_t *json_rollback(const struct lead_backs *backs, const char *change);
 /* LOSSES */
 json_t *json_losses(const struct lead_losses *losses);
 

@@ -80,7 +80,8 @@ static void take_stack(struct lead *lead, struct lead_back *back, const struct s
 
     if (generation == NULL &&
         !(stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt))) {
-        lead_back_finish(lead, back, "popped", "nothing of it stands there");
+        lead_back_finish(lead, back, text_equal(back->state, "reverting") ? "popped" : "not there",
+                         "nothing of it stands there");
         return;
     }
     if (stack->trial_open && text_equal(stack->trial_state, "reverting"))
@@ -154,9 +155,8 @@ bool lead_is_wanted(const struct lead_wish *wish, const char *node)
     return wish->count == 0;
 }
 
-/* By its latest stack and the receipts since; where there is none, by what the record says. */
-static bool stands(const struct lead *lead, const struct rollout_record *record,
-                   const struct target_record *target)
+bool lead_stands(const struct lead *lead, const struct rollout_record *record,
+                 const struct target_record *target)
 {
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
 
@@ -173,7 +173,7 @@ static bool any_stands(const struct lead *lead, const struct rollout_record *rec
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
         if (lead_is_wanted(wish, record->targets[i].name) &&
-            stands(lead, record, &record->targets[i]))
+            lead_stands(lead, record, &record->targets[i]))
             return true;
     }
     return false;
