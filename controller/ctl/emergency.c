@@ -250,9 +250,9 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         refuse_without_nodes(to, &err);
         return ctl_fail(ctl, &err);
     }
-    if (arguments_get(arguments, "--yes") == NULL) /* it waits for no answer */
-        losses_print(ctl, nodes, to);
-    if (!confirm(arguments, json_array_size(nodes), &err))
+    if ((arguments_get(arguments, "--yes") == NULL && /* it waits for no answer */
+         !losses_print(ctl, nodes, to, &err)) ||
+        !confirm(arguments, json_array_size(nodes), &err))
         return ctl_fail(ctl, &err);
     return to != NULL ? take_by_orders(ctl, arguments, nodes, wait_s)
                       : take_by_controller(ctl, arguments, nodes, wait_s);

@@ -164,7 +164,9 @@ static const struct command commands[] = {
      "                          [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
-     "Prints what goes where and asks; with --yes neither. Without --node all nodes of the open\n"
+     "Prints what goes where and asks; with --yes neither. It asks for no yes to what would be\n"
+     "refused, nor without a controller: --yes tries all the same. Without --node all nodes of the "
+     "open\n"
      "rollout, else of the newest of which something stands (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. With --node these at once; of a rollout\n"
      "that is still going ahead the others follow, of one that has ended they keep it. --to takes "

@@ -297,13 +297,12 @@ static bool has_target(const struct rollout_record *record, const char *node)
 }
 
 /* A name that is mistyped would be a node that nobody takes back. */
-static bool check_wish(const struct lead_wish *wish, const struct rollout_record *record,
-                       struct err *err)
+static bool check_wish(struct lead *lead, const struct lead_wish *wish,
+                       const struct rollout_record *record, struct err *err)
 {
     for (size_t i = 0; i < wish->count; i++) {
         if (!has_target(record, wish->names[i]))
-            return err_set(err, ERR_INPUT, "rollout %llu has no node %s; nothing was done",
-                           (unsigned long long)record->id, wish->names[i]);
+            return lead_refuse_node(lead, record->id, wish->names[i], err);
     }
     return true;
 }
@@ -317,7 +316,7 @@ bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
         *ret_record = led->machine.record;
     else if (!find_last(lead, wish, ret_record, err))
         return false;
-    return check_wish(wish, ret_record, err);
+    return check_wish(lead, wish, ret_record, err);
 }
 
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err)
@@ -356,7 +355,7 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
     const struct lead_wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
-    if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err) ||
+    if (!choose(lead, &wish, record, &led, err) || !check_wish(lead, &wish, record, err) ||
         !make_room(lead, &wish, record, err))
         return false;
     if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",

@@ -118,5 +118,7 @@ void lead_note_statement(struct lead *lead, const struct led *led,
  * would abort it what takes that back, and nothing else. */
 bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err);
 bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err);
+/* The same of a node that the open or last one does not have: what stands there. */
+bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct err *err);
 
 #endif

@@ -26,15 +26,15 @@ static const char *list_standing(const struct lead *lead, const struct rollout_r
     return first;
 }
 
-/* "rollout 11, bh2": by its number alone where the manifest cannot be read. */
+/* "rollout 11, bh2,": by its number alone where the manifest cannot be read. */
 static void say_name(struct lead *lead, uint64_t id, struct text *out)
 {
     char change[NAME_SIZE];
     struct err err = ERR_INIT;
 
     text_add(out, "rollout %llu", (unsigned long long)id);
-    if (lead_read_change(lead, id, change, &err))
-        text_add(out, ", %s", change);
+    if (lead_read_change(lead, id, change, &err) && change[0] != '\0')
+        text_add(out, ", %s,", change);
 }
 
 static bool read_record(const struct lead *lead, uint64_t id, struct rollout_record *ret_record,
@@ -62,7 +62,7 @@ bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err)
         return false;
     say_name(lead, id, &text);
     first = list_standing(lead, record, &listed);
-    return err_set(err, ERR_CONFLICT, "%s, has ended: %s, %s%s; nothing was done", name,
+    return err_set(err, ERR_CONFLICT, "%s has ended: %s, %s%s; nothing was done", name,
                    rollout_state_name(record->state),
                    first != NULL ? "it stands on " : "nothing of it stands", list);
 }
@@ -105,6 +105,49 @@ bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err)
     say_name(lead, id, &named);
     say_command(lead, record, first, &commanded);
     return err_set(err, ERR_CONFLICT,
-                   "%s, has ended: %s; nothing was done. `oceanidctl emergency-rollback%s%s", name,
+                   "%s has ended: %s; nothing was done. `oceanidctl emergency-rollback%s%s", name,
                    rollout_state_name(record->state), command, list);
+}
+
+/* ---- it has no such node ---------------------------------------------------------------------
+ */
+
+/* What takes back the newest there, and all that stands, newest first. */
+static void say_generations(const struct stack *stack, const char *node, struct text *out)
+{
+    const struct generation *newest = &stack->generations[stack->generations_count - 1];
+
+    text_add(out,
+             "`oceanidctl emergency-rollback --node %s --to %s` takes back the newest of what "
+             "stands there: ",
+             node, newest->change);
+    for (uint32_t i = stack->generations_count; i > 0; i--)
+        text_add(out, "%s%s", i < stack->generations_count ? ", " : "",
+                 stack->generations[i - 1].change);
+}
+
+static void say_what_stands(const struct lead *lead, const char *node, struct text *out)
+{
+    const struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+
+    if (roster_find(lead->desk->roster, node) == NULL)
+        text_add(out, "No node of that name is in the roster");
+    else if (member == NULL || !member->has_stack)
+        text_add(out, "What stands there is not known, its guard has not said");
+    else if (member->stack.generations_count == 0)
+        text_add(out, "Nothing stands there");
+    else
+        say_generations(&member->stack, node, out);
+}
+
+bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct err *err)
+{
+    const struct led *open = lead_find_open(lead);
+    char name[2 * NAME_SIZE] = "", rest[2 * SENTENCE_SIZE] = "";
+    struct text named = TEXT_IN(name), text = TEXT_IN(rest);
+
+    say_name(lead, id, &named);
+    say_what_stands(lead, node, &text);
+    return err_set(err, ERR_INPUT, "%s %s and has no node %s; nothing was done. %s", name,
+                   open != NULL ? "is open" : "is the last one", node, rest);
 }
