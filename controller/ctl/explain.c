@@ -7,6 +7,7 @@
 
 #include "common/core/text.h"
 #include "common/net/fib.h"
+#include "controller/ctl/api.h"
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/render.h"
 
@@ -38,8 +39,46 @@ static bool read_flow(const struct arguments *arguments, struct flow *flow, stru
     return true;
 }
 
+/* ---- of when it is ---------------------------------------------------------------------------
+ */
+
+/* "is not connected"; "": it answers. */
+static const char *lacks(const json_t *node)
+{
+    if (!field_is_true(node, "connected"))
+        return "is not connected";
+    return field_is_true(node, "silent") ? "does not answer" : "";
+}
+
+/* NULL: the controller does not say. */
+static json_t *fetch_node(struct ctl *ctl, const char *name)
+{
+    char path[2 * NAME_SIZE];
+    json_t *node = NULL;
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof(path), "/v1/nodes/%s", name);
+    if (api_get(ctl->api, path, &node, &err))
+        return node;
+    fprintf(stderr, "oceanidctl: whether %s answers is not known: %s\n", name, err.text);
+    return NULL;
+}
+
+static void print_age(const char *name, const json_t *node)
+{
+    char age[32];
+
+    if (lacks(node)[0] != '\0')
+        printf("%s %s, last seen %s: this was so then or before.\n", name, lacks(node),
+               render_age(field_number(node, "last_seen"), age, sizeof(age)));
+}
+
+/* ---- what it is ------------------------------------------------------------------------------
+ */
+
 static void print_decision(const struct ctl *ctl, const char *chain,
-                           const struct snapshot *snapshot, const struct fib_decision *decision)
+                           const struct snapshot *snapshot, const struct fib_decision *decision,
+                           const json_t *node)
 {
     const struct link *link =
         decision->hop != NULL ? snapshot_find_link(snapshot, decision->hop->link) : NULL;
@@ -52,9 +91,10 @@ static void print_decision(const struct ctl *ctl, const char *chain,
     if (address_is_set(&decision->source))
         address_format(&decision->source, source);
     if (ctl->json) {
-        render_document_take(json_pack("{s:s, s:s, s:s, s:s, s:s}", "outcome",
-                                       outcomes[decision->outcome], "chain", chain, "device",
-                                       device, "gateway", gateway, "source", source));
+        render_document_take(json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "outcome", outcomes[decision->outcome], "chain",
+            chain, "device", device, "gateway", gateway, "source", source, "answers",
+            lacks(node)[0] == '\0', "last_seen", (json_int_t)field_number(node, "last_seen")));
         return;
     }
     printf("%s", outcomes[decision->outcome]);
@@ -74,17 +114,21 @@ enum outcome explain_run(struct ctl *ctl, const struct arguments *arguments)
     struct err err = ERR_INIT;
     struct fib_decision decision;
     struct fib *fib;
+    const char *name = arguments->words[0];
+    AUTO_JSON json_t *node = NULL;
     char chain[1024];
     struct text text = TEXT_IN(chain);
 
-    if (!read_flow(arguments, &flow, &err) ||
-        !inputs_fetch_snapshot(ctl, arguments->words[0], &snapshot, &err))
+    if (!read_flow(arguments, &flow, &err) || !inputs_fetch_snapshot(ctl, name, &snapshot, &err))
         return ctl_fail(ctl, &err);
     fib = fib_new(&snapshot);
     fib_lookup(fib, &flow, &decision);
     chain[0] = '\0';
     fib_explain(fib, &decision, &text);
-    print_decision(ctl, chain, &snapshot, &decision);
+    node = fetch_node(ctl, name);
+    print_decision(ctl, chain, &snapshot, &decision, node);
+    if (node != NULL && !ctl->json)
+        print_age(name, node);
     fib_free(fib);
     snapshot_done(&snapshot);
     return OUTCOME_DONE;

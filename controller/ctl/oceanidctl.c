@@ -83,10 +83,14 @@ static const struct command commands[] = {
     {"node", "NAME", "one node: its checks, drift, and the changes that stand", 1, 1, none,
      status_node_run, NULL},
     {"checks", "", "every check's last answer", 0, 0, none, status_checks_run,
-     "Exit 1 while a critical one does not pass; `unknown` never counts as pass."},
+     "Exit 1 while a critical one does not pass; `unknown` never counts as pass, and of a node "
+     "that\n"
+     "does not answer every check is unknown."},
     {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
      "which rule, table and route decide", 2, 2, explain_options, explain_run,
-     "By the model of the kernel's decision, on the node's latest snapshot."},
+     "By the model of the kernel's decision, on the node's latest snapshot; where that node does "
+     "not\n"
+     "answer, it is said when it was seen last."},
     {"fleet propose", "[FILE]", "write a first fleet.yaml from what the joined nodes say", 0, 1,
      none, fleet_propose_run,
      "To fleet.yaml unless FILE says where; never over a file that is there. What could not be\n"

@@ -17,7 +17,8 @@ json_t *json_verdict(const struct verdict *verdict, int64_t at, const char *node
 /* NODE; in full: with verdicts and drift. */
 json_t *json_node(const struct desk *desk, const struct lead *lead,
                   const struct fleet_member *member, bool in_full);
-/* All verdicts of all members, as they stand now. */
+/* All verdicts of all members, as they stand now, and that there is none of who should have some.
+ */
 json_t *json_checks(const struct desk *desk);
 
 /* [GATE...] */
