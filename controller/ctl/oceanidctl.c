@@ -81,11 +81,11 @@ static const struct command commands[] = {
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
     {"node", "NAME", "one node: its checks, drift, and the changes that stand", 1, 1, none,
-     status_node_run, NULL},
+     status_node_run,
+     "Exit 1 while a critical check of it does not pass. One marked (warning) does not count."},
     {"checks", "", "every check's last answer", 0, 0, none, status_checks_run,
-     "Exit 1 while a critical one does not pass; `unknown` never counts as pass, and of a node "
-     "that\n"
-     "does not answer every check is unknown."},
+     "Exit 1 while a critical one does not pass; `unknown` never counts as pass, and of a node\n"
+     "that does not answer every check is unknown. One marked (warning) does not count."},
     {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
      "which rule, table and route decide", 2, 2, explain_options, explain_run,
      "By the model of the kernel's decision, on the node's latest snapshot; where that node does "
