@@ -39,6 +39,21 @@ static bool read_flow(const struct arguments *arguments, struct flow *flow, stru
     return true;
 }
 
+/* A rule for a device that is not there is passed over by every packet. */
+static bool check_device(const char *node, const char *iif, const struct snapshot *snapshot,
+                         struct err *err)
+{
+    char devices[REASON_SIZE] = "";
+    struct text text = TEXT_IN(devices);
+
+    if (iif[0] == '\0' || snapshot_find_device(snapshot, iif) != NULL)
+        return true;
+    for (size_t i = 0; i < snapshot->links_count; i++)
+        text_add(&text, "%s%s", i > 0 ? ", " : "", snapshot->links[i].name);
+    return err_set(err, ERR_INPUT, "--iif '%s': accepted are the devices of %s: %s", iif, node,
+                   field_plain(devices));
+}
+
 /* ---- of when it is ---------------------------------------------------------------------------
  */
 
@@ -107,29 +122,36 @@ static void print_decision(const struct ctl *ctl, const char *chain,
     printf("\n%s\n", chain);
 }
 
-enum outcome explain_run(struct ctl *ctl, const struct arguments *arguments)
+static void explain(struct ctl *ctl, const char *name, const struct flow *flow,
+                    const struct snapshot *snapshot)
 {
-    struct flow flow = {0};
-    struct snapshot snapshot;
-    struct err err = ERR_INIT;
+    AUTO_JSON json_t *node = fetch_node(ctl, name);
+    struct fib *fib = fib_new(snapshot);
     struct fib_decision decision;
-    struct fib *fib;
-    const char *name = arguments->words[0];
-    AUTO_JSON json_t *node = NULL;
-    char chain[1024];
+    char chain[1024] = "";
     struct text text = TEXT_IN(chain);
 
-    if (!read_flow(arguments, &flow, &err) || !inputs_fetch_snapshot(ctl, name, &snapshot, &err))
-        return ctl_fail(ctl, &err);
-    fib = fib_new(&snapshot);
-    fib_lookup(fib, &flow, &decision);
-    chain[0] = '\0';
+    fib_lookup(fib, flow, &decision);
     fib_explain(fib, &decision, &text);
-    node = fetch_node(ctl, name);
-    print_decision(ctl, chain, &snapshot, &decision, node);
+    print_decision(ctl, chain, snapshot, &decision, node);
     if (node != NULL && !ctl->json)
         print_age(name, node);
     fib_free(fib);
+}
+
+enum outcome explain_run(struct ctl *ctl, const struct arguments *arguments)
+{
+    const char *name = arguments->words[0];
+    struct flow flow = {0};
+    struct snapshot snapshot;
+    struct err err = ERR_INIT;
+    bool known;
+
+    if (!read_flow(arguments, &flow, &err) || !inputs_fetch_snapshot(ctl, name, &snapshot, &err))
+        return ctl_fail(ctl, &err);
+    known = check_device(name, flow.iif, &snapshot, &err);
+    if (known)
+        explain(ctl, name, &flow, &snapshot);
     snapshot_done(&snapshot);
-    return OUTCOME_DONE;
+    return known ? OUTCOME_DONE : ctl_fail(ctl, &err);
 }

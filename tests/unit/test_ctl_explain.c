@@ -1,5 +1,6 @@
 /*
- * test_ctl_explain: what explain says besides the decision: of when it is.
+ * test_ctl_explain: what explain says besides the decision: of when it is, and that there is no
+ * such device.
  */
 #include "controller/ctl/explain.h"
 
@@ -65,6 +66,7 @@ static void run(const char *option, const char *value, enum outcome expected, ch
     struct ctl ctl = {.controller = "unix:/nonexistent"};
     int kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
     int seen = memfd_create("said", MFD_CLOEXEC);
+    enum outcome outcome;
 
     memset(out, 0, 2048);
     arguments->words_count = 2;
@@ -74,7 +76,7 @@ static void run(const char *option, const char *value, enum outcome expected, ch
         arguments->options[arguments->options_count++] = (struct argument_option){option, value};
     fflush(stdout);
     assert_true(seen >= 0 && dup2(seen, STDOUT_FILENO) >= 0 && dup2(seen, STDERR_FILENO) >= 0);
-    assert_int_equal(explain_run(&ctl, arguments), expected);
+    outcome = explain_run(&ctl, arguments);
     fflush(stdout);
     dup2(kept, STDOUT_FILENO);
     dup2(kept_err, STDERR_FILENO);
@@ -83,6 +85,7 @@ static void run(const char *option, const char *value, enum outcome expected, ch
     close(kept_err);
     close(seen);
     ctl_done(&ctl);
+    assert_int_equal(outcome, expected);
 }
 
 static const char decision[] = "forward by eth0 via 203.0.113.1 from 203.0.113.10\n";
@@ -114,11 +117,27 @@ static void of_a_node_that_is_gone_says_of_when_it_is(void **state)
     assert_non_null(strstr(out, "\ncalypso does not answer, last seen 46 s ago: "));
 }
 
+/* Every rule with an iif would be left out without a word. */
+static void a_device_that_is_not_there_is_refused(void **state)
+{
+    char out[2048];
+
+    (void)state;
+    node.connected = true;
+    node.silent = false;
+    run("--iif=", "nosuch", OUTCOME_USAGE, out);
+    assert_string_equal(out, "oceanidctl: --iif 'nosuch': accepted are the devices of calypso: lo, "
+                             "eth0, cni0\n");
+    run("--iif=", "cni0", OUTCOME_DONE, out);
+    assert_ptr_equal(strstr(out, decision), out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_node_that_answers_is_of_now),
         cmocka_unit_test(of_a_node_that_is_gone_says_of_when_it_is),
+        cmocka_unit_test(a_device_that_is_not_there_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
