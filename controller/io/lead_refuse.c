@@ -129,9 +129,12 @@ static void say_generations(const struct stack *stack, const char *node, struct 
 static void say_what_stands(const struct lead *lead, const char *node, struct text *out)
 {
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
+    const struct roster_entry *entry = roster_find(lead->desk->roster, node);
 
-    if (roster_find(lead->desk->roster, node) == NULL)
+    if (entry == NULL)
         text_add(out, "No node of that name is in the roster");
+    else if (entry->witness_only)
+        text_add(out, "It is a witness, nothing can stand there");
     else if (member == NULL || !member->has_stack)
         text_add(out, "What stands there is not known, its guard has not said");
     else if (member->stack.generations_count == 0)

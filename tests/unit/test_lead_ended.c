@@ -166,6 +166,8 @@ static void who_names_another_node_is_told_what_stands_there(void **state)
 
     (void)state;
     lead_case_add_standing(1, SAYS_CONFIRMED); /* of a1 */
+    expect_no_node("b2", "rollout 1 is the last one and has no node b2; nothing was done. "
+                         "What stands there is not known, its guard has not said");
     hear_standing("b2", standing);
     expect_no_node("b2", "rollout 1 is the last one and has no node b2; nothing was done. "
                          "`oceanidctl emergency-rollback --node b2 --to drill3` takes back the "
@@ -176,7 +178,7 @@ static void who_names_another_node_is_told_what_stands_there(void **state)
     expect_no_node("nobody", "rollout 1 is the last one and has no node nobody; nothing was done. "
                              "No node of that name is in the roster");
     expect_no_node("w1", "rollout 1 is the last one and has no node w1; nothing was done. "
-                         "What stands there is not known, its guard has not said");
+                         "It is a witness, nothing can stand there");
 }
 
 static void what_is_open_is_said_to_be(void **state)
