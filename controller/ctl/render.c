@@ -58,7 +58,7 @@ const char *render_time(long long at, char *to, size_t size)
     struct tm parts;
 
     if (at == 0 || localtime_r(&when, &parts) == NULL ||
-        strftime(to, size, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        strftime(to, size, "%Y-%m-%d %H:%M:%S %Z", &parts) == 0)
         snprintf(to, size, "-");
     return to;
 }

@@ -19,7 +19,7 @@ void render_value(const char *value, int width);
 
 /* "3 s ago", "never" for 0. */
 const char *render_age(long long at, char *to, size_t size);
-/* "2026-11-24 14:30:05", local time; "-" for 0. */
+/* "2026-11-24 14:30:05 CET", local time; "-" for 0. */
 const char *render_time(long long at, char *to, size_t size);
 
 /* Indented; the title beside the first. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -84,11 +85,27 @@ static void in_a_gates_evidence_every_word_counts(void **state)
     assert_non_null(strstr(said, "database           refused\n"));
 }
 
+/* A person reads it at another place than where it was printed, and --open is in UTC. */
+static void a_time_says_of_which_zone_it_is(void **state)
+{
+    char text[32];
+
+    (void)state;
+    assert_int_equal(setenv("TZ", "America/New_York", 1), 0);
+    tzset();
+    assert_string_equal(render_time(1795687542, text, sizeof(text)), "2026-11-26 05:05:42 EST");
+    assert_int_equal(setenv("TZ", "UTC", 1), 0);
+    tzset();
+    assert_string_equal(render_time(1795687542, text, sizeof(text)), "2026-11-26 10:05:42 UTC");
+    assert_string_equal(render_time(0, text, sizeof(text)), "-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fail_that_does_not_count_says_so),
         cmocka_unit_test(in_a_gates_evidence_every_word_counts),
+        cmocka_unit_test(a_time_says_of_which_zone_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
