@@ -13,10 +13,36 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
 
-enum { VALID_MIN_S = 3600 };
+enum {
+    VALID_MIN_S = 3600,
+    RECEIPTS_PAGE = 200, /* so many of the largest fit into an answer */
+};
 
-static bool add_receipt(struct ledger *ledger, const struct roster *roster, const json_t *line,
-                        struct err *err)
+/* ---- receipts --------------------------------------------------------------------------------
+ */
+
+struct fetch {
+    struct api *api;
+    const struct roster *roster;
+    struct ledger *ledger;
+    long long after; /* the controller's index of the last one */
+};
+
+/* A page that repeats itself would hide what comes behind it. */
+static bool go_on(struct fetch *fetch, const json_t *line, struct err *err)
+{
+    long long index = field_number(line, "index");
+
+    if (index <= fetch->after)
+        return err_set(err, ERR_PEER,
+                       "the controller's receipt %lld came behind receipt %lld: expected are later "
+                       "ones; nothing is signed by a part of them",
+                       index, fetch->after);
+    fetch->after = index;
+    return true;
+}
+
+static bool add_receipt(const struct fetch *fetch, const json_t *line, struct err *err)
 {
     const char *text = field_text(line, "signed");
     size_t len = strlen(text) / 2;
@@ -27,7 +53,7 @@ static bool add_receipt(struct ledger *ledger, const struct roster *roster, cons
 
     if (!bytes_parse_hex(text, data, len) || !wire_decode_receipt(envelope, receipt, err))
         return err_set(err, ERR_PEER, "the controller sent a receipt that cannot be read");
-    entry = roster_find(roster, receipt->node);
+    entry = roster_find(fetch->roster, receipt->node);
     if (entry == NULL || !wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, err)) {
         fprintf(stderr,
                 "oceanidctl: a receipt of %s is not signed by the guard in the roster, "
@@ -35,26 +61,46 @@ static bool add_receipt(struct ledger *ledger, const struct roster *roster, cons
                 receipt->node);
         return true;
     }
-    return ledger_add_receipt(ledger, envelope, err);
+    return ledger_add_receipt(fetch->ledger, envelope, err);
+}
+
+static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
+{
+    AUTO_JSON json_t *document = NULL;
+    const json_t *list;
+    char path[96];
+
+    snprintf(path, sizeof(path), "/v1/receipts?after=%lld&limit=%d", fetch->after, RECEIPTS_PAGE);
+    if (!api_get(fetch->api, path, &document, err))
+        return false;
+    list = field_array(document, "receipts");
+    *ret_count = json_array_size(list);
+    for (size_t i = 0; i < *ret_count; i++) {
+        const json_t *line = json_array_get(list, i);
+
+        if (!go_on(fetch, line, err) || !add_receipt(fetch, line, err))
+            return false;
+    }
+    return true;
 }
 
 bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
-    AUTO_JSON json_t *document = NULL;
-    const json_t *list;
-    struct api *api = ctl_api(ctl, err);
+    struct fetch fetch = {.api = ctl_api(ctl, err), .roster = roster, .ledger = ledger};
+    size_t count;
 
-    if (api == NULL || !keys_read_roster(ctl, roster, err) ||
-        !api_get(api, "/v1/receipts", &document, err))
+    if (fetch.api == NULL || !keys_read_roster(ctl, roster, err))
         return false;
-    list = field_array(document, "receipts");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!add_receipt(ledger, roster, json_array_get(list, i), err))
+    do {
+        if (!fetch_page(&fetch, &count, err))
             return false;
-    }
+    } while (count > 0);
     return true;
 }
+
+/* ---- signing ---------------------------------------------------------------------------------
+ */
 
 /* Without the controller the ledger alone decides: fewer receipts refuse more, never less. */
 static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)

@@ -143,8 +143,10 @@ const struct lead_backs *lead_backs(struct lead *lead);
 /* ---- the wire --------------------------------------------------------------------------------
  */
 
-/* A stack over a challenge of ours, verified with the guard's key. */
-void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack);
+/* A stack over a challenge of ours that was given at asked_at, verified with the guard's key. One
+ * that is older than what is known is asked for again. */
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack,
+                     mono_t asked_at);
 void lead_take_lost(struct lead *lead, const char *node);
 /* An encoded GuardReport that came on a connection bound to that node. */
 bool lead_take_report(struct lead *lead, const char *node, struct bytes report, struct err *err);

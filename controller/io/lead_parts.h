@@ -96,6 +96,9 @@ bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
  * there is none, by what the record says. */
 bool lead_stands(const struct lead *lead, const struct rollout_record *record,
                  const struct target_record *target);
+/* In the transaction of the emergency's step: those whom it names, and whether its machine takes
+ * them back. */
+bool lead_keep_emergency(struct lead *lead, const struct led *led);
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
@@ -110,7 +113,8 @@ void lead_take_prepared(struct lead *lead, const char *node, const struct guard_
 /* What its targets' guards said before it began; in the open transaction. */
 bool lead_keep_rehearsals(struct lead *lead, const struct led *led);
 
-/* In lead_proof.c. */
+/* In lead_proof.c. Whether one more that comes of his words is written down (desk_may_note). */
+bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
 

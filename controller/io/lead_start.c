@@ -62,7 +62,9 @@ static bool check_keys(const struct desk *desk, const struct manifest *manifest,
     return true;
 }
 
-/* NULL: the roster's keys are those that it was signed with. */
+/* NULL: nothing stops it. With another agent's key it is the same node: what stands is its guard's,
+ * which can be asked and taken at its word. What the new agent signs counts for no guard of this
+ * rollout (they go by the manifest's keys): nothing is started by it. */
 static const char *find_why_removed(const struct desk *desk, const struct led *led,
                                     const char *node)
 {

@@ -89,10 +89,17 @@ bool store_read_rehearsal(struct store *store, uint64_t rollout, const char *nod
 
 /* ---- receipts, holds, backs, audit ------------------------------------------------------------
  */
+/* It is there, or it is one of the first STORE_RECEIPTS_OF_ONE of an attempt that a rollout made on
+ * its node, or that is to be taken back there. Of any other nobody here asked for a receipt. */
+enum { STORE_RECEIPTS_OF_ONE = 64 };
+bool store_expects_receipt(struct store *store, const struct receipt *receipt,
+                           struct bytes envelope, bool *ret_expected, struct err *err);
 /* The same receipt again is no news: ret_new is false. */
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
                        bool *ret_new, struct err *err);
-typedef void (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
+/* False: no further one is wanted. */
+typedef bool (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
+/* Behind `after`, oldest first. */
 bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn receipt_fn,
                          void *context, struct err *err);
 /* The newest of that node for that attempt, envelope to be freed; empty if there is none. */

@@ -162,6 +162,14 @@ static struct operation *add_route_by(struct plan_list *list, const char *prefix
     return &list->operations[list->count - 1];
 }
 
+static void add_route_by_link(struct plan_list *list, const char *prefix, uint32_t mtu)
+{
+    struct operation *operation = add_route(list, prefix, "");
+
+    text_copy(operation->route.device, sizeof(operation->route.device), "eth1");
+    operation->route.route.mtu = mtu;
+}
+
 /* ---- the changes ------------------------------------------------------------------------------
  */
 
@@ -197,18 +205,22 @@ static void fill_links_first(struct plan_list *list)
     add_hop(list, 21, "eth0", "203.0.113.8");
     add_group(list, 22, 20, 21);
     add_route_by(list, "198.18.4.0/24", 22);
+    add_route_by_link(list, "2001:db8:e::/48", 1300);
+    add_route_by_link(list, "2001:db8:f::/48", 1450);
     add_address(list, "eth1", "198.51.100.5/24");
     add_link(list, "eth2", 1400);
 }
 
-/* The primary address of eth1 takes its secondary and others' routes along; the last one of eth2,
- * its mtu and its going down take others' routes, IPv6 and nexthop objects. */
+/* The primary address of eth1 takes its secondary and others' routes along, its mtu the MTU of IPv6
+ * routes; the last address of eth2, its mtu and its going down take others' routes, IPv6 and
+ * nexthop objects. */
 static void fill_links_second(struct plan_list *list)
 {
     add_address(list, "eth1", "192.0.2.10/24")->absent = true;
     add_address(list, "eth1", "198.51.100.9/24");
     add_address(list, "eth1", "2001:db8:9::1/64");
     add_link(list, "eth1", 1400);
+    add_route_by_link(list, "2001:db8:e::/48", 1350);
     add_route_by(list, "198.18.4.0/24", 22)->route.absent = true;
     add_nexthop(list, 22)->absent = true;
     add_hop(list, 20, "eth0", "203.0.113.9"); /* the first has it by another gateway */

@@ -29,7 +29,7 @@ static struct {
     int fd;
     bool began, wants_end, is_over, is_late;
     struct generation_id prepared;
-    mono_t begun, asked_at, idle_since;
+    mono_t begun, asked_at, idle_since, stays_until;
 } player = {.fd = -1};
 
 /* ---- saying --------------------------------------------------------------------------------- */
@@ -198,6 +198,9 @@ static void hear_receipt(const struct guard_report *report)
         start_late();
     else if (receipt->kind != RECEIPT_INCOMPLETE && player.play != PLAY_ASK)
         player.is_over = true;
+    /* What the change moved of what stands below it, and was not put back at once, is soon. */
+    if (receipt->kind == RECEIPT_CONFIRMED)
+        player.stays_until = clock_now() + STANDS_STILL_MS;
 }
 
 /* The change stands already: nothing is prepared. */
@@ -404,7 +407,8 @@ static bool play(void)
 
     shim_pause();
     acted = act();
-    if (!acted && (player.is_over || clock_now() > player.begun + PATIENCE_MS)) {
+    if (!acted && ((player.is_over && clock_now() >= player.stays_until) ||
+                   clock_now() > player.begun + PATIENCE_MS)) {
         world->unsettled = !player.is_over;
         fflush(NULL);
         _exit(EXIT_PLAYED);

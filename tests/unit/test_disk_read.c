@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 
-enum { SIZE_MAX_HERE = 64, SOON_MS = 50, LONG_MS = 30000 };
+enum { SIZE_MAX_HERE = 64, SOON_MS = 50, LONG_MS = 30000, SIGNALS_US = 5000 };
 
 static char folder[64], path[96];
 
@@ -93,14 +95,23 @@ static void what_cannot_be_read_says_why(void **state)
     assert_int_equal(err.kind, ERR_LIMIT);
 }
 
-/* A pipe without a writer: whoever opens it for reading waits. */
+/* A pipe without a writer: whoever opens it for reading waits, and ends when it is answered. */
+static void answer(const struct disk_read *read)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int status;
+
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(waitpid(read->pid, &status, 0), read->pid);
+}
+
 static void what_does_not_answer_is_left_behind(void **state)
 {
     struct disk_read read;
     uint8_t *data;
     struct err err = ERR_INIT;
     size_t len;
-    int fd, status;
 
     (void)state;
     assert_int_equal(mkfifo(path, 0600), 0);
@@ -108,10 +119,35 @@ static void what_does_not_answer_is_left_behind(void **state)
     assert_true(read.pid > 0);
     assert_false(disk_read_take(&read, clock_now() + SOON_MS, &data, &len, &err));
     assert_int_equal(err.kind, ERR_TIMEOUT);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_int_equal(waitpid(read.pid, &status, 0), read.pid); /* it ends when it is answered */
+    answer(&read);
+}
+
+static void take_notice(int number)
+{
+    (void)number;
+}
+
+/* Neither is what a signal interrupts a disk that does not answer. */
+static void a_signal_shortens_no_wait(void **state)
+{
+    const struct sigaction notice = {.sa_handler = take_notice};
+    const struct itimerval often = {{0, SIGNALS_US}, {0, SIGNALS_US}}, never = {{0, 0}, {0, 0}};
+    mono_t until = clock_now() + SOON_MS;
+    struct disk_read read;
+    uint8_t *data;
+    struct err err = ERR_INIT;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    assert_int_equal(sigaction(SIGALRM, &notice, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    assert_false(disk_read_take(&read, until, &data, &len, &err));
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_true(clock_now() >= until);
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    answer(&read);
 }
 
 int main(void)
@@ -120,6 +156,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_there_is_handed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_signal_shortens_no_wait, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "controller/io/store_tables.h"
 #include "tests/unit/lead_case.h"
 
@@ -58,7 +59,7 @@ static void hear_standing(const char *node, const char *const *changes)
         generation->id.attempt.sequence = 50 + i;
         text_copy(generation->change, sizeof(generation->change), changes[i]);
     }
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, clock_now());
 }
 
 static void expect_abort(uint64_t id, const char *text)

@@ -81,9 +81,12 @@ static ssize_t take_all(int fd, mono_t until, uint8_t *to, size_t size)
     for (;;) {
         struct pollfd look = {.fd = fd, .events = POLLIN};
         mono_t left = until - clock_now();
+        int ready = poll(&look, 1, left > 0 ? (int)left : 0);
         ssize_t got;
 
-        if (poll(&look, 1, left > 0 ? (int)left : 0) <= 0)
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
             return -1;
         got = read(fd, to + len, size - len);
         if (got < 0 && errno == EINTR)
