@@ -117,11 +117,12 @@ static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, 
                    "--to '%.80s': it stands on none of the nodes named; nothing was done", to);
 }
 
-/* A controller that says no says it again. One that failed at this may do the other all the same.
- */
+/* A controller that says no says it again, and keys that cannot be used (ERR_SYSTEM) ask nobody.
+ * One that failed at this may do the other all the same. */
 static bool is_refused(enum err_kind kind)
 {
-    return kind == ERR_INPUT || kind == ERR_MISSING || kind == ERR_DENIED || kind == ERR_CONFLICT;
+    return kind == ERR_INPUT || kind == ERR_MISSING || kind == ERR_DENIED || kind == ERR_CONFLICT ||
+           kind == ERR_SYSTEM;
 }
 
 bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct err *err)

@@ -26,6 +26,7 @@ struct fetch {
     const struct roster *roster;
     struct ledger *ledger;
     long long after; /* the controller's index of the last one */
+    bool unanswered; /* the controller has said nothing */
 };
 
 /* A page that repeats itself would hide what comes behind it. */
@@ -71,8 +72,10 @@ static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
     char path[96];
 
     snprintf(path, sizeof(path), "/v1/receipts?after=%lld&limit=%d", fetch->after, RECEIPTS_PAGE);
-    if (!api_get(fetch->api, path, &document, err))
+    if (!api_get(fetch->api, path, &document, err)) {
+        fetch->unanswered = api_is_unanswered(err);
         return false;
+    }
     list = field_array(document, "receipts");
     *ret_count = json_array_size(list);
     for (size_t i = 0; i < *ret_count; i++) {
@@ -84,19 +87,25 @@ static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
     return true;
 }
 
-bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+static bool fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_unanswered,
+                           struct err *err)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     struct fetch fetch = {.api = ctl_api(ctl, err), .roster = roster, .ledger = ledger};
-    size_t count;
+    bool good = fetch.api != NULL && keys_read_roster(ctl, roster, err);
+    size_t count = 1;
 
-    if (fetch.api == NULL || !keys_read_roster(ctl, roster, err))
-        return false;
-    do {
-        if (!fetch_page(&fetch, &count, err))
-            return false;
-    } while (count > 0);
-    return true;
+    while (good && count > 0)
+        good = fetch_page(&fetch, &count, err);
+    *ret_unanswered = fetch.unanswered;
+    return good;
+}
+
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+{
+    bool unanswered;
+
+    return fetch_receipts(ctl, ledger, &unanswered, err);
 }
 
 /* ---- signing ---------------------------------------------------------------------------------
@@ -106,10 +115,11 @@ bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *
 static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
 {
     struct err reason = ERR_INIT;
+    bool unanswered;
 
-    if (signing_fetch_receipts(ctl, ledger, &reason))
+    if (fetch_receipts(ctl, ledger, &unanswered, &reason))
         return true;
-    if (reason.kind != ERR_TIMEOUT) {
+    if (!unanswered) {
         *err = reason;
         return false;
     }
@@ -162,25 +172,18 @@ static bool fill(struct ctl *ctl, struct ledger *ledger, const struct signing_re
     return record(ledger, manifest, approval, err); /* before the signature exists */
 }
 
-static bool sign_with(struct ctl *ctl, struct bytes body, struct bytes approval,
-                      struct wire_bytes *ret_signed, struct err *err)
+static struct wire_bytes sign_with(const struct sign_key *key, struct bytes body,
+                                   struct bytes approval)
 {
-    struct sign_key *key = keys_load(ctl, "approver.key", err);
-    AUTO_WIRE struct wire_bytes signature = {NULL, 0};
+    AUTO_WIRE struct wire_bytes signature = wire_sign_approval(approval, key);
 
-    if (key == NULL)
-        return false;
-    signature = wire_sign_approval(approval, key);
-    sign_key_free(key);
-    *ret_signed = wire_encode_signed_manifest(body, wire_lend(&signature));
-    return true;
+    return wire_encode_signed_manifest(body, wire_lend(&signature));
 }
 
-bool signing_sign(struct ctl *ctl, const struct signing_request *request,
-                  struct wire_bytes *ret_signed, struct err *err)
+/* What is to be signed, when it stands in the ledger. */
+static bool prepare(struct ctl *ctl, const struct signing_request *request,
+                    struct approval *approval, struct err *err)
 {
-    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
-    AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
     struct manifest manifest = {0};
     struct ledger ledger;
     char path[CTL_PATH_SIZE];
@@ -193,20 +196,35 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
            fill(ctl, &ledger, request, &manifest, approval, err);
     manifest_done(&manifest);
     ledger_close(&ledger);
-    if (!good)
-        return false;
-    unsigned_approval = wire_encode_approval(approval);
-    return sign_with(ctl, request->body, wire_lend(&unsigned_approval), ret_signed, err);
+    return good;
+}
+
+bool signing_sign(struct ctl *ctl, const struct signing_request *request,
+                  struct wire_bytes *ret_signed, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct sign_key *key = keys_load_approver(ctl, err); /* the ledger's entry bars all others */
+    bool good = key != NULL && prepare(ctl, request, approval, err);
+
+    if (good) {
+        AUTO_WIRE struct wire_bytes bytes = wire_encode_approval(approval);
+
+        *ret_signed = sign_with(key, request->body, wire_lend(&bytes));
+    }
+    sign_key_free(key);
+    return good;
 }
 
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err)
 {
     struct signed_manifest manifest = {0};
-    bool good =
-        wire_decode_signed_manifest(signed_manifest, &manifest, err) &&
-        sign_with(ctl, wire_lend(&manifest.body), wire_lend(&manifest.approval), ret_signed, err);
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    bool good = key != NULL && wire_decode_signed_manifest(signed_manifest, &manifest, err);
 
+    if (good)
+        *ret_signed = sign_with(key, wire_lend(&manifest.body), wire_lend(&manifest.approval));
     signed_manifest_done(&manifest);
+    sign_key_free(key);
     return good;
 }

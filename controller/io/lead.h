@@ -66,11 +66,15 @@ struct lead_order {
 bool lead_order_decode(struct bytes from, struct lead_order *ret_order, struct err *err);
 void lead_order_done(struct lead_order *order);
 
-/* Refuses while another one is open, and keys that the roster does not have (ERR_CONFLICT). */
+/* Everything that lead_start refuses an order for but what the disk says to it: while another one
+ * is open, or keys that the roster does not have. order NULL: what bars any of them. */
+void lead_find_bars(const struct lead *lead, const struct lead_order *order, struct bars *ret_bars);
+/* Refuses by the first of them. */
 bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err);
-/* What the gates are asked of it; the order is lent as long as inputs are used. */
-void lead_gates_inputs(const struct lead *lead, const struct lead_order *order, uint32_t stage,
-                       struct gates_inputs *ret_inputs);
+/* What the gates are asked of one that has not begun; order and bars are lent as long as inputs are
+ * used. */
+void lead_gates_inputs(const struct lead *lead, const struct lead_order *order,
+                       const struct bars *bars, struct gates_inputs *ret_inputs);
 /* Begins to lead what passed the gates; order is emptied. gates is their JSON. */
 bool lead_start(struct lead *lead, struct lead_order *order, const char *by, struct bytes gates,
                 uint64_t *ret_id, struct err *err);

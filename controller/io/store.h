@@ -49,7 +49,9 @@ struct store_rollout { /* what lies beside the machine's record; bytes are owned
     struct wire_bytes gates; /* JSON, as last evaluated */
 };
 void store_rollout_done(struct store_rollout *rollout);
-/* Refuses a sequence that another body has already (ERR_CONFLICT). */
+/* Refuses a sequence that a rollout has already (ERR_CONFLICT). */
+bool store_check_sequence(struct store *store, const struct attempt *attempt, struct err *err);
+/* The same, and adds it. */
 bool store_add_rollout(struct store *store, const struct store_rollout *rollout, struct err *err);
 bool store_put_record(struct store *store, const struct rollout_record *record, int64_t ended_at,
                       struct err *err);

@@ -271,6 +271,7 @@ static void asks_nobody_for_what_is_refused(void **state)
         enum outcome outcome;
     } cases[] = {{ERR_INPUT, OUTCOME_USAGE},
                  {ERR_MISSING, OUTCOME_USAGE},
+                 {ERR_SYSTEM, OUTCOME_USAGE},
                  {ERR_DENIED, OUTCOME_DENIED},
                  {ERR_CONFLICT, OUTCOME_NO}};
 
@@ -311,7 +312,7 @@ static void asks_where_nobody_said_no(void **state)
     struct said said;
 
     (void)state;
-    controller.no = ERR_SYSTEM;
+    controller.no = ERR_PEER;
     run_asked("yes\n", options, 2, &said);
     assert_int_equal(said.outcome, OUTCOME_DONE);
     expect_part(said.err, "What goes is not known: ");
