@@ -242,8 +242,8 @@ int main(int argc, char **argv)
         puts("oceanid-agent " OCEANID_VERSION);
         return EXIT_DONE;
     }
-    if (!words_parse(argc, argv, &words)) {
-        fputs(words_usage, stderr);
+    if (!words_parse(argc, argv, &words, &err)) {
+        fprintf(stderr, "oceanid-agent: %s\n%s", err.text, words_usage);
         return EXIT_USAGE;
     }
     if (config_read_agent(words.config, &agent.config, &err)) {

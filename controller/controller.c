@@ -206,6 +206,8 @@ static bool run(struct program *program, struct err *err)
 /* ---- command line -----------------------------------------------------------------------------
  */
 
+static const char usage[] = "usage: oceanid-controller [--config FILE] [--version] [--help]\n";
+
 static const char *read_arguments(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -222,10 +224,16 @@ static const char *read_arguments(int argc, char **argv)
             printf("oceanid-controller %s\n", OCEANID_VERSION);
             exit(EXIT_SUCCESS);
         } else {
-            fprintf(option == 'h' ? stdout : stderr,
-                    "usage: oceanid-controller [--config FILE] [--version] [--help]\n");
+            fputs(usage, option == 'h' ? stdout : stderr);
             exit(option == 'h' ? EXIT_SUCCESS : 2);
         }
+    }
+    if (optind < argc) {
+        fprintf(
+            stderr,
+            "oceanid-controller: '%.80s' is not known: it takes no command (oceanidctl does)\n%s",
+            argv[optind], usage);
+        exit(2);
     }
     return path;
 }

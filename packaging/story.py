@@ -224,6 +224,14 @@ class Story:
         wait_until(lambda: self.exit_node(STYX) == "", 30, "the pref to follow by itself")
         return f"everything dead, one command: SSH back in {took:.1f} s, the pref followed"
 
+    def raise_again(self):
+        """What was killed runs again, so that whoever looks around finds it alive."""
+        self.fleet.controller.unit("oceanid-controller").start()
+        for unit in ("oceanid-guard", "oceanid-agent"):
+            self.styx.unit(unit).start()
+        wait_until(lambda: self.fleet.ctl("status", check=False).returncode in (0, 1), 30,
+                   "the controller to answer again")
+
     # -- telling ------------------------------------------------------------------------------
 
     def tell(self):
@@ -265,10 +273,15 @@ def clean():
     return 0
 
 
-def keep(lab):
+def keep(story):
+    lab = story.lab
+    pid = lab["office"].pid
+    try:
+        story.raise_again()
+    except AssertionError as error:
+        print(f"quickstart: not all that the story ended runs again: {error}", file=sys.stderr)
     folder = lab.detach()
     KEPT.write_text(f"{folder}\n")
-    pid = lab["office"].pid
     print(f"""
 The lab stays. Look around, at the operator's desk:
   nsenter -t {pid} -m -n -u -i -p oceanidctl --pki {PKI} --controller https://198.51.100.10:7431 status
@@ -297,7 +310,7 @@ def main():
             for line in story.seen:
                 print("  " + line)
         if arguments.keep:
-            keep(lab)
+            keep(story)
     return 0 if went_well else 1
 
 

@@ -41,9 +41,11 @@ static bool make_key(struct guard *guard, const char *path, struct err *err)
                        "look at %s: %s: expected this node's key, or that there is none yet; no "
                        "new one is made, ending",
                        path, strerror(errno));
-    log_info("no key at %s yet: made one", path);
     guard->key = sign_key_generate();
-    return sign_key_save(guard->key, path, err);
+    if (!sign_key_save(guard->key, path, err))
+        return err_wrap(err, "no key at %s yet, and none could be made", path);
+    log_info("no key at %s yet: made one", path);
+    return true;
 }
 
 static bool load_key(struct guard *guard, struct err *err)
@@ -191,10 +193,34 @@ static int run(struct guard *guard, struct err *err)
 
 /* ---- command line --------------------------------------------------------------------------- */
 
+/* path NULL: nobody named one. */
+static bool parse(int argc, char **argv, const char **ret_path, struct err *err)
+{
+    *ret_path = NULL;
+    if (argc == 1)
+        return true;
+    if (!text_equal(argv[1], "--config"))
+        return err_set(err, ERR_INPUT, "'%.80s' is not known: accepted is --config FILE", argv[1]);
+    if (argc == 2)
+        return err_set(err, ERR_INPUT, "--config: expected a file behind it, found nothing");
+    if (argc > 3)
+        return err_set(err, ERR_INPUT, "'%.80s' is one word too many: accepted is --config FILE",
+                       argv[3]);
+    *ret_path = argv[2];
+    return true;
+}
+
+/* Without one the defaults hold: a node whose guard.yaml is lost is guarded all the same. */
+static bool read_config(const char *path, struct guard_config *ret_config, struct err *err)
+{
+    return path != NULL ? config_read_named_guard("--config", path, ret_config, err)
+                        : config_read_guard("/etc/oceanid/guard.yaml", ret_config, err);
+}
+
 int main(int argc, char **argv)
 {
     static struct guard guard;
-    const char *config = "/etc/oceanid/guard.yaml";
+    const char *path;
     enum log_level level = LOG_LEVEL_INFO;
     struct err err = ERR_INIT;
     int code = 2;
@@ -207,14 +233,12 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
-    if (argc == 3 && text_equal(argv[1], "--config"))
-        config = argv[2];
-    else if (argc != 1) {
-        fputs(usage, stderr);
+    if (!parse(argc, argv, &path, &err)) {
+        fprintf(stderr, "oceanid-guard: %s\n%s", err.text, usage);
         return 2;
     }
     log_init("oceanid-guard", level);
-    if (config_read_guard(config, &guard.config, &err)) {
+    if (read_config(path, &guard.config, &err)) {
         if (log_level_parse(guard.config.log, &level))
             log_init("oceanid-guard", level);
         code = run(&guard, &err);

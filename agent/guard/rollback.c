@@ -406,7 +406,8 @@ static int run_mode(const struct options *options, struct err *err)
         if (text_equal(options->mode, modes[i].name))
             return modes[i].run_fn(options, err);
     }
-    fprintf(stderr, "oceanid-rollback: option '%s'\n%s", options->mode, usage);
+    fprintf(stderr, "oceanid-rollback: '%.80s' is not known; nothing was done\n%s", options->mode,
+            usage);
     return EXIT_USAGE;
 }
 

@@ -339,12 +339,19 @@ static bool check_kind(const struct words *words, const struct agent_config *age
                    words->config);
 }
 
+static bool read_guard(const struct words *words, struct guard_config *ret_guard, struct err *err)
+{
+    return words->guard_config != NULL
+               ? config_read_named_guard("--guard-config", words->guard_config, ret_guard, err)
+               : config_read_guard("/etc/oceanid/guard.yaml", ret_guard, err);
+}
+
 bool join_run(const struct words *words, const struct agent_config *agent, struct err *err)
 {
     struct guard_config guard;
     struct join_place place;
 
-    if (!check_kind(words, agent, err) || !config_read_guard(words->guard_config, &guard, err) ||
+    if (!check_kind(words, agent, err) || !read_guard(words, &guard, err) ||
         !join_find_place(agent, &guard, &place, err))
         return false;
     switch (words->what) {

@@ -17,26 +17,32 @@ const char words_usage[] =
     "options: --config FILE        default /etc/oceanid/agent.yaml\n"
     "         --guard-config FILE  default /etc/oceanid/guard.yaml\n";
 
-static bool take_option(struct words *words, const char *word, const char *value)
+static const char *const names[] = {"oceanid-agent", "request", "install", "trust"};
+
+static bool take_option(struct words *words, const char *word, const char *value, struct err *err)
 {
-    if (text_equal(word, "--config"))
-        words->config = value;
-    else if (text_equal(word, "--guard-config"))
-        words->guard_config = value;
-    else if (text_equal(word, "--name"))
-        words->name = value;
-    else
-        return false;
-    return value != NULL;
+    const char **to = text_equal(word, "--config")         ? &words->config
+                      : text_equal(word, "--guard-config") ? &words->guard_config
+                      : text_equal(word, "--name")         ? &words->name
+                                                           : NULL;
+
+    if (to == NULL)
+        return err_set(err, ERR_INPUT,
+                       "'%.80s' is not known: accepted are --config, --guard-config, --name and "
+                       "--witness",
+                       word);
+    if (value == NULL)
+        return err_set(err, ERR_INPUT, "%s: expected a value behind it, found nothing", word);
+    *to = value;
+    return true;
 }
 
-static bool take_word(struct words *words, const char *word)
+static bool take_word(struct words *words, const char *word, struct err *err)
 {
-    static const char *const names[] = {"", "request", "install", "trust"};
-
     if (words->what != WORD_RUN) { /* the one behind it is a file */
         if (words->file != NULL || words->what == WORD_REQUEST)
-            return false;
+            return err_set(err, ERR_INPUT, "'%.80s' is one word too many: %s takes %s", word,
+                           names[words->what], words->what == WORD_REQUEST ? "none" : "one file");
         words->file = word;
         return true;
     }
@@ -44,37 +50,36 @@ static bool take_word(struct words *words, const char *word)
         if (text_equal(word, names[i]))
             words->what = (enum word)i;
     }
-    return words->what != WORD_RUN;
+    return words->what != WORD_RUN ||
+           err_set(err, ERR_INPUT,
+                   "'%.80s' is not known: accepted are request, install and trust, or none to run",
+                   word);
 }
 
-static bool is_complete(const struct words *words)
+static bool check_complete(const struct words *words, struct err *err)
 {
-    switch (words->what) {
-    case WORD_REQUEST:
-        return words->name != NULL;
-    case WORD_INSTALL:
-    case WORD_TRUST:
-        return words->file != NULL && words->name == NULL && !words->witness;
-    case WORD_RUN:
-        break;
-    }
-    return words->name == NULL && !words->witness;
+    if (words->what == WORD_REQUEST)
+        return words->name != NULL ||
+               err_set(err, ERR_INPUT, "request: expected --name NODE, found none");
+    if (words->name != NULL || words->witness)
+        return err_set(err, ERR_INPUT, "--name and --witness go with request only");
+    return words->what == WORD_RUN || words->file != NULL ||
+           err_set(err, ERR_INPUT, "%s: expected a file behind it, found none", names[words->what]);
 }
 
-bool words_parse(int argc, char **argv, struct words *ret_words)
+bool words_parse(int argc, char **argv, struct words *ret_words, struct err *err)
 {
-    *ret_words = (struct words){.config = "/etc/oceanid/agent.yaml",
-                                .guard_config = "/etc/oceanid/guard.yaml"};
+    *ret_words = (struct words){.config = "/etc/oceanid/agent.yaml"};
     for (int i = 1; i < argc; i++) {
         if (text_equal(argv[i], "--witness")) {
             ret_words->witness = true;
         } else if (argv[i][0] == '-') {
-            if (!take_option(ret_words, argv[i], i + 1 < argc ? argv[i + 1] : NULL))
+            if (!take_option(ret_words, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err))
                 return false;
             i++;
-        } else if (!take_word(ret_words, argv[i])) {
+        } else if (!take_word(ret_words, argv[i], err)) {
             return false;
         }
     }
-    return is_complete(ret_words);
+    return check_complete(ret_words, err);
 }

@@ -6,19 +6,22 @@
 
 #include <stdbool.h>
 
+#include "common/core/err.h"
+
 enum word { WORD_RUN, WORD_REQUEST, WORD_INSTALL, WORD_TRUST };
 
 struct words { /* lent from argv */
     enum word what;
-    const char *config, *guard_config;
-    const char *name; /* request */
-    bool witness;     /* request */
-    const char *file; /* install, trust */
+    const char *config;
+    const char *guard_config; /* NULL: nobody named one */
+    const char *name;         /* request */
+    bool witness;             /* request */
+    const char *file;         /* install, trust */
 };
 
 extern const char words_usage[];
 
-/* False for anything that is not exactly what the usage says. */
-bool words_parse(int argc, char **argv, struct words *ret_words);
+/* False for anything that is not exactly what the usage says, which err names. */
+bool words_parse(int argc, char **argv, struct words *ret_words, struct err *err);
 
 #endif

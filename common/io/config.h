@@ -37,6 +37,9 @@ struct controller_config {
 /* A missing guard.yaml gives the defaults; the others are required. */
 bool config_read_agent(const char *path, struct agent_config *ret_config, struct err *err);
 bool config_read_guard(const char *path, struct guard_config *ret_config, struct err *err);
+/* One that a person named by this option: it has to be there. */
+bool config_read_named_guard(const char *option, const char *path, struct guard_config *ret_config,
+                             struct err *err);
 bool config_read_controller(const char *path, struct controller_config *ret_config,
                             struct err *err);
 

@@ -1,7 +1,9 @@
 /*
  * config_programs: agent.yaml, guard.yaml and controller.yaml.
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -147,6 +149,15 @@ bool config_read_guard(const char *path, struct guard_config *ret_config, struct
     }
     *ret_config = config;
     return true;
+}
+
+bool config_read_named_guard(const char *option, const char *path, struct guard_config *ret_config,
+                             struct err *err)
+{
+    if (access(path, F_OK) != 0)
+        return err_set(err, ERR_INPUT, "%s %.200s: expected a guard.yaml, found %s", option, path,
+                       errno == ENOENT ? "no such file" : strerror(errno));
+    return config_read_guard(path, ret_config, err);
 }
 
 /* ---- controller.yaml --------------------------------------------------------------------------

@@ -292,12 +292,9 @@ static bool silent_for(const struct fleet_member *member, unsigned interval_s, m
     return member->heard_at == MONO_NEVER || now > mono_add(member->heard_at, allowed_ms);
 }
 
-void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
-               struct verdict *ret_verdict)
+static void say_silent(const struct fleet_member *member, const struct fleet_verdict *known,
+                       mono_t now, struct verdict *ret_verdict)
 {
-    *ret_verdict = known->verdict;
-    if (!silent_for(member, known->interval_s, now))
-        return;
     ret_verdict->value = VERDICT_UNKNOWN;
     if (member->heard_at == MONO_NEVER)
         snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
@@ -307,6 +304,22 @@ void fleet_age(const struct fleet_member *member, const struct fleet_verdict *kn
         snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
                  "%s is silent for %lld s; it said %s before", member->name,
                  (long long)(now - member->heard_at) / 1000, verdict_format(known->verdict.value));
+}
+
+void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+               struct verdict *ret_verdict)
+{
+    *ret_verdict = known->verdict;
+    if (silent_for(member, known->interval_s, now))
+        say_silent(member, known, now, ret_verdict);
+}
+
+void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+                struct verdict *ret_verdict)
+{
+    fleet_age(member, known, now, ret_verdict);
+    if (!fleet_answers(member))
+        say_silent(member, known, now, ret_verdict);
 }
 
 void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
@@ -374,7 +387,7 @@ unsigned fleet_count_failing(const struct fleet_member *member, mono_t now)
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
         struct verdict verdict;
 
-        fleet_age(member, &member->verdicts[i], now, &verdict);
+        fleet_show(member, &member->verdicts[i], now, &verdict);
         count += verdict.value != VERDICT_PASS && fleet_reach_target(verdict.check) == NULL;
     }
     return count;

@@ -115,6 +115,10 @@ void fleet_verdict_now(const struct fleet_member *member, const char *check, mon
                        struct verdict *ret_verdict);
 void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
                struct verdict *ret_verdict);
+/* As people are shown it: unknown as soon as it does not answer, which a gate bears with until the
+ * verdict is old. */
+void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+                struct verdict *ret_verdict);
 
 /* Copies. True: it says something else than what was known of this body, or nothing was. */
 bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
@@ -146,6 +150,7 @@ bool fleet_answers(const struct fleet_member *member);
 
 /* Worst of the critical verdicts; unknown when it does not answer or nothing was said. */
 enum verdict_value fleet_health(const struct fleet_member *member, mono_t now);
+/* Of what is shown. */
 unsigned fleet_count_failing(const struct fleet_member *member, mono_t now);
 
 /* SSH reachability at rest travels as verdicts of this name. NULL if it is none. */

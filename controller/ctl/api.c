@@ -129,7 +129,7 @@ static bool refuse(const struct api *api, const struct api_answer *answer, struc
         kind = ERR_DENIED;
     else if (answer->status == 409)
         kind = ERR_CONFLICT;
-    return err_set(err, kind, "controller %.200s: %.250s (HTTP %ld)", api->url,
+    return err_set(err, kind, "controller %.80s: %.400s (HTTP %ld)", api->url,
                    text[0] != '\0' ? field_plain(text) : "no reason was given", answer->status);
 }
 

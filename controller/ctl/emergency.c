@@ -16,6 +16,7 @@
 #include "controller/ctl/losses.h"
 #include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
+#include "controller/ctl/taken.h"
 
 enum { WAIT_DEFAULT_S = 60, POLL_MS = 500 };
 
@@ -113,16 +114,6 @@ static size_t order_each(struct ctl *ctl, const struct arguments *arguments, con
     return ordered;
 }
 
-static void print_progress(const json_t *nodes)
-{
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const json_t *node = json_array_get(nodes, i);
-
-        printf("%-20s %-12s %s\n", field_plain(field_text(node, "name")),
-               field_plain(field_text(node, "state")), field_plain(field_text(node, "sentence")));
-    }
-}
-
 static void say_open(bool awaited)
 {
     fprintf(stderr, "oceanidctl: something is not back yet. %s; on its console: oceanid-rollback\n",
@@ -131,8 +122,8 @@ static void say_open(bool awaited)
 }
 
 /* Nothing may be open any more; a node that does not come back in time is listed, not waited for.
- */
-static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
+ * to: see taken_print. */
+static enum outcome wait_back(struct ctl *ctl, const char *to, unsigned wait_s)
 {
     const struct timespec pause = {0, POLL_MS * 1000000L};
 
@@ -153,7 +144,7 @@ static enum outcome wait_back(struct ctl *ctl, unsigned wait_s)
         if (ctl->json)
             render_document_take(json_incref(answer));
         else
-            print_progress(field_array(answer, "nodes"));
+            taken_print(answer, to, stdout);
         if (open)
             say_open(awaited);
         return open ? OUTCOME_INCOMPLETE : OUTCOME_DONE;
@@ -169,7 +160,7 @@ static enum outcome take_by_orders(struct ctl *ctl, const struct arguments *argu
 
     if (ordered == 0)
         return ctl_fail(ctl, &err);
-    outcome = wait_back(ctl, wait_s);
+    outcome = wait_back(ctl, arguments_get(arguments, "--to"), wait_s);
     if (ordered == count)
         return outcome;
     fprintf(stderr,
@@ -185,8 +176,10 @@ static enum outcome take_by_controller(struct ctl *ctl, const struct arguments *
     AUTO_JSON json_t *answer = NULL;
     struct err err = ERR_INIT;
 
-    return ask_all(ctl, arguments, nodes, &answer, &err) ? wait_back(ctl, wait_s)
-                                                         : ctl_fail(ctl, &err);
+    if (!ask_all(ctl, arguments, nodes, &answer, &err))
+        return ctl_fail(ctl, &err);
+    taken_announce(answer, stderr);
+    return wait_back(ctl, NULL, wait_s);
 }
 
 static bool read_wait(const struct arguments *arguments, unsigned *ret_wait_s, struct err *err)
@@ -257,9 +250,9 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         refuse_without_nodes(to, &err);
         return ctl_fail(ctl, &err);
     }
-    if (arguments_get(arguments, "--yes") == NULL) /* it waits for no answer */
-        losses_print(ctl, nodes, to);
-    if (!confirm(arguments, json_array_size(nodes), &err))
+    if ((arguments_get(arguments, "--yes") == NULL && /* it waits for no answer */
+         !losses_print(ctl, nodes, to, &err)) ||
+        !confirm(arguments, json_array_size(nodes), &err))
         return ctl_fail(ctl, &err);
     return to != NULL ? take_by_orders(ctl, arguments, nodes, wait_s)
                       : take_by_controller(ctl, arguments, nodes, wait_s);

@@ -7,6 +7,7 @@
 
 #include "common/core/text.h"
 #include "common/net/fib.h"
+#include "controller/ctl/api.h"
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/render.h"
 
@@ -38,8 +39,61 @@ static bool read_flow(const struct arguments *arguments, struct flow *flow, stru
     return true;
 }
 
+/* A rule for a device that is not there is passed over by every packet. */
+static bool check_device(const char *node, const char *iif, const struct snapshot *snapshot,
+                         struct err *err)
+{
+    char devices[REASON_SIZE] = "";
+    struct text text = TEXT_IN(devices);
+
+    if (iif[0] == '\0' || snapshot_find_device(snapshot, iif) != NULL)
+        return true;
+    for (size_t i = 0; i < snapshot->links_count; i++)
+        text_add(&text, "%s%s", i > 0 ? ", " : "", snapshot->links[i].name);
+    return err_set(err, ERR_INPUT, "--iif '%s': accepted are the devices of %s: %s", iif, node,
+                   field_plain(devices));
+}
+
+/* ---- of when it is ---------------------------------------------------------------------------
+ */
+
+/* "is not connected"; "": it answers. */
+static const char *lacks(const json_t *node)
+{
+    if (!field_is_true(node, "connected"))
+        return "is not connected";
+    return field_is_true(node, "silent") ? "does not answer" : "";
+}
+
+/* NULL: the controller does not say. */
+static json_t *fetch_node(struct ctl *ctl, const char *name)
+{
+    char path[2 * NAME_SIZE];
+    json_t *node = NULL;
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof(path), "/v1/nodes/%s", name);
+    if (api_get(ctl->api, path, &node, &err))
+        return node;
+    fprintf(stderr, "oceanidctl: whether %s answers is not known: %s\n", name, err.text);
+    return NULL;
+}
+
+static void print_age(const char *name, const json_t *node)
+{
+    char age[32];
+
+    if (lacks(node)[0] != '\0')
+        printf("%s %s, last seen %s: this was so then or before.\n", name, lacks(node),
+               render_age(field_number(node, "last_seen"), age, sizeof(age)));
+}
+
+/* ---- what it is ------------------------------------------------------------------------------
+ */
+
 static void print_decision(const struct ctl *ctl, const char *chain,
-                           const struct snapshot *snapshot, const struct fib_decision *decision)
+                           const struct snapshot *snapshot, const struct fib_decision *decision,
+                           const json_t *node)
 {
     const struct link *link =
         decision->hop != NULL ? snapshot_find_link(snapshot, decision->hop->link) : NULL;
@@ -52,9 +106,10 @@ static void print_decision(const struct ctl *ctl, const char *chain,
     if (address_is_set(&decision->source))
         address_format(&decision->source, source);
     if (ctl->json) {
-        render_document_take(json_pack("{s:s, s:s, s:s, s:s, s:s}", "outcome",
-                                       outcomes[decision->outcome], "chain", chain, "device",
-                                       device, "gateway", gateway, "source", source));
+        render_document_take(json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "outcome", outcomes[decision->outcome], "chain",
+            chain, "device", device, "gateway", gateway, "source", source, "answers",
+            lacks(node)[0] == '\0', "last_seen", (json_int_t)field_number(node, "last_seen")));
         return;
     }
     printf("%s", outcomes[decision->outcome]);
@@ -67,25 +122,36 @@ static void print_decision(const struct ctl *ctl, const char *chain,
     printf("\n%s\n", chain);
 }
 
+static void explain(struct ctl *ctl, const char *name, const struct flow *flow,
+                    const struct snapshot *snapshot)
+{
+    AUTO_JSON json_t *node = fetch_node(ctl, name);
+    struct fib *fib = fib_new(snapshot);
+    struct fib_decision decision;
+    char chain[1024] = "";
+    struct text text = TEXT_IN(chain);
+
+    fib_lookup(fib, flow, &decision);
+    fib_explain(fib, &decision, &text);
+    print_decision(ctl, chain, snapshot, &decision, node);
+    if (node != NULL && !ctl->json)
+        print_age(name, node);
+    fib_free(fib);
+}
+
 enum outcome explain_run(struct ctl *ctl, const struct arguments *arguments)
 {
+    const char *name = arguments->words[0];
     struct flow flow = {0};
     struct snapshot snapshot;
     struct err err = ERR_INIT;
-    struct fib_decision decision;
-    struct fib *fib;
-    char chain[1024];
-    struct text text = TEXT_IN(chain);
+    bool known;
 
-    if (!read_flow(arguments, &flow, &err) ||
-        !inputs_fetch_snapshot(ctl, arguments->words[0], &snapshot, &err))
+    if (!read_flow(arguments, &flow, &err) || !inputs_fetch_snapshot(ctl, name, &snapshot, &err))
         return ctl_fail(ctl, &err);
-    fib = fib_new(&snapshot);
-    fib_lookup(fib, &flow, &decision);
-    chain[0] = '\0';
-    fib_explain(fib, &decision, &text);
-    print_decision(ctl, chain, &snapshot, &decision);
-    fib_free(fib);
+    known = check_device(name, flow.iif, &snapshot, &err);
+    if (known)
+        explain(ctl, name, &flow, &snapshot);
     snapshot_done(&snapshot);
-    return OUTCOME_DONE;
+    return known ? OUTCOME_DONE : ctl_fail(ctl, &err);
 }

@@ -14,13 +14,21 @@
 #include "common/io/file.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
+#include "controller/ctl/manifest.h"
 
 static bool read_change(const char *path, struct change *ret_change, struct err *err)
 {
     AUTO_WIRE struct wire_bytes text = {NULL, 0};
 
-    return file_read(path, YAML_SIZE_MAX, &text.data, &text.len, err) &&
-           config_parse_change(path, wire_lend(&text), ret_change, err);
+    if (!file_read(path, YAML_SIZE_MAX, &text.data, &text.len, err))
+        return false;
+    if (manifest_kind(wire_lend(&text)) == MANIFEST_NEITHER)
+        return config_parse_change(path, wire_lend(&text), ret_change, err);
+    return err_set(
+        err, ERR_INPUT,
+        "%.200s: expected a change (YAML), found a manifest: `oceanidctl preflight` asks "
+        "whether that may start, `oceanidctl manifest show` prints it",
+        path);
 }
 
 static bool fetch_fleet(struct ctl *ctl, struct wire_bytes *ret_text, struct err *err)

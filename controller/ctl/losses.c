@@ -77,34 +77,67 @@ bool losses_is_named(const json_t *names, const char *name)
     return json_array_size(names) == 0;
 }
 
+static const json_t *find_node(const json_t *nodes, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        if (text_equal(field_text(node, "name"), name))
+            return node;
+    }
+    return NULL;
+}
+
+/* Returns whether something would go there. */
+static bool print_node_down_to(const json_t *nodes, const char *name, const char *to)
+{
+    const json_t *node = find_node(nodes, name);
+    char loss[REASON_SIZE] = "nothing: it is no node of this fleet";
+    struct text text = TEXT_IN(loss);
+
+    if (node != NULL)
+        losses_list_down_to(node, to, &text);
+    print_line(name, loss);
+    return node != NULL && losses_find_standing(node, to) > 0;
+}
+
 static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, struct err *err)
 {
     AUTO_JSON json_t *document = NULL;
-    const json_t *nodes;
+    bool some = false;
 
     if (!api_get(ctl->api, "/v1/nodes", &document, err))
         return false;
-    nodes = field_array(document, "nodes");
     fprintf(stderr, "What goes, with all that stands above it:\n");
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const json_t *node = json_array_get(nodes, i);
-        char loss[REASON_SIZE] = "";
-        struct text text = TEXT_IN(loss);
-
-        if (!losses_is_named(names, field_text(node, "name")))
-            continue;
-        losses_list_down_to(node, to, &text);
-        print_line(field_text(node, "name"), loss);
-    }
-    return true;
+    for (size_t i = 0; i < json_array_size(names); i++)
+        some |= print_node_down_to(field_array(document, "nodes"),
+                                   json_string_value(json_array_get(names, i)), to);
+    return some ||
+           err_set(err, ERR_INPUT,
+                   "--to '%.80s': it stands on none of the nodes named; nothing was done", to);
 }
 
-void losses_print(struct ctl *ctl, json_t *names, const char *to)
+/* A controller that says no says it again, and keys that cannot be used (ERR_SYSTEM) ask nobody.
+ * One that failed at this may do the other all the same. */
+static bool is_refused(enum err_kind kind)
 {
-    struct err err = ERR_INIT;
+    return kind == ERR_INPUT || kind == ERR_MISSING || kind == ERR_DENIED || kind == ERR_CONFLICT ||
+           kind == ERR_SYSTEM;
+}
 
-    if (ctl_api(ctl, &err) != NULL &&
-        (to != NULL ? print_down_to(ctl, names, to, &err) : print_last(ctl, names, &err)))
-        return;
-    fprintf(stderr, "What goes is not known: %s\n", field_plain(err.text));
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct err *err)
+{
+    if (ctl_api(ctl, err) != NULL &&
+        (to != NULL ? print_down_to(ctl, names, to, err) : print_last(ctl, names, err)))
+        return true;
+    if (is_refused(err->kind))
+        return false;
+    if (err->kind == ERR_TIMEOUT) {
+        fprintf(stderr, "What goes is not known, and nothing was done. With --yes it is asked to "
+                        "take it back unseen.\n");
+        return false;
+    }
+    fprintf(stderr, "What goes is not known: %s\n", field_plain(err->text));
+    *err = (struct err)ERR_INIT;
+    return true;
 }

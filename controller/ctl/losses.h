@@ -23,7 +23,8 @@ void losses_add_change(struct text *out, const json_t *generation);
 void losses_list_down_to(const json_t *node, const char *to, struct text *out);
 
 /* Prints on stderr what goes by the controller's own right (to NULL), or by orders for those nodes.
- * That it cannot be known is said, and stops nobody. */
-void losses_print(struct ctl *ctl, json_t *names, const char *to);
+ * False: that would be refused, or no controller is there to be asked. What else keeps it from
+ * being known is said, and stops nobody. */
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct err *err);
 
 #endif

@@ -39,16 +39,20 @@ static bool is_signed(struct bytes bytes)
     return good;
 }
 
+enum manifest_file_kind manifest_kind(struct bytes bytes)
+{
+    if (is_signed(bytes))
+        return MANIFEST_SIGNED;
+    return is_body(bytes) ? MANIFEST_BODY : MANIFEST_NEITHER;
+}
+
 bool manifest_read_file(const char *path, struct wire_bytes *ret_bytes,
                         enum manifest_file_kind *ret_kind, struct err *err)
 {
     *ret_bytes = (struct wire_bytes){NULL, 0};
     if (!file_read(path, 2 * MANIFEST_SIZE_MAX, &ret_bytes->data, &ret_bytes->len, err))
         return false;
-    if (is_signed(wire_lend(ret_bytes)))
-        *ret_kind = MANIFEST_SIGNED;
-    else
-        *ret_kind = is_body(wire_lend(ret_bytes)) ? MANIFEST_BODY : MANIFEST_NEITHER;
+    *ret_kind = manifest_kind(wire_lend(ret_bytes));
     return true;
 }
 
@@ -218,7 +222,8 @@ enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *argument
 
     if (!manifest_read_file(arguments->words[0], &bytes, &kind, &err) ||
         !read_request(arguments, named, &request, &err) ||
-        !manifest_print(wire_lend(&bytes), kind, false, &err) ||
+        !(manifest_print(wire_lend(&bytes), kind, false, &err) ||
+          err_wrap(&err, "%s", arguments->words[0])) ||
         !approve(wire_lend(&bytes), kind, arguments, &err))
         return ctl_fail(ctl, &err);
     request.body = wire_lend(&bytes);

@@ -9,6 +9,8 @@
 
 enum manifest_file_kind { MANIFEST_NEITHER, MANIFEST_BODY, MANIFEST_SIGNED };
 
+enum manifest_file_kind manifest_kind(struct bytes bytes);
+
 /* Reads a file and tells what it is: a manifest's body, a signed one, or neither (a change, say).
  * False only when it cannot be read. */
 bool manifest_read_file(const char *path, struct wire_bytes *ret_bytes,

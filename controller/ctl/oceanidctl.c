@@ -88,12 +88,16 @@ static const struct command commands[] = {
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
     {"node", "NAME", "one node: its checks, drift, and the changes that stand", 1, 1, none,
-     status_node_run, NULL},
+     status_node_run,
+     "Exit 1 while a critical check of it does not pass. One marked (warning) does not count."},
     {"checks", "", "every check's last answer", 0, 0, none, status_checks_run,
-     "Exit 1 while a critical one does not pass; `unknown` never counts as pass."},
+     "Exit 1 while a critical one does not pass; `unknown` never counts as pass, and of a node\n"
+     "that does not answer every check is unknown. One marked (warning) does not count."},
     {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
      "which rule, table and route decide", 2, 2, explain_options, explain_run,
-     "By the model of the kernel's decision, on the node's latest snapshot."},
+     "By the model of the kernel's decision, on the node's latest snapshot; where that node does "
+     "not\n"
+     "answer, it is said when it was seen last."},
     {"fleet propose", "[FILE]", "write a first fleet.yaml from what the joined nodes say", 0, 1,
      none, fleet_propose_run,
      "To fleet.yaml unless FILE says where; never over a file that is there. What could not be\n"
@@ -177,7 +181,9 @@ static const struct command commands[] = {
      "                          [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
-     "Prints what goes where and asks; with --yes neither. Without --node all nodes of the open\n"
+     "Prints what goes where and asks; with --yes neither. It asks for no yes to what would be\n"
+     "refused, nor without a controller: --yes tries all the same. Without --node all nodes of the "
+     "open\n"
      "rollout, else of the newest of which something stands (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. With --node these at once; of a rollout\n"
      "that is still going ahead the others follow, of one that has ended they keep it. --to takes "

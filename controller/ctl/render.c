@@ -58,23 +58,32 @@ const char *render_time(long long at, char *to, size_t size)
     struct tm parts;
 
     if (at == 0 || localtime_r(&when, &parts) == NULL ||
-        strftime(to, size, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        strftime(to, size, "%Y-%m-%d %H:%M:%S %Z", &parts) == 0)
         snprintf(to, size, "-");
     return to;
 }
 
-void render_verdict(const json_t *verdict, const char *node)
+/* note: in front of what was observed. */
+static void print_verdict(const json_t *verdict, const char *node, const char *note)
 {
     printf("  ");
     render_value(field_text(verdict, "value"), 8);
     if (node[0] != '\0')
         printf("%-14s ", field_plain(node));
-    printf("%-18s %s", field_plain(field_text(verdict, "check")),
+    printf("%-18s %s%s", field_plain(field_text(verdict, "check")), note,
            field_plain(field_text(verdict, "observed")));
     if (!text_equal(field_text(verdict, "value"), "pass") &&
         field_text(verdict, "expected")[0] != '\0')
         printf(" (expected %s)", field_plain(field_text(verdict, "expected")));
     putchar('\n');
+}
+
+void render_verdict(const json_t *verdict, const char *node)
+{
+    bool counts = text_equal(field_text(verdict, "value"), "pass") ||
+                  !text_equal(field_text(verdict, "severity"), "warning");
+
+    print_verdict(verdict, node, counts ? "" : "(warning) ");
 }
 
 /* The gate's own line is all that there is. */
@@ -109,7 +118,7 @@ static void render_gate(const json_t *gate)
         const json_t *item = json_array_get(evidence, i);
 
         printf("        %-13s", "");
-        render_verdict(item, field_text(item, "node"));
+        print_verdict(item, field_text(item, "node"), "");
     }
 }
 

@@ -19,7 +19,7 @@ void render_value(const char *value, int width);
 
 /* "3 s ago", "never" for 0. */
 const char *render_age(long long at, char *to, size_t size);
-/* "2026-11-24 14:30:05", local time; "-" for 0. */
+/* "2026-11-24 14:30:05 CET", local time; "-" for 0. */
 const char *render_time(long long at, char *to, size_t size);
 
 /* Indented; the title beside the first. */
@@ -28,7 +28,8 @@ void render_texts(const char *title, const json_t *lines);
 /* One line a gate of docs/api.md, with the evidence of those that do not pass. */
 void render_gates(const json_t *gates);
 
-/* VERDICT of docs/api.md; node may be "". */
+/* VERDICT of docs/api.md; node may be "". One that does not pass and does not count is "(warning)".
+ */
 void render_verdict(const json_t *verdict, const char *node);
 
 /* Everything that a signature would stand for. approval may be NULL. */

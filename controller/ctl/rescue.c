@@ -130,9 +130,10 @@ void rescue_print(const struct ctl *ctl)
         return;
     }
     fprintf(stderr, "Leases run out without the controller: an open trial reverts by itself.\n"
-                    "Only where something confirmed has to go, by hand: each line takes the newest "
-                    "change there, of whatever rollout, and a second time the next older one "
-                    "(`oceanid-rollback --list` there shows them).\n");
+                    "Only where something confirmed has to go: `oceanidctl emergency-rollback "
+                    "--direct` shows what, and takes it back on all of them at once. Or by hand: "
+                    "each line takes the newest change there, of whatever rollout, and a second "
+                    "time the next older one (`oceanid-rollback --list` there shows them).\n");
     for (size_t i = 0; i < json_array_size(cache); i++)
         print_node(json_array_get(cache, i));
 }

@@ -139,7 +139,13 @@ static bool read_names(struct http_call *call, const json_t *body, char (*names)
 
 static void answer_rollback(struct api *api, struct http_call *call, unsigned status)
 {
-    api_answer_json(call, status, json_rollback(lead_backs(api->lead)));
+    const struct lead_backs *backs = lead_backs(api->lead);
+    char change[NAME_SIZE] = "";
+    struct err err = ERR_INIT;
+
+    if (backs->rollout != 0 && !lead_read_change(api->lead, backs->rollout, change, &err))
+        change[0] = '\0'; /* it goes without its name */
+    api_answer_json(call, status, json_rollback(backs, change));
 }
 
 static void pass_order(struct api *api, struct http_call *call)

@@ -74,18 +74,36 @@ static void add_verdicts(json_t *list, const struct fleet_member *member, bool w
 
         if (fleet_reach_target(member->verdicts[i].verdict.check) != NULL)
             continue;
-        fleet_age(member, &member->verdicts[i], clock_now(), &verdict);
+        fleet_show(member, &member->verdicts[i], clock_now(), &verdict);
         json_array_append_new(
             list, json_verdict(&verdict, member->verdicts[i].at, with_node ? member->name : NULL));
     }
+}
+
+/* Of who has no verdict, and should have: nothing at all would read as nothing wrong. */
+static json_t *silence(const struct fleet_member *member)
+{
+    struct verdict verdict = {.check = "agent", .severity = SEVERITY_CRITICAL};
+    const char *observed = !member->connected ? "it is not connected, and told none before"
+                           : member->silent   ? "it is connected and does not answer"
+                                              : "it is connected and has told none yet";
+
+    verdict_set(&verdict, VERDICT_UNKNOWN, "its agent tells its verdicts", observed);
+    return json_verdict(&verdict, member->heard_unix, member->name);
 }
 
 json_t *json_checks(const struct desk *desk)
 {
     json_t *list = json_array();
 
-    for (uint32_t i = 0; i < desk->fleet.members_count; i++)
-        add_verdicts(list, &desk->fleet.members[i], true);
+    for (uint32_t i = 0; i < desk->fleet.members_count; i++) {
+        const struct fleet_member *member = &desk->fleet.members[i];
+        size_t told = json_array_size(list);
+
+        add_verdicts(list, member, true);
+        if (json_array_size(list) == told && fleet_health(member, clock_now()) == VERDICT_UNKNOWN)
+            json_array_append_new(list, silence(member));
+    }
     return list;
 }
 
@@ -110,7 +128,7 @@ static json_t *reaches(const struct desk *desk, const struct fleet_member *membe
 
         if (target == NULL || !may_reach(desk, member, target))
             continue;
-        fleet_age(member, known, clock_now(), &verdict);
+        fleet_show(member, known, clock_now(), &verdict);
         look = json_object();
         set_text(look, "node", target);
         set_text(look, "value", verdict_format(verdict.value));
@@ -305,7 +323,7 @@ json_t *json_receipt(uint64_t index, struct bytes envelope)
     return object;
 }
 
-json_t *json_rollback(const struct lead_backs *backs)
+json_t *json_rollback(const struct lead_backs *backs, const char *change)
 {
     json_t *object = json_object();
     json_t *nodes = json_array();
@@ -323,6 +341,7 @@ json_t *json_rollback(const struct lead_backs *backs)
         awaited = awaited || (!backs->list[i].done && !backs->list[i].left);
     }
     set_number(object, "rollout", (int64_t)backs->rollout);
+    set_text(object, "change", change);
     json_object_set_new(object, "nodes", nodes);
     json_object_set_new(object, "open", json_boolean(open));
     json_object_set_new(object, "awaited", json_boolean(awaited));

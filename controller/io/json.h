@@ -17,7 +17,8 @@ json_t *json_verdict(const struct verdict *verdict, int64_t at, const char *node
 /* NODE; in full: with verdicts and drift. */
 json_t *json_node(const struct desk *desk, const struct lead *lead,
                   const struct fleet_member *member, bool in_full);
-/* All verdicts of all members, as they stand now. */
+/* All verdicts of all members, as they stand now, and that there is none of who should have some.
+ */
 json_t *json_checks(const struct desk *desk);
 
 /* [GATE...] */
@@ -31,7 +32,7 @@ json_t *json_rollout_led(const struct desk *desk, const struct led *led, bool in
 /* NULL: err says why. */
 json_t *json_rollout_stored(const struct desk *desk, uint64_t id, bool in_full, struct err *err);
 /* ROLLBACK */
-json_t *json_rollback(const struct lead_backs *backs);
+json_t *json_rollback(const struct lead_backs *backs, const char *change);
 /* LOSSES */
 json_t *json_losses(const struct lead_losses *losses);
 

@@ -261,7 +261,7 @@ bool lead_next(struct lead *lead, uint64_t id, const char *by, struct err *err)
     struct rollout_event ev = {.kind = EVENT_NEXT, .by = by};
 
     if (led == NULL || lead_is_closed(&led->machine))
-        return err_set(err, ERR_CONFLICT, "rollout %llu is not open", (unsigned long long)id);
+        return lead_refuse_next(lead, id, err);
     if (!text_equal(rollout_waiting_for(&led->machine), "next"))
         return err_set(err, ERR_CONFLICT, "rollout %llu does not wait for `next`: it is %s, %s",
                        (unsigned long long)id, rollout_state_name(led->machine.record.state),
@@ -275,10 +275,7 @@ bool lead_abort(struct lead *lead, uint64_t id, const char *by, const char *reas
     struct rollout_event ev = {.kind = EVENT_ABORT, .by = by, .reason = reason};
 
     if (led == NULL || lead_is_closed(&led->machine))
-        return err_set(err, ERR_CONFLICT,
-                       "rollout %llu is not open; `oceanidctl emergency-rollback` takes back what "
-                       "stands of the last one",
-                       (unsigned long long)id);
+        return lead_refuse_abort(lead, id, err);
     return ask_step(lead, led, &ev, err);
 }
 

@@ -136,6 +136,8 @@ struct lead_losses {
 };
 bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
                    struct lead_losses *ret_losses, struct err *err);
+/* What its manifest calls it. */
+bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 /* An operator's signed order, passed to its node's guard until it has obeyed. True: it is kept.
  * ERR_LIMIT: there is no room, and nothing was done. */
 bool lead_pass_order(struct lead *lead, struct bytes envelope, const char *by, struct err *err);

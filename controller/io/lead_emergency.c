@@ -80,7 +80,8 @@ static void take_stack(struct lead *lead, struct lead_back *back, const struct s
 
     if (generation == NULL &&
         !(stack->trial_open && attempt_equal(&stack->trial.attempt, &back->attempt))) {
-        lead_back_finish(lead, back, "popped", "nothing of it stands there");
+        lead_back_finish(lead, back, text_equal(back->state, "reverting") ? "popped" : "not there",
+                         "nothing of it stands there");
         return;
     }
     if (stack->trial_open && text_equal(stack->trial_state, "reverting"))
@@ -154,9 +155,8 @@ bool lead_is_wanted(const struct lead_wish *wish, const char *node)
     return wish->count == 0;
 }
 
-/* By its latest stack and the receipts since; where there is none, by what the record says. */
-static bool stands(const struct lead *lead, const struct rollout_record *record,
-                   const struct target_record *target)
+bool lead_stands(const struct lead *lead, const struct rollout_record *record,
+                 const struct target_record *target)
 {
     const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
 
@@ -173,7 +173,7 @@ static bool any_stands(const struct lead *lead, const struct rollout_record *rec
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
         if (lead_is_wanted(wish, record->targets[i].name) &&
-            stands(lead, record, &record->targets[i]))
+            lead_stands(lead, record, &record->targets[i]))
             return true;
     }
     return false;
@@ -320,13 +320,12 @@ static bool has_target(const struct rollout_record *record, const char *node)
 }
 
 /* A name that is mistyped would be a node that nobody takes back. */
-static bool check_wish(const struct lead_wish *wish, const struct rollout_record *record,
-                       struct err *err)
+static bool check_wish(struct lead *lead, const struct lead_wish *wish,
+                       const struct rollout_record *record, struct err *err)
 {
     for (size_t i = 0; i < wish->count; i++) {
         if (!has_target(record, wish->names[i]))
-            return err_set(err, ERR_INPUT, "rollout %llu has no node %s; nothing was done",
-                           (unsigned long long)record->id, wish->names[i]);
+            return lead_refuse_node(lead, record->id, wish->names[i], err);
     }
     return true;
 }
@@ -340,7 +339,7 @@ bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
         *ret_record = led->machine.record;
     else if (!find_last(lead, wish, ret_record, err))
         return false;
-    return check_wish(wish, ret_record, err);
+    return check_wish(lead, wish, ret_record, err);
 }
 
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err)
@@ -379,7 +378,7 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
     const struct lead_wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
-    if (!choose(lead, &wish, record, &led, err) || !check_wish(&wish, record, err) ||
+    if (!choose(lead, &wish, record, &led, err) || !check_wish(lead, &wish, record, err) ||
         !make_room(lead, &wish, record, err))
         return false;
     if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",

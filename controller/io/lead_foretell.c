@@ -6,6 +6,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/log.h"
 #include "controller/io/lead_parts.h"
 
 /* By the node's latest stack and the receipts since; where there is none, by what the record
@@ -53,14 +54,15 @@ bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
     const struct lead_wish wish = {names, count, "", ""};
+    struct err unread = ERR_INIT;
     bool all_follow;
 
     *ret_losses = (struct lead_losses){.rollout = 0};
     if (!lead_find_wanted(lead, &wish, record, err))
         return false;
     ret_losses->rollout = record->id;
-    if (!lead_read_change(lead, record->id, ret_losses->change, err))
-        return false;
+    if (!lead_read_change(lead, record->id, ret_losses->change, &unread))
+        log_warning("%s; what goes is told without its name", unread.text);
     all_follow = goes_ahead(lead, record->id);
     for (uint32_t i = 0; i < record->targets_count; i++) {
         bool wanted = lead_is_wanted(&wish, record->targets[i].name);

@@ -92,10 +92,13 @@ bool lead_is_wanted(const struct lead_wish *wish, const char *node);
 /* The open rollout, else the newest of which something stands there. */
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err);
+/* Whether something of it stands there, by the node's latest stack and the receipts since; where
+ * there is none, by what the record says. */
+bool lead_stands(const struct lead *lead, const struct rollout_record *record,
+                 const struct target_record *target);
 /* In the transaction of the emergency's step: those whom it names, and whether its machine takes
  * them back. */
 bool lead_keep_emergency(struct lead *lead, const struct led *led);
-bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,
@@ -114,5 +117,12 @@ bool lead_keep_rehearsals(struct lead *lead, const struct led *led);
 bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
+
+/* In lead_refuse.c. Always false: it is not open. How it ended and what of it stands, and to who
+ * would abort it what takes that back, and nothing else. */
+bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err);
+bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err);
+/* The same of a node that the open or last one does not have: what stands there. */
+bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct err *err);
 
 #endif

@@ -761,6 +761,8 @@ def test_undo_text_is_never_left_behind(node):
 def test_a_mistake_in_guard_yaml_stops_no_unit(node):
     """A person is told how to go on; whom nobody tells goes by the defaults."""
     node.open_trial()
+    unknown = node.rollback("--nosuch", check=False)
+    assert unknown.returncode == 2 and "'--nosuch' is not known" in unknown.stderr, unknown.stderr
     (node.folder / "guard.yaml").write_text("nonsense: 1\n")
     refused = node.rollback("--list", check=False)
     assert refused.returncode == 2 and "--config /dev/null" in refused.stderr, refused.stderr
@@ -769,6 +771,8 @@ def test_a_mistake_in_guard_yaml_stops_no_unit(node):
     absent = node.call([BIN / "oceanid-rollback", "--list", "--config", node.folder / "none.yaml"],
                        check=False)
     assert absent.returncode == 2 and "found no such file" in absent.stderr, absent.stderr
+    started = node.call([BIN / "oceanid-guard", "--config", node.folder / "none.yaml"], check=False)
+    assert started.returncode == 2 and "found no such file" in started.stderr, started.stderr
 
 
 def test_check(node):

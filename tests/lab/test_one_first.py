@@ -214,7 +214,8 @@ def told(fleet, *words):
     if words[0] == "audit":
         lines = [line for line in lines if " pair-fails " in line and " -> " in line]
     text = "\n".join(line.rstrip() for line in lines)
-    for volatile, settled in ((r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-01 12:00:00"),
+    for volatile, settled in ((r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z0-9+-]+",
+                               "2026-01-01 12:00:00 UTC"),
                               (r"(?m)^ +\d+(?=  2026)", "    71"),
                               (r"(rollout|sequence) \d+", r"\1 7")):
         text = re.sub(volatile, settled, text)

@@ -70,6 +70,56 @@ static void tells_nodes_and_checks(void **state)
     expect_refusal(get("/v1/nodes/nobody"), 404, "missing", "nobody");
 }
 
+static const json_t *check_of(const struct answer *answer, const char *node)
+{
+    const json_t *checks = json_object_get(answer->json, "checks");
+
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        if (strcmp(text_of(json_array_get(checks, i), "node"), node) == 0)
+            return json_array_get(checks, i);
+    }
+    fail_msg("nothing is said of %s", node);
+    return NULL;
+}
+
+/* What it said last is no answer any more; who has not said anything is not passed over. */
+static void a_node_that_is_gone_passes_no_check(void **state)
+{
+    struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct verdict verdict = {.check = "ssh:b2", .value = VERDICT_PASS};
+    struct verdict own = {
+        .check = "database", .severity = SEVERITY_CRITICAL, .value = VERDICT_PASS};
+    struct answer answer;
+
+    (void)state;
+    member->connected = true;
+    fleet_hear(member, clock_now(), clock_unix());
+    fleet_tell_verdict(member, &own, 30, clock_unix());
+    fleet_tell_verdict(member, &verdict, 30, clock_unix());
+    answer = get("/v1/checks");
+    assert_string_equal(text_of(check_of(&answer, "a1"), "value"), "pass");
+    assert_string_equal(text_of(check_of(&answer, "b2"), "check"), "agent");
+    assert_string_equal(text_of(check_of(&answer, "b2"), "value"), "unknown");
+    assert_string_equal(text_of(check_of(&answer, "b2"), "severity"), "critical");
+    assert_string_equal(text_of(check_of(&answer, "w1"), "value"), "unknown");
+    answer_done(&answer);
+
+    member->connected = false;
+    answer = get("/v1/checks");
+    assert_string_equal(text_of(check_of(&answer, "a1"), "value"), "unknown");
+    assert_non_null(strstr(text_of(check_of(&answer, "a1"), "observed"), "s; it said pass before"));
+    answer_done(&answer);
+    answer = get("/v1/nodes/a1");
+    assert_string_equal(
+        text_of(json_array_get(json_object_get(answer.json, "verdicts"), 0), "value"), "unknown");
+    assert_string_equal(
+        text_of(json_array_get(json_object_get(answer.json, "reaches"), 0), "value"), "unknown");
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "failing")), 1);
+    answer_done(&answer);
+    fleet_verdict_now(member, "database", clock_now(), &verdict); /* as the gates count it */
+    assert_int_equal(verdict.value, VERDICT_PASS);
+}
+
 static void gives_snapshots(void **state)
 {
     struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
@@ -403,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(tells_nodes_and_checks),
+        WITH_PLACE(a_node_that_is_gone_passes_no_check),
         WITH_PLACE(gives_snapshots),
         WITH_PLACE(takes_a_newer_roster),
         WITH_PLACE(maintenance_is_signed),

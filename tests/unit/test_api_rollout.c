@@ -314,7 +314,8 @@ static void shows_and_aborts_a_rollout(void **state)
 
 static void takes_back_in_an_emergency(void **state)
 {
-    static const char *const fields[] = {"n rollout", "a nodes", "b open", "b awaited", NULL};
+    static const char *const fields[] = {"n rollout", "s change",  "a nodes",
+                                         "b open",    "b awaited", NULL};
     static const char *const losses[] = {"n rollout", "s change", "a nodes", NULL};
     struct answer answer;
 

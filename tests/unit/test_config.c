@@ -117,6 +117,21 @@ static void test_guard(void **state)
     assert_string_equal(config.log, "info");
 }
 
+static void test_guard_that_was_named_is_there(void **state)
+{
+    struct guard_config config;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_false(config_read_named_guard("--config", "/nonexistent/guard.yaml", &config, &err));
+    assert_int_equal(err.kind, ERR_INPUT);
+    assert_string_equal(
+        err.text, "--config /nonexistent/guard.yaml: expected a guard.yaml, found no such file");
+    err = (struct err)ERR_INIT;
+    assert_true(config_read_named_guard("--config", "/dev/null", &config, &err));
+    assert_string_equal(config.state, "/var/lib/oceanid/guard");
+}
+
 /* A node whose guard.yaml is missing is guarded all the same. */
 static void test_guard_missing(void **state)
 {
@@ -327,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_agent_defaults),
         cmocka_unit_test(test_guard),
         cmocka_unit_test(test_guard_missing),
+        cmocka_unit_test(test_guard_that_was_named_is_there),
         cmocka_unit_test(test_controller),
         cmocka_unit_test(test_fleet_nodes),
         cmocka_unit_test(test_fleet_cluster),

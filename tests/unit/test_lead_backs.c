@@ -96,7 +96,7 @@ static void an_order_that_was_obeyed_is_not_asked_again(void **state)
     assert_true(lead_case_find_back("a1")->done);
     lead_case_restart();
     assert_true(lead_case_find_back("a1")->done);
-    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+    assert_string_equal(lead_case_find_back("a1")->state, "not there");
 }
 
 /* What was promised of an earlier day is not forgotten for a later emergency. */

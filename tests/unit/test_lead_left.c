@@ -139,7 +139,7 @@ static void a_node_that_left_is_asked_when_it_is_admitted_again(void **state)
     lead_backs_stack(place.lead, "a1", &stack);
     assert_true(lead_case_find_back("a1")->done);
     lead_case_restart();
-    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+    assert_string_equal(lead_case_find_back("a1")->state, "not there");
     assert_true(lead_case_find_back("a1")->done);
 }
 

@@ -1,0 +1,353 @@
+/*
+ * test_ctl_emergency: what emergency-rollback asks, says and ends with, by what the controller
+ * answers: a stand-in that counts what it is asked.
+ */
+#include "controller/ctl/emergency.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/file.h"
+#include "controller/ctl/api.h"
+
+static const char POPPED[] =
+    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": false, \"awaited\": false, \"nodes\": ["
+    "{\"name\": \"styx\", \"state\": \"popped\", \"sentence\": \"by order\"},"
+    "{\"name\": \"calypso\", \"state\": \"not there\", \"sentence\": \"nothing of it stands "
+    "there\"}]}";
+static const char NOTHING[] =
+    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": false, \"awaited\": false, \"nodes\": ["
+    "{\"name\": \"styx\", \"state\": \"not there\", \"sentence\": \"nothing of it stands "
+    "there\"}]}";
+static const char OPEN[] =
+    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": true, \"awaited\": true, \"nodes\": ["
+    "{\"name\": \"styx\", \"state\": \"unreachable\", \"sentence\": \"it was asked\"}]}";
+
+static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"nodes\": [{\"name\": "
+                             "\"styx\", \"sentence\": \"it stands there\"}]}";
+static const char NODES[] =
+    "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
+    "\"generations\": [{\"change\": \"drill2\", \"sequence\": 7}]}]}";
+static const char REMEMBERED[] =
+    "[{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\"}]";
+
+/* ---- the stand-in ---------------------------------------------------------------------------- */
+
+static char pki[] = "/tmp/oceanid-emergency-XXXXXX";
+
+static struct {
+    const char *rollback;     /* what it answers */
+    enum err_kind no;         /* to what would go; ERR_NONE: it says */
+    unsigned foretold, asked; /* how often what would go, and to take it back */
+} controller;
+
+bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err);
+bool __wrap_api_send_take(struct api *api, const char *method, const char *path, json_t *body,
+                          json_t **ret_document, struct err *err);
+
+static bool answer(const char *text, json_t **ret_document)
+{
+    *ret_document = json_loads(text, 0, NULL);
+    assert_non_null(*ret_document);
+    return true;
+}
+
+static bool foretell(const char *text, json_t **ret_document, struct err *err)
+{
+    controller.foretold++;
+    if (controller.no != ERR_NONE)
+        return err_set(err, controller.no, "controller unix:/x: it says no");
+    return answer(text, ret_document);
+}
+
+bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err)
+{
+    (void)api;
+    if (text_equal(path, "/v1/nodes"))
+        return foretell(NODES, ret_document, err);
+    assert_string_equal(path, "/v1/emergency-rollback");
+    return answer(controller.rollback, ret_document);
+}
+
+bool __wrap_api_send_take(struct api *api, const char *method, const char *path, json_t *body,
+                          json_t **ret_document, struct err *err)
+{
+    (void)api;
+    json_decref(body);
+    assert_string_equal(method, "POST");
+    if (text_equal(path, "/v1/emergency-rollback/losses"))
+        return foretell(LOSSES, ret_document, err);
+    assert_string_equal(path, "/v1/emergency-rollback");
+    controller.asked++;
+    return answer(controller.rollback, ret_document);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+struct said {
+    enum outcome outcome;
+    char out[4096], err[4096];
+};
+
+static int redirect(int fd)
+{
+    int seen = memfd_create("said", MFD_CLOEXEC);
+
+    assert_true(seen >= 0 && dup2(seen, fd) >= 0);
+    return seen;
+}
+
+static void read_back(int fd, int kept, int seen, char *to, size_t size)
+{
+    dup2(kept, fd);
+    assert_true(pread(seen, to, size - 1, 0) >= 0);
+    close(kept);
+    close(seen);
+}
+
+/* words: after the command; answered: what is typed. */
+static void run(const char *const *options, size_t options_count, struct said *ret_said)
+{
+    AUTO_FREE struct arguments *arguments = mem_alloc(1, sizeof(*arguments));
+    struct ctl ctl = {.controller = "unix:/nonexistent"};
+    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    int seen_out, seen_err;
+
+    memset(ret_said, 0, sizeof(*ret_said));
+    text_copy(ctl.pki, sizeof(ctl.pki), pki);
+    for (size_t i = 0; i < options_count; i += 2) {
+        arguments->options[i / 2].name = options[i];
+        arguments->options[i / 2].value = options[i + 1];
+        arguments->options_count++;
+    }
+    fflush(stdout);
+    seen_out = redirect(STDOUT_FILENO);
+    seen_err = redirect(STDERR_FILENO);
+    ret_said->outcome = emergency_run(&ctl, arguments);
+    fflush(stdout);
+    read_back(STDOUT_FILENO, out, seen_out, ret_said->out, sizeof(ret_said->out));
+    read_back(STDERR_FILENO, err, seen_err, ret_said->err, sizeof(ret_said->err));
+    ctl_done(&ctl);
+}
+
+static void run_sure(const char *rollback, struct said *ret_said)
+{
+    static const char *const options[] = {"--yes", "", "--wait=", "0s"};
+
+    controller.rollback = rollback;
+    run(options, 4, ret_said);
+}
+
+/* Somebody is at the terminal, and types that. */
+static void run_asked(const char *typed, const char *const *options, size_t options_count,
+                      struct said *ret_said)
+{
+    FILE *kept = stdin;
+    char line[16];
+
+    text_copy(line, sizeof(line), typed);
+    stdin = fmemopen(line, strlen(line), "r");
+    assert_non_null(stdin);
+    controller.rollback = POPPED;
+    run(options, options_count, ret_said);
+    fclose(stdin);
+    stdin = kept;
+}
+
+static void expect_part(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", text, part);
+}
+
+static void expect_no_question(const struct said *said)
+{
+    if (strstr(said->err, "Type yes") != NULL)
+        fail_msg("it asked: %s", said->err);
+    assert_int_equal(controller.asked, 0);
+}
+
+static int open_directory(void **state)
+{
+    char path[64];
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_non_null(mkdtemp(pki));
+    snprintf(path, sizeof(path), "%s/nodes.json", pki);
+    return file_write(path, REMEMBERED, strlen(REMEMBERED), 0600, &err) ? 0 : -1;
+}
+
+static int close_directory(void **state)
+{
+    char command[64];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -r %s", pki);
+    return system(command);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    memset(&controller, 0, sizeof(controller));
+    return 0;
+}
+
+/* ---- what went ------------------------------------------------------------------------------- */
+
+/* A second run would look the same otherwise, and takes the next older one. */
+static void names_what_went(void **state)
+{
+    struct said said;
+
+    (void)state;
+    run_sure(POPPED, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    assert_string_equal(said.out, "Taken back: drill2 (rollout 10).\n"
+                                  "styx                 popped       by order\n"
+                                  "calypso              not there    nothing of it stands there\n");
+    expect_part(said.err, "oceanidctl: asked to take back: drill2 (rollout 10)\n");
+    assert_int_equal(controller.asked, 1);
+    assert_int_equal(controller.foretold, 0); /* with --yes nothing stands in between */
+}
+
+static void says_that_nothing_went(void **state)
+{
+    struct said said;
+
+    (void)state;
+    run_sure(NOTHING, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    expect_part(said.out,
+                "Nothing was taken back: nothing of drill2 (rollout 10) stands there.\nstyx ");
+    assert_int_equal(controller.asked, 1); /* its guard was asked all the same */
+}
+
+static void says_that_not_all_is_back(void **state)
+{
+    struct said said;
+
+    (void)state;
+    run_sure(OPEN, &said);
+    assert_int_equal(said.outcome, OUTCOME_INCOMPLETE);
+    expect_part(said.out, "Not all is back yet. Asked last: drill2 (rollout 10).\nstyx ");
+}
+
+/* ---- what is asked first --------------------------------------------------------------------- */
+
+static void takes_back_what_was_shown_and_answered(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    run_asked("yes\n", options, 2, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    expect_part(said.err, "What goes of drill2 (rollout 10):\n  styx                 it stands");
+    assert_int_equal(controller.asked, 1);
+    controller.asked = 0;
+    run_asked("no\n", options, 2, &said);
+    assert_int_equal(said.outcome, OUTCOME_DENIED);
+    assert_int_equal(controller.asked, 0);
+}
+
+static void asks_nobody_for_what_is_refused(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    static const struct {
+        enum err_kind no;
+        enum outcome outcome;
+    } cases[] = {{ERR_INPUT, OUTCOME_USAGE},
+                 {ERR_MISSING, OUTCOME_USAGE},
+                 {ERR_SYSTEM, OUTCOME_USAGE},
+                 {ERR_DENIED, OUTCOME_DENIED},
+                 {ERR_CONFLICT, OUTCOME_NO}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct said said;
+
+        controller.no = cases[i].no;
+        run_asked("yes\n", options, 2, &said);
+        assert_int_equal(said.outcome, cases[i].outcome);
+        expect_part(said.err, "it says no");
+        expect_no_question(&said);
+    }
+}
+
+/* The nodes can be reached without it, which is said; --yes still tries it. */
+static void asks_nobody_for_what_no_controller_hears(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.no = ERR_TIMEOUT;
+    run_asked("yes\n", options, 2, &said);
+    assert_int_equal(said.outcome, OUTCOME_UNREACHABLE);
+    expect_no_question(&said);
+    expect_part(said.err, "What goes is not known, and nothing was done. With --yes");
+    expect_part(said.err, "`oceanidctl emergency-rollback --direct`");
+    run_sure(POPPED, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    assert_int_equal(controller.asked, 1);
+}
+
+/* It may be that only the foretelling fails. */
+static void asks_where_nobody_said_no(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.no = ERR_PEER;
+    run_asked("yes\n", options, 2, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    expect_part(said.err, "What goes is not known: ");
+    assert_int_equal(controller.asked, 1);
+}
+
+static void asks_nobody_for_a_change_that_stands_nowhere(void **state)
+{
+    static const char *const options[] = {
+        "--node=", "styx", "--node=", "calypsa", "--to=", "drill9"};
+    struct said said;
+
+    (void)state;
+    run_asked("yes\n", options, 6, &said);
+    assert_int_equal(said.outcome, OUTCOME_USAGE);
+    expect_no_question(&said);
+    expect_part(said.err, "  styx                 nothing: no drill9 stood there\n"
+                          "  calypsa              nothing: it is no node of this fleet\n");
+    expect_part(said.err, "--to 'drill9': it stands on none of the nodes named; nothing was done");
+}
+
+#define CASE(name) cmocka_unit_test_setup(name, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(names_what_went),
+        CASE(says_that_nothing_went),
+        CASE(says_that_not_all_is_back),
+        CASE(takes_back_what_was_shown_and_answered),
+        CASE(asks_nobody_for_what_is_refused),
+        CASE(asks_nobody_for_what_no_controller_hears),
+        CASE(asks_where_nobody_said_no),
+        CASE(asks_nobody_for_a_change_that_stands_nowhere),
+    };
+
+    return cmocka_run_group_tests(tests, open_directory, close_directory);
+}

@@ -1,0 +1,112 @@
+/*
+ * test_ctl_render: what a line that people read must not leave out: whether a failing check counts.
+ */
+#include "controller/ctl/render.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "controller/ctl/field.h"
+
+/* What is printed on stdout between the two. */
+struct listening {
+    int kept, seen;
+};
+
+static struct listening listen_to_stdout(void)
+{
+    struct listening listening = {dup(STDOUT_FILENO), memfd_create("said", MFD_CLOEXEC)};
+
+    fflush(stdout);
+    assert_true(listening.seen >= 0 && dup2(listening.seen, STDOUT_FILENO) >= 0);
+    return listening;
+}
+
+static void hear(const struct listening *listening, char *to, size_t size)
+{
+    fflush(stdout);
+    dup2(listening->kept, STDOUT_FILENO);
+    memset(to, 0, size);
+    assert_true(pread(listening->seen, to, size - 1, 0) >= 0);
+    close(listening->kept);
+    close(listening->seen);
+}
+
+static void expect_verdict(const char *value, const char *severity, const char *line)
+{
+    AUTO_JSON json_t *verdict =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "check", "database", "value", value, "severity",
+                  severity, "observed", "refused", "expected", "an answer");
+    struct listening listening = listen_to_stdout();
+    char said[1024];
+
+    render_verdict(verdict, "");
+    hear(&listening, said, sizeof(said));
+    assert_string_equal(said, line);
+}
+
+static void a_fail_that_does_not_count_says_so(void **state)
+{
+    (void)state;
+    expect_verdict("fail", "critical",
+                   "  fail    database           refused (expected an answer)\n");
+    expect_verdict("fail", "warning",
+                   "  fail    database           (warning) refused (expected an answer)\n");
+    expect_verdict("unknown", "warning",
+                   "  unknown database           (warning) refused (expected an answer)\n");
+    expect_verdict("pass", "warning", "  pass    database           refused\n");
+}
+
+/* There it counts as what it is asked for. */
+static void in_a_gates_evidence_every_word_counts(void **state)
+{
+    AUTO_JSON json_t *gates =
+        json_pack("[{s:s, s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s, s:s, s:s, s:s}]}]", "gate",
+                  "needed", "question", "?", "value", "fail", "observed", "it passes", "expected",
+                  "", "waived", "", "evidence", "node", "a1", "check", "database", "value", "fail",
+                  "severity", "warning", "observed", "refused");
+    struct listening listening = listen_to_stdout();
+    char said[1024];
+
+    (void)state;
+    assert_non_null(gates);
+    render_gates(gates);
+    hear(&listening, said, sizeof(said));
+    assert_non_null(strstr(said, "database           refused\n"));
+}
+
+/* A person reads it at another place than where it was printed, and --open is in UTC. */
+static void a_time_says_of_which_zone_it_is(void **state)
+{
+    char text[32];
+
+    (void)state;
+    assert_int_equal(setenv("TZ", "America/New_York", 1), 0);
+    tzset();
+    assert_string_equal(render_time(1795687542, text, sizeof(text)), "2026-11-26 05:05:42 EST");
+    assert_int_equal(setenv("TZ", "UTC", 1), 0);
+    tzset();
+    assert_string_equal(render_time(1795687542, text, sizeof(text)), "2026-11-26 10:05:42 UTC");
+    assert_string_equal(render_time(0, text, sizeof(text)), "-");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fail_that_does_not_count_says_so),
+        cmocka_unit_test(in_a_gates_evidence_every_word_counts),
+        cmocka_unit_test(a_time_says_of_which_zone_it_is),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
