@@ -136,7 +136,7 @@ struct target *rollout_first_in_stage(const struct rollout *rollout, rollout_que
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         const struct target *target = &rollout->targets[i];
 
-        if (rollout->record.targets[i].stage == rollout->record.stage && question(rollout, target))
+        if (rollout_in_stage(rollout, target) && question(rollout, target))
             return (struct target *)target;
     }
     return NULL;
