@@ -142,19 +142,33 @@ static void loop_wait(struct loop *loop, struct guard *guard)
     }
 }
 
-static void hear_clients(const struct loop *loop, struct guard *guard)
+/* Of those that have something the one that has waited longest; NULL: none. */
+static const struct client *find_turn(const struct loop *loop, struct guard *guard)
 {
-    for (uint32_t i = 0; i < loop->clients_count && !guard->leaving; i++) {
-        const struct client *client = clients_find(&guard->clients, loop->ids[i]);
-        uint8_t *data;
-        size_t len;
+    const struct client *first = NULL;
 
-        if (loop->polls[SLOTS + i].revents == 0 || client == NULL ||
-            !clients_receive(&guard->clients, loop->ids[i], &data, &len))
-            continue;
-        admit_packet(guard, client, (struct bytes){data, len});
-        free(data);
+    for (uint32_t i = 0; i < loop->clients_count; i++) {
+        const struct client *client = clients_find(&guard->clients, loop->ids[i]);
+
+        if (loop->polls[SLOTS + i].revents != 0 && client != NULL &&
+            (first == NULL || client->turn < first->turn))
+            first = client;
     }
+    return first;
+}
+
+/* One packet of one client: the clock and whatever else has come are looked at between any two,
+ * however many connections the agent holds and whatever it sends. */
+static void hear_client(const struct loop *loop, struct guard *guard)
+{
+    const struct client *client = guard->leaving ? NULL : find_turn(loop, guard);
+    uint8_t *data;
+    size_t len;
+
+    if (client == NULL || !clients_receive(&guard->clients, client->id, &data, &len))
+        return;
+    admit_packet(guard, client, (struct bytes){data, len});
+    free(data);
 }
 
 static void give_timeout(struct guard *guard)
@@ -217,7 +231,7 @@ void loop_once(struct loop *loop, struct guard *guard)
     files_tick(guard);
     undo_text_tick(guard);
     owned_drift_tick(guard);
-    hear_clients(loop, guard);
+    hear_client(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);
     look_at_stop(guard);
