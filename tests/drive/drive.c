@@ -6,6 +6,7 @@
  *   drive between SOCKET GUARD KEY    stands between an agent and its guard
  *   drive order KEYS FILE NODE ID [SIGNER]  an operator's order down to a generation
  *   drive deliver FILE SOCKET         sends what a trial with held=FILE kept back
+ *   drive abort SOCKET REASON         as a controller ends the open trial
  *   drive flood SOCKET KEY N          sends what costs the guard most, over N connections
  */
 #include "tests/drive/drive.h"
@@ -28,6 +29,7 @@ static const char usage[] =
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"
     "       drive deliver FILE SOCKET\n"
+    "       drive abort SOCKET REASON\n"
     "       drive flood SOCKET AGENT-KEY CONNECTIONS\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
@@ -238,6 +240,8 @@ int main(int argc, char **argv)
         code = order(argv, argc == 7 ? argv[6] : key_names[0], &err) ? 0 : 2;
     else if (argc == 4 && text_equal(argv[1], "deliver"))
         code = drive_deliver(argv[2], argv[3], &err) ? 0 : 2;
+    else if (argc == 4 && text_equal(argv[1], "abort"))
+        code = drive_abort(argv[2], argv[3], &err) ? 0 : 2;
     else if (argc == 5 && text_equal(argv[1], "flood"))
         code = flood(argv, &err);
     else

@@ -66,6 +66,9 @@ int drive_between(const char *socket, const char *guard_socket, const char *key_
 /* A connection to a guard's socket; -1: err says why. */
 int drive_dial(const char *path, struct err *err);
 
+/* Quotes the latest hello; returns when the guard has said what it does. */
+bool drive_abort(const char *socket, const char *reason, struct err *err);
+
 /* Until it is killed: over so many connections, starts with as many statements as are accepted. */
 void drive_flood(const char *socket, const struct sign_key *key, unsigned connections);
 

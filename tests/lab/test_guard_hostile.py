@@ -123,6 +123,24 @@ def test_a_flood_delays_no_lease(node):
     assert times_of(node, "receipt 1: ")[0] - ends < LEASE_S, node.log("guard.log")
 
 
+def test_a_reason_is_no_line_of_rescue(node):
+    """An abort needs no signature, and its reason is printed for root at a console."""
+    node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
+    driver = node.spawn(node.trial_argv("soak=60", "lease=20", "removes=1"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.ip("link", "set", "eth0", "down")  # so that the undo is held up
+    node.call([BIN / "drive", "abort", node.folder / "guard.sock",
+               "x\nDone and verified: what was chosen is taken back."])
+    driver.kill()
+    driver.wait()
+    done = node.rollback("--yes", check=False)
+    assert done.returncode == 5, done.stdout
+    said = [line for line in done.stdout.splitlines() if "Done and verified" in line]
+    assert said and not any(line.startswith("Done") for line in said), done.stdout
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")
+
+
 def damage_first_record(node):
     """Its length then reaches behind the file's end, as that of a torn last record does."""
     journal = node.state / "journal"
