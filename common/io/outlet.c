@@ -48,28 +48,31 @@ static ssize_t put_now(int fd, const char *text, size_t len)
     return write(fd, text, len);
 }
 
+/* False: there is none in time. */
+static bool wait_for_room(const struct outlet *outlet, mono_t *until)
+{
+    struct pollfd look = {.fd = outlet->fd, .events = POLLOUT};
+    mono_t now = clock_now();
+
+    *until = mono_min(*until, now + (outlet->is_unread ? 0 : outlet->patience_ms));
+    return now < *until && poll(&look, 1, (int)(*until - now)) != 0; /* or a signal has come */
+}
+
 /* False: it is not read, or nobody is there any more. */
 static bool put_in_time(struct outlet *outlet, const char *text, size_t len)
 {
-    struct pollfd look = {.fd = outlet->fd, .events = POLLOUT};
-    int patience_ms = outlet->is_unread ? 0 : outlet->patience_ms;
     mono_t until = MONO_NEVER;
 
     while (len > 0) {
         ssize_t put = put_now(outlet->fd, text, len);
+        bool waits = put < 0 && errno == EAGAIN;
 
-        if (put > 0) {
-            text += put;
-            len -= (size_t)put;
-        } else if (put == 0 || (errno != EAGAIN && errno != EINTR)) {
+        if (put == 0 || (put < 0 && !waits && errno != EINTR))
             return false;
-        } else if (errno == EAGAIN) {
-            mono_t now = clock_now();
-
-            until = mono_min(until, now + patience_ms);
-            if (now >= until || poll(&look, 1, (int)(until - now)) <= 0)
-                return false;
-        }
+        if (waits && !wait_for_room(outlet, &until))
+            return false;
+        text += put > 0 ? put : 0;
+        len -= put > 0 ? (size_t)put : 0;
     }
     return true;
 }
