@@ -22,7 +22,8 @@ enum { TRIES_MAX = 4, DATAGRAM_SIZE = 32 << 10, RECEIVE_BUFFER = 1 << 20 };
 struct reader {
     struct nl_sock *socket;
     struct snapshot *snapshot; /* borrowed */
-    uint8_t family;            /* of the dump that runs; others are passed over */
+    int type;                  /* of the dump that runs */
+    uint8_t family;            /* of it; others are passed over */
     bool interrupted;
     bool over;
 };
@@ -56,7 +57,31 @@ static bool open_socket(struct reader *reader, struct err *err)
 /* ---- one dump ---------------------------------------------------------------------------------
  */
 
+static const char *name_of(int type)
+{
+    switch (type) {
+    case RTM_GETLINK:
+        return "links";
+    case RTM_GETADDR:
+        return "addresses";
+    case RTM_GETRULE:
+        return "rules";
+    case RTM_GETNEXTHOP:
+        return "nexthop objects";
+    default:
+        return "routes";
+    }
+}
+
 /* No such table, or a kernel without nexthop objects or IPv6: nothing to read, not an error. */
+static bool end_with(const struct reader *reader, int error, struct err *err)
+{
+    if (error >= 0 || error == -ENOENT || error == -EOPNOTSUPP || error == -EAFNOSUPPORT)
+        return true;
+    return err_set(err, ERR_SYSTEM, "netlink: expected all %s, the kernel ends its list with: %s",
+                   name_of(reader->type), strerror(-error));
+}
+
 static bool take_error(struct reader *reader, const struct nlmsghdr *message, struct err *err)
 {
     const struct nlmsgerr *error = nlmsg_data(message);
@@ -64,10 +89,13 @@ static bool take_error(struct reader *reader, const struct nlmsghdr *message, st
     reader->over = true;
     if (!nlmsg_valid_hdr(message, sizeof(*error)))
         return err_set(err, ERR_PEER, "netlink: an error message of %u bytes", message->nlmsg_len);
-    if (error->error == -ENOENT || error->error == -EOPNOTSUPP || error->error == -EAFNOSUPPORT)
-        return true;
-    return err_set(err, ERR_SYSTEM, "netlink dump of type %u: %s", error->msg.nlmsg_type,
-                   strerror(-error->error));
+    return end_with(reader, error->error, err);
+}
+
+static bool take_done(struct reader *reader, const struct nlmsghdr *message, struct err *err)
+{
+    reader->over = true;
+    return end_with(reader, netlink_done_error(message), err);
 }
 
 /* Where the kernel lacks a family it answers with all others. */
@@ -87,8 +115,8 @@ static bool take_datagram(struct reader *reader, void *data, int len, struct err
         if (message->nlmsg_type == NLMSG_ERROR)
             return take_error(reader, message, err);
         if (message->nlmsg_type == NLMSG_DONE)
-            reader->over = true;
-        else if (is_wanted(reader, message) && !netlink_parse(message, reader->snapshot, err))
+            return take_done(reader, message, err);
+        if (is_wanted(reader, message) && !netlink_parse(message, reader->snapshot, err))
             return false;
     }
     return true;
@@ -128,6 +156,7 @@ static bool dump(struct reader *reader, int type, const void *header, size_t siz
         abort();
     code = nl_send_auto(reader->socket, message);
     nlmsg_free(message);
+    reader->type = type;
     reader->family = ((const struct rtgenmsg *)header)->rtgen_family;
     return code < 0 ? refuse(code, "dump", err) : take_answer(reader, err);
 }

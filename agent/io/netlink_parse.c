@@ -413,3 +413,12 @@ bool netlink_parse(const struct nlmsghdr *message, struct snapshot *snapshot, st
         return err_set(err, ERR_LIMIT, "the kernel has more than %u routes", ROUTES_MAX);
     return true;
 }
+
+int netlink_done_error(const struct nlmsghdr *done)
+{
+    int error = 0;
+
+    if (done->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+        memcpy(&error, NLMSG_DATA(done), sizeof(error));
+    return error < 0 ? error : 0;
+}

@@ -13,4 +13,8 @@ struct nlmsghdr;
  * for its type, or when the snapshot would grow over limits.h. */
 bool netlink_parse(const struct nlmsghdr *message, struct snapshot *snapshot, struct err *err);
 
+/* What a dump ended with, of its NLMSG_DONE: 0, or the negative errno of a kernel that broke it off
+ * (net/netlink/af_netlink.c, netlink_dump_done: one object does not fit a datagram, say). */
+int netlink_done_error(const struct nlmsghdr *done);
+
 #endif

@@ -15,6 +15,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/io/netlink_parse.h"
+
 enum { BUFFER_SIZE = 32768, ANSWER_S = 1 };
 
 struct look {
@@ -66,6 +68,17 @@ static void note(const struct look *look, const struct inet_diag_msg *found)
         peers_seen_note(look->seen, &peer, look->now);
 }
 
+/* False as take_answer is. */
+static bool take_done(const struct nlmsghdr *done, struct err *err)
+{
+    int error = netlink_done_error(done);
+
+    if (error == 0)
+        return false;
+    return err_set(err, ERR_SYSTEM, "the kernel's sockets: expected all, it ends its list with: %s",
+                   strerror(-error));
+}
+
 /* One datagram of the dump. False at its end; err is set if that was an error. */
 static bool take_answer(int fd, const struct look *look, struct err *err)
 {
@@ -82,7 +95,7 @@ static bool take_answer(int fd, const struct look *look, struct err *err)
         if (at->nlmsg_len < sizeof(*at) || at->nlmsg_len > left)
             break;
         if (at->nlmsg_type == NLMSG_DONE)
-            return false;
+            return take_done(at, err);
         if (at->nlmsg_type == NLMSG_ERROR)
             return err_set(err, ERR_SYSTEM, "the kernel's sockets: it says no");
         if (at->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))

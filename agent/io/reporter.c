@@ -42,12 +42,13 @@ struct reporter {
     uint32_t drift_count;
     char drift[DRIFT_LINES_MAX][SENTENCE_SIZE];
     bool full_wanted;
+    bool telling; /* everything again, and no report has had room left since */
     int64_t event_at_us;
     struct item *first;
     uint32_t items_count;
-    uint64_t id; /* of the last report */
-    bool out;    /* it is not answered */
-    bool out_full;
+    uint64_t id;                    /* of the last report */
+    bool out;                       /* it is not answered */
+    bool out_telling;               /* it tells everything again, or a part of it */
     struct session_request request; /* scratch */
 };
 
@@ -252,9 +253,11 @@ bool reporter_next(struct reporter *reporter, bool full, struct wire_bytes *ret_
 {
     struct session_request *request = &reporter->request;
     struct wire_bytes guard[GUARD_MAX];
+    bool telling;
 
     full |= reporter->full_wanted;
-    if (reporter->out || (!full && reporter->first == NULL && !has_fresh(reporter)))
+    telling = full || reporter->telling;
+    if (reporter->out || (!telling && reporter->first == NULL && !has_fresh(reporter)))
         return false;
     memset(request, 0, sizeof(*request));
     request->kind = ASK_REPORT;
@@ -270,7 +273,8 @@ bool reporter_next(struct reporter *reporter, bool full, struct wire_bytes *ret_
     *ret_id = request->id;
     request->guard = NULL; /* what was lent */
     reporter->out = true;
-    reporter->out_full = full;
+    reporter->out_telling = telling;
+    reporter->telling = telling && request->verdicts_count == VERDICTS_MAX;
     reporter->full_wanted = false;
     reporter->event_at_us = 0;
     return true;
@@ -306,7 +310,7 @@ void reporter_lose(struct reporter *reporter)
     if (!reporter->out)
         return;
     reporter->out = false;
-    reporter->full_wanted |= reporter->out_full;
+    reporter->full_wanted |= reporter->out_telling;
     for (uint32_t i = 0; i < reporter->known_count; i++)
         reporter->known[i].out = false;
     for (struct item *item = reporter->first; item != NULL; item = item->next)

@@ -33,7 +33,8 @@ void reporter_add_snapshot(struct reporter *reporter, const struct snapshot *sna
                            uint64_t answers); /* copied */
 
 /* The next report, encoded; false if there is nothing to say. full: after a hello, everything is
- * told again. One report is out at a time. */
+ * told again, in as many reports as it takes: the first one with room left ends it, even if it has
+ * nothing else to say. One report is out at a time. */
 bool reporter_next(struct reporter *reporter, bool full, struct wire_bytes *ret_report,
                    uint64_t *ret_id);
 

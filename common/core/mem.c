@@ -43,7 +43,7 @@ void *mem_copy(const void *from, size_t len)
 
     if (len == 0)
         return NULL;
-    fresh = mem_alloc(1, len);
+    fresh = mem_resize(NULL, 1, len);
     memcpy(fresh, from, len);
     return fresh;
 }

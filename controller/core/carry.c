@@ -56,8 +56,8 @@ bool carry_is_asked(const struct rollout *rollout, const char *subject, const ch
 
 static bool is_needed(const struct rollout *rollout, const struct carry *statement)
 {
-    return is_over_its_nonce(rollout, statement) &&
-           (statement->phase == PHASE_STANDING || statement->phase == PHASE_BASELINE) &&
+    return (statement->phase == PHASE_STANDING || statement->phase == PHASE_BASELINE) &&
+           is_over_its_nonce(rollout, statement) &&
            carry_is_asked(rollout, statement->subject, statement->signer, statement->phase);
 }
 

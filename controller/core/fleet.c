@@ -19,10 +19,16 @@ void fleet_init(struct fleet *fleet)
     fleet->names = mem_alloc(1, sizeof(*fleet->names));
 }
 
+static void forget_rehearsal(struct fleet_member *member)
+{
+    free(member->rehearsal.rehearsal);
+    member->rehearsal = (struct fleet_rehearsal){.rehearsal = NULL};
+}
+
 static void end_member(struct fleet_member *member)
 {
     snapshot_done(&member->snapshot);
-    free(member->rehearsal.rehearsal);
+    forget_rehearsal(member);
 }
 
 void fleet_done(struct fleet *fleet)
@@ -82,6 +88,44 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)
     fleet->members_count = kept;
 }
 
+/* A rehearsal is the guard's, and not signed: the agent carried it. */
+static void forget_agent(struct fleet_member *member)
+{
+    member->verdicts_count = member->drift_count = 0;
+    snapshot_done(&member->snapshot);
+    snapshot_init(&member->snapshot);
+    member->has_snapshot = false;
+    member->heard_at = MONO_NEVER;
+    member->heard_unix = 0;
+    member->version[0] = member->boot_id[0] = '\0';
+    forget_rehearsal(member);
+}
+
+static void forget_guard(struct fleet_member *member)
+{
+    member->has_stack = member->stack_is_of_session = false;
+    memset(&member->stack, 0, sizeof(member->stack));
+    member->word_index = 0;
+    member->soak_left_s = 0;
+    forget_rehearsal(member);
+}
+
+void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const struct roster *to)
+{
+    for (uint32_t i = 0; i < fleet->members_count; i++) {
+        struct fleet_member *member = &fleet->members[i];
+        const struct roster_entry *old = roster_find(from, member->name);
+        const struct roster_entry *entry = roster_find(to, member->name);
+
+        if (old == NULL || entry == NULL)
+            continue;
+        if (!key_equal(&old->agent_key, &entry->agent_key))
+            forget_agent(member);
+        if (!key_equal(&old->guard_key, &entry->guard_key))
+            forget_guard(member);
+    }
+}
+
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix)
 {
     member->silent = false;
@@ -139,12 +183,27 @@ static void drop_generation(struct stack *stack, const struct attempt *attempt)
             (stack->generations_count - place) * sizeof(stack->generations[0]));
 }
 
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at)
+{
+    if (stack->receipt_index < member->word_index && asked_at < member->word_at)
+        return false;
+    member->stack = *stack;
+    member->has_stack = member->stack_is_of_session = true;
+    member->word_index = stack->receipt_index;
+    member->word_at = asked_at;
+    return true;
+}
+
 void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
-                        const char *change)
+                        const char *change, mono_t now)
 {
     struct stack *stack = &member->stack;
 
-    if (!member->has_stack || receipt->index <= stack->receipt_index)
+    if (receipt->index <= member->word_index)
+        return;
+    member->word_index = receipt->index;
+    member->word_at = now;
+    if (!member->has_stack)
         return;
     stack->receipt_index = receipt->index;
     if (receipt->kind == RECEIPT_CONFIRMED)
@@ -162,6 +221,22 @@ static struct fleet_verdict *find_verdict(struct fleet_member *member, const cha
     return NULL;
 }
 
+/* What was told longest ago is most likely no more. NULL: all are told. */
+static struct fleet_verdict *make_room(struct fleet_member *member)
+{
+    struct fleet_verdict *oldest = NULL;
+
+    if (member->verdicts_count < FLEET_VERDICTS_MAX)
+        return &member->verdicts[member->verdicts_count++];
+    for (uint32_t i = 0; i < member->verdicts_count; i++) {
+        struct fleet_verdict *known = &member->verdicts[i];
+
+        if (!known->told && (oldest == NULL || known->at < oldest->at))
+            oldest = known;
+    }
+    return oldest;
+}
+
 bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
                         unsigned interval_s, int64_t now_unix)
 {
@@ -169,29 +244,42 @@ bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdi
     bool news = known == NULL || known->verdict.value != verdict->value;
 
     if (known == NULL) {
-        if (member->verdicts_count == FLEET_VERDICTS_MAX)
+        known = make_room(member);
+        if (known == NULL)
             return false;
-        known = &member->verdicts[member->verdicts_count++];
         known->decided = VERDICT_UNKNOWN;
     }
     known->verdict = *verdict;
     known->at = now_unix;
     known->interval_s = interval_s;
+    known->told = true;
     if (verdict->value != VERDICT_UNKNOWN)
         known->decided = verdict->value;
     return news;
 }
 
-void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count)
+void fleet_begin_telling(struct fleet_member *member)
+{
+    for (uint32_t i = 0; i < member->verdicts_count; i++)
+        member->verdicts[i].told = false;
+}
+
+void fleet_name_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fleet_verdict *known = find_verdict(member, verdicts[i].check);
+
+        if (known != NULL)
+            known->told = true;
+    }
+}
+
+void fleet_end_telling(struct fleet_member *member)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
-        bool named = false;
-
-        for (size_t j = 0; j < count && !named; j++)
-            named = text_equal(member->verdicts[i].verdict.check, verdicts[j].check);
-        if (named)
+        if (member->verdicts[i].told)
             member->verdicts[kept++] = member->verdicts[i];
     }
     member->verdicts_count = kept;

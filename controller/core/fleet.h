@@ -34,6 +34,7 @@ struct fleet_verdict {
     enum verdict_value decided; /* the last one that was no unknown; unknown: there was none */
     int64_t at;                 /* unix seconds: when it last changed or was said again */
     unsigned interval_s;
+    bool told; /* since its agent began last to tell all that it has */
 };
 
 /* What its guard said last of the plan of a manifest. */
@@ -51,6 +52,7 @@ struct fleet_member {
     mono_t heard_at; /* any request on a bound connection; MONO_NEVER: not in this life */
     int64_t heard_unix;
     char version[48], boot_id[48];
+    uint32_t telling_over; /* this connection its agent tells all that it has; 0: it has told it */
     uint32_t verdicts_count;
     struct fleet_verdict verdicts[FLEET_VERDICTS_MAX];
     uint32_t drift_count;
@@ -63,8 +65,10 @@ struct fleet_member {
                      * by receipts since: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
+    uint64_t word_index;   /* of its guard's newest word, stack or receipt */
+    mono_t word_at;        /* when the receipt came, or the stack was asked for */
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
-    struct quota notes[3]; /* what came of its words, by desk_note */
+    struct quota notes[4]; /* what came of its words, by desk_note */
 };
 
 struct fleet {
@@ -85,16 +89,25 @@ struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witne
 /* Takes out whoever is not in the roster any more. */
 void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
 
+/* From one roster to the next: what the agent of a key that was replaced said is not known any
+ * more, nor what its guard said whose key was: it is another host now, or was not to be believed.
+ */
+void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const struct roster *to);
+
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
-/* Puts or replaces by name; what it was decided to be last stays known. Further ones than
- * FLEET_VERDICTS_MAX are passed over. True if the value differs from what was known. */
+/* Puts or replaces by name; what it was decided to be last stays known. Where FLEET_VERDICTS_MAX
+ * are there, one gives way that is not told yet; further ones are passed over. True if the value
+ * differs from what was known. */
 bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdict,
                         unsigned interval_s, int64_t now_unix);
 
-/* Takes out verdicts whose name is not among them: of a full report. */
-void fleet_keep_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
+/* Its agent tells all that it has, in one report or several: at the first one begin; of each the
+ * names, before its verdicts are told; at the last one end, which takes out what none had. */
+void fleet_begin_telling(struct fleet_member *member);
+void fleet_name_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
+void fleet_end_telling(struct fleet_member *member);
 
 /* The verdict of that name as it stands now: unknown, with the reason, when it is too old, or
  * was never said. */
@@ -110,11 +123,16 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
 
+/* Its guard's answer to what was asked at asked_at. False: it was signed before the newest receipt
+ * that came, and says nothing. What was asked for behind that counts whatever its index is: a guard
+ * whose journal is new begins to count again. */
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at);
+
 /* What its guard signed behind the stack that is known: what it confirmed stands, what it ended
  * does not. An older receipt says nothing that the stack does not know better. change: what a
  * generation of it is called. */
 void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,
-                        const char *change);
+                        const char *change, mono_t now);
 
 /* No verdict of this check is there that counts now: it may still come. member may be NULL. */
 bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now);

@@ -34,6 +34,16 @@ static void add_text(struct gate_answer *answer, const char *check, enum verdict
     verdict_set(&gates_add_evidence(answer, "", check, value)->verdict, value, expected, observed);
 }
 
+void gates_add_bar(const struct gates_inputs *inputs, enum bar bar, struct gate_answer *answer)
+{
+    struct verdict verdict;
+
+    if (inputs->bars == NULL)
+        return;
+    bars_judge(inputs->bars, bar, &verdict);
+    gates_add_evidence(answer, "", verdict.check, verdict.value)->verdict = verdict;
+}
+
 static bool is_fixed(const struct manifest *manifest, const char *check)
 {
     for (uint32_t i = 0; i < manifest->fixes_count; i++) {
@@ -228,6 +238,7 @@ static void judge_approved(const struct gates_inputs *inputs, struct gate_answer
     }
     judge_signatures(inputs, answer);
     judge_time(inputs, answer);
+    gates_add_bar(inputs, BAR_SEQUENCE, answer);
 }
 
 static bool is_protected(const struct gates_inputs *inputs, const char *node)
@@ -285,6 +296,9 @@ static void judge_one_first(const struct gates_inputs *inputs, struct gate_answe
                 judge_protected(inputs, s, manifest->stages[s].nodes[n], answer);
         }
     }
+    gates_add_bar(inputs, BAR_OPEN, answer);
+    gates_add_bar(inputs, BAR_INCOMPLETE, answer);
+    gates_add_bar(inputs, BAR_KEYS, answer);
 }
 
 static void judge_documented(const struct gates_inputs *inputs, struct gate_answer *answer)

@@ -9,6 +9,7 @@
 #define CONTROLLER_CORE_GATES_H
 
 #include "common/net/fib.h"
+#include "controller/core/bars.h"
 #include "controller/core/fleet.h"
 #include "controller/core/holds.h"
 
@@ -21,7 +22,8 @@ struct gates_inputs {
     const struct fleet_file *file;
     const struct fleet *fleet;
     const struct holds *holds;
-    uint32_t stage; /* the next one, from 0; earlier ones have confirmed */
+    const struct bars *bars; /* what bars its start; NULL: it has begun */
+    uint32_t stage;          /* the next one, from 0; earlier ones have confirmed */
     mono_t now;
     int64_t now_unix;
 };
@@ -40,6 +42,8 @@ struct gate_answer {
     struct verdict verdict;   /* check: the gate's name; the worst of its evidence, waived or not */
     bool passes;              /* pass, or everything that does not pass is waived */
     char waived[REASON_SIZE]; /* the reasons, when only a waiver made it pass */
+    /* Of the fleet: that no change answers it, and what was asked in its place; "": itself. */
+    char instead[SENTENCE_SIZE];
     size_t evidence_count, evidence_capacity;
     struct gate_evidence *evidence; /* owned */
 };
@@ -54,9 +58,8 @@ void gates_done(struct gates *gates);
 
 /* The same questions of the fleet as it is, with no change asked about: does everything work,
  * stands nothing half done, may it be gone on from here? inputs->manifest is of
- * gates_fleet_manifest; open_change: of the rollout that is open, "" for none. In gates_fleet.c. */
-void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_change,
-                          struct gates *ret_gates);
+ * gates_fleet_manifest; its bars are of no order. In gates_fleet.c. */
+void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_gates);
 
 /* Each node of fleet.yaml as a target of no operations, the others its witnesses. The caller's to
  * end with manifest_done. */
@@ -89,6 +92,9 @@ void gates_set_awaits(const struct gates_inputs *inputs, struct gate_evidence *e
 /* The same, for want of a verdict of that check, if there is none that counts now. */
 void gates_await_verdict(const struct gates_inputs *inputs, struct gate_evidence *evidence,
                          const char *check);
+
+/* One line of what bars a start. In gates.c. */
+void gates_add_bar(const struct gates_inputs *inputs, enum bar bar, struct gate_answer *answer);
 
 /* One line of what a check of that node says now. In gates_await.c. */
 void gates_add_verdict(const struct gates_inputs *inputs, struct gate_answer *answer,

@@ -120,20 +120,25 @@ static void judge_drift(const char *node, const struct fleet_member *member,
     add_fact(answer, &fact);
 }
 
-static void judge_rollout(const char *open_change, struct gate_answer *answer)
-{
-    char observed[REASON_SIZE] = "none is open";
-    const struct fact fact = {"", "rollout", "no rollout is open", observed,
-                              open_change[0] == '\0' ? VERDICT_PASS : VERDICT_FAIL};
+/* A pass of what was asked instead is no yes to the question. */
+static const char *const insteads[GATE_COUNT] = {
+    [GATE_NEEDED] = "no change is named",
+    [GATE_APPROVED] = "no change is named, and nobody was asked",
+    [GATE_REVERSIBLE] = "no change is named; what stands has its undo, and none of it is in doubt",
+    [GATE_ONE_FIRST] = "no change is named; no rollout and no trial is open",
+    [GATE_DOCUMENTED] = "no change is named; what was confirmed stands unaltered",
+};
 
-    if (open_change[0] != '\0')
-        snprintf(observed, sizeof(observed), "that of %s is; `oceanidctl rollout show`",
-                 open_change);
-    add_fact(answer, &fact);
+static void set_instead(enum gate gate, struct gate_answer *answer)
+{
+    if (insteads[gate] == NULL)
+        return;
+    text_copy(answer->instead, sizeof(answer->instead), insteads[gate]);
+    if (answer->verdict.value == VERDICT_PASS)
+        text_copy(answer->verdict.observed, sizeof(answer->verdict.observed), insteads[gate]);
 }
 
-void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_change,
-                          struct gates *ret_gates)
+void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_gates)
 {
     struct gate_answer *answers = ret_gates->answers;
 
@@ -141,7 +146,7 @@ void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_ch
     gates_judge_working(inputs, &answers[GATE_WORKING]);
     add_yes(&answers[GATE_NEEDED], "no network is changed, so none has to be broken");
     add_yes(&answers[GATE_APPROVED], "no network is changed, so nobody has to be asked");
-    judge_rollout(open_change, &answers[GATE_ONE_FIRST]);
+    gates_add_bar(inputs, BAR_OPEN, &answers[GATE_ONE_FIRST]);
     gates_judge_hold(inputs, &answers[GATE_HOLD]);
     for (uint32_t i = 0; i < inputs->manifest->plans_count; i++) {
         const struct manifest_plan *plan = &inputs->manifest->plans[i];
@@ -153,4 +158,6 @@ void gates_evaluate_fleet(const struct gates_inputs *inputs, const char *open_ch
         gates_judge_paths(inputs, plan, ret_gates);
     }
     gates_finish(inputs->manifest, ret_gates);
+    for (unsigned i = 0; i < GATE_COUNT; i++)
+        set_instead((enum gate)i, &answers[i]);
 }

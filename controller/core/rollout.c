@@ -21,6 +21,7 @@ static void init_targets(struct rollout *rollout)
         struct target *target = &rollout->targets[i];
 
         target->record = &rollout->record.targets[i];
+        target->plan = manifest_find_plan(rollout->manifest, target->record->name);
         target->retry_at = target->asked_at = target->ready_at = MONO_NEVER;
     }
 }

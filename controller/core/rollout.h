@@ -87,12 +87,13 @@ bool rollout_state_parse(const char *text, enum rollout_state *ret_state);
 bool rollout_is_ended(const struct rollout *rollout);
 /* docs/api.md: "" while it goes on, else complete, reverted, aborted, halted, incomplete. */
 const char *rollout_outcome(const struct rollout *rollout);
-/* What it waits for, in words; since when; and the command that would move it. "", 0 and "" when it
- * waits for nothing. In rollout_wait.c. */
+/* What it waits for, in words; since when; and the command that would move it, or end what goes on
+ * by itself: how says which, and that it does. "", 0, "" and "" when it waits for nothing. In
+ * rollout_wait.c. */
 struct rollout_wait {
     char what[SENTENCE_SIZE + REASON_SIZE];
-    int64_t since; /* unix seconds; 0: not known */
-    const char *command;
+    int64_t since;             /* unix seconds; 0: not known */
+    const char *how, *command; /* "what moves it", "oceanidctl rollout next" */
 };
 void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait);
 

@@ -184,7 +184,7 @@ static void ask(struct rollout_move *move, const char *whom, const struct target
 void rollout_ask_statements(struct rollout_move *move, struct target *target)
 {
     struct rollout *rollout = move->rollout;
-    const struct manifest_plan *plan = rollout_plan(rollout, target);
+    const struct manifest_plan *plan = target->plan;
     uint64_t missing = rollout_earlier(rollout, target) & ~target->standings;
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
@@ -237,7 +237,7 @@ void rollout_say_missing(const struct rollout *rollout, const struct target *tar
     uint64_t missing = rollout_earlier(rollout, target) & ~target->standings;
 
     text_add(out, "%s: %u witnesses see it and are well, %u are needed", target->record->name,
-             count_bits(target->baselines), rollout_plan(rollout, target)->quorum);
+             count_bits(target->baselines), target->plan->quorum);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         if ((missing & UINT64_C(1) << i) != 0)
             text_add(out, ", %s's guard does not say that it stands",
@@ -260,7 +260,7 @@ void rollout_do_forget_nonce(struct rollout_move *move)
 
 void rollout_do_ask_renewals(struct rollout_move *move)
 {
-    const struct manifest_plan *plan = rollout_plan(move->rollout, move->target);
+    const struct manifest_plan *plan = move->target->plan;
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++)
         ask(move, plan->witnesses[i], move->target, &move->ev->nonce.nonce, PHASE_RENEWAL);

@@ -257,7 +257,7 @@ static void take_standing(struct rollout_move *move)
 static void take_baseline(struct rollout_move *move)
 {
     struct target *target = move->target;
-    const struct manifest_plan *plan = rollout_plan(move->rollout, target);
+    const struct manifest_plan *plan = target->plan;
 
     if (text_equal(move->ev->statement.signer, target->record->name))
         target->own_baseline = true;

@@ -15,11 +15,6 @@ struct target *rollout_find(struct rollout *rollout, const char *node)
     return NULL;
 }
 
-const struct manifest_plan *rollout_plan(const struct rollout *rollout, const struct target *target)
-{
-    return manifest_find_plan(rollout->manifest, target->record->name);
-}
-
 uint32_t rollout_index(const struct rollout *rollout, const struct target *target)
 {
     return (uint32_t)(target - rollout->targets);
@@ -73,22 +68,21 @@ bool rollout_has_proofs(const struct rollout *rollout, const struct target *targ
 {
     uint64_t earlier = rollout_earlier(rollout, target);
 
-    return count_bits(target->baselines) >= rollout_plan(rollout, target)->quorum &&
+    return count_bits(target->baselines) >= target->plan->quorum &&
            (target->standings & earlier) == earlier;
 }
 
 /* Whoever was asked has said something: nobody is left to wait for. */
-static bool all_answered(const struct rollout *rollout, const struct target *target)
+static bool all_answered(const struct target *target)
 {
-    return target->own_baseline &&
-           count_bits(target->answered) >= rollout_plan(rollout, target)->witnesses_count;
+    return target->own_baseline && count_bits(target->answered) >= target->plan->witnesses_count;
 }
 
-mono_t rollout_start_at(const struct rollout *rollout, const struct target *target)
+mono_t rollout_start_at(const struct target *target)
 {
     mono_t linger;
 
-    if (target->ready_at == MONO_NEVER || all_answered(rollout, target))
+    if (target->ready_at == MONO_NEVER || all_answered(target))
         return target->ready_at;
     linger = mono_add(target->ready_at, ROLLOUT_LINGER_MS);
     return mono_min(linger, mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS - 1));
@@ -103,7 +97,7 @@ static bool is_gathering(const struct rollout *rollout, const struct target *tar
 
 bool rollout_may_start(const struct rollout *rollout, const struct target *target)
 {
-    return is_gathering(rollout, target) && rollout->now >= rollout_start_at(rollout, target) &&
+    return is_gathering(rollout, target) && rollout->now >= rollout_start_at(target) &&
            rollout->now < mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS);
 }
 
@@ -123,8 +117,7 @@ mono_t rollout_gathers_until(const struct rollout *rollout, const struct target 
 {
     if (!is_gathering(rollout, target))
         return MONO_NEVER;
-    return mono_min(rollout_start_at(rollout, target),
-                    mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS));
+    return mono_min(rollout_start_at(target), mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS));
 }
 
 /* ---- one target, as a question -------------------------------------------------------------- */
@@ -134,6 +127,17 @@ struct target *rollout_first(const struct rollout *rollout, rollout_question_fn 
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         if (question(rollout, &rollout->targets[i]))
             return (struct target *)&rollout->targets[i];
+    }
+    return NULL;
+}
+
+struct target *rollout_first_in_stage(const struct rollout *rollout, rollout_question_fn *question)
+{
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
+        const struct target *target = &rollout->targets[i];
+
+        if (rollout->record.targets[i].stage == rollout->record.stage && question(rollout, target))
+            return (struct target *)target;
     }
     return NULL;
 }
@@ -172,6 +176,8 @@ mono_t rollout_silent_at(const struct rollout *rollout, const struct target *tar
 {
     enum rollout_state state = rollout->record.state;
 
+    if (target->asked_at == MONO_NEVER)
+        return MONO_NEVER; /* it owes no answer */
     if (state == ROLLOUT_REVERTING)
         return target->record->listed || target->record->wants != WANTS_REVERT
                    ? MONO_NEVER
@@ -183,7 +189,7 @@ mono_t rollout_silent_at(const struct rollout *rollout, const struct target *tar
 
 bool rollout_is_newly_silent(const struct rollout *rollout, const struct target *target)
 {
-    return !rollout_is_reverting(rollout) && rollout->now >= rollout_silent_at(rollout, target);
+    return rollout->now >= rollout_silent_at(rollout, target) && !rollout_is_reverting(rollout);
 }
 
 bool rollout_is_newly_passed(const struct rollout *rollout, const struct target *target)

@@ -127,7 +127,7 @@ bool rollout_if_gates_are_slow(const struct rollout_move *move)
 
 bool rollout_if_gates_are_old(const struct rollout_move *move)
 {
-    return rollout_first(move->rollout, rollout_gates_are_old) != NULL;
+    return rollout_first_in_stage(move->rollout, rollout_gates_are_old) != NULL;
 }
 
 bool rollout_if_gates_are_old_on_trial(const struct rollout_move *move)
@@ -146,12 +146,12 @@ bool rollout_if_is_offered(const struct rollout_move *move)
 
 bool rollout_if_may_start(const struct rollout_move *move)
 {
-    return rollout_first(move->rollout, rollout_may_start) != NULL;
+    return rollout_first_in_stage(move->rollout, rollout_may_start) != NULL;
 }
 
 bool rollout_if_nonce_went_by(const struct rollout_move *move)
 {
-    return rollout_first(move->rollout, rollout_nonce_went_by) != NULL;
+    return rollout_first_in_stage(move->rollout, rollout_nonce_went_by) != NULL;
 }
 
 /* The facts have made it on trial; the nonce is of what is wanted. */
@@ -289,7 +289,7 @@ bool rollout_if_stage_done(const struct rollout_move *move)
 
 bool rollout_if_stage_done_and_pauses(const struct rollout_move *move)
 {
-    return rollout_if_stage_done(move) && pauses(move->rollout);
+    return pauses(move->rollout) && rollout_if_stage_done(move);
 }
 
 bool rollout_if_learned_and_stage_done(const struct rollout_move *move)
@@ -299,13 +299,13 @@ bool rollout_if_learned_and_stage_done(const struct rollout_move *move)
 
 bool rollout_if_learned_and_may_pass(const struct rollout_move *move)
 {
-    return rollout_if_learned_and_stage_done(move) && !pauses(move->rollout);
+    return !pauses(move->rollout) && rollout_if_learned_and_stage_done(move);
 }
 
 bool rollout_if_learned_and_on_trial(const struct rollout_move *move)
 {
     return rollout_if_learned(move) &&
-           rollout_first(move->rollout, rollout_is_being_proven) != NULL;
+           rollout_first_in_stage(move->rollout, rollout_is_being_proven) != NULL;
 }
 
 static bool is_unlearned_in_stage(const struct rollout *rollout, const struct target *target)

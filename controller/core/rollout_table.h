@@ -84,8 +84,6 @@ void rollout_say_missing(const struct rollout *rollout, const struct target *tar
 
 /* In rollout_find.c: what several files ask of a rollout. NULL, false: there is none. */
 struct target *rollout_find(struct rollout *rollout, const char *node);
-const struct manifest_plan *rollout_plan(const struct rollout *rollout,
-                                         const struct target *target);
 uint32_t rollout_index(const struct rollout *rollout, const struct target *target);
 bool rollout_in_stage(const struct rollout *rollout, const struct target *target);
 bool rollout_is_reverting(const struct rollout *rollout);
@@ -93,7 +91,7 @@ bool rollout_stage_done(const struct rollout *rollout);
 /* Bits of the targets of all earlier stages: whose guards have to say that they stand. */
 uint64_t rollout_earlier(const struct rollout *rollout, const struct target *target);
 bool rollout_has_proofs(const struct rollout *rollout, const struct target *target);
-mono_t rollout_start_at(const struct rollout *rollout, const struct target *target);
+mono_t rollout_start_at(const struct target *target);
 /* When its start, or the end of its nonce, is to be looked at; MONO_NEVER: it is not prepared. */
 mono_t rollout_gathers_until(const struct rollout *rollout, const struct target *target);
 /* It has prepared so long behind the gates that it must not start on them. Those that pass are good
@@ -107,6 +105,8 @@ mono_t rollout_silent_at(const struct rollout *rollout, const struct target *tar
 /* First target of which an answer is true; NULL: none. */
 typedef bool rollout_question_fn(const struct rollout *rollout, const struct target *target);
 struct target *rollout_first(const struct rollout *rollout, rollout_question_fn *question);
+/* The same, of those in its stage: for what is true of no other. */
+struct target *rollout_first_in_stage(const struct rollout *rollout, rollout_question_fn *question);
 rollout_question_fn rollout_has_failed, rollout_stands_unasked, rollout_may_start,
     rollout_nonce_went_by, rollout_is_newly_silent, rollout_is_newly_passed,
     rollout_was_refused_for_good, rollout_is_being_proven;

@@ -1,25 +1,33 @@
 /*
- * rollout_wait: what a rollout waits for, in words, since when, and the command that would move it.
+ * rollout_wait: what a rollout waits for, in words, since when, and the command that would move it
+ * or, where it goes on by itself, end it.
  */
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
 
+#define MOVES "what moves it"
+#define BY_ITSELF "goes on by itself; "
+#define HEALTHY "goes on by itself, nothing to do; to end it"
+#define LACKING "goes on by itself when that has come; to end it"
+
 static const struct {
-    const char *what; /* "": each target is asked what it is waited for */
-    const char *command;
+    const char *what;          /* "": each target is asked what it is waited for */
+    const char *how, *command; /* what the command does to it */
 } waits[] = {
-    [ROLLOUT_DRAFTED] = {"a person: it is not started", "oceanidctl rollout start"},
-    [ROLLOUT_LEARNING] = {"", "oceanidctl rollout abort"},
-    [ROLLOUT_GATES] = {"", "oceanidctl rollout abort"},
-    [ROLLOUT_STAGE] = {"", "oceanidctl rollout abort"},
-    [ROLLOUT_PAUSED] = {"a person", "oceanidctl rollout next"},
-    [ROLLOUT_HALTED] = {"a person", "oceanidctl rollout next"},
-    [ROLLOUT_REVERTING] = {"", "oceanidctl emergency-rollback"},
-    [ROLLOUT_COMPLETE] = {"", ""},
-    [ROLLOUT_REVERTED] = {"", ""},
-    [ROLLOUT_ABORTED] = {"", ""},
-    [ROLLOUT_INCOMPLETE] = {"", "on the node, as root: oceanid-rollback --yes; or, for one that is "
-                                "gone for good, oceanidctl node remove"},
+    [ROLLOUT_DRAFTED] = {"a person: it is not started", MOVES, "oceanidctl rollout start"},
+    [ROLLOUT_LEARNING] = {"", HEALTHY, "oceanidctl rollout abort"},
+    [ROLLOUT_GATES] = {"", HEALTHY, "oceanidctl rollout abort"},
+    [ROLLOUT_STAGE] = {"", HEALTHY, "oceanidctl rollout abort"},
+    [ROLLOUT_PAUSED] = {"a person", MOVES, "oceanidctl rollout next"},
+    [ROLLOUT_HALTED] = {"a person", MOVES, "oceanidctl rollout next"},
+    [ROLLOUT_REVERTING] = {"", BY_ITSELF "to take all back at once",
+                           "oceanidctl emergency-rollback"},
+    [ROLLOUT_COMPLETE] = {"", "", ""},
+    [ROLLOUT_REVERTED] = {"", "", ""},
+    [ROLLOUT_ABORTED] = {"", "", ""},
+    [ROLLOUT_INCOMPLETE] = {"", MOVES,
+                            "on the node, as root: oceanid-rollback --yes; or, for one that is "
+                            "gone for good, oceanidctl node remove"},
 };
 _Static_assert(sizeof(waits) / sizeof(waits[0]) == ROLLOUT_STATE_COUNT, "one for every state");
 
@@ -146,12 +154,45 @@ static void say_targets(const struct rollout *rollout, struct text *out)
     }
 }
 
+/* Somebody has to answer, or to say more: that may never come, and no time-out ever moves on. */
+static bool is_lacking(const struct rollout *rollout)
+{
+    if (rollout->record.state == ROLLOUT_GATES)
+        return rollout->awaited[0] != '\0';
+    if (rollout->record.state != ROLLOUT_LEARNING && rollout->record.state != ROLLOUT_STAGE)
+        return false;
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
+        const struct target *target = &rollout->targets[i];
+        enum wait wait = find_wait(rollout, target);
+
+        if (wait != WAIT_NOTHING &&
+            (target->silent || (wait == WAIT_READY && target->record->says == SAYS_PREPARED)))
+            return true;
+    }
+    return false;
+}
+
+static void say_how(const struct rollout *rollout, struct rollout_wait *wait)
+{
+    enum rollout_state state = rollout->record.state;
+
+    wait->how = waits[state].how;
+    wait->command = waits[state].command;
+    if (is_lacking(rollout))
+        wait->how = LACKING;
+    if (state == ROLLOUT_REVERTING && rollout->record.emergency) {
+        wait->how = BY_ITSELF "sooner";
+        wait->command = "on the node, as root: oceanid-rollback --yes";
+    }
+}
+
 void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait)
 {
     enum rollout_state state = rollout->record.state;
     struct text out;
 
-    *ret_wait = (struct rollout_wait){.command = waits[state].command};
+    *ret_wait = (struct rollout_wait){.since = 0};
+    say_how(rollout, ret_wait);
     text_init(&out, ret_wait->what, sizeof(ret_wait->what));
     text_add(&out, "%s", waits[state].what);
     if (state == ROLLOUT_GATES)

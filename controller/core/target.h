@@ -8,6 +8,7 @@
 #ifndef CONTROLLER_CORE_TARGET_H
 #define CONTROLLER_CORE_TARGET_H
 
+#include "common/change/manifest.h"
 #include "common/change/proof.h"
 #include "common/core/mono.h"
 
@@ -54,7 +55,8 @@ struct target_record {
 };
 
 struct target {
-    struct target_record *record; /* in rollout.record */
+    struct target_record *record;     /* in rollout.record */
+    const struct manifest_plan *plan; /* in rollout.manifest */
     bool connected;
     bool heard; /* its stack has come since this controller leads, or since it last collected */
     struct nonce stack_nonce; /* of its latest hello; zero: none, or quoted already */

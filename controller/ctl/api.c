@@ -4,9 +4,11 @@
 #include "controller/ctl/api.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/limits.h"
 #include "common/core/mem.h"
@@ -18,6 +20,7 @@ struct api {
     CURL *curl;
     char url[API_URL_SIZE];  /* as given, for messages */
     char base[API_URL_SIZE]; /* what paths are put behind */
+    char pki[API_URL_SIZE];
     char reason[CURL_ERROR_SIZE];
 };
 
@@ -29,14 +32,18 @@ void api_answer_done(struct api_answer *answer)
 
 static void use_certificates(CURL *curl, const char *pki)
 {
+    static const struct {
+        const char *name;
+        CURLoption option;
+    } files[] = {{"ca.pem", CURLOPT_CAINFO},
+                 {"operator.pem", CURLOPT_SSLCERT},
+                 {"operator.key", CURLOPT_SSLKEY}};
     char path[API_URL_SIZE];
 
-    snprintf(path, sizeof(path), "%s/ca.pem", pki);
-    curl_easy_setopt(curl, CURLOPT_CAINFO, path);
-    snprintf(path, sizeof(path), "%s/operator.pem", pki);
-    curl_easy_setopt(curl, CURLOPT_SSLCERT, path);
-    snprintf(path, sizeof(path), "%s/operator.key", pki);
-    curl_easy_setopt(curl, CURLOPT_SSLKEY, path);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", pki, files[i].name);
+        curl_easy_setopt(curl, files[i].option, path);
+    }
 }
 
 struct api *api_new(const char *url, const char *pki, struct err *err)
@@ -54,6 +61,7 @@ struct api *api_new(const char *url, const char *pki, struct err *err)
     if (api->curl == NULL)
         abort();
     text_copy(api->url, sizeof(api->url), url);
+    text_copy(api->pki, sizeof(api->pki), pki);
     text_copy(api->base, sizeof(api->base), local ? "http://controller" : url);
     if (api->base[strlen(api->base) - 1] == '/')
         api->base[strlen(api->base) - 1] = '\0';
@@ -125,6 +133,87 @@ static bool refuse(const struct api *api, const struct api_answer *answer, struc
                    text[0] != '\0' ? field_plain(text) : "no reason was given", answer->status);
 }
 
+/* Whether a file of the operator's directory can be read; says what not. */
+static bool can_read(const struct api *api, const char *name, char *reason, size_t size)
+{
+    char path[2 * API_URL_SIZE];
+
+    snprintf(path, sizeof(path), "%s/%s", api->pki, name);
+    if (access(path, R_OK) == 0)
+        return true;
+    snprintf(reason, size, "%s: %s", name, strerror(errno));
+    return false;
+}
+
+/* With these files nobody can be asked: that says nothing of the controller. */
+static bool refuse_files(const struct api *api, CURLcode code, struct err *err)
+{
+    static const char *const names[] = {"ca.pem", "operator.pem", "operator.key"};
+    char reason[REASON_SIZE];
+
+    text_copy(reason, sizeof(reason),
+              code == CURLE_SSL_CACERT_BADFILE
+                  ? "ca.pem is no PEM certificate"
+                  : "operator.pem and operator.key are no PEM, or do not belong together");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!can_read(api, names[i], reason, sizeof(reason)))
+            break;
+    }
+    return err_set(err, ERR_SYSTEM,
+                   "%.150s: expected this fleet's ca.pem, operator.pem and operator.key, observed: "
+                   "%.120s; the controller was not asked. --pki DIR names the fleet's directory; "
+                   "`oceanidctl emergency-rollback --direct` needs no controller",
+                   api->pki, reason);
+}
+
+/* Somebody is there, and is not proven to be this fleet's controller; or is not by now. */
+static bool refuse_stranger(const struct api *api, const char *reason, struct err *err)
+{
+    return err_set(err, ERR_TIMEOUT,
+                   "controller %.80s is not reachable as this fleet's: expected a certificate by "
+                   "%.100s/ca.pem, observed: %.100s; it was asked nothing. If that is another "
+                   "fleet's directory, so are nodes named below, and --pki DIR names this one's; a "
+                   "certificate that has run out `oceanidctl pki renew` renews",
+                   api->url, api->pki, reason);
+}
+
+/* The local socket, which is asked too when no directory says where else the controller is. */
+static bool refuse_local(const struct api *api, struct err *err)
+{
+    char reason[REASON_SIZE];
+
+    err_set(err, ERR_TIMEOUT,
+            "controller %.160s is not reachable: nobody listens there (is it this host, and does "
+            "oceanid-controller run?)",
+            api->url);
+    if (can_read(api, "controllers", reason, sizeof(reason)))
+        return false;
+    text_copy(reason, sizeof(reason), err->text);
+    return err_set(err, ERR_TIMEOUT,
+                   "%s; %.120s/controllers, which would name another, is not there: name the "
+                   "operator's directory with --pki DIR, or --controller URL",
+                   reason, api->pki);
+}
+
+static bool refuse_call(const struct api *api, CURLcode code, struct err *err)
+{
+    const char *reason = api->reason[0] != '\0' ? api->reason : curl_easy_strerror(code);
+
+    if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE)
+        return refuse_files(api, code, err);
+    if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION)
+        return refuse_stranger(api, reason, err);
+    if (code == CURLE_COULDNT_CONNECT && text_starts(api->url, "unix:"))
+        return refuse_local(api, err);
+    return err_set(err, ERR_TIMEOUT, "controller %.200s is not reachable: %.200s", api->url,
+                   reason);
+}
+
+bool api_is_unanswered(const struct err *err)
+{
+    return err->kind == ERR_TIMEOUT || err->kind == ERR_SYSTEM;
+}
+
 bool api_call(struct api *api, const char *method, const char *path, struct bytes body,
               struct api_answer *ret_answer, struct err *err)
 {
@@ -146,14 +235,8 @@ bool api_call(struct api *api, const char *method, const char *path, struct byte
     api->reason[0] = '\0';
     code = curl_easy_perform(api->curl);
     curl_slist_free_all(headers);
-    if (code == CURLE_COULDNT_CONNECT && text_starts(api->url, "unix:"))
-        return err_set(err, ERR_TIMEOUT,
-                       "controller %.200s is not reachable: nobody listens there (is it this host, "
-                       "and does oceanid-controller run?)",
-                       api->url);
     if (code != CURLE_OK)
-        return err_set(err, ERR_TIMEOUT, "controller %.200s is not reachable: %.200s", api->url,
-                       api->reason[0] != '\0' ? api->reason : curl_easy_strerror(code));
+        return refuse_call(api, code, err);
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &ret_answer->status);
     if (ret_answer->status < 200 || ret_answer->status > 299)
         return refuse(api, ret_answer, err);

@@ -24,10 +24,13 @@ void api_answer_done(struct api_answer *answer);
 #define AUTO_ANSWER __attribute__((cleanup(api_answer_done)))
 
 /* One call. False unless the status is 2xx, then with the controller's own words: ERR_INPUT,
- * ERR_DENIED, ERR_MISSING, ERR_CONFLICT; ERR_TIMEOUT when it is not reachable. ret_answer is the
- * caller's to end either way. */
+ * ERR_DENIED, ERR_MISSING, ERR_CONFLICT; ERR_TIMEOUT when it is not reachable, ERR_SYSTEM when it
+ * could not be asked with the directory's files. ret_answer is the caller's to end either way. */
 bool api_call(struct api *api, const char *method, const char *path, struct bytes body,
               struct api_answer *ret_answer, struct err *err);
+
+/* Whether a call failed without a word of the controller's. */
+bool api_is_unanswered(const struct err *err);
 
 /* The same with documents. body is taken and may be NULL; ret_document may be NULL. */
 bool api_get(struct api *api, const char *path, json_t **ret_document, struct err *err);

@@ -22,6 +22,8 @@ static bool ask_name(const struct manifest *manifest, const char *question, cons
 /* A working system is changed: who approves that says why in his own hand. */
 static bool ask_justification(const struct manifest *manifest, const char *given, struct err *err)
 {
+    char question[TEXT_SIZE + 160];
+
     if (!manifest->waived[WAIVE_NEEDED])
         return true;
     if (given != NULL && !text_equal(given, manifest->justification))
@@ -30,10 +32,11 @@ static bool ask_justification(const struct manifest *manifest, const char *given
                        "nothing was signed",
                        given, manifest->justification);
     if (given == NULL) {
-        fprintf(stderr, "It is not known that what it fixes is broken. Its justification: %s\n",
-                manifest->justification);
-        if (!ctl_ask("To change a working system, type the justification again:",
-                     manifest->justification))
+        snprintf(question, sizeof(question),
+                 "It is not known that what it fixes is broken. Its justification: %s\n"
+                 "To change a working system, type the justification again:",
+                 manifest->justification);
+        if (!ctl_ask(question, manifest->justification))
             return err_set(err, ERR_DENIED,
                            "what was typed is not the change's `justification`; nothing was "
                            "signed (--justify TEXT says it without a question)");

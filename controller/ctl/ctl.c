@@ -127,6 +127,7 @@ bool ctl_ask(const char *question, const char *wanted)
 {
     char answer[TEXT_SIZE + 2];
 
+    fflush(stdout); /* what he is asked about, in a pipe too */
     fprintf(stderr, "%s ", question);
     fflush(stderr);
     if (fgets(answer, sizeof(answer), stdin) == NULL)

@@ -58,7 +58,8 @@ enum outcome ctl_fail(const struct ctl *ctl, const struct err *err);
 /* A file of the pki directory. */
 bool ctl_path(const struct ctl *ctl, const char *name, char *to, size_t size, struct err *err);
 
-/* Asks on the terminal and reads one line; false when it is not answered with `wanted`. */
+/* Asks on the terminal, behind what was printed, and reads one line; false when it is not answered
+ * with `wanted`. */
 bool ctl_ask(const char *question, const char *wanted);
 
 #endif

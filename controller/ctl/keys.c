@@ -41,6 +41,39 @@ bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err 
            config_parse_trust("trust.yaml", wire_lend(&text), ret_trust, err);
 }
 
+static bool check_approver(const struct ctl *ctl, const struct sign_key *key, struct err *err)
+{
+    AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
+    const struct trust_key *known;
+    struct public_key public_key;
+    char fingerprint[64];
+
+    if (!keys_read_trust(ctl, trust, err))
+        return false;
+    sign_key_public(key, &public_key);
+    known = trust_find(trust, &public_key);
+    return (known != NULL && (known->roles & TRUST_APPROVER) != 0) ||
+           err_set(err, ERR_DENIED, "%s %s",
+                   sign_fingerprint(&public_key, fingerprint, sizeof(fingerprint)),
+                   known != NULL ? "which is there without that role" : "which is not there");
+}
+
+struct sign_key *keys_load_approver(const struct ctl *ctl, struct err *err)
+{
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    struct err found = *err;
+
+    if (key != NULL && check_approver(ctl, key, &found))
+        return key;
+    sign_key_free(key);
+    err_set(err, found.kind,
+            "%.160s/approver.key: expected the key of an approver of trust.yaml beside it, "
+            "observed: %.200s; nothing was signed. Put the approver's key there and give the "
+            "command again",
+            ctl->pki, found.text);
+    return NULL;
+}
+
 static bool verify_roster(const struct ctl *ctl, struct bytes envelope, struct err *err)
 {
     AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
@@ -94,18 +127,24 @@ static bool write_for_controller(const struct ctl *ctl, const struct wire_bytes 
            file_write(path, roster->data, roster->len, 0600, err);
 }
 
+bool keys_put_roster(const struct ctl *ctl, const struct wire_bytes *roster, struct err *err)
+{
+    char path[CTL_PATH_SIZE];
+
+    return ctl_path(ctl, "roster", path, sizeof(path), err) &&
+           file_write(path, roster->data, roster->len, 0600, err) &&
+           write_for_controller(ctl, roster, err);
+}
+
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err)
 {
-    struct sign_key *key = keys_load(ctl, "approver.key", err);
-    char path[CTL_PATH_SIZE];
+    struct sign_key *key = keys_load_approver(ctl, err);
 
     *ret_bytes = (struct wire_bytes){NULL, 0};
     if (key == NULL)
         return false;
     *ret_bytes = wire_encode_roster(roster, key);
     sign_key_free(key);
-    return ctl_path(ctl, "roster", path, sizeof(path), err) &&
-           file_write(path, ret_bytes->data, ret_bytes->len, 0600, err) &&
-           write_for_controller(ctl, ret_bytes, err);
+    return keys_put_roster(ctl, ret_bytes, err);
 }

@@ -11,6 +11,10 @@
 /* NULL with err, which says what `pki init` would have to do. */
 struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *err);
 
+/* approver.key. NULL unless it is that of an approver of trust.yaml: err says what was found there,
+ * and that nothing was signed. */
+struct sign_key *keys_load_approver(const struct ctl *ctl, struct err *err);
+
 bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err);
 
 /* The roster file's bytes, whose signature by an approver of trust.yaml was verified. */
@@ -20,9 +24,12 @@ bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct e
 /* As it lies there, whoever signed it: for a person's eyes. */
 bool keys_read_any_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err);
 
-/* Signs with approver.key and replaces the file. */
+/* Signs with approver.key (see keys_load_approver) and replaces the file. */
 bool keys_write_roster(const struct ctl *ctl, const struct roster *roster,
                        struct wire_bytes *ret_bytes, struct err *err);
+
+/* Replaces the file by one that was signed, and what belongs on the controller's host too. */
+bool keys_put_roster(const struct ctl *ctl, const struct wire_bytes *roster, struct err *err);
 
 /* A whole file of the operator's directory as text, with a NUL behind it; the caller's to free. */
 bool keys_read_file(const struct ctl *ctl, const char *name, struct wire_bytes *ret_bytes,

@@ -14,6 +14,7 @@
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/render.h"
 #include "controller/ctl/signing.h"
+#include "controller/ctl/unsent.h"
 
 /* Decodes, throws the value away. */
 static bool is_body(struct bytes bytes)
@@ -191,6 +192,19 @@ static bool approve(struct bytes bytes, enum manifest_file_kind kind,
     return good;
 }
 
+/* The ledger has it, so it must not be lost with a file that could not be written. */
+static enum outcome write_signed(const struct ctl *ctl, const char *path,
+                                 const struct wire_bytes *bytes)
+{
+    enum outcome outcome = write_output(ctl, path, bytes);
+
+    if (outcome != OUTCOME_DONE) {
+        unsent_keep(ctl, wire_lend(bytes));
+        unsent_tell(ctl, wire_lend(bytes), false);
+    }
+    return outcome;
+}
+
 enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
@@ -212,5 +226,6 @@ enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *argument
                                 : !signing_sign(ctl, &request, &result, &err))
         return ctl_fail(ctl, &err);
     name_output(arguments->words[0], ".signed", path, sizeof(path));
-    return write_output(ctl, given != NULL ? given : path, &result);
+    return (kind == MANIFEST_SIGNED ? write_output
+                                    : write_signed)(ctl, given != NULL ? given : path, &result);
 }

@@ -16,11 +16,24 @@
 #include "common/io/file.h"
 #include "common/io/pki.h"
 #include "common/io/wire_join.h"
-#include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
 #include "controller/ctl/pki.h"
+#include "controller/ctl/publish.h"
 
 enum { DAY_S = 86400 };
+
+/* The last line is what the fleet goes by, not what was asked for. what: of the node. */
+static enum outcome tell_end(const struct ctl *ctl, enum outcome outcome, const char *what,
+                             const struct roster *roster, const char *next)
+{
+    if (outcome == OUTCOME_DONE)
+        printf("%s by roster version %llu%s\n", what, (unsigned long long)roster->version, next);
+    if (outcome == OUTCOME_INCOMPLETE)
+        printf("%s in %s/roster only, version %llu: the fleet does not go by it until the "
+               "controller has it, as said above\n",
+               what, ctl->pki, (unsigned long long)roster->version);
+    return outcome;
+}
 
 static bool read_request(const char *path, bool witness_only, struct join_request *ret_request,
                          struct err *err)
@@ -74,17 +87,6 @@ static bool confirm(const struct join_request *request, const struct roster *ros
         ctl_ask("Compare with what the node printed. Admit it? Type yes:", "yes"))
         return true;
     return err_set(err, ERR_DENIED, "not confirmed; nothing was admitted");
-}
-
-static bool sign_roster(const struct ctl *ctl, const struct join_request *request,
-                        struct roster *roster, struct wire_bytes *ret_bytes, struct err *err)
-{
-    const struct roster_entry entry = entry_of(request);
-
-    if (!roster_put(roster, &entry, err))
-        return false;
-    roster->version++;
-    return keys_write_roster(ctl, roster, ret_bytes, err);
 }
 
 static bool issue(const struct ctl *ctl, const struct join_request *request, const char *ca_pem,
@@ -142,10 +144,10 @@ static bool write_bundle(const struct join_bundle *bundle, const char *request_p
     return true;
 }
 
+/* All of it but the roster. */
 static bool make_bundle(const struct ctl *ctl, const struct join_request *request,
-                        const struct wire_bytes *roster, const char *request_path, struct err *err)
+                        struct join_bundle *bundle, struct err *err)
 {
-    AUTO_FREE struct join_bundle *bundle = mem_alloc(1, sizeof(*bundle));
     AUTO_WIRE struct wire_bytes ca_pem = {NULL, 0};
 
     if (!keys_read_file(ctl, "ca.pem", &ca_pem, err))
@@ -156,64 +158,45 @@ static bool make_bundle(const struct ctl *ctl, const struct join_request *reques
     if (!issue(ctl, request, bundle->ca_pem, bundle->certificate_pem, err))
         return false;
     list_controllers(ctl, bundle);
-    bundle->roster = *roster; /* lent */
-    return write_bundle(bundle, request_path, err);
-}
-
-/* False: it may be copied to the controller by hand. */
-static bool say_refused(const struct ctl *ctl, const struct err *err)
-{
-    if (err->kind != ERR_CONFLICT && err->kind != ERR_DENIED)
-        return false;
-    fprintf(stderr, "oceanidctl: the controller did not take the new roster: %s\n", err->text);
-    if (err->kind == ERR_CONFLICT)
-        fprintf(stderr,
-                "%s/roster is not built on the controller's and must not replace it. Copy its "
-                "/var/lib/oceanid/controller/roster there and give this command again.\n",
-                ctl->pki);
-    else
-        fprintf(stderr,
-                "Do not copy it there: with a roster whose signer is not in its trust.yaml it does "
-                "not start. Put the approver's line into its "
-                "/var/lib/oceanid/controller/trust.yaml, restart it, then: oceanidctl roster "
-                "sign\n");
     return true;
 }
 
-/* A controller that is not there yet gets it with the directory's controller/ or later. */
-static void push_roster(struct ctl *ctl, const struct wire_bytes *roster)
+/* A node that installed a bundle whose roster was refused would be nobody's. */
+static enum outcome admit(struct ctl *ctl, const struct join_request *request,
+                          struct roster *roster, const char *path)
 {
-    AUTO_ANSWER struct api_answer answer = {0};
+    AUTO_FREE struct join_bundle *bundle = mem_alloc(1, sizeof(*bundle));
+    AUTO_PUBLICATION struct publication publication = {{NULL, 0}, {NULL, 0}};
+    const struct roster_entry entry = entry_of(request);
     struct err err = ERR_INIT;
-    struct api *api = ctl_api(ctl, &err);
+    char what[2 * NAME_SIZE];
+    enum outcome outcome;
 
-    if (api != NULL && api_call(api, "PUT", "/v1/roster", wire_lend(roster), &answer, &err))
-        return;
-    if (say_refused(ctl, &err))
-        return;
-    fprintf(stderr,
-            "oceanidctl: the controller did not take the new roster: %s\n"
-            "Copy %s/roster to its /var/lib/oceanid/controller/roster (chown oceanid-controller: "
-            "there), and restart it.\n",
-            err.text, ctl->pki);
+    if (!roster_put(roster, &entry, &err) || !make_bundle(ctl, request, bundle, &err) ||
+        !publish_sign(ctl, roster, &publication, &err))
+        return ctl_fail(ctl, &err);
+    bundle->roster = publication.signed_roster; /* lent */
+    outcome = publish_send(ctl, &publication);
+    if (outcome != OUTCOME_DONE && outcome != OUTCOME_INCOMPLETE)
+        return outcome;
+    if (!write_bundle(bundle, path, &err))
+        return ctl_fail(ctl, &err);
+    snprintf(what, sizeof(what), "%s is admitted", request->name);
+    return tell_end(ctl, outcome, what, roster, "");
 }
 
 enum outcome node_admit_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct join_request *request = mem_alloc(1, sizeof(*request));
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
-    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     bool witness_only = arguments_get(arguments, "--witness") != NULL;
     const char *path = arguments->words[0];
     struct err err = ERR_INIT;
 
     if (!read_request(path, witness_only, request, &err) || !keys_read_roster(ctl, roster, &err) ||
-        !confirm(request, roster, arguments, &err) ||
-        !sign_roster(ctl, request, roster, &bytes, &err) ||
-        !make_bundle(ctl, request, &bytes, path, &err))
+        !publish_check_newest(ctl, roster, &err) || !confirm(request, roster, arguments, &err))
         return ctl_fail(ctl, &err);
-    push_roster(ctl, &bytes);
-    return OUTCOME_DONE;
+    return admit(ctl, request, roster, path);
 }
 
 /* ---- removing -------------------------------------------------------------------------------- */
@@ -230,27 +213,38 @@ static bool confirm_removal(const char *name, const struct arguments *arguments,
     return err_set(err, ERR_DENIED, "not confirmed; nothing was removed");
 }
 
+/* Signs and hands over what was changed. ret_outcome: as publish_send; false: nothing was signed.
+ */
+static bool sign_next(struct ctl *ctl, struct roster *roster, enum outcome *ret_outcome,
+                      struct err *err)
+{
+    AUTO_PUBLICATION struct publication publication = {{NULL, 0}, {NULL, 0}};
+
+    if (!publish_sign(ctl, roster, &publication, err))
+        return false;
+    *ret_outcome = publish_send(ctl, &publication);
+    return true;
+}
+
 enum outcome node_remove_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
-    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     const char *name = arguments->words[0];
     struct err err = ERR_INIT;
+    char what[2 * NAME_SIZE];
+    enum outcome outcome;
 
-    if (!keys_read_roster(ctl, roster, &err))
+    if (!keys_read_roster(ctl, roster, &err) || !publish_check_newest(ctl, roster, &err))
         return ctl_fail(ctl, &err);
     if (!roster_remove(roster, name)) {
         err_set(&err, ERR_MISSING, "there is no %.80s in roster version %llu", name,
                 (unsigned long long)roster->version);
         return ctl_fail(ctl, &err);
     }
-    roster->version++;
-    if (!confirm_removal(name, arguments, &err) || !keys_write_roster(ctl, roster, &bytes, &err))
+    if (!confirm_removal(name, arguments, &err) || !sign_next(ctl, roster, &outcome, &err))
         return ctl_fail(ctl, &err);
-    push_roster(ctl, &bytes);
-    printf("%s is out of roster version %llu; take it out of fleet.yaml too\n", name,
-           (unsigned long long)roster->version);
-    return OUTCOME_DONE;
+    snprintf(what, sizeof(what), "%s is removed", name);
+    return tell_end(ctl, outcome, what, roster, "; take it out of fleet.yaml too");
 }
 
 /* ---- maintenance ----------------------------------------------------------------------------- */
@@ -279,29 +273,21 @@ static bool read_maintenance(const struct arguments *arguments, struct maintenan
     return true;
 }
 
-static bool sign_next(struct ctl *ctl, struct roster *roster, struct err *err)
-{
-    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
-
-    roster->version++;
-    if (!keys_write_roster(ctl, roster, &bytes, err))
-        return false;
-    push_roster(ctl, &bytes);
-    return true;
-}
-
 enum outcome node_maintenance_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     struct err err = ERR_INIT;
     struct maintenance one;
+    char what[2 * NAME_SIZE], next[2 * NAME_SIZE];
+    enum outcome outcome;
 
     if (!read_maintenance(arguments, &one, &err) || !keys_read_roster(ctl, roster, &err) ||
-        !roster_maintain(roster, &one, &err) || !sign_next(ctl, roster, &err))
+        !publish_check_newest(ctl, roster, &err) || !roster_maintain(roster, &one, &err) ||
+        !sign_next(ctl, roster, &outcome, &err))
         return ctl_fail(ctl, &err);
-    printf("%s is under maintenance by roster version %llu; `oceanidctl node return %s` ends it\n",
-           one.node, (unsigned long long)roster->version, one.node);
-    return OUTCOME_DONE;
+    snprintf(what, sizeof(what), "%s is under maintenance", one.node);
+    snprintf(next, sizeof(next), "; `oceanidctl node return %s` ends it", one.node);
+    return tell_end(ctl, outcome, what, roster, next);
 }
 
 enum outcome node_return_run(struct ctl *ctl, const struct arguments *arguments)
@@ -309,18 +295,20 @@ enum outcome node_return_run(struct ctl *ctl, const struct arguments *arguments)
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     const char *name = arguments->words[0];
     struct err err = ERR_INIT;
+    char what[2 * NAME_SIZE];
+    enum outcome outcome;
 
-    if (!keys_read_roster(ctl, roster, &err))
+    if (!keys_read_roster(ctl, roster, &err) || !publish_check_newest(ctl, roster, &err))
         return ctl_fail(ctl, &err);
     if (!roster_end_maintenance(roster, name)) {
         err_set(&err, ERR_MISSING, "%.80s is not under maintenance in roster version %llu", name,
                 (unsigned long long)roster->version);
         return ctl_fail(ctl, &err);
     }
-    if (!sign_next(ctl, roster, &err))
+    if (!sign_next(ctl, roster, &outcome, &err))
         return ctl_fail(ctl, &err);
-    printf("%s is back by roster version %llu\n", name, (unsigned long long)roster->version);
-    return OUTCOME_DONE;
+    snprintf(what, sizeof(what), "%s is back", name);
+    return tell_end(ctl, outcome, what, roster, "");
 }
 
 /* ---- all of it, anew ------------------------------------------------------------------------- */
@@ -344,44 +332,14 @@ static bool confirm_roster(const struct roster *roster, const struct arguments *
 
 /* One that is not the controller's, nor newer, would bring back who was removed since, or take away
  * whom another approver admitted. */
-static bool check_newest(struct ctl *ctl, const struct roster *roster, struct err *err)
-{
-    AUTO_ANSWER struct api_answer answer = {0};
-    AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
-    AUTO_WIRE struct wire_bytes ours = {NULL, 0};
-    struct err why = ERR_INIT;
-    struct api *api = ctl_api(ctl, &why);
-    bool same;
-
-    if (api == NULL ||
-        !api_call(api, "GET", "/v1/roster", (struct bytes){NULL, 0}, &answer, &why) ||
-        !wire_decode_roster((struct bytes){(const uint8_t *)answer.data, answer.len}, known,
-                            &why)) {
-        fprintf(stderr, "oceanidctl: whether the controller has a newer one is not known: %s\n",
-                why.text);
-        return true;
-    }
-    if (!keys_read_file(ctl, "roster", &ours, err))
-        return false;
-    same = ours.len == answer.len && memcmp(ours.data, answer.data, ours.len) == 0;
-    return same || known->version < roster->version ||
-           err_set(err, ERR_CONFLICT,
-                   "%s/roster has version %llu, the controller's another one, version %llu: "
-                   "accepted is that one, or a newer one; copy its "
-                   "/var/lib/oceanid/controller/roster there; nothing was signed",
-                   ctl->pki, (unsigned long long)roster->version,
-                   (unsigned long long)known->version);
-}
-
 enum outcome roster_sign_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     struct err err = ERR_INIT;
+    enum outcome outcome;
 
-    if (!keys_read_any_roster(ctl, roster, &err) || !check_newest(ctl, roster, &err) ||
-        !confirm_roster(roster, arguments, &err) || !sign_next(ctl, roster, &err))
+    if (!keys_read_any_roster(ctl, roster, &err) || !publish_check_newest(ctl, roster, &err) ||
+        !confirm_roster(roster, arguments, &err) || !sign_next(ctl, roster, &outcome, &err))
         return ctl_fail(ctl, &err);
-    printf("roster version %llu is signed with approver.key\n",
-           (unsigned long long)roster->version);
-    return OUTCOME_DONE;
+    return tell_end(ctl, outcome, "approver.key vouches for every key", roster, "");
 }

@@ -42,6 +42,12 @@ static const char *const emergency_options[] = {
     "--node=", "--all", "--to=", "--order=", "--direct", "--yes", "--wait=", "--reason=", NULL};
 static const char *const audit_options[] = {"--after=", "--last=", NULL};
 
+#define AS_TAKEN                                                                                   \
+    "\nExit 0 when the controller has taken the new roster; 1 or 4 when it refused it: nothing "   \
+    "has\n"                                                                                        \
+    "changed; 5 when it did not answer: the directory alone has it, and how it gets there is "     \
+    "said."
+
 static const struct command commands[] = {
     {"pki init", "[--controller ADDRESS[,ADDRESS]] [--name OPERATOR]",
      "make the operator's keys, the CA, trust.yaml and the roster", 0, 0, pki_options, pki_init_run,
@@ -60,23 +66,24 @@ static const struct command commands[] = {
      node_admit_run,
      "Compare the fingerprints with what the node printed: they are what keeps a stranger out.\n"
      "The new roster goes to the controller, the bundle back to the node: oceanid-agent\n"
-     "install NODE.bundle."},
+     "install NODE.bundle." AS_TAKEN},
     {"node remove", "NAME [--yes]", "take a node's keys out of the roster", 1, 1, yes_options,
      node_remove_run,
      "For one that is gone for good, or whose keys got lost; it can be admitted again. Other\n"
-     "nodes may need it as a witness: see `oceanidctl status`."},
+     "nodes may need it as a witness: see `oceanidctl status`." AS_TAKEN},
     {"node maintenance", "NAME --reason TEXT [--for DURATION]", "sign that somebody works there", 1,
      1, maintenance_options, node_maintenance_run,
      "Into the roster, with approver.key. It is not changed, an open trial goes on to its end, "
      "and\n"
-     "its failing checks are nobody's alarm, until `node return` or until --for is over."},
-    {"node return", "NAME", "sign that its maintenance is over", 1, 1, none, node_return_run, NULL},
+     "its failing checks are nobody's alarm, until `node return` or until --for is over." AS_TAKEN},
+    {"node return", "NAME", "sign that its maintenance is over", 1, 1, none, node_return_run,
+     "Into the roster, with approver.key." AS_TAKEN},
     {"roster sign", "[--yes]", "sign all of the roster's keys anew, with approver.key", 0, 0,
      yes_options, roster_sign_run,
      "For a roster that no approver of trust.yaml has signed: the approver's key was replaced, or\n"
      "has another role by now. It takes the roster of the directory, whoever signed it (the\n"
      "controller's: copy its /var/lib/oceanid/controller/roster there first), and shows every "
-     "key."},
+     "key." AS_TAKEN},
     {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
      "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
@@ -98,13 +105,17 @@ static const struct command commands[] = {
      "what a change would do where, with its undo, question by question", 1, 1, fleet_options,
      plan_run,
      "Touches nothing. Compiles with --fleet FILE, else fleet.yaml of the keys' directory,\n"
-     "else the controller's. Exit 1 when a question is not answered with yes."},
+     "else the controller's. Exit 1 when a question but the third, which only a signature\n"
+     "answers, is not answered with yes or waived, or when it would break what has to stand."},
     {"preflight", "[FILE] [--fleet FILE]", "the eight questions for CI: one line each, exit 0 or 1",
      0, 1, fleet_options, preflight_run,
      "FILE: a change, or a manifest; only a signed one has an answer to the third question.\n"
-     "Without FILE of the fleet as it is: whether something else may be deployed on it now.\n"
-     "Touches nothing. Exit 0 when every answer is yes or waived with its reason; no and unsure\n"
-     "are 1."},
+     "Its yes is what `rollout start` would be told now, but for its caller's role and the\n"
+     "controller's disk.\n"
+     "Without FILE of the fleet as it is: whether something else may be deployed on it now; what\n"
+     "only a change answers is n/a, with what was asked instead.\n"
+     "Touches nothing. Exit 0 when every answer is yes, n/a or waived with its reason; no and\n"
+     "unsure are 1."},
     {"manifest build", "CHANGE.yaml [-o FILE] [--fleet FILE]", "compile a change", 1, 1,
      fleet_options, manifest_build_run,
      "Writes CHANGE.manifest unless -o says where; signs nothing."},
@@ -127,7 +138,8 @@ static const struct command commands[] = {
      "`needed` changes a working system: its justification is to be typed again, or said by\n"
      "--justify TEXT."},
     {"rollout watch", "[ID]", "follow a rollout to its end", 0, 1, none, rollout_watch_run,
-     "Without ID the newest. Leaving it (Ctrl-C) changes nothing."},
+     "Without ID the newest. Leaving it (Ctrl-C) changes nothing and says what goes on; so with\n"
+     "`rollout start`, `next`, `resume` and `abort`, which follow too unless --no-watch is given."},
     {"rollout show", "[ID]", "one rollout: its nodes, the gates' last answers, every proof", 0, 1,
      none, rollout_show_run,
      "Without ID the newest. The gates' evidence is in `oceanidctl audit show`."},
@@ -146,7 +158,8 @@ static const struct command commands[] = {
     {"rollout resume", "[--reason TEXT] [--no-watch]", "lift the fleet's pauses and go on", 0, 0,
      resume_options, rollout_resume_run,
      "The newest rollout, where it is paused, goes on: its gates are asked again. What has\n"
-     "halted waits for `rollout next`; a node's pause stays: `hold lift ID`."},
+     "halted waits for `rollout next`; a node's pause stays: `hold lift ID`. Where no rollout is\n"
+     "open, lifting is all, and exit 0."},
     {"hold list", "", "what is held, by whom and until when", 0, 0, none, hold_list_run, NULL},
     {"hold add",
      "[freeze|pause|window] --reason TEXT [--node NAME] [--for DURATION]\n"
@@ -206,14 +219,16 @@ static void print_all(FILE *to)
     fprintf(to, "usage: oceanidctl [--pki DIR] [--controller URL] COMMAND ... [-o json]\n\n");
     for (int i = 0; i < COMMANDS_COUNT; i++)
         fprintf(to, "  %-20s %s\n", commands[i].name, commands[i].help);
-    fprintf(to, "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
-                "($OCEANID_CONTROLLER).\n"
-                "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
-                "Exit: 0 done and verified, 1 a check or gate says no, it ended reverted, or "
-                "something stands\n"
-                "in the way; 2 usage, bad input, or what was named is not there; 3 controller not\n"
-                "reachable; 4 not allowed, or you did not say yes; 5 done but something is open.\n"
-                "oceanidctl help COMMAND says more.\n");
+    fprintf(to,
+            "\nURL: unix:/run/oceanid-controller/controller.sock or https://HOST:7431\n"
+            "($OCEANID_CONTROLLER).\n"
+            "DIR: the operator's keys, ~/.config/oceanid by default ($OCEANID_PKI).\n"
+            "Exit: 0 done and verified, 1 a check or gate says no, it ended reverted, or "
+            "something stands\n"
+            "in the way; 2 usage, bad input, what was named is not there, or DIR's keys cannot be\n"
+            "used; 3 controller not reachable; 4 not allowed, or you did not say yes; 5 done but\n"
+            "something is open.\n"
+            "oceanidctl help COMMAND says more.\n");
 }
 
 /* How many words of argv the command's name takes: 0 if it is not there. */

@@ -64,7 +64,7 @@ static bool ask_node(struct ctl *ctl, const struct order_request *request, json_
     snprintf(path, sizeof(path), "/v1/nodes/%s", name);
     if (ctl_api(ctl, err) != NULL && api_get(ctl->api, path, ret_node, err))
         return true;
-    return err->kind == ERR_TIMEOUT && remember_node(ctl, name, ret_node, err);
+    return api_is_unanswered(err) && remember_node(ctl, name, ret_node, err);
 }
 
 bool order_sign(struct ctl *ctl, const struct order_request *request, struct wire_bytes *ret_order,
@@ -80,7 +80,8 @@ bool order_sign(struct ctl *ctl, const struct order_request *request, struct wir
     order->nodes_count = 1;
     text_copy(order->nodes[0], NAME_SIZE, request->node);
     text_copy(order->reason, sizeof(order->reason), request->reason);
-    key = keys_load(ctl, "approver.key", err);
+    key = keys_load(ctl, "approver.key",
+                    err); /* the nodes judge it: no file here stands in the way */
     if (key == NULL)
         return false;
     *ret_order = wire_encode_order(order, key);

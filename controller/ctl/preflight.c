@@ -29,10 +29,15 @@ static const char *answer_of(const json_t *gate)
     const char *value = field_text(gate, "value");
 
     if (text_equal(value, "pass"))
-        return "yes";
+        return field_text(gate, "instead")[0] == '\0' ? "yes" : "n/a";
     if (field_text(gate, "waived")[0] != '\0')
         return "waived";
     return text_equal(value, "fail") ? "no" : "unsure";
+}
+
+static bool is_good(const char *answer)
+{
+    return text_equal(answer, "yes") || text_equal(answer, "waived") || text_equal(answer, "n/a");
 }
 
 static json_t *judge_gate(const json_t *plan, enum gate gate)
@@ -43,6 +48,8 @@ static json_t *judge_gate(const json_t *plan, enum gate gate)
 
     if (text_equal(answer, "waived"))
         observed = field_text(found, "waived");
+    if (text_equal(answer, "n/a"))
+        observed = field_text(found, "instead");
     if (found == NULL)
         observed = "the controller did not answer it";
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "question", gate_question(gate), "gate",
@@ -59,10 +66,11 @@ json_t *preflight_judge(const json_t *plan)
         json_t *question = judge_gate(plan, (enum gate)i);
         const char *answer = field_text(question, "answer");
 
-        pass = pass && (text_equal(answer, "yes") || text_equal(answer, "waived"));
+        pass = pass && is_good(answer);
         json_array_append_new(questions, question);
     }
-    return json_pack("{s:b, s:o}", "pass", pass, "questions", questions);
+    return json_pack("{s:b, s:s, s:o}", "pass", pass, "change", field_text(plan, "change"),
+                     "questions", questions);
 }
 
 /* ---- printing --------------------------------------------------------------------------------
@@ -75,10 +83,23 @@ static void print_question(const json_t *question, size_t number, FILE *to)
     fprintf(to, "%-6s  %zu. %s", answer, number, field_text(question, "question"));
     if (!text_equal(answer, "yes"))
         fprintf(to, " %s", field_plain(field_text(question, "observed")));
-    if (!text_equal(answer, "yes") && !text_equal(answer, "waived") &&
-        field_text(question, "expected")[0] != '\0')
+    if (!is_good(answer) && field_text(question, "expected")[0] != '\0')
         fprintf(to, " (expected: %s)", field_plain(field_text(question, "expected")));
     fputc('\n', to);
+}
+
+/* Of a change only a signed one passes: that a start would take it is what was asked. */
+static const char *end_of(const json_t *judged)
+{
+    if (!field_is_true(judged, "pass"))
+        return "Blocked: each no and unsure above, or what `oceanidctl plan` says it would break, "
+               "stops this and asks a person.";
+    if (field_text(judged, "change")[0] == '\0')
+        return "Safe: of the fleet as it is nothing says no; `oceanidctl preflight FILE` asks of a "
+               "change.";
+    return "Safe: every question is answered with yes: `oceanidctl rollout start` of it would be "
+           "taken now. Not known: whether who starts it has the role (ci or operator), and "
+           "whether the controller's disk takes it.";
 }
 
 void preflight_print(const json_t *judged, FILE *to)
@@ -87,11 +108,7 @@ void preflight_print(const json_t *judged, FILE *to)
 
     for (size_t i = 0; i < json_array_size(questions); i++)
         print_question(json_array_get(questions, i), i + 1, to);
-    fprintf(to, "%s\n",
-            field_is_true(judged, "pass")
-                ? "Safe: every question is answered with yes."
-                : "Blocked: what is not a yes above, or what `oceanidctl plan` says it would "
-                  "break, stops this and asks a person.");
+    fprintf(to, "%s\n", end_of(judged));
 }
 
 /* ---- asking ----------------------------------------------------------------------------------

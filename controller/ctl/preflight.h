@@ -12,9 +12,11 @@
 
 #include "controller/ctl/ctl.h"
 
-/* From a PLAN of docs/api.md, or one of plan_make: {"pass", "questions": [{"question", "gate",
- * "answer": "yes" | "no" | "unsure" | "waived", "observed", "expected"}]}. A question that the plan
- * does not answer is "unsure"; `pass` needs every one answered, and the plan's own `pass`. */
+/* From a PLAN of docs/api.md, or one of plan_make: {"pass", "change",
+ * "questions": [{"question", "gate",
+ * "answer": "yes" | "no" | "unsure" | "waived" | "n/a", "observed", "expected"}]}. A question that
+ * the plan does not answer is "unsure", one that no change answers "n/a"; `pass` needs that none is
+ * "no" or "unsure", and the plan's own `pass`. */
 json_t *preflight_judge(const json_t *plan);
 
 void preflight_print(const json_t *judged, FILE *to);

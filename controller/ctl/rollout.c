@@ -36,7 +36,7 @@ static enum outcome submit(struct ctl *ctl, struct bytes signed_manifest,
 
         render_gates(field_array(document, "gates"));
         outcome = ctl_fail(ctl, &err);
-        unsent_tell(ctl, signed_manifest);
+        unsent_tell(ctl, signed_manifest, outcome != OUTCOME_UNREACHABLE);
         return outcome;
     }
     unsent_forget(ctl, signed_manifest);
@@ -129,17 +129,20 @@ enum outcome rollout_watch_run(struct ctl *ctl, const struct arguments *argument
     return watch_follow(ctl, id, true);
 }
 
-/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00: `oceanidctl rollout abort`" */
+/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00", and below it "goes on by
+ * itself, nothing to do; to end it: `oceanidctl rollout abort`". An older controller does not say
+ * how. */
 static void print_wait(const json_t *rollout)
 {
     const json_t *waits = json_object_get(rollout, "waits");
+    const char *how = field_text(waits, "how");
     char since[32];
 
     if (field_text(waits, "what")[0] == '\0')
         return;
-    printf("  waits for %s, since %s\n  what moves it: `%s`\n",
-           field_plain(field_text(waits, "what")),
-           render_time(field_number(waits, "since"), since, sizeof(since)),
+    printf("  waits for %s, since %s\n", field_plain(field_text(waits, "what")),
+           render_time(field_number(waits, "since"), since, sizeof(since)));
+    printf("  %s: `%s`\n", how[0] != '\0' ? field_plain(how) : "the command for it",
            field_plain(field_text(waits, "command")));
 }
 
@@ -281,7 +284,7 @@ enum outcome rollout_pause_run(struct ctl *ctl, const struct arguments *argument
 }
 
 /* The fleet's, as `rollout pause` puts it: a node's has reasons of its own. */
-static bool lift_pauses(struct ctl *ctl, const char *reason, struct err *err)
+static bool lift_pauses(struct ctl *ctl, const char *reason, unsigned *ret_count, struct err *err)
 {
     AUTO_JSON json_t *document = NULL;
     const json_t *holds;
@@ -292,29 +295,49 @@ static bool lift_pauses(struct ctl *ctl, const char *reason, struct err *err)
     for (size_t i = 0; i < json_array_size(holds); i++) {
         const json_t *hold = json_array_get(holds, i);
 
-        if (text_equal(field_text(hold, "kind"), "pause") &&
-            text_equal(field_text(hold, "scope"), "fleet") &&
-            !hold_lift(ctl, field_number(hold, "id"), reason, err))
+        if (!text_equal(field_text(hold, "kind"), "pause") ||
+            !text_equal(field_text(hold, "scope"), "fleet"))
+            continue;
+        if (!hold_lift(ctl, field_number(hold, "id"), reason, err))
             return false;
+        ++*ret_count;
     }
     return true;
 }
 
-/* What waits behind the pause for a person goes on with it. */
+/* The newest, where it is open; NULL: none is. */
+static bool read_open(struct ctl *ctl, json_t **ret_rollout, struct err *err)
+{
+    AUTO_JSON json_t *document = NULL;
+    json_t *newest;
+
+    if (!api_get(ctl->api, "/v1/rollouts", &document, err))
+        return false;
+    newest = json_array_get(field_array(document, "rollouts"), 0);
+    if (newest != NULL && !field_is_true(newest, "ended"))
+        *ret_rollout = json_incref(newest);
+    return true;
+}
+
+/* What waits behind the pause for a person goes on with it. That nothing does is no failure. */
 enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *reason = arguments_get(arguments, "--reason");
     AUTO_JSON json_t *rollout = NULL;
     struct err err = ERR_INIT;
+    unsigned count = 0;
     long long id;
-    char path[64];
 
-    if (!lift_pauses(ctl, reason != NULL ? reason : "resumed", &err) ||
-        !watch_find(ctl, NULL, &id, &err))
+    if (!lift_pauses(ctl, reason != NULL ? reason : "resumed", &count, &err) ||
+        !read_open(ctl, &rollout, &err))
         return ctl_fail(ctl, &err);
-    snprintf(path, sizeof(path), "/v1/rollouts/%lld", id);
-    if (!api_get(ctl->api, path, &rollout, &err))
-        return ctl_fail(ctl, &err);
+    if (rollout == NULL) {
+        fprintf(stderr, "oceanidctl: %s\n",
+                count > 0 ? "lifted; no rollout is open"
+                          : "no pause of the fleet is in force, and no rollout is open");
+        return OUTCOME_DONE;
+    }
+    id = field_number(rollout, "id");
     if (text_equal(field_text(rollout, "state"), "paused") &&
         !command_rollout(ctl, id, "next", NULL, &err))
         return ctl_fail(ctl, &err);

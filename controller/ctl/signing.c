@@ -13,10 +13,37 @@
 #include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
 
-enum { VALID_MIN_S = 3600 };
+enum {
+    VALID_MIN_S = 3600,
+    RECEIPTS_PAGE = 200, /* so many of the largest fit into an answer */
+};
 
-static bool add_receipt(struct ledger *ledger, const struct roster *roster, const json_t *line,
-                        struct err *err)
+/* ---- receipts --------------------------------------------------------------------------------
+ */
+
+struct fetch {
+    struct api *api;
+    const struct roster *roster;
+    struct ledger *ledger;
+    long long after; /* the controller's index of the last one */
+    bool unanswered; /* the controller has said nothing */
+};
+
+/* A page that repeats itself would hide what comes behind it. */
+static bool go_on(struct fetch *fetch, const json_t *line, struct err *err)
+{
+    long long index = field_number(line, "index");
+
+    if (index <= fetch->after)
+        return err_set(err, ERR_PEER,
+                       "the controller's receipt %lld came behind receipt %lld: expected are later "
+                       "ones; nothing is signed by a part of them",
+                       index, fetch->after);
+    fetch->after = index;
+    return true;
+}
+
+static bool add_receipt(const struct fetch *fetch, const json_t *line, struct err *err)
 {
     const char *text = field_text(line, "signed");
     size_t len = strlen(text) / 2;
@@ -27,7 +54,7 @@ static bool add_receipt(struct ledger *ledger, const struct roster *roster, cons
 
     if (!bytes_parse_hex(text, data, len) || !wire_decode_receipt(envelope, receipt, err))
         return err_set(err, ERR_PEER, "the controller sent a receipt that cannot be read");
-    entry = roster_find(roster, receipt->node);
+    entry = roster_find(fetch->roster, receipt->node);
     if (entry == NULL || !wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, err)) {
         fprintf(stderr,
                 "oceanidctl: a receipt of %s is not signed by the guard in the roster, "
@@ -35,35 +62,64 @@ static bool add_receipt(struct ledger *ledger, const struct roster *roster, cons
                 receipt->node);
         return true;
     }
-    return ledger_add_receipt(ledger, envelope, err);
+    return ledger_add_receipt(fetch->ledger, envelope, err);
 }
 
-bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
 {
-    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     AUTO_JSON json_t *document = NULL;
     const json_t *list;
-    struct api *api = ctl_api(ctl, err);
+    char path[96];
 
-    if (api == NULL || !keys_read_roster(ctl, roster, err) ||
-        !api_get(api, "/v1/receipts", &document, err))
+    snprintf(path, sizeof(path), "/v1/receipts?after=%lld&limit=%d", fetch->after, RECEIPTS_PAGE);
+    if (!api_get(fetch->api, path, &document, err)) {
+        fetch->unanswered = api_is_unanswered(err);
         return false;
+    }
     list = field_array(document, "receipts");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!add_receipt(ledger, roster, json_array_get(list, i), err))
+    *ret_count = json_array_size(list);
+    for (size_t i = 0; i < *ret_count; i++) {
+        const json_t *line = json_array_get(list, i);
+
+        if (!go_on(fetch, line, err) || !add_receipt(fetch, line, err))
             return false;
     }
     return true;
 }
 
+static bool fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_unanswered,
+                           struct err *err)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct fetch fetch = {.api = ctl_api(ctl, err), .roster = roster, .ledger = ledger};
+    bool good = fetch.api != NULL && keys_read_roster(ctl, roster, err);
+    size_t count = 1;
+
+    while (good && count > 0)
+        good = fetch_page(&fetch, &count, err);
+    *ret_unanswered = fetch.unanswered;
+    return good;
+}
+
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
+{
+    bool unanswered;
+
+    return fetch_receipts(ctl, ledger, &unanswered, err);
+}
+
+/* ---- signing ---------------------------------------------------------------------------------
+ */
+
 /* Without the controller the ledger alone decides: fewer receipts refuse more, never less. */
 static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
 {
     struct err reason = ERR_INIT;
+    bool unanswered;
 
-    if (signing_fetch_receipts(ctl, ledger, &reason))
+    if (fetch_receipts(ctl, ledger, &unanswered, &reason))
         return true;
-    if (reason.kind != ERR_TIMEOUT) {
+    if (!unanswered) {
         *err = reason;
         return false;
     }
@@ -116,25 +172,18 @@ static bool fill(struct ctl *ctl, struct ledger *ledger, const struct signing_re
     return record(ledger, manifest, approval, err); /* before the signature exists */
 }
 
-static bool sign_with(struct ctl *ctl, struct bytes body, struct bytes approval,
-                      struct wire_bytes *ret_signed, struct err *err)
+static struct wire_bytes sign_with(const struct sign_key *key, struct bytes body,
+                                   struct bytes approval)
 {
-    struct sign_key *key = keys_load(ctl, "approver.key", err);
-    AUTO_WIRE struct wire_bytes signature = {NULL, 0};
+    AUTO_WIRE struct wire_bytes signature = wire_sign_approval(approval, key);
 
-    if (key == NULL)
-        return false;
-    signature = wire_sign_approval(approval, key);
-    sign_key_free(key);
-    *ret_signed = wire_encode_signed_manifest(body, wire_lend(&signature));
-    return true;
+    return wire_encode_signed_manifest(body, wire_lend(&signature));
 }
 
-bool signing_sign(struct ctl *ctl, const struct signing_request *request,
-                  struct wire_bytes *ret_signed, struct err *err)
+/* What is to be signed, when it stands in the ledger. */
+static bool prepare(struct ctl *ctl, const struct signing_request *request,
+                    struct approval *approval, struct err *err)
 {
-    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
-    AUTO_WIRE struct wire_bytes unsigned_approval = {NULL, 0};
     struct manifest manifest = {0};
     struct ledger ledger;
     char path[CTL_PATH_SIZE];
@@ -147,20 +196,35 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
            fill(ctl, &ledger, request, &manifest, approval, err);
     manifest_done(&manifest);
     ledger_close(&ledger);
-    if (!good)
-        return false;
-    unsigned_approval = wire_encode_approval(approval);
-    return sign_with(ctl, request->body, wire_lend(&unsigned_approval), ret_signed, err);
+    return good;
+}
+
+bool signing_sign(struct ctl *ctl, const struct signing_request *request,
+                  struct wire_bytes *ret_signed, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct sign_key *key = keys_load_approver(ctl, err); /* the ledger's entry bars all others */
+    bool good = key != NULL && prepare(ctl, request, approval, err);
+
+    if (good) {
+        AUTO_WIRE struct wire_bytes bytes = wire_encode_approval(approval);
+
+        *ret_signed = sign_with(key, request->body, wire_lend(&bytes));
+    }
+    sign_key_free(key);
+    return good;
 }
 
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err)
 {
     struct signed_manifest manifest = {0};
-    bool good =
-        wire_decode_signed_manifest(signed_manifest, &manifest, err) &&
-        sign_with(ctl, wire_lend(&manifest.body), wire_lend(&manifest.approval), ret_signed, err);
+    struct sign_key *key = keys_load(ctl, "approver.key", err);
+    bool good = key != NULL && wire_decode_signed_manifest(signed_manifest, &manifest, err);
 
+    if (good)
+        *ret_signed = sign_with(key, wire_lend(&manifest.body), wire_lend(&manifest.approval));
     signed_manifest_done(&manifest);
+    sign_key_free(key);
     return good;
 }

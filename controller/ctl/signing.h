@@ -30,7 +30,7 @@ struct signing_request {
     unsigned valid_s; /* 0: long enough */
 };
 
-/* Checks, writes the ledger, signs with approver.key. ret_signed: an encoded SignedManifest. */
+/* Checks (approver.key first), writes the ledger, signs. ret_signed: an encoded SignedManifest. */
 bool signing_sign(struct ctl *ctl, const struct signing_request *request,
                   struct wire_bytes *ret_signed, struct err *err);
 

@@ -41,10 +41,10 @@ static bool check_entry_ended(const struct ledger *ledger, const struct ledger_s
     return err_set(err, ERR_CONFLICT,
                    "change %s (sequence %llu) is signed and not ended: no receipt of %s. Finish, "
                    "abort or roll it back first (if no controller took it: `oceanidctl rollout "
-                   "start` with what was signed, then abort), or wait %lld s until it can no "
-                   "longer begin",
+                   "start` with what was signed, the keys' unsent-%s.manifest or what `manifest "
+                   "sign` wrote, then abort), or wait %lld s until it can no longer begin",
                    entry->change, (unsigned long long)entry->attempt.sequence, missing,
-                   (long long)(lapses - now) + 1);
+                   entry->change, (long long)(lapses - now) + 1);
 }
 
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err)

@@ -40,16 +40,17 @@ void unsent_keep(const struct ctl *ctl, struct bytes signed_manifest)
                 err.text);
 }
 
-void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest)
+void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest, bool refused)
 {
     struct err err = ERR_INIT;
     char path[CTL_PATH_SIZE];
 
     if (find_path(ctl, signed_manifest, path, sizeof(path), &err) && access(path, R_OK) == 0)
         fprintf(stderr,
-                "oceanidctl: it is signed, and no controller has said that it took it. "
-                "`oceanidctl rollout start %s` hands it over again; until it has ended or lapsed "
-                "nothing else can be signed\n",
+                "oceanidctl: it is signed, and %s `oceanidctl rollout start %s` hands it over; "
+                "until it has ended or lapsed nothing else can be signed\n",
+                refused ? "was refused, as said above. When that is mended,"
+                        : "no controller has said that it took it.",
                 path);
 }
 

@@ -11,8 +11,9 @@
 /* Into unsent-CHANGE.manifest beside the keys; a disk that refuses is told, and nothing else. */
 void unsent_keep(const struct ctl *ctl, struct bytes signed_manifest);
 
-/* Says where it is kept, and that `rollout start` takes it from there. */
-void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest);
+/* Says where it is kept, and that `rollout start` takes it from there; refused: once that is mended
+ * for which a controller refused it. */
+void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest, bool refused);
 
 /* A controller leads it. */
 void unsent_forget(const struct ctl *ctl, struct bytes signed_manifest);

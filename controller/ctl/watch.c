@@ -5,15 +5,18 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/leave.h"
 #include "controller/ctl/render.h"
 
-enum { POLL_MS = 300, UNREACHABLE_MAX = 20, LINE_SIZE = 2 * REASON_SIZE };
+enum { POLL_MS = 300, UNREACHABLE_MAX = 20, LINE_SIZE = 2 * REASON_SIZE, COLUMNS_USUAL = 80 };
 
 /* What was printed last, so that only news are. */
 struct news {
@@ -127,21 +130,35 @@ static void tell_nodes(struct news *news, const json_t *nodes)
     }
 }
 
+/* What fits one row: only one is cleared. */
+static size_t find_width(void)
+{
+    struct winsize size = {0};
+    size_t columns = COLUMNS_USUAL;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    return columns - 1;
+}
+
 /* "stage 1 of 2  srv712695 on trial, 212 s of soak left" */
 static void show_live(struct news *news, const json_t *rollout)
 {
     const json_t *nodes = field_array(rollout, "nodes");
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
 
-    clear_live(news);
-    printf("stage %lld of %lld", field_number(rollout, "stage"),
-           field_number(rollout, "stages_count"));
+    text_add(&text, "stage %lld of %lld", field_number(rollout, "stage"),
+             field_number(rollout, "stages_count"));
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
         if (text_equal(field_text(node, "state"), "on trial"))
-            printf("  %s on trial, %lld s of soak left", field_plain(field_text(node, "name")),
-                   field_number(node, "soak_left_s"));
+            text_add(&text, "  %s on trial, %lld s of soak left",
+                     field_plain(field_text(node, "name")), field_number(node, "soak_left_s"));
     }
+    clear_live(news);
+    printf("%.*s", (int)find_width(), line);
     fflush(stdout);
     news->live = true;
 }
@@ -193,7 +210,30 @@ static json_t *ask(struct ctl *ctl, const char *path, unsigned *failures, struct
     return NULL;
 }
 
-enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end)
+/* Leaving changes nothing: what goes on is said then. rollout: NULL while it is not known. */
+static void prepare_leaving(long long id, const json_t *rollout)
+{
+    char line[LEAVE_TEXT_SIZE];
+
+    if (text_equal(field_text(rollout, "state"), "reverting"))
+        snprintf(line, sizeof(line),
+                 "oceanidctl: rollout %lld is taken back without you: `oceanidctl rollout watch "
+                 "%lld` follows it",
+                 id, id);
+    else if (field_text(rollout, "waiting_for")[0] != '\0')
+        snprintf(line, sizeof(line),
+                 "oceanidctl: rollout %lld still waits for a person: `oceanidctl rollout show "
+                 "%lld` says for what, `oceanidctl rollout abort %lld` takes it back",
+                 id, id, id);
+    else
+        snprintf(line, sizeof(line),
+                 "oceanidctl: rollout %lld goes on without you: `oceanidctl rollout watch %lld` "
+                 "follows it, `oceanidctl rollout abort %lld` takes it back",
+                 id, id, id);
+    leave_set(line);
+}
+
+static enum outcome follow(struct ctl *ctl, long long id, bool to_the_end)
 {
     AUTO_FREE struct news *news = mem_alloc(1, sizeof(*news));
     const struct timespec pause = {0, POLL_MS * 1000000L};
@@ -207,6 +247,8 @@ enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end)
 
         if (rollout == NULL && (failures > UNREACHABLE_MAX || err.kind != ERR_TIMEOUT))
             return ctl_fail(ctl, &err);
+        if (rollout != NULL)
+            prepare_leaving(id, rollout);
         if (rollout != NULL && !ctl->json)
             tell_news(news, rollout);
         if (rollout != NULL && is_over(rollout, to_the_end)) {
@@ -218,4 +260,15 @@ enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end)
         }
         nanosleep(&pause, NULL);
     }
+}
+
+enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end)
+{
+    enum outcome outcome;
+
+    prepare_leaving(id, NULL);
+    leave_begin();
+    outcome = follow(ctl, id, to_the_end);
+    leave_end();
+    return outcome;
 }

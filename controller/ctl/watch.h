@@ -11,7 +11,8 @@
 bool watch_find(struct ctl *ctl, const char *given, long long *ret_id, struct err *err);
 
 /* Prints a line a thing that happens, and on a terminal one line that is kept up to date. With
- * `to_the_end` it stays while the rollout waits for a person. */
+ * `to_the_end` it stays while the rollout waits for a person. ^C says what goes on, and ends it
+ * all. */
 enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end);
 
 /* The exit code of a rollout as it stands. */

@@ -15,6 +15,7 @@ struct asking {
     struct http_call *call;
     struct lead_order order;
     struct hash body;
+    struct bars bars;
     bool starts; /* a rollout begins when they pass */
 };
 
@@ -46,6 +47,16 @@ static void answer_started(struct asking *asking, uint64_t id)
         api_refuse(asking->call, &err);
 }
 
+/* Whoever may not begin is told, and so is whoever reads the audit. */
+static bool check_start(const struct asking *asking, struct err *err)
+{
+    if (lead_check(asking->api->lead, &asking->order, err))
+        return true;
+    desk_audit_refusal(asking->api->desk, http_who(asking->call), asking->order.manifest.change,
+                       err->text);
+    return false;
+}
+
 /* Another one may have begun while the nodes were waited for: then whoever asked is told which,
  * and not what the gates say of nodes on which its trial is open by now. */
 static void start(struct asking *asking, const struct gates *gates, json_t *plan)
@@ -58,7 +69,7 @@ static void start(struct asking *asking, const struct gates *gates, json_t *plan
     struct text why = TEXT_IN(reason);
     uint64_t id;
 
-    if (!lead_check(asking->api->lead, &asking->order, &err)) {
+    if (!check_start(asking, &err)) {
         api_refuse(asking->call, &err);
     } else if (!gates_pass(gates)) {
         gates_explain(gates, &why);
@@ -87,7 +98,8 @@ static void answer(void *context, bool cancelled)
         refuse(asking, &err);
         return;
     }
-    lead_gates_inputs(asking->api->lead, &asking->order, 0, &inputs);
+    lead_find_bars(asking->api->lead, &asking->order, &asking->bars);
+    lead_gates_inputs(asking->api->lead, &asking->order, &asking->bars, &inputs);
     gates_evaluate(&inputs, &gates);
     plan = json_plan(&inputs, &asking->body, &gates);
     if (asking->starts)
@@ -184,7 +196,6 @@ void api_post_plan(struct api *api, struct http_call *call, const char *word)
 static void answer_fleet(void *context, bool cancelled)
 {
     struct asking *asking = context;
-    const struct led *open = lead_find_open(asking->api->lead);
     struct err err = ERR_INIT;
     struct gates_inputs inputs;
     struct gates gates;
@@ -194,8 +205,9 @@ static void answer_fleet(void *context, bool cancelled)
         refuse(asking, &err);
         return;
     }
-    lead_gates_inputs(asking->api->lead, &asking->order, 0, &inputs);
-    gates_evaluate_fleet(&inputs, open != NULL ? open->manifest.change : "", &gates);
+    lead_find_bars(asking->api->lead, NULL, &asking->bars);
+    lead_gates_inputs(asking->api->lead, &asking->order, &asking->bars, &inputs);
+    gates_evaluate_fleet(&inputs, &gates);
     api_answer_json(
         asking->call, 200,
         json_pack("{s:b, s:o}", "pass", gates_pass(&gates), "gates", json_gates(&gates)));
@@ -218,7 +230,7 @@ void api_post_rollout(struct api *api, struct http_call *call, const char *word)
     struct err err = ERR_INIT;
 
     (void)word;
-    if (read_signed(asking, &err) && lead_check(api->lead, &asking->order, &err))
+    if (read_signed(asking, &err) && check_start(asking, &err))
         ask(asking);
     else
         refuse(asking, &err);

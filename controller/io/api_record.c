@@ -1,5 +1,5 @@
 /*
- * api_record: holds, the audit, receipts.
+ * api_record: holds, the audit, receipts; the last two in pages.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,11 @@
 #include "common/io/clock.h"
 #include "controller/io/api_parts.h"
 
-enum { AUDIT_LIMIT = 100, AUDIT_LIMIT_MAX = 1000 };
+enum {
+    AUDIT_LIMIT = 100,
+    RECEIPTS_LIMIT = 1000, /* an older oceanidctl asks for all, by no limit */
+    LIMIT_MAX = 1000,
+};
 
 /* ---- holds -----------------------------------------------------------------------------------
  */
@@ -139,8 +143,12 @@ void api_delete_hold(struct api *api, struct http_call *call, const char *word)
         api_answer_json(call, 200, json_hold(hold));
 }
 
-/* ---- audit -----------------------------------------------------------------------------------
+/* ---- pages -----------------------------------------------------------------------------------
  */
+
+struct page {
+    uint64_t after, limit;
+};
 
 static bool read_query(struct http_call *call, const char *key, uint64_t *number)
 {
@@ -149,13 +157,31 @@ static bool read_query(struct http_call *call, const char *key, uint64_t *number
     return given == NULL || api_read_number(call, key, given, number);
 }
 
-static json_t *audit_page(const struct desk *desk, uint64_t after, uint64_t limit, struct err *err)
+/* page: as it is unless the query says another one. */
+static bool read_page(struct http_call *call, struct page *page)
 {
-    AUTO_FREE struct audit_row *rows = mem_alloc(AUDIT_LIMIT_MAX, sizeof(*rows));
+    struct err err = ERR_INIT;
+
+    if (!read_query(call, "after", &page->after) || !read_query(call, "limit", &page->limit))
+        return false;
+    if (page->limit > 0 && page->limit <= LIMIT_MAX)
+        return true;
+    err_set(&err, ERR_INPUT, "limit %llu: accepted are 1 to %d", (unsigned long long)page->limit,
+            LIMIT_MAX);
+    api_refuse(call, &err);
+    return false;
+}
+
+/* ---- audit -----------------------------------------------------------------------------------
+ */
+
+static json_t *audit_page(const struct desk *desk, const struct page *page, struct err *err)
+{
+    AUTO_FREE struct audit_row *rows = mem_alloc(LIMIT_MAX, sizeof(*rows));
     json_t *list;
     size_t count;
 
-    if (!store_read_audit(desk->store, after, rows, limit, &count, err))
+    if (!store_read_audit(desk->store, page->after, rows, page->limit, &count, err))
         return NULL;
     list = json_array();
     for (size_t i = 0; i < count; i++)
@@ -166,22 +192,15 @@ static json_t *audit_page(const struct desk *desk, uint64_t after, uint64_t limi
 void api_get_audit(struct api *api, struct http_call *call, const char *word)
 {
     const struct audit_row *last = &api->desk->audit;
-    uint64_t after = 0;
-    uint64_t limit = AUDIT_LIMIT;
+    struct page page = {.limit = AUDIT_LIMIT};
     struct err err = ERR_INIT;
     json_t *list;
 
     (void)word;
-    if (!read_query(call, "after", &after) || !read_query(call, "limit", &limit))
+    if (!read_page(call, &page))
         return;
-    if (limit == 0 || limit > AUDIT_LIMIT_MAX) {
-        err_set(&err, ERR_INPUT, "limit %llu: accepted are 1 to %d", (unsigned long long)limit,
-                AUDIT_LIMIT_MAX);
-        api_refuse(call, &err);
-        return;
-    }
     desk_audit_refused_again(api->desk);
-    list = audit_page(api->desk, after, limit, &err);
+    list = audit_page(api->desk, &page, &err);
     if (list == NULL)
         api_refuse(call, &err);
     else
@@ -194,29 +213,35 @@ void api_get_audit(struct api *api, struct http_call *call, const char *word)
 /* ---- receipts --------------------------------------------------------------------------------
  */
 
-static void add_receipt(void *context, uint64_t index, struct bytes envelope)
+struct listed {
+    json_t *list;
+    uint64_t limit;
+};
+
+static bool add_receipt(void *context, uint64_t index, struct bytes envelope)
 {
+    const struct listed *listed = context;
     json_t *receipt = json_receipt(index, envelope);
 
     if (receipt != NULL)
-        json_array_append_new(context, receipt);
+        json_array_append_new(listed->list, receipt);
+    return json_array_size(listed->list) < listed->limit;
 }
 
 void api_get_receipts(struct api *api, struct http_call *call, const char *word)
 {
-    json_t *list = json_array();
+    struct page page = {.limit = RECEIPTS_LIMIT};
+    struct listed listed;
     struct err err = ERR_INIT;
-    uint64_t after = 0;
 
     (void)word;
-    if (!read_query(call, "after", &after)) {
-        json_decref(list);
+    if (!read_page(call, &page))
+        return;
+    listed = (struct listed){json_array(), page.limit};
+    if (store_read_receipts(api->desk->store, page.after, add_receipt, &listed, &err)) {
+        api_answer_json(call, 200, json_pack("{s:o}", "receipts", listed.list));
         return;
     }
-    if (store_read_receipts(api->desk->store, after, add_receipt, list, &err)) {
-        api_answer_json(call, 200, json_pack("{s:o}", "receipts", list));
-        return;
-    }
-    json_decref(list);
+    json_decref(listed.list);
     api_refuse(call, &err);
 }

@@ -118,8 +118,14 @@ static const struct {
          "all the same",
          {.burst = 512, .every_ms = 10000}},
     [NOTE_PROOF] = {"proofs", "what they do is done all the same", {.burst = 4096, .every_ms = 10}},
+    [NOTE_RECEIPT] = {"receipts of what it was not asked for here",
+                      "they are not kept and quarantine nothing here; its guard goes by them all "
+                      "the same",
+                      {.burst = 512, .every_ms = 10000}},
 };
 _Static_assert(sizeof(notes) / sizeof(notes[0]) == NOTE_COUNT, "terms for every note");
+_Static_assert(sizeof(((struct fleet_member *)NULL)->notes) / sizeof(struct quota) == NOTE_COUNT,
+               "a quota for every note");
 
 bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_note note)
 {
@@ -260,6 +266,7 @@ static bool verify_kept_roster(const struct desk *desk, struct bytes envelope, c
 static void use_roster(struct desk *desk, const struct roster *roster, struct bytes envelope,
                        const char *by)
 {
+    fleet_forget_replaced(&desk->fleet, desk->roster, roster);
     *desk->roster = *roster;
     text_copy(desk->roster_by, sizeof(desk->roster_by), by);
     wire_bytes_done(&desk->roster_envelope);
@@ -312,6 +319,25 @@ static void take_maintenance(struct desk *desk)
                   (unsigned long long)desk->roster->version, HOLDS_MAX);
 }
 
+/* Of whoever has another agent's key now than before, and of whoever is new, by a name that was
+ * known once. Before the roster is there: a crash in between leaves nothing of an old host's. */
+static bool forget_replaced(struct desk *desk, const struct roster *roster, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    if (!desk_begin(desk, STORE_FULL))
+        return err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+    for (uint32_t i = 0; i < roster->entries_count; i++) {
+        const struct roster_entry *entry = &roster->entries[i];
+        const struct roster_entry *old = roster_find(desk->roster, entry->name);
+
+        if ((old == NULL || !key_equal(&old->agent_key, &entry->agent_key)) &&
+            !desk_kept(desk, store_forget_verdicts(desk->store, entry->name, &why), &why))
+            break;
+    }
+    return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+}
+
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
@@ -326,6 +352,7 @@ bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
                        (unsigned long long)roster->version,
                        (unsigned long long)desk->roster->version + 1);
     if (!file_join(path, sizeof(path), desk->state, "roster", err) ||
+        !forget_replaced(desk, roster, err) ||
         !file_write(path, envelope.data, envelope.len, 0600, err))
         return false;
     use_roster(desk, roster, envelope, name);

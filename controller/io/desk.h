@@ -42,7 +42,8 @@ void desk_close(struct desk *desk);
 bool desk_read_fleet(struct desk *desk, struct err *err);
 
 /* A roster that an approver of trust.yaml signed, newer than the one that is there; written to the
- * disk before it is used. Its maintenance becomes holds, whose ids follow those that were there. */
+ * disk before it is used. What a replaced key said is forgotten. Its maintenance becomes holds,
+ * whose ids follow those that were there. */
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err);
 
 /* Whether a key of trust.yaml signed it in that domain that has the role for it: an operator's for
@@ -62,7 +63,7 @@ bool desk_audit(struct desk *desk, const char *who, const char *what, const char
 
 /* Whether one more of what comes of this member's words is written down, or asked for; it is
  * counted. False: it has been too much, which is told as a refusal. */
-enum desk_note { NOTE_ROW, NOTE_PROOF, NOTE_ASKING, NOTE_COUNT };
+enum desk_note { NOTE_ROW, NOTE_PROOF, NOTE_ASKING, NOTE_RECEIPT, NOTE_COUNT };
 bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_note note);
 
 /* Puts a refusal into log and audit, the same one (who, subject, why) once a minute. who "": nobody

@@ -46,6 +46,7 @@ void downlink_hello_begin(struct downlink *downlink, struct pipe *pipe,
     reply = mem_alloc(1, sizeof(*reply));
     text_copy(pipe->name, sizeof(pipe->name), asked->name);
     clock_random(pipe->challenge.bytes, NONCE_SIZE);
+    pipe->challenged_at = clock_now();
     reply->kind = ANSWER_CHALLENGE;
     reply->challenge = pipe->challenge;
     downlink_answer(request, reply);
@@ -215,7 +216,7 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
         fresh_greeted(downlink->fresh, asked->name);
     }
     if (read_stack(downlink, asked, stack))
-        lead_take_stack(downlink->lead, asked->name, stack);
+        lead_take_stack(downlink->lead, asked->name, stack, pipe->challenged_at);
     take_nonce(downlink, asked);
 }
 

@@ -26,6 +26,7 @@ struct pipe {
     bool over;                   /* its session was ended here, and no other is asked for over it */
     bool extra;                  /* dialled beside an old one */
     struct nonce challenge;      /* zero: none is out */
+    mono_t challenged_at;
     uint64_t order;              /* the newest that was bound is asked first */
     mono_t heard_at;             /* while it is bound; else when it began, or its session ended */
     mono_t spoke_at;             /* whatever it said */

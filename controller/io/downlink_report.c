@@ -41,33 +41,60 @@ static bool newly_fails(const struct fleet_member *member, const struct verdict 
            known->decided == VERDICT_PASS;
 }
 
-/* All that its agent has: what is not among them is not checked any more. One that has no room left
- * may be a part of all. */
-static bool is_whole(const struct session_request *asked)
+/* True: with this one its agent has told all that it has, and what it has not is not checked any
+ * more: it is taken out. A full one that has no room left is followed by others over the same
+ * connection, until one has room. */
+static bool take_names(const struct pipe *pipe, struct fleet_member *member,
+                       const struct session_request *asked)
 {
-    return asked->full && asked->verdicts_count < VERDICTS_MAX;
+    if (asked->full) {
+        fleet_begin_telling(member);
+        member->telling_over = pipe->id;
+    }
+    if (member->telling_over != pipe->id)
+        return false;
+    fleet_name_verdicts(member, asked->verdicts, asked->verdicts_count);
+    if (asked->verdicts_count == VERDICTS_MAX)
+        return false;
+    fleet_end_telling(member);
+    member->telling_over = 0;
+    return true;
 }
 
-/* Those of a whole report that are not among them are forgotten. */
-static bool keep_verdicts(struct downlink *downlink, struct fleet_member *member,
-                          const struct session_request *asked)
+/* In the open transaction. */
+static bool keep_all(struct desk *desk, const struct fleet_member *member, struct err *err)
 {
-    struct desk *desk = downlink->desk;
-    struct err err = ERR_INIT;
+    bool kept = store_forget_verdicts(desk->store, member->name, err);
 
-    if (!desk_begin(desk, STORE_REPORT))
-        return false;
-    if (is_whole(asked) &&
-        !desk_kept(desk, store_forget_verdicts(desk->store, member->name, &err), &err))
-        return false;
-    for (uint32_t i = 0; i < asked->verdicts_count; i++) {
+    for (uint32_t i = 0; i < member->verdicts_count && kept; i++)
+        kept = store_put_verdict(desk->store, member->name, &member->verdicts[i], err);
+    return kept;
+}
+
+static bool keep_told(struct desk *desk, const struct fleet_member *member,
+                      const struct session_request *asked, struct err *err)
+{
+    bool kept = true;
+
+    for (uint32_t i = 0; i < asked->verdicts_count && kept; i++) {
         const struct fleet_verdict *known = find_verdict(member, asked->verdicts[i].check);
 
-        if (known != NULL &&
-            !desk_kept(desk, store_put_verdict(desk->store, member->name, known, &err), &err))
-            return false;
+        kept = known == NULL || store_put_verdict(desk->store, member->name, known, err);
     }
-    return desk_commit(desk);
+    return kept;
+}
+
+/* all: those that are stored and not known any more are forgotten. */
+static bool keep_verdicts(struct desk *desk, const struct fleet_member *member,
+                          const struct session_request *asked, bool all)
+{
+    struct err err = ERR_INIT;
+
+    return desk_begin(desk, STORE_REPORT) &&
+           desk_kept(desk,
+                     all ? keep_all(desk, member, &err) : keep_told(desk, member, asked, &err),
+                     &err) &&
+           desk_commit(desk);
 }
 
 /* How long it took from the kernel's first word at the node to here; both clocks are in it. */
@@ -81,19 +108,18 @@ static void say_age(const struct fleet_member *member, const struct session_requ
 
 /* What follows from a newly failing one is kept before it: killed in between, the agent says it
  * again, and it is still new. */
-static void take_verdicts(struct downlink *downlink, struct fleet_member *member,
-                          const struct session_request *asked)
+static void take_verdicts(struct downlink *downlink, const struct pipe *pipe,
+                          struct fleet_member *member, const struct session_request *asked)
 {
     AUTO_FREE bool *failing = NULL;
     AUTO_FREE struct check *checks = NULL;
+    bool all = take_names(pipe, member, asked);
     size_t count;
 
-    if (asked->verdicts_count == 0 && !asked->full)
+    if (asked->verdicts_count == 0 && !all)
         return;
     failing = mem_alloc(VERDICTS_MAX, sizeof(*failing));
     checks = desk_checks(downlink->desk, member->name, &count);
-    if (is_whole(asked))
-        fleet_keep_verdicts(member, asked->verdicts, asked->verdicts_count);
     for (uint32_t i = 0; i < asked->verdicts_count; i++) {
         const struct verdict *verdict = &asked->verdicts[i];
 
@@ -105,7 +131,7 @@ static void take_verdicts(struct downlink *downlink, struct fleet_member *member
         if (failing[i])
             lead_take_failing(downlink->lead, member->name, &asked->verdicts[i]);
     }
-    if (keep_verdicts(downlink, member, asked))
+    if (keep_verdicts(downlink->desk, member, asked, all))
         say_age(member, asked);
 }
 
@@ -177,7 +203,7 @@ void downlink_report(struct downlink *downlink, const struct pipe *pipe,
     AUTO_FREE struct session_reply *reply = mem_alloc(1, sizeof(*reply));
     struct fleet_member *member = fleet_find(&downlink->desk->fleet, pipe->name);
 
-    take_verdicts(downlink, member, asked);
+    take_verdicts(downlink, pipe, member, asked);
     take_snapshot(downlink, member, asked);
     take_drift(downlink, member, asked);
     take_guard(downlink, member->name, asked);

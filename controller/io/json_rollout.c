@@ -34,6 +34,7 @@ static json_t *gate(const struct gate_answer *answer, enum gate which)
     set_text(object, "question", gate_question(which));
     set_text(object, "value", verdict_format(answer->verdict.value));
     set_text(object, "waived", answer->waived);
+    set_text(object, "instead", answer->instead);
     set_text(object, "expected", answer->verdict.expected);
     set_text(object, "observed", answer->verdict.observed);
     json_object_set_new(object, "evidence", evidence);
@@ -327,6 +328,9 @@ static void say_command(const struct hold *hold, const struct rollout *machine, 
         text_add(out, "%s", command);
 }
 
+static const char beside_hold[] =
+    "the open trial goes on by itself, the rest stays on hold; to end it";
+
 /* The hold is what a person reads first: beside one, whom it waits for besides explains nothing. */
 static void set_wait(json_t *object, const struct desk *desk, const struct rollout *machine)
 {
@@ -344,6 +348,7 @@ static void set_wait(json_t *object, const struct desk *desk, const struct rollo
     say_command(for_next ? hold : NULL, machine, wait.command, &text);
     set_text(waits, "what", what);
     set_number(waits, "since", wait.since);
+    set_text(waits, "how", hold != NULL && !for_next ? beside_hold : wait.how);
     set_text(waits, "command", command);
     json_object_set_new(object, "waits", waits);
     set_text(object, "waiting_for", rollout_waiting_for(machine));

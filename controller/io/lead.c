@@ -209,11 +209,12 @@ static void fill_inputs(const struct lead *lead, const struct manifest *manifest
         .now_unix = clock_unix()};
 }
 
-void lead_gates_inputs(const struct lead *lead, const struct lead_order *order, uint32_t stage,
-                       struct gates_inputs *ret_inputs)
+void lead_gates_inputs(const struct lead *lead, const struct lead_order *order,
+                       const struct bars *bars, struct gates_inputs *ret_inputs)
 {
-    fill_inputs(lead, &order->manifest, &order->approval, wire_lend(&order->bytes.approval), stage,
+    fill_inputs(lead, &order->manifest, &order->approval, wire_lend(&order->bytes.approval), 0,
                 ret_inputs);
+    ret_inputs->bars = bars;
 }
 
 static void answer_gates(void *context, bool cancelled)

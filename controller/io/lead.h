@@ -66,11 +66,15 @@ struct lead_order {
 bool lead_order_decode(struct bytes from, struct lead_order *ret_order, struct err *err);
 void lead_order_done(struct lead_order *order);
 
-/* Refuses while another one is open, and keys that the roster does not have (ERR_CONFLICT). */
+/* Everything that lead_start refuses an order for but what the disk says to it: while another one
+ * is open, or keys that the roster does not have. order NULL: what bars any of them. */
+void lead_find_bars(const struct lead *lead, const struct lead_order *order, struct bars *ret_bars);
+/* Refuses by the first of them. */
 bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err);
-/* What the gates are asked of it; the order is lent as long as inputs are used. */
-void lead_gates_inputs(const struct lead *lead, const struct lead_order *order, uint32_t stage,
-                       struct gates_inputs *ret_inputs);
+/* What the gates are asked of one that has not begun; order and bars are lent as long as inputs are
+ * used. */
+void lead_gates_inputs(const struct lead *lead, const struct lead_order *order,
+                       const struct bars *bars, struct gates_inputs *ret_inputs);
 /* Begins to lead what passed the gates; order is emptied. gates is their JSON. */
 bool lead_start(struct lead *lead, struct lead_order *order, const char *by, struct bytes gates,
                 uint64_t *ret_id, struct err *err);
@@ -141,8 +145,10 @@ const struct lead_backs *lead_backs(struct lead *lead);
 /* ---- the wire --------------------------------------------------------------------------------
  */
 
-/* A stack over a challenge of ours, verified with the guard's key. */
-void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack);
+/* A stack over a challenge of ours that was given at asked_at, verified with the guard's key. One
+ * that is older than what is known is asked for again. */
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack,
+                     mono_t asked_at);
 void lead_take_lost(struct lead *lead, const char *node);
 /* An encoded GuardReport that came on a connection bound to that node. */
 bool lead_take_report(struct lead *lead, const char *node, struct bytes report, struct err *err);

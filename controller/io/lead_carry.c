@@ -100,7 +100,8 @@ static bool is_durable(const struct rollout_effect *effect)
 bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *ev,
                const struct rollout_effects *effects, const struct bytes *envelope)
 {
-    bool some = find_begun(lead, led) != NULL;
+    bool begins_backs = ev->kind == EVENT_EMERGENCY;
+    bool some = begins_backs || find_begun(lead, led) != NULL;
 
     for (uint32_t i = 0; i < effects->count; i++)
         some = some || is_durable(&effects->list[i]);
@@ -112,7 +113,8 @@ bool lead_keep(struct lead *lead, struct led *led, const struct rollout_event *e
         if (!keep_one(lead, led, ev, &effects->list[i], envelope))
             return false;
     }
-    return lift_begun(lead, led) && desk_commit(lead->desk);
+    return lift_begun(lead, led) && (!begins_backs || lead_keep_emergency(lead, led)) &&
+           desk_commit(lead->desk);
 }
 
 /* Which lines there are and what each says, without what was observed: that is another each time.

@@ -216,7 +216,8 @@ static bool find_last(struct lead *lead, const struct lead_wish *wish,
     return true;
 }
 
-static void begin_backs(struct lead *lead, const struct rollout_record *record, bool led,
+/* id: of the rollout whose machine takes them back; 0: their guards are asked. */
+static void begin_backs(struct lead *lead, const struct rollout_record *record, uint64_t id,
                         const struct lead_wish *wish)
 {
     const struct bytes no_order = {NULL, 0};
@@ -229,20 +230,47 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
 
         if (back == NULL)
             continue; /* there is room for all that are wanted */
-        back->rollout = led ? record->id : 0;
+        back->rollout = id;
         text_copy(back->reason, sizeof(back->reason), wish->reason);
     }
 }
 
-static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish)
+static bool takes_back(const struct led *led)
 {
-    struct rollout_event ev = {.kind = EVENT_EMERGENCY, .by = wish->by, .reason = wish->reason};
+    return !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
+}
 
+bool lead_keep_emergency(struct lead *lead, const struct led *led)
+{
+    for (uint32_t i = 0; i < lead->backs.count && !takes_back(led); i++) {
+        struct lead_back *back = &lead->backs.list[i];
+
+        if (back->rollout == led->machine.record.id && !back->done)
+            back->rollout = 0;
+    }
+    return lead_backs_keep(lead);
+}
+
+/* Whom it names is kept with its step, or neither is: after a restart nobody waits for his turn who
+ * was to come back at once. */
+static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish,
+                           const char *node)
+{
+    struct rollout_event ev = {
+        .kind = EVENT_EMERGENCY, .node = node, .by = wish->by, .reason = wish->reason};
+
+    begin_backs(lead, &led->machine.record, led->machine.record.id, wish);
+    lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+}
+
+static void give_emergencies(struct lead *lead, const struct led *led, const struct lead_wish *wish)
+{
     if (wish->count == 0)
-        lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+        give_emergency(lead, led, wish, NULL);
     for (size_t i = 0; i < wish->count; i++) {
-        ev.node = wish->names[i];
-        lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+        const struct lead_wish one = {&wish->names[i], 1, wish->by, wish->reason};
+
+        give_emergency(lead, led, &one, wish->names[i]);
     }
     lead_take_roster(lead); /* who left after it was complete is not waited for */
 }
@@ -276,14 +304,9 @@ static bool choose(struct lead *lead, const struct lead_wish *wish,
 static bool begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
                   const struct lead_wish *wish)
 {
-    bool led_back = false;
-
-    if (led != NULL) {
-        give_emergency(lead, led, wish);
-        led_back =
-            !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
-    }
-    begin_backs(lead, record, led_back, wish);
+    if (led != NULL)
+        give_emergencies(lead, led, wish);
+    begin_backs(lead, record, led != NULL && takes_back(led) ? record->id : 0, wish);
     return desk_begin(lead->desk, STORE_FULL) && lead_backs_keep(lead) && desk_commit(lead->desk);
 }
 

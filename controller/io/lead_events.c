@@ -26,15 +26,19 @@ static const struct public_key *guard_key(const struct lead *lead, const char *n
 /* ---- stacks ----------------------------------------------------------------------------------
  */
 
-void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack)
+void lead_take_stack(struct lead *lead, const char *node, const struct stack *stack,
+                     mono_t asked_at)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
     struct rollout_event ev = {.kind = EVENT_HELLO, .node = node, .stack = stack};
 
     if (member == NULL)
         return;
-    member->stack = *stack;
-    member->has_stack = member->stack_is_of_session = true;
+    if (!fleet_take_stack(member, stack, asked_at)) {
+        log_debug("%s: a stack that its guard signed before its last receipt, asking again", node);
+        outbox_put_stack(lead->outbox, node);
+        return;
+    }
     lead_give(lead, &ev, NULL, NULL);
     lead_backs_stack(lead, node, stack);
 }
@@ -50,23 +54,37 @@ static bool take_stack(struct lead *lead, const char *node, struct bytes envelop
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
     const struct public_key *key = guard_key(lead, node, err);
+    mono_t asked_at;
 
     if (key == NULL || !wire_verify(envelope, SIGN_STACK, key, err) ||
         !wire_decode_stack(envelope, stack, err))
         return false;
     if (!text_equal(stack->node, node))
         return err_set(err, ERR_DENIED, "a stack of %s came from %s", stack->node, node);
-    if (!outbox_take_challenge(lead->outbox, node, &stack->challenge)) {
+    if (!outbox_take_challenge(lead->outbox, node, &stack->challenge, &asked_at)) {
         log_debug("%s: a stack over a challenge that is not out, ignoring", node);
         return true;
     }
-    lead_take_stack(lead, node, stack);
+    lead_take_stack(lead, node, stack, asked_at);
     return true;
 }
 
 /* ---- receipts --------------------------------------------------------------------------------
  */
 
+/* Whoever has its guard's key signs as many as it likes of what nobody asked for. */
+static bool may_keep(struct lead *lead, const struct receipt *receipt, struct bytes envelope)
+{
+    struct desk *desk = lead->desk;
+    struct err err = ERR_INIT;
+    bool expected = false;
+
+    return desk_kept(desk, store_expects_receipt(desk->store, receipt, envelope, &expected, &err),
+                     &err) &&
+           (expected || lead_may_note(lead, receipt->node, NOTE_RECEIPT));
+}
+
+/* False: the desk has failed. */
 static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struct bytes envelope,
                          const struct hash *hash)
 {
@@ -75,6 +93,8 @@ static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struc
     struct err err = ERR_INIT;
     bool is_new = false;
 
+    if (!may_keep(lead, receipt, envelope))
+        return !desk->failed;
     if (!desk_begin(desk, STORE_FULL) ||
         !desk_kept(desk, store_add_receipt(desk->store, receipt, envelope, &is_new, &err), &err))
         return false;
@@ -100,7 +120,8 @@ static void refresh(struct lead *lead, const struct receipt *receipt)
         return;
     if (attempt_equal(&member->stack.trial.attempt, &receipt->generation.attempt))
         member->stack.trial_open = false;
-    fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt));
+    fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt),
+                       clock_now());
     outbox_put_stack(lead->outbox, receipt->node);
     outbox_put_snapshot(lead->outbox, receipt->node);
 }
@@ -416,10 +437,8 @@ static bool is_silenced(const struct lead *lead, const char *node)
  * node has done for it so often and no more. */
 static bool may_ask_again(struct lead *lead, const struct led *led, const char *node)
 {
-    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
-
     return lead_is_closed(&led->machine) || rollout_has_open_trial(&led->machine) ||
-           member == NULL || desk_may_note(lead->desk, member, NOTE_ASKING);
+           lead_may_note(lead, node, NOTE_ASKING);
 }
 
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict)

@@ -92,6 +92,9 @@ bool lead_is_wanted(const struct lead_wish *wish, const char *node);
 /* The open rollout, else the newest of which something stands there. */
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err);
+/* In the transaction of the emergency's step: those whom it names, and whether its machine takes
+ * them back. */
+bool lead_keep_emergency(struct lead *lead, const struct led *led);
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
@@ -107,7 +110,8 @@ void lead_take_prepared(struct lead *lead, const char *node, const struct guard_
 /* What its targets' guards said before it began; in the open transaction. */
 bool lead_keep_rehearsals(struct lead *lead, const struct led *led);
 
-/* In lead_proof.c. */
+/* In lead_proof.c. Whether one more that comes of his words is written down (desk_may_note). */
+bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
 

@@ -55,7 +55,7 @@ static bool keep_proof(struct lead *lead, const struct seen *seen)
     return desk_kept(desk, store_add_proof(desk->store, &proof, &err), &err);
 }
 
-static bool may_note(struct lead *lead, const char *who, enum desk_note note)
+bool lead_may_note(struct lead *lead, const char *who, enum desk_note note)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, who);
 
@@ -68,7 +68,7 @@ static void tell(struct lead *lead, struct seen *seen, const char *who, const ch
     struct desk *desk = lead->desk;
     bool is_news = !seen->was_told || seen->told_value != seen->verdict.value;
 
-    if (!may_note(lead, who, NOTE_PROOF) || (is_news && !may_note(lead, who, NOTE_ROW)))
+    if (!lead_may_note(lead, who, NOTE_PROOF) || (is_news && !lead_may_note(lead, who, NOTE_ROW)))
         return;
     if (!desk_begin(desk, is_news ? STORE_FULL : STORE_REPORT) || !keep_proof(lead, seen))
         return;

@@ -62,7 +62,9 @@ static bool check_keys(const struct desk *desk, const struct manifest *manifest,
     return true;
 }
 
-/* NULL: the roster's keys are those that it was signed with. */
+/* NULL: nothing stops it. With another agent's key it is the same node: what stands is its guard's,
+ * which can be asked and taken at its word. What the new agent signs counts for no guard of this
+ * rollout (they go by the manifest's keys): nothing is started by it. */
 static const char *find_why_removed(const struct desk *desk, const struct led *led,
                                     const char *node)
 {
@@ -92,21 +94,48 @@ void lead_take_roster(struct lead *lead)
     lead_set_timer(lead);
 }
 
-bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err)
+static void bar_open(const struct led *open, struct err *err)
 {
-    const struct led *open = lead_find_open(lead);
+    if (open != NULL)
+        err_set(err, ERR_CONFLICT, "rollout %llu, %s, is open: %s; one at a time",
+                (unsigned long long)open->machine.record.id, open->manifest.change,
+                open->machine.record.sentence);
+}
+
+static void bar_incomplete(const struct lead *lead, struct err *err)
+{
     uint32_t count = 0;
 
-    if (open != NULL)
-        return err_set(err, ERR_CONFLICT, "rollout %llu, %s, is open: %s; one at a time",
-                       (unsigned long long)open->machine.record.id, open->manifest.change,
-                       open->machine.record.sentence);
     for (const struct led *led = lead->leds; led != NULL; led = led->next)
-        count++;
+        count +=
+            !rollout_is_ended(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
     if (count >= LED_MAX)
-        return err_set(err, ERR_LIMIT, "%u incomplete rollouts still follow up: accepted are %d",
-                       count, LED_MAX);
-    return check_keys(lead->desk, &order->manifest, err);
+        err_set(
+            err, ERR_LIMIT,
+            "%u incomplete rollouts still follow up: accepted before another one are at most %d",
+            count, LED_MAX - 1);
+}
+
+void lead_find_bars(const struct lead *lead, const struct lead_order *order, struct bars *ret_bars)
+{
+    struct err *why = ret_bars->why;
+
+    *ret_bars = (struct bars){0};
+    bar_open(lead_find_open(lead), &why[BAR_OPEN]);
+    bar_incomplete(lead, &why[BAR_INCOMPLETE]);
+    if (order == NULL)
+        return;
+    check_keys(lead->desk, &order->manifest, &why[BAR_KEYS]);
+    if (order->bytes.approval.len > 0)
+        store_check_sequence(lead->desk->store, &order->approval.attempt, &why[BAR_SEQUENCE]);
+}
+
+bool lead_check(const struct lead *lead, const struct lead_order *order, struct err *err)
+{
+    struct bars bars;
+
+    lead_find_bars(lead, order, &bars);
+    return bars_check(&bars, err);
 }
 
 static bool next_id(struct store *store, uint64_t *ret_id, struct err *err)
@@ -136,21 +165,6 @@ static struct led *new_led(struct lead_order *order, uint64_t id, const char *by
     return led;
 }
 
-/* A sequence that is taken is a refusal; anything else that fails is the disk. */
-static bool add_rollout(struct lead *lead, const struct led *led, struct err *err)
-{
-    struct desk *desk = lead->desk;
-
-    if (store_add_rollout(desk->store, &led->stored, err))
-        return true;
-    if (err->kind != ERR_CONFLICT)
-        return desk_kept(desk, false, err);
-    store_cancel(desk->store);
-    desk->writing = false;
-    desk_audit(desk, led->stored.by, "refused", led->manifest.change, "%s", err->text);
-    return false;
-}
-
 static bool keep_start(struct lead *lead, const struct led *led, struct bytes gates,
                        struct err *err)
 {
@@ -159,9 +173,8 @@ static bool keep_start(struct lead *lead, const struct led *led, struct bytes ga
 
     if (!desk_begin(desk, STORE_FULL))
         return false;
-    if (!add_rollout(lead, led, err))
-        return false;
-    return desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
+    return desk_kept(desk, store_add_rollout(desk->store, &led->stored, err), err) &&
+           desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
            lead_keep_rehearsals(lead, led) &&
            desk_audit(desk, led->stored.by, "rollout", led->manifest.change,
                       "rollout %llu started, sequence %llu: %s", (unsigned long long)id,

@@ -18,13 +18,18 @@ struct command {
     mono_t sent_at; /* MONO_NEVER: not yet */
 };
 
+struct challenge {
+    struct nonce nonce; /* zero: free */
+    mono_t given_at;
+};
+
 struct queue {
     uint64_t id_next;
     uint32_t count;
     size_t capacity;
     struct command *list; /* oldest first, at most OUTBOX_ROOM */
     uint32_t challenges_next;
-    struct nonce challenges[CHALLENGES_MAX]; /* zero: free */
+    struct challenge challenges[CHALLENGES_MAX];
 };
 
 struct outbox {
@@ -183,19 +188,22 @@ void outbox_put_stack(struct outbox *outbox, const char *node)
 
     request->kind = GUARD_STACK;
     clock_random(request->challenge.bytes, NONCE_SIZE);
-    queue->challenges[queue->challenges_next++ % CHALLENGES_MAX] = request->challenge;
+    queue->challenges[queue->challenges_next++ % CHALLENGES_MAX] =
+        (struct challenge){request->challenge, clock_now()};
     outbox_put_guard(outbox, node, request);
 }
 
-bool outbox_take_challenge(struct outbox *outbox, const char *node, const struct nonce *challenge)
+bool outbox_take_challenge(struct outbox *outbox, const char *node, const struct nonce *challenge,
+                           mono_t *ret_given_at)
 {
     struct queue *queue = find(outbox, node);
 
     if (queue == NULL || nonce_is_zero(challenge))
         return false;
     for (uint32_t i = 0; i < CHALLENGES_MAX; i++) {
-        if (nonce_equal(&queue->challenges[i], challenge)) {
-            queue->challenges[i] = (struct nonce){{0}};
+        if (nonce_equal(&queue->challenges[i].nonce, challenge)) {
+            *ret_given_at = queue->challenges[i].given_at;
+            queue->challenges[i].nonce = (struct nonce){{0}};
             return true;
         }
     }

@@ -27,8 +27,10 @@ void outbox_put_guard(struct outbox *outbox, const char *node, const struct guar
 void outbox_put_snapshot(struct outbox *outbox, const char *node);
 /* GUARD_STACK with a challenge of ours. */
 void outbox_put_stack(struct outbox *outbox, const char *node);
-/* Whether this challenge was given to that node by outbox_put_stack lately; it is used up. */
-bool outbox_take_challenge(struct outbox *outbox, const char *node, const struct nonce *challenge);
+/* Whether this challenge was given to that node by outbox_put_stack lately, and when; it is used
+ * up. */
+bool outbox_take_challenge(struct outbox *outbox, const char *node, const struct nonce *challenge,
+                           mono_t *ret_given_at);
 
 /* All up to that number were carried out. A higher number than was ever given is of an earlier
  * life of this controller: what waits is numbered anew behind it. */

@@ -49,7 +49,9 @@ struct store_rollout { /* what lies beside the machine's record; bytes are owned
     struct wire_bytes gates; /* JSON, as last evaluated */
 };
 void store_rollout_done(struct store_rollout *rollout);
-/* Refuses a sequence that another body has already (ERR_CONFLICT). */
+/* Refuses a sequence that a rollout has already (ERR_CONFLICT). */
+bool store_check_sequence(struct store *store, const struct attempt *attempt, struct err *err);
+/* The same, and adds it. */
 bool store_add_rollout(struct store *store, const struct store_rollout *rollout, struct err *err);
 bool store_put_record(struct store *store, const struct rollout_record *record, int64_t ended_at,
                       struct err *err);
@@ -89,10 +91,17 @@ bool store_read_rehearsal(struct store *store, uint64_t rollout, const char *nod
 
 /* ---- receipts, holds, backs, audit ------------------------------------------------------------
  */
+/* It is there, or it is one of the first STORE_RECEIPTS_OF_ONE of an attempt that a rollout made on
+ * its node, or that is to be taken back there. Of any other nobody here asked for a receipt. */
+enum { STORE_RECEIPTS_OF_ONE = 64 };
+bool store_expects_receipt(struct store *store, const struct receipt *receipt,
+                           struct bytes envelope, bool *ret_expected, struct err *err);
 /* The same receipt again is no news: ret_new is false. */
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
                        bool *ret_new, struct err *err);
-typedef void (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
+/* False: no further one is wanted. */
+typedef bool (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
+/* Behind `after`, oldest first. */
 bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn receipt_fn,
                          void *context, struct err *err);
 /* The newest of that node for that attempt, envelope to be freed; empty if there is none. */

@@ -8,6 +8,28 @@
 #include "controller/io/store.h"
 #include "controller/io/store_tables.h"
 
+static const char expected_receipt[] =
+    "SELECT EXISTS (SELECT 1 FROM receipts WHERE envelope = ?4)"
+    " OR ((SELECT COUNT(*) FROM receipts WHERE node = ?1 AND hash = ?2 AND sequence = ?3) < ?5"
+    " AND (EXISTS (SELECT 1 FROM owed WHERE node = ?1 AND hash = ?2 AND sequence = ?3)"
+    " OR EXISTS (SELECT 1 FROM rollouts JOIN targets ON targets.rollout = rollouts.id"
+    " WHERE rollouts.hash = ?2 AND rollouts.sequence = ?3 AND targets.name = ?1)))";
+
+bool store_expects_receipt(struct store *store, const struct receipt *receipt,
+                           struct bytes envelope, bool *ret_expected, struct err *err)
+{
+    const struct attempt *attempt = &receipt->generation.attempt;
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    if (!sql_query(store->db, &rows, err, expected_receipt, "tbibi", receipt->node,
+                   attempt->body.bytes, (size_t)HASH_SIZE, (int64_t)attempt->sequence,
+                   envelope.data, envelope.len, (int64_t)STORE_RECEIPTS_OF_ONE) ||
+        !sql_next(&rows, err))
+        return false;
+    *ret_expected = sql_number(&rows, 0) != 0;
+    return true;
+}
+
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
                        bool *ret_new, struct err *err)
 {
@@ -30,8 +52,9 @@ bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn r
                    "SELECT id, envelope FROM receipts WHERE id > ? ORDER BY id", "i",
                    (int64_t)after))
         return false;
-    while (sql_next(&rows, err))
-        receipt_fn(context, (uint64_t)sql_number(&rows, 0), sql_blob(&rows, 1));
+    while (sql_next(&rows, err) &&
+           receipt_fn(context, (uint64_t)sql_number(&rows, 0), sql_blob(&rows, 1)))
+        ;
     return err->kind == ERR_NONE;
 }
 

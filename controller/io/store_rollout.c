@@ -43,7 +43,7 @@ static bool put_targets(struct store *store, const struct rollout_record *record
 }
 
 /* Names what stands under this sequence already. */
-static bool check_sequence(struct store *store, const struct attempt *attempt, struct err *err)
+bool store_check_sequence(struct store *store, const struct attempt *attempt, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};
     struct hash hash;
@@ -69,7 +69,7 @@ bool store_add_rollout(struct store *store, const struct store_rollout *rollout,
 {
     const struct rollout_record *record = &rollout->record;
 
-    return check_sequence(store, &record->attempt, err) &&
+    return store_check_sequence(store, &record->attempt, err) &&
            sql_run(store->db, err,
                    "INSERT INTO rollouts (id, body, approval, hash, sequence, not_after, by,"
                    " started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",

@@ -179,6 +179,9 @@ def has_rule(fleet, name):
 def test_a_pause_holds_the_next_stage_and_then_two_go_at_once(fleet, pairs):
     fleet.start("pair", DRILL)
     fleet.wait_state("srv712695", "on trial")
+    assert re.search(r"waits for srv712695's guard to confirm or to take it back, since .*\n"
+                     r"  goes on by itself, nothing to do; to end it: `oceanidctl rollout abort`",
+                     fleet.ctl("rollout", "show").stdout)
     fleet.ctl("rollout", "pause", "--reason", "lunch")
     rollout = fleet.wait_rollout(lambda r: r["state"] == "paused", 20, "the first to confirm")
     assert [(node["name"], node["stage"]) for node in rollout["nodes"]] == [

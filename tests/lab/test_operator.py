@@ -4,6 +4,7 @@
 reachable; 4 not allowed; 5 done but incomplete.
 """
 
+import re
 import signal
 
 import pytest
@@ -123,6 +124,29 @@ def test_3_the_controller_is_not_reachable(fleet):
     assert "hostinger" in done.stderr, done.stderr
 
 
+def test_a_directory_that_does_not_fit_is_no_dead_controller(fleet):
+    """Another fleet's: nobody there is proven to be its controller, which may also be one whose
+    certificate has run out, so how to do without it is said. One's own without its certificate:
+    that alone, for nobody was asked."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["/usr/bin/oceanidctl", "--pki", OTHER, "pki", "init"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 3, done.stderr
+    assert f"expected a certificate by {OTHER}/ca.pem, observed: " in done.stderr, done.stderr
+    assert "--pki DIR names this one's" in done.stderr and "oceanid-rollback" in done.stderr
+    fleet.ctl("status")                                 # which keeps how to reach the nodes
+    fleet.operator.run(["cp", "-rT", PKI, OTHER])
+    fleet.operator.run(["rm", f"{OTHER}/operator.pem"])
+    done = ctl_by(OTHER, "status")
+    assert done.returncode == 2, done.stderr
+    assert "operator.pem: No such file" in done.stderr and "was not asked" in done.stderr
+    assert "ssh root@" not in done.stderr
+
+
 def test_4_not_allowed(fleet):
     path = fleet.write_change("misnamed", changes.HARMLESS)
     assert code(fleet, "rollout", "start", path, "--approve", "another", "--no-watch") == 4
@@ -191,12 +215,54 @@ def test_5_directly_with_the_controller_killed(fleet):
     assert only.returncode == 0, only.stdout + only.stderr
 
 
-def sign(fleet, name, text):
+def resume(fleet):
+    """What `rollout resume` says; it is no failure that nothing goes on."""
+    done = fleet.ctl("rollout", "resume", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_0_resume_where_no_rollout_is_open(fleet):
+    """Lifting is all that it was asked for then: whatever became of the newest one."""
+    fleet.ctl("rollout", "pause", "--reason", "lunch")
+    assert "is lifted\noceanidctl: lifted; no rollout is open\n" in resume(fleet)
+    assert "pause" not in [hold["kind"] for hold in fleet.json("hold", "list")["holds"]]
+    fleet.wait_settled()
+    fleet.start("aborted", changes.HARMLESS)
+    fleet.ctl("rollout", "abort")
+    assert fleet.rollout()["outcome"] == "aborted"
+    fleet.ctl("rollout", "pause", "--reason", "lunch")
+    assert "lifted; no rollout is open" in resume(fleet)
+    assert "no pause of the fleet is in force, and no rollout is open" in resume(fleet)
+
+
+def test_0_plan_of_what_nobody_signed(fleet):
+    """`approved` comes with the signature: plan's exit code is as its help says."""
+    fleet.wait_settled()
+    done = fleet.ctl("plan", fleet.write_change("unsigned", changes.HARMLESS), check=False)
+    assert re.search(r"^unknown +approved ", done.stdout, re.M), done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(fleet.ctl("help", "plan").stdout.split())
+    assert "Exit 1 when a question but the third, which only a signature answers," in said, said
+
+
+def sign(fleet, name, text, pki=PKI):
     path = fleet.write_change(name, text).removesuffix(".yaml")
-    fleet.ctl("manifest", "build", f"{path}.yaml", "-o", f"{path}.manifest")
-    fleet.ctl("manifest", "sign", f"{path}.manifest", "-o", f"{path}.signed",
-              *fleet.approval(name, text))
+    words = ["/usr/bin/oceanidctl", "--pki", pki, "--controller", fleet.url, "manifest"]
+    fleet.operator.run([*words, "build", f"{path}.yaml", "-o", f"{path}.manifest"])
+    fleet.operator.run([*words, "sign", f"{path}.manifest", "-o", f"{path}.signed",
+                        *fleet.approval(name, text)])
     return f"{path}.signed"
+
+
+def expect_blocked(fleet, signed, number, words):
+    """`preflight` says no to that question, in these words; and so does a start."""
+    done = fleet.ctl("preflight", signed, check=False)
+    assert done.returncode == 1 and "Blocked: " in done.stdout, done.stdout + done.stderr
+    assert re.search(rf"^no      {number}\. .*{words}", done.stdout, re.M), done.stdout
+    done = fleet.ctl("rollout", "start", signed, "--no-watch", check=False)
+    assert done.returncode == 1 and re.search(words, done.stderr), done.stdout + done.stderr
 
 
 def test_preflight_and_a_proposal(fleet):
@@ -205,17 +271,27 @@ def test_preflight_and_a_proposal(fleet):
     done = fleet.ctl("preflight", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line[8:10] for line in done.stdout.splitlines()[:9]] == [f"{n}." for n in range(1, 10)]
+    assert [line.split()[0] for line in done.stdout.splitlines()[:9]] == [
+        "yes", "n/a", "n/a", "n/a", "n/a", "yes", "yes", "n/a", "yes"], done.stdout
+    assert "answered an explicit yes? no change is named, and nobody was asked" in done.stdout
     hold = fleet.json("hold", "add", "--reason", "a drill")["id"]
     assert code(fleet, "preflight") == 1
     fleet.ctl("hold", "lift", str(hold))
     assert code(fleet, "preflight", fleet.write_change("drill", changes.HARMLESS)) == 1  # unsigned
+    fleet.operator.run(["cp", "-r", PKI, f"{PKI}-of-bob"])
     signed = sign(fleet, "signed-drill", changes.HARMLESS)
     hold = fleet.json("hold", "add", "--reason", "a drill")["id"]
     assert code(fleet, "preflight", signed) == 1
     fleet.ctl("hold", "lift", str(hold))
     done = fleet.ctl("preflight", signed, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert code(fleet, "rollout", "start", signed) == 0
+    of_bob = sign(fleet, "of-bob", changes.HARMLESS, f"{PKI}-of-bob")
+    fleet.operator.run(["rm", "-r", f"{PKI}-of-bob"])
+    fleet.ctl("rollout", "start", signed, "--no-watch")
+    expect_blocked(fleet, of_bob, 5, r"rollout \d+, signed-drill, is open")
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+    expect_blocked(fleet, signed, 3, r"sequence \d+ of this manifest is rollout \d+ already")
+    expect_blocked(fleet, of_bob, 3, r"sequence \d+ was signed for another manifest")
     done = fleet.ctl("fleet", "propose", f"{PKI}/proposed.yaml")
     text = fleet.operator.path(f"{PKI}/proposed.yaml").read_text()
     for part in ("203.0.113.10", "198.51.100.10", "SHA256:", "protected: true", "office"):
@@ -339,8 +415,30 @@ def test_a_roster_is_signed_anew_by_the_next_approver(fleet):
     asked = other("roster", "sign", input="no\n")
     assert asked.returncode == 4 and "nothing was signed" in asked.stderr
     signed = other("roster", "sign", "--yes")
-    assert signed.returncode == 0, signed.stderr
+    assert signed.returncode == 5, signed.stderr    # by this fleet's controller nobody goes by it
     for name in ("node srv712695", "node calypso", "witness office", "guard's key"):
         assert name in signed.stdout
     assert "is not known" in signed.stderr  # this fleet's controller is another's
-    assert other("node", "remove", "calypso", "--yes").returncode == 0
+    removed = other("node", "remove", "calypso", "--yes")
+    assert removed.returncode == 5
+    assert f"calypso is removed in {OTHER}/roster only" in removed.stdout, removed.stdout
+
+
+def test_a_roster_of_an_old_directory_changes_nothing(fleet):
+    """However often it is tried: with its next version but one it would pass for a newer one."""
+    def ctl_by(directory, *words):
+        return fleet.operator.run(["/usr/bin/oceanidctl", "--pki", directory, "--controller",
+                                   fleet.url, *words], check=False)
+
+    fleet.operator.run(["rm", "-rf", OTHER])
+    fleet.operator.run(["cp", "-r", PKI, OTHER])
+    fleet.ctl("node", "maintenance", "calypso", "--reason", "a new disk")
+    try:
+        for _ in range(3):
+            done = ctl_by(OTHER, "node", "remove", "calypso", "--yes")
+            assert done.returncode == 1, done.stdout + done.stderr
+            assert "nothing was signed" in done.stderr and "is removed" not in done.stdout
+        assert "calypso" in fleet.nodes()
+    finally:
+        done = fleet.ctl("node", "return", "calypso")
+    assert "calypso is back by roster version" in done.stdout

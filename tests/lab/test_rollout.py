@@ -243,6 +243,31 @@ def test_a_check_that_newly_fails_elsewhere_takes_the_trial_back(fleet, canary):
     assert quarantines(fleet) == held
 
 
+MANY = "".join(f"""\
+  - {{ name: many-{i}, kind: tcp, for: [calypso], to: "198.19.0.10:80", severity: warning,
+      interval: 10s }}
+""" for i in range(56))
+
+
+@pytest.fixture
+def many(fleet):
+    """More verdicts of calypso than find room in one report, and the one of `gone` fails."""
+    gone = CANARY.replace("canary", "gone").replace(":80", ":81")
+    fleet.read_again(fleet.text.replace("policy:", gone + MANY + "policy:"))
+    yield
+    fleet.read_again(fleet.text)
+
+
+def test_a_check_that_is_no_more_counts_for_nothing(fleet, many):
+    wait_until(lambda: fleet.verdict("calypso", "gone") == "fail", 30, "the check to fail")
+    wait_until(lambda: fleet.verdict("calypso", "many-55"), 60, "the last one to be told")
+    assert fleet.count_verdicts("calypso") > 64
+    fleet.read_again(fleet.text.replace("policy:", MANY + "policy:"))
+    wait_until(lambda: fleet.verdict("calypso", "gone") is None, 30, "the check to be forgotten")
+    wait_until(lambda: fleet.verdict("calypso", "many-55") == "pass", 60, "the last one to pass")
+    fleet.wait_settled()
+
+
 def test_ghost_confirmation_reverts(fleet):
     """Rule 8: new connections to the controller are dropped, the old one lives."""
     node = fleet.lab["srv712695"]

@@ -35,7 +35,8 @@ SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
 UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
          "change", "holds", "window", "gates", "gates_path", "gates_fleet", "undo", "undo_made",
          "journal", "writer", "carry_work", "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing",
-         "store_disk", "lead"]
+         "store_disk", "lead", "fleet"]
+NAMED_UNITS = ["downlink", "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
@@ -45,7 +46,9 @@ SHRUNK = ["--seeds", "101..700"]
 SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
 CRASH = {f"crash-{name}": ["crash", "--only", name, "--every", "40"]
          for name in ("void", "void-down", "apart-rescue", "l-revert", "l-stands")}
-TARGETS = [f"test_{name}" for name in UNITS] + ["sim"]
+# They wait for seconds: only for the mutants that name them.
+NAMED = {f"test_{name}": [f"test_{name}"] for name in NAMED_UNITS}
+TARGETS = [f"test_{name}" for name in [*UNITS, *NAMED_UNITS]] + ["sim"]
 TEST_TIMEOUT_S, CRASH_TIMEOUT_S = 60, 300
 
 
@@ -64,10 +67,12 @@ class Mutant:
                           "'...; shrinks to: N'")
         self.what, self.kind, self.tests = found[1], found[2], found[3].split()
         self.strikes_max = int(self.tests.pop()) if self.kind == "shrinks to" else 0
-        unknown = [name for name in self.tests if name not in {**TESTS, **SAFETY, **CRASH}]
+        known = {**TESTS, **NAMED, **SAFETY, **CRASH}
+        unknown = [name for name in self.tests if name not in known]
         if unknown:
             raise Failure(f"{path.name} names {unknown[0]}; accepted are "
-                          f"{' '.join([*TESTS, *SAFETY, *CRASH])}")
+                          f"{' '.join(known)}")
+        self.named = {name: NAMED[name] for name in self.tests if name in NAMED}
         self.crash = {name: CRASH[name] for name in self.tests if name in CRASH}
         self.files = re.findall(r"^\+\+\+ b/(\S+)", path.read_text(), re.M)
 
@@ -174,7 +179,7 @@ def judge(mutant, failed):
 
 
 def try_mutant(mutant):
-    tests = {**TESTS, **mutant.crash} if mutant.kind == "killed by" else SAFETY
+    tests = {**TESTS, **mutant.named, **mutant.crash} if mutant.kind == "killed by" else SAFETY
     try:
         patch(mutant)
         build(mutant.crash)
@@ -217,7 +222,8 @@ def main():
         copy_sources()
         configure()
         build(crash)
-        failed = run_tests({**TESTS, **SAFETY, **crash})
+        named = {name: argv for mutant in mutants for name, argv in mutant.named.items()}
+        failed = run_tests({**TESTS, **named, **SAFETY, **crash})
         if failed:
             raise Failure(f"without a patch it fails: {failed}")
     except Failure as failure:

@@ -41,14 +41,24 @@ void checker_set_stand(struct check_model *model, int host, enum stand stand)
 
 /* ---- touching -------------------------------------------------------------------------------- */
 
+/* There is room for many more than most starts carry. */
+static void keep_start(struct seen_start *seen, const struct sim_statement *statements,
+                       uint32_t count)
+{
+    seen->statements_count = count;
+    memcpy(seen->statements, statements, count * sizeof(*statements));
+}
+
 void model_start(struct check_model *model, const struct message *start)
 {
-    model->hosts[start->host].came = *start;
+    keep_start(&model->hosts[start->host].came, start->statements, start->statements_count);
 }
 
 void model_started(struct check_model *model, int host)
 {
-    model->hosts[host].start = model->hosts[host].came;
+    const struct seen_start *came = &model->hosts[host].came;
+
+    keep_start(&model->hosts[host].start, came->statements, came->statements_count);
 }
 
 /* 4: by the guard's own clock, which is all that it has. */
@@ -474,8 +484,6 @@ void model_check(struct check_model *model)
     if (!model->world->safety && model->lead_moved)
         check_in_doubt(model);
     model->lead_moved = false;
-    for (int i = 0; i < model->world->nodes_count; i++) {
-        if ((model->changed & (UINT64_C(1) << i)) != 0)
-            checker_check_proof(model, i);
-    }
+    for (uint64_t left = model->changed; left != 0; left &= left - 1)
+        checker_check_proof(model, __builtin_ctzll(left));
 }

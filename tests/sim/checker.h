@@ -34,6 +34,12 @@ struct seen_end {
     bool answered;     /* an approval that contains it was begun */
 };
 
+/* What a start carries. */
+struct seen_start {
+    uint32_t statements_count;
+    struct sim_statement statements[SIM_STATEMENTS_MAX];
+};
+
 struct model_host {
     enum stand stand;
     struct generation_id id;
@@ -56,7 +62,7 @@ struct model_host {
     bool end_unsynced; /* it may still be lost */
     bool receipt_unsynced;
     /* proofs */
-    struct message came, start; /* the newest start that came; the one that was taken */
+    struct seen_start came, start; /* the newest that came; the one that was taken */
     bool has_baseline[SIM_HOSTS_MAX];
     mono_t proven[SIM_HOSTS_MAX], proven_last[SIM_HOSTS_MAX]; /* issue of the newest; -1: none */
     uint32_t heard[SIM_HOSTS_MAX];                            /* number of the newest nonce */

@@ -204,7 +204,7 @@ static void judge_reach(const struct check_model *model, int host, struct answer
     unsigned reach = 0;
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
-        int witness = world_find_host(model->world, plan->witnesses[i]);
+        int witness = model->world->desk->witnesses[host][i];
 
         reach +=
             is_heard(model, witness) && model->desk->facts[witness].reach[host] == VERDICT_PASS;

@@ -51,7 +51,7 @@ static struct desk *make_desk(void)
     return desk;
 }
 
-static void find_witnesses(struct world *world, struct desk *desk)
+static void find_witnesses(const struct world *world, struct desk *desk)
 {
     for (int i = 0; i < world->nodes_count; i++) {
         const struct manifest_plan *plan = &world->manifest->plans[i];
@@ -355,6 +355,8 @@ void desk_lift_begun(struct world *world)
     const struct approval *approval = &world->approvals[world->attempt - 1];
     struct hold *hold;
 
+    if (world->desk->holds.count == 0)
+        return;
     for (uint32_t i = 0; i < record->targets_count; i++) {
         if (!target_has_begun(&record->targets[i]))
             continue;

@@ -90,7 +90,7 @@ static void tell_nonce(struct world *world, int host, const struct guard_effect 
     message->fresh = effect->nonce.fresh_connection;
     message->last = effect->nonce.last;
     network_send(world, message);
-    local.message = mem_alloc(1, sizeof(*local.message));
+    local.message = network_message(GIVE_STATEMENT, host);
     local.message->nonce = effect->nonce.nonce;
     world_schedule(world, &local);
 }
@@ -202,6 +202,14 @@ static void begin_sync(struct world *world, int number)
     world_schedule(world, &done);
 }
 
+/* There is room for many more generations than most nodes have. */
+static void copy_stack(struct stack *to, const struct stack *from)
+{
+    size_t count = from->generations_count;
+
+    memcpy(to, from, offsetof(struct stack, generations) + count * sizeof(from->generations[0]));
+}
+
 static void carry(struct world *world, int number, const struct guard_effect *effect)
 {
     struct message *message;
@@ -249,7 +257,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         break;
     case DO_STACK:
         message = network_message(TELL_STACK, number);
-        message->stack = effect->stack;
+        copy_stack(&message->stack, &effect->stack);
         network_send(world, message);
         break;
     case DO_PROGRESS:

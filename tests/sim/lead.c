@@ -181,8 +181,8 @@ static void wake_people(struct world *world, enum rollout_state before)
 
 static void count_rows(struct world *world)
 {
-    for (unsigned i = 0; i < SIM_ROLLOUT_ROWS_MAX; i++)
-        world->rollout_rows[i] += (world->lead.rollout->rows >> i) & 1;
+    for (uint64_t rows = world->lead.rollout->rows; rows != 0; rows &= rows - 1)
+        world->rollout_rows[__builtin_ctzll(rows)]++;
 }
 
 static void give(struct world *world, struct rollout_event *ev, const struct sim_statement *forward)

@@ -120,7 +120,6 @@ struct world {
     uint64_t order;
     size_t heap_count, heap_capacity;
     struct happening *heap;
-    int found;                    /* the host that was looked for last */
     int nodes_count, hosts_count; /* the hosts behind the nodes are witnesses */
     struct host hosts[SIM_HOSTS_MAX];
     uint32_t stage_of[SIM_HOSTS_MAX];
@@ -163,8 +162,6 @@ bool world_is_over(const struct world *world);
 bool world_run(struct world *world);
 
 void world_schedule(struct world *world, const struct happening *happening);
-/* Its number; -1 if there is none. */
-int world_find_host(struct world *world, const char *name);
 int64_t world_unix(const struct world *world, const struct host *host);
 /* The first violation is kept. */
 void world_violate(struct world *world, const char *format, ...)
@@ -181,6 +178,8 @@ void world_print_tail(const struct world *world);
 
 /* world_build.c: hosts, and the change */
 void world_build(struct world *world);
+/* Its number; -1 if there is none. */
+int world_find_host(const struct world *world, const char *name);
 const char *sim_host_name(int host); /* of the first, and of the controller */
 int sim_host_number(const char *name);
 

@@ -72,20 +72,6 @@ void world_violate(struct world *world, const char *format, ...)
     va_end(arguments);
 }
 
-int world_find_host(struct world *world, const char *name)
-{
-    /* mostly it is the same that was meant last */
-    for (int n = 0; n < world->hosts_count; n++) {
-        int i = (world->found + n) % world->hosts_count;
-
-        if (text_equal(world->hosts[i].name, name)) {
-            world->found = i;
-            return i;
-        }
-    }
-    return -1;
-}
-
 int64_t world_unix(const struct world *world, const struct host *host)
 {
     return UNIX_AT_START + world->now / 1000 + (host != NULL ? host->wall_offset_s : 0);

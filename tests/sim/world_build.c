@@ -10,6 +10,7 @@
 enum { FIRST_DEATH_MS = 1000, LAST_DEATH_MS = 390 * 1000 };
 
 static const char *const host_names[SIM_NODES + 1] = {"styx", "calypso", "tethys", "office"};
+static const char witness_name[] = "office", further_names[] = "node-";
 
 const char *sim_host_name(int host)
 {
@@ -30,11 +31,29 @@ int sim_host_number(const char *name)
 static void name_host(const struct world *world, int number, char *to)
 {
     if (number == world->nodes_count)
-        text_copy(to, NAME_SIZE, "office");
+        text_copy(to, NAME_SIZE, witness_name);
     else if (number < SIM_NODES)
         text_copy(to, NAME_SIZE, host_names[number]);
     else
-        snprintf(to, NAME_SIZE, "node-%d", number + 1);
+        snprintf(to, NAME_SIZE, "%s%d", further_names, number + 1);
+}
+
+/* The other way round. */
+int world_find_host(const struct world *world, const char *name)
+{
+    unsigned long long further;
+
+    if (text_equal(name, witness_name))
+        return world->nodes_count;
+    for (int i = 0; i < SIM_NODES && i < world->nodes_count; i++) {
+        if (text_equal(name, host_names[i]))
+            return i;
+    }
+    if (text_starts(name, further_names) &&
+        text_parse_u64(name + strlen(further_names), (unsigned)world->nodes_count, &further) &&
+        further > SIM_NODES)
+        return (int)further - 1;
+    return -1;
 }
 
 /* Some vantage points of all, at least one. */

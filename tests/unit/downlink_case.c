@@ -4,10 +4,12 @@
  */
 #include "tests/unit/downlink_case.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -33,9 +35,79 @@ int downlink_case_open(void **state)
     return 0;
 }
 
+/* ---- what outlives a test that fails ----------------------------------------------------------
+ */
+
+struct line {
+    struct link_client *client;
+    pthread_mutex_t lock;
+    bool connected;
+    unsigned losses; /* how often it was not any more */
+    struct line *next;
+};
+
+struct asked {
+    pthread_mutex_t lock;
+    bool done, failed;
+    struct wire_bytes bytes;
+    struct asked *next;
+};
+
+static struct line *lines;
+static struct asked *all_asked;
+
+static struct line *add_line(void)
+{
+    struct line *line = mem_alloc(1, sizeof(*line));
+
+    pthread_mutex_init(&line->lock, NULL);
+    line->next = lines;
+    lines = line;
+    return line;
+}
+
+/* What was asked over it is told so, and done. */
+static void free_line(struct line *line)
+{
+    struct line **at = &lines;
+
+    while (*at != line)
+        at = &(*at)->next;
+    *at = line->next;
+    link_client_free(line->client);
+    pthread_mutex_destroy(&line->lock);
+    free(line);
+}
+
+static struct asked *add_asked(void)
+{
+    struct asked *asked = mem_alloc(1, sizeof(*asked));
+
+    pthread_mutex_init(&asked->lock, NULL);
+    asked->next = all_asked;
+    all_asked = asked;
+    return asked;
+}
+
+static void free_asked(struct asked *asked)
+{
+    struct asked **at = &all_asked;
+
+    while (*at != asked)
+        at = &(*at)->next;
+    *at = asked->next;
+    wire_bytes_done(&asked->bytes);
+    pthread_mutex_destroy(&asked->lock);
+    free(asked);
+}
+
 int downlink_case_close(void **state)
 {
     (void)state;
+    while (lines != NULL)
+        free_line(lines);
+    while (all_asked != NULL)
+        free_asked(all_asked);
     place_close(&place);
     return 0;
 }
@@ -44,48 +116,59 @@ int downlink_case_close(void **state)
 
 static void on_state(void *context, bool connected)
 {
-    struct agent *agent = context;
+    struct line *line = context;
 
-    pthread_mutex_lock(&agent->lock);
-    agent->connected = connected;
-    agent->losses += !connected;
-    pthread_mutex_unlock(&agent->lock);
+    pthread_mutex_lock(&line->lock);
+    line->connected = connected;
+    line->losses += !connected;
+    pthread_mutex_unlock(&line->lock);
 }
 
 static bool is_connected(void *context)
 {
-    struct agent *agent = context;
+    struct line *line = context;
     bool connected;
 
-    pthread_mutex_lock(&agent->lock);
-    connected = agent->connected;
-    pthread_mutex_unlock(&agent->lock);
+    pthread_mutex_lock(&line->lock);
+    connected = line->connected;
+    pthread_mutex_unlock(&line->lock);
     return connected;
 }
 
 void downlink_case_dial(struct agent *agent, unsigned index)
 {
     char url[64];
-    struct link_client_options options = {.url = url, .state_fn = on_state, .context = agent};
+    struct line *line = add_line();
+    struct link_client_options options = {.url = url, .state_fn = on_state, .context = line};
     struct err err = ERR_INIT;
 
     memset(agent, 0, sizeof(*agent));
-    pthread_mutex_init(&agent->lock, NULL);
+    agent->line = line;
     agent->member = &place.members[index];
     options.tls =
         (struct link_tls){place.ca_path, agent->member->cert_path, agent->member->key_path};
     snprintf(url, sizeof(url), "tls+tcp://127.0.0.1:%u", downlink_port(place.downlink));
-    agent->client = link_client_new(&options, &err);
+    line->client = link_client_new(&options, &err);
     assert_string_equal(err.text, "");
-    place_until(&place, is_connected, agent, "the agent's connection");
+    place_until(&place, is_connected, line, "the agent's connection");
 }
 
 void downlink_case_hang_up(struct agent *agent)
 {
-    link_client_free(agent->client);
+    free_line(agent->line);
     if (agent->has_reply)
         session_reply_done(&agent->reply);
-    pthread_mutex_destroy(&agent->lock);
+}
+
+bool downlink_case_has_lost(void *context)
+{
+    struct line *line = ((struct agent *)context)->line;
+    bool lost;
+
+    pthread_mutex_lock(&line->lock);
+    lost = line->losses > 0;
+    pthread_mutex_unlock(&line->lock);
+    return lost;
 }
 
 bool downlink_case_is_lost(void *context)
@@ -97,47 +180,56 @@ bool downlink_case_is_lost(void *context)
 
 static void on_reply(void *context, const struct bytes *reply, const char *reason)
 {
-    struct answer *answer = context;
+    struct asked *asked = context;
 
     (void)reason;
-    pthread_mutex_lock(&answer->lock);
-    answer->failed = reply == NULL;
+    pthread_mutex_lock(&asked->lock);
+    asked->failed = reply == NULL;
     if (reply != NULL)
-        answer->bytes = (struct wire_bytes){mem_copy(reply->data, reply->len), reply->len};
-    answer->done = true;
-    pthread_mutex_unlock(&answer->lock);
+        asked->bytes = (struct wire_bytes){mem_copy(reply->data, reply->len), reply->len};
+    asked->done = true;
+    pthread_mutex_unlock(&asked->lock);
 }
 
 bool downlink_case_is_done(void *context)
 {
-    struct answer *answer = context;
+    struct asked *asked = ((struct answer *)context)->asked;
     bool done;
 
-    pthread_mutex_lock(&answer->lock);
-    done = answer->done;
-    pthread_mutex_unlock(&answer->lock);
+    pthread_mutex_lock(&asked->lock);
+    done = asked->done;
+    pthread_mutex_unlock(&asked->lock);
     return done;
 }
 
 void downlink_case_begin(struct agent *agent, struct bytes request, struct answer *answer)
 {
-    memset(answer, 0, sizeof(*answer));
-    pthread_mutex_init(&answer->lock, NULL);
-    link_client_ask(agent->client, request, ASK_MS, on_reply, answer);
+    answer->asked = add_asked();
+    link_client_ask(agent->line->client, request, ASK_MS, on_reply, answer->asked);
+}
+
+bool downlink_case_drop(struct answer *answer)
+{
+    bool failed;
+
+    assert_true(downlink_case_is_done(answer));
+    failed = answer->asked->failed;
+    free_asked(answer->asked);
+    return failed;
 }
 
 const struct session_reply *downlink_case_end(struct agent *agent, struct answer *answer)
 {
+    struct asked *asked = answer->asked;
     struct err err = ERR_INIT;
 
     place_until(&place, downlink_case_is_done, answer, "a reply");
-    assert_false(answer->failed);
+    assert_false(asked->failed);
     if (agent->has_reply)
         session_reply_done(&agent->reply);
-    agent->has_reply = wire_decode_session_reply(wire_lend(&answer->bytes), &agent->reply, &err);
+    agent->has_reply = wire_decode_session_reply(wire_lend(&asked->bytes), &agent->reply, &err);
     assert_string_equal(err.text, "");
-    wire_bytes_done(&answer->bytes);
-    pthread_mutex_destroy(&answer->lock);
+    free_asked(asked);
     return &agent->reply;
 }
 
@@ -324,7 +416,7 @@ void downlink_case_put_on_trial(const char *node, uint64_t id)
     stack->trial.attempt = lead_find(place.lead, id)->machine.record.attempt;
     stack->trial.start.bytes[0] = stack->nonce.bytes[0] = 1;
     text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, clock_now());
 }
 
 /* ---- the audit ------------------------------------------------------------------------------- */

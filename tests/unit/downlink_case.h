@@ -5,8 +5,6 @@
 #ifndef TESTS_UNIT_DOWNLINK_CASE_H
 #define TESTS_UNIT_DOWNLINK_CASE_H
 
-#include <pthread.h>
-
 #include "controller/io/downlink_parts.h"
 #include "tests/unit/controller_place.h"
 
@@ -14,25 +12,26 @@ enum { ASK_MS = 40000 };
 
 extern struct place place;
 
-/* cmocka's setup and teardown: place is open. */
+/* cmocka's setup and teardown: place is open. Of a test that has failed, agents are still
+ * connected, and nng would not end the downlink beside them: they are hung up first. */
 int downlink_case_open(void **state);
 int downlink_case_close(void **state);
 
 /* ---- a fake agent ---------------------------------------------------------------------------- */
 
-/* One request under way; filled on the library's thread. */
+/* The library's threads write to what these point to: cmocka leaves the frame of a test that fails,
+ * and it goes with downlink_case_close. */
+struct line;
+struct asked;
+
+/* One request under way. */
 struct answer {
-    pthread_mutex_t lock;
-    bool done, failed;
-    struct wire_bytes bytes;
+    struct asked *asked;
 };
 
 struct agent {
     const struct place_member *member;
-    struct link_client *client;
-    pthread_mutex_t lock;
-    bool connected;
-    unsigned losses; /* how often it was not any more */
+    struct line *line;
     struct session_reply reply;
     bool has_reply;
 };
@@ -40,6 +39,8 @@ struct agent {
 /* It is connected, and has not said who it is. */
 void downlink_case_dial(struct agent *agent, unsigned index);
 void downlink_case_hang_up(struct agent *agent);
+/* place_fn of an agent: its connection was lost, once at least. */
+bool downlink_case_has_lost(void *agent);
 
 /* place_fn: no connection of that name is left. */
 bool downlink_case_is_lost(void *name);
@@ -51,6 +52,8 @@ void downlink_case_expect_losses_noticed(void);
 void downlink_case_begin(struct agent *agent, struct bytes request, struct answer *answer);
 /* place_fn of an answer: it is there, or will never be. */
 bool downlink_case_is_done(void *context);
+/* It is done, and nobody looks at it. True: no reply came. */
+bool downlink_case_drop(struct answer *answer);
 /* The reply stays in agent->reply until the next one. */
 const struct session_reply *downlink_case_end(struct agent *agent, struct answer *answer);
 const struct session_reply *downlink_case_ask(struct agent *agent,

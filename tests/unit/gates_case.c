@@ -173,6 +173,7 @@ int gates_case_make(void **state)
                                           .file = &scene->file,
                                           .fleet = &scene->fleet,
                                           .holds = &scene->holds,
+                                          .bars = &scene->bars,
                                           .now_unix = NOW_UNIX};
     *state = scene;
     return 0;

@@ -14,6 +14,7 @@ struct scene {
     struct fleet_file file;
     struct fleet fleet;
     struct holds holds;
+    struct bars bars;
     struct gates_inputs inputs;
 };
 

@@ -89,6 +89,43 @@ void lead_case_add_standing(uint64_t id, enum target_says says)
         fail_msg("%s", err.text);
 }
 
+struct attempt lead_case_add_complete(uint64_t sequence)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+    uint64_t id;
+
+    if (!lead_case_try_start(sequence, &id, &err))
+        fail_msg("%s", err.text);
+    *record = lead_find(place.lead, id)->machine.record;
+    record->state = ROLLOUT_COMPLETE;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].says = SAYS_CONFIRMED;
+        record->targets[i].receipt = RECEIPT_CONFIRMED;
+    }
+    if (!store_put_record(place.desk.store, record, 1, &err))
+        fail_msg("%s", err.text);
+    lead_case_restart();
+    return record->attempt;
+}
+
+void lead_case_hear_of_open(const char *node, bool is_reverting)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    const struct attempt *attempt = &lead_find_open(place.lead)->machine.record.attempt;
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    text_copy(stack->trial_state, sizeof(stack->trial_state), is_reverting ? "reverting" : "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->trial_open = is_reverting;
+    if (is_reverting)
+        stack->trial = (struct generation_id){*attempt, {.bytes = {8}}};
+    else
+        stack->generations[stack->generations_count++].id =
+            (struct generation_id){*attempt, {.bytes = {7}}};
+    lead_take_stack(place.lead, node, stack, clock_now());
+}
+
 void lead_case_fill_order(struct order *order, const char *node, uint64_t sequence)
 {
     order->nodes_count = 1;

@@ -21,6 +21,11 @@ uint64_t lead_case_start(void);
 void lead_case_restart(void);
 /* A rollout of a1 that is not led any more. */
 void lead_case_add_standing(uint64_t id, enum target_says says);
+/* One that both nodes have confirmed, and that is not led any more. */
+struct attempt lead_case_add_complete(uint64_t sequence);
+/* A stack of that node's: its trial of the open rollout is being taken back, or what that changes
+ * stands there. */
+void lead_case_hear_of_open(const char *node, bool is_reverting);
 
 /* A command of that kind for its guard waits for that node; whatever waits is taken. */
 bool lead_case_has_command(const char *node, enum guard_request_kind kind);

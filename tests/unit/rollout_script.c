@@ -375,8 +375,8 @@ static bool show(const struct rollout_script *script, FILE *out)
             rollout_is_ended(rollout) ? ", ended" : "",
             rollout_has_open_trial(rollout) ? ", a trial is open" : "");
     if (wait.what[0] != '\0')
-        fprintf(out, "-- = it waits for %s since %lld: `%s`\n", wait.what, (long long)wait.since,
-                wait.command);
+        fprintf(out, "-- = it waits for %s since %lld; %s: `%s`\n", wait.what,
+                (long long)wait.since, wait.how, wait.command);
     for (uint32_t i = 0; i < rollout->record.targets_count; i++)
         fprintf(out, "-- = %s %s, wants %s\n", rollout->record.targets[i].name,
                 target_state_name(&rollout->targets[i]),

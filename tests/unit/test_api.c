@@ -254,6 +254,49 @@ static void tells_receipts(void **state)
     answer_done(&answer);
 }
 
+static void add_receipts(unsigned count)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    struct err err = ERR_INIT;
+    bool is_new;
+
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    for (unsigned i = 0; i < count; i++) {
+        AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+
+        receipt->index = i;
+        envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
+        assert_true(
+            store_add_receipt(place.desk.store, receipt, wire_lend(&envelope), &is_new, &err));
+    }
+}
+
+static void expect_receipts(const char *path, unsigned first, unsigned count)
+{
+    struct answer answer = get(path);
+    const json_t *list = json_object_get(answer.json, "receipts");
+
+    assert_int_equal(json_array_size(list), count);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "index")),
+                         first + i);
+    answer_done(&answer);
+}
+
+static void tells_receipts_in_pages(void **state)
+{
+    (void)state;
+    add_receipts(1003);
+    expect_receipts("/v1/receipts?limit=2", 1, 2);
+    expect_receipts("/v1/receipts?after=2&limit=2", 3, 2);
+    expect_receipts("/v1/receipts?after=1002&limit=2", 1003, 1);
+    expect_receipts("/v1/receipts", 1, 1000);
+    expect_receipts("/v1/receipts?after=1000", 1001, 3);
+    expect_refusal(get("/v1/receipts?limit=0"), 400, "input", "1 to 1000");
+    expect_refusal(get("/v1/receipts?limit=1001"), 400, "input", "1 to 1000");
+    expect_refusal(get("/v1/receipts?after=x"), 400, "input", "accepted is a number");
+}
+
 /* ---- who may ---------------------------------------------------------------------------------
  */
 
@@ -367,6 +410,7 @@ int main(void)
         WITH_PLACE(puts_and_lifts_holds),
         WITH_PLACE(tells_the_audit_in_pages),
         WITH_PLACE(tells_receipts),
+        WITH_PLACE(tells_receipts_in_pages),
         WITH_PLACE(roles_decide),
         WITH_PLACE(refusals_are_audited),
         WITH_PLACE(https_asks_for_an_operators_certificate),

@@ -17,8 +17,9 @@
 
 static const char *const plan_fields[] = {"s change",      "s body",      "b pass", "a gates",
                                           "a quarantines", "a rehearsed", NULL};
-static const char *const gate_fields[] = {"s gate",     "s question", "s value",    "s waived",
-                                          "s expected", "s observed", "a evidence", NULL};
+static const char *const gate_fields[] = {"s gate",     "s question", "s value",
+                                          "s waived",   "s instead",  "s expected",
+                                          "s observed", "a evidence", NULL};
 static const char *const rollout_fields[] = {
     "n id",           "s change",     "s reason",   "s reference", "s body",    "n sequence",
     "n not_after",    "s state",      "s sentence", "b ended",     "s outcome", "s waiting_for",
@@ -124,6 +125,9 @@ static void asks_of_the_fleet_as_it_is(void **state)
     expect_shape(json_array_get(gates, GATE_WORKING), gate_fields);
     assert_string_equal(text_of(json_array_get(gates, GATE_WORKING), "value"), "unknown");
     assert_string_equal(text_of(json_array_get(gates, GATE_NEEDED), "value"), "pass");
+    assert_string_equal(text_of(json_array_get(gates, GATE_NEEDED), "instead"),
+                        "no change is named");
+    assert_string_equal(text_of(json_array_get(gates, GATE_WORKING), "instead"), "");
     answer_done(&answer);
 }
 
@@ -167,6 +171,91 @@ static void start(void)
     if (!lead_order_decode(wire_lend(&bytes), order, &err) ||
         !lead_start(place.lead, order, "olga", (struct bytes){(const uint8_t *)"[]", 2}, &id, &err))
         fail_msg("%s", err.text);
+}
+
+/* The plan's answer to that gate, and part of what was observed; "pass": whatever was. */
+static void expect_planned(const char *path, struct bytes body, enum gate gate, const char *value,
+                           const char *part)
+{
+    struct answer answer = call("POST", path, body);
+    const json_t *said = json_array_get(json_object_get(answer.json, "gates"), gate);
+
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(text_of(said, "value"), value);
+    if (!text_equal(value, "pass"))
+        assert_true(json_is_false(json_object_get(answer.json, "pass")));
+    if (strstr(text_of(said, "observed"), part) == NULL)
+        fail_msg("'%s' does not say '%s'", text_of(said, "observed"), part);
+    answer_done(&answer);
+}
+
+/* Whoever asks beforehand is not told yes, and whoever starts then no. */
+static void a_plan_knows_what_a_start_is_refused_for(void **state)
+{
+    AUTO_WIRE struct wire_bytes first = signed_manifest(1);
+    AUTO_WIRE struct wire_bytes second = signed_manifest(2);
+    AUTO_WIRE struct wire_bytes body = {NULL, 0};
+    struct manifest manifest;
+
+    (void)state;
+    place_make_manifest(&place, "forwarding", &manifest);
+    body = wire_encode_manifest(&manifest);
+    manifest_done(&manifest);
+    expect_planned("/v1/plans?signed=1", wire_lend(&first), GATE_ONE_FIRST, "pass", "yes");
+    expect_planned("/v1/plans?signed=1", wire_lend(&first), GATE_APPROVED, "pass", "yes");
+    start();
+    expect_planned("/v1/plans?signed=1", wire_lend(&second), GATE_APPROVED, "pass", "yes");
+    expect_planned("/v1/plans?signed=1", wire_lend(&second), GATE_ONE_FIRST, "fail",
+                   "rollout 1, forwarding, is open");
+    expect_refusal(call("POST", "/v1/rollouts", wire_lend(&second)), 409, "conflict",
+                   "rollout 1, forwarding, is open");
+    expect_planned("/v1/plans", wire_lend(&body), GATE_ONE_FIRST, "fail",
+                   "rollout 1, forwarding, is open");
+    expect_planned("/v1/plans?signed=1", wire_lend(&first), GATE_APPROVED, "fail",
+                   "sequence 1 of this manifest is rollout 1 already; sign it again");
+    ((struct led *)(uintptr_t)lead_find(place.lead, 1))->machine.record.state = ROLLOUT_COMPLETE;
+    expect_planned("/v1/plans?signed=1", wire_lend(&first), GATE_ONE_FIRST, "pass", "yes");
+    expect_refusal(call("POST", "/v1/rollouts", wire_lend(&first)), 409, "conflict",
+                   "sequence 1 of this manifest is rollout 1 already; sign it again");
+}
+
+/* The nodes verify each other by the keys in the manifest, the controller by the roster's. */
+static void a_plan_knows_that_its_keys_are_of_another_day(void **state)
+{
+    AUTO_WIRE struct wire_bytes bytes = signed_manifest(1);
+    struct roster_entry *entry = &place.desk.roster->entries[0];
+
+    (void)state;
+    entry->guard_key.bytes[0] ^= 1;
+    expect_planned("/v1/plans?signed=1", wire_lend(&bytes), GATE_ONE_FIRST, "fail",
+                   "the manifest has other keys for");
+    expect_refusal(call("POST", "/v1/rollouts", wire_lend(&bytes)), 409, "conflict",
+                   "the manifest has other keys for");
+}
+
+/* Two ledgers in use is an alarm that is not for whoever starts alone. */
+static void what_a_start_is_refused_for_is_in_the_audit(void **state)
+{
+    AUTO_WIRE struct wire_bytes bytes = signed_manifest(1);
+    struct answer answer;
+    bool said = false;
+
+    (void)state;
+    start();
+    ((struct led *)(uintptr_t)lead_find(place.lead, 1))->machine.record.state = ROLLOUT_COMPLETE;
+    for (unsigned i = 0; i < 3; i++) /* said once */
+        expect_refusal(call("POST", "/v1/rollouts", wire_lend(&bytes)), 409, "conflict", "rollout");
+    answer = get("/v1/audit");
+    for (size_t i = 0; i < json_array_size(json_object_get(answer.json, "entries")); i++) {
+        const json_t *row = json_array_get(json_object_get(answer.json, "entries"), i);
+
+        if (!text_equal(text_of(row, "what"), "refused"))
+            continue;
+        assert_false(said);
+        said = strstr(text_of(row, "text"), "sequence 1 of this manifest is rollout 1") != NULL;
+    }
+    assert_true(said);
+    answer_done(&answer);
 }
 
 static void answer_the_snapshot(uv_timer_t *timer)
@@ -266,6 +355,9 @@ int main(void)
         WITH_PLACE(a_viewers_plan_is_rehearsed_nowhere),
         WITH_PLACE(asks_of_the_fleet_as_it_is),
         WITH_PLACE(a_gate_that_says_no_comes_with_the_plan),
+        WITH_PLACE(a_plan_knows_what_a_start_is_refused_for),
+        WITH_PLACE(a_plan_knows_that_its_keys_are_of_another_day),
+        WITH_PLACE(what_a_start_is_refused_for_is_in_the_audit),
         WITH_PLACE(the_one_who_comes_second_is_told_who_was_first),
         WITH_PLACE(shows_and_aborts_a_rollout),
         WITH_PLACE(takes_back_in_an_emergency),

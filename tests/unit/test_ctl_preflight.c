@@ -71,6 +71,44 @@ static void expect_part(json_t *plan, bool pass, const char *part)
     free(printed);
 }
 
+static void set_instead(json_t *plan, enum gate gate, const char *instead)
+{
+    json_object_set_new(json_array_get(json_object_get(plan, "gates"), gate), "instead",
+                        json_string(instead));
+}
+
+/* Nobody was asked: that is no yes, whether or not it stops anything. */
+static void of_the_fleet_it_says_what_was_not_asked(void **state)
+{
+    json_t *plan = make_plan(GATE_ONE_FIRST, "fail", "");
+
+    (void)state;
+    set_instead(plan, GATE_NEEDED, "no change is named");
+    set_instead(plan, GATE_APPROVED, "no change is named, and nobody was asked");
+    set_instead(plan, GATE_ONE_FIRST, "no change is named; no rollout and no trial is open");
+    expect_part(json_deep_copy(plan), false,
+                "no      5. Is it tested on one node first? a1: none  [2J (expected: what is "
+                "wanted)\n");
+    json_object_set_new(json_array_get(json_object_get(plan, "gates"), GATE_ONE_FIRST), "value",
+                        json_string("pass"));
+    expect(plan, true,
+           "yes     1. Is the system currently working?\n"
+           "n/a     2. Has it been verified that what the change fixes is actually broken? no "
+           "change is named\n"
+           "n/a     3. Has the operator been asked, and answered an explicit yes? no change is "
+           "named, and nobody was asked\n"
+           "yes     4. Is there a rollback plan, and has it been shown to work?\n"
+           "n/a     5. Is it tested on one node first? no change is named; no rollout and no trial "
+           "is open\n"
+           "yes     6. Does it preserve cluster networking (kubelet <-> API server)?\n"
+           "yes     7. Does it preserve SSH access? (And can the console or the provider's API be "
+           "reached if SSH breaks?)\n"
+           "yes     8. Is what is about to change written down?\n"
+           "yes     9. Is nothing on hold that it touches?\n"
+           "Safe: of the fleet as it is nothing says no; `oceanidctl preflight FILE` asks of a "
+           "change.\n");
+}
+
 static void says_the_eight_questions_in_their_words(void **state)
 {
     (void)state;
@@ -85,7 +123,25 @@ static void says_the_eight_questions_in_their_words(void **state)
            "reached if SSH breaks?)\n"
            "yes     8. Is what is about to change written down?\n"
            "yes     9. Is nothing on hold that it touches?\n"
-           "Safe: every question is answered with yes.\n");
+           "Safe: of the fleet as it is nothing says no; `oceanidctl preflight FILE` asks of a "
+           "change.\n");
+}
+
+/* A yes is that a start would be taken now; of what it does not hang on, it says so. */
+static void of_a_change_it_says_what_it_does_not_know(void **state)
+{
+    json_t *plan = make_plan(GATE_COUNT, "", "");
+
+    (void)state;
+    json_object_set_new(plan, "change", json_string("drill"));
+    expect_part(
+        plan, true,
+        "\nSafe: every question is answered with yes: `oceanidctl rollout start` of it would "
+        "be taken now. Not known: whether who starts it has the role (ci or operator), and "
+        "whether the controller's disk takes it.\n");
+    plan = make_plan(GATE_ONE_FIRST, "fail", "");
+    json_object_set_new(plan, "change", json_string("drill"));
+    expect_part(plan, false, "\nBlocked: ");
 }
 
 static void only_yes_and_waived_pass(void **state)
@@ -119,6 +175,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_the_eight_questions_in_their_words),
+        cmocka_unit_test(of_the_fleet_it_says_what_was_not_asked),
+        cmocka_unit_test(of_a_change_it_says_what_it_does_not_know),
         cmocka_unit_test(only_yes_and_waived_pass),
         cmocka_unit_test(what_is_not_answered_is_unsure),
     };

@@ -5,6 +5,8 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "controller/ctl/api.h"
+#include "controller/ctl/keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,6 +111,102 @@ static bool choose(struct desk *desk, const struct lift *named, uint32_t count, 
     desk->approval = (struct approval){0};
     return signing_choose_lifts(&desk->ledger, &desk->manifest, named, count, &desk->approval, err);
 }
+
+/* ---- what the controller has ----------------------------------------------------------------- */
+
+/* A controller with so many receipts, of which it tells two at once; stuck: the first two again and
+ * again. */
+static struct {
+    const struct sign_key *guard;
+    unsigned count, asked;
+    bool stuck;
+} fake;
+
+struct api *__wrap_ctl_api(struct ctl *ctl, struct err *err);
+bool __wrap_keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err);
+bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err);
+
+struct api *__wrap_ctl_api(struct ctl *ctl, struct err *err)
+{
+    (void)err;
+    return (struct api *)ctl; /* nobody looks into it */
+}
+
+bool __wrap_keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err)
+{
+    (void)ctl;
+    (void)err;
+    ret_roster->entries_count = 1;
+    text_copy(ret_roster->entries[0].name, NAME_SIZE, "srv712695");
+    sign_key_public(fake.guard, &ret_roster->entries[0].guard_key);
+    return true;
+}
+
+static json_t *tell_receipt(unsigned index)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    AUTO_FREE char *hex = NULL;
+
+    text_copy(receipt->node, NAME_SIZE, "srv712695");
+    receipt->index = index;
+    bytes = wire_encode_receipt(receipt, fake.guard);
+    hex = mem_alloc(2 * bytes.len + 1, 1);
+    bytes_format_hex(bytes.data, bytes.len, hex);
+    return json_pack("{s:i, s:s}", "index", (int)index, "signed", hex);
+}
+
+bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err)
+{
+    json_t *list = json_array();
+    unsigned after = 0;
+
+    (void)api;
+    (void)err;
+    assert_true(++fake.asked <= fake.count + 1);
+    sscanf(path, "/v1/receipts?after=%u", &after);
+    if (fake.stuck)
+        after = 0;
+    for (unsigned i = after + 1; i <= fake.count && i <= after + 2; i++)
+        json_array_append_new(list, tell_receipt(i));
+    *ret_document = json_pack("{s:o}", "receipts", list);
+    return true;
+}
+
+static bool fetch(struct desk *desk, unsigned count, bool stuck, struct err *err)
+{
+    AUTO_FREE struct ctl *ctl = mem_alloc(1, sizeof(*ctl));
+
+    fake.guard = desk->guard;
+    fake.count = count;
+    fake.asked = 0;
+    fake.stuck = stuck;
+    return signing_fetch_receipts(ctl, &desk->ledger, err);
+}
+
+static void fetches_receipts_page_by_page(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    assert_true(fetch(desk, 5, false, &err));
+    assert_int_equal(desk->ledger.receipts_count, 5);
+    assert_true(fetch(desk, 6, false, &err));
+    assert_int_equal(desk->ledger.receipts_count, 6);
+}
+
+/* Nothing is signed by what may be a part of them. */
+static void refuses_pages_that_lead_nowhere(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    assert_false(fetch(desk, 5, true, &err));
+    assert_int_equal(err.kind, ERR_PEER);
+    assert_non_null(strstr(err.text, "receipt 1 came behind receipt 2"));
+}
+
+/* ---- the ledger ------------------------------------------------------------------------------ */
 
 static void survives_being_closed(void **state)
 {
@@ -337,6 +435,8 @@ static void validity_covers_all_stages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        AT_DESK(fetches_receipts_page_by_page),
+        AT_DESK(refuses_pages_that_lead_nowhere),
         AT_DESK(survives_being_closed),
         AT_DESK(cuts_a_torn_line),
         AT_DESK(refuses_what_it_did_not_write),

@@ -110,7 +110,7 @@ static void nonsense_ends_that_connection_only(void **state)
     downlink_case_join(&bad, PLACE_A1);
     downlink_case_begin(&bad, (struct bytes){nonsense, sizeof(nonsense)}, &answer);
     place_until(&place, downlink_case_is_done, &answer, "an answer or the end");
-    wire_bytes_done(&answer.bytes);
+    downlink_case_drop(&answer);
     place_until(&place, downlink_case_is_lost, lost_name, "the connection's end");
     assert_int_equal(downlink_case_poll_for(&good, COMMAND_CHECKS)->kind, ANSWER_COMMAND);
     downlink_case_hang_up(&bad);

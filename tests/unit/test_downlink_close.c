@@ -26,7 +26,7 @@ static void end_talk(struct answer *answers)
 {
     for (unsigned i = 0; i < TALK; i++) {
         place_until(&place, downlink_case_is_done, &answers[i], "an answer or the end");
-        wire_bytes_done(&answers[i].bytes);
+        downlink_case_drop(&answers[i]);
     }
 }
 

@@ -178,48 +178,6 @@ static void a_check_newly_fails_behind_unknown(void **state)
     assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
 }
 
-static void report_full(struct agent *agent)
-{
-    AUTO_FREE struct session_request *report = downlink_case_request(ASK_REPORT);
-    char name[NAME_SIZE];
-
-    report->full = true;
-    for (unsigned i = 0; i < VERDICTS_MAX; i++) {
-        snprintf(name, sizeof(name), "check-%u", i);
-        downlink_case_set_verdict(report, name, VERDICT_PASS);
-    }
-    assert_int_equal(downlink_case_ask(agent, report)->kind, ANSWER_ACK);
-}
-
-static void report_late(struct agent *agent, enum verdict_value value)
-{
-    AUTO_FREE struct session_request *report = downlink_case_request(ASK_REPORT);
-
-    downlink_case_set_verdict(report, "late", value);
-    assert_int_equal(downlink_case_ask(agent, report)->kind, ANSWER_ACK);
-}
-
-/* Its agent has more verdicts than find room in one report. */
-static void a_check_behind_a_full_report_newly_fails(void **state)
-{
-    const struct rollout *machine;
-    struct agent agent;
-    uint64_t id;
-
-    (void)state;
-    downlink_case_join(&agent, PLACE_B2);
-    downlink_case_start(1, &id);
-    machine = &lead_find(place.lead, id)->machine;
-    report_full(&agent);
-    report_late(&agent, VERDICT_PASS);
-    downlink_case_put_on_trial("a1", id);
-    report_full(&agent);
-    assert_int_equal(machine->record.state, ROLLOUT_LEARNING);
-    report_late(&agent, VERDICT_FAIL);
-    downlink_case_hang_up(&agent);
-    assert_int_equal(machine->record.state, ROLLOUT_REVERTING);
-}
-
 static void turn_until_failed(void)
 {
     mono_t deadline = clock_now() + ASK_MS;
@@ -307,6 +265,85 @@ static void what_one_agent_says_fills_no_disk(void **state)
     downlink_case_hang_up(&other);
 }
 
+static unsigned count_receipts(const char *node)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+    struct err err = ERR_INIT;
+
+    assert_true(sql_query(place.desk.store->db, &rows, &err,
+                          "SELECT COUNT(*) FROM receipts WHERE node = ?", "t", node));
+    assert_true(sql_next(&rows, &err));
+    return (unsigned)sql_number(&rows, 0);
+}
+
+/* Each another one, of as many attempts; NULL: that nobody made. */
+static void report_receipts(struct agent *agent, const struct attempt *attempt, unsigned first,
+                            unsigned count)
+{
+    AUTO_FREE struct session_request *report = downlink_case_request(ASK_REPORT);
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    struct wire_bytes guard[SESSION_GUARD_MAX];
+
+    text_copy(receipt->node, sizeof(receipt->node), agent->member->name);
+    receipt->kind = RECEIPT_REVERTED;
+    report->guard = guard;
+    for (unsigned i = first; i < first + count; i++) {
+        struct guard_report said = {.kind = REPORT_RECEIPT};
+
+        receipt->index = i;
+        receipt->generation.attempt.sequence = 1000 + i;
+        if (attempt != NULL)
+            receipt->generation.attempt = *attempt;
+        said.envelope = wire_encode_receipt(receipt, agent->member->guard);
+        guard[report->guard_count++] = wire_encode_guard_report(&said);
+        wire_bytes_done(&said.envelope);
+        if (report->guard_count < SESSION_GUARD_MAX && i + 1 < first + count)
+            continue;
+        assert_int_equal(downlink_case_ask(agent, report)->kind, ANSWER_ACK);
+        while (report->guard_count > 0)
+            wire_bytes_done(&guard[--report->guard_count]);
+    }
+}
+
+/* Whoever has a guard's key signs what it likes. What its trials come to is kept all the same, as
+ * is what others sign. */
+static void what_one_guard_signs_fills_no_disk(void **state)
+{
+    unsigned of_nobody;
+    unsigned of_a_trial;
+    unsigned of_one_trial;
+    uint64_t rows;
+    struct attempt attempt;
+    struct agent agent;
+    struct agent other;
+    uint64_t id;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_B2);
+    downlink_case_join(&other, PLACE_A1);
+    downlink_case_start(1, &id);
+    attempt = lead_find(place.lead, id)->machine.record.attempt;
+    rows = place.desk.audit.index;
+    report_receipts(&agent, NULL, 1, 640);
+    of_nobody = count_receipts("b2");
+    rows = place.desk.audit.index - rows;
+    report_receipts(&agent, NULL, 1, 64); /* the same again */
+    report_receipts(&agent, &attempt, 641, 8);
+    of_a_trial = count_receipts("b2");
+    report_receipts(&agent, &attempt, 700, 640);
+    of_one_trial = count_receipts("b2");
+    report_receipts(&other, NULL, 1, 1);
+    downlink_case_hang_up(&agent);
+    downlink_case_hang_up(&other);
+    assert_in_range(of_nobody, 512, 520);
+    assert_in_range(rows, 512, 525);
+    assert_int_equal(of_a_trial, of_nobody + 8);
+    assert_in_range(of_one_trial, of_nobody + 64, of_nobody + 72);
+    assert_int_equal(count_receipts("a1"), 1);
+    assert_true(downlink_case_audit_says_late(
+        "refused", "its words came to more receipts of what it was not asked for here"));
+}
+
 #define WITH_PLACE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, downlink_case_open, downlink_case_close)
 
@@ -318,9 +355,9 @@ int main(void)
         WITH_PLACE(reports_of_one_agent_keep_their_order),
         WITH_PLACE(receipts_are_kept_and_quarantine),
         WITH_PLACE(a_check_newly_fails_behind_unknown),
-        WITH_PLACE(a_check_behind_a_full_report_newly_fails),
         WITH_PLACE(what_follows_from_a_failing_check_is_kept_first),
         WITH_PLACE(what_one_agent_says_fills_no_disk),
+        WITH_PLACE(what_one_guard_signs_fills_no_disk),
     };
 
     return cmocka_run_group_tests_name("downlink_reports", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "tests/unit/downlink_case.h"
 
 static bool is_paused(void *context)
@@ -85,7 +86,7 @@ static void a_quarantine_is_lifted_when_its_node_has_begun(void **state)
     stack->receipt_index = 9;
     stack->trial.start.bytes[0] = 1;
     text_copy(stack->trial_state, sizeof(stack->trial_state), "soaking");
-    lead_take_stack(place.lead, "a1", stack);
+    lead_take_stack(place.lead, "a1", stack, clock_now());
     assert_true(place.desk.holds.list[0].lifted);
     downlink_case_hang_up(&agent);
 }
@@ -182,6 +183,64 @@ static void a_signed_order_is_passed_to_the_guard(void **state)
     downlink_case_hang_up(&agent);
 }
 
+/* ---- stacks and receipts that pass each other --------------------------------------------------
+ */
+
+static void report_receipt(struct agent *agent)
+{
+    const struct place_member *member = agent->member;
+    struct guard_report said = {.kind = REPORT_RECEIPT};
+    mono_t now = clock_now();
+
+    while (clock_now() == now)
+        place_turn(&place);
+    said.envelope = downlink_case_make_receipt(member, member->guard, CAUSE_ABORTED);
+    downlink_case_report_guard(agent, &said);
+    wire_bytes_done(&said.envelope);
+}
+
+static void answer_stack(struct agent *agent)
+{
+    struct guard_report said = {.kind = REPORT_STACK};
+    struct guard_request asked;
+    struct err err = ERR_INIT;
+    const struct session_reply *reply = downlink_case_poll_for(agent, COMMAND_GUARD);
+
+    assert_true(wire_decode_guard_request(wire_lend(&reply->guard), &asked, &err));
+    assert_int_equal(asked.kind, GUARD_STACK);
+    said.envelope = place_make_stack(agent->member, &asked.challenge, NULL);
+    guard_request_done(&asked);
+    downlink_case_report_guard(agent, &said);
+    wire_bytes_done(&said.envelope);
+}
+
+/* Over the connection that was dialled beside comes a stack of index 1, over a challenge from
+ * before the receipt, of index 2; the next of index 1 is asked for behind it. */
+static void a_stack_is_as_old_as_its_challenge(void **state)
+{
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct hello given = {.extra = true};
+    struct agent agent;
+    struct agent beside;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_A1);
+    downlink_case_dial(&beside, PLACE_A1);
+    given.challenge = downlink_case_hello_begin(&beside, "a1")->challenge;
+    report_receipt(&agent);
+    assert_int_equal(member->stack.receipt_index, 2);
+    assert_int_equal(downlink_case_hello(&beside, &given)->kind, ANSWER_WELCOME);
+    assert_int_equal(member->stack.receipt_index, 2);
+    answer_stack(&beside);
+    assert_int_equal(member->stack.receipt_index, 1);
+    report_receipt(&beside);
+    assert_int_equal(member->stack.receipt_index, 2);
+    assert_int_equal(downlink_case_greet(&beside, &given)->kind, ANSWER_WELCOME);
+    assert_int_equal(member->stack.receipt_index, 1);
+    downlink_case_hang_up(&agent);
+    downlink_case_hang_up(&beside);
+}
+
 #define WITH_PLACE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, downlink_case_open, downlink_case_close)
 
@@ -194,6 +253,7 @@ int main(void)
         WITH_PLACE(emergency_needs_a_rollout),
         WITH_PLACE(emergency_takes_the_open_rollout_back),
         WITH_PLACE(a_signed_order_is_passed_to_the_guard),
+        WITH_PLACE(a_stack_is_as_old_as_its_challenge),
     };
 
     return cmocka_run_group_tests_name("downlink_rollout", tests, NULL, NULL);

@@ -106,10 +106,48 @@ static void forgets_checks_that_are_gone(void **state)
     fleet_hear(member, 0, 500);
     tell(member, "old", VERDICT_FAIL, SEVERITY_CRITICAL);
     tell(member, "database", VERDICT_PASS, SEVERITY_CRITICAL);
-    fleet_keep_verdicts(member, &kept, 1);
+    fleet_begin_telling(member);
+    fleet_name_verdicts(member, &kept, 1);
+    fleet_end_telling(member);
     assert_int_equal(member->verdicts_count, 1);
     assert_int_equal(value_at(member, "database", 0), VERDICT_PASS);
     assert_int_equal(value_at(member, "old", 0), VERDICT_UNKNOWN);
+}
+
+static void tell_many(struct fleet_member *member, const char *prefix, unsigned count, int64_t at)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct verdict verdict = {.value = VERDICT_PASS};
+
+        snprintf(verdict.check, sizeof(verdict.check), "%s-%u", prefix, i);
+        fleet_tell_verdict(member, &verdict, INTERVAL_S, at);
+    }
+}
+
+/* What was told longest ago gives way first; what is told in this telling never does. */
+static void makes_room_for_what_is_told(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    fleet_hear(member, 0, 500);
+    tell_many(member, "other", 1, 400);
+    tell_many(member, "check", FLEET_VERDICTS_MAX - 1, 500);
+    tell_many(member, "old", 1, 300);
+    assert_int_equal(value_at(member, "old-0", 0), VERDICT_UNKNOWN); /* all are told */
+    tell_many(member, "check", 1, 100);
+    fleet_begin_telling(member);
+    tell_many(member, "new", 1, 600);
+    assert_int_equal(value_at(member, "check-0", 0), VERDICT_UNKNOWN);
+    tell_many(member, "new", 2, 600);
+    assert_int_equal(value_at(member, "other-0", 0), VERDICT_UNKNOWN);
+    assert_int_equal(value_at(member, "check-1", 0), VERDICT_PASS);
+    tell_many(member, "new", FLEET_VERDICTS_MAX, 600);
+    tell_many(member, "more", 1, 600);
+    fleet_end_telling(member);
+    assert_int_equal(member->verdicts_count, FLEET_VERDICTS_MAX);
+    assert_int_equal(value_at(member, "new-0", 0), VERDICT_PASS);
+    assert_int_equal(value_at(member, "new-127", 0), VERDICT_PASS);
+    assert_int_equal(value_at(member, "more-0", 0), VERDICT_UNKNOWN);
 }
 
 static void keeps_what_was_decided_last(void **state)
@@ -123,7 +161,8 @@ static void keeps_what_was_decided_last(void **state)
     assert_int_equal(member->verdicts[0].decided, VERDICT_PASS);
     tell(member, "database", VERDICT_FAIL, SEVERITY_CRITICAL);
     assert_int_equal(member->verdicts[0].decided, VERDICT_FAIL);
-    fleet_keep_verdicts(member, NULL, 0);
+    fleet_begin_telling(member);
+    fleet_end_telling(member);
     tell(member, "database", VERDICT_UNKNOWN, SEVERITY_CRITICAL);
     assert_int_equal(member->verdicts[0].decided, VERDICT_UNKNOWN);
 }
@@ -202,8 +241,20 @@ static void tell_receipt(struct fleet_member *member, enum receipt_kind kind, ui
     receipt->kind = kind;
     receipt->index = index;
     receipt->generation.attempt.sequence = sequence;
-    fleet_take_receipt(member, receipt, "a-change");
+    fleet_take_receipt(member, receipt, "a-change", 100);
     free(receipt);
+}
+
+/* Nothing stands there. */
+static bool tell_stack(struct fleet_member *member, uint64_t index, mono_t asked_at)
+{
+    struct stack *stack = mem_alloc(1, sizeof(*stack));
+    bool taken;
+
+    stack->receipt_index = index;
+    taken = fleet_take_stack(member, stack, asked_at);
+    free(stack);
+    return taken;
 }
 
 static void knows_what_receipts_made_of_the_stack(void **state)
@@ -213,8 +264,7 @@ static void knows_what_receipts_made_of_the_stack(void **state)
 
     tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
     assert_int_equal(stack->generations_count, 0); /* what else stands there is not known */
-    member->has_stack = true;
-    member->stack.receipt_index = 3;
+    assert_true(tell_stack(member, 3, 200));
     tell_receipt(member, RECEIPT_CONFIRMED, 3, 3); /* the stack knew it */
     assert_int_equal(stack->generations_count, 0);
     tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
@@ -232,6 +282,27 @@ static void knows_what_receipts_made_of_the_stack(void **state)
     for (uint64_t i = 10; i < 12 + GENERATIONS_MAX; i++)
         tell_receipt(member, RECEIPT_CONFIRMED, i, i);
     assert_int_equal(stack->generations_count, GENERATIONS_MAX);
+}
+
+/* Receipts come at 100. */
+static void a_stack_that_was_signed_before_a_receipt_is_old(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
+    assert_false(tell_stack(member, 3, 99));
+    assert_false(member->has_stack);
+    assert_true(tell_stack(member, 4, 99)); /* it knows of it */
+    assert_true(member->stack_is_of_session);
+    tell_receipt(member, RECEIPT_CONFIRMED, 5, 3);
+    assert_false(tell_stack(member, 4, 99));
+    assert_int_equal(member->stack.generations_count, 1);
+    assert_true(tell_stack(member, 1, 100)); /* a new journal */
+    assert_int_equal(member->stack.generations_count, 0);
+    tell_receipt(member, RECEIPT_CONFIRMED, 2, 3);
+    assert_int_equal(member->stack.generations_count, 1);
+    assert_true(tell_stack(member, 7, 50)); /* it knows more, whenever it was asked for */
+    assert_true(tell_stack(member, 7, 40));
 }
 
 /* Few are asked each second; of many, all together 100 times a second, and each within 20 s. */
@@ -252,10 +323,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_the_worst_critical_one_for_health, make_one, end_one),
         cmocka_unit_test_setup_teardown(never_takes_nothing_for_healthy, make_one, end_one),
         cmocka_unit_test_setup_teardown(forgets_checks_that_are_gone, make_one, end_one),
+        cmocka_unit_test_setup_teardown(makes_room_for_what_is_told, make_one, end_one),
         cmocka_unit_test_setup_teardown(keeps_what_was_decided_last, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_who_reaches_whom, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_was_rehearsed, make_one, end_one),
         cmocka_unit_test_setup_teardown(knows_what_receipts_made_of_the_stack, make_one, end_one),
+        cmocka_unit_test_setup_teardown(a_stack_that_was_signed_before_a_receipt_is_old, make_one,
+                                        end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
         cmocka_unit_test(beats_are_shared),
     };

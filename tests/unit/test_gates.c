@@ -163,6 +163,39 @@ static void one_first_of_larger_stages(void **state)
     gates_case_expect_no(scene, GATE_ONE_FIRST, "exactly one node");
 }
 
+/* What a start is refused for is a no to whoever asks beforehand, and nothing takes it out. */
+static void what_bars_a_start(void **state)
+{
+    static const struct {
+        enum bar bar;
+        enum gate gate;
+    } rows[] = {
+        {BAR_OPEN, GATE_ONE_FIRST},
+        {BAR_INCOMPLETE, GATE_ONE_FIRST},
+        {BAR_KEYS, GATE_ONE_FIRST},
+        {BAR_SEQUENCE, GATE_APPROVED},
+    };
+    struct scene *scene = *state;
+
+    _Static_assert(sizeof(rows) / sizeof(rows[0]) == BAR_COUNT, "each is asked");
+    for (unsigned i = 0; i < WAIVE_COUNT; i++)
+        gates_case_waive(scene, (enum waiver)i);
+    for (unsigned i = 0; i < BAR_COUNT; i++) {
+        struct err *why = &scene->bars.why[rows[i].bar];
+
+        gates_case_expect_yes(scene);
+        err_set(why, ERR_CONFLICT, "rollout 7, second-gateway, is open");
+        gates_case_expect_no(scene, rows[i].gate, "fail: expected ");
+        gates_case_expect_no(scene, rows[i].gate, "rollout 7, second-gateway, is open");
+        err_set(why, ERR_SYSTEM, "the disk does not say");
+        gates_case_expect_no(scene, rows[i].gate, "unknown: expected ");
+        scene->inputs.bars = NULL; /* it has begun: it is the one that is open */
+        gates_case_expect_yes(scene);
+        scene->inputs.bars = &scene->bars;
+        why->kind = ERR_NONE;
+    }
+}
+
 static void documented(void **state)
 {
     struct scene *scene = *state;
@@ -323,6 +356,7 @@ int main(void)
         CASE(approved),
         CASE(one_first),
         CASE(one_first_of_larger_stages),
+        CASE(what_bars_a_start),
         CASE(documented),
         CASE(hold_by_freeze),
         CASE(hold_by_pause_and_maintenance),

@@ -27,7 +27,7 @@ struct scene {
     struct fleet fleet;
     struct holds holds;
     struct gates_inputs inputs;
-    const char *open_change;
+    struct bars bars;
 };
 
 static void tell(struct scene *scene, const char *node, const char *check, enum verdict_value value)
@@ -90,8 +90,8 @@ static int make_scene(void **state)
                                           .file = &scene->file,
                                           .fleet = &scene->fleet,
                                           .holds = &scene->holds,
+                                          .bars = &scene->bars,
                                           .now_unix = NOW_UNIX};
-    scene->open_change = "";
     *state = scene;
     return 0;
 }
@@ -115,7 +115,7 @@ static void expect(const struct scene *scene, enum gate gate, enum verdict_value
     char text[1024] = "";
     struct text why = TEXT_IN(text);
 
-    gates_evaluate_fleet(&scene->inputs, scene->open_change, &gates);
+    gates_evaluate_fleet(&scene->inputs, &gates);
     gates_explain(&gates, &why);
     for (unsigned i = 0; i < GATE_COUNT; i++) {
         if (gates.answers[i].passes != (i != gate))
@@ -137,6 +137,39 @@ static void all_say_yes(void **state)
     expect(scene, GATE_COUNT, VERDICT_PASS, "");
 }
 
+/* Nothing was tried, asked or written down where no change is: that is said, and no yes. */
+static void what_no_change_answers_is_no_yes(void **state)
+{
+    static const struct {
+        enum gate gate;
+        const char *instead;
+    } rows[] = {
+        {GATE_WORKING, ""},
+        {GATE_NEEDED, "no change is named"},
+        {GATE_APPROVED, "no change is named, and nobody was asked"},
+        {GATE_REVERSIBLE,
+         "no change is named; what stands has its undo, and none of it is in doubt"},
+        {GATE_ONE_FIRST, "no change is named; no rollout and no trial is open"},
+        {GATE_CLUSTER_PATH, ""},
+        {GATE_SSH_PATH, ""},
+        {GATE_DOCUMENTED, "no change is named; what was confirmed stands unaltered"},
+        {GATE_HOLD, ""},
+    };
+    struct scene *scene = *state;
+    struct gates gates;
+
+    _Static_assert(sizeof(rows) / sizeof(rows[0]) == GATE_COUNT, "each of them");
+    gates_evaluate_fleet(&scene->inputs, &gates);
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        assert_string_equal(gates.answers[rows[i].gate].instead, rows[i].instead);
+        assert_string_equal(gates.answers[rows[i].gate].verdict.observed,
+                            rows[i].instead[0] != '\0' ? rows[i].instead : "yes");
+    }
+    gates_done(&gates);
+    fleet_find(&scene->fleet, "a1")->stack.trial_open = true; /* a no says why */
+    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "a1: one is open");
+}
+
 static void a_failing_check_says_no(void **state)
 {
     struct scene *scene = *state;
@@ -155,8 +188,8 @@ static void an_open_trial_or_rollout_says_no(void **state)
     member->stack.trial_open = true;
     expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "a1: one is open");
     member->stack.trial_open = false;
-    scene->open_change = "second-gateway";
-    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "that of second-gateway is");
+    err_set(&scene->bars.why[BAR_OPEN], ERR_CONFLICT, "rollout 7, second-gateway, is open");
+    expect(scene, GATE_ONE_FIRST, VERDICT_FAIL, "rollout 7, second-gateway, is open");
 }
 
 static void a_change_in_doubt_says_no(void **state)
@@ -212,13 +245,13 @@ static void a_node_that_says_nothing_is_never_a_yes(void **state)
     struct gates gates;
 
     member->stack_is_of_session = false; /* and an earlier one is known */
-    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    gates_evaluate_fleet(&scene->inputs, &gates);
     assert_int_equal(gates.answers[GATE_REVERSIBLE].verdict.value, VERDICT_UNKNOWN);
     assert_int_equal(gates.answers[GATE_ONE_FIRST].verdict.value, VERDICT_UNKNOWN);
     gates_done(&gates);
     member->stack_is_of_session = true;
     member->connected = false;
-    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    gates_evaluate_fleet(&scene->inputs, &gates);
     assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
     assert_int_equal(gates.answers[GATE_REVERSIBLE].verdict.value, VERDICT_UNKNOWN);
     assert_int_equal(gates.answers[GATE_DOCUMENTED].verdict.value, VERDICT_UNKNOWN);
@@ -237,7 +270,7 @@ static void an_old_snapshot_says_nothing(void **state)
     expect(scene, GATE_COUNT, VERDICT_PASS, "");
     scene->inputs.now++;
     fleet_find(&scene->fleet, "b1")->snapshot_at = 1;
-    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    gates_evaluate_fleet(&scene->inputs, &gates);
     assert_int_equal(gates.answers[GATE_CLUSTER_PATH].verdict.value, VERDICT_UNKNOWN);
     assert_int_equal(gates.answers[GATE_SSH_PATH].verdict.value, VERDICT_UNKNOWN);
     assert_true(gates.answers[GATE_WORKING].passes);
@@ -254,7 +287,7 @@ static void a_fleet_of_nobody_is_not_known(void **state)
     struct gates gates;
 
     scene->manifest.plans_count = scene->manifest.stages_count = 0;
-    gates_evaluate_fleet(&scene->inputs, "", &gates);
+    gates_evaluate_fleet(&scene->inputs, &gates);
     assert_int_equal(gates.answers[GATE_WORKING].verdict.value, VERDICT_UNKNOWN);
     assert_false(gates_pass(&gates));
     gates_done(&gates);
@@ -266,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(all_say_yes),
+        CASE(what_no_change_answers_is_no_yes),
         CASE(a_failing_check_says_no),
         CASE(an_open_trial_or_rollout_says_no),
         CASE(a_change_in_doubt_says_no),

@@ -30,7 +30,7 @@ static void hear_never(const char *node)
 
     text_copy(stack.node, sizeof(stack.node), node);
     text_copy(stack.trial_state, sizeof(stack.trial_state), "idle");
-    lead_take_stack(place.lead, node, &stack);
+    lead_take_stack(place.lead, node, &stack, clock_now());
 }
 
 /* Learned, the gates pass, and a1 has prepared. */
@@ -391,7 +391,7 @@ static void hear_standing(const struct attempt *attempt)
     stack->nonce.bytes[0] = 9;
     stack->generations_count = 1;
     stack->generations[0].id = (struct generation_id){*attempt, {.bytes = {7}}};
-    lead_take_stack(place.lead, "a1", stack);
+    lead_take_stack(place.lead, "a1", stack, clock_now());
 }
 
 /* It holds nobody up, and is followed up all the same. */
@@ -448,7 +448,7 @@ static void no_rollout_is_led_beyond_the_room(void **state)
     (void)state;
     assert_false(lead_case_try_start(100, &id, &err));
     assert_int_equal(err.kind, ERR_LIMIT);
-    assert_non_null(strstr(err.text, "16 incomplete rollouts still follow up: accepted are 16"));
+    assert_non_null(strstr(err.text, "16 incomplete rollouts still follow up: accepted before"));
     assert_null(lead_find_open(place.lead));
     hear_popped(&last);
     err = (struct err)ERR_INIT;

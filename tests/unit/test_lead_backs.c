@@ -13,6 +13,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "tests/unit/lead_case.h"
 
 /* ---- what goes on ---------------------------------------------------------------------------- */
@@ -34,24 +35,6 @@ static void an_emergency_is_listed_after_a_restart(void **state)
     assert_false(backs->list[0].done);
 }
 
-/* Of the open rollout: b2's trial is being taken back, or its change stands there. */
-static void hear_of_open(const char *node, bool is_reverting)
-{
-    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
-    const struct attempt *attempt = &lead_find_open(place.lead)->machine.record.attempt;
-
-    text_copy(stack->node, sizeof(stack->node), node);
-    text_copy(stack->trial_state, sizeof(stack->trial_state), is_reverting ? "reverting" : "idle");
-    stack->nonce.bytes[0] = 9;
-    stack->trial_open = is_reverting;
-    if (is_reverting)
-        stack->trial = (struct generation_id){*attempt, {.bytes = {8}}};
-    else
-        stack->generations[stack->generations_count++].id =
-            (struct generation_id){*attempt, {.bytes = {7}}};
-    lead_take_stack(place.lead, node, stack);
-}
-
 /* It returns while the other one is still being taken back. */
 static void who_was_to_come_back_at_once_waits_for_nobody_after_a_restart(void **state)
 {
@@ -61,8 +44,8 @@ static void who_was_to_come_back_at_once_waits_for_nobody_after_a_restart(void *
     lead_case_start();
     assert_true(lead_case_take_back("a1", "drill", &err));
     lead_case_restart();
-    hear_of_open("b2", true);
-    hear_of_open("a1", false);
+    lead_case_hear_of_open("b2", true);
+    lead_case_hear_of_open("a1", false);
     assert_true(lead_case_has_command("a1", GUARD_POP));
 }
 
@@ -74,8 +57,8 @@ static void who_was_not_named_waits_after_a_restart(void **state)
     lead_case_start();
     assert_true(lead_case_take_back("b2", "drill", &err));
     lead_case_restart();
-    hear_of_open("b2", true);
-    hear_of_open("a1", false);
+    lead_case_hear_of_open("b2", true);
+    lead_case_hear_of_open("a1", false);
     assert_false(lead_case_has_command("a1", GUARD_POP));
 }
 
@@ -306,30 +289,9 @@ static void finds_what_stands_behind_many_that_do_not(void **state)
 /* ---- what stands where, as a receipt behind the stack says it ---------------------------------
  */
 
-/* Both nodes have confirmed it, and it is not led any more. */
-static struct attempt add_complete(uint64_t sequence)
-{
-    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
-    struct err err = ERR_INIT;
-    uint64_t id;
-
-    if (!lead_case_try_start(sequence, &id, &err))
-        fail_msg("%s", err.text);
-    *record = lead_find(place.lead, id)->machine.record;
-    record->state = ROLLOUT_COMPLETE;
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        record->targets[i].says = SAYS_CONFIRMED;
-        record->targets[i].receipt = RECEIPT_CONFIRMED;
-    }
-    if (!store_put_record(place.desk.store, record, 1, &err))
-        fail_msg("%s", err.text);
-    lead_case_restart();
-    return record->attempt;
-}
-
 /* Of receipt index 5. trial: one is open there; NULL: none. */
-static void hear_stack(const char *node, const struct attempt *standing,
-                       const struct attempt *trial)
+static void hear_stack_asked(const char *node, const struct attempt *standing,
+                             const struct attempt *trial, mono_t asked_at)
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
 
@@ -342,7 +304,13 @@ static void hear_stack(const char *node, const struct attempt *standing,
     stack->trial_open = trial != NULL;
     if (trial != NULL)
         stack->trial = (struct generation_id){*trial, {.bytes = {8}}};
-    lead_take_stack(place.lead, node, stack);
+    lead_take_stack(place.lead, node, stack, asked_at);
+}
+
+static void hear_stack(const char *node, const struct attempt *standing,
+                       const struct attempt *trial)
+{
+    hear_stack_asked(node, standing, trial, clock_now());
 }
 
 /* Of a1's guard; its agent is lost before the stack that it is asked for then. */
@@ -382,8 +350,8 @@ static void expect_taken_back(uint64_t rollout, const char *sentence)
 
 static void takes_back_what_was_confirmed_behind_the_stack(void **state)
 {
-    struct attempt first = add_complete(1);
-    struct attempt second = add_complete(2);
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
 
     (void)state;
     hear_stack("a1", &first, &second);
@@ -394,8 +362,8 @@ static void takes_back_what_was_confirmed_behind_the_stack(void **state)
 
 static void takes_back_what_is_below_what_was_popped_behind_the_stack(void **state)
 {
-    struct attempt first = add_complete(1);
-    struct attempt second = add_complete(2);
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
 
     (void)state;
     hear_stack("a1", &second, NULL);
@@ -407,13 +375,56 @@ static void takes_back_what_is_below_what_was_popped_behind_the_stack(void **sta
 /* Told again after the stack that knows what has become of it since. */
 static void an_old_receipt_says_nothing_against_the_stack(void **state)
 {
-    struct attempt first = add_complete(1);
-    struct attempt second = add_complete(2);
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
 
     (void)state;
     hear_stack("a1", &first, NULL);
     hear_stack("b2", &first, NULL);
     hear_receipt(RECEIPT_CONFIRMED, 5, &second);
+    expect_taken_back(1, "it stands there");
+}
+
+/* Signed before the receipt, over a connection that was slower. */
+static void an_old_stack_says_nothing_against_the_receipt(void **state)
+{
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    outbox_clear(place.outbox, "a1");
+    hear_stack_asked("a1", &first, &second, 0);
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+    expect_taken_back(2, "it stands there");
+}
+
+/* Nothing was known of what stands there: what it signed is not forgotten for that. */
+static void an_old_stack_is_not_the_first_word_behind_the_receipt(void **state)
+{
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
+
+    (void)state;
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    hear_stack_asked("a1", &first, &second, 0);
+    expect_taken_back(2, "not known");
+}
+
+/* Its journal was lost, and its receipts count from the beginning. */
+static void what_was_asked_behind_the_receipt_counts_whatever_its_index(void **state)
+{
+    struct attempt first = lead_case_add_complete(1);
+    struct attempt second = lead_case_add_complete(2);
+
+    (void)state;
+    hear_stack("a1", &first, NULL);
+    hear_stack("b2", &first, NULL);
+    hear_receipt(RECEIPT_CONFIRMED, 6, &second);
+    hear_stack("a1", &first, NULL);
     expect_taken_back(1, "it stands there");
 }
 
@@ -438,6 +449,9 @@ int main(void)
         WITH_PLACE(takes_back_what_was_confirmed_behind_the_stack),
         WITH_PLACE(takes_back_what_is_below_what_was_popped_behind_the_stack),
         WITH_PLACE(an_old_receipt_says_nothing_against_the_stack),
+        WITH_PLACE(an_old_stack_says_nothing_against_the_receipt),
+        WITH_PLACE(an_old_stack_is_not_the_first_word_behind_the_receipt),
+        WITH_PLACE(what_was_asked_behind_the_receipt_counts_whatever_its_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

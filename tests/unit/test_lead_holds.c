@@ -139,13 +139,29 @@ static void a_freeze_that_is_not_its_own_leaves_a_trial_alone(void **state)
 
 /* ---- what a person reads of it --------------------------------------------------------------- */
 
-static void expect_wait(uint64_t id, const char *what, const char *command)
+static const char moves[] = "what moves it";
+static const char healthy[] = "goes on by itself, nothing to do; to end it";
+static const char lacking[] = "goes on by itself when that has come; to end it";
+static const char beside_hold[] =
+    "the open trial goes on by itself, the rest stays on hold; to end it";
+static const char reverting[] = "goes on by itself; to take all back at once";
+static const char hastened[] = "goes on by itself; sooner";
+
+static void expect_text(const json_t *object, const char *key, const char *text)
+{
+    const json_t *value = json_object_get(object, key);
+
+    assert_string_equal(value != NULL ? json_string_value(value) : "(none)", text);
+}
+
+static void expect_wait(uint64_t id, const char *what, const char *how, const char *command)
 {
     json_t *told = json_rollout_led(&place.desk, lead_find(place.lead, id), false);
     const json_t *waits = json_object_get(told, "waits");
 
-    assert_string_equal(json_string_value(json_object_get(waits, "what")), what);
-    assert_string_equal(json_string_value(json_object_get(waits, "command")), command);
+    expect_text(waits, "what", what);
+    expect_text(waits, "how", how);
+    expect_text(waits, "command", command);
     json_decref(told);
 }
 
@@ -175,12 +191,12 @@ static void a_hold_is_read_before_what_else_is_waited_for(void **state)
 
     (void)state;
     set_state(id, ROLLOUT_PAUSED, 0);
-    expect_wait(id, "a person", "oceanidctl rollout next");
+    expect_wait(id, "a person", moves, "oceanidctl rollout next");
     put_hold("b2");
-    expect_wait(id, "hold 1 of olga on b2 (pause): incident; a person",
+    expect_wait(id, "hold 1 of olga on b2 (pause): incident; a person", moves,
                 "oceanidctl hold lift 1 && oceanidctl rollout next");
     put_hold("fleet");
-    expect_wait(id, "hold 2 of olga on the fleet (pause): incident; a person",
+    expect_wait(id, "hold 2 of olga on the fleet (pause): incident; a person", moves,
                 "oceanidctl rollout resume");
 }
 
@@ -192,7 +208,7 @@ static void a_pause_beside_what_has_halted_is_not_all(void **state)
     (void)state;
     set_state(id, ROLLOUT_HALTED, 0);
     put_hold("fleet");
-    expect_wait(id, "hold 1 of olga on the fleet (pause): incident; a person",
+    expect_wait(id, "hold 1 of olga on the fleet (pause): incident; a person", moves,
                 "oceanidctl rollout resume --no-watch && oceanidctl rollout next");
 }
 
@@ -213,17 +229,61 @@ static void a_hold_beside_a_trial_is_read_before_the_late_node(void **state)
     expect_wait(id,
                 "a1's guard to confirm or to take it back; the gates, asked again before b2 is "
                 "started",
-                "oceanidctl rollout abort");
+                healthy, "oceanidctl rollout abort");
     put_hold("b2");
     expect_wait(id,
                 "hold 2 of olga on b2 (pause): incident; a1's guard to confirm or to take it back; "
                 "the gates, asked again before b2 is started",
-                "oceanidctl rollout abort");
+                beside_hold, "oceanidctl rollout abort");
     machine->offering = true; /* the gates have passed since: they know of it */
     expect_wait(id,
                 "a1's guard to confirm or to take it back; b2: 0 witnesses see it and are well, 2 "
                 "are needed",
+                lacking, "oceanidctl rollout abort");
+}
+
+/* Whoever reads that a trial waits for its soak is not to end it for that. */
+static void what_goes_on_by_itself_needs_nobody(void **state)
+{
+    struct rollout *machine;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    expect_wait(id, "a1 to say what stands there; b2 to say what stands there", healthy,
                 "oceanidctl rollout abort");
+    machine = set_state(id, ROLLOUT_GATES, 0);
+    expect_wait(id, "the gates: fresh snapshots of the nodes", healthy, "oceanidctl rollout abort");
+    text_copy(machine->awaited, sizeof(machine->awaited), "b2: its agent to connect");
+    expect_wait(id, "the gates: b2: its agent to connect", lacking, "oceanidctl rollout abort");
+    set_state(id, ROLLOUT_STAGE, 0);
+    machine->record.targets[0].wants = WANTS_CHANGE;
+    machine->record.targets[0].says = SAYS_ON_TRIAL;
+    machine->record.targets[0].in_doubt = true;
+    expect_wait(id, "a1's guard to confirm or to take it back", healthy,
+                "oceanidctl rollout abort");
+    machine->targets[0].silent = true;
+    expect_wait(id, "a1's guard to confirm or to take it back, which does not answer", lacking,
+                "oceanidctl rollout abort");
+}
+
+/* One emergency is enough: behind it a node is hastened by hand only. */
+static void a_way_back_goes_on_by_itself(void **state)
+{
+    struct rollout *machine;
+    uint64_t id = lead_case_start();
+
+    (void)state;
+    machine = set_state(id, ROLLOUT_REVERTING, 0);
+    machine->record.targets[0].wants = WANTS_REVERT;
+    machine->record.targets[0].says = SAYS_CONFIRMED;
+    expect_wait(id, "a1's guard to take it back", reverting, "oceanidctl emergency-rollback");
+    machine->record.emergency = true;
+    expect_wait(id, "a1's guard to take it back", hastened,
+                "on the node, as root: oceanid-rollback --yes");
+    set_state(id, ROLLOUT_INCOMPLETE, 0);
+    expect_wait(id, "a1's guard to take it back", moves,
+                "on the node, as root: oceanid-rollback --yes; or, for one that is gone for good, "
+                "oceanidctl node remove");
 }
 
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
@@ -238,6 +298,8 @@ int main(void)
         WITH_PLACE(a_hold_is_read_before_what_else_is_waited_for),
         WITH_PLACE(a_pause_beside_what_has_halted_is_not_all),
         WITH_PLACE(a_hold_beside_a_trial_is_read_before_the_late_node),
+        WITH_PLACE(what_goes_on_by_itself_needs_nobody),
+        WITH_PLACE(a_way_back_goes_on_by_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

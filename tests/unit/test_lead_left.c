@@ -12,6 +12,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "tests/unit/lead_case.h"
 
 /* The rollout has ended and is not led any more: a1 left the roster with the change, b2 is back. */
@@ -201,6 +202,132 @@ static void a_node_with_another_agents_key_is_the_same(void **state)
     assert_int_equal(lead_find(place.lead, id)->machine.record.targets[1].wants, WANTS_NOTHING);
 }
 
+/* ---- what its old host said -------------------------------------------------------------------
+ */
+
+/* The next version, signed by the approver. */
+static void sign_roster(struct roster *roster)
+{
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    roster->version++;
+    envelope = wire_encode_roster(roster, place.approver);
+    if (!desk_put_roster(&place.desk, wire_lend(&envelope), &err))
+        fail_msg("%s", err.text);
+}
+
+static void sign_other_keys(const char *node, bool agent, bool guard)
+{
+    AUTO_FREE struct roster *roster = mem_copy(place.desk.roster, sizeof(*roster));
+    struct roster_entry entry = *roster_find(roster, node);
+    struct err err = ERR_INIT;
+
+    if (agent)
+        memset(entry.agent_key.bytes, 0x5a, KEY_SIZE);
+    if (guard)
+        memset(entry.guard_key.bytes, 0x5b, KEY_SIZE);
+    assert_true(roster_put(roster, &entry, &err));
+    sign_roster(roster);
+}
+
+/* Its check passes, and its disk has it; it was rehearsed, has drifted, and something stands. */
+static struct fleet_member *hear_all(const char *node)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    AUTO_FREE struct rehearsal *rehearsal = mem_alloc(1, sizeof(*rehearsal));
+    struct fleet_member *member = fleet_find(&place.desk.fleet, node);
+    struct verdict verdict = {.check = "database", .severity = SEVERITY_CRITICAL};
+    const struct hash body = {{1}};
+    struct err err = ERR_INIT;
+
+    verdict_set(&verdict, VERDICT_PASS, "it connects", "it does");
+    fleet_hear(member, clock_now(), clock_unix());
+    fleet_tell_verdict(member, &verdict, 30, clock_unix());
+    assert_true(store_put_verdict(place.desk.store, node, &member->verdicts[0], &err));
+    fleet_tell_rehearsal(member, &body, rehearsal, clock_now());
+    text_copy(member->version, sizeof(member->version), "0.1.0");
+    member->has_snapshot = true;
+    member->drift_count = 1;
+    stack->generations_count = 1;
+    lead_take_stack(place.lead, node, stack, clock_now());
+    return member;
+}
+
+static enum verdict_value ask_database(const struct fleet_member *member)
+{
+    struct verdict verdict;
+
+    fleet_verdict_now(member, "database", clock_now(), &verdict);
+    return verdict.value;
+}
+
+/* What the store has of it, when its agent has said hello to a controller that began again. */
+static enum verdict_value ask_database_after_a_restart(const char *node)
+{
+    struct fleet fleet;
+    struct fleet_member *member;
+    enum verdict_value value;
+    struct err err = ERR_INIT;
+
+    fleet_init(&fleet);
+    member = fleet_put(&fleet, node, false);
+    assert_true(store_read_fleet(place.desk.store, &fleet, &err));
+    fleet_hear(member, clock_now(), clock_unix());
+    value = ask_database(member);
+    fleet_done(&fleet);
+    return value;
+}
+
+static void what_another_agents_key_said_is_unknown(void **state)
+{
+    const struct fleet_member *a1 = hear_all("a1");
+    const struct fleet_member *b2 = hear_all("b2");
+
+    (void)state;
+    assert_int_equal(ask_database_after_a_restart("a1"), VERDICT_PASS);
+    sign_other_keys("a1", true, false);
+    assert_int_equal(ask_database(a1), VERDICT_UNKNOWN);
+    assert_int_equal(fleet_health(a1, clock_now()), VERDICT_UNKNOWN);
+    assert_false(a1->has_snapshot);
+    assert_null(a1->rehearsal.rehearsal);
+    assert_int_equal(a1->drift_count, 0);
+    assert_string_equal(a1->version, "");
+    assert_true(a1->has_stack); /* its guard has signed it, and is the same */
+    assert_int_equal(ask_database_after_a_restart("a1"), VERDICT_UNKNOWN);
+    assert_int_equal(ask_database(b2), VERDICT_PASS);
+    assert_true(b2->has_snapshot);
+    assert_int_equal(ask_database_after_a_restart("b2"), VERDICT_PASS);
+}
+
+static void what_another_guards_key_signed_is_unknown(void **state)
+{
+    const struct fleet_member *a1 = hear_all("a1");
+
+    (void)state;
+    sign_other_keys("a1", false, true);
+    assert_false(a1->has_stack);
+    assert_false(a1->stack_is_of_session);
+    assert_null(a1->rehearsal.rehearsal);
+    assert_int_equal(ask_database(a1), VERDICT_PASS);
+}
+
+/* The store has not forgotten who left. */
+static void what_was_said_before_it_left_is_unknown(void **state)
+{
+    AUTO_FREE struct roster *roster = mem_copy(place.desk.roster, sizeof(*roster));
+    const struct roster_entry entry = *roster_find(roster, "a1");
+    struct err err = ERR_INIT;
+
+    (void)state;
+    hear_all("a1");
+    assert_true(roster_remove(roster, "a1"));
+    sign_roster(roster);
+    assert_true(roster_put(roster, &entry, &err));
+    sign_roster(roster);
+    assert_int_equal(ask_database_after_a_restart("a1"), VERDICT_UNKNOWN);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -214,6 +341,9 @@ int main(void)
         WITH_PLACE(a_node_with_another_guards_key_is_another_node),
         WITH_PLACE(another_guards_key_is_found_after_a_restart),
         WITH_PLACE(a_node_with_another_agents_key_is_the_same),
+        WITH_PLACE(what_another_agents_key_said_is_unknown),
+        WITH_PLACE(what_another_guards_key_signed_is_unknown),
+        WITH_PLACE(what_was_said_before_it_left_is_unknown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

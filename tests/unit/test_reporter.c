@@ -176,6 +176,53 @@ static void more_verdicts_than_fit_follow(void **state)
     assert_null(next(reporter, false));
 }
 
+static void tell_as_many_as_fit(struct reporter *reporter)
+{
+    char name[NAME_SIZE];
+
+    for (int i = 0; i < VERDICTS_MAX; i++) {
+        snprintf(name, sizeof(name), "check-%d", i);
+        tell(reporter, name, VERDICT_PASS);
+    }
+}
+
+/* The controller cannot see it from one that left no room. */
+static void that_none_follow_is_told_too(void **state)
+{
+    struct reporter *reporter = *state;
+    struct session_request *request;
+
+    tell_as_many_as_fit(reporter);
+    acknowledge(reporter, next(reporter, false)); /* changes: nobody waits for others */
+    assert_null(next(reporter, false));
+    acknowledge(reporter, next(reporter, true));
+    request = next(reporter, false);
+    assert_non_null(request);
+    assert_int_equal(request->verdicts_count, 0);
+    assert_false(request->full);
+    acknowledge(reporter, request);
+    assert_null(next(reporter, false));
+}
+
+/* Whatever part of it is lost: which ones have arrived is not known any more. */
+static void all_is_told_again_when_a_part_is_lost(void **state)
+{
+    struct reporter *reporter = *state;
+    struct session_request *request;
+
+    tell_as_many_as_fit(reporter);
+    acknowledge(reporter, next(reporter, true));
+    drop(next(reporter, false));
+    reporter_lose(reporter);
+    request = next(reporter, false);
+    assert_non_null(request);
+    assert_true(request->full);
+    assert_int_equal(request->verdicts_count, VERDICTS_MAX);
+    acknowledge(reporter, request);
+    acknowledge(reporter, next(reporter, false));
+    assert_null(next(reporter, false));
+}
+
 static void drift_comes_with_every_report_and_its_end_in_a_full_one(void **state)
 {
     struct reporter *reporter = *state;
@@ -206,6 +253,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_command_is_answered_in_a_report, open_reporter,
                                         close_reporter),
         cmocka_unit_test_setup_teardown(more_verdicts_than_fit_follow, open_reporter,
+                                        close_reporter),
+        cmocka_unit_test_setup_teardown(that_none_follow_is_told_too, open_reporter,
+                                        close_reporter),
+        cmocka_unit_test_setup_teardown(all_is_told_again_when_a_part_is_lost, open_reporter,
                                         close_reporter),
         cmocka_unit_test_setup_teardown(drift_comes_with_every_report_and_its_end_in_a_full_one,
                                         open_reporter, close_reporter),

@@ -227,12 +227,19 @@ static void reads_the_fleet_back(void **state)
 
 /* ---- receipts, holds, audit ----------------------------------------------------------------- */
 
-static void count_receipt(void *context, uint64_t index, struct bytes envelope)
+static bool count_receipt(void *context, uint64_t index, struct bytes envelope)
 {
     unsigned *count = context;
 
     assert_int_equal(index, ++*count);
     assert_int_equal(envelope.len, 3);
+    return true;
+}
+
+static bool count_one_receipt(void *context, uint64_t index, struct bytes envelope)
+{
+    count_receipt(context, index, envelope);
+    return false;
 }
 
 static void keeps_a_receipt_once(void **state)
@@ -244,6 +251,7 @@ static void keeps_a_receipt_once(void **state)
     struct wire_bytes found;
     struct err err = ERR_INIT;
     unsigned count = 0;
+    unsigned one = 0;
     bool is_new = false;
 
     (void)state;
@@ -255,6 +263,8 @@ static void keeps_a_receipt_once(void **state)
     assert_true(is_new);
     store_case_must(store_read_receipts(store, 0, count_receipt, &count, &err), &err);
     assert_int_equal(count, 2);
+    store_case_must(store_read_receipts(store, 0, count_one_receipt, &one, &err), &err);
+    assert_int_equal(one, 1);
     store_case_must(store_find_receipt(store, "a1", &receipt.generation.attempt, &found, &err),
                     &err);
     assert_memory_equal(found.data, "two", 3);
@@ -262,6 +272,53 @@ static void keeps_a_receipt_once(void **state)
     store_case_must(store_find_receipt(store, "b1", &receipt.generation.attempt, &found, &err),
                     &err);
     assert_int_equal(found.len, 0);
+    store_close(store);
+}
+
+static struct receipt receipt_of(const char *node, uint8_t body, uint64_t sequence)
+{
+    struct receipt receipt = {.kind = RECEIPT_REVERTED};
+
+    text_copy(receipt.node, sizeof(receipt.node), node);
+    memset(receipt.generation.attempt.body.bytes, body, HASH_SIZE);
+    receipt.generation.attempt.sequence = sequence;
+    return receipt;
+}
+
+static bool expects(struct store *store, struct receipt receipt, const char *envelope)
+{
+    struct bytes bytes = {(const uint8_t *)envelope, strlen(envelope)};
+    struct err err = ERR_INIT;
+    bool expected = false;
+
+    store_case_must(store_expects_receipt(store, &receipt, bytes, &expected, &err), &err);
+    return expected;
+}
+
+static void expects_receipts_of_what_was_asked_for(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct store_back back = {.node = "c1", .attempt.sequence = 9};
+    struct receipt receipt = receipt_of("b1", 7, 3);
+    struct err err = ERR_INIT;
+    bool is_new = false;
+
+    (void)state;
+    store_case_add_rollout(store, 1, 7, 3);
+    store_case_must(store_put_back(store, &back, &err), &err);
+    assert_true(expects(store, receipt, "one"));
+    assert_true(expects(store, receipt_of("c1", 0, 9), "one"));
+    assert_false(expects(store, receipt_of("c1", 7, 3), "one"));
+    assert_false(expects(store, receipt_of("b1", 7, 4), "one"));
+    assert_false(expects(store, receipt_of("b1", 8, 3), "one"));
+    for (uint8_t i = 0; i < STORE_RECEIPTS_OF_ONE; i++) {
+        assert_true(expects(store, receipt, "one"));
+        store_case_must(store_add_receipt(store, &receipt, (struct bytes){&i, 1}, &is_new, &err),
+                        &err);
+    }
+    assert_false(expects(store, receipt, "one"));
+    assert_true(expects(store, receipt, "\1")); /* it is there */
+    assert_true(expects(store, receipt_of("a1", 7, 3), "one"));
     store_close(store);
 }
 
@@ -578,7 +635,7 @@ static int run_engine(const struct store_engine *which)
         CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
         CASE(keeps_what_was_rehearsed),   CASE(reads_every_active_hold_back),
         CASE(gives_no_hold_id_twice),     CASE(refuses_holds_that_do_not_fit),
-        CASE(finds_what_has_not_ended),
+        CASE(finds_what_has_not_ended),   CASE(expects_receipts_of_what_was_asked_for),
     };
     const struct CMUnitTest durability[] = {
         CASE(keeps_what_was_committed),

@@ -241,6 +241,11 @@ class Fleet:
                  if one["check"] == check]
         return found[0] if found else None
 
+    def count_verdicts(self, node):
+        """All that its agent tells: of its checks, and of whom it reaches."""
+        known = json.loads(self.ctl("node", node, "-o", "json", check=False).stdout)
+        return len(known["verdicts"]) + len(known["reaches"])
+
     def wait_needed(self, name, checks=("egress-address", "database")):
         """Until a node's checks that the good change mends fail again, after a revert."""
         wait_until(lambda: all(self.verdict(name, check) == "fail" for check in checks), 30,

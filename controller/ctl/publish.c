@@ -1,0 +1,138 @@
+/*
+ * publish: signing it, handing it over, and putting the one before back.
+ */
+#include "controller/ctl/publish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/mem.h"
+#include "controller/ctl/api.h"
+#include "controller/ctl/keys.h"
+
+void publication_done(struct publication *publication)
+{
+    wire_bytes_done(&publication->before);
+    wire_bytes_done(&publication->signed_roster);
+}
+
+/* The controller's roster and its bytes. */
+static bool ask_known(struct ctl *ctl, struct roster *ret_known, struct api_answer *ret_answer,
+                      struct err *err)
+{
+    struct api *api = ctl_api(ctl, err);
+
+    *ret_answer = (struct api_answer){0};
+    return api != NULL &&
+           api_call(api, "GET", "/v1/roster", (struct bytes){NULL, 0}, ret_answer, err) &&
+           wire_decode_roster((struct bytes){ret_answer->data, ret_answer->len}, ret_known, err);
+}
+
+bool publish_check_newest(struct ctl *ctl, const struct roster *roster, struct err *err)
+{
+    AUTO_ANSWER struct api_answer answer;
+    AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
+    AUTO_WIRE struct wire_bytes ours = {NULL, 0};
+    struct err why = ERR_INIT;
+    bool same;
+
+    if (!ask_known(ctl, known, &answer, &why)) {
+        if (why.kind == ERR_MISSING) /* it has none */
+            return true;
+        fprintf(stderr, "oceanidctl: whether the controller has a newer one is not known: %s\n",
+                why.text);
+        return true;
+    }
+    if (!keys_read_file(ctl, "roster", &ours, err))
+        return false;
+    same = ours.len == answer.len && memcmp(ours.data, answer.data, ours.len) == 0;
+    return same || known->version < roster->version ||
+           err_set(err, ERR_CONFLICT,
+                   "%s/roster has version %llu, the controller's another one, version %llu: "
+                   "accepted is that one, or a newer one; copy its "
+                   "/var/lib/oceanid/controller/roster there and give this command again; nothing "
+                   "was signed",
+                   ctl->pki, (unsigned long long)roster->version,
+                   (unsigned long long)known->version);
+}
+
+bool publish_sign(struct ctl *ctl, struct roster *roster, struct publication *ret_publication,
+                  struct err *err)
+{
+    *ret_publication = (struct publication){{NULL, 0}, {NULL, 0}};
+    roster->version++;
+    return keys_read_file(ctl, "roster", &ret_publication->before, err) &&
+           keys_write_roster(ctl, roster, &ret_publication->signed_roster, err);
+}
+
+static void say_unanswered(const struct ctl *ctl, const struct err *err)
+{
+    fprintf(
+        stderr,
+        "oceanidctl: the controller has not said that it took the new roster: %s\n"
+        "When it answers again, `oceanidctl roster sign` hands it over; or copy %s/roster to its "
+        "/var/lib/oceanid/controller/roster (chown oceanid-controller: there), and restart it.\n",
+        err->text, ctl->pki);
+}
+
+/* The directory's roster as it is by now. */
+static void put_back(const struct ctl *ctl, const struct publication *publication, char *ret_state,
+                     size_t size)
+{
+    struct err err = ERR_INIT;
+
+    if (keys_put_roster(ctl, &publication->before, &err))
+        snprintf(ret_state, size, "as it was");
+    else
+        snprintf(ret_state, size,
+                 "not to be used, for it could not be put back (%.160s): copy the controller's "
+                 "there before anything else",
+                 err.text);
+}
+
+/* What moves it, and last that nothing was done. state: the directory's roster is that. */
+static void say_refused(struct ctl *ctl, enum err_kind kind, const char *state)
+{
+    AUTO_ANSWER struct api_answer answer;
+    AUTO_FREE struct roster *known = mem_alloc(1, sizeof(*known));
+    char version[32] = "";
+    struct err err = ERR_INIT;
+
+    if (kind == ERR_CONFLICT)
+        fprintf(stderr,
+                "%s/roster is not built on the controller's. Copy its "
+                "/var/lib/oceanid/controller/roster there and give this command again.\n",
+                ctl->pki);
+    else if (kind == ERR_DENIED)
+        fprintf(stderr, "If it does not know the approver's key: put its line into the "
+                        "controller's /var/lib/oceanid/controller/trust.yaml, restart it, and give "
+                        "this command again.\n");
+    if (ask_known(ctl, known, &answer, &err))
+        snprintf(version, sizeof(version), " version %llu", (unsigned long long)known->version);
+    fprintf(stderr,
+            "oceanidctl: nothing has changed: the fleet goes by the controller's roster%s, and "
+            "%s/roster is %s\n",
+            version, ctl->pki, state);
+}
+
+enum outcome publish_send(struct ctl *ctl, const struct publication *publication)
+{
+    AUTO_ANSWER struct api_answer answer = {0};
+    struct err err = ERR_INIT;
+    struct api *api = ctl_api(ctl, &err);
+    char state[REASON_SIZE + 64];
+    enum outcome outcome;
+
+    if (api != NULL &&
+        api_call(api, "PUT", "/v1/roster", wire_lend(&publication->signed_roster), &answer, &err))
+        return OUTCOME_DONE;
+    if (api_is_unanswered(&err)) {
+        say_unanswered(ctl, &err);
+        return OUTCOME_INCOMPLETE;
+    }
+    err_wrap(&err, "the new roster was refused");
+    outcome = ctl_fail(ctl, &err);
+    put_back(ctl, publication, state, sizeof(state));
+    say_refused(ctl, err.kind, state);
+    return outcome;
+}

@@ -1,0 +1,113 @@
+/*
+ * test_lead_dies: the controller dies in the middle of an emergency, and begins again from what was
+ * kept.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "controller/io/store_tables.h"
+#include "tests/unit/lead_case.h"
+
+static void change_store(const char *sql)
+{
+    assert_int_equal(sqlite3_exec(place.desk.store->db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* Over that row of who is to come back. */
+static void die_before(const char *what)
+{
+    char sql[128];
+
+    snprintf(sql, sizeof(sql),
+             "CREATE TRIGGER dies BEFORE %s ON owed BEGIN SELECT RAISE(FAIL, 'it dies'); END",
+             what);
+    change_store(sql);
+}
+
+/* It begins again from what was committed. */
+static void begin_again(void)
+{
+    struct err err = ERR_INIT;
+
+    assert_true(place.desk.failed);
+    store_cancel(place.desk.store);
+    change_store("DROP TRIGGER dies");
+    place.desk.failed = place.desk.writing = false;
+    assert_true(store_read_last_audit(place.desk.store, &place.desk.audit, &err));
+    lead_case_restart();
+}
+
+/* What the machine makes of it and who is to come back are one: whom a person named, and was not
+ * told so, is not taken back in his turn. */
+static void an_emergency_is_kept_whole_or_not_at_all(void **state)
+{
+    struct err err = ERR_INIT;
+    uint64_t id = lead_case_start();
+    enum rollout_state before;
+
+    (void)state;
+    lead_case_hear_of_open("a1", false);
+    before = lead_find(place.lead, id)->machine.record.state;
+    die_before("INSERT");
+    assert_false(lead_case_take_back("a1", "drill", &err));
+    assert_false(lead_case_has_command("a1", GUARD_POP)); /* durable before visible */
+    begin_again();
+    assert_int_equal(lead_find(place.lead, id)->machine.record.state, before);
+    assert_int_equal(lead_backs(place.lead)->count, 0);
+}
+
+/* It is kept with the step that begins it, before it is brought up to date. */
+static void who_was_named_does_not_wait_when_it_dies_behind_the_step(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_start();
+    die_before("DELETE");
+    assert_false(lead_case_take_back("a1", "drill", &err));
+    begin_again();
+    assert_string_equal(lead_case_find_back("a1")->reason, "drill");
+    lead_case_hear_of_open("b2", true);
+    lead_case_hear_of_open("a1", false);
+    assert_true(lead_case_has_command("a1", GUARD_POP));
+}
+
+/* Its machine says that nothing stands: then the guards are asked, whoever restarts. */
+static void guards_are_asked_when_it_dies_behind_the_step(void **state)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(1);
+    assert_true(store_read_record(place.desk.store, 1, record, &err));
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].says = SAYS_ENDED;
+        record->targets[i].receipt = RECEIPT_POPPED;
+    }
+    assert_true(store_put_record(place.desk.store, record, 1, &err));
+    die_before("DELETE");
+    assert_false(lead_case_take_back("a1", "drill", &err));
+    begin_again();
+    assert_int_equal(lead_case_find_back("a1")->rollout, 0);
+    assert_false(lead_case_find_back("a1")->done);
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(an_emergency_is_kept_whole_or_not_at_all),
+        WITH_PLACE(who_was_named_does_not_wait_when_it_dies_behind_the_step),
+        WITH_PLACE(guards_are_asked_when_it_dies_behind_the_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
