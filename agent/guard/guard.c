@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agent/guard/io/await.h"
@@ -183,7 +182,6 @@ static int run(struct guard *guard, struct err *err)
         log_info("told to stop before anything was touched: ending");
         _exit(0);
     }
-    sd_notify(0, "READY=1\nSTATUS=");
     while (!guard->leaving)
         loop_once(loop, guard);
     clients_close(&guard->clients);
@@ -238,6 +236,7 @@ int main(int argc, char **argv)
         return 2;
     }
     log_init("oceanid-guard", level);
+    log_wait_at_most(0);
     if (read_config(path, &guard.config, &err)) {
         if (log_level_parse(guard.config.log, &level))
             log_init("oceanid-guard", level);

@@ -18,8 +18,9 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
+#include "common/io/outlet.h"
 
-enum { PERSON_WAITS_MS = 5000 };
+enum { PERSON_WAITS_MS = 5000, UNREAD_MS = 2000 };
 static const char usual_config[] = "/etc/oceanid/guard.yaml";
 
 static const char usage[] =
@@ -428,6 +429,16 @@ static bool read_config(struct options *options, struct err *err)
     return config_read_guard("/dev/null", &options->config, err);
 }
 
+/* Whoever undoes does not wait for who reads along: a terminal behind a dead network, a journal on
+ * a dead disk. A list is for nobody but its reader. */
+static void wait_for_no_reader(const struct options *options)
+{
+    if (text_equal(options->mode, "--list") || text_equal(options->mode, "--check"))
+        return;
+    log_wait_at_most(UNREAD_MS);
+    outlet_take_stdout(UNREAD_MS);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.mode = "", .config_path = usual_config};
@@ -455,6 +466,7 @@ int main(int argc, char **argv)
                 geteuid());
         return EXIT_NOT_ROOT;
     }
+    wait_for_no_reader(&options);
     if (!read_config(&options, &err)) {
         fprintf(stderr,
                 "oceanid-rollback: %s\n"

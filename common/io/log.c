@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/io/clock.h"
+#include "common/io/outlet.h"
 
 static const struct {
     const char *name;
@@ -24,12 +26,20 @@ static const struct {
 static const char *log_program = "oceanid";
 static enum log_level log_limit = LOG_LEVEL_INFO;
 static bool log_to_journal;
+static bool log_waits = true;
+static struct outlet log_outlet = {.fd = STDERR_FILENO};
 
 void log_init(const char *program, enum log_level level)
 {
     log_program = program;
     log_limit = level;
     log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_wait_at_most(int patience_ms)
+{
+    log_waits = false;
+    log_outlet.patience_ms = patience_ms;
 }
 
 bool log_level_parse(const char *text, enum log_level *ret_level)
@@ -43,10 +53,21 @@ bool log_level_parse(const char *text, enum log_level *ret_level)
     return false;
 }
 
+/* Whole lines, also of several threads. */
+static void put(const char *line)
+{
+    flockfile(stderr);
+    if (log_waits)
+        fputs(line, stderr);
+    else
+        outlet_put(&log_outlet, line, strlen(line));
+    funlockfile(stderr);
+}
+
 __attribute__((format(printf, 2, 0))) static void write_line(enum log_level level,
                                                              const char *format, va_list args)
 {
-    char line[2048];
+    char line[2048], whole[2048 + 128];
 
     if (level > log_limit)
         return;
@@ -56,12 +77,14 @@ __attribute__((format(printf, 2, 0))) static void write_line(enum log_level leve
             *at = ' '; /* one line a thing; a peer's text cannot forge another */
     }
     if (log_to_journal)
-        fprintf(stderr, "<%d>%s\n", levels[level].priority, line);
+        snprintf(whole, sizeof(whole), "<%d>%s\n", levels[level].priority, line);
     else if (log_limit == LOG_LEVEL_DEBUG)
-        fprintf(stderr, "%lld.%06lld %s: %s: %s\n", (long long)(clock_unix_us() / 1000000),
-                (long long)(clock_unix_us() % 1000000), log_program, levels[level].name, line);
+        snprintf(whole, sizeof(whole), "%lld.%06lld %s: %s: %s\n",
+                 (long long)(clock_unix_us() / 1000000), (long long)(clock_unix_us() % 1000000),
+                 log_program, levels[level].name, line);
     else
-        fprintf(stderr, "%s: %s: %s\n", log_program, levels[level].name, line);
+        snprintf(whole, sizeof(whole), "%s: %s: %s\n", log_program, levels[level].name, line);
+    put(whole);
 }
 
 #define LOG_FUNCTION(name, level)                                                                  \

@@ -167,7 +167,7 @@ static bool take_lifts(struct approval *to, const Oceanid__ApprovalBody *from, s
     for (size_t i = 0; i < from->n_lifts; i++) {
         if (!wire_take_fixed(to->lifts[i].receipt.bytes, HASH_SIZE, &from->lifts[i]->receipt,
                              "receipt", err) ||
-            !wire_take_text(to->lifts[i].reason, REASON_SIZE, from->lifts[i]->reason, "reason",
+            !wire_take_line(to->lifts[i].reason, REASON_SIZE, from->lifts[i]->reason, "reason",
                             err))
             return false;
     }

@@ -79,14 +79,14 @@ static bool take_numbers(struct check *to, const Oceanid__Check *from, struct er
 
 static bool take_texts(struct check *to, const Oceanid__Check *from, struct err *err)
 {
-    return wire_take_text(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
-           wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
-           wire_take_text(to->to, sizeof(to->to), from->to, "to", err) &&
-           wire_take_text(to->url, sizeof(to->url), from->url, "url", err) &&
-           wire_take_text(to->use, sizeof(to->use), from->use, "use", err) &&
-           wire_take_text(to->name_of, sizeof(to->name_of), from->name_of, "name", err) &&
-           wire_take_text(to->expect, sizeof(to->expect), from->expect, "expect", err) &&
-           wire_take_text(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
+    return wire_take_word(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
+           wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
+           wire_take_word(to->to, sizeof(to->to), from->to, "to", err) &&
+           wire_take_word(to->url, sizeof(to->url), from->url, "url", err) &&
+           wire_take_word(to->use, sizeof(to->use), from->use, "use", err) &&
+           wire_take_word(to->name_of, sizeof(to->name_of), from->name_of, "name", err) &&
+           wire_take_word(to->expect, sizeof(to->expect), from->expect, "expect", err) &&
+           wire_take_word(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
 }
 
 static bool take_check(struct check *to, const Oceanid__Check *from, struct err *err)
@@ -139,7 +139,7 @@ static bool take_check_name(char *to, const char *from, struct err *err)
     const char *node = text_starts(from, "ssh:") ? from + 4 : from;
 
     return wire_take_name(name, node, "check", err) &&
-           wire_take_text(to, NAME_SIZE, from, "check", err);
+           wire_take_word(to, NAME_SIZE, from, "check", err);
 }
 
 static bool take_verdict(struct verdict *to, const Oceanid__Verdict *from, struct err *err)
@@ -151,8 +151,8 @@ static bool take_verdict(struct verdict *to, const Oceanid__Verdict *from, struc
     to->value = (enum verdict_value)from->value;
     to->severity = (enum severity)from->severity;
     to->took_ms = from->took_ms;
-    return wire_take_text(to->expected, sizeof(to->expected), from->expected, "expected", err) &&
-           wire_take_text(to->observed, sizeof(to->observed), from->observed, "observed", err);
+    return wire_take_line(to->expected, sizeof(to->expected), from->expected, "expected", err) &&
+           wire_take_line(to->observed, sizeof(to->observed), from->observed, "observed", err);
 }
 
 bool wire_take_verdicts(struct verdict *to, uint32_t *ret_count, Oceanid__Verdict **from,
@@ -199,8 +199,8 @@ static bool take_flow_arguments(struct flow *to, const Oceanid__ProtectedFlow *f
     to->mark = from->mark;
     to->uid = from->uid;
     return wire_take_address(&to->source, &from->source, err) &&
-           wire_take_text(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
-           wire_take_text(to->oif, sizeof(to->oif), from->oif, "oif", err) &&
+           wire_take_word(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
+           wire_take_word(to->oif, sizeof(to->oif), from->oif, "oif", err) &&
            wire_take_u8(&to->tos, from->tos, "tos", err) &&
            wire_take_u8(&to->ip_proto, from->ip_proto, "protocol", err) &&
            wire_take_u16(&to->sport, from->sport, "port", err) &&
@@ -212,8 +212,8 @@ bool wire_take_flow(struct protected_flow *to, const Oceanid__ProtectedFlow *fro
     return wire_take_name(to->name, from->name, "flow", err) &&
            take_flow_arguments(&to->flow, from, err) &&
            wire_take_prefix(&to->destination, from->destination, err) &&
-           wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
-           wire_take_text(to->not_device, sizeof(to->not_device), from->not_device, "device",
+           wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
+           wire_take_word(to->not_device, sizeof(to->not_device), from->not_device, "device",
                           err) &&
            wire_take_address(&to->gateway, &from->gateway, err);
 }
@@ -241,5 +241,5 @@ bool wire_take_ssh(struct ssh_target *to, const Oceanid__SshTarget *from, struct
         !wire_take_range(from->audience, AUDIENCE_COUNT - 1, "audience", err))
         return false;
     to->audience = (enum audience)from->audience;
-    return wire_take_text(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
+    return wire_take_word(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
 }

@@ -217,7 +217,7 @@ static bool take_end(struct guard_request *to, enum guard_request_kind kind,
     to->emergency = from->emergency;
     if (!wire_take_generation_id(&to->id, from->id, err) ||
         !wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->stack_nonce, "stack nonce", err) ||
-        !wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err))
+        !wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err))
         return false;
     return from->fellow_receipt == NULL ||
            wire_take_signed(&to->envelope, from->fellow_receipt, "fellow's receipt", err);
@@ -244,7 +244,7 @@ static bool take_source(struct guard_request *to, const Oceanid__SourceSeen *fro
     to->counts = from->counts;
     return wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->nonce, "nonce", err) &&
            wire_take_name(to->name, from->witness, "witness", err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->why, "why", err);
+           wire_take_line(to->reason, sizeof(to->reason), from->why, "why", err);
 }
 
 static bool take_rehearse(struct guard_request *to, const Oceanid__RehearsalWanted *from,

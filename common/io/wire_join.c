@@ -143,7 +143,7 @@ static bool take_request(const Oceanid__JoinRequest *from, struct join_request *
     memset(to, 0, sizeof(*to));
     to->witness_only = from->witness_only;
     if (!wire_take_name(to->name, from->name, "node", err) ||
-        !wire_take_text(to->version, sizeof(to->version), from->version, "version", err) ||
+        !wire_take_line(to->version, sizeof(to->version), from->version, "version", err) ||
         !wire_take_fixed(to->agent_key.bytes, KEY_SIZE, &from->agent_key, "agent's key", err))
         return false;
     if (!to->witness_only &&
@@ -212,7 +212,7 @@ static bool take_bundle(const Oceanid__Bundle *from, struct join_bundle *to, str
         !wire_take_count(from->n_controllers, CONTROLLERS_MAX, "controllers", err))
         return false;
     for (size_t i = 0; i < from->n_controllers; i++) {
-        if (!wire_take_text(to->controllers[i], PATH_SIZE, from->controllers[i], "controller", err))
+        if (!wire_take_line(to->controllers[i], PATH_SIZE, from->controllers[i], "controller", err))
             return false;
     }
     to->controllers_count = (uint32_t)from->n_controllers;

@@ -155,7 +155,7 @@ static bool take_hops(struct operation_route *to, const Oceanid__RouteOperation 
 
         if (from->hops[i]->hop == NULL)
             return err_set(err, ERR_INPUT, "route operation: hop %u is missing", i + 1);
-        if (!wire_take_text(hop->device, sizeof(hop->device), from->hops[i]->device, "device",
+        if (!wire_take_word(hop->device, sizeof(hop->device), from->hops[i]->device, "device",
                             err) ||
             !wire_take_hop(&hop->hop, from->hops[i]->hop, err))
             return false;
@@ -170,7 +170,7 @@ static bool take_route(struct operation_route *to, const Oceanid__RouteOperation
     if (from->route == NULL || from->route->n_hops > 1)
         return err_set(err, ERR_INPUT,
                        "route operation: accepted is one route, its hops beside it");
-    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+    return wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
            wire_take_route(&to->route, from->route, false, err) && take_hops(to, from, err);
 }
 
@@ -179,7 +179,7 @@ static bool take_nexthop(struct operation_nexthop *to, const Oceanid__NexthopOpe
 {
     if (from->nexthop == NULL)
         return err_set(err, ERR_INPUT, "nexthop operation: its object is missing");
-    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+    return wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
            wire_take_nexthop(&to->nexthop, from->nexthop, false, err);
 }
 
@@ -192,9 +192,9 @@ static bool take_tailscale(struct operation_tailscale *to, const Oceanid__Tailsc
     to->set_accept_routes = from->set_accept_routes;
     to->accept_routes = from->accept_routes;
     to->set_advertise_routes = from->set_advertise_routes;
-    return wire_take_text(to->exit_node_id, sizeof(to->exit_node_id), from->exit_node_id,
+    return wire_take_word(to->exit_node_id, sizeof(to->exit_node_id), from->exit_node_id,
                           "exit node", err) &&
-           wire_take_text(to->exit_node_name, sizeof(to->exit_node_name), from->exit_node_name,
+           wire_take_word(to->exit_node_name, sizeof(to->exit_node_name), from->exit_node_name,
                           "exit node", err) &&
            wire_take_prefixes(to->advertise_routes, &to->advertise_routes_count,
                               from->advertise_routes, from->n_advertise_routes, err);
@@ -207,7 +207,7 @@ static bool take_file(struct operation_file *to, const Oceanid__FileOperation *f
     enum file_form form;
 
     if (!wire_take_count(from->content.len, FILE_CONTENT_SIZE - 1, "bytes of a file", err) ||
-        !wire_take_text(to->path, sizeof(to->path), from->path, "file", err) ||
+        !wire_take_word(to->path, sizeof(to->path), from->path, "file", err) ||
         !file_form_of(to->path, &form, err))
         return false;
     if (from->content.len > 0 && memchr(from->content.data, '\0', from->content.len) != NULL)
@@ -222,7 +222,7 @@ static bool take_address(struct operation_address *to, const Oceanid__AddressOpe
                          struct err *err)
 {
     to->prefix_len = (uint8_t)from->prefix_len;
-    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err) &&
+    return wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
            wire_take_address(&to->address, &from->address, err) &&
            wire_take_range(from->prefix_len, 128, "prefix length", err);
 }
@@ -233,7 +233,7 @@ static bool take_link(struct operation_link *to, const Oceanid__LinkOperation *f
     to->mtu = from->mtu;
     to->set_up = from->set_up;
     to->up = from->up;
-    return wire_take_text(to->device, sizeof(to->device), from->device, "device", err);
+    return wire_take_word(to->device, sizeof(to->device), from->device, "device", err);
 }
 
 bool wire_take_operation(struct operation *to, const Oceanid__Operation *from, struct err *err)

@@ -69,8 +69,13 @@ Oceanid__Signed *wire_put_signed(struct arena *arena, struct bytes envelope);
 
 /* Refused: longer than size - 1, control characters but newline and tab, not UTF-8. */
 bool wire_take_text(char *to, size_t size, const char *from, const char *what, struct err *err);
+/* The same in one line, newline and tab being a space each: what is printed behind or between words
+ * of our own, where another line would be taken for one of ours. */
+bool wire_take_line(char *to, size_t size, const char *from, const char *what, struct err *err);
+/* Refused: newline and tab too, in what names a thing and goes into what a person may run. */
+bool wire_take_word(char *to, size_t size, const char *from, const char *what, struct err *err);
 bool wire_take_name(char *to, const char *from, const char *what, struct err *err);
-/* An array of max strings of size bytes each; names: each has to be one. */
+/* An array of max lines of size bytes each; names: each has to be one. */
 struct wire_rows {
     char *first;
     size_t size, max;

@@ -99,7 +99,7 @@ static bool take_receipt(struct receipt *to, const Oceanid__Receipt *from, struc
     to->index = from->index;
     to->soak_s = from->soak_s;
     to->at = from->at;
-    return wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
+    return wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
            wire_take_rows(&objects, &to->objects_count, from->objects, from->n_objects, err);
 }
 
@@ -172,7 +172,7 @@ static bool take_stack(struct stack *to, const Oceanid__Stack *from, struct err 
            wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->nonce, "nonce", err) &&
            wire_take_fixed(to->challenge.bytes, NONCE_SIZE, &from->challenge, "challenge", err) &&
            (!to->trial_open || wire_take_generation_id(&to->trial, from->trial, err)) &&
-           wire_take_text(to->trial_state, sizeof(to->trial_state), from->trial_state,
+           wire_take_line(to->trial_state, sizeof(to->trial_state), from->trial_state,
                           "state of the trial", err) &&
            take_generations(to, from, err);
 }
@@ -211,7 +211,7 @@ static bool take_maintenance(struct roster *to, const Oceanid__Roster *from, str
         struct maintenance one = {.until = from->maintenance[i]->until};
 
         if (!wire_take_name(one.node, from->maintenance[i]->node, "node", err) ||
-            !wire_take_text(one.reason, sizeof(one.reason), from->maintenance[i]->reason, "reason",
+            !wire_take_line(one.reason, sizeof(one.reason), from->maintenance[i]->reason, "reason",
                             err))
             return false;
         if (roster_find_maintenance(to, one.node) != NULL)
@@ -276,7 +276,7 @@ static bool take_order(struct order *to, const Oceanid__Order *from,
         return err_set(err, ERR_DENIED, "it is not signed");
     return wire_take_rows(&nodes, &to->nodes_count, from->nodes, from->n_nodes, err) &&
            wire_take_generation_id(&to->down_to, from->down_to, err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
+           wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
            wire_take_key_signature(&to->signature, envelope->signatures[0], err);
 }
 

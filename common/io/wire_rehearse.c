@@ -83,7 +83,7 @@ Oceanid__Rehearsal *wire_put_rehearsal(struct arena *arena, const struct rehears
 
 bool wire_take_rehearsal(struct rehearsal *to, const Oceanid__Rehearsal *from, struct err *err)
 {
-    if (!wire_take_text(to->lacks, sizeof(to->lacks), from->lacks, "lacks", err) ||
+    if (!wire_take_line(to->lacks, sizeof(to->lacks), from->lacks, "lacks", err) ||
         !wire_take_count(from->n_operations, OPERATIONS_MAX, "operations", err))
         return false;
     to->operations_count = (uint32_t)from->n_operations;
@@ -92,7 +92,7 @@ bool wire_take_rehearsal(struct rehearsal *to, const Oceanid__Rehearsal *from, s
 
         if (!wire_take_range(from->operations[i]->outcome, REHEARSED_OUTCOME_COUNT - 1, "outcome",
                              err) ||
-            !wire_take_text(one->why, sizeof(one->why), from->operations[i]->why, "why", err))
+            !wire_take_line(one->why, sizeof(one->why), from->operations[i]->why, "why", err))
             return false;
         one->outcome = (enum rehearsed_outcome)from->operations[i]->outcome;
     }

@@ -214,7 +214,7 @@ static bool take_reply(struct session_reply *to, const Oceanid__Reply *from, str
     case OCEANID__REPLY__KIND_DENY:
         to->kind = ANSWER_DENY;
         to->hello_again = from->deny->hello_again;
-        return wire_take_text(to->reason, sizeof(to->reason), from->deny->reason, "reason", err);
+        return wire_take_line(to->reason, sizeof(to->reason), from->deny->reason, "reason", err);
     case OCEANID__REPLY__KIND__NOT_SET:
     case _OCEANID__REPLY__KIND__CASE_IS_INT_SIZE:
     default:

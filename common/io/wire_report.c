@@ -192,7 +192,7 @@ static bool take_refused(struct guard_report *to, const Oceanid__Refused *from, 
     to->kind = REPORT_REFUSED;
     to->expired = from->expired;
     return wire_take_attempt(&to->id.attempt, from->attempt, err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err);
+           wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err);
 }
 
 static bool take_progress(struct guard_report *to, const Oceanid__Progress *from, struct err *err)
@@ -200,8 +200,8 @@ static bool take_progress(struct guard_report *to, const Oceanid__Progress *from
     to->kind = REPORT_PROGRESS;
     to->soak_left_s = from->soak_left_s;
     return wire_take_generation_id(&to->id, from->id, err) &&
-           wire_take_text(to->state, sizeof(to->state), from->state, "state", err) &&
-           wire_take_text(to->sentence, sizeof(to->sentence), from->sentence, "sentence", err) &&
+           wire_take_line(to->state, sizeof(to->state), from->state, "state", err) &&
+           wire_take_line(to->sentence, sizeof(to->sentence), from->sentence, "sentence", err) &&
            take_lines(to, from->open_items, from->n_open_items, err);
 }
 

@@ -174,8 +174,8 @@ static bool take_selectors(struct rule *to, const Oceanid__Rule *from, struct er
            wire_take_u16(&to->sport_last, from->sport_last, "port", err) &&
            wire_take_u16(&to->dport_first, from->dport_first, "port", err) &&
            wire_take_u16(&to->dport_last, from->dport_last, "port", err) &&
-           wire_take_text(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
-           wire_take_text(to->oif, sizeof(to->oif), from->oif, "oif", err) &&
+           wire_take_line(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
+           wire_take_line(to->oif, sizeof(to->oif), from->oif, "oif", err) &&
            wire_take_prefix(&to->source, from->source, err) &&
            wire_take_prefix(&to->destination, from->destination, err);
 }

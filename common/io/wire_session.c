@@ -163,8 +163,8 @@ static bool take_hello(struct session_request *to, const Oceanid__Hello *from, s
     if (!wire_take_name(to->name, from->name, "node", err) ||
         !wire_take_fixed(to->challenge.bytes, NONCE_SIZE, &from->challenge, "challenge", err) ||
         !wire_take_signature(&to->signature, &from->signature, err) ||
-        !wire_take_text(to->version, sizeof(to->version), from->version, "version", err) ||
-        !wire_take_text(to->boot_id, sizeof(to->boot_id), from->boot_id, "boot id", err))
+        !wire_take_line(to->version, sizeof(to->version), from->version, "version", err) ||
+        !wire_take_line(to->boot_id, sizeof(to->boot_id), from->boot_id, "boot id", err))
         return false;
     if (from->nonce != NULL)
         to->nonce = wire_copy_message(&from->nonce->base);
@@ -205,7 +205,7 @@ static bool take_sources(struct session_request *to, const Oceanid__Report *from
         source->counts = seen->counts;
         if (!wire_take_fixed(source->nonce.bytes, NONCE_SIZE, &seen->nonce, "nonce", err) ||
             !wire_take_name(source->witness, seen->witness, "witness", err) ||
-            !wire_take_text(source->why, sizeof(source->why), seen->why, "why", err))
+            !wire_take_line(source->why, sizeof(source->why), seen->why, "why", err))
             return false;
     }
     to->sources_count = (uint32_t)from->n_sources;

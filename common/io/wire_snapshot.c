@@ -178,8 +178,8 @@ static bool take_link(struct link *to, const Oceanid__Link *from, struct err *er
     to->up = from->up;
     to->carrier = from->carrier;
     to->loopback = from->loopback;
-    return wire_take_text(to->name, sizeof(to->name), from->name, "device", err) &&
-           wire_take_text(to->kind, sizeof(to->kind), from->kind, "kind of device", err);
+    return wire_take_line(to->name, sizeof(to->name), from->name, "device", err) &&
+           wire_take_line(to->kind, sizeof(to->kind), from->kind, "kind of device", err);
 }
 
 static bool take_address(struct link_address *to, const Oceanid__LinkAddress *from, struct err *err)
@@ -204,12 +204,12 @@ static bool take_address(struct link_address *to, const Oceanid__LinkAddress *fr
            wire_take_u8(&to->protocol, from->protocol, "protocol", err) &&
            wire_take_address(&to->peer, &from->peer, err) &&
            wire_take_address(&to->broadcast, &from->broadcast, err) &&
-           wire_take_text(to->label, sizeof(to->label), from->label, "label", err);
+           wire_take_line(to->label, sizeof(to->label), from->label, "label", err);
 }
 
 bool wire_take_sysctl(struct sysctl *to, const Oceanid__Sysctl *from, struct err *err)
 {
-    return wire_take_text(to->name, sizeof(to->name), from->name, "sysctl", err) &&
+    return wire_take_line(to->name, sizeof(to->name), from->name, "sysctl", err) &&
            wire_take_text(to->value, sizeof(to->value), from->value, "value of a sysctl", err);
 }
 
@@ -245,10 +245,10 @@ static bool take_peer(struct tailscale_peer *to, const Oceanid__TailscalePeer *f
     to->online = from->online;
     to->exit_node_option = from->exit_node_option;
     to->direct = from->direct;
-    return wire_take_text(to->id, sizeof(to->id), from->id, "peer's id", err) &&
-           wire_take_text(to->host_name, sizeof(to->host_name), from->host_name, "peer's name",
+    return wire_take_line(to->id, sizeof(to->id), from->id, "peer's id", err) &&
+           wire_take_line(to->host_name, sizeof(to->host_name), from->host_name, "peer's name",
                           err) &&
-           wire_take_text(to->dns_name, sizeof(to->dns_name), from->dns_name, "peer's DNS name",
+           wire_take_line(to->dns_name, sizeof(to->dns_name), from->dns_name, "peer's DNS name",
                           err) &&
            take_addresses(to->addresses, &to->addresses_count, from->addresses, from->n_addresses,
                           err);
@@ -273,10 +273,10 @@ static bool take_prefs(struct tailscale *to, const Oceanid__Tailscale *from, str
     to->accept_routes = from->accept_routes;
     to->want_running = from->want_running;
     to->self_exit_node_option = from->self_exit_node_option;
-    return wire_take_text(to->exit_node_id, sizeof(to->exit_node_id), from->exit_node_id,
+    return wire_take_line(to->exit_node_id, sizeof(to->exit_node_id), from->exit_node_id,
                           "exit node", err) &&
            wire_take_address(&to->exit_node_ip, &from->exit_node_ip, err) &&
-           wire_take_text(to->auto_exit_node, sizeof(to->auto_exit_node), from->auto_exit_node,
+           wire_take_line(to->auto_exit_node, sizeof(to->auto_exit_node), from->auto_exit_node,
                           "auto exit node", err) &&
            wire_take_prefixes(to->advertise_routes, &to->advertise_routes_count,
                               from->advertise_routes, from->n_advertise_routes, err);
@@ -289,10 +289,10 @@ static bool take_tailscale(struct tailscale *to, const Oceanid__Tailscale *from,
     if (!wire_take_range(from->presence, TAILSCALE_ANSWERS, "presence of Tailscale", err))
         return false;
     to->presence = (enum tailscale_presence)from->presence;
-    return wire_take_text(to->why, sizeof(to->why), from->why, "why", err) &&
-           wire_take_text(to->backend_state, sizeof(to->backend_state), from->backend_state,
+    return wire_take_line(to->why, sizeof(to->why), from->why, "why", err) &&
+           wire_take_line(to->backend_state, sizeof(to->backend_state), from->backend_state,
                           "Tailscale's state", err) &&
-           wire_take_text(to->version, sizeof(to->version), from->version, "version", err) &&
+           wire_take_line(to->version, sizeof(to->version), from->version, "version", err) &&
            take_prefs(to, from, err) &&
            take_addresses(to->addresses, &to->addresses_count, from->addresses, from->n_addresses,
                           err) &&
@@ -312,7 +312,7 @@ static bool take_file(struct snapshot_file *to, const Oceanid__File *from, struc
     to->gid = from->gid;
     to->len = (uint32_t)from->data.len;
     to->data = from->data.len > 0 ? mem_copy(from->data.data, from->data.len) : NULL;
-    return wire_take_text(to->path, sizeof(to->path), from->path, "file", err);
+    return wire_take_line(to->path, sizeof(to->path), from->path, "file", err);
 }
 
 static bool take_network(struct snapshot *to, const Oceanid__Snapshot *from, bool raw,

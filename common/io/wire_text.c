@@ -84,6 +84,24 @@ bool wire_take_text(char *to, size_t size, const char *from, const char *what, s
                    size - 1);
 }
 
+bool wire_take_line(char *to, size_t size, const char *from, const char *what, struct err *err)
+{
+    if (!wire_take_text(to, size, from, what, err))
+        return false;
+    for (char *at = to; *at != '\0'; at++) {
+        if (*at == '\n' || *at == '\t')
+            *at = ' ';
+    }
+    return true;
+}
+
+bool wire_take_word(char *to, size_t size, const char *from, const char *what, struct err *err)
+{
+    if (strpbrk(from, "\n\t") == NULL)
+        return wire_take_text(to, size, from, what, err);
+    return err_set(err, ERR_INPUT, "%s: accepted is one line, without a tab", what);
+}
+
 bool wire_take_name(char *to, const char *from, const char *what, struct err *err)
 {
     return wire_take_text(to, NAME_SIZE, from, what, err) && name_check(what, from, err);
@@ -97,7 +115,7 @@ bool wire_take_rows(const struct wire_rows *to, uint32_t *ret_count, char **from
     for (size_t i = 0; i < count; i++) {
         char *row = to->first + i * to->size;
 
-        if (!wire_take_text(row, to->size, from[i], to->what, err) ||
+        if (!wire_take_line(row, to->size, from[i], to->what, err) ||
             (to->names && !name_check(to->what, row, err)))
             return false;
     }

@@ -167,11 +167,11 @@ static void print_node(const json_t *node)
     render_texts("undo", field_array(node, "undo"));
     render_texts("rehearsed", field_array(node, "rehearsed"));
     if (field_text(node, "refused")[0] != '\0')
-        printf("  %-10s %s\n", "CANNOT", field_text(node, "refused"));
+        printf("  %-10s %s\n", "CANNOT", field_plain(field_text(node, "refused")));
     if (field_text(node, "violation")[0] != '\0')
-        printf("  %-10s %s\n", "BREAKS", field_text(node, "violation"));
+        printf("  %-10s %s\n", "BREAKS", field_plain(field_text(node, "violation")));
     else if (field_text(node, "refused")[0] == '\0')
-        printf("  %-10s %s\n", "keeps", field_text(node, "kept"));
+        printf("  %-10s %s\n", "keeps", field_plain(field_text(node, "kept")));
 }
 
 static void print_quarantine(const json_t *item)
@@ -190,7 +190,7 @@ void plan_print(const json_t *plan)
     const json_t *quarantines = field_array(plan, "quarantines");
     const json_t *manifest = json_object_get(plan, "manifest");
 
-    printf("change %s\n  %s\n  %s\n", field_text(plan, "change"),
+    printf("change %s\n  %s\n  %s\n", field_plain(field_text(plan, "change")),
            field_plain(field_text(manifest, "reason")), field_plain(field_text(plan, "first")));
     printf(
         "  soak %lld s, lease %lld s, a trial takes at most %lld s; nothing is touched by a plan\n",

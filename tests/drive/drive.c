@@ -6,6 +6,8 @@
  *   drive between SOCKET GUARD KEY    stands between an agent and its guard
  *   drive order KEYS FILE NODE ID [SIGNER]  an operator's order down to a generation
  *   drive deliver FILE SOCKET         sends what a trial with held=FILE kept back
+ *   drive abort SOCKET REASON         as a controller ends the open trial
+ *   drive flood SOCKET KEY N          sends what costs the guard most, over N connections
  */
 #include "tests/drive/drive.h"
 
@@ -26,7 +28,9 @@ static const char usage[] =
     "                   [held=FILE] [period=S] [also=STEP,STEP,...]\n"
     "       drive order KEYS FILE NODE SEQUENCE:BODY:START [SIGNER.key]\n"
     "       drive between SOCKET GUARD-SOCKET AGENT-KEY\n"
-    "       drive deliver FILE SOCKET\n";
+    "       drive deliver FILE SOCKET\n"
+    "       drive abort SOCKET REASON\n"
+    "       drive flood SOCKET AGENT-KEY CONNECTIONS\n";
 
 static const char *const key_names[] = {"approver.key", "agent.key", "office.key", "other.key"};
 
@@ -211,6 +215,15 @@ static bool order(char **argv, const char *signer, struct err *err)
     return done;
 }
 
+static int flood(char **argv, struct err *err)
+{
+    struct sign_key *key = sign_key_load(argv[3], err);
+
+    if (key != NULL)
+        drive_flood(argv[2], key, (unsigned)strtoul(argv[4], NULL, 10));
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
@@ -227,6 +240,10 @@ int main(int argc, char **argv)
         code = order(argv, argc == 7 ? argv[6] : key_names[0], &err) ? 0 : 2;
     else if (argc == 4 && text_equal(argv[1], "deliver"))
         code = drive_deliver(argv[2], argv[3], &err) ? 0 : 2;
+    else if (argc == 4 && text_equal(argv[1], "abort"))
+        code = drive_abort(argv[2], argv[3], &err) ? 0 : 2;
+    else if (argc == 5 && text_equal(argv[1], "flood"))
+        code = flood(argv, &err);
     else
         fputs(usage, stderr);
     if (err.kind != ERR_NONE)

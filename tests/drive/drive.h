@@ -66,6 +66,12 @@ int drive_between(const char *socket, const char *guard_socket, const char *key_
 /* A connection to a guard's socket; -1: err says why. */
 int drive_dial(const char *path, struct err *err);
 
+/* Quotes the latest hello; returns when the guard has said what it does. */
+bool drive_abort(const char *socket, const char *reason, struct err *err);
+
+/* Until it is killed: over so many connections, starts with as many statements as are accepted. */
+void drive_flood(const char *socket, const struct sign_key *key, unsigned connections);
+
 /* Appends an encoded request to a file of held ones; sends all of them over a new connection. */
 bool drive_hold(const char *path, struct bytes request, struct err *err);
 bool drive_deliver(const char *path, const char *socket_path, struct err *err);

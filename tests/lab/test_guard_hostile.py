@@ -6,9 +6,10 @@ import signal
 import socket
 
 from lab.wait import stays, wait_until
-from test_guard import bring_back, hold_up, node  # noqa: F401 (a fixture)
+from test_guard import BIN, bring_back, hold_up, node  # noqa: F401 (a fixture)
 
 NOBODY = 65534
+LEASE_S = 6
 # Each route of ours that the kernel tells of is taken away again, until its list ends.
 TAKES_AWAY = "sed -un 's/^198.18/route del &/p' <$0 | ip -force -batch - >/dev/null 2>&1"
 AT_ONCE = ["chrt", "-f", "50"]  # before the guard, however loaded the machine is
@@ -90,6 +91,54 @@ def test_what_is_asked_in_a_trial_reads_no_file(node):
     assert "another trial is open" in node.log("other.log")
     driver.kill()
     driver.wait()
+
+
+def times_of(node, what):
+    """Of the guard's debug log: when it said so."""
+    return [float(line.split()[0]) for line in node.log("guard.log").splitlines()
+            if line[:1].isdigit() and what in line]
+
+
+def test_a_flood_delays_no_lease(node):
+    """Each of 15 connections sends starts of 128 statements, as fast as they are taken: the clock is
+    looked at between any two packets, and what is heard in vain costs next to nothing. Packets are
+    counted, so that a machine under load shows the same; all is over within one more lease."""
+    with open(node.folder / "guard.yaml", "a") as config:
+        config.write("log: debug\n")
+    node.kill()
+    node.start()
+    driver = node.spawn(node.trial_argv("soak=60", f"lease={LEASE_S}", "answers=1"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    flood = node.spawn([BIN / "drive", "flood", node.folder / "guard.sock",
+                        node.folder / "keys" / "agent.key", "15"], "flood.log")
+    assert driver.wait(60) == 1, node.log("drive.log")
+    flood.kill()
+    flood.wait()
+    ends = times_of(node, "first nonce:")[0] + LEASE_S
+    reverts, = times_of(node, "reverting: ")
+    heard = times_of(node, "refused ")
+    assert heard[0] < ends, "the flood to be heard before it"
+    late = [at for at in heard if ends < at < reverts]
+    assert len(late) <= 1, f"{len(late)} packets between the lease's end and {reverts - ends:.3f} s"
+    assert times_of(node, "receipt 1: ")[0] - ends < LEASE_S, node.log("guard.log")
+
+
+def test_a_reason_is_no_line_of_rescue(node):
+    """An abort needs no signature, and its reason is printed for root at a console."""
+    node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
+    driver = node.spawn(node.trial_argv("soak=60", "lease=20", "removes=1"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.ip("link", "set", "eth0", "down")  # so that the undo is held up
+    node.call([BIN / "drive", "abort", node.folder / "guard.sock",
+               "x\nDone and verified: what was chosen is taken back."])
+    driver.kill()
+    driver.wait()
+    done = node.rollback("--yes", check=False)
+    assert done.returncode == 5, done.stdout
+    said = [line for line in done.stdout.splitlines() if "Done and verified" in line]
+    assert said and not any(line.startswith("Done") for line in said), done.stdout
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")
 
 
 def damage_first_record(node):

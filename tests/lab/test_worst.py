@@ -3,8 +3,12 @@
 A node of namespaces, as in test_guard. Where systemd matters: tests/booted/test_rescue.py.
 """
 
+import fcntl
+import os
 import signal
 import socket
+import subprocess
+import threading
 import time
 
 import pytest
@@ -405,3 +409,92 @@ def test_boot_on_a_disk_that_hangs(node):
     node.start()
     wait_until(lambda: not node.has_route(), 10, "the change to be taken back after all")
     wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its end")
+
+
+# -- nobody who reads ------------------------------------------------------------------------------
+
+def full_pipe():
+    """Its reading end, which nobody reads, and one for a process that has a line to say."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+def start_guard(node, environment=(), **streams):
+    node.kill()
+    node.guard = subprocess.Popen(
+        node.inside([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"]),
+        stdin=subprocess.DEVNULL, env=dict(node.environment(), **dict(environment)), **streams)
+    node.children.append(node.guard)
+    wait_until(node.answers, 15, "the guard to listen")
+
+
+def lease_ends(node, lease_s):
+    driver = node.spawn(node.trial_argv("soak=60", f"lease={lease_s}", "answers=2"), "drive.log")
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    yield
+    assert driver.wait(lease_s + 15) == 1, node.log("drive.log")
+    assert not node.has_route()
+    yield
+
+
+def test_a_log_that_nobody_reads_delays_no_lease(node):
+    """journald hangs in the disk that is dead: from the guard's start on no line of it is taken."""
+    reader, writer = full_pipe()
+    start_guard(node, stdout=writer, stderr=writer)
+    os.close(writer)
+    for _ in lease_ends(node, 5):
+        pass
+    assert node.guard.poll() is None
+    assert os.read(reader, 4096) == b"x" * 4096  # and from here on it is read again
+    node.trial("soak=1", "sequence=2", "routes=2")
+    assert b"lines were lost here: they were not read" in os.read(reader, 4096)
+    os.close(reader)
+
+
+def read_until(pid1, stop):
+    pid1.settimeout(0.1)
+    while not stop.is_set():
+        try:
+            pid1.recv(4096)
+        except TimeoutError:
+            pass
+
+
+def test_a_frozen_pid_1_delays_no_lease(node):
+    """It hangs, and nobody reads what keeps the watchdog quiet; when it reads again, it is told."""
+    path = node.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as pid1, \
+            open(node.folder / "guard.log", "ab") as log:
+        pid1.bind(str(path))
+        stop = threading.Event()
+        reads = threading.Thread(target=read_until, args=(pid1, stop))
+        reads.start()
+        start_guard(node, {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}, stdout=log, stderr=log)
+        trial = lease_ends(node, 5)
+        next(trial)
+        stop.set()
+        reads.join()
+        next(trial)
+        pid1.settimeout(5)
+        for _ in range(20):  # more than found room before
+            assert b"WATCHDOG=1" in pid1.recv(4096)
+
+
+@pytest.mark.parametrize("words", [("--yes",), ("--stop-post",)])
+def test_rescue_whose_words_nobody_reads(node, words):
+    """A terminal behind the very network that is dead, or journald on a dead disk."""
+    node.open_trial()
+    node.kill()
+    reader, writer = full_pipe()
+    rescue = subprocess.Popen(
+        node.inside([BIN / "oceanid-rollback", *words, "--config", node.folder / "guard.yaml"]),
+        stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=node.environment())
+    node.children.append(rescue)
+    os.close(writer)
+    assert rescue.wait(STOP_POST_LIMIT_S) == 0
+    assert not node.has_route()
+    os.close(reader)

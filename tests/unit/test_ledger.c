@@ -472,6 +472,61 @@ static void test_tombstone_raises_nothing(void **state)
     assert_false(admits(&approval, "rule 100")); /* that attempt is dead */
 }
 
+/* Each by whoever carries messages, without a signature; an approval contains as many as there are.
+ */
+static void fill_with_tombstones(uint64_t sequence)
+{
+    for (unsigned i = 1; ledger_may_bury(ledger); i++) {
+        struct guard_record record = {.kind = RECORD_MARK,
+                                      .mark = MARK_TOMBSTONE,
+                                      .cause = CAUSE_ABORTED,
+                                      .id.attempt = {{{0xd0, (uint8_t)i}}, sequence}};
+
+        assert_in_range(i, 1, TOMBSTONES_MAX);
+        ledger_take(ledger, &record);
+        take_owed();
+    }
+}
+
+static void begin_answering_all(unsigned number)
+{
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = id_of(number)};
+
+    for (uint32_t i = 0; i < ledger->ends_count; i++) {
+        if (!ledger->ends[i].answered)
+            record.begin.lifts[record.begin.lifts_count++].receipt = ledger->ends[i].receipt_hash;
+    }
+    assert_in_range(record.begin.lifts_count, 1, LIFTS_MAX);
+    ledger_take(ledger, &record);
+    take_mark(number, MARK_REVERTED, CAUSE_ABORTED);
+    take_owed();
+}
+
+/* No sequence ever comes above it: else no abort before a start would find room here again. */
+static void test_an_answer_makes_room_for_tombstones(void **state)
+{
+    static const uint64_t sequences[] = {3, 2000, UINT64_MAX};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+        fill_with_tombstones(sequences[i]);
+        assert_false(ledger_may_bury(ledger));
+        begin_answering_all(10 + i);
+        assert_true(ledger_may_bury(ledger));
+    }
+}
+
+/* One of the same sequence may be signed already, and nobody knows which of the two came first. */
+static void test_an_answer_of_the_same_sequence_makes_no_room(void **state)
+{
+    (void)state;
+    fill_with_tombstones(10);
+    begin_answering_all(10);
+    assert_false(ledger_may_bury(ledger));
+    take_begin(11);
+    assert_true(ledger_may_bury(ledger));
+}
+
 static void test_floor_and_needs(void **state)
 {
     struct guard_record record = {.kind = RECORD_FLOOR};
@@ -556,6 +611,8 @@ int main(void)
         WITH(test_answered_stays_answered),
         WITH(test_at_most_once_in_sequence),
         WITH(test_tombstone_raises_nothing),
+        WITH(test_an_answer_makes_room_for_tombstones),
+        WITH(test_an_answer_of_the_same_sequence_makes_no_room),
         WITH(test_floor_and_needs),
         WITH(test_accepted_clock_lowers_the_floor),
         WITH(test_ends_have_room),

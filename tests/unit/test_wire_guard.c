@@ -119,6 +119,46 @@ static void requests_come_back(void **state)
     }
 }
 
+/* Rescue prints it on a console, between lines of its own. */
+static void a_reason_is_one_line(void **state)
+{
+    struct guard_report report = {.kind = REPORT_REFUSED, .reason = "no\nyes"}, told;
+    struct guard_request request, back;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fill_request(&request, GUARD_ABORT);
+    text_copy(request.reason, REASON_SIZE, "x\nDone\tand verified\n");
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_guard_request(&request);
+    assert_true(wire_decode_guard_request(wire_lend(&bytes), &back, &err));
+    assert_string_equal(back.reason, "x Done and verified ");
+    guard_request_done(&request);
+    guard_request_done(&back);
+    AUTO_WIRE struct wire_bytes refused = wire_encode_guard_report(&report);
+    assert_true(wire_decode_guard_report(wire_lend(&refused), &told, &err));
+    assert_string_equal(told.reason, "no yes");
+    guard_report_done(&told);
+}
+
+/* undo.txt names it in what a person gives to ip. */
+static void a_device_is_one_word(void **state)
+{
+    struct manifest manifest;
+    struct manifest_plan plan;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fill_manifest(&manifest);
+    for (uint32_t i = 0; i < manifest.plans[0].operations_count; i++) {
+        if (manifest.plans[0].operations[i].kind == OPERATION_ROUTE)
+            text_copy(manifest.plans[0].operations[i].route.device, DEVICE_SIZE, "a\nlink del b");
+    }
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_plan(&manifest.plans[0]);
+    assert_false(wire_decode_plan(wire_lend(&bytes), &plan, &err));
+    assert_non_null(strstr(err.text, "device: accepted is one line, without a tab"));
+    manifest_done(&manifest);
+}
+
 static void try_request(struct bytes bad)
 {
     struct guard_request request;
@@ -314,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_come_back),
+        cmocka_unit_test(a_reason_is_one_line),
+        cmocka_unit_test(a_device_is_one_word),
         cmocka_unit_test(requests_bear_anything),
         cmocka_unit_test(requests_are_held_to_their_limits),
         cmocka_unit_test(reports_come_back),

@@ -333,12 +333,30 @@ static void records_are_held_to_their_limits(void **state)
     refuse(&record, "operation that removes 2: accepted are 0 to 1");
 }
 
+/* One that an older guard wrote is printed by this rescue. */
+static void a_reason_is_one_line(void **state)
+{
+    struct guard_record record = {.kind = RECORD_MARK, .mark = MARK_REVERTING};
+    struct journal_extra extra = {0};
+    struct journal_entry entry;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fill_id(&record.id, 2);
+    text_copy(record.reason, REASON_SIZE, "x\nDone and verified");
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_journal(&record, 1, "boot", &extra);
+    assert_true(wire_decode_journal(wire_lend(&bytes), &entry, &err));
+    assert_string_equal(entry.record.reason, "x Done and verified");
+    journal_entry_done(&entry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back),
         cmocka_unit_test(records_are_written_again_the_same),
         cmocka_unit_test(every_mark_comes_back),
+        cmocka_unit_test(a_reason_is_one_line),
         cmocka_unit_test(records_bear_anything),
         cmocka_unit_test(begin_bears_anything),
         cmocka_unit_test(records_are_held_to_their_limits),

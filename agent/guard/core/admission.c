@@ -78,6 +78,13 @@ static bool check_time(const struct trial *trial, const struct guard_event *ev, 
            refuse_clock(trial->ledger->time_floor, ev->unix_now, err);
 }
 
+bool admission_is_signed(const struct guard_prepare *prepare)
+{
+    struct err err = ERR_INIT;
+
+    return prepare->trust->keys_count > 0 && check_signed(prepare, &err);
+}
+
 bool admission_check_prepare(const struct trial *trial, const struct guard_event *ev,
                              struct err *err)
 {
@@ -94,13 +101,21 @@ bool admission_check_prepare(const struct trial *trial, const struct guard_event
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-bool admission_answers(const struct trial *trial, const struct guard_statement *given)
+bool admission_awaits_start(const struct trial *trial, const struct generation_id *id)
 {
-    const struct statement *statement = given->statement;
+    return trial->state == TRIAL_PREPARED && generation_id_equal(id, &trial->id);
+}
 
-    return given->verified && nonce_equal(&statement->nonce, &trial->id.start) &&
+bool admission_fits_start(const struct trial *trial, const struct statement *statement)
+{
+    return nonce_equal(&statement->nonce, &trial->id.start) &&
            hash_equal(&statement->body, &trial->id.attempt.body) &&
            text_equal(statement->subject, trial->node);
+}
+
+bool admission_answers(const struct trial *trial, const struct guard_statement *given)
+{
+    return given->verified && admission_fits_start(trial, given->statement);
 }
 
 static const struct statement *find_standing(const struct trial *trial,
@@ -171,6 +186,15 @@ bool admission_check_start(const struct trial *trial, const struct guard_event *
     if (ev->now >= trial->nonce_at + NONCE_AGE_MAX_MS)
         return err_set(err, ERR_TIMEOUT, "the nonce is older than 30 s");
     return check_earlier(trial, &ev->start, err) && check_baselines(trial, &ev->start, err);
+}
+
+/* ---- renewals ------------------------------------------------------------------------------- */
+
+bool admission_awaits_renewal(const struct trial *trial, const struct statement *statement)
+{
+    return trial->state >= TRIAL_FIRST && trial->state <= TRIAL_CONFIRMING &&
+           hash_equal(&statement->body, &trial->id.attempt.body) &&
+           lease_awaits(&trial->lease, &trial->terms, statement, trial->now);
 }
 
 /* ---- abort, pop ----------------------------------------------------------------------------- */

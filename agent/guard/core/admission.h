@@ -10,6 +10,9 @@
 
 enum { NONCE_AGE_MAX_MS = 30000 }; /* docs/protocol.md rule 3 */
 
+/* By those whom root on this node trusts; without it no manifest is looked at. */
+bool admission_is_signed(const struct guard_prepare *prepare);
+
 /* Rule 1, but for what only a snapshot can show. */
 bool admission_check_prepare(const struct trial *trial, const struct guard_event *ev,
                              struct err *err);
@@ -30,5 +33,11 @@ bool admission_nothing_above(const struct trial *trial);
 
 /* Does the statement answer this trial's prepare nonce, with a good signature? */
 bool admission_answers(const struct trial *trial, const struct guard_statement *given);
+
+/* Before any signature is looked at: is a start of this id waited for at all; could this statement
+ * count for it; could that one count as a renewal? */
+bool admission_awaits_start(const struct trial *trial, const struct generation_id *id);
+bool admission_fits_start(const struct trial *trial, const struct statement *statement);
+bool admission_awaits_renewal(const struct trial *trial, const struct statement *statement);
 
 #endif

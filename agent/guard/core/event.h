@@ -36,7 +36,8 @@ enum guard_event_kind {
 };
 
 struct guard_prepare {
-    const struct manifest *manifest; /* decoded from the very bytes that hash to body */
+    const struct manifest *manifest; /* decoded from the very bytes that hash to body; NULL: it is
+                                        not signed (admission_is_signed) */
     struct hash body;
     const struct approval *approval;
     const struct trust *trust; /* keys_count 0: no trust root, observe only */

@@ -120,14 +120,16 @@ const struct lease_nonce *lease_issue(struct lease *lease, const struct nonce *n
     return issued;
 }
 
-/* One of its own; NULL for any other, and for those that newer ones have pushed out. */
-static struct lease_nonce *find_nonce(struct lease *lease, const struct nonce *nonce)
+/* Which of its own; -1 for any other, for those that newer ones have pushed out, and for those that
+ * are a lease old (docs/protocol.md rule 7). */
+static int find_nonce(const struct lease *lease, const struct trial_terms *terms,
+                      const struct nonce *nonce, mono_t now)
 {
     for (uint32_t i = 0; i < NONCES_MAX && i < lease->nonces_count; i++) {
         if (nonce_equal(&lease->nonces[i].nonce, nonce))
-            return &lease->nonces[i];
+            return now < lease->nonces[i].issued_at + terms->lease_ms ? (int)i : -1;
     }
-    return NULL;
+    return -1;
 }
 
 static void advance(mono_t *at, mono_t to)
@@ -250,16 +252,22 @@ static void take_witness(struct lease *lease, int at, const struct statement *st
     }
 }
 
+bool lease_awaits(const struct lease *lease, const struct trial_terms *terms,
+                  const struct statement *statement, mono_t now)
+{
+    return statement->phase == PHASE_RENEWAL && text_equal(statement->subject, terms->node) &&
+           find_nonce(lease, terms, &statement->nonce, now) >= 0;
+}
+
 void lease_take(struct lease *lease, const struct trial_terms *terms,
                 const struct statement *statement, mono_t now)
 {
-    struct lease_nonce *nonce = find_nonce(lease, &statement->nonce);
     int witness = lease_find_witness(terms, statement->signer);
+    struct lease_nonce *nonce;
 
-    if (nonce == NULL || now >= nonce->issued_at + terms->lease_ms)
-        return; /* docs/protocol.md rule 7 */
-    if (statement->phase != PHASE_RENEWAL || !text_equal(statement->subject, terms->node))
+    if (!lease_awaits(lease, terms, statement, now))
         return;
+    nonce = &lease->nonces[find_nonce(lease, terms, &statement->nonce, now)];
     if (text_equal(statement->signer, terms->node))
         take_own(lease, terms, statement, nonce, now);
     else if (witness >= 0)
@@ -282,11 +290,13 @@ void lease_bar(struct lease *lease, const struct trial_terms *terms, const char 
 void lease_take_source(struct lease *lease, const struct trial_terms *terms,
                        const struct guard_event *ev)
 {
-    struct lease_nonce *nonce = find_nonce(lease, &ev->source.nonce);
+    int found = find_nonce(lease, terms, &ev->source.nonce, ev->now);
     int at = lease_find_witness(terms, ev->source.witness);
+    struct lease_nonce *nonce;
 
-    if (nonce == NULL || at < 0 || ev->now >= nonce->issued_at + terms->lease_ms)
+    if (found < 0 || at < 0)
         return;
+    nonce = &lease->nonces[found];
     if (nonce->number >= lease->witnesses[at].sourced) {
         lease->witnesses[at].sourced = nonce->number;
         lease_bar(lease, terms, ev->source.witness, ev->source.counts);

@@ -94,7 +94,12 @@ void lease_begin(struct lease *lease, const struct trial_terms *terms, mono_t st
 const struct lease_nonce *lease_issue(struct lease *lease, const struct nonce *nonce, mono_t now,
                                       bool last);
 
-/* Takes a verified renewal; passes over what is not over one of its nonces younger than a lease. */
+/* Whether it is a renewal for this node, over one of its nonces younger than a lease: no other
+ * counts, whoever signed it (docs/protocol.md rule 7). */
+bool lease_awaits(const struct lease *lease, const struct trial_terms *terms,
+                  const struct statement *statement, mono_t now);
+
+/* Takes a verified renewal; passes over what it does not await. */
 void lease_take(struct lease *lease, const struct trial_terms *terms,
                 const struct statement *statement, mono_t now);
 

@@ -254,12 +254,22 @@ static void take_mark(struct ledger *ledger, const struct guard_record *record)
     }
 }
 
+/* Its sequence is not begun any more; or it is a tombstone that was answered by an approval of a
+ * lower one: sequences are signed in rising order, so none like it was signed when that was (docs/
+ * protocol.md rules 5, 21). */
+static bool is_past(const struct ledger *ledger, const struct ledger_end *end)
+{
+    uint64_t sequence = end->receipt.generation.attempt.sequence;
+
+    return sequence < ledger->sequence ||
+           (end->receipt.kind == RECEIPT_TOMBSTONE && end->answered && sequence > ledger->sequence);
+}
+
 /* What neither bars anything nor is asked for any more. */
 static bool is_spent(const struct ledger *ledger, const struct ledger_end *end)
 {
-    const struct attempt *attempt = &end->receipt.generation.attempt;
-
-    if (attempt->sequence >= ledger->sequence || ledger_find_attempt(ledger, attempt) != NULL)
+    if (!is_past(ledger, end) ||
+        ledger_find_attempt(ledger, &end->receipt.generation.attempt) != NULL)
         return false;
     if (!receipt_is_end(&end->receipt))
         return true;

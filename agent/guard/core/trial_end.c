@@ -2,6 +2,7 @@
  * trial_end: what the trial machine's rows do to take a trial or a generation back, and to write
  * the end and its receipt.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/guard/core/admission.h"
@@ -332,8 +333,14 @@ void do_refuse_undo_lost(struct move *move)
 
 void do_refuse_full(struct move *move)
 {
-    trial_refuse(move, &move->ev->end.id.attempt,
-                 "no room for one more tombstone: an approval has to answer some first", false);
+    char reason[REASON_SIZE];
+
+    snprintf(reason, sizeof(reason),
+             "%d tombstones that no approval contains are remembered here, accepted are no more: "
+             "start a manifest that is signed with their receipts (oceanidctl puts them in by "
+             "itself), and it has room again",
+             TOMBSTONES_MAX);
+    trial_refuse(move, &move->ev->end.id.attempt, reason, false);
 }
 
 void do_refuse_pop(struct move *move)

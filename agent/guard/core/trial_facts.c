@@ -1,6 +1,7 @@
 /*
  * trial_facts: what an event says whatever the state is: taken before the rows are looked at.
  */
+#include "agent/guard/core/admission.h"
 #include "agent/guard/core/trial_table.h"
 #include "common/core/text.h"
 
@@ -114,8 +115,7 @@ static void take_statement(struct move *move)
     const struct guard_statement *given = &move->ev->statement;
     struct trial *trial = move->trial;
 
-    if (given->verified && is_on_trial(trial) &&
-        hash_equal(&given->statement->body, &trial->id.attempt.body))
+    if (given->verified && admission_awaits_renewal(trial, given->statement))
         lease_take(&trial->lease, &trial->terms, given->statement, trial->now);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/admission.h"
 #include "agent/guard/io/guard.h"
 #include "agent/guard/io/trust_root.h"
 #include "common/core/mem.h"
@@ -35,28 +36,40 @@ static bool is_my_key(const struct guard *guard, const struct manifest *manifest
     return entry != NULL && key_equal(&entry->guard_key, &guard->public_key);
 }
 
-static void step_prepare(struct guard *guard, const struct approval *approval,
-                         const struct trust *trust)
+static bool fill_manifest(struct guard *guard, struct guard_prepare *prepare, struct err *err)
 {
     static char objects[OPERATIONS_MAX * OPERATION_OBJECTS_MAX][96];
     struct held *asked = &guard->asked;
-    struct guard_event ev = {.kind = ON_PREPARE};
     const struct manifest_plan *plan;
+
+    if (!wire_decode_manifest(wire_lend(&asked->body), &asked->manifest, err))
+        return false;
+    asked->has_manifest = true;
+    admit_learn_name(guard, &asked->manifest);
+    plan = manifest_find_plan(&asked->manifest, guard->trial->node);
+    prepare->manifest = &asked->manifest;
+    prepare->key_is_mine = is_my_key(guard, &asked->manifest);
+    prepare->objects_count = plan != NULL ? list_objects(plan, objects) : 0;
+    prepare->objects = (const char(*)[96])objects;
+    return true;
+}
+
+/* Decoded it is hundreds of times as large: only a manifest that is signed is. */
+static bool step_prepare(struct guard *guard, const struct approval *approval,
+                         const struct trust *trust, struct err *err)
+{
+    struct held *asked = &guard->asked;
+    struct guard_event ev = {.kind = ON_PREPARE};
 
     ev.prepare.approvals_count =
         wire_count_approvals(wire_lend(&asked->approval), trust, TRUST_APPROVER);
     sign_hash(asked->body.data, asked->body.len, &ev.prepare.body);
-    if (trust->keys_count > 0 && ev.prepare.approvals_count >= trust->threshold &&
-        hash_equal(&approval->attempt.body, &ev.prepare.body))
-        admit_learn_name(guard, &asked->manifest);
-    plan = manifest_find_plan(&asked->manifest, guard->trial->node);
-    ev.prepare.manifest = &asked->manifest;
     ev.prepare.approval = approval;
     ev.prepare.trust = trust;
-    ev.prepare.key_is_mine = is_my_key(guard, &asked->manifest);
-    ev.prepare.objects_count = plan != NULL ? list_objects(plan, objects) : 0;
-    ev.prepare.objects = (const char(*)[96])objects;
+    if (admission_is_signed(&ev.prepare) && !fill_manifest(guard, &ev.prepare, err))
+        return false;
     guard_step(guard, &ev);
+    return true;
 }
 
 /* Replays, order and what bars an approval are judged by what the journal says. */
@@ -78,15 +91,12 @@ static bool admit_prepare(struct guard *guard, struct guard_request *request,
     struct held *asked = &guard->asked;
 
     if (!check_journal_if_closed(guard, is_doubtful, err) ||
-        !wire_decode_approval(wire_lend(&request->envelope), approval, err) ||
-        !wire_decode_manifest(wire_lend(&request->body), &asked->manifest, err))
+        !wire_decode_approval(wire_lend(&request->envelope), approval, err))
         return false;
-    asked->has_manifest = true;
     asked->asker = guard->asker;
     take_bytes(&asked->body, &request->body);
     take_bytes(&asked->approval, &request->envelope);
-    step_prepare(guard, approval, trust);
-    return true;
+    return step_prepare(guard, approval, trust, err);
 }
 
 /* ---- statements ----------------------------------------------------------------------------- */
@@ -111,30 +121,63 @@ static bool verify_statement(const struct guard *guard, const struct statement *
     return false;
 }
 
-static bool admit_start(struct guard *guard, const struct guard_request *request, struct err *err)
+static bool decode_statements(const struct guard_request *request, struct statement *statements,
+                              struct err *err)
 {
-    uint32_t count = request->statements_count;
-    AUTO_FREE struct statement *statements = NULL;
-    AUTO_FREE struct guard_statement *given = NULL;
+    for (uint32_t i = 0; i < request->statements_count; i++) {
+        if (!wire_decode_statement(wire_lend(&request->statements[i]), &statements[i], err))
+            return err_wrap(err, "statement %u", i + 1);
+    }
+    return true;
+}
+
+/* Of those that could count, one of each signer and phase. */
+static bool is_worth_it(const struct trial *trial, const struct statement *statements, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (statements[i].phase == statements[at].phase &&
+            text_equal(statements[i].signer, statements[at].signer) &&
+            admission_fits_start(trial, &statements[i]))
+            return false;
+    }
+    return admission_fits_start(trial, &statements[at]);
+}
+
+/* A signature takes milliseconds, and whoever carries statements chooses how many. */
+static void step_start(struct guard *guard, const struct guard_request *request,
+                       const struct statement *statements, uint32_t count)
+{
+    AUTO_FREE struct guard_statement *given = mem_alloc(count, sizeof(*given));
     struct guard_event ev = {.kind = ON_START};
 
-    if (count > STATEMENTS_MAX)
-        return err_set(err, ERR_LIMIT, "%u statements: accepted are at most %u", count,
-                       STATEMENTS_MAX);
-    statements = mem_alloc(count, sizeof(*statements));
-    given = mem_alloc(count, sizeof(*given));
     for (uint32_t i = 0; i < count; i++) {
-        struct bytes envelope = wire_lend(&request->statements[i]);
-
-        if (!wire_decode_statement(envelope, &statements[i], err))
-            return err_wrap(err, "statement %u", i + 1);
         given[i].statement = &statements[i];
-        given[i].verified = verify_statement(guard, &statements[i], envelope);
+        given[i].verified =
+            is_worth_it(guard->trial, statements, i) &&
+            verify_statement(guard, &statements[i], wire_lend(&request->statements[i]));
     }
     ev.start.id = request->id;
     ev.start.statements_count = count;
     ev.start.statements = given;
     guard_step(guard, &ev);
+}
+
+/* A start that nobody waits for is answered whatever its statements say. */
+static bool admit_start(struct guard *guard, const struct guard_request *request, struct err *err)
+{
+    AUTO_FREE struct statement *statements = NULL;
+
+    if (request->statements_count > STATEMENTS_MAX)
+        return err_set(err, ERR_LIMIT, "%u statements: accepted are at most %u",
+                       request->statements_count, STATEMENTS_MAX);
+    if (!admission_awaits_start(guard->trial, &request->id)) {
+        step_start(guard, request, NULL, 0);
+        return true;
+    }
+    statements = mem_alloc(request->statements_count, sizeof(*statements));
+    if (!decode_statements(request, statements, err))
+        return false;
+    step_start(guard, request, statements, request->statements_count);
     return true;
 }
 
@@ -147,7 +190,8 @@ static bool admit_statement(struct guard *guard, const struct guard_request *req
     if (!wire_decode_statement(wire_lend(&request->envelope), statement, err))
         return false;
     ev.statement.statement = statement;
-    ev.statement.verified = verify_statement(guard, statement, wire_lend(&request->envelope));
+    ev.statement.verified = admission_awaits_renewal(guard->trial, statement) &&
+                            verify_statement(guard, statement, wire_lend(&request->envelope));
     guard_step(guard, &ev);
     return true;
 }
@@ -175,7 +219,8 @@ static bool verify_fellow(const struct guard *guard, const struct guard_request 
     struct err err = ERR_INIT;
     bool good;
 
-    if (kept == NULL || !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
+    if (kept == NULL || request->envelope.len == 0 ||
+        !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
         return false;
     good = admit_is_fellow(&manifest, wire_lend(&request->envelope), ret_fellow);
     manifest_done(&manifest);
@@ -192,7 +237,8 @@ static bool admit_end(struct guard *guard, const struct guard_request *request,
     ev.end.right = RIGHT_CONTROLLER;
     ev.end.stack_nonce = request->nonce;
     ev.end.reason = request->reason;
-    if (kind == ON_POP && verify_fellow(guard, request, fellow))
+    if (kind == ON_POP && admission_nothing_above(guard->trial) &&
+        verify_fellow(guard, request, fellow))
         ev.end.fellow = fellow;
     guard_step(guard, &ev);
     return true;

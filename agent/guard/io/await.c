@@ -4,9 +4,10 @@
 #include "agent/guard/io/await.h"
 
 #include <signal.h>
-#include <systemd/sd-daemon.h>
+#include <stdio.h>
 
 #include "agent/guard/io/disk_probe.h"
+#include "agent/guard/io/notify.h"
 #include "common/io/log.h"
 
 enum { DISK_WAIT_MS = 2000, DISK_PACE_MS = 250 };
@@ -22,7 +23,10 @@ static bool is_told_to_stop(void)
 
 bool await_more(const char *what)
 {
-    sd_notifyf(0, "READY=1\nWATCHDOG=1\nSTATUS=waiting for %s", what);
+    char state[160];
+
+    snprintf(state, sizeof(state), "READY=1\nWATCHDOG=1\nSTATUS=waiting for %s", what);
+    notify_tell(state); /* not taken now: said again soon */
     return !is_told_to_stop();
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -13,13 +14,14 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "agent/guard/io/notify.h"
 #include "agent/guard/io/owned_drift.h"
 #include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/io/clock.h"
 
 /* Within the unit's TimeoutStopSec=, of which ExecStopPost= has its own. */
-enum { UNWATCHED_MS = 5000, STOP_WAITS_MS = 8000 };
+enum { UNWATCHED_MS = 5000, STOP_WAITS_MS = 8000, UNHEARD_MS = 250 };
 
 /* The unit's WatchdogSec= holds while anything is touched or about to be; else so many of it. */
 enum { IDLE_WATCHDOGS = 3 };
@@ -44,8 +46,9 @@ struct loop {
     uint32_t clients_count;
     int signal_fd, timer_fd;
     uint64_t watchdog_us; /* the unit's; 0: nobody watches */
-    bool idle;            /* what systemd was told last */
-    mono_t alive_at;      /* when to tell it again */
+    bool is_ready;        /* what systemd was told last */
+    bool idle;
+    mono_t alive_at; /* when to tell it again */
 };
 
 struct loop *loop_open(struct err *err)
@@ -102,22 +105,40 @@ static mono_t next_deadline(const struct guard *guard)
     return mono_min(at, trial_deadline(guard->trial));
 }
 
+static bool tell_ready(struct loop *loop)
+{
+    if (!loop->is_ready)
+        loop->is_ready = notify_tell("READY=1\nSTATUS=");
+    return loop->is_ready;
+}
+
+static bool tell_interval(uint64_t interval_us)
+{
+    char state[64];
+
+    snprintf(state, sizeof(state), "WATCHDOG=1\nWATCHDOG_USEC=%llu",
+             (unsigned long long)interval_us);
+    return notify_tell(state);
+}
+
 /* Before it waits, so that the short interval holds before a prepare can be started: a guard that
- * is frozen from then on is ended in time. Returns how long it may wait, in milliseconds. */
+ * is frozen from then on is ended in time. PID 1 is not waited for. Returns how long it may wait,
+ * in milliseconds. */
 static int tell_alive(struct loop *loop, const struct guard *guard)
 {
     bool idle = guard->trial->state == TRIAL_IDLE;
     uint64_t interval_us = loop->watchdog_us * (idle ? IDLE_WATCHDOGS : 1);
+    bool is_heard = tell_ready(loop);
     mono_t now = clock_now();
 
     if (loop->watchdog_us == 0)
-        return UNWATCHED_MS; /* the clocks are looked at all the same */
-    if (idle != loop->idle || now >= loop->alive_at) {
-        sd_notifyf(0, "WATCHDOG=1\nWATCHDOG_USEC=%llu", (unsigned long long)interval_us);
-        loop->idle = idle;
-        loop->alive_at = now + (mono_t)(interval_us / 2000);
+        return is_heard ? UNWATCHED_MS : UNHEARD_MS; /* the clocks are looked at all the same */
+    if (is_heard && (idle != loop->idle || now >= loop->alive_at)) {
+        is_heard = tell_interval(interval_us);
+        loop->idle = is_heard ? idle : loop->idle;
+        loop->alive_at = is_heard ? now + (mono_t)(interval_us / 2000) : now;
     }
-    return (int)(loop->alive_at - now);
+    return is_heard ? (int)(loop->alive_at - now) : UNHEARD_MS;
 }
 
 static void loop_wait(struct loop *loop, struct guard *guard)
@@ -142,19 +163,33 @@ static void loop_wait(struct loop *loop, struct guard *guard)
     }
 }
 
-static void hear_clients(const struct loop *loop, struct guard *guard)
+/* Of those that have something the one that has waited longest; NULL: none. */
+static const struct client *find_turn(const struct loop *loop, struct guard *guard)
 {
-    for (uint32_t i = 0; i < loop->clients_count && !guard->leaving; i++) {
-        const struct client *client = clients_find(&guard->clients, loop->ids[i]);
-        uint8_t *data;
-        size_t len;
+    const struct client *first = NULL;
 
-        if (loop->polls[SLOTS + i].revents == 0 || client == NULL ||
-            !clients_receive(&guard->clients, loop->ids[i], &data, &len))
-            continue;
-        admit_packet(guard, client, (struct bytes){data, len});
-        free(data);
+    for (uint32_t i = 0; i < loop->clients_count; i++) {
+        const struct client *client = clients_find(&guard->clients, loop->ids[i]);
+
+        if (loop->polls[SLOTS + i].revents != 0 && client != NULL &&
+            (first == NULL || client->turn < first->turn))
+            first = client;
     }
+    return first;
+}
+
+/* One packet of one client: the clock and whatever else has come are looked at between any two,
+ * however many connections the agent holds and whatever it sends. */
+static void hear_client(const struct loop *loop, struct guard *guard)
+{
+    const struct client *client = guard->leaving ? NULL : find_turn(loop, guard);
+    uint8_t *data;
+    size_t len;
+
+    if (client == NULL || !clients_receive(&guard->clients, client->id, &data, &len))
+        return;
+    admit_packet(guard, client, (struct bytes){data, len});
+    free(data);
 }
 
 static void give_timeout(struct guard *guard)
@@ -176,7 +211,7 @@ static void take_signal(const struct loop *loop, struct guard *guard)
         ;
     guard->leaving = guard->stop_by != 0; /* told again */
     guard->stop_by = clock_now() + STOP_WAITS_MS;
-    sd_notify(0, "STOPPING=1");
+    notify_tell("STOPPING=1");
     guard_step(guard, &ev);
 }
 
@@ -217,7 +252,7 @@ void loop_once(struct loop *loop, struct guard *guard)
     files_tick(guard);
     undo_text_tick(guard);
     owned_drift_tick(guard);
-    hear_clients(loop, guard);
+    hear_client(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);
     look_at_stop(guard);

@@ -106,17 +106,19 @@ struct client *clients_accept(struct clients *clients)
         return NULL;
     }
     client.id = ++clients->last_id;
+    client.turn = ++clients->last_turn;
     clients->list[clients->count] = client;
     return &clients->list[clients->count++];
 }
 
 bool clients_receive(struct clients *clients, unsigned id, uint8_t **ret_data, size_t *ret_len)
 {
-    const struct client *client = clients_find(clients, id);
+    struct client *client = clients_find(clients, id);
     struct err err = ERR_INIT;
 
     if (client == NULL)
         return false;
+    client->turn = ++clients->last_turn;
     if (packet_receive(client->fd, ret_data, ret_len, &err))
         return true;
     if (err.kind != ERR_TIMEOUT)

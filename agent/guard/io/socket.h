@@ -17,12 +17,14 @@ struct client {
     int fd;
     uid_t uid;
     pid_t pid;
+    uint64_t turn; /* when it came, or was heard last */
 };
 
 struct clients {
     int listen_fd;
     uid_t agent_uid; /* (uid_t)-1: there is no such user, root only */
     unsigned last_id;
+    uint64_t last_turn;
     uint32_t count;
     struct client list[CLIENTS_MAX];
 };
@@ -35,7 +37,8 @@ struct client *clients_accept(struct clients *clients);
 struct client *clients_find(struct clients *clients, unsigned id);
 void clients_drop(struct clients *clients, unsigned id, const char *why);
 
-/* One message, the caller frees; false: none now, or it has hung up (and is dropped). */
+/* One message, the caller frees; false: none now, or it has hung up (and is dropped). Others are
+ * before it from now on. */
 bool clients_receive(struct clients *clients, unsigned id, uint8_t **ret_data, size_t *ret_len);
 
 /* To one, or to all (CLIENT_NONE). Whoever does not read is dropped. */

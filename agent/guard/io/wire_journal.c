@@ -334,7 +334,7 @@ static bool take_result(struct journal_entry *to, const Oceanid__Result *from, s
     to->record.kind = RECORD_RESULT;
     to->record.ok = from->ok;
     return take_numbers(&to->record, from->operation, from->more, false, err) &&
-           wire_take_text(to->record.reason, REASON_SIZE, from->reason, "reason", err) &&
+           wire_take_line(to->record.reason, REASON_SIZE, from->reason, "reason", err) &&
            take_items(&to->items, &to->items_count, alone ? &from->item : from->items,
                       alone ? 1 : from->n_items, err);
 }
@@ -347,7 +347,7 @@ static bool take_order(struct guard_record *to, const Oceanid__Down *from, struc
     to->order.cause = (enum end_cause)from->cause;
     return wire_take_range(from->cause, CAUSE_COUNT - 1, "cause of an order", err) &&
            wire_take_generation_id(&to->order.down_to, from->to, err) &&
-           wire_take_text(to->order.reason, REASON_SIZE, from->reason, "reason", err);
+           wire_take_line(to->order.reason, REASON_SIZE, from->reason, "reason", err);
 }
 
 static bool take_mark(struct guard_record *to, const Oceanid__Mark *from, struct err *err)
@@ -358,7 +358,7 @@ static bool take_mark(struct guard_record *to, const Oceanid__Mark *from, struct
     if (!mark_parse(from->kind, &to->mark))
         return err_set(err, ERR_INPUT, "mark of a kind that is not known");
     return wire_take_range(from->cause, CAUSE_COUNT - 1, "cause", err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
+           wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err) &&
            take_order(to, from->order, err);
 }
 
@@ -368,7 +368,7 @@ static bool take_undone(struct guard_record *to, const Oceanid__Item *from, stru
     to->ok = from->ok;
     to->is_void = from->void_;
     return take_numbers(to, from->operation, from->more, true, err) &&
-           wire_take_text(to->reason, sizeof(to->reason), from->reason, "reason", err);
+           wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err);
 }
 
 static bool take_receipt(struct journal_entry *to, const Oceanid__Signed *from, struct err *err)
@@ -411,7 +411,7 @@ static bool take_record(struct journal_entry *to, const Oceanid__JournalRecord *
 {
     to->number = from->number;
     to->record.at = from->at;
-    if (!wire_take_text(to->boot_id, sizeof(to->boot_id), from->boot_id, "boot id", err))
+    if (!wire_take_line(to->boot_id, sizeof(to->boot_id), from->boot_id, "boot id", err))
         return false;
     if (from->kind_case != OCEANID__JOURNAL_RECORD__KIND_FLOOR &&
         !wire_take_generation_id(&to->record.id, from->id, err))
