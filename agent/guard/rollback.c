@@ -461,6 +461,8 @@ int main(int argc, char **argv)
                 err.text);
         return EXIT_USAGE;
     }
+    if (rollback_is_elsewhere(&options, argc, argv))
+        return EXIT_DIFFERS;
     code = run_mode(&options, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "oceanid-rollback: %s\n", err.text);

@@ -12,6 +12,7 @@
 
 #include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/run_network.h"
 #include "agent/guard/io/take.h"
 #include "common/io/clock.h"
 
@@ -94,6 +95,7 @@ static int boot(const struct options *options, struct err *err)
 
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
+    run_network_mark(&options->config);
     put_back_at_boot(&rescue);
     if (rollback_is_open(rescue.ledger)) {
         rescue_give_boot(&rescue, rescue.is_reboot ? CAUSE_REBOOT : CAUSE_GUARD_DIED);

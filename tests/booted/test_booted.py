@@ -207,6 +207,19 @@ def test_confirmed_route_is_back_after_a_reboot_before_the_guard_runs(machine, l
     take_back_all(machine)
 
 
+def test_the_boot_unit_may_mark_the_network(machine):
+    """For a rescue where no guard has started since; it runs long before tmpfiles makes the folder."""
+    mark = ["readlink", "/run/oceanid/network"]
+    here = machine.run(["readlink", "/proc/self/ns/net"]).stdout
+    machine.systemctl("stop", GUARD)
+    assert machine.run(mark).stdout == here
+    machine.run(["rm", mark[1]])
+    machine.systemctl("restart", BOOT)
+    assert machine.run(mark).stdout == here
+    machine.systemctl("start", GUARD)
+    machine.wait_active(GUARD)
+
+
 def test_confirmed_route_comes_back_as_its_link_appears(machine):
     confirm(machine, "device=eth0")
     machine.power_off()
