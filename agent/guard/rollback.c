@@ -174,6 +174,8 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     uint32_t count;
     bool shielded;
 
+    if (rescue->is_told)
+        printf("\nTold to stop: what is open is not waited for here any longer.\n");
     printf("Undone as far as possible. What is still open:\n");
     if (rescue_say_open(rescue))
         printf("If tailscaled is gone for good (its package removed, not only stopped): "
@@ -244,7 +246,8 @@ static struct target as_it_stands(const struct target *target, const struct ledg
 }
 
 /* The shields first: from here on SSH answers, whatever else takes its time. */
-static int undo_target(const struct options *options, const struct target *target, struct err *err)
+static int undo_target(const struct options *options, const struct target *target, int told_fd,
+                       struct err *err)
 {
     struct rescue rescue;
     struct target now;
@@ -255,6 +258,7 @@ static int undo_target(const struct options *options, const struct target *targe
     rollback_find_lowest(rescue.ledger, &now);
     rescue.doubts_void = rescue.has_intent && rescue.intent.is_void && !now.is_void;
     rescue.is_by_hand = text_equal(options->mode, "--release");
+    rescue.told_fd = told_fd;
     say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
     return say_end(&rescue, options, &now,
@@ -296,14 +300,16 @@ bool rollback_look(const struct options *options, struct rescue *ret_rescue, int
 
 int rollback_do(const struct options *options, const struct target *target, struct err *err)
 {
+    int told_fd = rollback_begin_whole();
     int code;
 
     if (!run_mark_rescue(&options->config, getpid(), err)) {
         printf("%s; going on\n", err->text);
         *err = (struct err)ERR_INIT;
     }
-    code = undo_target(options, target, err);
+    code = undo_target(options, target, told_fd, err);
     run_unmark_rescue(&options->config);
+    rollback_end_whole(told_fd);
     return code;
 }
 

@@ -72,6 +72,12 @@ int rollback_order(const struct options *options, struct err *err);
 int rollback_void(const struct options *options, struct err *err);
 int rollback_clock(const struct options *options, struct err *err);
 
+/* From here on what is begun is done: a terminal that hangs up ends nothing, and Ctrl-C, Ctrl-\\ or
+ * SIGTERM ends only the waiting (rescue.h, told_fd, which this returns; -1: that cannot be had). */
+int rollback_begin_whole(void);
+/* They end this process again; what was heard meanwhile is forgotten. */
+void rollback_end_whole(int told_fd);
+
 /* What the units run; each returns the exit code. */
 int rollback_boot(const struct options *options, struct err *err);
 int rollback_stop_post(const struct options *options, struct err *err);

@@ -1,11 +1,17 @@
-"""console: the real rescue in a shell that is not as it should be: in another network."""
+"""console: the real rescue in a shell that is not as it should be: in another network, or gone while
+it is at work."""
 
+import fcntl
 import os
+import pty
+import signal
+import subprocess
+import termios
 
 import pytest
 
-from lab.wait import stays
-from test_guard import BIN, node  # noqa: F401 (a fixture)
+from lab.wait import stays, wait_until
+from test_guard import BIN, ROUTE, bring_back, node  # noqa: F401 (a fixture)
 
 # As after `ip netns exec`, or in a pod's shell.
 ELSEWHERE = ["unshare", "-n"]
@@ -90,3 +96,114 @@ def test_a_guard_in_another_network_does_not_start(node):
     assert os.readlink(node.folder / "network") == network_of(node)
     node.rollback("--stop-post")
     assert not node.has_route() and "Nothing is changed" in node.rollback("--list").stdout
+
+
+def test_a_guard_that_has_waited_looks_again(node):
+    """Who had the journal meanwhile may have been elsewhere."""
+    (node.folder / "network").unlink()
+    stranger = node.spawn([*ELSEWHERE, BIN / "oceanid-guard", "--config",
+                           node.folder / "guard.yaml"], "stranger.log")
+    wait_until(lambda: "waiting" in node.log("stranger.log"), 10, "it to wait for the journal")
+    (node.folder / "network").symlink_to(network_of(node))
+    node.kill()
+    assert stranger.wait(15) == 1, node.log("stranger.log")
+    node.start()
+
+
+# -- a shell that goes away, or is left -----------------------------------------------------------
+
+class Terminal:
+    """A rescue on a terminal of its own, as ssh or a console gives it; said: what it has printed."""
+
+    def __init__(self, node, *words, way=()):
+        self.master, slave = pty.openpty()
+        self.said = ""
+        self.process = subprocess.Popen(
+            node.inside([*way, BIN / "oceanid-rollback", *words, "--config",
+                         node.folder / "guard.yaml"]),
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env=node.environment(), preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        node.children.append(self.process)
+        os.close(slave)
+        os.set_blocking(self.master, False)
+
+    def read(self):
+        try:
+            self.said += os.read(self.master, 65536).decode()
+        except OSError:  # nothing now, or nobody there any more
+            pass
+        return self.said
+
+    def wait_said(self, words):
+        wait_until(lambda: words in self.read(), 15, f"{words!r} to be said: {self.said}")
+
+    def end(self):
+        code = self.process.wait(15)
+        self.read()
+        return code
+
+
+def hang_up(terminal):
+    os.close(terminal.master)
+
+
+def type_key(key):
+    return lambda terminal: os.write(terminal.master, key)
+
+
+def tell(number):
+    return lambda terminal: terminal.process.send_signal(number)
+
+
+# Only what a shell has started as a job can be stopped.
+JOB = ["bash", "-mc", '"$@"; exit $?', "bash"]
+LEAVES = {"hang up": (hang_up, ()), "Ctrl-C": (type_key(b"\x03"), ()),
+          "Ctrl-backslash": (type_key(b"\x1c"), ()), "Ctrl-Z": (type_key(b"\x1a"), JOB),
+          "SIGTERM": (tell(signal.SIGTERM), ())}
+
+
+def begin_held_up(node, way=()):
+    """A rescue that waits for a device; the guard is alive, or dead, as the test has left it."""
+    node.ip("link", "set", "eth0", "down")
+    terminal = Terminal(node, "--yes", way=way)
+    terminal.wait_said(f"not yet: restore route {ROUTE}")
+    return terminal
+
+
+@pytest.mark.parametrize("has_guard", [False, True], ids=["no guard", "guard"])
+@pytest.mark.parametrize("leave,way", LEAVES.values(), ids=LEAVES.keys())
+def test_what_a_person_leaves_is_finished(node, leave, way, has_guard):
+    """A guard has let go of the journal, and without systemd no other one is started."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    if not has_guard:
+        node.kill()
+    terminal = begin_held_up(node, way)
+    leave(terminal)
+    assert terminal.end() == 5, terminal.said
+    assert leave is hang_up or "by a process of its own" in terminal.said, terminal.said
+    assert not (node.folder / "rescued").is_symlink()
+    bring_back(node)
+    wait_until(node.has_route, 10, "the finishing process to put it back")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+
+
+def test_who_is_told_to_stop_does_not_wait(node):
+    """Ctrl-C ends the waiting, 5 s of it, and says so; nobody takes a slow disk for a dead one."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    terminal = begin_held_up(node)
+    type_key(b"\x03")(terminal)
+    assert terminal.end() == 5
+    assert "Told to stop: what is open is not waited for" in terminal.said, terminal.said
+    assert "ALARM" not in terminal.said and "from memory" not in terminal.said, terminal.said
+
+
+def test_at_the_question_ctrl_c_ends_it(node):
+    node.confirm()
+    terminal = Terminal(node)
+    terminal.wait_said("Type yes:")
+    type_key(b"\x03")(terminal)
+    assert terminal.end() == -signal.SIGINT
+    assert node.guard.poll() is None and node.has_route()

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,7 +175,11 @@ static void detach(const struct guard_config *config)
     const char *slash = strrchr(config->socket, '/');
     char log[PATH_SIZE + 16];
     int in = open("/dev/null", O_RDONLY);
+    sigset_t none;
     int out;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* a guard that takes over ends it by a signal */
 
     snprintf(log, sizeof(log), "%.*s/rollback.log", slash ? (int)(slash - config->socket) : 1,
              slash ? config->socket : ".");
