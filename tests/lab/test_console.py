@@ -1,6 +1,7 @@
 """console: the real rescue in a shell that is not as it should be: in another network, or gone while
-it is at work."""
+it is at work; and what one leaves behind that was killed."""
 
+import ctypes
 import fcntl
 import os
 import pty
@@ -207,3 +208,96 @@ def test_at_the_question_ctrl_c_ends_it(node):
     type_key(b"\x03")(terminal)
     assert terminal.end() == -signal.SIGINT
     assert node.guard.poll() is None and node.has_route()
+
+
+# -- one that was killed --------------------------------------------------------------------------
+
+NOBODY = 65534
+PR_SET_NAME = 15
+NAME = b"oceanid-rollback"
+
+
+def disguised(uid):
+    """A process of that user which calls itself as a rescue is called, its pid."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            ctypes.CDLL(None).prctl(PR_SET_NAME, NAME, 0, 0, 0)
+            os.write(writer, b"1")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(writer)
+    assert os.read(reader, 1) == b"1"
+    os.close(reader)
+    return pid
+
+
+@pytest.fixture(params=[(NOBODY, "{}"), (NOBODY, "{}:1"), (0, "{}:1")],
+                ids=["of an older version", "anybody's", "root's"])
+def stranger(node, request):
+    """Whoever has the number by now of a rescue that was killed and has left its mark."""
+    uid, word = request.param
+    pid = disguised(uid)
+    try:
+        (node.folder / "rescued").symlink_to(word.format(pid))
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_a_killed_rescues_number_keeps_no_stop_post_off(node, stranger):
+    node.open_trial()
+    node.kill()
+    done = node.rollback("--stop-post")
+    assert "at work already" not in done.stdout and not node.has_route(), done.stdout
+    assert not (node.folder / "rescued").is_symlink()
+
+
+def test_a_killed_rescues_number_keeps_no_guard_off(node, stranger):
+    node.open_trial()
+    node.kill()
+    node.start()
+    wait_until(lambda: not node.has_route(), 5, "the guard to take it back")
+    assert "is at work" not in node.log("guard.log")
+    assert not (node.folder / "rescued").is_symlink()
+
+
+def test_a_killed_rescue_that_nobody_has_buried_keeps_no_guard_off(node):
+    """Its parent, stopped say, has not asked how it ended."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    terminal = begin_held_up(node)
+    os.kill(terminal.process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, terminal.process.pid, os.WEXITED | os.WNOWAIT)
+    assert (node.folder / "rescued").is_symlink()
+    node.start()
+    bring_back(node)
+    wait_until(node.has_route, 10, "the guard to put it back")
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["own", "of an older version"])
+def test_a_living_rescues_mark_is_believed(node, is_old):
+    """That of an older version has the number alone, in an upgrade."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    terminal = begin_held_up(node)
+    terminal.process.send_signal(signal.SIGSTOP)
+    mark = node.folder / "rescued"
+    assert os.readlink(mark).startswith(f"{terminal.process.pid}:")
+    if is_old:
+        mark.unlink()
+        mark.symlink_to(str(terminal.process.pid))
+    node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
+    wait_until(lambda: f"(process {terminal.process.pid}) is at work" in node.log("guard.log"), 10,
+               "the guard to wait for it")
+    assert "at work already" in node.rollback("--stop-post").stdout
+    terminal.process.send_signal(signal.SIGCONT)
+    assert terminal.end() == 5
+    bring_back(node)
+    wait_until(node.has_route, 10, "either to put it back")
