@@ -148,12 +148,11 @@ static bool is_at_home(const struct guard_config *config, struct err *err)
     if (!run_network_is_other(&network))
         return true;
     run_path(config, RUN_NETWORK_NAME, path, sizeof(path));
-    return err_set(
-        err, ERR_CONFLICT,
-        "network namespace: expected %s, in which this host's guard works (%s), observed "
-        "%s; nothing is touched, ending. If that one is gone, and this one is the "
-        "host's: rm %s",
-        network.guard, path, network.here, path);
+    return err_set(err, ERR_CONFLICT,
+                   "network namespace: expected %s, in which this host's guard works (%s), "
+                   "observed %s; nothing is touched, ending. If that one is gone, and this one is "
+                   "the host's: rm %s",
+                   network.guard, path, network.here, path);
 }
 
 static bool start(struct guard *guard, struct err *err)

@@ -194,7 +194,8 @@ static int say_rest(struct rescue *rescue, const struct options *options,
                shielded ? "The shields stay in place, so SSH answers; the rest" : "The rest",
                from_memory ? ", for which the guard waits" : " or by the guard");
     else
-        printf("Run this again, or start oceanid-guard: either goes on with it.\n");
+        printf("No process could be started that goes on with it: run this again%s.\n",
+               from_memory ? "" : ", or start oceanid-guard");
     return EXIT_REST_FOLLOWS;
 }
 
@@ -303,7 +304,7 @@ int rollback_do(const struct options *options, const struct target *target, stru
     int told_fd = rollback_begin_whole();
     int code;
 
-    if (!run_mark_rescue(&options->config, getpid(), err)) {
+    if (!run_mark_rescue(&options->config, err)) {
         printf("%s; going on\n", err->text);
         *err = (struct err)ERR_INIT;
     }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -277,6 +278,7 @@ int rollback_finish(const struct options *options, struct err *err)
     struct rescue rescue;
     int code;
 
+    prctl(PR_SET_NAME, "oceanid-rollback"); /* it was started by a link (take.c) */
     if (!take_to_finish(options, &target, &rescue, &code, err))
         return code;
     rescue_start_disk(&rescue);

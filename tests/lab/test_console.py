@@ -1,10 +1,11 @@
 """console: the real rescue in a shell that is not as it should be: in another network, or gone while
-it is at work; and what one leaves behind that was killed."""
+it is at work; what one leaves behind that was killed; and whom it leaves where its own file is gone."""
 
 import ctypes
 import fcntl
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import termios
@@ -113,17 +114,23 @@ def test_a_guard_that_has_waited_looks_again(node):
 
 # -- a shell that goes away, or is left -----------------------------------------------------------
 
+def take_terminal():
+    """As a login does; who runs the tests in the background may have its keys ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """A rescue on a terminal of its own, as ssh or a console gives it; said: what it has printed."""
 
-    def __init__(self, node, *words, way=()):
+    def __init__(self, node, *words, way=(), program=BIN / "oceanid-rollback"):
         self.master, slave = pty.openpty()
         self.said = ""
         self.process = subprocess.Popen(
-            node.inside([*way, BIN / "oceanid-rollback", *words, "--config",
-                         node.folder / "guard.yaml"]),
+            node.inside([*way, program, *words, "--config", node.folder / "guard.yaml"]),
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            env=node.environment(), preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            env=node.environment(), preexec_fn=take_terminal)
         node.children.append(self.process)
         os.close(slave)
         os.set_blocking(self.master, False)
@@ -163,10 +170,10 @@ LEAVES = {"hang up": (hang_up, ()), "Ctrl-C": (type_key(b"\x03"), ()),
           "SIGTERM": (tell(signal.SIGTERM), ())}
 
 
-def begin_held_up(node, way=()):
+def begin_held_up(node, **how):
     """A rescue that waits for a device; the guard is alive, or dead, as the test has left it."""
     node.ip("link", "set", "eth0", "down")
-    terminal = Terminal(node, "--yes", way=way)
+    terminal = Terminal(node, "--yes", **how)
     terminal.wait_said(f"not yet: restore route {ROUTE}")
     return terminal
 
@@ -179,7 +186,7 @@ def test_what_a_person_leaves_is_finished(node, leave, way, has_guard):
     assert node.trial("soak=1", "removes=1").returncode == 0
     if not has_guard:
         node.kill()
-    terminal = begin_held_up(node, way)
+    terminal = begin_held_up(node, way=way)
     leave(terminal)
     assert terminal.end() == 5, terminal.said
     assert leave is hang_up or "by a process of its own" in terminal.said, terminal.said
@@ -301,3 +308,80 @@ def test_a_living_rescues_mark_is_believed(node, is_old):
     assert terminal.end() == 5
     bring_back(node)
     wait_until(node.has_route, 10, "either to put it back")
+
+
+# -- one whose file is gone -----------------------------------------------------------------------
+
+def replace(own):
+    """As dpkg does in an upgrade."""
+    shutil.copy(own, f"{own}.dpkg-new")
+    os.rename(f"{own}.dpkg-new", own)
+
+
+def copy_program(node):
+    """Of whose file the test may do what it likes."""
+    folder = node.folder / "sbin"
+    folder.mkdir()
+    return shutil.copy(BIN / "oceanid-rollback", folder)
+
+
+@pytest.mark.parametrize("meddle", [replace, os.unlink], ids=["replaced", "removed"])
+def test_the_finishing_process_outlives_its_file(node, meddle):
+    """The package is upgraded, or removed, while a rescue waits for a device."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    own = copy_program(node)
+    terminal = begin_held_up(node, program=own)
+    meddle(own)
+    assert terminal.end() == 5, terminal.said
+    assert "by a process of its own" in terminal.said, terminal.said
+    bring_back(node)
+    wait_until(node.has_route, 10, f"the finishing process to put it back: {terminal.said}")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+
+
+def test_a_guard_takes_over_from_one_whose_file_is_gone(node):
+    """It knows it by its name all the same."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    own = copy_program(node)
+    terminal = begin_held_up(node, program=own)
+    replace(own)
+    assert terminal.end() == 5, terminal.said
+    node.start()
+    bring_back(node)
+    wait_until(node.has_route, 10, "the guard to put it back")
+
+
+def without_finisher(node, *way):
+    """What a rescue says that cannot leave one."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    own = copy_program(node)
+    folder = os.path.dirname(own)
+    node.call(["mount", "--bind", folder, folder])
+    terminal = begin_held_up(node, program=own, way=way)
+    node.call(["mount", "-o", "remount,bind,noexec", folder])
+    assert terminal.end() == 5
+    assert "is tried again" not in terminal.said, terminal.said
+    assert "No process could be started that goes on with it" in terminal.said, terminal.said
+    assert not (node.folder / "rescued").is_symlink()
+    bring_back(node)
+    return terminal.said
+
+
+def test_a_finishing_process_that_cannot_be_had_is_not_promised(node):
+    said = without_finisher(node)
+    assert "run this again, or start oceanid-guard." in said, said
+    node.start()
+    wait_until(node.has_route, 10, "the guard to put it back")
+
+
+def test_nor_is_a_guard_that_could_not_go_on_with_it(node):
+    """The journal has no record of it: a guard takes what was confirmed for confirmed."""
+    said = without_finisher(node, "prlimit", "--fsize=0")
+    assert "run this again." in said, said
+    assert "Done and verified" in node.rollback("--yes").stdout and node.has_route()

@@ -38,8 +38,8 @@ struct run_file {
 };
 /* All zero: there is none. */
 struct run_file run_find_file(const char *path);
-bool run_unlink_own(const char *path,
-                    const struct run_file *own); /* only if it is still that one */
+/* Only if it is still that one. */
+bool run_unlink_own(const char *path, const struct run_file *own);
 struct run_mark {
     struct run_file file;
     struct run_file depth, intent; /* the links that were noted before it, and go with it */
@@ -57,8 +57,8 @@ void run_find_depth(const struct guard_config *config, struct nonce *ret_start);
 /* Where the mark's reason has gone: the journal, just read, has nothing of it any more. */
 bool run_unmark_recorded(const struct guard_config *config, const struct ledger *ledger);
 
-/* Marks that process as the rescue, or takes this one's mark away. */
-bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
+/* Marks this process as the rescue, or takes its mark away. */
+bool run_mark_rescue(const struct guard_config *config, struct err *err);
 void run_unmark_rescue(const struct guard_config *config);
 
 /* Root works by hand, or a rescue is not recorded: nothing is put back until the mark at ret_path

@@ -19,7 +19,7 @@
 
 #define RESCUED_NAME "rescued"
 
-enum { PROC_SIZE = 4096 };
+enum { PROC_SIZE = 16 << 10 };
 
 /* ---- a process ------------------------------------------------------------------------------ */
 
@@ -136,9 +136,10 @@ bool run_is_superseded(const struct guard_config *config)
     return rescuer != 0 && rescuer != getpid() && rescuer != getppid();
 }
 
-bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err)
+bool run_mark_rescue(const struct guard_config *config, struct err *err)
 {
     char path[RUN_PATH_SIZE], word[48];
+    pid_t pid = getpid();
     struct seen seen = look_at(pid);
 
     run_path(config, RESCUED_NAME, path, sizeof(path));
