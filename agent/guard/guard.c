@@ -19,6 +19,7 @@
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/run_network.h"
 #include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -137,13 +138,35 @@ static void keep_memory(void)
     mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
 }
 
+/* Started by hand in a pod's shell, say: what stands on the host is not there, and would count as
+ * taken back. Before anything else: whoever finishes for a rescue would make way for this one. */
+static bool is_at_home(const struct guard_config *config, struct err *err)
+{
+    struct run_network network;
+    char path[RUN_PATH_SIZE];
+
+    run_network_find(config, &network);
+    if (!run_network_is_other(&network))
+        return true;
+    run_path(config, RUN_NETWORK_NAME, path, sizeof(path));
+    return err_set(err, ERR_CONFLICT,
+                   "network namespace: expected %s, in which this host's guard works (%s), "
+                   "observed %s; nothing is touched, ending. If that one is gone, and this one is "
+                   "the host's: rm %s",
+                   network.guard, path, network.here, path);
+}
+
 static bool start(struct guard *guard, struct err *err)
 {
     struct apply apply;
     struct guard_event boot = {.kind = ON_BOOT};
 
-    if (!await_disk(guard->config.state) || !load_key(guard, err) || !open_journal(guard, err))
+    if (!is_at_home(&guard->config, err) || !await_disk(guard->config.state) ||
+        !load_key(guard, err) || !open_journal(guard, err))
         return false;
+    run_network_mark(&guard->config);
+    if (!is_at_home(&guard->config, err))
+        return false; /* who had the journal before, while this one waited for it, was elsewhere */
     keep_memory();
     guard->trial = mem_alloc(1, sizeof(*guard->trial));
     guard->effects = mem_alloc(1, sizeof(*guard->effects));

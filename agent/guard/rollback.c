@@ -175,6 +175,8 @@ static int say_rest(struct rescue *rescue, const struct options *options,
     uint32_t count;
     bool shielded;
 
+    if (rescue->is_told)
+        printf("\nTold to stop: what is open is not waited for here any longer.\n");
     printf("Undone as far as possible. What is still open:\n");
     if (rescue_say_open(rescue))
         printf("If tailscaled is gone for good (its package removed, not only stopped): "
@@ -193,7 +195,8 @@ static int say_rest(struct rescue *rescue, const struct options *options,
                shielded ? "The shields stay in place, so SSH answers; the rest" : "The rest",
                from_memory ? ", for which the guard waits" : " or by the guard");
     else
-        printf("Run this again, or start oceanid-guard: either goes on with it.\n");
+        printf("No process could be started that goes on with it: run this again%s.\n",
+               from_memory ? "" : ", or start oceanid-guard");
     return EXIT_REST_FOLLOWS;
 }
 
@@ -245,7 +248,8 @@ static struct target as_it_stands(const struct target *target, const struct ledg
 }
 
 /* The shields first: from here on SSH answers, whatever else takes its time. */
-static int undo_target(const struct options *options, const struct target *target, struct err *err)
+static int undo_target(const struct options *options, const struct target *target, int told_fd,
+                       struct err *err)
 {
     struct rescue rescue;
     struct target now;
@@ -256,6 +260,7 @@ static int undo_target(const struct options *options, const struct target *targe
     rollback_find_lowest(rescue.ledger, &now);
     rescue.doubts_void = rescue.has_intent && rescue.intent.is_void && !now.is_void;
     rescue.is_by_hand = text_equal(options->mode, "--release");
+    rescue.told_fd = told_fd;
     say_shields(&rescue, rescue_put_back(&rescue, false));
     fflush(stdout);
     return say_end(&rescue, options, &now,
@@ -297,14 +302,16 @@ bool rollback_look(const struct options *options, struct rescue *ret_rescue, int
 
 int rollback_do(const struct options *options, const struct target *target, struct err *err)
 {
+    int told_fd = rollback_begin_whole();
     int code;
 
-    if (!run_mark_rescue(&options->config, getpid(), err)) {
+    if (!run_mark_rescue(&options->config, err)) {
         printf("%s; going on\n", err->text);
         *err = (struct err)ERR_INIT;
     }
-    code = undo_target(options, target, err);
+    code = undo_target(options, target, told_fd, err);
     run_unmark_rescue(&options->config);
+    rollback_end_whole(told_fd);
     return code;
 }
 
@@ -474,6 +481,8 @@ int main(int argc, char **argv)
                 err.text);
         return EXIT_USAGE;
     }
+    if (rollback_is_elsewhere(&options, argc, argv))
+        return EXIT_DIFFERS;
     code = run_mode(&options, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "oceanid-rollback: %s\n", err.text);

@@ -34,6 +34,10 @@ bool rollback_parse(int argc, char **argv, struct options *options, struct err *
 /* --boot, --stop-post or --finish: nobody is there to mend anything. */
 bool rollback_is_of_unit(const struct options *options);
 
+/* In another network namespace than the guard: nothing of this host can be undone or judged here.
+ * Said, with the way there: the same words again. */
+bool rollback_is_elsewhere(const struct options *options, int argc, char **argv);
+
 /* Chosen before anybody is stopped: what the guard or its unit undoes meanwhile is done, and
  * nothing older follows by mistake. */
 struct target {
@@ -67,6 +71,12 @@ int rollback_do(const struct options *options, const struct target *target, stru
 int rollback_order(const struct options *options, struct err *err);
 int rollback_void(const struct options *options, struct err *err);
 int rollback_clock(const struct options *options, struct err *err);
+
+/* From here on what is begun is done: a terminal that hangs up ends nothing, and Ctrl-C, Ctrl-\\ or
+ * SIGTERM ends only the waiting (rescue.h, told_fd, which this returns; -1: that cannot be had). */
+int rollback_begin_whole(void);
+/* They end this process again; what was heard meanwhile is forgotten. */
+void rollback_end_whole(int told_fd);
 
 /* What the units run; each returns the exit code. */
 int rollback_boot(const struct options *options, struct err *err);

@@ -81,7 +81,7 @@ int rollback_clock(const struct options *options, struct err *err)
     printf("An approval that has expired by a later time would count again.\n");
     if (!rollback_is_agreed(options, "Is the clock right now?"))
         return EXIT_DIFFERS;
-    if (!run_mark_rescue(&options->config, getpid(), &refused))
+    if (!run_mark_rescue(&options->config, &refused))
         printf("%s; going on\n", refused.text);
     code = accept_clock(options, err);
     run_unmark_rescue(&options->config);

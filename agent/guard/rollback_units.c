@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
+#include "agent/guard/io/run_network.h"
 #include "agent/guard/io/take.h"
 #include "common/io/clock.h"
 
@@ -94,6 +96,7 @@ static int boot(const struct options *options, struct err *err)
 
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
+    run_network_mark(&options->config);
     put_back_at_boot(&rescue);
     if (rollback_is_open(rescue.ledger)) {
         rescue_give_boot(&rescue, rescue.is_reboot ? CAUSE_REBOOT : CAUSE_GUARD_DIED);
@@ -275,6 +278,7 @@ int rollback_finish(const struct options *options, struct err *err)
     struct rescue rescue;
     int code;
 
+    prctl(PR_SET_NAME, "oceanid-rollback"); /* it was started by a link (take.c) */
     if (!take_to_finish(options, &target, &rescue, &code, err))
         return code;
     rescue_start_disk(&rescue);

@@ -207,6 +207,20 @@ def test_confirmed_route_is_back_after_a_reboot_before_the_guard_runs(machine, l
     take_back_all(machine)
 
 
+def test_the_boot_unit_marks_the_network(machine):
+    """For a rescue where no guard has started since."""
+    machine.systemctl("mask", GUARD)
+    machine.power_off()
+    machine.boot()
+    machine.raise_uplink()
+    here = machine.run(["readlink", "/proc/self/ns/net"]).stdout
+    marked = machine.run(["readlink", "/run/oceanid/network"], check=False).stdout
+    assert not machine.is_active(GUARD) and marked == here, machine.journal(BOOT)
+    machine.systemctl("unmask", GUARD)
+    machine.systemctl("start", GUARD)
+    machine.wait_active(GUARD)
+
+
 def test_confirmed_route_comes_back_as_its_link_appears(machine):
     confirm(machine, "device=eth0")
     machine.power_off()

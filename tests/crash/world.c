@@ -89,6 +89,7 @@ void world_open(const char *directory)
 static void empty_run(void)
 {
     static const char *const names[] = {"guard.sock",
+                                        "network",
                                         "rescued",
                                         "released",
                                         "unrecorded",

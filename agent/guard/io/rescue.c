@@ -393,14 +393,16 @@ bool rescue_is_done(const struct rescue *rescue)
 static void wait_until(struct rescue *rescue, mono_t at)
 {
     mono_t left = at - clock_now();
-    struct pollfd look = {.fd = -1, .events = POLLIN};
+    struct pollfd look[2] = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
 
     if (rescue->watch != NULL)
-        look.fd = netlink_watch_fd(rescue->watch);
-    if (left <= 0)
+        look[0].fd = netlink_watch_fd(rescue->watch);
+    if (rescue->told_fd > 0)
+        look[1].fd = rescue->told_fd;
+    if (left <= 0 || poll(look, 2, left > 60000 ? 60000 : (int)left) <= 0)
         return;
-    if (poll(&look, 1, left > 60000 ? 60000 : (int)left) > 0 &&
-        netlink_watch_take(rescue->watch) != 0)
+    rescue->is_told = look[1].revents != 0;
+    if (look[0].revents != 0 && netlink_watch_take(rescue->watch) != 0)
         rescue_put_back(rescue, false);
 }
 
@@ -413,7 +415,7 @@ bool rescue_run(struct rescue *rescue, mono_t until)
         mono_t at = trial_deadline(rescue->trial);
         mono_t now = clock_now();
 
-        if (now < at && now >= until)
+        if (now < at && (now >= until || rescue->is_told))
             return false;
         if (now < at)
             due = 0;

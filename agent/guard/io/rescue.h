@@ -29,7 +29,9 @@ struct rescue {
     struct guard_effects *effects;
     struct answer *first, *last;
     struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
-    uint32_t pending;            /* owned items that wait for their device, as was said */
+    int told_fd;  /* readable: it is not to wait any longer, which is not read; 0 or less: none */
+    bool is_told; /* it was so */
+    uint32_t pending; /* owned items that wait for their device, as was said */
     char not_yet[OPERATIONS_MAX + 1][NOT_YET_SIZE]; /* said of each; the last: of verifying */
     unsigned left;                                  /* items that others had changed meanwhile */
     bool is_reboot;
@@ -103,8 +105,8 @@ void rescue_declare_void(struct rescue *rescue);
 /* What the journal has open is taken back from here on. */
 void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
 
-/* Waits for what the machine waits for, at most until then (0: not at all). True: nothing is open
- * any more. */
+/* Waits for what the machine waits for, at most until then (0: not at all), or until it is told to
+ * stop (told_fd). True: nothing is open any more. */
 bool rescue_run(struct rescue *rescue, mono_t until);
 bool rescue_is_done(const struct rescue *rescue);
 

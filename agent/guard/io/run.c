@@ -50,42 +50,6 @@ static void program_of(pid_t pid, char *to, size_t size)
     to[strcspn(to, " ")] = '\0'; /* "oceanid-guard (deleted)" */
 }
 
-/* The name as everybody may see it, cut at 15 characters: a guard with one capability may not look
- * at the exe of a rescue with all. */
-static bool is_rollback(pid_t pid)
-{
-    char path[64];
-    struct err err = ERR_INIT;
-    AUTO_FREE uint8_t *name = NULL;
-    size_t len;
-
-    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-    return file_read(path, 64, &name, &len, &err) &&
-           text_starts((const char *)name, "oceanid-rollbac");
-}
-
-/* A link to the number, not a file with it: a full /run has no room for one. */
-static pid_t pid_in(const char *path)
-{
-    char text[32];
-    ssize_t len = readlink(path, text, sizeof(text) - 1);
-    long pid;
-
-    text[len > 0 ? len : 0] = '\0';
-    pid = strtol(text, NULL, 10);
-    return pid > 1 ? (pid_t)pid : 0;
-}
-
-pid_t run_rescuer(const struct guard_config *config)
-{
-    char path[RUN_PATH_SIZE];
-    pid_t pid;
-
-    run_path(config, "rescued", path, sizeof(path));
-    pid = pid_in(path);
-    return pid > 0 && is_rollback(pid) ? pid : 0;
-}
-
 bool run_put_link(const char *path, const char *word, struct err *err)
 {
     char made[RUN_PATH_SIZE + 16];
@@ -97,31 +61,6 @@ bool run_put_link(const char *path, const char *word, struct err *err)
     err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
     unlink(made);
     return false;
-}
-
-bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err)
-{
-    char path[RUN_PATH_SIZE], number[16];
-
-    run_path(config, "rescued", path, sizeof(path));
-    snprintf(number, sizeof(number), "%d", (int)pid);
-    return run_put_link(path, number, err);
-}
-
-bool run_is_superseded(const struct guard_config *config)
-{
-    pid_t rescuer = run_rescuer(config);
-
-    return rescuer != 0 && rescuer != getpid() && rescuer != getppid();
-}
-
-void run_unmark_rescue(const struct guard_config *config)
-{
-    char path[RUN_PATH_SIZE];
-
-    run_path(config, "rescued", path, sizeof(path));
-    if (pid_in(path) == getpid())
-        unlink(path);
 }
 
 void run_released_path(const struct guard_config *config, char *to, size_t size)
@@ -159,8 +98,7 @@ bool run_is_released(const struct guard_config *config, char *ret_path, size_t s
     return run_has_unrecorded(config);
 }
 
-/* All zero: there is none. */
-static struct run_file find_file(const char *path)
+struct run_file run_find_file(const char *path)
 {
     struct stat stat;
 
@@ -175,9 +113,9 @@ static bool file_equal(const struct run_file *a, const struct run_file *b)
            a->made.tv_nsec == b->made.tv_nsec;
 }
 
-static bool unlink_own(const char *path, const struct run_file *own)
+bool run_unlink_own(const char *path, const struct run_file *own)
 {
-    struct run_file found = find_file(path);
+    struct run_file found = run_find_file(path);
 
     return file_equal(&found, own) && unlink(path) == 0;
 }
@@ -206,9 +144,9 @@ static void find_notes(const struct guard_config *config, struct run_mark *mark)
     char path[RUN_PATH_SIZE];
 
     run_path(config, DEPTH_NAME, path, sizeof(path));
-    mark->depth = find_file(path);
+    mark->depth = run_find_file(path);
     run_path(config, RUN_INTENT_NAME, path, sizeof(path));
-    mark->intent = find_file(path);
+    mark->intent = run_find_file(path);
 }
 
 /* Where no other can be made, the one that is there stays, and is nobody's. */
@@ -223,7 +161,7 @@ bool run_mark_unrecorded(const struct guard_config *config, struct run_mark *ret
     snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
     unlink(made);
     if (make_mark(made, &ignored)) {
-        ret_mark->file = find_file(made);
+        ret_mark->file = run_find_file(made);
         find_notes(config, ret_mark);
         if (rename(made, path) == 0)
             return true;
@@ -238,7 +176,7 @@ void run_find_unrecorded(const struct guard_config *config, struct run_mark *ret
     char path[RUN_PATH_SIZE];
 
     run_unrecorded_path(config, path, sizeof(path));
-    ret_mark->file = find_file(path);
+    ret_mark->file = run_find_file(path);
     find_notes(config, ret_mark);
 }
 
@@ -248,12 +186,12 @@ void run_unmark_unrecorded(const struct guard_config *config, const struct run_m
     char path[RUN_PATH_SIZE];
 
     run_unrecorded_path(config, path, sizeof(path));
-    if (!unlink_own(path, &mark->file))
+    if (!run_unlink_own(path, &mark->file))
         return;
     run_path(config, DEPTH_NAME, path, sizeof(path));
-    unlink_own(path, &mark->depth);
+    run_unlink_own(path, &mark->depth);
     run_path(config, RUN_INTENT_NAME, path, sizeof(path));
-    unlink_own(path, &mark->intent);
+    run_unlink_own(path, &mark->intent);
 }
 
 void run_note_depth(const struct guard_config *config, const struct nonce *start)
@@ -379,7 +317,7 @@ static bool is_finisher(pid_t pid)
     size_t len;
 
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    return is_rollback(pid) && file_read(path, 4096, &line, &len, &err) &&
+    return run_is_rollback(pid) && file_read(path, 4096, &line, &len, &err) &&
            memmem(line, len, "--finish", strlen("--finish")) != NULL;
 }
 

@@ -20,10 +20,13 @@ void run_path(const struct guard_config *config, const char *name, char *to, siz
 bool run_put_link(const char *path, const char *word, struct err *err);
 #define RUN_INTENT_NAME "unrecorded-order" /* run_intent.h */
 
-/* A rescue is at work: it wrote its pid, and lives. Returns that pid, or 0. */
+/* A rescue is at work: it is marked, and lives. Returns its pid, or 0; the mark of one that does
+ * not live any more is taken away. */
 pid_t run_rescuer(const struct guard_config *config);
 /* That one is another process, and not the one that left this one. */
 bool run_is_superseded(const struct guard_config *config);
+/* By its name, which anybody may take. */
+bool run_is_rollback(pid_t pid);
 /* A rescue could not record what it took back: nothing is put back while this is there, and it goes
  * when that is recorded. Each rescue puts one of its own in the place of what is there, and whoever
  * writes its records takes away no other's. `released` is a person's word, which packages ask for.
@@ -33,6 +36,10 @@ struct run_file {
     ino_t inode;
     struct timespec made; /* a file made later may have the same number */
 };
+/* All zero: there is none. */
+struct run_file run_find_file(const char *path);
+/* Only if it is still that one. */
+bool run_unlink_own(const char *path, const struct run_file *own);
 struct run_mark {
     struct run_file file;
     struct run_file depth, intent; /* the links that were noted before it, and go with it */
@@ -50,8 +57,8 @@ void run_find_depth(const struct guard_config *config, struct nonce *ret_start);
 /* Where the mark's reason has gone: the journal, just read, has nothing of it any more. */
 bool run_unmark_recorded(const struct guard_config *config, const struct ledger *ledger);
 
-/* Marks that process as the rescue, or takes this one's mark away. */
-bool run_mark_rescue(const struct guard_config *config, pid_t pid, struct err *err);
+/* Marks this process as the rescue, or takes its mark away. */
+bool run_mark_rescue(const struct guard_config *config, struct err *err);
 void run_unmark_rescue(const struct guard_config *config);
 
 /* Root works by hand, or a rescue is not recorded: nothing is put back until the mark at ret_path

@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/guard/io/disk_probe.h"
@@ -15,6 +17,7 @@
 #include "common/io/clock.h"
 
 enum { TAKE_MS = 6000, END_MS = 2000, TAKE_PACE_MS = 20 };
+enum { FAILED_FD = STDERR_FILENO + 1 }; /* of the child that is to finish */
 
 static bool try_open(const struct guard_config *config, struct rescue *ret_rescue, struct err *err)
 {
@@ -146,17 +149,14 @@ static void add_word(const char **words, size_t *count, const char *option, cons
     words[(*count)++] = value;
 }
 
-/* The path, not /proc/self/exe: the name of the process tells others what it is. */
+/* What this process runs, also where its file is replaced or gone: by the link, which is no path.
+ * Then the process has the link's name, until it gives itself its own (rollback_finish). */
 static void exec_finisher(const char *config_path, const struct rest *rest)
 {
     const char *words[6] = {NULL};
-    char path[512], id[GENERATION_TEXT_SIZE];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char id[GENERATION_TEXT_SIZE];
     size_t count = 0;
 
-    if (len <= 0)
-        return;
-    path[len] = '\0';
     if (rest->down_to != NULL) {
         take_format_id(rest->down_to, id);
         add_word(words, &count, "--down-to", id);
@@ -165,19 +165,24 @@ static void exec_finisher(const char *config_path, const struct rest *rest)
         add_word(words, &count, "--reason", rest->reason);
     if (rest->is_void)
         words[count] = "--void";
-    execl(path, "oceanid-rollback", "--finish", "--config", config_path, words[0], words[1],
-          words[2], words[3], words[4], NULL);
+    execl("/proc/self/exe", "oceanid-rollback", "--finish", "--config", config_path, words[0],
+          words[1], words[2], words[3], words[4], NULL);
 }
 
-static void detach(const struct guard_config *config)
+static void detach(const struct guard_config *config, int failed_fd)
 {
     const char *slash = strrchr(config->socket, '/');
     char log[PATH_SIZE + 16];
-    int in = open("/dev/null", O_RDONLY);
-    int out;
+    sigset_t none;
+    int in, out;
 
+    dup2(failed_fd, FAILED_FD);
+    fcntl(FAILED_FD, F_SETFD, FD_CLOEXEC);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* a guard that takes over ends it by a signal */
     snprintf(log, sizeof(log), "%.*s/rollback.log", slash ? (int)(slash - config->socket) : 1,
              slash ? config->socket : ".");
+    in = open("/dev/null", O_RDONLY);
     out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
     if (out < 0)
         out = open("/dev/null", O_WRONLY);
@@ -185,22 +190,60 @@ static void detach(const struct guard_config *config)
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    closefrom(STDERR_FILENO + 1);
+    closefrom(FAILED_FD + 1);
+}
+
+/* Of what the journal does not know nobody else goes on with it: the guard waits for this one. */
+static void mark(const struct guard_config *config, const struct rest *rest)
+{
+    struct err err = ERR_INIT;
+
+    if (rest->from_memory && !run_mark_rescue(config, &err))
+        printf("%s\n", err.text);
+}
+
+_Noreturn static void be_finisher(const struct guard_config *config, const char *config_path,
+                                  const struct rest *rest, int failed_fd)
+{
+    detach(config, failed_fd);
+    mark(config, rest);
+    fflush(stdout);
+    exec_finisher(config_path, rest);
+    (void)!write(FAILED_FD, "", 1);
+    _exit(127);
+}
+
+/* It closes without a word when the child has become another program. One that hangs in its disk is
+ * there, too, and goes on as soon as that answers. */
+static bool has_become(pid_t pid, int failed_fd)
+{
+    struct pollfd look = {.fd = failed_fd, .events = POLLIN};
+    char word;
+    int status;
+
+    if (poll(&look, 1, RESCUE_DISK_WAIT_MS) <= 0 || read(failed_fd, &word, 1) <= 0)
+        return true;
+    (void)waitpid(pid, &status, 0);
+    return false;
 }
 
 bool take_leave_finisher(const struct guard_config *config, const char *config_path,
                          const struct rest *rest)
 {
-    struct err err = ERR_INIT;
+    bool done;
+    int ends[2];
     pid_t pid;
 
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
     fflush(stdout);
     pid = fork();
-    if (pid > 0 && rest->from_memory && !run_mark_rescue(config, pid, &err))
-        printf("%s\n", err.text);
-    if (pid != 0)
-        return pid > 0;
-    detach(config);
-    exec_finisher(config_path, rest);
-    _exit(127);
+    if (pid == 0)
+        be_finisher(config, config_path, rest, ends[1]);
+    close(ends[1]);
+    done = pid > 0 && has_become(pid, ends[0]);
+    if (!done)
+        mark(config, rest);
+    close(ends[0]);
+    return done;
 }

@@ -27,7 +27,7 @@ struct rest {
 };
 
 /* Starts `oceanid-rollback --finish [--down-to ID] [--reason TEXT] [--void]` in a session of its
- * own. The journal must be let go of. */
+ * own; false: no such process is there. The journal must be let go of. */
 bool take_leave_finisher(const struct guard_config *config, const char *config_path,
                          const struct rest *rest);
 
