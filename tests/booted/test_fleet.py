@@ -88,15 +88,27 @@ def test_agent_reports_to_a_controller_that_has_no_privileges(fleet):
             assert re.search(rf"^{line}:\s*0+$", status, re.M), status
 
 
+def owners(fleet):
+    return fleet.run(["stat", "-c", "%U:%G %a", "/run/oceanid", "/run/oceanid/guard.sock",
+                      "/run/oceanid-controller"]).stdout.splitlines()
+
+
 def test_the_controllers_user_may_not_touch_what_guard_and_rescue_leave(fleet):
     for path in ("/run/oceanid/released", "/var/lib/oceanid/guard/x", "/etc/oceanid/x"):
         done = fleet.run(["setpriv", "--reuid=oceanid-controller", "--regid=oceanid-controller",
                           "--clear-groups", "touch", path], check=False)
         assert done.returncode != 0, path
-    owner = fleet.run(["stat", "-c", "%U:%G %a", "/run/oceanid", "/run/oceanid/guard.sock",
-                       "/run/oceanid-controller"]).stdout
-    assert owner.splitlines() == ["root:oceanid-agent 755", "root:oceanid-agent 660",
-                                  "oceanid-controller:oceanid-controller 755"]
+    assert owners(fleet) == ["root:oceanid-agent 755", "root:oceanid-agent 660",
+                             "oceanid-controller:oceanid-controller 755"]
+
+
+def test_the_boot_unit_takes_nothing_from_a_guard_that_lives(fleet):
+    """systemd starts it beside the first guard on a host that has not been rebooted since."""
+    before = owners(fleet)
+    fleet.run(["systemctl", "restart", "oceanid-rollback-boot.service"])
+    assert owners(fleet) == before
+    fleet.run(["systemctl", "restart", AGENT])
+    wait_until(lambda: connected(fleet), 30, "the node to be connected again")
 
 
 def taken_from_systemd(machine):
