@@ -44,7 +44,10 @@ bool clock_boot_id(char *to, size_t size, struct err *err)
         path = "/proc/sys/kernel/random/boot_id";
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_set(err, ERR_SYSTEM, "boot id: open %s: %s", path, strerror(errno));
+        return err_set(err, ERR_SYSTEM,
+                       "boot id: open %s: %s; expected /proc to be mounted (mount -t proc proc "
+                       "/proc), and this again then",
+                       path, strerror(errno));
     len = read(fd, to, size - 1);
     close(fd);
     if (len <= 0)

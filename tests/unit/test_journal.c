@@ -110,6 +110,20 @@ static void test_another_boot_is_seen(void **state)
     assert_true(journal_was_rebooted(place->journal));
 }
 
+/* In a shell of init=/bin/sh, say: whoever stands there is told what to do first. */
+static void test_without_proc_it_says_what_to_mount(void **state)
+{
+    struct journal_case *place = *state;
+    char path[128];
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof(path), "%s/boot", place->state);
+    setenv("OCEANID_BOOT_ID_FILE", path, 1); /* it is not there */
+    assert_null(journal_open(place->state, true, place->ledger, &err));
+    assert_non_null(strstr(err.text, "expected /proc to be mounted"));
+    assert_non_null(strstr(err.text, "mount -t proc proc /proc"));
+}
+
 /* ---- torn and damaged ------------------------------------------------------------------------ */
 
 /* A power loss at any byte of the last record leaves what was before it, and room to go on. */
@@ -557,6 +571,7 @@ int main(void)
         TEST(test_after_takes_its_place),
         TEST(test_after_that_could_not_be_read_is_left_out),
         TEST(test_another_boot_is_seen),
+        TEST(test_without_proc_it_says_what_to_mount),
         TEST(test_torn_at_every_byte),
         TEST(test_torn_as_zeroes),
         TEST(test_damaged_in_the_middle),
