@@ -99,12 +99,13 @@ static void describe_loss(const struct direct *direct, const json_t *node, struc
         losses_list_down_to(node, direct->request->to, out);
     else if (json_is_object(trial))
         text_add(out, "the open trial of %s", field_text(trial, "change"));
-    else if (count > 0)
+    else if (count > 0 && !losses_is_unknown(node))
         losses_add_change(out, json_array_get(generations, count - 1));
-    else if (field_is_true(node, "connected"))
+    else if (field_is_true(node, "connected") && !losses_is_unknown(node))
         text_add(out, "nothing stood there");
     else
-        text_add(out, "not known: it was not connected");
+        text_add(out, field_is_true(node, "connected") ? "not known: it had not said yet"
+                                                       : "not known: it was not connected");
 }
 
 static void print_losses(const struct direct *direct)

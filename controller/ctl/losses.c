@@ -24,6 +24,12 @@ size_t losses_find_standing(const json_t *node, const char *to)
     return 0;
 }
 
+bool losses_is_unknown(const json_t *node)
+{
+    return json_is_false(json_object_get(node, "known")) && /* an older controller has no word */
+           !text_equal(field_text(node, "role"), "witness");
+}
+
 void losses_add_change(struct text *out, const json_t *generation)
 {
     text_add(out, "%s%s%s", out->len > 0 ? ", " : "", field_text(generation, "change"),
@@ -35,10 +41,14 @@ void losses_list_down_to(const json_t *node, const char *to, struct text *out)
     const json_t *generations = field_array(node, "generations");
     size_t last = losses_find_standing(node, to);
 
-    if (last == 0)
+    if (last == 0 && losses_is_unknown(node))
+        text_add(out, "not known: it has not said since the controller began");
+    else if (last == 0)
         text_add(out, "nothing: no %s stood there", to);
     for (size_t i = json_array_size(generations); last > 0 && i >= last; i--)
         losses_add_change(out, json_array_get(generations, i - 1));
+    if (last > 0 && losses_is_unknown(node))
+        text_add(out, " (seen before the controller began)");
 }
 
 static void print_line(const char *node, const char *sentence)
@@ -88,7 +98,7 @@ static const json_t *find_node(const json_t *nodes, const char *name)
     return NULL;
 }
 
-/* Returns whether something would go there. */
+/* Returns whether something would go there, or may: an order waits for who has not been heard. */
 static bool print_node_down_to(const json_t *nodes, const char *name, const char *to)
 {
     const json_t *node = find_node(nodes, name);
@@ -98,7 +108,7 @@ static bool print_node_down_to(const json_t *nodes, const char *name, const char
     if (node != NULL)
         losses_list_down_to(node, to, &text);
     print_line(name, loss);
-    return node != NULL && losses_find_standing(node, to) > 0;
+    return node != NULL && (losses_find_standing(node, to) > 0 || losses_is_unknown(node));
 }
 
 static bool print_down_to(struct ctl *ctl, const json_t *names, const char *to, struct err *err)

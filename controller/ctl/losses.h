@@ -13,6 +13,10 @@
  * node of docs/api.md, plus one; 0: not there. */
 size_t losses_find_standing(const json_t *node, const char *to);
 
+/* A node of docs/api.md, or one that is remembered, of which the controller had not heard what
+ * stands there. What stands on a remembered one was told before. */
+bool losses_is_unknown(const json_t *node);
+
 /* Among these names; none: all are meant. */
 bool losses_is_named(const json_t *names, const char *name);
 

@@ -10,6 +10,7 @@
 #include "common/io/file.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
+#include "controller/ctl/losses.h"
 #include "controller/ctl/rescue.h"
 
 /* Newest first; the node's document has the oldest first. */
@@ -31,6 +32,12 @@ static bool find_generation(const json_t *node, const char *wanted, struct gener
             field_nonce(item, "start", &ret_id->start))
             return true;
     }
+    if (losses_is_unknown(node))
+        return err_set(err, ERR_MISSING,
+                       "--to '%.80s': what stands on %s is not known: it has not said since the "
+                       "controller began, and `oceanidctl status` saw no such change there before; "
+                       "no order was signed",
+                       wanted, field_plain(field_text(node, "name")));
     return err_set(err, ERR_INPUT,
                    "--to '%.80s': no such change or sequence stands on %s; `oceanidctl node %s` "
                    "shows what does",
@@ -50,6 +57,20 @@ static bool remember_node(struct ctl *ctl, const char *name, json_t **ret_node, 
     return true;
 }
 
+/* With nothing remembered the controller's word stays. */
+static void remember_unheard(struct ctl *ctl, const char *name, json_t **node)
+{
+    struct err err = ERR_INIT;
+    json_t *remembered = NULL;
+
+    err_set(&err, ERR_MISSING, "%s has not said what stands there since the controller began",
+            name);
+    if (!remember_node(ctl, name, &remembered, &err))
+        return;
+    json_decref(*node);
+    *node = remembered;
+}
+
 static bool ask_node(struct ctl *ctl, const struct order_request *request, json_t **ret_node,
                      struct err *err)
 {
@@ -62,8 +83,11 @@ static bool ask_node(struct ctl *ctl, const struct order_request *request, json_
                err_set(err, ERR_MISSING, "no %s is remembered here from `oceanidctl status`", name);
     }
     snprintf(path, sizeof(path), "/v1/nodes/%s", name);
-    if (ctl_api(ctl, err) != NULL && api_get(ctl->api, path, ret_node, err))
+    if (ctl_api(ctl, err) != NULL && api_get(ctl->api, path, ret_node, err)) {
+        if (losses_is_unknown(*ret_node))
+            remember_unheard(ctl, name, ret_node);
         return true;
+    }
     return api_is_unanswered(err) && remember_node(ctl, name, ret_node, err);
 }
 

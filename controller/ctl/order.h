@@ -15,8 +15,9 @@ struct order_request {
     bool remembered;    /* go by what `status` last said; do not ask the controller */
 };
 
-/* Asks the controller which generation of the node that is, newest first; without a controller what
- * `status` last said of it, and says so. Signs with approver.key. */
+/* Asks the controller which generation of the node that is, newest first; without a controller, or
+ * when that has not heard it, what `status` last said of it, and says so. Signs with approver.key.
+ */
 bool order_sign(struct ctl *ctl, const struct order_request *request, struct wire_bytes *ret_order,
                 struct err *err);
 

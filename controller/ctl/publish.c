@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/io/file.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/keys.h"
 
@@ -28,6 +29,66 @@ static bool ask_known(struct ctl *ctl, struct roster *ret_known, struct api_answ
            wire_decode_roster((struct bytes){ret_answer->data, ret_answer->len}, ret_known, err);
 }
 
+/* ---- DIR/roster.before: what its roster was built on, a hash a line, oldest first ------------ */
+
+enum { LINE_SIZE = 2 * HASH_SIZE + 1, LINES_MAX = 512 };
+
+static bool format_line(struct bytes roster, char *ret_line, struct err *err)
+{
+    struct hash hash;
+
+    if (!wire_payload_hash(roster, &hash, err))
+        return false;
+    bytes_format_hex(hash.bytes, HASH_SIZE, ret_line); /* and a NUL, which the newline replaces */
+    ret_line[LINE_SIZE - 1] = '\n';
+    return true;
+}
+
+static bool remember_before(const struct ctl *ctl, struct bytes roster, struct err *err)
+{
+    AUTO_WIRE struct wire_bytes lines = {NULL, 0};
+    AUTO_FREE char *kept = mem_alloc(LINES_MAX + 1, LINE_SIZE);
+    char path[CTL_PATH_SIZE];
+    size_t len;
+
+    if (!ctl_path(ctl, "roster.before", path, sizeof(path), err) ||
+        (!file_read(path, YAML_SIZE_MAX, &lines.data, &lines.len, err) && err->kind != ERR_MISSING))
+        return false;
+    len = lines.len < (LINES_MAX - 1) * LINE_SIZE ? lines.len : (LINES_MAX - 1) * LINE_SIZE;
+    if (len > 0)
+        memcpy(kept, lines.data + lines.len - len, len);
+    *err = (struct err)ERR_INIT;
+    return format_line(roster, kept + len, err) &&
+           file_write(path, kept, len + LINE_SIZE, 0600, err);
+}
+
+/* True also in a directory that has not kept it yet. */
+static bool is_built_on(const struct ctl *ctl, const struct api_answer *known)
+{
+    AUTO_WIRE struct wire_bytes lines = {NULL, 0};
+    char line[LINE_SIZE + 1] = "";
+    struct err err = ERR_INIT;
+
+    return !keys_read_file(ctl, "roster.before", &lines, &err) ||
+           (format_line((struct bytes){known->data, known->len}, line, &err) &&
+            strstr((const char *)lines.data, line) != NULL);
+}
+
+static bool check_built(const struct ctl *ctl, const struct roster *roster,
+                        const struct roster *known, const struct api_answer *answer,
+                        struct err *err)
+{
+    return is_built_on(ctl, answer) ||
+           err_set(
+               err, ERR_CONFLICT,
+               "%.160s/roster, version %llu, is not built on the controller's, version %llu: it "
+               "would undo what was signed there. Copy the controller's "
+               "/var/lib/oceanid/controller/roster there and give this command again (or, if "
+               "the controller was put back to an old one, copy yours to it); nothing was "
+               "signed",
+               ctl->pki, (unsigned long long)roster->version, (unsigned long long)known->version);
+}
+
 bool publish_check_newest(struct ctl *ctl, const struct roster *roster, struct err *err)
 {
     AUTO_ANSWER struct api_answer answer;
@@ -46,7 +107,9 @@ bool publish_check_newest(struct ctl *ctl, const struct roster *roster, struct e
     if (!keys_read_file(ctl, "roster", &ours, err))
         return false;
     same = ours.len == answer.len && memcmp(ours.data, answer.data, ours.len) == 0;
-    return same || known->version < roster->version ||
+    if (!same && known->version < roster->version)
+        return check_built(ctl, roster, known, &answer, err);
+    return same ||
            err_set(err, ERR_CONFLICT,
                    "%s/roster has version %llu, the controller's another one, version %llu: "
                    "accepted is that one, or a newer one; copy its "
@@ -62,6 +125,7 @@ bool publish_sign(struct ctl *ctl, struct roster *roster, struct publication *re
     *ret_publication = (struct publication){{NULL, 0}, {NULL, 0}};
     roster->version++;
     return keys_read_file(ctl, "roster", &ret_publication->before, err) &&
+           remember_before(ctl, wire_lend(&ret_publication->before), err) &&
            keys_write_roster(ctl, roster, &ret_publication->signed_roster, err);
 }
 

@@ -10,8 +10,9 @@
 #include "common/io/wire.h"
 #include "controller/ctl/ctl.h"
 
-/* Refuses a roster of the directory that is neither the controller's nor newer; says on stderr when
- * that is not known. Call it before anything is asked or signed. */
+/* Refuses a roster of the directory that is neither the controller's nor built on it (in a
+ * directory that has not kept what it was built on: nor newer); says on stderr when that is not
+ * known. Call it before anything is asked or signed. */
 bool publish_check_newest(struct ctl *ctl, const struct roster *roster, struct err *err);
 
 struct publication {          /* both owned */
@@ -21,7 +22,7 @@ struct publication {          /* both owned */
 void publication_done(struct publication *publication);
 #define AUTO_PUBLICATION __attribute__((cleanup(publication_done)))
 
-/* Signs it as the next version, into the directory. */
+/* Signs it as the next version, into the directory, which keeps what that is built on. */
 bool publish_sign(struct ctl *ctl, struct roster *roster, struct publication *ret_publication,
                   struct err *err);
 

@@ -14,6 +14,7 @@
 #include "common/core/text.h"
 #include "common/io/file.h"
 #include "controller/ctl/field.h"
+#include "controller/ctl/losses.h"
 
 static bool cache_path(const struct ctl *ctl, char *to, size_t size)
 {
@@ -34,6 +35,16 @@ static bool cache_path(const struct ctl *ctl, char *to, size_t size)
     return snprintf(to, size, "%s/nodes.json", folder) < (int)size;
 }
 
+static void remember_generations(const struct ctl *ctl, const json_t *node, json_t *entry)
+{
+    AUTO_JSON json_t *before =
+        losses_is_unknown(node) ? rescue_node(ctl, field_text(node, "name")) : NULL;
+
+    json_object_set(entry, "known", json_object_get(node, "known"));
+    json_object_set(entry, "generations",
+                    json_object_get(before != NULL ? before : node, "generations"));
+}
+
 void rescue_remember(const struct ctl *ctl, const json_t *nodes)
 {
     static const char *const kept[] = {"name", "role", "ssh", "console", "console_id"};
@@ -48,8 +59,7 @@ void rescue_remember(const struct ctl *ctl, const json_t *nodes)
         for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++)
             json_object_set_new(entry, kept[k],
                                 json_string(field_text(json_array_get(nodes, i), kept[k])));
-        json_object_set(entry, "generations",
-                        json_object_get(json_array_get(nodes, i), "generations"));
+        remember_generations(ctl, json_array_get(nodes, i), entry);
         json_object_set(entry, "connected", json_object_get(json_array_get(nodes, i), "connected"));
         json_object_set(entry, "trial", json_object_get(json_array_get(nodes, i), "trial"));
         json_array_append_new(cache, entry);

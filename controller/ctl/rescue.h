@@ -9,8 +9,8 @@
 
 #include "controller/ctl/ctl.h"
 
-/* Remembers how to reach the nodes of a `GET /v1/nodes`, and what stands on them; a disk that
- * refuses is passed over. */
+/* Remembers how to reach the nodes of a `GET /v1/nodes`, and what stands on them: of who
+ * has not said, what was remembered. A disk that refuses is passed over. */
 void rescue_remember(const struct ctl *ctl, const json_t *nodes);
 
 /* All that is remembered, and when it was (unix seconds); NULL: nothing. The caller's. */

@@ -240,6 +240,7 @@ json_t *json_node(const struct desk *desk, const struct lead *lead,
     set_declared(object, fleet_file_find(desk->file, member->name));
     set_text(object, "state", state_of(lead, member));
     set_text(object, "maintenance", maintenance_of(desk, member->name));
+    json_object_set_new(object, "known", json_boolean(member->has_stack));
     json_object_set_new(object, "generations", generations(member));
     json_object_set_new(object, "trial", trial(lead, member));
     json_object_set_new(object, "reaches", reaches(desk, member));

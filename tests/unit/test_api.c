@@ -19,10 +19,10 @@
  */
 
 static const char *const node_fields[] = {
-    "s name",    "s role",        "b connected", "b silent",  "n last_seen", "s health",
-    "n failing", "b first",       "b protected", "s ssh",     "s console",   "s console_id",
-    "s state",   "a generations", "0 trial",     "a reaches", "s version",   "s boot_id",
-    NULL};
+    "s name",    "s role",       "b connected", "b silent",      "n last_seen",
+    "s health",  "n failing",    "b first",     "b protected",   "s ssh",
+    "s console", "s console_id", "s state",     "a generations", "0 trial",
+    "a reaches", "s version",    "s boot_id",   "b known",       NULL};
 static const char *const verdict_fields[] = {"s check",    "s value", "s severity", "s expected",
                                              "s observed", "n at",    "n took_ms",  NULL};
 
@@ -45,6 +45,7 @@ static void tells_nodes_and_checks(void **state)
     assert_string_equal(text_of(node, "ssh"), "203.0.113.10:22");
     assert_string_equal(text_of(node, "health"), "fail");
     assert_null(json_object_get(node, "verdicts"));
+    assert_true(json_is_false(json_object_get(node, "known"))); /* no stack of it has come */
     answer_done(&answer);
 
     answer = get("/v1/nodes/a1");
@@ -58,6 +59,7 @@ static void tells_nodes_and_checks(void **state)
     member->stack.generations[0].in_doubt = true; /* its guard does not know whether it stands */
     answer = get("/v1/nodes/a1");
     assert_string_equal(text_of(answer.json, "state"), "in doubt");
+    assert_true(json_is_true(json_object_get(answer.json, "known")));
     node = json_array_get(json_object_get(answer.json, "generations"), 0);
     assert_true(json_is_true(json_object_get(node, "in_doubt")));
     answer_done(&answer);

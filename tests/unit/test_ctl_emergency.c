@@ -19,7 +19,9 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
+#include "common/io/sign.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/rescue.h"
 
 static const char POPPED[] =
     "{\"rollout\": 10, \"change\": \"drill2\", \"open\": false, \"awaited\": false, \"nodes\": ["
@@ -39,8 +41,13 @@ static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"nodes\
 static const char NODES[] =
     "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
     "\"generations\": [{\"change\": \"drill2\", \"sequence\": 7}]}]}";
+static const char UNHEARD[] =
+    "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
+    "\"known\": false, \"generations\": []}]}";
 static const char REMEMBERED[] =
-    "[{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\"}]";
+    "[{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", \"generations\": ["
+    "{\"change\": \"drill2\", \"sequence\": 7, \"start\": \"00112233445566778899aabbccddeeff\", "
+    "\"body\": \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}]}]";
 
 /* ---- the stand-in ---------------------------------------------------------------------------- */
 
@@ -49,9 +56,13 @@ static char pki[] = "/tmp/oceanid-emergency-XXXXXX";
 static struct {
     const char *rollback;     /* what it answers */
     enum err_kind no;         /* to what would go; ERR_NONE: it says */
+    bool unheard;             /* the node has not said what stands there */
     unsigned foretold, asked; /* how often what would go, and to take it back */
+    unsigned ordered;         /* how often by a signed order */
 } controller;
 
+bool __wrap_api_call(struct api *api, const char *method, const char *path, struct bytes body,
+                     struct api_answer *ret_answer, struct err *err);
 bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err);
 bool __wrap_api_send_take(struct api *api, const char *method, const char *path, json_t *body,
                           json_t **ret_document, struct err *err);
@@ -71,11 +82,32 @@ static bool foretell(const char *text, json_t **ret_document, struct err *err)
     return answer(text, ret_document);
 }
 
+static bool tell_node(json_t **ret_document)
+{
+    AUTO_JSON json_t *document = json_loads(controller.unheard ? UNHEARD : NODES, 0, NULL);
+
+    *ret_document = json_incref(json_array_get(json_object_get(document, "nodes"), 0));
+    return true;
+}
+
+bool __wrap_api_call(struct api *api, const char *method, const char *path, struct bytes body,
+                     struct api_answer *ret_answer, struct err *err)
+{
+    (void)api, (void)ret_answer, (void)err;
+    assert_string_equal(method, "POST");
+    assert_string_equal(path, "/v1/emergency-rollback?signed=1");
+    assert_true(body.len > 0);
+    controller.ordered++;
+    return true;
+}
+
 bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err)
 {
     (void)api;
     if (text_equal(path, "/v1/nodes"))
-        return foretell(NODES, ret_document, err);
+        return foretell(controller.unheard ? UNHEARD : NODES, ret_document, err);
+    if (text_equal(path, "/v1/nodes/styx"))
+        return tell_node(ret_document);
     assert_string_equal(path, "/v1/emergency-rollback");
     return answer(controller.rollback, ret_document);
 }
@@ -178,15 +210,28 @@ static void expect_no_question(const struct said *said)
     assert_int_equal(controller.asked, 0);
 }
 
-static int open_directory(void **state)
+static bool remember(const char *text)
 {
     char path[64];
     struct err err = ERR_INIT;
 
+    snprintf(path, sizeof(path), "%s/nodes.json", pki);
+    return file_write(path, text, strlen(text), 0600, &err);
+}
+
+static int open_directory(void **state)
+{
+    struct sign_key *key = sign_key_generate();
+    char path[64];
+    struct err err = ERR_INIT;
+    bool kept;
+
     (void)state;
     assert_non_null(mkdtemp(pki));
-    snprintf(path, sizeof(path), "%s/nodes.json", pki);
-    return file_write(path, REMEMBERED, strlen(REMEMBERED), 0600, &err) ? 0 : -1;
+    snprintf(path, sizeof(path), "%s/approver.key", pki);
+    kept = sign_key_save(key, path, &err);
+    sign_key_free(key);
+    return kept ? 0 : -1;
 }
 
 static int close_directory(void **state)
@@ -202,7 +247,7 @@ static int forget(void **state)
 {
     (void)state;
     memset(&controller, 0, sizeof(controller));
-    return 0;
+    return remember(REMEMBERED) ? 0 : -1;
 }
 
 /* ---- what went ------------------------------------------------------------------------------- */
@@ -334,6 +379,55 @@ static void asks_nobody_for_a_change_that_stands_nowhere(void **state)
     expect_part(said.err, "--to 'drill9': it stands on none of the nodes named; nothing was done");
 }
 
+/* ---- a node that the controller has not heard ------------------------------------------------ */
+
+static const char *const order_styx[] = {"--node=", "styx", "--to=", "drill2", "--wait=", "0s"};
+
+/* It keeps the order, and passes it on when the node is back. */
+static void orders_what_an_unheard_node_is_remembered_with(void **state)
+{
+    struct said said;
+
+    (void)state;
+    controller.unheard = true;
+    run_asked("yes\n", order_styx, 6, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    expect_part(said.err, "  styx                 not known: it has not said since the controller "
+                          "began\n");
+    expect_part(said.err, "Type yes");
+    expect_part(said.err, "Going by what `oceanidctl status` last saw of styx.\n");
+    assert_int_equal(controller.ordered, 1);
+}
+
+static void says_what_is_not_known_of_an_unheard_node(void **state)
+{
+    struct said said;
+
+    (void)state;
+    assert_true(remember("[]"));
+    controller.unheard = true;
+    run_asked("yes\n", order_styx, 6, &said);
+    assert_int_equal(said.outcome, OUTCOME_USAGE);
+    expect_part(said.err, "--to 'drill2': what stands on styx is not known");
+    assert_int_equal(controller.ordered, 0);
+}
+
+static void an_unheard_node_is_remembered_as_it_was(void **state)
+{
+    static const char *const direct[] = {"--direct", "", "--to=", "drill2"};
+    AUTO_JSON json_t *unheard = json_loads(UNHEARD, 0, NULL);
+    struct ctl ctl = {.controller = ""};
+    struct said said;
+
+    (void)state;
+    text_copy(ctl.pki, sizeof(ctl.pki), pki);
+    for (int i = 0; i < 2; i++)
+        rescue_remember(&ctl, json_object_get(unheard, "nodes"));
+    run_asked("no\n", direct, 4, &said);
+    assert_int_equal(said.outcome, OUTCOME_DENIED);
+    expect_part(said.err, " drill2 (seen before the controller began)\n");
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, forget)
 
 int main(void)
@@ -347,6 +441,9 @@ int main(void)
         CASE(asks_nobody_for_what_no_controller_hears),
         CASE(asks_where_nobody_said_no),
         CASE(asks_nobody_for_a_change_that_stands_nowhere),
+        CASE(orders_what_an_unheard_node_is_remembered_with),
+        CASE(says_what_is_not_known_of_an_unheard_node),
+        CASE(an_unheard_node_is_remembered_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, open_directory, close_directory);

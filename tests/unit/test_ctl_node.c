@@ -181,6 +181,65 @@ static void without_an_answer_something_is_open(void **state)
     ctl_desk_expect(desk, "a1 is removed in ");
 }
 
+/* Version 6, signed elsewhere meanwhile; the directory has what it had. */
+static struct wire_bytes anothers_roster(const struct ctl_desk *desk)
+{
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct sign_key *key = keys_load(&desk->ctl, "approver.key", &(struct err)ERR_INIT);
+    struct roster_entry entry = {.name = "c3"};
+    struct wire_bytes bytes;
+
+    entry.agent_key.bytes[0] = 3;
+    entry.guard_key.bytes[0] = 4;
+    roster->version = 6;
+    assert_true(key != NULL && roster_put(roster, &entry, &(struct err)ERR_INIT));
+    bytes = wire_encode_roster(roster, key);
+    sign_key_free(key);
+    return bytes;
+}
+
+static void run_ahead(struct ctl_desk *desk, unsigned versions)
+{
+    for (unsigned i = 0; i < versions; i++)
+        assert_int_equal(ctl_desk_run(desk, node_maintenance_run, maintenance_options, work_there),
+                         OUTCOME_INCOMPLETE);
+    ctl_done(&desk->ctl); /* the next command is another process */
+}
+
+/* Nor one that is two versions ahead: it would bring back who was removed there. */
+static void a_directory_that_is_ahead_undoes_nothing(void **state)
+{
+    struct ctl_desk *desk = *state;
+
+    put_roster(desk, false);
+    run_ahead(desk, 2);
+    before = anothers_roster(desk);
+    replies[GET] = (struct ctl_reply){"GET /v1/roster", 200, before.data, before.len, 0};
+    replies[PUT] = (struct ctl_reply){"PUT /v1/roster", 200, "{}", 2, 0};
+    ctl_desk_serve(desk, replies, REPLIES);
+    assert_int_equal(ctl_desk_run(desk, node_return_run, yes_options, return_it), OUTCOME_NO);
+    ctl_desk_expect(desk, "is not built on the controller's, version 6");
+    ctl_desk_expect(desk, "nothing was signed");
+    assert_int_equal(ctl_desk_run(desk, roster_sign_run, yes_options, sign_all), OUTCOME_NO);
+    assert_int_equal(replies[PUT].asked, 0);
+}
+
+/* Also where it took one of them, and its answer was lost. */
+static void a_directory_that_is_ahead_is_handed_over(void **state)
+{
+    struct ctl_desk *desk = *state;
+
+    put_roster(desk, false);
+    run_ahead(desk, 1);
+    before = read_bytes(desk, "roster");
+    run_ahead(desk, 2);
+    replies[GET] = (struct ctl_reply){"GET /v1/roster", 200, before.data, before.len, 0};
+    replies[PUT] = (struct ctl_reply){"PUT /v1/roster", 200, "{}", 2, 0};
+    ctl_desk_serve(desk, replies, REPLIES);
+    assert_int_equal(ctl_desk_run(desk, roster_sign_run, yes_options, sign_all), OUTCOME_DONE);
+    assert_int_equal(replies[PUT].asked, 1);
+}
+
 static enum outcome admit(struct ctl_desk *desk)
 {
     struct join_request request = {.name = "b2"};
@@ -236,6 +295,8 @@ int main(void)
         WITH_DESK(a_directory_that_is_behind_signs_nothing),
         WITH_DESK(taken_is_done),
         WITH_DESK(without_an_answer_something_is_open),
+        WITH_DESK(a_directory_that_is_ahead_undoes_nothing),
+        WITH_DESK(a_directory_that_is_ahead_is_handed_over),
         WITH_DESK(who_is_refused_gets_no_bundle),
         WITH_DESK(who_is_admitted_gets_a_bundle),
         WITH_DESK(a_controller_that_comes_later_gets_it_by_hand),
