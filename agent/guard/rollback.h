@@ -62,7 +62,7 @@ bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t un
  * there is nothing to look at, and ret_code is set. */
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
                    struct err *err);
-/* Types "yes", or said --yes. */
+/* Types "yes", or said --yes. From then on no reader is waited for. */
 bool rollback_is_agreed(const struct options *options, const char *question);
 /* Marks the rescue, takes the journal, undoes, says the end; returns the exit code. */
 int rollback_do(const struct options *options, const struct target *target, struct err *err);

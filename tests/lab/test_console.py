@@ -151,6 +151,24 @@ class Terminal:
         return code
 
 
+HELD = ["sh", "-c", 'read -r go; exec "$@"', "sh"]
+
+
+def test_the_question_waits_for_its_reader(node):
+    """Ctrl-S, to read what scrolls by: longer than a rescue at work would wait."""
+    node.confirm()
+    terminal = Terminal(node, way=HELD)
+    os.write(terminal.master, b"\x13go\n")
+    stays(lambda: terminal.process.poll() is None, 3, "the rescue, at its question")
+    assert "newest first" not in terminal.read(), terminal.said
+    os.write(terminal.master, b"\x11")
+    terminal.wait_said("Type yes:")
+    assert "newest first" in terminal.said and ROUTE in terminal.said, terminal.said
+    assert "were lost" not in terminal.said and node.has_route(), terminal.said
+    os.write(terminal.master, b"yes\n")
+    assert terminal.end() == 0 and not node.has_route(), terminal.said
+
+
 def hang_up(terminal):
     os.close(terminal.master)
 
