@@ -35,7 +35,7 @@ bool rollback_parse(int argc, char **argv, struct options *options, struct err *
 bool rollback_is_of_unit(const struct options *options);
 
 /* In another network namespace than the guard: nothing of this host can be undone or judged here.
- * Said, with the way there: the same words again. */
+ * Said, with the way there: the same words again. Not for --boot where nobody is seen in it. */
 bool rollback_is_elsewhere(const struct options *options, int argc, char **argv);
 
 /* Chosen before anybody is stopped: what the guard or its unit undoes meanwhile is done, and

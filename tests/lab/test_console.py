@@ -71,6 +71,18 @@ def test_boot_marks_the_network_too(node):
     assert rollback_by(node, ELSEWHERE, "--yes").returncode == 1 and node.has_route()
 
 
+def test_boot_believes_no_mark_of_a_network_that_is_gone(node):
+    """A container that was started again with its old /run."""
+    node.confirm()
+    node.reboot()
+    (node.folder / "network").unlink()
+    (node.folder / "network").symlink_to("net:[1]")
+    done = node.rollback("--boot")
+    assert node.has_route(), done.stdout + done.stderr
+    assert os.readlink(node.folder / "network") == network_of(node)
+    node.start()
+
+
 def test_what_is_not_known_refuses_no_rescue(node):
     """No mark, by a guard of an older version; or a kernel that does not tell."""
     for sequence in (1, 2):
