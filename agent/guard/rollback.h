@@ -35,7 +35,7 @@ bool rollback_parse(int argc, char **argv, struct options *options, struct err *
 bool rollback_is_of_unit(const struct options *options);
 
 /* In another network namespace than the guard: nothing of this host can be undone or judged here.
- * Said, with the way there: the same words again. */
+ * Said, with the way there: the same words again. Not for --boot where nobody is seen in it. */
 bool rollback_is_elsewhere(const struct options *options, int argc, char **argv);
 
 /* Chosen before anybody is stopped: what the guard or its unit undoes meanwhile is done, and
@@ -62,7 +62,7 @@ bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t un
  * there is nothing to look at, and ret_code is set. */
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
                    struct err *err);
-/* Types "yes", or said --yes. */
+/* Types "yes", or said --yes. From then on no reader is waited for. */
 bool rollback_is_agreed(const struct options *options, const char *question);
 /* Marks the rescue, takes the journal, undoes, says the end; returns the exit code. */
 int rollback_do(const struct options *options, const struct target *target, struct err *err);

@@ -10,6 +10,7 @@
 
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/run_network.h"
+#include "common/core/text.h"
 
 static void say_words(int argc, char **argv)
 {
@@ -17,8 +18,7 @@ static void say_words(int argc, char **argv)
         fprintf(stderr, " %s", argv[i]);
 }
 
-/* Where nobody is seen in it, it may be gone, as of a container that was started again with its old
- * /run. */
+/* Where nobody is seen in it, it may be gone. */
 static void say_way(const struct options *options, const struct run_network *network, int argc,
                     char **argv)
 {
@@ -38,6 +38,14 @@ static void say_way(const struct options *options, const struct run_network *net
             network->guard, path);
 }
 
+/* Of a container that was started again with its old /run, say: for the boot unit that refuses
+ * nothing, and whoever has the journal makes it its own. */
+static bool is_gone_at_boot(const struct options *options, const struct run_network *network)
+{
+    return text_equal(options->mode, "--boot") &&
+           run_network_find_way(&options->config, network) == 0;
+}
+
 bool rollback_is_elsewhere(const struct options *options, int argc, char **argv)
 {
     struct run_network network;
@@ -47,7 +55,7 @@ bool rollback_is_elsewhere(const struct options *options, int argc, char **argv)
         printf("/proc does not tell in which network namespace this shell is: going on as if it "
                "were the guard's, %s\n",
                network.guard);
-    if (!run_network_is_other(&network))
+    if (!run_network_is_other(&network) || is_gone_at_boot(options, &network))
         return false;
     fprintf(stderr,
             "oceanid-rollback: this shell is in the network namespace %s; the guard of this host "

@@ -96,7 +96,7 @@ static int boot(const struct options *options, struct err *err)
 
     if (!take_for_unit(options, &rescue, &code, err))
         return code;
-    run_network_mark(&options->config);
+    run_network_mark_anew(&options->config);
     put_back_at_boot(&rescue);
     if (rollback_is_open(rescue.ledger)) {
         rescue_give_boot(&rescue, rescue.is_reboot ? CAUSE_REBOOT : CAUSE_GUARD_DIED);

@@ -117,12 +117,12 @@ static const struct yaml_key check_keys[] = {
     {.name = "mtu", .take_fn = yaml_take_number, CHECK_FIELD(mtu), .min = 68, .max = 65535},
     {.name = "to", .take_fn = take_to, .offset = offsetof(struct fleet_check, check)},
     {.name = "port", .take_fn = take_port, .offset = offsetof(struct fleet_check, check)},
-    {.name = "url", .take_fn = yaml_take_text, CHECK_FIELD(url), .min = 1},
-    {.name = "use", .take_fn = yaml_take_text, CHECK_FIELD(use), .min = 1},
-    {.name = "name_of", .take_fn = yaml_take_text, CHECK_FIELD(name_of), .min = 1},
-    {.name = "expect", .take_fn = yaml_take_text, CHECK_FIELD(expect), .min = 1},
+    {.name = "url", .take_fn = yaml_take_line, CHECK_FIELD(url), .min = 1},
+    {.name = "use", .take_fn = yaml_take_line, CHECK_FIELD(use), .min = 1},
+    {.name = "name_of", .take_fn = yaml_take_line, CHECK_FIELD(name_of), .min = 1},
+    {.name = "expect", .take_fn = yaml_take_line, CHECK_FIELD(expect), .min = 1},
     {.name = "level", .take_fn = yaml_take_choice, CHECK_FIELD(level), .choices = level_names},
-    {.name = "host_key", .take_fn = yaml_take_text, CHECK_FIELD(host_key), .min = 1},
+    {.name = "host_key", .take_fn = yaml_take_line, CHECK_FIELD(host_key), .min = 1},
     {.name = "for", .take_fn = take_for, .min = 1, .max = NODES_MAX},
 };
 

@@ -34,7 +34,7 @@ static const struct yaml_key ssh_keys[] = {
      .needed = true},
     {.name = "port", .take_fn = yaml_take_number, YAML_FIELD(struct ssh_target, port), .min = 1},
     {.name = "host_key",
-     .take_fn = yaml_take_text,
+     .take_fn = yaml_take_line,
      YAML_FIELD(struct ssh_target, host_key),
      .min = 1},
 };

@@ -31,6 +31,13 @@ bool yaml_take_text(struct yaml_file *file, const struct yaml_key *key, yaml_nod
     return text_copy(to, key->size, yaml_text(node));
 }
 
+bool yaml_take_line(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node, void *to)
+{
+    if (yaml_is_text(node) && strpbrk(yaml_text(node), "\n\t") != NULL)
+        return yaml_refuse(file, node, "`%s`: accepted is one line, without a tab", key->name);
+    return yaml_take_text(file, key, node, to);
+}
+
 bool yaml_take_name(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node, void *to)
 {
     if (!yaml_is_text(node) || !name_valid(yaml_text(node)))

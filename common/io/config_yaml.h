@@ -96,6 +96,8 @@ bool yaml_refuse_here(struct yaml_file *file, const yaml_node_t *node);
 
 bool yaml_take_text(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                     void *to); /* at least key->min characters that are not blank */
+bool yaml_take_line(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                    void *to); /* the same without newline and tab */
 bool yaml_take_name(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                     void *to);
 bool yaml_take_bool(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,

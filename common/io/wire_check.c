@@ -77,16 +77,18 @@ static bool take_numbers(struct check *to, const Oceanid__Check *from, struct er
     return true;
 }
 
+/* Older versions have signed line ends in what no command is made of: taken as they stand, or it
+ * would be another manifest. */
 static bool take_texts(struct check *to, const Oceanid__Check *from, struct err *err)
 {
     return wire_take_word(to->iif, sizeof(to->iif), from->iif, "iif", err) &&
            wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
            wire_take_word(to->to, sizeof(to->to), from->to, "to", err) &&
-           wire_take_word(to->url, sizeof(to->url), from->url, "url", err) &&
-           wire_take_word(to->use, sizeof(to->use), from->use, "use", err) &&
-           wire_take_word(to->name_of, sizeof(to->name_of), from->name_of, "name", err) &&
-           wire_take_word(to->expect, sizeof(to->expect), from->expect, "expect", err) &&
-           wire_take_word(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
+           wire_take_text(to->url, sizeof(to->url), from->url, "url", err) &&
+           wire_take_text(to->use, sizeof(to->use), from->use, "use", err) &&
+           wire_take_text(to->name_of, sizeof(to->name_of), from->name_of, "name", err) &&
+           wire_take_text(to->expect, sizeof(to->expect), from->expect, "expect", err) &&
+           wire_take_text(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
 }
 
 static bool take_check(struct check *to, const Oceanid__Check *from, struct err *err)
@@ -241,5 +243,5 @@ bool wire_take_ssh(struct ssh_target *to, const Oceanid__SshTarget *from, struct
         !wire_take_range(from->audience, AUDIENCE_COUNT - 1, "audience", err))
         return false;
     to->audience = (enum audience)from->audience;
-    return wire_take_word(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
+    return wire_take_text(to->host_key, sizeof(to->host_key), from->host_key, "host key", err);
 }

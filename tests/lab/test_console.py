@@ -71,6 +71,18 @@ def test_boot_marks_the_network_too(node):
     assert rollback_by(node, ELSEWHERE, "--yes").returncode == 1 and node.has_route()
 
 
+def test_boot_believes_no_mark_of_a_network_that_is_gone(node):
+    """A container that was started again with its old /run."""
+    node.confirm()
+    node.reboot()
+    (node.folder / "network").unlink()
+    (node.folder / "network").symlink_to("net:[1]")
+    done = node.rollback("--boot")
+    assert node.has_route(), done.stdout + done.stderr
+    assert os.readlink(node.folder / "network") == network_of(node)
+    node.start()
+
+
 def test_what_is_not_known_refuses_no_rescue(node):
     """No mark, by a guard of an older version; or a kernel that does not tell."""
     for sequence in (1, 2):
@@ -149,6 +161,24 @@ class Terminal:
         code = self.process.wait(15)
         self.read()
         return code
+
+
+HELD = ["sh", "-c", 'read -r go; exec "$@"', "sh"]
+
+
+def test_the_question_waits_for_its_reader(node):
+    """Ctrl-S, to read what scrolls by: longer than a rescue at work would wait."""
+    node.confirm()
+    terminal = Terminal(node, way=HELD)
+    os.write(terminal.master, b"\x13go\n")
+    stays(lambda: terminal.process.poll() is None, 3, "the rescue, at its question")
+    assert "newest first" not in terminal.read(), terminal.said
+    os.write(terminal.master, b"\x11")
+    terminal.wait_said("Type yes:")
+    assert "newest first" in terminal.said and ROUTE in terminal.said, terminal.said
+    assert "were lost" not in terminal.said and node.has_route(), terminal.said
+    os.write(terminal.master, b"yes\n")
+    assert terminal.end() == 0 and not node.has_route(), terminal.said
 
 
 def hang_up(terminal):

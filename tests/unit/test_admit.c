@@ -1,6 +1,7 @@
 /*
  * test_admit: whose receipt counts as a fellow target's (docs/protocol.md rule 17); under which
- * name this node signs while the disk that has it hangs; which signatures are looked at.
+ * name this node signs while the disk that has it hangs; which signatures are looked at; what a
+ * refusal names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -312,6 +313,62 @@ static void test_a_prepare_in_a_trial_decodes_no_manifest(void **state)
     free_guard(guard, key);
 }
 
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static struct trust_wait *waiting;
+static struct guard_report told;
+
+struct trust_wait *__wrap_trust_reader_take(struct trust_reader *reader);
+void __wrap_clients_tell(struct clients *clients, unsigned id, const struct guard_report *report);
+
+struct trust_wait *__wrap_trust_reader_take(struct trust_reader *reader)
+{
+    (void)reader;
+    return waiting;
+}
+
+void __wrap_clients_tell(struct clients *clients, unsigned id, const struct guard_report *report)
+{
+    (void)clients;
+    (void)id;
+    told = *report;
+}
+
+static void trust_key_of(struct trust *trust, const struct sign_key *key)
+{
+    trust->threshold = trust->keys_count = 1;
+    trust->keys[0].roles = TRUST_APPROVER;
+    sign_key_public(key, &trust->keys[0].key);
+}
+
+/* Of a later version, say: three of these in a row halt the rollout, which has to know of which. */
+static void test_what_cannot_be_decoded_is_refused_by_its_attempt(void **state)
+{
+    static const char body[] = "no manifest";
+    const struct sign_key *key;
+    struct guard *guard = make_guard(TRIAL_IDLE, &key);
+    struct approval approval = {.attempt.sequence = 2};
+    struct wire_bytes unsigned_one;
+
+    (void)state;
+    sign_hash(body, sizeof(body), &approval.attempt.body);
+    unsigned_one = wire_encode_approval(&approval);
+    waiting = mem_alloc(1, sizeof(*waiting));
+    waiting->request.kind = GUARD_PREPARE;
+    waiting->request.body = (struct wire_bytes){mem_copy(body, sizeof(body)), sizeof(body)};
+    waiting->request.envelope = wire_sign_approval(wire_lend(&unsigned_one), key);
+    trust_key_of(&waiting->trust, key);
+    decoded = 0;
+    told = (struct guard_report){.reason = ""};
+    admit_take_trusted(guard);
+    assert_int_equal(decoded, 1);
+    assert_int_equal(told.kind, REPORT_REFUSED);
+    assert_int_equal(told.id.attempt.sequence, 2);
+    assert_int_equal(hash_equal(&told.id.attempt.body, &approval.attempt.body), true);
+    wire_bytes_done(&unsigned_one);
+    free_guard(guard, key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_a_start_costs_one_signature_of_each),
         cmocka_unit_test(test_a_renewal_that_cannot_count_costs_no_signature),
         cmocka_unit_test(test_a_prepare_in_a_trial_decodes_no_manifest),
+        cmocka_unit_test(test_what_cannot_be_decoded_is_refused_by_its_attempt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

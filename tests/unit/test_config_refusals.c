@@ -260,6 +260,10 @@ static const struct row changes[] = {
      "x:5: key 'for' is not known; accepted are name, kind, severity, interval, timeout, "
      "attempts, passes, destination, from, iif, device, gateway, table, priority, mtu, to, port, "
      "url, use, name_of, expect, level, host_key"},
+    {HEAD "checks:\n  - name: c\n    kind: sysctl\n    expect: |\n      1\n",
+     "x:8: `expect`: accepted is one line, without a tab"},
+    {HEAD "checks:\n  - name: c\n    kind: egress-address\n    url: >\n      https://x/\n",
+     "x:8: `url`: accepted is one line, without a tab"},
 };
 
 static const struct row operations[] = {

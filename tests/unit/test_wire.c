@@ -228,6 +228,30 @@ static void manifest_is_held_to_its_limits(void **state)
     manifest_done(&manifest);
 }
 
+/* YAML's `|` leaves one, and older versions have signed it: what stands by such a manifest has to
+ * be read, and led to its end. */
+static void a_line_end_in_a_check_is_read(void **state)
+{
+    struct manifest manifest, back;
+    struct check *check;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fill_manifest(&manifest);
+    check = &manifest.plans[0].checks[0];
+    text_copy(check->url, sizeof(check->url), "https://x/\n");
+    text_copy(check->use, sizeof(check->use), "exit\n");
+    text_copy(check->name_of, sizeof(check->name_of), "net.x\n");
+    text_copy(check->expect, sizeof(check->expect), "ok\n");
+    text_copy(check->host_key, sizeof(check->host_key), "SHA256:x\n");
+    text_copy(manifest.plans[0].ssh.host_key, sizeof(check->host_key), "SHA256:x\n");
+    AUTO_WIRE struct wire_bytes bytes = wire_encode_manifest(&manifest);
+    expect_good(wire_decode_manifest(wire_lend(&bytes), &back, &err), &err);
+    assert_string_equal(back.plans[0].checks[0].expect, "ok\n");
+    manifest_done(&manifest);
+    manifest_done(&back);
+}
+
 /* A field that this version does not know, at the end: it would be signed and not seen. */
 static void manifest_with_more_in_it_is_refused(void **state)
 {
@@ -461,6 +485,7 @@ int main(void)
         cmocka_unit_test(manifest_comes_back),
         cmocka_unit_test(manifest_bears_anything),
         cmocka_unit_test(manifest_is_held_to_its_limits),
+        cmocka_unit_test(a_line_end_in_a_check_is_read),
         cmocka_unit_test(manifest_with_more_in_it_is_refused),
         cmocka_unit_test(what_is_too_large_is_refused),
         cmocka_unit_test(signed_manifest_comes_back),

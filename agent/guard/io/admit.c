@@ -93,6 +93,7 @@ static bool admit_prepare(struct guard *guard, struct guard_request *request,
     if (!check_journal_if_closed(guard, is_doubtful, err) ||
         !wire_decode_approval(wire_lend(&request->envelope), approval, err))
         return false;
+    request->id.attempt = approval->attempt; /* a refusal names it, behind its envelope too */
     asked->asker = guard->asker;
     take_bytes(&asked->body, &request->body);
     take_bytes(&asked->approval, &request->envelope);

@@ -61,3 +61,15 @@ void run_network_mark(const struct guard_config *config)
     if (network.here[0] != '\0')
         (void)!symlink(network.here, path); /* the one that is there stays */
 }
+
+void run_network_mark_anew(const struct guard_config *config)
+{
+    char path[RUN_PATH_SIZE];
+    struct run_network network;
+
+    run_network_find(config, &network);
+    run_path(config, RUN_NETWORK_NAME, path, sizeof(path));
+    if (run_network_is_other(&network))
+        unlink(path);
+    run_network_mark(config);
+}

@@ -29,5 +29,7 @@ pid_t run_network_find_way(const struct guard_config *config, const struct run_n
 /* Says that it is here, where nobody has said so yet: for whoever has the journal. Where no link
  * can be made, nobody is refused. */
 void run_network_mark(const struct guard_config *config);
+/* Whatever was said: for the boot unit, which has the journal and found nobody there. */
+void run_network_mark_anew(const struct guard_config *config);
 
 #endif
