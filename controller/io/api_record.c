@@ -1,5 +1,6 @@
 /*
- * api_record: holds, the audit, receipts; the last two in pages.
+ * api_record: holds, the audit, receipts; the last two in pages, receipts only to who asks for
+ * pages.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 
 enum {
     AUDIT_LIMIT = 100,
-    RECEIPTS_LIMIT = 1000, /* an older oceanidctl asks for all, by no limit */
     LIMIT_MAX = 1000,
 };
 
@@ -164,7 +164,7 @@ static bool read_page(struct http_call *call, struct page *page)
 
     if (!read_query(call, "after", &page->after) || !read_query(call, "limit", &page->limit))
         return false;
-    if (page->limit > 0 && page->limit <= LIMIT_MAX)
+    if (http_query(call, "limit") == NULL || (page->limit > 0 && page->limit <= LIMIT_MAX))
         return true;
     err_set(&err, ERR_INPUT, "limit %llu: accepted are 1 to %d", (unsigned long long)page->limit,
             LIMIT_MAX);
@@ -228,9 +228,10 @@ static bool add_receipt(void *context, uint64_t index, struct bytes envelope)
     return json_array_size(listed->list) < listed->limit;
 }
 
+/* An older oceanidctl asks once, with no limit, and takes what comes for all there are. */
 void api_get_receipts(struct api *api, struct http_call *call, const char *word)
 {
-    struct page page = {.limit = RECEIPTS_LIMIT};
+    struct page page = {.limit = UINT64_MAX};
     struct listed listed;
     struct err err = ERR_INIT;
 

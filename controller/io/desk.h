@@ -42,8 +42,9 @@ void desk_close(struct desk *desk);
 bool desk_read_fleet(struct desk *desk, struct err *err);
 
 /* A roster that an approver of trust.yaml signed, newer than the one that is there; written to the
- * disk before it is used. What a replaced key said is forgotten. Its maintenance becomes holds,
- * whose ids follow those that were there. */
+ * disk before it is used. What a replaced key said is forgotten; not so where a roster is
+ * copied into DIRECTORY by hand and read at the start. Its maintenance becomes holds, whose ids
+ * follow those that were there. */
 bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err);
 
 /* Whether a key of trust.yaml signed it in that domain that has the role for it: an operator's for

@@ -76,14 +76,18 @@ static bool keep_one(struct lead *lead, const struct lead_back *back)
     return desk_kept(lead->desk, store_put_back(lead->desk->store, &kept, &err), &err);
 }
 
+bool lead_back_keep(struct lead *lead, const struct lead_back *back)
+{
+    return desk_begin(lead->desk, STORE_REPORT) && keep_one(lead, back) && desk_commit(lead->desk);
+}
+
 /* Lost with the power, it is asked once more, and says once more that nothing stands. */
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence)
 {
     back->done = true;
     lead_back_say(back, state, sentence);
-    if (desk_begin(lead->desk, STORE_REPORT) && keep_one(lead, back))
-        desk_commit(lead->desk);
+    lead_back_keep(lead, back);
 }
 
 /* ---- how far it is ---------------------------------------------------------------------------

@@ -48,6 +48,15 @@ static void find_fellow(const struct lead *lead, const struct lead_back *back,
     }
 }
 
+/* Kept before it is sent: a later stack without it says that it went, over a restart too. */
+static bool keep_reverting(struct lead *lead, struct lead_back *back, const char *sentence)
+{
+    bool is_kept = text_equal(back->state, "reverting");
+
+    lead_back_say(back, "reverting", sentence);
+    return is_kept || lead_back_keep(lead, back);
+}
+
 static void send_end(struct lead *lead, struct lead_back *back, const struct stack *stack,
                      const struct generation *generation)
 {
@@ -64,8 +73,8 @@ static void send_end(struct lead *lead, struct lead_back *back, const struct sta
         request.envelope = fellow;
         text_copy(request.reason, sizeof(request.reason), back->reason);
     }
-    lead_back_say(back, "reverting", "its guard was told to take it back");
-    outbox_put_guard(lead->outbox, back->name, &request);
+    if (keep_reverting(lead, back, "its guard was told to take it back"))
+        outbox_put_guard(lead->outbox, back->name, &request);
 }
 
 /* By its guard itself, and not back yet. */
@@ -85,7 +94,7 @@ static void take_stack(struct lead *lead, struct lead_back *back, const struct s
         return;
     }
     if (stack->trial_open && text_equal(stack->trial_state, "reverting"))
-        lead_back_say(back, "reverting", "its guard takes it back");
+        keep_reverting(lead, back, "its guard takes it back");
     else
         send_end(lead, back, stack, generation);
     back->again_at = clock_now() + BACK_AGAIN_MS;
@@ -252,7 +261,8 @@ bool lead_keep_emergency(struct lead *lead, const struct led *led)
 }
 
 /* Whom it names is kept with its step, or neither is: after a restart nobody waits for his turn who
- * was to come back at once. */
+ * was to come back at once. Of several that are named this is so of each: one is sent its end
+ * before the next is kept, and who asked and was not answered asks again. */
 static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish,
                            const char *node)
 {

@@ -72,6 +72,8 @@ bool lead_back_is_reachable(const struct lead *lead, const struct lead_back *bac
 /* Its guard itself is asked, again and again. */
 bool lead_back_is_to_ask(const struct lead *lead, const struct lead_back *back);
 void lead_back_say(struct lead_back *back, const char *state, const char *sentence);
+/* It alone, in a transaction of its own. False: the desk has failed. */
+bool lead_back_keep(struct lead *lead, const struct lead_back *back);
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence);
 /* Of what was asked before, what is back is forgotten; what is not is still owed. */

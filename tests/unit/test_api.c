@@ -342,8 +342,9 @@ static void tells_receipts_in_pages(void **state)
     expect_receipts("/v1/receipts?limit=2", 1, 2);
     expect_receipts("/v1/receipts?after=2&limit=2", 3, 2);
     expect_receipts("/v1/receipts?after=1002&limit=2", 1003, 1);
-    expect_receipts("/v1/receipts", 1, 1000);
-    expect_receipts("/v1/receipts?after=1000", 1001, 3);
+    expect_receipts("/v1/receipts?after=2&limit=1000", 3, 1000);
+    expect_receipts("/v1/receipts", 1, 1003); /* an older oceanidctl asks once */
+    expect_receipts("/v1/receipts?after=1", 2, 1002);
     expect_refusal(get("/v1/receipts?limit=0"), 400, "input", "1 to 1000");
     expect_refusal(get("/v1/receipts?limit=1001"), 400, "input", "1 to 1000");
     expect_refusal(get("/v1/receipts?after=x"), 400, "input", "accepted is a number");

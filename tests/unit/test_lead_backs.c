@@ -86,15 +86,55 @@ static void an_order_is_passed_on_after_a_restart(void **state)
     place_until(&place, lead_case_is_asked, node, "a1's guard is asked again");
 }
 
+/* It stands there, so that the order goes out to its guard. */
+static void hear_that_it_stands(const char *node)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    stack->generations_count = 1;
+    stack->generations[0].id.attempt = lead_case_find_back(node)->attempt;
+    lead_backs_stack(place.lead, node, stack);
+    assert_true(lead_case_has_command(node, GUARD_ORDER));
+}
+
+static void hear_that_nothing_stands(const char *node)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), node);
+    lead_backs_stack(place.lead, node, stack);
+}
+
 static void an_order_that_was_obeyed_is_not_asked_again(void **state)
 {
-    struct stack stack = {.node = "a1"};
-
     (void)state;
     pass_order("a1");
-    lead_backs_stack(place.lead, "a1", &stack);
+    hear_that_it_stands("a1");
+    hear_that_nothing_stands("a1");
     assert_true(lead_case_find_back("a1")->done);
     lead_case_restart();
+    assert_true(lead_case_find_back("a1")->done);
+    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+}
+
+/* It was obeyed while nobody led. */
+static void what_was_taken_back_over_a_restart_is_not_said_to_be_missing(void **state)
+{
+    (void)state;
+    pass_order("a1");
+    hear_that_it_stands("a1");
+    lead_case_restart();
+    hear_that_nothing_stands("a1");
+    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+}
+
+static void an_order_that_was_never_sent_took_nothing_back(void **state)
+{
+    (void)state;
+    pass_order("a1");
+    lead_case_restart();
+    hear_that_nothing_stands("a1");
     assert_true(lead_case_find_back("a1")->done);
     assert_string_equal(lead_case_find_back("a1")->state, "not there");
 }
@@ -438,6 +478,8 @@ int main(void)
         WITH_PLACE(who_was_not_named_waits_after_a_restart),
         WITH_PLACE(an_order_is_passed_on_after_a_restart),
         WITH_PLACE(an_order_that_was_obeyed_is_not_asked_again),
+        WITH_PLACE(what_was_taken_back_over_a_restart_is_not_said_to_be_missing),
+        WITH_PLACE(an_order_that_was_never_sent_took_nothing_back),
         WITH_PLACE(an_order_outlives_a_later_emergency),
         WITH_PLACE(an_emergency_is_not_forgotten_for_a_later_one),
         WITH_PLACE(an_emergency_of_unknown_nodes_changes_nothing),
