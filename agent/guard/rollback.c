@@ -18,9 +18,8 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
-#include "common/io/outlet.h"
 
-enum { PERSON_WAITS_MS = 5000, UNREAD_MS = 2000 };
+enum { PERSON_WAITS_MS = 5000 };
 static const char usual_config[] = "/etc/oceanid/guard.yaml";
 
 static const char usage[] =
@@ -66,47 +65,9 @@ bool rollback_choose(const struct ledger *ledger, const struct options *options,
     return true;
 }
 
-/* Whoever undoes does not wait for who reads along: a terminal behind a dead network, a journal on
- * a dead disk. */
-static void wait_for_no_reader(void)
-{
-    log_wait_at_most(UNREAD_MS);
-    outlet_take_stdout(UNREAD_MS);
-}
-
-/* A list, or what is agreed to before anything is touched, is for nobody but its reader. */
-static bool is_for_reader(const struct options *options)
-{
-    static const char *const asking[] = {"", "--to", "--void-tailscale", "--accept-clock"};
-
-    if (text_equal(options->mode, "--list") || text_equal(options->mode, "--check"))
-        return true;
-    for (size_t i = 0; !options->yes && i < sizeof(asking) / sizeof(asking[0]); i++) {
-        if (text_equal(options->mode, asking[i]))
-            return true;
-    }
-    return false;
-}
-
 static bool asks(const struct options *options)
 {
     return !options->yes && (options->mode[0] == '\0' || text_equal(options->mode, "--to"));
-}
-
-bool rollback_is_agreed(const struct options *options, const char *question)
-{
-    char line[16] = "";
-
-    if (options->yes)
-        return true;
-    printf("%s Type yes: ", question);
-    fflush(stdout);
-    if (fgets(line, sizeof(line), stdin) != NULL && text_equal(line, "yes\n")) {
-        wait_for_no_reader();
-        return true;
-    }
-    printf("\nNothing was done.\n");
-    return false;
 }
 
 /* ---- undoing -------------------------------------------------------------------------------- */
@@ -487,8 +448,8 @@ int main(int argc, char **argv)
                 geteuid());
         return EXIT_NOT_ROOT;
     }
-    if (!is_for_reader(&options))
-        wait_for_no_reader();
+    if (!rollback_is_for_reader(&options))
+        rollback_wait_for_no_reader();
     if (!read_config(&options, &err)) {
         fprintf(stderr,
                 "oceanid-rollback: %s\n"

@@ -62,6 +62,11 @@ bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t un
  * there is nothing to look at, and ret_code is set. */
 bool rollback_look(const struct options *options, struct rescue *ret_rescue, int *ret_code,
                    struct err *err);
+/* A list, or what is agreed to before anything is touched, is for nobody but its reader. */
+bool rollback_is_for_reader(const struct options *options);
+/* From here on nobody waits long for who reads along: a terminal behind a dead network, a journal
+ * on a dead disk. */
+void rollback_wait_for_no_reader(void);
 /* Types "yes", or said --yes. From then on no reader is waited for. */
 bool rollback_is_agreed(const struct options *options, const char *question);
 /* Marks the rescue, takes the journal, undoes, says the end; returns the exit code. */

@@ -200,6 +200,18 @@ LEAVES = {"hang up": (hang_up, ()), "Ctrl-C": (type_key(b"\x03"), ()),
           "SIGTERM": (tell(signal.SIGTERM), ())}
 
 
+def remove_for_good(node):
+    """Confirms the removal of a route; putting it back is what a rescue has to do."""
+    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+
+
+def expect_finished(node, terminal):
+    bring_back(node)
+    wait_until(node.has_route, 10, f"the finishing process to put it back: {terminal.said}")
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+
+
 def begin_held_up(node, **how):
     """A rescue that waits for a device; the guard is alive, or dead, as the test has left it."""
     node.ip("link", "set", "eth0", "down")
@@ -212,8 +224,7 @@ def begin_held_up(node, **how):
 @pytest.mark.parametrize("leave,way", LEAVES.values(), ids=LEAVES.keys())
 def test_what_a_person_leaves_is_finished(node, leave, way, has_guard):
     """A guard has let go of the journal, and without systemd no other one is started."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     if not has_guard:
         node.kill()
     terminal = begin_held_up(node, way=way)
@@ -221,15 +232,12 @@ def test_what_a_person_leaves_is_finished(node, leave, way, has_guard):
     assert terminal.end() == 5, terminal.said
     assert leave is hang_up or "by a process of its own" in terminal.said, terminal.said
     assert not (node.folder / "rescued").is_symlink()
-    bring_back(node)
-    wait_until(node.has_route, 10, "the finishing process to put it back")
-    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+    expect_finished(node, terminal)
 
 
 def test_who_is_told_to_stop_does_not_wait(node):
     """Ctrl-C ends the waiting, 5 s of it, and says so; nobody takes a slow disk for a dead one."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     terminal = begin_held_up(node)
     type_key(b"\x03")(terminal)
@@ -305,8 +313,7 @@ def test_a_killed_rescues_number_keeps_no_guard_off(node, stranger):
 
 def test_a_killed_rescue_that_nobody_has_buried_keeps_no_guard_off(node):
     """Its parent, stopped say, has not asked how it ended."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     terminal = begin_held_up(node)
     os.kill(terminal.process.pid, signal.SIGKILL)
@@ -320,8 +327,7 @@ def test_a_killed_rescue_that_nobody_has_buried_keeps_no_guard_off(node):
 @pytest.mark.parametrize("is_old", [False, True], ids=["own", "of an older version"])
 def test_a_living_rescues_mark_is_believed(node, is_old):
     """That of an older version has the number alone, in an upgrade."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     terminal = begin_held_up(node)
     terminal.process.send_signal(signal.SIGSTOP)
@@ -358,23 +364,19 @@ def copy_program(node):
 @pytest.mark.parametrize("meddle", [replace, os.unlink], ids=["replaced", "removed"])
 def test_the_finishing_process_outlives_its_file(node, meddle):
     """The package is upgraded, or removed, while a rescue waits for a device."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     own = copy_program(node)
     terminal = begin_held_up(node, program=own)
     meddle(own)
     assert terminal.end() == 5, terminal.said
     assert "by a process of its own" in terminal.said, terminal.said
-    bring_back(node)
-    wait_until(node.has_route, 10, f"the finishing process to put it back: {terminal.said}")
-    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its record")
+    expect_finished(node, terminal)
 
 
 def test_a_guard_takes_over_from_one_whose_file_is_gone(node):
     """It knows it by its name all the same."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     own = copy_program(node)
     terminal = begin_held_up(node, program=own)
@@ -387,8 +389,7 @@ def test_a_guard_takes_over_from_one_whose_file_is_gone(node):
 
 def without_finisher(node, *way):
     """What a rescue says that cannot leave one."""
-    node.ip("route", "add", f"{ROUTE}/32", "dev", "eth0", "proto", "153", "scope", "link")
-    assert node.trial("soak=1", "removes=1").returncode == 0
+    remove_for_good(node)
     node.kill()
     own = copy_program(node)
     folder = os.path.dirname(own)

@@ -108,6 +108,15 @@ static struct look look_at_b2(void)
     };
 }
 
+/* All was told, a failing check among it; now it is told again, and the first report is full. */
+static void begin_telling_again(struct agent *agent)
+{
+    downlink_case_join(agent, PLACE_B2);
+    report_full(agent);
+    report_late(agent, VERDICT_FAIL);
+    report_full(agent);
+}
+
 /* It was taken out of fleet.yaml while it failed, another one stands there instead: what needs the
  * one that is no more does not pass. */
 static void a_check_that_is_no_more_is_forgotten_behind_a_full_report(void **state)
@@ -117,10 +126,7 @@ static void a_check_that_is_no_more_is_forgotten_behind_a_full_report(void **sta
     struct agent agent;
 
     (void)state;
-    downlink_case_join(&agent, PLACE_B2);
-    report_full(&agent);
-    report_late(&agent, VERDICT_FAIL);
-    report_full(&agent);
+    begin_telling_again(&agent);
     between = look_at_b2();
     report_one(&agent, "another", VERDICT_PASS);
     behind = look_at_b2();
@@ -144,10 +150,7 @@ static void a_check_that_is_no_more_is_forgotten_behind_the_last_place(void **st
     struct agent agent;
 
     (void)state;
-    downlink_case_join(&agent, PLACE_B2);
-    report_full(&agent);
-    report_late(&agent, VERDICT_FAIL);
-    report_full(&agent);
+    begin_telling_again(&agent);
     between = look_at_b2();
     assert_int_equal(downlink_case_ask(&agent, nothing)->kind, ANSWER_ACK);
     behind = look_at_b2();
@@ -168,10 +171,7 @@ static void another_connection_ends_no_full_report(void **state)
     struct agent agent;
 
     (void)state;
-    downlink_case_join(&old, PLACE_B2);
-    report_full(&old);
-    report_late(&old, VERDICT_FAIL);
-    report_full(&old);
+    begin_telling_again(&old);
     downlink_case_dial(&agent, PLACE_B2);
     assert_int_equal(downlink_case_greet(&agent, &beside)->kind, ANSWER_WELCOME);
     report_full(&agent);
