@@ -28,6 +28,7 @@ struct uplink {
     struct session *main;                   /* welcomed: reports and polls go here. NULL: none */
     uint32_t controller;                    /* index of the one that is dialled */
     unsigned dials;                         /* in vain, or since the last welcome */
+    uint32_t back_within_ms;                /* of the last welcome */
     mono_t dial_at;                         /* MONO_NEVER: nothing is to be dialled */
     mono_t trial_until;
     uint64_t acknowledged;
@@ -92,7 +93,8 @@ static void plan_dial(struct uplink *uplink, mono_t now)
     uint32_t random;
 
     clock_random(&random, sizeof(random));
-    uplink->dial_at = now + schedule_dial_ms(uplink->dials, is_on_trial(uplink, now), random);
+    uplink->dial_at = now + schedule_dial_ms(uplink->dials, is_on_trial(uplink, now),
+                                             uplink->back_within_ms, random);
     uplink->dials++;
 }
 
@@ -190,6 +192,7 @@ static void take_greeting(struct uplink *uplink, struct session *session,
         if (uplink->main != session)
             log_info("welcomed by %s", welcome.controller);
         promote(uplink, session, now);
+        uplink->back_within_ms = welcome.back_within_ms;
         uplink->full_wanted = true;
         uplink->options.calls.heard(uplink->options.context, true, "");
         uplink->options.calls.welcomed(uplink->options.context, &welcome);

@@ -199,14 +199,23 @@ class Ground:
         log = (self.node.logs / "oceanid-guard.log").read_text(errors="replace")
         return re.findall(rf"receipt \d+: sequence {sequence} (\w+)", log)
 
+    def was_refused(self, sequence):
+        """The guard has refused that sequence, as it did while tailscaled was gone, and never begun
+        it."""
+        log = (self.node.logs / "oceanid-guard.log").read_text(errors="replace")
+        return f"refused sequence {sequence}: " in log and not self.receipts(sequence)
+
     def wait_said(self, rollout):
         """The node's state as the controller has it: a halted rollout may still wait for its end,
-        which has to come."""
+        which has to come. One that was refused and halted for that waits for a person instead."""
         end = time.monotonic() + SETTLE_S
         while True:
             said = next(node["state"] for node in rollout["nodes"] if node["name"] == NODE)
             if said in STANDS or time.monotonic() > end:
                 return said
+            if (said == "waiting" and rollout["outcome"] == "halted" and
+                    self.was_refused(rollout["sequence"])):
+                return "untouched"
             time.sleep(0.1)
             rollout = self.rollout() or rollout
 

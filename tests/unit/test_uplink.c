@@ -39,6 +39,19 @@ static struct bench {
     bool reports_at_once; /* carrying out a command sends a report */
 } bench;
 
+int64_t __real_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
+                                uint32_t random);
+int64_t __wrap_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
+                                uint32_t random);
+static uint32_t last_back_within_ms;
+
+int64_t __wrap_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
+                                uint32_t random)
+{
+    last_back_within_ms = back_within_ms;
+    return __real_schedule_dial_ms(dials, on_trial, back_within_ms, random);
+}
+
 /* ---- the agent's side ------------------------------------------------------------------------ */
 
 static bool on_ask_stack(void *context, const struct nonce *challenge)
@@ -447,6 +460,7 @@ static void refused_poll_ends_in_another_connection(void **state)
     await(greeted_after_loss, "a hello on another connection");
     assert_false(bench.fake.hellos[3].beside);
     assert_int_not_equal(bench.fake.hellos[3].pipe, bench.fake.hellos[2].pipe);
+    assert_int_equal(last_back_within_ms, FAKE_BACK_WITHIN_MS); /* as the welcome said */
 }
 
 int main(void)
