@@ -260,28 +260,24 @@ bool lead_keep_emergency(struct lead *lead, const struct led *led)
     return lead_backs_keep(lead);
 }
 
-/* Whom it names is kept with its step, or neither is: after a restart nobody waits for his turn who
- * was to come back at once. Of several that are named this is so of each: one is sent its end
- * before the next is kept, and who asked and was not answered asks again. */
 static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish,
                            const char *node)
 {
     struct rollout_event ev = {
         .kind = EVENT_EMERGENCY, .node = node, .by = wish->by, .reason = wish->reason};
 
-    begin_backs(lead, &led->machine.record, led->machine.record.id, wish);
     lead_give(lead, &ev, &led->machine.record.attempt, NULL);
 }
 
+/* All whom it names are kept with the first step, or none is: what is left of the steps is taken
+ * after a restart, and nobody waits for his turn who was to come back at once. */
 static void give_emergencies(struct lead *lead, const struct led *led, const struct lead_wish *wish)
 {
+    begin_backs(lead, &led->machine.record, led->machine.record.id, wish);
     if (wish->count == 0)
         give_emergency(lead, led, wish, NULL);
-    for (size_t i = 0; i < wish->count; i++) {
-        const struct lead_wish one = {&wish->names[i], 1, wish->by, wish->reason};
-
-        give_emergency(lead, led, &one, wish->names[i]);
-    }
+    for (size_t i = 0; i < wish->count; i++)
+        give_emergency(lead, led, wish, wish->names[i]);
     lead_take_roster(lead); /* who left after it was complete is not waited for */
 }
 

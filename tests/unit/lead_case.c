@@ -100,6 +100,7 @@ struct attempt lead_case_add_complete(uint64_t sequence)
     *record = lead_find(place.lead, id)->machine.record;
     record->state = ROLLOUT_COMPLETE;
     for (uint32_t i = 0; i < record->targets_count; i++) {
+        record->targets[i].wants = WANTS_CHANGE;
         record->targets[i].says = SAYS_CONFIRMED;
         record->targets[i].receipt = RECEIPT_CONFIRMED;
     }

@@ -19,14 +19,13 @@ static void change_store(const char *sql)
     assert_int_equal(sqlite3_exec(place.desk.store->db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* Over that row of who is to come back. */
+/* At that row: "INSERT ON owed", of who is to come back. */
 static void die_before(const char *what)
 {
-    char sql[128];
+    char sql[192];
 
     snprintf(sql, sizeof(sql),
-             "CREATE TRIGGER dies BEFORE %s ON owed BEGIN SELECT RAISE(FAIL, 'it dies'); END",
-             what);
+             "CREATE TRIGGER dies BEFORE %s BEGIN SELECT RAISE(FAIL, 'it dies'); END", what);
     change_store(sql);
 }
 
@@ -54,7 +53,7 @@ static void an_emergency_is_kept_whole_or_not_at_all(void **state)
     (void)state;
     lead_case_hear_of_open("a1", false);
     before = lead_find(place.lead, id)->machine.record.state;
-    die_before("INSERT");
+    die_before("INSERT ON owed");
     assert_false(lead_case_take_back("a1", "drill", &err));
     assert_false(lead_case_has_command("a1", GUARD_POP)); /* durable before visible */
     begin_again();
@@ -69,13 +68,46 @@ static void who_was_named_does_not_wait_when_it_dies_behind_the_step(void **stat
 
     (void)state;
     lead_case_start();
-    die_before("DELETE");
+    die_before("DELETE ON owed");
     assert_false(lead_case_take_back("a1", "drill", &err));
     begin_again();
     assert_string_equal(lead_case_find_back("a1")->reason, "drill");
     lead_case_hear_of_open("b2", true);
     lead_case_hear_of_open("a1", false);
     assert_true(lead_case_has_command("a1", GUARD_POP));
+}
+
+/* Of several the last comes back at once as well, though only the first one's step was kept. */
+static void all_who_were_named_come_back_when_it_dies_between_their_steps(void **state)
+{
+    char names[2][NAME_SIZE] = {"a1", "b2"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(1);
+    die_before("INSERT ON audit WHEN NEW.sentence LIKE '%does not wait for its turn%'");
+    assert_false(lead_emergency(place.lead, names, 2, "olga", "drill", &err));
+    begin_again();
+    assert_string_equal(lead_case_find_back("b2")->reason, "drill");
+    lead_case_hear_of_open("a1", false);
+    lead_case_hear_of_open("b2", false);
+    assert_true(lead_case_has_command("b2", GUARD_POP)); /* a1 is still being taken back */
+}
+
+/* Whom it does not name keeps the change, whenever it died. */
+static void who_was_not_named_keeps_the_change(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(1);
+    die_before("DELETE ON owed");
+    assert_false(lead_case_take_back("a1", "drill", &err));
+    begin_again();
+    lead_case_hear_of_open("a1", false);
+    lead_case_hear_of_open("b2", false);
+    assert_true(lead_case_has_command("a1", GUARD_POP));
+    assert_false(lead_case_has_command("b2", GUARD_POP));
 }
 
 /* Its machine says that nothing stands: then the guards are asked, whoever restarts. */
@@ -92,7 +124,7 @@ static void guards_are_asked_when_it_dies_behind_the_step(void **state)
         record->targets[i].receipt = RECEIPT_POPPED;
     }
     assert_true(store_put_record(place.desk.store, record, 1, &err));
-    die_before("DELETE");
+    die_before("DELETE ON owed");
     assert_false(lead_case_take_back("a1", "drill", &err));
     begin_again();
     assert_int_equal(lead_case_find_back("a1")->rollout, 0);
@@ -106,6 +138,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(an_emergency_is_kept_whole_or_not_at_all),
         WITH_PLACE(who_was_named_does_not_wait_when_it_dies_behind_the_step),
+        WITH_PLACE(all_who_were_named_come_back_when_it_dies_between_their_steps),
+        WITH_PLACE(who_was_not_named_keeps_the_change),
         WITH_PLACE(guards_are_asked_when_it_dies_behind_the_step),
     };
 
