@@ -319,6 +319,26 @@ static void take_maintenance(struct desk *desk)
                   (unsigned long long)desk->roster->version, HOLDS_MAX);
 }
 
+static bool keep_agent_key(struct desk *desk, const struct roster_entry *entry)
+{
+    struct err err = ERR_INIT;
+
+    return desk_kept(desk, store_keep_agent_key(desk->store, entry->name, &entry->agent_key, &err),
+                     &err);
+}
+
+/* A roster may have been copied into the state directory while no controller ran. */
+static bool open_agent_keys(struct desk *desk, struct err *err)
+{
+    if (desk_begin(desk, STORE_FULL)) {
+        for (uint32_t i = 0; i < desk->roster->entries_count; i++) {
+            if (!keep_agent_key(desk, &desk->roster->entries[i]))
+                break;
+        }
+    }
+    return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
+}
+
 /* Of whoever has another agent's key now than before, and of whoever is new, by a name that was
  * known once. Before the roster is there: a crash in between leaves nothing of an old host's. */
 static bool forget_replaced(struct desk *desk, const struct roster *roster, struct err *err)
@@ -331,8 +351,10 @@ static bool forget_replaced(struct desk *desk, const struct roster *roster, stru
         const struct roster_entry *entry = &roster->entries[i];
         const struct roster_entry *old = roster_find(desk->roster, entry->name);
 
-        if ((old == NULL || !key_equal(&old->agent_key, &entry->agent_key)) &&
+        if (old == NULL &&
             !desk_kept(desk, store_forget_verdicts(desk->store, entry->name, &why), &why))
+            break;
+        if (!keep_agent_key(desk, entry))
             break;
     }
     return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
@@ -385,7 +407,7 @@ static bool open_store(struct desk *desk, const char *store_path, struct err *er
         store_path = path;
     }
     desk->store = store_open(store_path, err);
-    return desk->store != NULL && check_audit(desk, err) &&
+    return desk->store != NULL && check_audit(desk, err) && open_agent_keys(desk, err) &&
            store_read_fleet(desk->store, &desk->fleet, err) &&
            store_read_holds(desk->store, clock_unix(), &desk->holds, err);
 }

@@ -21,6 +21,7 @@ static const char schema[] =
     " PRIMARY KEY (node, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS decided (node TEXT, name TEXT, value INTEGER,"
     " PRIMARY KEY (node, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS agent_keys (node TEXT PRIMARY KEY, key BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS rollouts (id INTEGER PRIMARY KEY, body BLOB, approval BLOB,"
     " hash BLOB, sequence INTEGER UNIQUE, not_after INTEGER, state TEXT, sentence TEXT,"
     " stage INTEGER, aborted INTEGER, emergency INTEGER, advanced INTEGER, by TEXT,"
@@ -195,6 +196,24 @@ bool store_forget_verdicts(struct store *store, const char *node, struct err *er
 {
     return sql_run(store->db, err, "DELETE FROM verdicts WHERE node = ?", "t", node) &&
            sql_run(store->db, err, "DELETE FROM decided WHERE node = ?", "t", node);
+}
+
+bool store_keep_agent_key(struct store *store, const char *node, const struct public_key *key,
+                          struct err *err)
+{
+    static const char *const steps[] = {
+        "DELETE FROM verdicts WHERE node = ? AND EXISTS (SELECT 1 FROM agent_keys AS k"
+        " WHERE k.node = verdicts.node AND k.key <> ?)",
+        "DELETE FROM decided WHERE node = ? AND EXISTS (SELECT 1 FROM agent_keys AS k"
+        " WHERE k.node = decided.node AND k.key <> ?)",
+        "INSERT OR REPLACE INTO agent_keys VALUES (?, ?)",
+    };
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (!sql_run(store->db, err, steps[i], "tb", node, key->bytes, (size_t)KEY_SIZE))
+            return false;
+    }
+    return true;
 }
 
 static bool read_nodes(struct store *store, struct fleet *fleet, struct err *err)

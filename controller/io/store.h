@@ -36,6 +36,9 @@ bool store_put_node(struct store *store, const struct fleet_member *member, stru
 bool store_put_verdict(struct store *store, const char *node, const struct fleet_verdict *verdict,
                        struct err *err);
 bool store_forget_verdicts(struct store *store, const char *node, struct err *err);
+/* Of which agent's key a node's verdicts are; those of another key that was kept are forgotten. */
+bool store_keep_agent_key(struct store *store, const char *node, const struct public_key *key,
+                          struct err *err);
 /* Adds what was known before this life to the members that are in fleet. */
 bool store_read_fleet(struct store *store, struct fleet *fleet, struct err *err);
 

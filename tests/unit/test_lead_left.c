@@ -13,6 +13,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 #include "tests/unit/lead_case.h"
 
 /* The rollout has ended and is not led any more: a1 left the roster with the change, b2 is back. */
@@ -300,6 +301,69 @@ static void what_another_agents_key_said_is_unknown(void **state)
     assert_int_equal(ask_database_after_a_restart("b2"), VERDICT_PASS);
 }
 
+static void begin_with_the_database(struct desk *desk)
+{
+    struct err err = ERR_INIT;
+
+    if (!desk_open(desk, place.directory, place.desk.fleet_path, NULL, &err))
+        fail_msg("%s", err.text);
+}
+
+static void keep_pass(struct desk *desk, const char *node)
+{
+    struct fleet_verdict kept = {.interval_s = 30, .at = clock_unix(), .decided = VERDICT_PASS};
+    struct err err = ERR_INIT;
+
+    text_copy(kept.verdict.check, sizeof(kept.verdict.check), "database");
+    verdict_set(&kept.verdict, VERDICT_PASS, "it connects", "it does");
+    assert_true(store_put_verdict(desk->store, node, &kept, &err));
+}
+
+static enum verdict_value ask_desk(struct desk *desk, const char *node)
+{
+    struct fleet_member *member = fleet_find(&desk->fleet, node);
+
+    fleet_hear(member, clock_now(), clock_unix());
+    return ask_database(member);
+}
+
+/* While no controller runs. */
+static void copy_roster_by_hand(struct roster *roster)
+{
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    char path[PATH_SIZE];
+    struct err err = ERR_INIT;
+
+    roster->version++;
+    envelope = wire_encode_roster(roster, place.approver);
+    assert_true(file_join(path, sizeof(path), place.directory, "roster", &err));
+    assert_true(file_write(path, envelope.data, envelope.len, 0600, &err));
+}
+
+static void what_another_agents_key_said_is_unknown_by_a_roster_copied_by_hand(void **state)
+{
+    AUTO_FREE struct roster *roster = mem_copy(place.desk.roster, sizeof(*roster));
+    struct roster_entry entry = *roster_find(roster, "a1");
+    static struct desk desk;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    begin_with_the_database(&desk);
+    keep_pass(&desk, "a1");
+    keep_pass(&desk, "b2");
+    desk_close(&desk);
+    begin_with_the_database(&desk);
+    assert_int_equal(ask_desk(&desk, "a1"), VERDICT_PASS);
+    desk_close(&desk);
+    memset(entry.agent_key.bytes, 0x5a, KEY_SIZE);
+    assert_true(roster_put(roster, &entry, &err));
+    copy_roster_by_hand(roster);
+    begin_with_the_database(&desk);
+    assert_int_equal(ask_desk(&desk, "a1"), VERDICT_UNKNOWN);
+    assert_int_equal(ask_desk(&desk, "b2"), VERDICT_PASS);
+    desk_close(&desk);
+}
+
 static void what_another_guards_key_signed_is_unknown(void **state)
 {
     const struct fleet_member *a1 = hear_all("a1");
@@ -342,6 +406,7 @@ int main(void)
         WITH_PLACE(another_guards_key_is_found_after_a_restart),
         WITH_PLACE(a_node_with_another_agents_key_is_the_same),
         WITH_PLACE(what_another_agents_key_said_is_unknown),
+        WITH_PLACE(what_another_agents_key_said_is_unknown_by_a_roster_copied_by_hand),
         WITH_PLACE(what_another_guards_key_signed_is_unknown),
         WITH_PLACE(what_was_said_before_it_left_is_unknown),
     };

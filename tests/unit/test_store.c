@@ -225,6 +225,41 @@ static void reads_the_fleet_back(void **state)
     store_close(store);
 }
 
+static uint32_t count_verdicts(struct store *store, const char *node)
+{
+    struct fleet fleet;
+    uint32_t count;
+    struct err err = ERR_INIT;
+
+    fleet_init(&fleet);
+    fleet_put(&fleet, node, false);
+    store_case_must(store_read_fleet(store, &fleet, &err), &err);
+    count = fleet_find(&fleet, node)->verdicts_count;
+    fleet_done(&fleet);
+    return count;
+}
+
+static void forgets_what_another_agents_key_said(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    const struct public_key first = {{1}}, second = {{2}};
+    struct fleet_verdict verdict = {.at = 400, .interval_s = 30};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    text_copy(verdict.verdict.check, NAME_SIZE, "database");
+    store_case_must(store_put_verdict(store, "a1", &verdict, &err), &err);
+    store_case_must(store_put_verdict(store, "b2", &verdict, &err), &err);
+    store_case_must(store_keep_agent_key(store, "a1", &first, &err), &err);
+    store_case_must(store_keep_agent_key(store, "a1", &first, &err), &err);
+    assert_int_equal(count_verdicts(store, "a1"), 1);
+    store_case_must(store_keep_agent_key(store, "b2", &first, &err), &err);
+    store_case_must(store_keep_agent_key(store, "a1", &second, &err), &err);
+    assert_int_equal(count_verdicts(store, "a1"), 0);
+    assert_int_equal(count_verdicts(store, "b2"), 1);
+    store_close(store);
+}
+
 /* ---- receipts, holds, audit ----------------------------------------------------------------- */
 
 static bool count_receipt(void *context, uint64_t index, struct bytes envelope)
@@ -628,14 +663,23 @@ static void survives_its_process(void **state)
 static int run_engine(const struct store_engine *which)
 {
     const struct CMUnitTest contract[] = {
-        CASE(reads_rollouts_back),        CASE(keeps_what_a_rollout_becomes),
-        CASE(refuses_a_sequence_twice),   CASE(reads_proofs_in_order),
-        CASE(reads_the_fleet_back),       CASE(keeps_a_receipt_once),
-        CASE(reads_holds_back),           CASE(keeps_the_audit_chain),
-        CASE(forgets_what_was_cancelled), CASE(reads_who_is_to_come_back),
-        CASE(keeps_what_was_rehearsed),   CASE(reads_every_active_hold_back),
-        CASE(gives_no_hold_id_twice),     CASE(refuses_holds_that_do_not_fit),
-        CASE(finds_what_has_not_ended),   CASE(expects_receipts_of_what_was_asked_for),
+        CASE(reads_rollouts_back),
+        CASE(keeps_what_a_rollout_becomes),
+        CASE(refuses_a_sequence_twice),
+        CASE(reads_proofs_in_order),
+        CASE(reads_the_fleet_back),
+        CASE(keeps_a_receipt_once),
+        CASE(forgets_what_another_agents_key_said),
+        CASE(reads_holds_back),
+        CASE(keeps_the_audit_chain),
+        CASE(forgets_what_was_cancelled),
+        CASE(reads_who_is_to_come_back),
+        CASE(keeps_what_was_rehearsed),
+        CASE(reads_every_active_hold_back),
+        CASE(gives_no_hold_id_twice),
+        CASE(refuses_holds_that_do_not_fit),
+        CASE(finds_what_has_not_ended),
+        CASE(expects_receipts_of_what_was_asked_for),
     };
     const struct CMUnitTest durability[] = {
         CASE(keeps_what_was_committed),
