@@ -83,6 +83,9 @@ enum audience fleet_file_audience(const struct address *address);
 size_t fleet_file_checks(const struct fleet_file *fleet, const char *node, struct check *ret_checks,
                          size_t max);
 
+/* No node or witness has more checks than are looked at (CHECKS_MAX). */
+bool fleet_file_fits(const struct fleet_file *fleet, struct err *err);
+
 /* Each target's snapshot, in the order of change->targets. */
 struct change_inputs {
     const struct fleet_file *fleet;

@@ -300,23 +300,6 @@ static bool check_subjects(struct yaml_file *file, const yaml_node_t *check,
     return true;
 }
 
-/* Those that every node has are among them; what is over would be looked at by nobody. */
-static bool check_counts(struct yaml_file *file, const yaml_node_t *checks,
-                         const struct fleet_file *fleet)
-{
-    for (uint32_t i = 0; i < fleet->nodes_count; i++) {
-        const char *name = fleet->nodes[i].name;
-        size_t count = fleet_file_checks(fleet, name, NULL, 0);
-
-        if (count > CHECKS_MAX)
-            return yaml_refuse(file, checks,
-                               "%s has %zu checks with those that every node has: accepted are at "
-                               "most %d",
-                               name, count, CHECKS_MAX);
-    }
-    return true;
-}
-
 static bool read_fleet(struct yaml_file *file, struct fleet_file *fleet)
 {
     yaml_node_t *root = yaml_file_root(file);
@@ -329,7 +312,7 @@ static bool read_fleet(struct yaml_file *file, struct fleet_file *fleet)
         if (!check_subjects(file, yaml_item(file, checks, i), fleet))
             return false;
     }
-    return check_counts(file, checks != NULL ? checks : root, fleet);
+    return true;
 }
 
 bool config_parse_fleet(const char *path, struct bytes text, struct fleet_file *ret_fleet,

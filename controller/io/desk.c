@@ -170,6 +170,22 @@ static bool check_audit(struct desk *desk, struct err *err)
 /* ---- files -----------------------------------------------------------------------------------
  */
 
+/* Nothing new is taken that would be cut in silence; but an older controller took it, and nobody
+ * could take a change back without one that leads. */
+static bool check_fits(const struct desk *desk, const struct fleet_file *file, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    if (fleet_file_fits(file, &why))
+        return true;
+    if (desk->file_text.data != NULL)
+        return err_set(err, why.kind, "%s: %s", desk->fleet_path, why.text);
+    log_error("ALARM %s: %s; the first are looked at, the others stay unknown, and no change of it "
+              "can be planned",
+              desk->fleet_path, why.text);
+    return true;
+}
+
 bool desk_read_fleet(struct desk *desk, struct err *err)
 {
     AUTO_FREE struct fleet_file *file = mem_alloc(1, sizeof(*file));
@@ -177,7 +193,8 @@ bool desk_read_fleet(struct desk *desk, struct err *err)
 
     if (!file_read(desk->fleet_path, YAML_SIZE_MAX, &text.data, &text.len, err))
         return false;
-    if (!config_parse_fleet(desk->fleet_path, wire_lend(&text), file, err)) {
+    if (!config_parse_fleet(desk->fleet_path, wire_lend(&text), file, err) ||
+        !check_fits(desk, file, err)) {
         wire_bytes_done(&text);
         return false;
     }
@@ -351,7 +368,7 @@ static bool forget_replaced(struct desk *desk, const struct roster *roster, stru
         const struct roster_entry *entry = &roster->entries[i];
         const struct roster_entry *old = roster_find(desk->roster, entry->name);
 
-        if (old == NULL &&
+        if ((old == NULL || !key_equal(&old->agent_key, &entry->agent_key)) &&
             !desk_kept(desk, store_forget_verdicts(desk->store, entry->name, &why), &why))
             break;
         if (!keep_agent_key(desk, entry))

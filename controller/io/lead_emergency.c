@@ -244,41 +244,77 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
     }
 }
 
-static bool takes_back(const struct led *led)
+/* Of a node that has ended for its machine, and whose guard says that it stands there (a disk that
+ * was restored), the guard is asked. */
+static bool takes_back(const struct lead *lead, const struct led *led, const char *node)
 {
-    return !lead_is_closed(&led->machine) || led->machine.record.state == ROLLOUT_INCOMPLETE;
+    const struct rollout_record *record = &led->machine.record;
+
+    if (lead_is_closed(&led->machine) && record->state != ROLLOUT_INCOMPLETE)
+        return false;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        const struct target_record *target = &record->targets[i];
+
+        if (text_equal(target->name, node))
+            return target->says != SAYS_ENDED || !lead_stands(lead, record, target);
+    }
+    return false;
 }
 
 bool lead_keep_emergency(struct lead *lead, const struct led *led)
 {
-    for (uint32_t i = 0; i < lead->backs.count && !takes_back(led); i++) {
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
         struct lead_back *back = &lead->backs.list[i];
 
-        if (back->rollout == led->machine.record.id && !back->done)
+        if (back->rollout == led->machine.record.id && !back->done &&
+            !takes_back(lead, led, back->name))
             back->rollout = 0;
     }
     return lead_backs_keep(lead);
 }
 
+/* All whom it names are kept with its first step, or none is: what is left of the steps is taken
+ * after a restart, and nobody waits for his turn who was to come back at once. */
 static void give_emergency(struct lead *lead, const struct led *led, const struct lead_wish *wish,
                            const char *node)
 {
     struct rollout_event ev = {
         .kind = EVENT_EMERGENCY, .node = node, .by = wish->by, .reason = wish->reason};
 
+    begin_backs(lead, &led->machine.record, led->machine.record.id, wish);
     lead_give(lead, &ev, &led->machine.record.attempt, NULL);
 }
 
-/* All whom it names are kept with the first step, or none is: what is left of the steps is taken
- * after a restart, and nobody waits for his turn who was to come back at once. */
+static bool wants_change(const struct rollout_record *record, const char *node)
+{
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (text_equal(record->targets[i].name, node))
+            return record->targets[i].wants == WANTS_CHANGE;
+    }
+    return false;
+}
+
+void lead_give_left(struct lead *lead, const struct led *led, const char *by)
+{
+    for (uint32_t i = 0; i < lead->backs.count; i++) {
+        const struct lead_back *back = &lead->backs.list[i];
+        struct rollout_event ev = {
+            .kind = EVENT_EMERGENCY, .node = back->name, .by = by, .reason = back->reason};
+
+        if (!back->done && back->rollout == led->machine.record.id &&
+            wants_change(&led->machine.record, back->name))
+            lead_give(lead, &ev, &led->machine.record.attempt, NULL);
+    }
+}
+
 static void give_emergencies(struct lead *lead, const struct led *led, const struct lead_wish *wish)
 {
-    begin_backs(lead, &led->machine.record, led->machine.record.id, wish);
     if (wish->count == 0)
         give_emergency(lead, led, wish, NULL);
     for (size_t i = 0; i < wish->count; i++)
         give_emergency(lead, led, wish, wish->names[i]);
-    lead_take_roster(lead); /* who left after it was complete is not waited for */
+    lead_give_left(lead, led, wish->by); /* what its machine could not take while it was closed */
+    lead_take_roster(lead);              /* who left after it was complete is not waited for */
 }
 
 /* The open rollout; else the newest that stands, led again if its machine can take it back. */
@@ -312,8 +348,10 @@ static bool begin(struct lead *lead, const struct rollout_record *record, const 
 {
     if (led != NULL)
         give_emergencies(lead, led, wish);
-    begin_backs(lead, record, led != NULL && takes_back(led) ? record->id : 0, wish);
-    return desk_begin(lead->desk, STORE_FULL) && lead_backs_keep(lead) && desk_commit(lead->desk);
+    begin_backs(lead, record, led != NULL ? record->id : 0, wish);
+    return desk_begin(lead->desk, STORE_FULL) &&
+           (led != NULL ? lead_keep_emergency(lead, led) : lead_backs_keep(lead)) &&
+           desk_commit(lead->desk);
 }
 
 static bool has_target(const struct rollout_record *record, const char *node)

@@ -101,6 +101,8 @@ bool lead_stands(const struct lead *lead, const struct rollout_record *record,
 /* In the transaction of the emergency's step: those whom it names, and whether its machine takes
  * them back. */
 bool lead_keep_emergency(struct lead *lead, const struct led *led);
+/* Of those whom an emergency named and its machine is to take back: who is not wanted back yet. */
+void lead_give_left(struct lead *lead, const struct led *led, const char *by);
 void lead_backs_stack(struct lead *lead, const char *node, const struct stack *stack);
 void lead_backs_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_backs_refused(struct lead *lead, const char *node, const struct attempt *attempt,

@@ -293,29 +293,11 @@ static void resume_at_once(struct lead *lead)
     }
 }
 
-static bool wants_change(const struct rollout_record *record, const char *node)
-{
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (text_equal(record->targets[i].name, node))
-            return record->targets[i].wants == WANTS_CHANGE;
-    }
-    return false;
-}
-
 /* A crash may have come between the steps of those whom one emergency named. */
 static void resume_emergencies(struct lead *lead)
 {
-    for (uint32_t i = 0; i < lead->backs.count; i++) {
-        const struct lead_back *back = &lead->backs.list[i];
-        const struct led *led = back->done ? NULL : lead_find(lead, back->rollout);
-        struct rollout_event ev = {.kind = EVENT_EMERGENCY,
-                                   .node = back->name,
-                                   .by = "the emergency before the restart",
-                                   .reason = back->reason};
-
-        if (led != NULL && wants_change(&led->machine.record, back->name))
-            lead_give(lead, &ev, &led->machine.record.attempt, NULL);
-    }
+    for (struct led *led = lead->leds; led != NULL; led = led->next)
+        lead_give_left(lead, led, "controller");
 }
 
 bool lead_resume(struct lead *lead, struct err *err)

@@ -213,7 +213,8 @@ class Ground:
             said = next(node["state"] for node in rollout["nodes"] if node["name"] == NODE)
             if said in STANDS or time.monotonic() > end:
                 return said
-            if (said == "waiting" and rollout["outcome"] == "halted" and
+            if (said in ("waiting", "refused") and rollout["outcome"] == "halted" and
+                    "refused three times" in rollout["sentence"] and
                     self.was_refused(rollout["sequence"])):
                 return "untouched"
             time.sleep(0.1)

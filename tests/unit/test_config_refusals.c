@@ -144,30 +144,6 @@ static void test_too_many_nodes(void **state)
     expect_refusal(FLEET, text, "x:67: 'w': accepted are at most 64 nodes and witnesses");
 }
 
-/* Two that every node has, and so many more. */
-static char *fleet_of_checks(int count)
-{
-    char *text = mem_alloc(64 + 64 * (size_t)count, 1);
-    char *to = text + sprintf(text, "nodes: { n: { ssh: 203.0.113.1 } }\nchecks:\n");
-
-    for (int i = 0; i < count; i++)
-        to += sprintf(to, "  - { name: c%d, kind: controller }\n", i);
-    return text;
-}
-
-static void test_too_many_checks(void **state)
-{
-    AUTO_FREE char *most = fleet_of_checks(CHECKS_MAX - 2), *many = fleet_of_checks(CHECKS_MAX - 1);
-    struct bytes text = {(uint8_t *)most, strlen(most)};
-    struct err err = ERR_INIT;
-
-    (void)state;
-    if (!parse(FLEET, text, &err))
-        fail_msg("%s", err.text);
-    expect_refusal(FLEET, many,
-                   "x:3: n has 65 checks with those that every node has: accepted are at most 64");
-}
-
 /* ---- fleet ------------------------------------------------------------------------------------
  */
 
@@ -525,10 +501,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),         cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_too_many_nodes), cmocka_unit_test(test_too_many_checks),
-        cmocka_unit_test(test_fleets),         cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_long_texts),     cmocka_unit_test(test_trusts),
-        cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_too_many_nodes), cmocka_unit_test(test_fleets),
+        cmocka_unit_test(test_changes),        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_trusts),         cmocka_unit_test(test_programs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
 #include "controller/io/store_tables.h"
 #include "tests/unit/lead_case.h"
 
@@ -94,6 +97,58 @@ static void all_who_were_named_come_back_when_it_dies_between_their_steps(void *
     assert_true(lead_case_has_command("b2", GUARD_POP)); /* a1 is still being taken back */
 }
 
+/* The first of a rollout that has ended is back for its record: its machine has nothing to do. */
+static void say_a1_is_back(void)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    struct err err = ERR_INIT;
+
+    assert_true(store_read_record(place.desk.store, 1, record, &err));
+    record->targets[0].says = SAYS_ENDED;
+    record->targets[0].receipt = RECEIPT_POPPED;
+    assert_true(store_put_record(place.desk.store, record, 1, &err));
+}
+
+static void who_is_named_behind_one_that_is_back_does_not_wait(void **state)
+{
+    char names[2][NAME_SIZE] = {"a1", "b2"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(1);
+    say_a1_is_back();
+    die_before("DELETE ON owed WHEN OLD.rollout <> 0");
+    assert_false(lead_emergency(place.lead, names, 2, "olga", "drill", &err));
+    begin_again();
+    assert_int_equal(lead_case_find_back("b2")->rollout, 1); /* its machine's alone */
+    assert_true(lead_find(place.lead, 1)->machine.targets[1].at_once);
+}
+
+/* Its disk was restored: what its guard signs now is not asked of the machine that knows its end.
+ */
+static void the_guard_is_asked_of_what_stands_again(void **state)
+{
+    char names[2][NAME_SIZE] = {"a1", "b2"};
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+    struct attempt attempt = lead_case_add_complete(1);
+    struct err err = ERR_INIT;
+
+    (void)state;
+    say_a1_is_back();
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    text_copy(stack->trial_state, sizeof(stack->trial_state), "idle");
+    stack->generations[stack->generations_count++].id =
+        (struct generation_id){attempt, {.bytes = {7}}};
+    stack->nonce.bytes[0] = 9;
+    lead_take_stack(place.lead, "a1", stack, clock_now());
+    assert_true(lead_emergency(place.lead, names, 2, "olga", "drill", &err));
+    assert_int_equal(lead_case_find_back("a1")->rollout, 0);
+    assert_false(lead_case_find_back("a1")->done);
+    assert_int_equal(lead_case_find_back("b2")->rollout, 1);
+    lead_backs_tick(place.lead, clock_now());
+    assert_true(lead_case_is_asked("a1"));
+}
+
 /* Whom it does not name keeps the change, whenever it died. */
 static void who_was_not_named_keeps_the_change(void **state)
 {
@@ -104,6 +159,8 @@ static void who_was_not_named_keeps_the_change(void **state)
     die_before("DELETE ON owed");
     assert_false(lead_case_take_back("a1", "drill", &err));
     begin_again();
+    assert_null(
+        strstr(place.desk.audit.text, "does not wait for its turn")); /* a1's step is done */
     lead_case_hear_of_open("a1", false);
     lead_case_hear_of_open("b2", false);
     assert_true(lead_case_has_command("a1", GUARD_POP));
@@ -139,6 +196,8 @@ int main(void)
         WITH_PLACE(an_emergency_is_kept_whole_or_not_at_all),
         WITH_PLACE(who_was_named_does_not_wait_when_it_dies_behind_the_step),
         WITH_PLACE(all_who_were_named_come_back_when_it_dies_between_their_steps),
+        WITH_PLACE(who_is_named_behind_one_that_is_back_does_not_wait),
+        WITH_PLACE(the_guard_is_asked_of_what_stands_again),
         WITH_PLACE(who_was_not_named_keeps_the_change),
         WITH_PLACE(guards_are_asked_when_it_dies_behind_the_step),
     };

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -301,6 +303,31 @@ static void what_another_agents_key_said_is_unknown(void **state)
     assert_int_equal(ask_database_after_a_restart("b2"), VERDICT_PASS);
 }
 
+/* Its session goes on when the roster cannot be written. */
+static void what_it_said_until_the_roster_could_be_written_is_unknown(void **state)
+{
+    AUTO_FREE struct roster *roster = mem_copy(place.desk.roster, sizeof(*roster));
+    struct roster_entry entry = *roster_find(roster, "a1");
+    AUTO_WIRE struct wire_bytes envelope = {NULL, 0};
+    char path[PATH_SIZE];
+    struct err err = ERR_INIT;
+
+    (void)state;
+    memset(entry.agent_key.bytes, 0x5a, KEY_SIZE);
+    assert_true(roster_put(roster, &entry, &err));
+    roster->version++;
+    envelope = wire_encode_roster(roster, place.approver);
+    assert_true(file_join(path, sizeof(path), place.directory, "roster", &err));
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(desk_put_roster(&place.desk, wire_lend(&envelope), &err));
+    assert_int_equal(rmdir(path), 0);
+    hear_all("a1");
+    err = (struct err)ERR_INIT;
+    assert_true(desk_put_roster(&place.desk, wire_lend(&envelope), &err));
+    assert_int_equal(ask_database_after_a_restart("a1"), VERDICT_UNKNOWN);
+}
+
 static void begin_with_the_database(struct desk *desk)
 {
     struct err err = ERR_INIT;
@@ -407,6 +434,7 @@ int main(void)
         WITH_PLACE(a_node_with_another_agents_key_is_the_same),
         WITH_PLACE(what_another_agents_key_said_is_unknown),
         WITH_PLACE(what_another_agents_key_said_is_unknown_by_a_roster_copied_by_hand),
+        WITH_PLACE(what_it_said_until_the_roster_could_be_written_is_unknown),
         WITH_PLACE(what_another_guards_key_signed_is_unknown),
         WITH_PLACE(what_was_said_before_it_left_is_unknown),
     };
