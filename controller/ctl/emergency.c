@@ -13,6 +13,7 @@
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/direct.h"
+#include "controller/ctl/leave.h"
 #include "controller/ctl/losses.h"
 #include "controller/ctl/order.h"
 #include "controller/ctl/render.h"
@@ -151,6 +152,15 @@ static enum outcome wait_back(struct ctl *ctl, const char *to, unsigned wait_s)
     }
 }
 
+/* It was asked for: leave_end behind the wait. */
+static void begin_leaving(void)
+{
+    leave_set(
+        "oceanidctl: it is taken back without you: `oceanidctl status` shows what still stands "
+        "on each node");
+    leave_begin();
+}
+
 static enum outcome take_by_orders(struct ctl *ctl, const struct arguments *arguments,
                                    const json_t *nodes, unsigned wait_s)
 {
@@ -160,7 +170,9 @@ static enum outcome take_by_orders(struct ctl *ctl, const struct arguments *argu
 
     if (ordered == 0)
         return ctl_fail(ctl, &err);
+    begin_leaving();
     outcome = wait_back(ctl, arguments_get(arguments, "--to"), wait_s);
+    leave_end();
     if (ordered == count)
         return outcome;
     fprintf(stderr,
@@ -175,11 +187,15 @@ static enum outcome take_by_controller(struct ctl *ctl, const struct arguments *
 {
     AUTO_JSON json_t *answer = NULL;
     struct err err = ERR_INIT;
+    enum outcome outcome;
 
     if (!ask_all(ctl, arguments, nodes, &answer, &err))
         return ctl_fail(ctl, &err);
+    begin_leaving();
     taken_announce(answer, stderr);
-    return wait_back(ctl, NULL, wait_s);
+    outcome = wait_back(ctl, NULL, wait_s);
+    leave_end();
+    return outcome;
 }
 
 static bool read_wait(const struct arguments *arguments, unsigned *ret_wait_s, struct err *err)

@@ -1,6 +1,6 @@
 /*
  * test_ctl_watch: a rollout that is followed on a terminal: what is kept up to date fits one row of
- * it, and who leaves is told what goes on without him.
+ * it, and who leaves is told what goes on without him; so is who leaves an emergency rollback.
  */
 #include "controller/ctl/watch.h"
 
@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "controller/ctl/emergency.h"
 #include "tests/unit/ctl_case.h"
 
 enum { DEADLINE_MS = 20000, COLUMNS = 40 };
@@ -41,8 +42,26 @@ struct watcher {
     size_t len;
 };
 
+static enum outcome follow(struct ctl_desk *desk)
+{
+    return watch_follow(&desk->ctl, 3, true);
+}
+
+static enum outcome take_back(struct ctl_desk *desk)
+{
+    static const char *const options[] = {"--yes", "--wait=", NULL};
+    char *words[] = {"--yes", "--wait=5m"};
+    struct arguments arguments;
+    struct err err = ERR_INIT;
+
+    if (!arguments_parse(words, 2, options, &arguments, &err))
+        abort();
+    return emergency_run(&desk->ctl, &arguments);
+}
+
 /* Begins when there is a controller: a process of several threads must not fork. */
-static void follow(struct ctl_desk *desk, int terminal, int started)
+static void run(struct ctl_desk *desk, enum outcome (*command)(struct ctl_desk *desk), int terminal,
+                int started)
 {
     char byte;
 
@@ -54,11 +73,12 @@ static void follow(struct ctl_desk *desk, int terminal, int started)
     if (dup2(terminal, STDOUT_FILENO) < 0 || dup2(terminal, STDERR_FILENO) < 0)
         abort();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    _exit((int)watch_follow(&desk->ctl, 3, true));
+    _exit((int)command(desk));
 }
 
 /* On a terminal of 40 columns. */
-static void begin(struct ctl_desk *desk, struct ctl_reply *reply, struct watcher *watcher)
+static void begin(struct ctl_desk *desk, enum outcome (*command)(struct ctl_desk *desk),
+                  struct ctl_reply *replies, size_t count, struct watcher *watcher)
 {
     const struct winsize size = {.ws_row = 24, .ws_col = COLUMNS};
     int terminal, started[2];
@@ -69,16 +89,17 @@ static void begin(struct ctl_desk *desk, struct ctl_reply *reply, struct watcher
                 ioctl(watcher->terminal, TIOCSWINSZ, &size) == 0);
     terminal = open(ptsname(watcher->terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(terminal >= 0);
-    reply->request = "GET /v1/rollouts/3";
-    reply->status = 200;
-    reply->len = strlen(reply->body);
+    for (size_t i = 0; i < count; i++) {
+        replies[i].status = 200;
+        replies[i].len = strlen(replies[i].body);
+    }
     assert_int_equal(pipe2(started, O_CLOEXEC), 0);
     fflush(NULL);
     watcher->pid = fork();
     assert_true(watcher->pid >= 0);
     if (watcher->pid == 0)
-        follow(desk, terminal, started[0]);
-    ctl_desk_serve(desk, reply, 1);
+        run(desk, command, terminal, started[0]);
+    ctl_desk_serve(desk, replies, count);
     assert_int_equal(write(started[1], "", 1), 1);
     close(started[0]);
     close(started[1]);
@@ -133,14 +154,32 @@ static void leave(struct watcher *watcher)
 static void expect_leaving(struct ctl_desk *desk, const char *body, const char *first,
                            const char *expected)
 {
-    struct ctl_reply reply = {.body = body};
+    struct ctl_reply reply = {.request = "GET /v1/rollouts/3", .body = body};
     struct watcher watcher;
 
-    begin(desk, &reply, &watcher);
+    begin(desk, follow, &reply, 1, &watcher);
     wait_for(&watcher, first, 1);
     leave(&watcher);
     if (strstr(watcher.said, expected) == NULL)
         fail_msg("'%s' is not said: '%s'", expected, watcher.said);
+}
+
+/* A node is silent, so that it waits. */
+static void who_leaves_an_emergency_is_told_that_it_goes_on(void **state)
+{
+    static const char body[] =
+        "{\"rollout\": 3, \"change\": \"drill\", \"open\": true, \"awaited\": true, \"nodes\": "
+        "[{\"name\": \"calypso\", \"state\": \"unreachable\", \"sentence\": \"it was asked\"}]}";
+    struct ctl_reply replies[] = {{.request = "POST /v1/emergency-rollback", .body = body},
+                                  {.request = "GET /v1/emergency-rollback", .body = body}};
+    struct watcher watcher;
+
+    begin(*state, take_back, replies, 2, &watcher);
+    wait_for(&watcher, "asked to take back: drill (rollout 3)", 1);
+    leave(&watcher);
+    if (strstr(watcher.said, "\r\noceanidctl: it is taken back without you: `oceanidctl status` "
+                             "shows what still stands on each node\r\n") == NULL)
+        fail_msg("it is not said that it goes on: '%s'", watcher.said);
 }
 
 static void who_leaves_is_told_that_it_goes_on(void **state)
@@ -168,11 +207,11 @@ static void who_leaves_the_way_back_is_told_that_it_goes_on(void **state)
 static void the_line_fits_the_window(void **state)
 {
     static const char clearing[] = "\r\033[K";
-    struct ctl_reply reply = {.body = ROLLOUT("stage", "")};
+    struct ctl_reply reply = {.request = "GET /v1/rollouts/3", .body = ROLLOUT("stage", "")};
     struct watcher watcher;
     char *line, *end;
 
-    begin(*state, &reply, &watcher);
+    begin(*state, follow, &reply, 1, &watcher);
     wait_for(&watcher, clearing, 3);
     leave(&watcher);
     line = strstr(watcher.said, clearing) + strlen(clearing);
@@ -188,6 +227,7 @@ int main(void)
         AT_CTL_DESK(who_leaves_is_told_that_it_goes_on),
         AT_CTL_DESK(who_leaves_a_wait_is_told_that_it_waits),
         AT_CTL_DESK(who_leaves_the_way_back_is_told_that_it_goes_on),
+        AT_CTL_DESK(who_leaves_an_emergency_is_told_that_it_goes_on),
         AT_CTL_DESK(the_line_fits_the_window),
     };
 
