@@ -39,9 +39,10 @@ static void prepare(struct node *node, int attempt)
 
 static void take_baseline(struct node *node)
 {
-    if (node->trial.state == TRIAL_PREPARED && node->said_count < SAID_MAX)
-        node->said[node->said_count++] =
-            follow_say(node, "office", &node->trial.id.start, PHASE_BASELINE);
+    struct statement said = follow_say(node, "office", &node->trial.id.start, PHASE_BASELINE);
+
+    if (node->trial.state == TRIAL_PREPARED)
+        follow_keep_said(node, &said);
 }
 
 static void ask_standing(struct node *node, const struct node *subject)
@@ -132,6 +133,7 @@ static void sign(int attempt)
     struct approval *approval = &world.approvals[attempt];
 
     if (attempt > 1) {
+        approval->lifts_count = 0;
         for (int i = 0; i < NODES; i++) {
             if (!world.nodes[i].ended[attempt - 1])
                 return;

@@ -17,7 +17,7 @@ enum {
     VALID_S = 1000000,
     QUEUE_MAX = 64,
     DISK_MAX = 512,
-    SAID_MAX = 8,
+    SAID_MAX = NODES, /* one of each who signs: two earlier guards and a witness */
     NONCES = 64,
     STEPS_MAX = 200, /* of one tick: more is a machine that does not come to rest */
 };
@@ -43,7 +43,7 @@ struct node {
     uint32_t queue_count, disk_count, said_count, nonces_count, effects_count;
     struct waiting queue[QUEUE_MAX]; /* on its way to the disk, oldest first */
     struct guard_record disk[DISK_MAX];
-    struct statement said[SAID_MAX]; /* over its prepare nonce */
+    struct statement said[SAID_MAX]; /* over its prepare nonce; the newest of each signer */
     struct issued nonces[NONCES];    /* number n at n % NONCES */
     struct guard_effect *effects[QUEUE_MAX];
     struct nonce hello;
@@ -74,6 +74,8 @@ void follow_give_statement(struct node *node, const struct statement *statement)
 /* A passing statement by that signer. */
 struct statement follow_say(const struct node *subject, const char *signer,
                             const struct nonce *nonce, enum phase phase);
+/* For its start, in the place of what that signer said before. */
+void follow_keep_said(struct node *node, const struct statement *statement);
 /* Does all that takes no time, until nothing is left; else the program ends. */
 void follow_come_to_rest(struct node *node);
 /* The oldest record that is on its way gets there (ok), and the guard is told. */

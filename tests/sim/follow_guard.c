@@ -113,6 +113,17 @@ struct statement follow_say(const struct node *subject, const char *signer,
     return statement;
 }
 
+void follow_keep_said(struct node *node, const struct statement *statement)
+{
+    uint32_t i = 0;
+
+    while (i < node->said_count && !text_equal(node->said[i].signer, statement->signer))
+        i++;
+    node->said[i] = *statement; /* there is a place for each who signs */
+    if (i == node->said_count)
+        node->said_count++;
+}
+
 void follow_give_statement(struct node *node, const struct statement *statement)
 {
     struct guard_event ev = {.kind = ON_STATEMENT,
@@ -217,15 +228,14 @@ static void take_effect(struct node *node, const struct guard_effect *effect)
     case DO_STATEMENT:
         for (int i = 0; i < NODES; i++) {
             struct node *subject = &world.nodes[i];
-            struct statement *said = &subject->said[subject->said_count];
+            struct statement said;
 
-            if (!text_equal(subject->name, effect->statement.subject) ||
-                subject->said_count == SAID_MAX)
+            if (!text_equal(subject->name, effect->statement.subject))
                 continue;
-            *said = follow_say(subject, node->name, &effect->statement.nonce, PHASE_STANDING);
-            said->soak_s = effect->statement.soak_s;
-            said->verdicts_count = 0;
-            subject->said_count++;
+            said = follow_say(subject, node->name, &effect->statement.nonce, PHASE_STANDING);
+            said.soak_s = effect->statement.soak_s;
+            said.verdicts_count = 0;
+            follow_keep_said(subject, &said);
         }
         break;
     case DO_STACK:

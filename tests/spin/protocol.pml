@@ -339,13 +339,14 @@ inline take_pass(g, a, last)
 
 /* A statement that exists reaches the guard. */
 #define MAY_GIVE(g, a, last) (IS_DECIDING(g) && ((!last && G.seen[a] != 0) || (last && G.seen_last[a] != 0)))
+#define SAYS_FAIL(g, a, last) ((!last && G.seen[a] == 2) || (last && G.seen_last[a] == 2))
 inline give(g, a, last)
 {
     printf("@ give %d %d %d\n", g, a, last);
     if
     :: MAY_GIVE(g, a, last) ->
         if
-        :: bad[g] -> G.failing = true
+        :: SAYS_FAIL(g, a, last) -> G.failing = true
         :: else -> take_pass(g, a, last)
         fi
     :: else -> skip
