@@ -65,23 +65,15 @@ mono_t handshakes_due(const struct handshakes *handshakes, const struct address 
     return handshakes->list[i].at + HANDSHAKE_EVERY_MS;
 }
 
-static int64_t between(int64_t least, int64_t most, uint32_t random)
-{
-    return least + random % (most - least + 1);
-}
-
-int64_t schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms, uint32_t random)
+int64_t schedule_dial_ms(unsigned dials, bool on_trial, uint32_t random)
 {
     int64_t whole = DIAL_FIRST_MS;
 
     if (on_trial)
         return dials == 0 ? 0 : DIAL_TRIAL_MS;
-    if (dials == 0 && back_within_ms > DIAL_FIRST_MS)
-        return between(DIAL_FIRST_MS / 2,
-                       back_within_ms < DIAL_MAX_MS ? back_within_ms : DIAL_MAX_MS, random);
     for (unsigned i = 0; i < dials && whole < DIAL_MAX_MS; i++)
         whole *= 2;
     if (whole > DIAL_MAX_MS)
         whole = DIAL_MAX_MS;
-    return between(whole / 2, whole, random);
+    return whole / 2 + random % (whole / 2 + 1);
 }

@@ -63,10 +63,8 @@ mono_t handshakes_due(const struct handshakes *handshakes, const struct address 
 /* ---- dials ----------------------------------------------------------------------------------- */
 
 /* How long to wait before dial number `dials` (0: the first after a loss): doubling from half a
- * second to 30 s, each between half and whole. The first is within what the controller asked for,
- * back_within_ms (30 s at most), if that is more than half a second: a large fleet that comes back
- * all at once has most of its handshakes in vain. A node on trial does not wait for its turn
+ * second to 30 s, each between half and whole. A node on trial does not wait for its turn
  * (docs/protocol.md rule 9). */
-int64_t schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms, uint32_t random);
+int64_t schedule_dial_ms(unsigned dials, bool on_trial, uint32_t random);
 
 #endif

@@ -16,7 +16,6 @@ enum {
     SESSIONS_MAX = 5,
     LINGER_MS = 25000, /* a poll is answered every 20 s */
     REPORT_TRIAL_MS = 5000,
-    WITNESS_MS = 60000, /* since a statement was asked for: another one may be soon */
 };
 
 struct uplink {
@@ -29,10 +28,8 @@ struct uplink {
     struct session *main;                   /* welcomed: reports and polls go here. NULL: none */
     uint32_t controller;                    /* index of the one that is dialled */
     unsigned dials;                         /* in vain, or since the last welcome */
-    uint32_t back_within_ms;                /* of the last welcome */
     mono_t dial_at;                         /* MONO_NEVER: nothing is to be dialled */
-    mono_t trial_until;                     /* this node's */
-    mono_t witness_until;                   /* of somebody else's */
+    mono_t trial_until;
     uint64_t acknowledged;
     bool full_wanted; /* a hello was welcomed: everything is told again */
 };
@@ -95,9 +92,7 @@ static void plan_dial(struct uplink *uplink, mono_t now)
     uint32_t random;
 
     clock_random(&random, sizeof(random));
-    uplink->dial_at =
-        now + schedule_dial_ms(uplink->dials, is_on_trial(uplink, now),
-                               now < uplink->witness_until ? 0 : uplink->back_within_ms, random);
+    uplink->dial_at = now + schedule_dial_ms(uplink->dials, is_on_trial(uplink, now), random);
     uplink->dials++;
 }
 
@@ -195,7 +190,6 @@ static void take_greeting(struct uplink *uplink, struct session *session,
         if (uplink->main != session)
             log_info("welcomed by %s", welcome.controller);
         promote(uplink, session, now);
-        uplink->back_within_ms = welcome.back_within_ms;
         uplink->full_wanted = true;
         uplink->options.calls.heard(uplink->options.context, true, "");
         uplink->options.calls.welcomed(uplink->options.context, &welcome);
@@ -210,8 +204,6 @@ static void take_command(struct uplink *uplink, const struct session_reply *repl
 {
     if (reply->id == 0)
         return;
-    if (reply->command == COMMAND_WITNESS)
-        uplink->witness_until = clock_now() + WITNESS_MS;
     uplink->options.calls.command(uplink->options.context, reply);
     if (reply->id > uplink->acknowledged)
         uplink->acknowledged = reply->id;

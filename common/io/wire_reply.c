@@ -28,7 +28,6 @@ static Oceanid__Welcome *put_welcome(struct arena *arena, const struct session_r
     to->checks = wire_put_checks(arena, from->checks, from->checks_count);
     to->controller = wire_put_string(from->controller);
     to->audit_head = wire_put_bytes(from->audit_head.bytes, HASH_SIZE);
-    to->back_within_ms = from->back_within_ms;
     return to;
 }
 
@@ -138,7 +137,6 @@ static bool take_welcome(struct session_reply *to, const Oceanid__Welcome *from,
 {
     to->kind = ANSWER_WELCOME;
     to->protocol = from->protocol;
-    to->back_within_ms = from->back_within_ms;
     return wire_take_checks(&to->checks, &to->checks_count, from->checks, from->n_checks, err) &&
            wire_take_name(to->controller, from->controller, "controller", err) &&
            wire_take_fixed(to->audit_head.bytes, HASH_SIZE, &from->audit_head, "audit's head", err);

@@ -90,8 +90,7 @@ struct session_reply {
     unsigned protocol;
     char controller[NAME_SIZE];
     struct hash audit_head;
-    uint32_t back_within_ms; /* welcome; see schedule_dial_ms */
-    uint64_t id;             /* ack: of the report; command: its own, 0 = nothing */
+    uint64_t id; /* ack: of the report; command: its own, 0 = nothing */
     char reason[REASON_SIZE];
     bool hello_again;
     enum command_kind command;

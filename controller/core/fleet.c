@@ -355,11 +355,6 @@ int64_t fleet_beat_ms(uint32_t connections)
     return beat < FLEET_HEARTBEAT_MS ? beat : FLEET_HEARTBEAT_MS;
 }
 
-uint32_t fleet_back_within_ms(uint32_t members)
-{
-    return members * FLEET_BACK_SHARE_MS;
-}
-
 bool fleet_answers(const struct fleet_member *member)
 {
     return member != NULL && member->connected && !member->silent;

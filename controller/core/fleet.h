@@ -21,8 +21,7 @@ enum {
     FLEET_HEARTBEAT_MS = 20000, /* an agent's parked poll is answered at least so often */
     FLEET_BEAT_MS = 1000,       /* and so often while there are not many */
     FLEET_BEAT_SHARE_MS = 10,   /* of one connection: 100 beats a second are for all of them */
-    FLEET_BACK_SHARE_MS = 10, /* of one node that comes back: what its handshake takes both ends */
-    FLEET_PATIENCE_MS = 1900, /* from an answer to the next poll; then the node is silent */
+    FLEET_PATIENCE_MS = 1900,   /* from an answer to the next poll; then the node is silent */
     FLEET_VERDICTS_MAX = CHECKS_MAX + NODES_MAX,
     FLEET_DRIFT_MAX = 32,
     FLEET_SNAPSHOT_OLD_MS = 30000,    /* then it says nothing any more; each gate asks for one */
@@ -145,10 +144,6 @@ bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t n
 /* How long a parked poll waits for its answer, which is the beat by which a lost node is known. So
  * many connections share what beats may cost. */
 int64_t fleet_beat_ms(uint32_t connections);
-
-/* Within what time those who lose this controller dial it again, each at a moment of its own: so
- * that nobody waits longer for his handshake than nng has patience (10 s, then it was in vain). */
-uint32_t fleet_back_within_ms(uint32_t members);
 
 /* It is connected and not silent. member may be NULL. */
 bool fleet_answers(const struct fleet_member *member);

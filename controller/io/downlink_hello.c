@@ -117,7 +117,6 @@ static void welcome(struct downlink *downlink, const char *name, struct link_req
     reply->checks_count = (uint32_t)(count < CHECKS_MAX ? count : CHECKS_MAX);
     reply->checks = checks;
     reply->audit_head = downlink->desk->audit.hash;
-    reply->back_within_ms = fleet_back_within_ms(downlink->desk->fleet.members_count);
     text_copy(reply->controller, sizeof(reply->controller), downlink->name);
     downlink_answer(request, reply);
 }

@@ -42,7 +42,6 @@ struct agent {
     uint64_t flooded;
     enum state state; /* from here on the caller's thread alone */
     unsigned dials;
-    uint32_t back_within_ms;
     mono_t dial_at;
     uint64_t acknowledged, report_id, reports;
     double report_at_us;
@@ -253,7 +252,6 @@ static void take_reply(struct agent *agent, const struct session_reply *reply)
     case ANSWER_WELCOME:
         agent->state = WELCOMED;
         agent->dials = 0;
-        agent->back_within_ms = reply->back_within_ms;
         agent->acknowledged = 0;
         agent->report_at_us = time_us() + (double)(agent->index % 1000) * agent->all->interval_ms;
         break;
@@ -340,8 +338,7 @@ static void hang_up(struct agent *agent)
     for (unsigned i = 0; i < SLOTS; i++)
         wire_bytes_done(&agent->slots[i].bytes);
     clock_random(&random, sizeof(random));
-    agent->dial_at =
-        clock_now() + schedule_dial_ms(agent->dials++, false, agent->back_within_ms, random);
+    agent->dial_at = clock_now() + schedule_dial_ms(agent->dials++, false, random);
     agent->state = LOST;
 }
 

@@ -130,8 +130,7 @@ static struct wire_bytes take_bytes(struct wire_bytes *from)
 static void welcome(struct fake_controller *fake, uint32_t pipe, struct session_request *hello,
                     struct link_request *request)
 {
-    struct session_reply reply = {
-        .kind = ANSWER_WELCOME, .protocol = WIRE_PROTOCOL, .back_within_ms = FAKE_BACK_WITHIN_MS};
+    struct session_reply reply = {.kind = ANSWER_WELCOME, .protocol = WIRE_PROTOCOL};
     AUTO_WIRE struct wire_bytes payload = wire_challenge_payload(&hello->challenge, hello->name);
     struct public_key key;
     struct fake_hello *to = &fake->hellos[fake->hellos_count];

@@ -10,12 +10,7 @@
 #include "agent/io/identity.h"
 #include "common/io/wire_session.h"
 
-enum {
-    FAKE_HELLOS_MAX = 16,
-    FAKE_REPORTS_MAX = 64,
-    FAKE_POLLS_MAX = 16,
-    FAKE_BACK_WITHIN_MS = 700, /* in each welcome */
-};
+enum { FAKE_HELLOS_MAX = 16, FAKE_REPORTS_MAX = 64, FAKE_POLLS_MAX = 16 };
 
 struct fake_hello {
     uint32_t pipe;

@@ -27,7 +27,6 @@ static void welcomes_by_the_rosters_key(void **state)
     assert_int_equal(reply->kind, ANSWER_WELCOME);
     assert_string_equal(reply->controller, "controller");
     assert_int_equal(reply->checks_count, 3); /* ssh-reply-path, controller, database */
-    assert_int_equal(reply->back_within_ms, fleet_back_within_ms(place.desk.fleet.members_count));
     assert_true(member->connected);
     assert_true(member->has_stack);
     assert_string_equal(member->boot_id, "boot-1");

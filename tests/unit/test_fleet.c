@@ -316,13 +316,6 @@ static void beats_are_shared(void **state)
     assert_int_equal(fleet_beat_ms(UINT32_MAX), 20000);
 }
 
-static void those_who_come_back_share_the_handshakes(void **state)
-{
-    (void)state;
-    assert_int_equal(fleet_back_within_ms(3), 30);
-    assert_int_equal(fleet_back_within_ms(1000), 10000);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,7 +332,6 @@ int main(void)
                                         end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
         cmocka_unit_test(beats_are_shared),
-        cmocka_unit_test(those_who_come_back_share_the_handshakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

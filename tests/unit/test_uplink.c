@@ -39,19 +39,6 @@ static struct bench {
     bool reports_at_once; /* carrying out a command sends a report */
 } bench;
 
-int64_t __real_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
-                                uint32_t random);
-int64_t __wrap_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
-                                uint32_t random);
-static uint32_t last_back_within_ms;
-
-int64_t __wrap_schedule_dial_ms(unsigned dials, bool on_trial, uint32_t back_within_ms,
-                                uint32_t random)
-{
-    last_back_within_ms = back_within_ms;
-    return __real_schedule_dial_ms(dials, on_trial, back_within_ms, random);
-}
-
 /* ---- the agent's side ------------------------------------------------------------------------ */
 
 static bool on_ask_stack(void *context, const struct nonce *challenge)
@@ -442,41 +429,24 @@ static void nonce_travels_in_the_hello_of_a_new_connection(void **state)
 
 /* ---- loss ------------------------------------------------------------------------------------ */
 
-static unsigned wanted;
-
-static bool greeted_once_more(void)
+static bool greeted_after_loss(void)
 {
-    return fake_controller_hellos(&bench.fake) >= wanted && bench.welcomes >= wanted;
+    return fake_controller_hellos(&bench.fake) >= 4 && bench.welcomes >= 4;
 }
 
 /* The agent ends the connection here. One that the controller ends is not tried in this suite:
  * nng's only thread that ends connections can then hang for good (common/io/link_tls.h). */
-static void refuse_poll(void)
+static void refused_poll_ends_in_another_connection(void **state)
 {
     struct session_reply deny = {.kind = ANSWER_DENY};
 
-    wanted = bench.welcomes + 1;
+    (void)state;
     text_copy(deny.reason, sizeof(deny.reason), "not in the roster any more");
     await(has_polled, "a parked poll");
     assert_true(fake_controller_command(&bench.fake, &deny));
-    await(greeted_once_more, "a hello on another connection");
-}
-
-static void refused_poll_ends_in_another_connection(void **state)
-{
-    (void)state;
-    refuse_poll();
+    await(greeted_after_loss, "a hello on another connection");
     assert_false(bench.fake.hellos[3].beside);
     assert_int_not_equal(bench.fake.hellos[3].pipe, bench.fake.hellos[2].pipe);
-    assert_int_equal(last_back_within_ms, FAKE_BACK_WITHIN_MS); /* as the welcome said */
-}
-
-/* Somebody's trial may need its next statement. */
-static void who_was_asked_for_a_statement_does_not_put_off_his_dial(void **state)
-{
-    (void)state;
-    refuse_poll();
-    assert_int_equal(last_back_within_ms, 0);
 }
 
 int main(void)
@@ -485,12 +455,11 @@ int main(void)
         cmocka_unit_test(hello_proves_the_name_and_a_poll_is_parked),
         cmocka_unit_test(built_in_checks_are_reported),
         cmocka_unit_test(heartbeat_is_answered_by_the_next_poll),
+        cmocka_unit_test(witness_signs_what_it_saw),
+        cmocka_unit_test(report_within_a_command_acknowledges_nothing_older),
         cmocka_unit_test(denied_report_is_told_again_after_a_new_hello),
         cmocka_unit_test(nonce_travels_in_the_hello_of_a_new_connection),
         cmocka_unit_test(refused_poll_ends_in_another_connection),
-        cmocka_unit_test(witness_signs_what_it_saw),
-        cmocka_unit_test(report_within_a_command_acknowledges_nothing_older),
-        cmocka_unit_test(who_was_asked_for_a_statement_does_not_put_off_his_dial),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

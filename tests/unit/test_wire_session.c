@@ -247,7 +247,6 @@ static void fill_welcome(void)
     fill_checks();
     text_copy(reply.controller, NAME_SIZE, "control");
     fill_bytes(&reply.audit_head, HASH_SIZE, 1);
-    reply.back_within_ms = 10000;
 }
 
 static void fill_witness(void)
