@@ -244,6 +244,7 @@ def test_who_is_told_to_stop_does_not_wait(node):
     assert terminal.end() == 5
     assert "Told to stop: what is open is not waited for" in terminal.said, terminal.said
     assert "ALARM" not in terminal.said and "from memory" not in terminal.said, terminal.said
+    expect_finished(node, terminal)
 
 
 def test_at_the_question_ctrl_c_ends_it(node):
