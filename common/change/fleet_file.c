@@ -109,21 +109,17 @@ size_t fleet_file_checks(const struct fleet_file *fleet, const char *node, struc
     return list.count;
 }
 
-static bool fits(const struct fleet_file *fleet, const char *node, struct err *err)
-{
-    size_t count = fleet_file_checks(fleet, node, NULL, 0);
-
-    return count <= CHECKS_MAX ||
-           err_set(err, ERR_LIMIT,
-                   "%s has %zu checks with those that every node has: accepted are at most %d",
-                   node, count, CHECKS_MAX);
-}
-
 bool fleet_file_fits(const struct fleet_file *fleet, struct err *err)
 {
     for (uint32_t i = 0; i < fleet->nodes_count; i++) {
-        if (!fits(fleet, fleet->nodes[i].name, err))
-            return false;
+        const char *node = fleet->nodes[i].name;
+        size_t count = fleet_file_checks(fleet, node, NULL, 0);
+
+        if (count > CHECKS_MAX)
+            return err_set(err, ERR_LIMIT,
+                           "%s has %zu checks with those that every node has: accepted are at most "
+                           "%d",
+                           node, count, CHECKS_MAX);
     }
     return true;
 }

@@ -198,22 +198,25 @@ bool store_forget_verdicts(struct store *store, const char *node, struct err *er
            sql_run(store->db, err, "DELETE FROM decided WHERE node = ?", "t", node);
 }
 
+/* Nothing is known of a key that was never kept. */
+static bool has_another_key(struct store *store, const char *node, const struct public_key *key,
+                            struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    return sql_query(store->db, &rows, err, "SELECT 1 FROM agent_keys WHERE node = ? AND key <> ?",
+                     "tb", node, key->bytes, (size_t)KEY_SIZE) &&
+           sql_next(&rows, err);
+}
+
 bool store_keep_agent_key(struct store *store, const char *node, const struct public_key *key,
                           struct err *err)
 {
-    static const char *const steps[] = {
-        "DELETE FROM verdicts WHERE node = ? AND EXISTS (SELECT 1 FROM agent_keys AS k"
-        " WHERE k.node = verdicts.node AND k.key <> ?)",
-        "DELETE FROM decided WHERE node = ? AND EXISTS (SELECT 1 FROM agent_keys AS k"
-        " WHERE k.node = decided.node AND k.key <> ?)",
-        "INSERT OR REPLACE INTO agent_keys VALUES (?, ?)",
-    };
-
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (!sql_run(store->db, err, steps[i], "tb", node, key->bytes, (size_t)KEY_SIZE))
-            return false;
-    }
-    return true;
+    if (has_another_key(store, node, key, err) && !store_forget_verdicts(store, node, err))
+        return false;
+    return err->kind == ERR_NONE &&
+           sql_run(store->db, err, "INSERT OR REPLACE INTO agent_keys VALUES (?, ?)", "tb", node,
+                   key->bytes, (size_t)KEY_SIZE);
 }
 
 static bool read_nodes(struct store *store, struct fleet *fleet, struct err *err)
