@@ -18,6 +18,11 @@ static inline mono_t mono_add(mono_t at, int64_t ms)
     return at >= MONO_NEVER - ms ? MONO_NEVER : at + ms;
 }
 
+static inline mono_t mono_max(mono_t a, mono_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline mono_t mono_min(mono_t a, mono_t b)
 {
     return a < b ? a : b;

@@ -24,7 +24,7 @@ struct fake_tailscaled {
     char path[108];
     char exit_node[64], advertised[256], asked[256];
     bool allow_lan, accept_routes, chosen, leave_routes, hangs;
-    int late_ms;
+    int late_ms, slow_ms;
     mono_t follows_at; /* the table is behind the prefs until then; MONO_NEVER: it is not */
 };
 
@@ -144,7 +144,8 @@ static void answer(struct fake_tailscaled *fake, int fd, const char *request)
              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTailscale-Cap: 142\r\n"
              "Tailscale-Version: 1.102.3\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
              strlen(text));
-    if (write(fd, head, strlen(head)) < 0 || write(fd, text, strlen(text)) < 0)
+    if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0 ||
+        send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
         return;
 }
 
@@ -170,6 +171,17 @@ static bool read_request(int fd, char *request, size_t size)
     return false;
 }
 
+static void be_slow(struct fake_tailscaled *fake)
+{
+    struct pollfd stop = {.fd = fake->stop[0], .events = POLLIN};
+    int ms;
+
+    pthread_mutex_lock(&fake->lock);
+    ms = fake->slow_ms;
+    pthread_mutex_unlock(&fake->lock);
+    poll(&stop, 1, ms);
+}
+
 /* Returns whether it hangs. */
 static bool serve_one(struct fake_tailscaled *fake, int fd)
 {
@@ -180,6 +192,7 @@ static bool serve_one(struct fake_tailscaled *fake, int fd)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (!read_request(fd, request, sizeof(request)))
         return false;
+    be_slow(fake);
     pthread_mutex_lock(&fake->lock);
     hangs = fake->hangs;
     if (!hangs)
@@ -316,6 +329,13 @@ void fake_tailscaled_leave_routes(struct fake_tailscaled *fake, bool leave)
 {
     pthread_mutex_lock(&fake->lock);
     fake->leave_routes = leave;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_be_slow(struct fake_tailscaled *fake, int ms)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->slow_ms = ms;
     pthread_mutex_unlock(&fake->lock);
 }
 

@@ -28,6 +28,8 @@ void fake_tailscaled_advertise(struct fake_tailscaled *fake, const char *routes)
 void fake_tailscaled_leave_routes(struct fake_tailscaled *fake, bool leave);
 /* The table follows so much later than the answer, but for the defaults; 0: it has by now. */
 void fake_tailscaled_be_late(struct fake_tailscaled *fake, int ms);
+/* Each answer takes so long: a machine that has hardly any time for it. */
+void fake_tailscaled_be_slow(struct fake_tailscaled *fake, int ms);
 /* Takes connections and says nothing. */
 void fake_tailscaled_hang(struct fake_tailscaled *fake, bool hang);
 /* "" for none; valid until the next call. */

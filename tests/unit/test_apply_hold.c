@@ -235,6 +235,25 @@ static void test_silent_tailscaled_is_tried_again(void **state)
     fake_tailscaled_stop(fake);
 }
 
+/* Two seconds are for each answer, not for all of them: on a machine that has hardly any time for
+ * tailscaled nothing would be left for the call that takes its exit node back. */
+static void test_slow_tailscaled_is_waited_for(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_be_slow(fake, 1100);
+    apply_case_undo(&item, REVERT_DONE);
+    fake_tailscaled_be_slow(fake, 0);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    apply_case_check("");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
 /* It is not touched, and it is not over either: the shields behind it have to stay. */
 static void test_exit_node_of_others_is_left_and_waited_for(void **state)
 {
@@ -466,6 +485,7 @@ int main(void)
         IN_NAMESPACE(test_exit_node_there_and_back),
         IN_NAMESPACE(test_exit_node_with_its_route_left),
         IN_NAMESPACE(test_silent_tailscaled_is_tried_again),
+        IN_NAMESPACE(test_slow_tailscaled_is_waited_for),
         IN_NAMESPACE(test_exit_node_of_others_is_left_and_waited_for),
         IN_NAMESPACE(test_other_exit_node_comes_back),
         IN_NAMESPACE(test_prefs_of_two_operations),

@@ -293,7 +293,7 @@ static void undo_from(struct guard *guard, uint32_t step)
     ledger_fill_revert(&guard->ledger->open, &guard->trial->revert);
     for (uint32_t i = 0; i < STEPS; i++)
         guard->trial->revert.steps[i].touched = true;
-    assert_int_equal(revert_begin(&guard->trial->revert, step), 0);
+    assert_int_equal(revert_begin(&guard->trial->revert, step, clock_now()), 0);
     carry_order(guard,
                 &(struct work_order){.kind = WORK_UNDO, .id = guard->trial->id, .operation = step});
     carry_pump(guard);

@@ -277,7 +277,7 @@ static void what_an_undo_leaves_is_looked_at(void **state)
     guard->trial->state = TRIAL_REVERTING;
     guard->trial->budget_until = MONO_NEVER;
     ledger_fill_revert(&guard->ledger->open, &guard->trial->revert);
-    assert_int_equal(revert_begin(&guard->trial->revert, 0), 0);
+    assert_int_equal(revert_begin(&guard->trial->revert, 0, clock_now()), 0);
     carry_order(guard, &(struct work_order){.kind = WORK_UNDO, .id = guard->trial->id});
     carry_pump(guard);
     done.fd = worker_fd(guard->worker);

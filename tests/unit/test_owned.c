@@ -88,7 +88,7 @@ static void test_on_its_way_out(void **state)
     trial->state = TRIAL_REVERTING;
     ledger_fill_revert(&place->ledger->open, &trial->revert);
     check(place, trial, "xxxx");
-    assert_int_equal(revert_begin(&trial->revert, 3), 3);
+    assert_int_equal(revert_begin(&trial->revert, 3, 1000), 3);
     check(place, trial, "----");
     revert_take(&trial->revert, 3, REVERT_DONE, 1000);
     revert_end(&trial->revert); /* the rest was not come to */

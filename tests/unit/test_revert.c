@@ -20,6 +20,7 @@ static void fill(struct revert *revert, const char *steps)
         revert->steps[i].touched = steps[i] != '-';
         revert->steps[i].joined = i > 0;
         revert->steps[i].removes = steps[i] == 'r';
+        revert->steps[i].retry_at = MONO_NEVER;
     }
 }
 
@@ -35,6 +36,7 @@ static void run_each(struct revert *revert, const char *outcomes, mono_t now, ch
 
         *ret_order++ = (char)('1' + step);
         revert->steps[step].outcome = REVERT_RUNNING;
+        revert->steps[step].begun_at = now;
         assert_int_equal(revert_next(revert, now), -1); /* one at a time */
         assert_true(revert_deadline(revert) == MONO_NEVER);
         revert_take(revert, (uint32_t)step, outcome, now);
@@ -49,7 +51,7 @@ static void run_at_once(struct revert *revert, const char *outcomes, mono_t now,
     int step;
 
     while ((step = revert_next(revert, now)) >= 0) {
-        uint32_t more = revert_begin(revert, (uint32_t)step);
+        uint32_t more = revert_begin(revert, (uint32_t)step, now);
         uint32_t done = 0;
 
         more = outcomes[step] == '+' ? more : 0;
@@ -66,6 +68,13 @@ static void run_at_once(struct revert *revert, const char *outcomes, mono_t now,
     *ret_order = '\0';
 }
 
+/* What was begun and not come to has a time that nothing looks at. */
+static void forget_beginnings(struct revert *revert)
+{
+    for (uint32_t i = 0; i < revert->steps_count; i++)
+        revert->steps[i].begun_at = 0;
+}
+
 /* Both ways come to the same. */
 static void run(struct revert *revert, const char *outcomes, mono_t now, char *ret_order)
 {
@@ -75,6 +84,8 @@ static void run(struct revert *revert, const char *outcomes, mono_t now, char *r
     run_each(revert, outcomes, now, ret_order);
     run_at_once(&other, outcomes, now, order);
     assert_string_equal(order, ret_order);
+    forget_beginnings(&other);
+    forget_beginnings(revert);
     assert_memory_equal(&other, revert, sizeof(other));
 }
 
@@ -169,7 +180,7 @@ static void test_begun(void **state)
 
     (void)state;
     fill(&revert, "rrrr");
-    assert_int_equal(revert_begin(&revert, 3), 3);
+    assert_int_equal(revert_begin(&revert, 3, 1000), 3);
     assert_int_equal(running(&revert), 15);
     revert_take(&revert, 3, REVERT_DONE, 1000);
     revert_end(&revert);
@@ -177,17 +188,38 @@ static void test_begun(void **state)
     assert_int_equal(revert.steps[3].outcome, REVERT_DONE);
     assert_int_equal(revert.steps[0].outcome, REVERT_WAITING);
     revert_take(&revert, 1, REVERT_LEFT, 1000);
-    assert_int_equal(revert_begin(&revert, 2), 0);
+    assert_int_equal(revert_begin(&revert, 2, 1000), 0);
     assert_int_equal(running(&revert), 4);
     revert_take(&revert, 2, REVERT_RETRY, 1000);
-    assert_int_equal(revert_begin(&revert, 2), 0);
+    assert_int_equal(revert_begin(&revert, 2, 1000), 0);
     fill(&revert, "r-rr");
-    assert_int_equal(revert_begin(&revert, 3), 1);
+    assert_int_equal(revert_begin(&revert, 3, 1000), 1);
     assert_int_equal(running(&revert), 12);
     fill(&revert, "rrrr");
     revert.steps[2].joined = false; /* with a shield before it, which is put back meanwhile */
-    assert_int_equal(revert_begin(&revert, 3), 1);
+    assert_int_equal(revert_begin(&revert, 3, 1000), 1);
     assert_int_equal(running(&revert), 12);
+}
+
+/* Two seconds from one beginning to the next, so that one whose answer did not come is tried again
+ * soon; but not at once: what waits behind it has the pause. */
+static void test_paced_from_the_beginning(void **state)
+{
+    static const struct {
+        mono_t took, retry_at;
+    } paces[] = {{0, 2000}, {1, 2000}, {1750, 2000}, {1751, 2001}, {2000, 2250}, {9000, 9250}};
+    struct revert revert;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(paces) / sizeof(paces[0]); i++) {
+        fill(&revert, "b");
+        assert_int_equal(revert_begin(&revert, 0, 1000), 0);
+        assert_false(revert_is_held_up(&revert));
+        revert_take(&revert, 0, REVERT_RETRY, 1000 + paces[i].took);
+        assert_int_equal(revert_deadline(&revert), 1000 + paces[i].retry_at);
+        assert_int_equal(revert_begin(&revert, 0, 1000 + paces[i].retry_at), 0);
+        assert_true(revert_is_held_up(&revert)); /* what it waits for is said while it is tried */
+    }
 }
 
 int main(void)
@@ -196,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_plan),
         cmocka_unit_test(test_begun),
+        cmocka_unit_test(test_paced_from_the_beginning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

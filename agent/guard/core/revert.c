@@ -19,10 +19,17 @@ bool revert_is_done(const struct revert *revert)
     return true;
 }
 
+/* Also while it is tried once more. */
+static bool has_failed(const struct revert_step *step)
+{
+    return step->touched && (step->outcome == REVERT_RETRY ||
+                             (step->outcome == REVERT_RUNNING && step->retry_at != MONO_NEVER));
+}
+
 bool revert_is_held_up(const struct revert *revert)
 {
     for (uint32_t i = 0; i < revert->steps_count; i++) {
-        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
+        if (has_failed(&revert->steps[i]))
             return true;
     }
     return false;
@@ -71,15 +78,21 @@ static bool may_follow(const struct revert_step *step, bool held_up)
     return !held_up && step->touched && step->outcome == REVERT_WAITING;
 }
 
-uint32_t revert_begin(struct revert *revert, uint32_t step)
+static void begin(struct revert_step *step, mono_t now)
+{
+    step->outcome = REVERT_RUNNING;
+    step->begun_at = now;
+}
+
+uint32_t revert_begin(struct revert *revert, uint32_t step, mono_t now)
 {
     bool held_up = revert_is_held_up(revert);
     uint32_t more = 0;
 
-    revert->steps[step].outcome = REVERT_RUNNING;
+    begin(&revert->steps[step], now);
     while (more < step && revert->steps[step - more].joined &&
            may_follow(&revert->steps[step - more - 1], held_up))
-        revert->steps[step - ++more].outcome = REVERT_RUNNING;
+        begin(&revert->steps[step - ++more], now);
     return more;
 }
 
@@ -91,12 +104,18 @@ void revert_end(struct revert *revert)
     }
 }
 
+/* One that waited its two seconds for an answer is tried again soon: it has been held up enough. */
+static mono_t retry_at(mono_t begun_at, mono_t now)
+{
+    return mono_max(mono_add(begun_at, REVERT_RETRY_MS), mono_add(now, REVERT_PAUSE_MS));
+}
+
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now)
 {
     assert(step < revert->steps_count);
     revert->steps[step].outcome = outcome;
     revert->steps[step].retry_at =
-        outcome == REVERT_RETRY ? mono_add(now, REVERT_RETRY_MS) : MONO_NEVER;
+        outcome == REVERT_RETRY ? retry_at(revert->steps[step].begun_at, now) : MONO_NEVER;
 }
 
 /* What is held up waits for another step, not for time. */

@@ -28,7 +28,7 @@ struct revert_step {
     bool joined;  /* may be undone in one go with the one before it */
     bool removes; /* removes what the change added; false: puts back */
     enum revert_outcome outcome;
-    mono_t retry_at;
+    mono_t begun_at, retry_at;
 };
 
 struct revert {
@@ -36,14 +36,15 @@ struct revert {
     struct revert_step steps[OPERATIONS_MAX];
 };
 
-enum { REVERT_RETRY_MS = 2000 };
+/* From one beginning to the next; at least the pause behind an end, in which others get on. */
+enum { REVERT_RETRY_MS = 2000, REVERT_PAUSE_MS = 250 };
 
 /* The step to run now, or -1: one runs, all are done, or what is left waits. */
 int revert_next(const struct revert *revert, mono_t now);
 
 /* Begins that step, and as many older ones as it is joined with and may follow it at once, each if
  * those before it went well: all of them run. Returns how many more than the one. */
-uint32_t revert_begin(struct revert *revert, uint32_t step);
+uint32_t revert_begin(struct revert *revert, uint32_t step, mono_t now);
 
 /* Takes the outcome of a step. */
 void revert_take(struct revert *revert, uint32_t step, enum revert_outcome outcome, mono_t now);

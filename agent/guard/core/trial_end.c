@@ -21,7 +21,7 @@ void do_undo_next(struct move *move)
         return;
     undo = guard_effects_add(move->effects, DO_UNDO, &trial->id);
     undo->operation = (uint32_t)step;
-    undo->more = revert_begin(&trial->revert, undo->operation);
+    undo->more = revert_begin(&trial->revert, undo->operation, trial->now);
 }
 
 /* From here on nothing stops it, no disk and no message (docs/protocol.md rule 13). */

@@ -26,7 +26,8 @@ mono_t apply_part_until(void)
     return clock_now() + APPLY_LOCALAPI_MS;
 }
 
-int apply_part_left(mono_t until)
+/* At least 1 ms. */
+static int left_of(mono_t until)
 {
     mono_t left = until - clock_now();
 
@@ -36,7 +37,7 @@ int apply_part_left(mono_t until)
 static void read_tailscale(const struct apply *apply, mono_t until, struct snapshot *snapshot)
 {
     if (has_socket(apply))
-        localapi_read(apply->tailscale_socket, apply_part_left(until), &snapshot->tailscale);
+        localapi_read(apply->tailscale_socket, left_of(until), &snapshot->tailscale);
     else
         text_copy(snapshot->tailscale.why, sizeof(snapshot->tailscale.why),
                   "no tailscaled is configured");

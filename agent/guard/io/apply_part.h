@@ -23,9 +23,8 @@ struct nl_sock;
 bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
                    const struct operation *operation, const struct snapshot *now, struct err *err);
 
-/* When a step that begins now has to be over, and what is left of that time; at least 1 ms. */
+/* When a step that begins now has to be over. */
 mono_t apply_part_until(void);
-int apply_part_left(mono_t until);
 
 /* The operation's own routes of that table, read cheaply: the kernel leaves out all others. */
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,

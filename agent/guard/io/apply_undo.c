@@ -122,7 +122,7 @@ static bool undo_nexthop(const struct apply_restore *restore, const struct undo_
 }
 
 static bool undo_tailscale(const struct apply *apply, const struct undo_item *item,
-                           const struct snapshot *now, mono_t until, struct err *err)
+                           const struct snapshot *now, struct err *err)
 {
     struct operation_tailscale change;
 
@@ -130,9 +130,9 @@ static bool undo_tailscale(const struct apply *apply, const struct undo_item *it
         return err_set(err, ERR_TIMEOUT, "%s", now->tailscale.why);
     if (!undo_tailscale_change(item, now, &change, err))
         return false;
-    return localapi_patch(apply->tailscale_socket, apply_part_left(until), &change, err) &&
+    return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &change, err) &&
            (!undo_table_is_concerned(&change) ||
-            apply_part_wait_table(apply, &item->change, until, err));
+            apply_part_wait_table(apply, &item->change, apply_part_until(), err));
 }
 
 struct step {
@@ -161,7 +161,7 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
     case OPERATION_NEXTHOP:
         return undo_nexthop(&restore, step->item, now, err);
     case OPERATION_TAILSCALE:
-        return undo_tailscale(step->apply, step->item, now, step->until, err);
+        return undo_tailscale(step->apply, step->item, now, err);
     case OPERATION_FILE: /* see undo_file */
     case OPERATION_KIND_COUNT:
         break;
@@ -243,7 +243,7 @@ static enum revert_outcome judge(const struct step *step, char *ret_why, size_t 
     struct snapshot now;
     enum revert_outcome outcome;
 
-    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+    if (!apply_part_read(step->apply, &step->item->change, apply_part_until(), &now, &err))
         return retry(&err, ret_why, size);
     outcome =
         outcome_of(step->item, undo_judge(step->item, &now, ret_why, size), &now, ret_why, size);
