@@ -222,13 +222,42 @@ static void test_paced_from_the_beginning(void **state)
     }
 }
 
+/* Two that wait their time-outs out take turns, and leave none out: what only puts back is not held
+ * up by them, however long each of them takes. */
+static void test_none_starves(void **state)
+{
+    static const mono_t took[] = {300, 2000, 9000};
+    struct revert revert;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(took) / sizeof(took[0]); i++) {
+        char order[16] = "";
+        mono_t now = 1000;
+
+        fill(&revert, "bbbbb");
+        for (unsigned tries = 0; tries < 8; tries++) {
+            int step = revert_next(&revert, now);
+
+            if (step < 0) {
+                now = revert_deadline(&revert);
+                step = revert_next(&revert, now);
+            }
+            revert_begin(&revert, (uint32_t)step, now);
+            revert_end(&revert); /* each by itself: what was joined waits again */
+            order[tries] = (char)('1' + step);
+            now += took[i];
+            revert_take(&revert, (uint32_t)step, step < 2 ? REVERT_DONE : REVERT_RETRY, now);
+        }
+        assert_string_equal(order, "54321543");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_every_plan),
-        cmocka_unit_test(test_begun),
-        cmocka_unit_test(test_paced_from_the_beginning),
+        cmocka_unit_test(test_order),        cmocka_unit_test(test_every_plan),
+        cmocka_unit_test(test_begun),        cmocka_unit_test(test_paced_from_the_beginning),
+        cmocka_unit_test(test_none_starves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ enum guard_effect_kind {
     DO_APPLY,     /* operation of the open trial -> ON_APPLIED */
     DO_SETTLE,    /* read back till the effects are there or start + apply + settle -> ON_SETTLED */
     DO_NONCE,     /* tell the agent; fresh_connection: only in the hello of a new dial */
-    DO_UNDO,      /* operation of that generation; each try ends within 2 s -> ON_UNDONE */
+    DO_UNDO,      /* operation of that generation; each answer is waited for 2 s -> ON_UNDONE */
     DO_VERIFY,    /* touched objects as before, protected flows answering -> ON_VERIFIED */
     DO_SEND,      /* the receipt with this hash, to the asker and to the agent */
     DO_REFUSE,    /* tell the asker why not */

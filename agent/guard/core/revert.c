@@ -57,19 +57,29 @@ static bool may_run(const struct revert *revert, uint32_t at, bool newer_failed,
     return !step->removes || !newer_failed;
 }
 
+/* What was not tried yet, then what waits longest: two that wait their time-outs out would have all
+ * the turns, and leave none to what is only put back. */
+static mono_t waits_since(const struct revert_step *step)
+{
+    return step->outcome == REVERT_RETRY ? step->retry_at : 0;
+}
+
 int revert_next(const struct revert *revert, mono_t now)
 {
     bool newer_failed = false;
+    int next = -1;
 
     if (one_runs(revert))
         return -1;
     for (uint32_t i = revert->steps_count; i-- > 0;) {
-        if (may_run(revert, i, newer_failed, now))
-            return (int)i;
-        if (revert->steps[i].touched && revert->steps[i].outcome == REVERT_RETRY)
-            newer_failed = true;
+        const struct revert_step *step = &revert->steps[i];
+
+        if (may_run(revert, i, newer_failed, now) &&
+            (next < 0 || waits_since(step) < waits_since(&revert->steps[next])))
+            next = (int)i;
+        newer_failed |= step->touched && step->outcome == REVERT_RETRY;
     }
-    return -1;
+    return next;
 }
 
 /* Behind one that waits for its time nothing follows, though what only puts back might. */

@@ -3,7 +3,8 @@
  *
  * Newest first. After the first step that fails, only what was removed is put back; nothing that
  * the change added is removed until that step has succeeded (docs/protocol.md rule 15). Shields are
- * applied first, so newest first takes them last.
+ * applied first, so newest first takes them last. What failed is tried again in turns, behind what
+ * was not tried yet.
  */
 #ifndef AGENT_GUARD_CORE_REVERT_H
 #define AGENT_GUARD_CORE_REVERT_H
