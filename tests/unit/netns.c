@@ -14,7 +14,7 @@
 
 #include "agent/io/netlink.h"
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = 20000 };
 
 bool netns_is_allowed(void)
 {
@@ -49,7 +49,7 @@ void netns_wait_for(netns_state_fn is_so, const char *what)
         found = is_so(&now);
         snapshot_done(&now);
         if (!found && poll(&poll_fd, 1, DEADLINE_MS) <= 0)
-            give_up(what, "it did not come about in 5 s");
+            give_up(what, "it did not come about in 20 s");
         netlink_watch_take(watch);
     }
     netlink_watch_close(watch);

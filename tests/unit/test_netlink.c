@@ -24,7 +24,7 @@
 #include "common/net/render.h"
 #include "tests/unit/netns.h"
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = 20000 };
 
 static void take(struct snapshot *snapshot)
 {

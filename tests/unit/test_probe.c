@@ -27,6 +27,8 @@
 #include "common/core/text.h"
 #include "common/io/clock.h"
 
+enum { PATIENCE_MS = 20000 }; /* of who asks one that answers, on a machine that is busy */
+
 /* ---- a server that says one thing ------------------------------------------------------------ */
 
 struct server {
@@ -102,12 +104,12 @@ static void tcp_connects_or_is_refused(void **state)
 
     (void)state;
     start_server(&server, NULL);
-    result = probe(CHECK_TCP, server.port, 2000);
+    result = probe(CHECK_TCP, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_ANSWERED);
     assert_int_not_equal(result.source_port, 0);
     assert_int_equal(result.source.family, FAMILY_IPV4);
     stop_server(&server);
-    result = probe(CHECK_TCP, server.port, 2000);
+    result = probe(CHECK_TCP, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_FAILED);
     assert_string_equal(result.why, "Connection refused");
 }
@@ -119,12 +121,12 @@ static void page_gives_its_first_word(void **state)
 
     (void)state;
     start_server(&server, "HTTP/1.0 200 OK\r\n\r\n  198.51.100.10\nand more\n");
-    result = probe(CHECK_EGRESS_ADDRESS, server.port, 2000);
+    result = probe(CHECK_EGRESS_ADDRESS, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_ANSWERED);
     assert_string_equal(result.answer, "198.51.100.10");
     stop_server(&server);
     start_server(&server, "HTTP/1.0 500 No\r\n\r\n");
-    result = probe(CHECK_EGRESS_ADDRESS, server.port, 2000);
+    result = probe(CHECK_EGRESS_ADDRESS, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_FAILED);
     stop_server(&server);
 }
@@ -136,7 +138,7 @@ static void ssh_that_is_none_fails(void **state)
 
     (void)state;
     start_server(&server, "220 mail.example.com ESMTP\r\n");
-    result = probe(CHECK_SSH, server.port, 2000);
+    result = probe(CHECK_SSH, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_FAILED);
     assert_string_equal(result.why, "expected an SSH banner, got '220 mail.example.com ESMTP'");
     stop_server(&server);
@@ -150,7 +152,7 @@ static void ssh_penalty_is_unclear(void **state)
 
     (void)state;
     start_server(&server, "Not allowed at this time\r\n");
-    result = probe(CHECK_SSH, server.port, 2000);
+    result = probe(CHECK_SSH, server.port, PATIENCE_MS);
     assert_int_equal(result.outcome, PROBE_UNCLEAR);
     stop_server(&server);
 }
@@ -192,7 +194,7 @@ static void connection_is_seen_by_its_subject(void **state)
 
     (void)state;
     start_server(&server, NULL);
-    fd = probe_connect("127.0.0.1", server.port, NULL, 2000, &result);
+    fd = probe_connect("127.0.0.1", server.port, NULL, PATIENCE_MS, &result);
     assert_true(fd >= 0);
     assert_true(peers_look(server.port, 1000, seen, &err));
     assert_int_equal(seen->count, 1);
@@ -225,7 +227,7 @@ static void ssh_that_hangs_up_is_let_go(void **state)
     (void)state;
     free_fd = lowest_free_fd();
     start_server(&server, "SSH-2.0-OpenSSH_9.2\r\n");
-    assert_null(probe_ssh_open("127.0.0.1", server.port, 2000, &result));
+    assert_null(probe_ssh_open("127.0.0.1", server.port, PATIENCE_MS, &result));
     assert_int_equal(result.outcome, PROBE_FAILED);
     stop_server(&server);
     assert_int_equal(lowest_free_fd(), free_fd);
@@ -261,7 +263,7 @@ static bool make_key(const struct sshd *sshd)
 
 static bool listens(uint16_t port)
 {
-    mono_t until = clock_now() + 10000;
+    mono_t until = clock_now() + PATIENCE_MS;
 
     while (clock_now() < until) {
         struct probe_result result;
@@ -319,7 +321,7 @@ static void sshd_shows_banner_and_host_key(void **state)
     snprintf(sshd.key, sizeof(sshd.key), "%s/key", sshd.directory);
     runs = start_sshd(&sshd);
     free_fd = lowest_free_fd();
-    ssh = runs ? probe_ssh_open("127.0.0.1", sshd.port, 5000, &result) : NULL;
+    ssh = runs ? probe_ssh_open("127.0.0.1", sshd.port, PATIENCE_MS, &result) : NULL;
     probe_ssh_close(ssh);
     free_fd_after = lowest_free_fd();
     if (sshd.pid > 0) {
