@@ -37,46 +37,65 @@ static const char status_text[] =
     "\"DNSName\":\"tethys.example.\",\"TailscaleIPs\":[\"100.64.0.1\"],\"Online\":true,"
     "\"ExitNode\":false,\"ExitNodeOption\":true,\"CurAddr\":\"198.51.100.10:41641\"}}}";
 
+/* What table 52 is to be, in lines of ip(8), a batch of each family: a process for each route would
+ * take longer than one waits for the table, where many processes wait for their turn. */
+struct batches {
+    char ipv4[1024], ipv6[1024];
+};
+
 /* With neither a type nor a device it is taken away. */
-static void put(const char *family, const char *network, const char *type, const char *device)
+static void put(char batch[1024], const char *network, const char *type, const char *device)
 {
-    char line[200];
+    size_t len = strlen(batch);
 
     if (type[0] != '\0' || device[0] != '\0')
-        snprintf(line, sizeof(line), "ip %s route replace %s %s %s table 52\n", family, type,
-                 network, device);
+        snprintf(batch + len, 1024 - len, "route replace %s %s %s table 52\n", type, network,
+                 device);
     else
-        snprintf(line, sizeof(line), "while ip %s route del %s table 52 2>/dev/null; do :; done\n",
-                 family, network);
-    netns_run(line);
+        snprintf(batch + len, 1024 - len, "route flush table 52 exact %s\n", network);
 }
 
-static void put_both(const char *ipv4, const char *ipv6, bool thrown, bool captured)
+static void put_both(struct batches *batches, const char *ipv4, const char *ipv6, bool thrown,
+                     bool captured)
 {
     const char *type = thrown ? "throw" : "";
     const char *device = captured ? "dev tailscale0" : "";
 
-    put("-4", ipv4, type, device);
-    put("-6", ipv6, type, device);
+    put(batches->ipv4, ipv4, type, device);
+    put(batches->ipv6, ipv6, type, device);
+}
+
+static void run(const struct batches *batches)
+{
+    char lines[sizeof(*batches) + 128];
+
+    snprintf(lines, sizeof(lines), "ip -4 -batch - <<E\n%sE\nip -6 -batch - <<E\n%sE\n",
+             batches->ipv4, batches->ipv6);
+    netns_run(lines);
 }
 
 static void follow_rest(struct fake_tailscaled *fake)
 {
+    struct batches batches = {"", ""};
     bool exits = fake->exit_node[0] != '\0';
 
     fake->follows_at = MONO_NEVER;
     if (fake->leave_routes)
         return;
-    put("-4", "127.0.0.0/8", exits ? "throw" : "", "");
-    put_both("203.0.113.0/24", "2001:db8:1::/64", exits && fake->allow_lan,
+    put(batches.ipv4, "127.0.0.0/8", exits ? "throw" : "", "");
+    put_both(&batches, "203.0.113.0/24", "2001:db8:1::/64", exits && fake->allow_lan,
              exits && !fake->allow_lan);
-    put("-4", "198.18.40.0/24", "", fake->accept_routes ? "dev tailscale0" : "");
+    put(batches.ipv4, "198.18.40.0/24", "", fake->accept_routes ? "dev tailscale0" : "");
+    run(&batches);
 }
 
 static void follow(struct fake_tailscaled *fake)
 {
+    struct batches batches = {"", ""};
+
+    put_both(&batches, "0.0.0.0/0", "::/0", false, fake->exit_node[0] != '\0');
     if (!fake->leave_routes)
-        put_both("default", "default", false, fake->exit_node[0] != '\0');
+        run(&batches);
     if (fake->late_ms > 0)
         fake->follows_at = clock_now() + fake->late_ms;
     else
