@@ -43,14 +43,16 @@ exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 
 
 def wait_until(predicate, seconds, what):
-    """Polls observable state; says what it waited for."""
+    """Polls observable state, once more behind the deadline; says what it waited for."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
+        is_last = time.monotonic() >= deadline
         found = predicate()
         if found:
             return found
+        if is_last:
+            raise AssertionError(f"waited {seconds} s for {what}")
         select_a_moment()
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 def stays(predicate, seconds, what):

@@ -14,10 +14,11 @@ def wait_until(fn, deadline_s, what, every_s=0.05):
     """Returns fn()'s first true answer; raises Timeout, with the last answer, after deadline_s."""
     end = time.monotonic() + deadline_s
     while True:
+        is_last = time.monotonic() >= end    # before it looks: looking may take longer than that
         answer = fn()
         if answer:
             return answer
-        if time.monotonic() >= end:
+        if is_last:
             raise Timeout(f"waited {deadline_s} s for {what}; last seen: {answer!r}")
         time.sleep(every_s)
 
