@@ -3,6 +3,7 @@
 No fleet and no lab: one folder holds state, socket and trust root, one namespace the routes.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -29,6 +30,18 @@ ip address add 203.0.113.10/24 dev eth0
 echo ready
 exec sleep infinity
 """
+
+
+def network_of(pid):
+    """The network namespace of a process; None: it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return None
+
+
+def pids_in(network):
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and network_of(pid) == network]
 
 
 class Node:
@@ -179,13 +192,25 @@ class Node:
         return self.call([BIN / "oceanid-rollback", *words, "--config", self.folder / "guard.yaml"],
                          check=check, answer=answer, stdin=stdin)
 
+    def kill_left(self):
+        """Whoever is no child of this one's, as one who waits for a disk that hangs; and who they
+        were."""
+        left = [pid for pid in pids_in(network_of(self.holder.pid)) if pid != self.holder.pid]
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return left
+
     def end(self):
         died = [f"{process.args} ended by signal {-process.poll()}" for process in self.children
                 if ends.is_mistake(process.poll())]
-        for process in [*self.children, self.holder]:
+        for process in self.children:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        wait_until(lambda: not self.kill_left(), 20, "all that was left in this network to end")
+        self.holder.kill()
+        self.holder.wait()
         ends.check(died + ends.read((log.name, log) for log in sorted(self.folder.glob("*.log"))))
 
 
