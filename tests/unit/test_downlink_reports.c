@@ -217,6 +217,14 @@ static void what_follows_from_a_failing_check_is_kept_first(void **state)
 
 /* ---- too much -------------------------------------------------------------------------------- */
 
+enum { ONE_MORE_MS = 10000 };
+
+/* How many more may have been kept meanwhile: on a busy machine 600 reports take minutes. */
+static uint64_t more_since(mono_t began)
+{
+    return (uint64_t)(clock_now() - began) / ONE_MORE_MS;
+}
+
 /* Drift that changes with each report is shown as it is, and written down for a while only. */
 static void what_one_agent_says_fills_no_disk(void **state)
 {
@@ -229,6 +237,7 @@ static void what_one_agent_says_fills_no_disk(void **state)
     char drift[1][SENTENCE_SIZE];
     struct agent agent;
     struct agent other;
+    mono_t began = clock_now();
     uint64_t rows;
     uint64_t id;
 
@@ -244,14 +253,14 @@ static void what_one_agent_says_fills_no_disk(void **state)
         snprintf(drift[0], SENTENCE_SIZE, "rule %u is gone", i);
         assert_int_equal(downlink_case_ask(&agent, report)->kind, ANSWER_ACK);
     }
-    assert_in_range(place.desk.audit.index - rows, 500, 520);
+    assert_in_range(place.desk.audit.index - rows, 500, 520 + more_since(began));
     assert_true(downlink_case_audit_says_late(
         "refused", "its words came to more rows of the audit than one may cause"));
     for (unsigned i = 0; i < 50; i++) {
         snprintf(refused.reason, sizeof(refused.reason), "not %u", i);
         downlink_case_report_guard(&agent, &refused);
     }
-    assert_in_range(place.desk.audit.index - rows, 500, 525);
+    assert_in_range(place.desk.audit.index - rows, 500, 525 + more_since(began));
     downlink_case_report_database(&agent, VERDICT_PASS); /* what it observes still counts, */
     assert_int_equal(fleet_health(member, clock_now()), VERDICT_PASS);
     assert_int_equal(member->drift_count, 0); /* what it says is shown, */
@@ -312,6 +321,7 @@ static void what_one_guard_signs_fills_no_disk(void **state)
     unsigned of_nobody;
     unsigned of_a_trial;
     unsigned of_one_trial;
+    mono_t began = clock_now();
     uint64_t rows;
     struct attempt attempt;
     struct agent agent;
@@ -320,7 +330,6 @@ static void what_one_guard_signs_fills_no_disk(void **state)
 
     (void)state;
     downlink_case_join(&agent, PLACE_B2);
-    downlink_case_join(&other, PLACE_A1);
     downlink_case_start(1, &id);
     attempt = lead_find(place.lead, id)->machine.record.attempt;
     rows = place.desk.audit.index;
@@ -332,13 +341,14 @@ static void what_one_guard_signs_fills_no_disk(void **state)
     of_a_trial = count_receipts("b2");
     report_receipts(&agent, &attempt, 700, 640);
     of_one_trial = count_receipts("b2");
+    downlink_case_join(&other, PLACE_A1); /* only now: who is silent for long is not known */
     report_receipts(&other, NULL, 1, 1);
     downlink_case_hang_up(&agent);
     downlink_case_hang_up(&other);
-    assert_in_range(of_nobody, 512, 520);
-    assert_in_range(rows, 512, 525);
+    assert_in_range(of_nobody, 512, 520 + more_since(began));
+    assert_in_range(rows, 512, 525 + more_since(began));
     assert_int_equal(of_a_trial, of_nobody + 8);
-    assert_in_range(of_one_trial, of_nobody + 64, of_nobody + 72);
+    assert_in_range(of_one_trial, of_nobody + 64, of_nobody + 72 + more_since(began));
     assert_int_equal(count_receipts("a1"), 1);
     assert_true(downlink_case_audit_says_late(
         "refused", "its words came to more receipts of what it was not asked for here"));
