@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/await.h"
+#include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/hand.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
@@ -122,8 +123,6 @@ static void say_state(const struct guard *guard)
                   (unsigned long long)doubt->id.attempt.sequence, doubt->begin.change);
     if (!journal_is_writable(guard->journal))
         log_error("ALARM journal: it cannot be written; nothing new is started, undoing goes on");
-    if (access(guard->config.trust, F_OK) != 0)
-        log_info("no trust root at %s: this node only observes", guard->config.trust);
     log_info("%s: %u confirmed%s, sequence %llu", guard->trial->node,
              guard->ledger->generations_count, guard->ledger->is_open ? ", a trial was open" : "",
              (unsigned long long)guard->ledger->sequence);
@@ -191,20 +190,44 @@ static bool start(struct guard *guard, struct err *err)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static int run(struct guard *guard, struct err *err)
+_Noreturn static void end_untouched(void)
+{
+    log_info("told to stop before anything was touched: ending");
+    _exit(0);
+}
+
+/* path NULL: nobody named one, and without it the defaults hold: a node whose guard.yaml is lost is
+ * guarded all the same. */
+static bool read_config(const char *path, struct guard_config *ret_config, struct err *err)
+{
+    enum log_level level;
+
+    if (!await_config(path != NULL ? "--config" : NULL, path != NULL ? path : GUARD_YAML_PATH,
+                      ret_config, err))
+        return false;
+    if (log_level_parse(ret_config->log, &level))
+        log_init("oceanid-guard", level);
+    return true;
+}
+
+static int run(struct guard *guard, const char *path, struct err *err)
 {
     struct loop *loop = loop_open(err);
 
     if (loop == NULL)
         return 1;
+    if (!read_config(path, &guard->config, err)) {
+        if (err->kind == ERR_NONE)
+            end_untouched();
+        loop_close(loop);
+        return 2;
+    }
     if (!start(guard, err) && err->kind != ERR_NONE) {
         loop_close(loop);
         return 1;
     }
-    if (guard->journal == NULL) {
-        log_info("told to stop before anything was touched: ending");
-        _exit(0);
-    }
+    if (guard->journal == NULL)
+        end_untouched();
     while (!guard->leaving)
         loop_once(loop, guard);
     clients_close(&guard->clients);
@@ -231,20 +254,12 @@ static bool parse(int argc, char **argv, const char **ret_path, struct err *err)
     return true;
 }
 
-/* Without one the defaults hold: a node whose guard.yaml is lost is guarded all the same. */
-static bool read_config(const char *path, struct guard_config *ret_config, struct err *err)
-{
-    return path != NULL ? config_read_named_guard("--config", path, ret_config, err)
-                        : config_read_guard("/etc/oceanid/guard.yaml", ret_config, err);
-}
-
 int main(int argc, char **argv)
 {
     static struct guard guard;
     const char *path;
-    enum log_level level = LOG_LEVEL_INFO;
     struct err err = ERR_INIT;
-    int code = 2;
+    int code;
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-guard " OCEANID_VERSION);
@@ -258,13 +273,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "oceanid-guard: %s\n%s", err.text, usage);
         return 2;
     }
-    log_init("oceanid-guard", level);
+    log_init("oceanid-guard", LOG_LEVEL_INFO);
     log_wait_at_most(0);
-    if (read_config(path, &guard.config, &err)) {
-        if (log_level_parse(guard.config.log, &level))
-            log_init("oceanid-guard", level);
-        code = run(&guard, &err);
-    }
+    code = run(&guard, path, &err);
     if (err.kind != ERR_NONE)
         log_error("%s", err.text);
     return code;

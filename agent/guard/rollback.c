@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/guard/io/disk_probe.h"
+#include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
 #include "agent/guard/io/take.h"
@@ -20,7 +21,6 @@
 #include "common/io/log.h"
 
 enum { PERSON_WAITS_MS = 5000 };
-static const char usual_config[] = "/etc/oceanid/guard.yaml";
 
 static const char usage[] =
     "usage: oceanid-rollback [MODE] [--yes] [--config FILE]\n"
@@ -275,6 +275,10 @@ bool rollback_look(const struct options *options, struct rescue *ret_rescue, int
     if (rescue_open(ret_rescue, &options->config, true, err))
         return true;
     *ret_code = EXIT_DIFFERS;
+    if (err->kind == ERR_MISSING && options->is_config_unread)
+        return err_wrap(err, "no journal is where the defaults have it, and guard.yaml, which may "
+                             "name another place, is not read: whether anything is changed on this "
+                             "host is not known, nothing was done");
     if (err->kind == ERR_MISSING) {
         *err = (struct err)ERR_INIT;
         printf("Nothing is changed on this host, as far as can be seen: there is no journal in %s. "
@@ -404,26 +408,9 @@ static int run_mode(const struct options *options, struct err *err)
     return EXIT_USAGE;
 }
 
-/* Without one the defaults hold; one that was named has to be there. A unit goes by the defaults
- * where it has a mistake: a host whose shields are not put back at boot is lost. */
-static bool read_config(struct options *options, struct err *err)
-{
-    if (!text_equal(options->config_path, usual_config) && access(options->config_path, F_OK) != 0)
-        return err_set(err, ERR_INPUT, "--config %.200s: expected a guard.yaml, found no such file",
-                       options->config_path);
-    if (config_read_guard(options->config_path, &options->config, err))
-        return true;
-    if (!rollback_is_of_unit(options))
-        return false;
-    printf("ALARM %s: going by the defaults; oceanid-guard does not start until it is mended\n",
-           err->text);
-    *err = (struct err)ERR_INIT;
-    return config_read_guard("/dev/null", &options->config, err);
-}
-
 int main(int argc, char **argv)
 {
-    struct options options = {.mode = "", .config_path = usual_config};
+    struct options options = {.mode = "", .config_path = GUARD_YAML_PATH, .began = clock_now()};
     struct err err = ERR_INIT;
     int code;
 
@@ -450,13 +437,8 @@ int main(int argc, char **argv)
     }
     if (!rollback_is_for_reader(&options))
         rollback_wait_for_no_reader();
-    if (!read_config(&options, &err)) {
-        fprintf(stderr,
-                "oceanid-rollback: %s\n"
-                "Nothing was done. Mend it, or go by the defaults: --config /dev/null\n",
-                err.text);
-        return EXIT_USAGE;
-    }
+    if (!rollback_read_config(&options, &code))
+        return code;
     if (rollback_is_elsewhere(&options, argc, argv))
         return EXIT_DIFFERS;
     code = run_mode(&options, &err);

@@ -26,6 +26,8 @@ struct options {
     const char *reason; /* --reason, likewise: of an operator's order; NULL: root's own */
     const char *config_path;
     struct guard_config config;
+    bool is_config_unread; /* its disk does not answer: config is the defaults */
+    mono_t began;          /* when this program was started, before it waited for that */
 };
 
 /* The words behind the program's name. False: the error names the word and what is accepted. */
@@ -33,6 +35,10 @@ bool rollback_parse(int argc, char **argv, struct options *options, struct err *
 
 /* --boot, --stop-post or --finish: nobody is there to mend anything. */
 bool rollback_is_of_unit(const struct options *options);
+
+/* Waits for no disk that does not answer: then the defaults hold, which is said. False: nothing may
+ * be done, which is said too, and ret_code is set. */
+bool rollback_read_config(struct options *options, int *ret_code);
 
 /* In another network namespace than the guard: nothing of this host can be undone or judged here.
  * Said, with the way there: the same words again. Not for --boot where nobody is seen in it. */

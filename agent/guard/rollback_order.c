@@ -3,7 +3,8 @@
  * and giving up on a tailscaled that is gone.
  *
  * An order names one generation, by its attempt and the nonce of its start. Where that does not
- * stand, nothing is touched and nobody is stopped (docs/protocol.md, Names and rule 17).
+ * stand, nothing is touched and nobody is stopped (docs/protocol.md, Names and rule 17). The guard
+ * here drew that nonce: where it cannot be read how this node is called, what stands says enough.
  */
 #include "agent/guard/rollback.h"
 
@@ -28,9 +29,15 @@ static bool read_order(const struct options *options, const char *node, struct o
 
     if (!file_read(options->order_path, ORDER_SIZE_MAX, &data, &len, err))
         return false;
-    return trust_root_check_order(options->config.trust, (struct bytes){data, len}, node, ret_order,
-                                  err) ||
-           err_wrap(err, "%s", options->order_path);
+    if (trust_root_check_order(options->config.trust, (struct bytes){data, len}, node, ret_order,
+                               err))
+        return true;
+    if (err->kind == ERR_TIMEOUT)
+        err_wrap(err,
+                 "an order is believed by that file alone (%d s waited), nothing was done; root "
+                 "needs no order: oceanid-rollback --list, --to N",
+                 TRUST_ROOT_WAIT_MS / 1000);
+    return err_wrap(err, "%s", options->order_path);
 }
 
 static const struct receipt *find_end(const struct ledger *ledger, const struct generation_id *id)
@@ -108,7 +115,7 @@ int rollback_order(const struct options *options, struct err *err)
     if (!rollback_look(options, &rescue, &code, err))
         return code;
     code = EXIT_DIFFERS;
-    if (read_order(options, rescue.trial->node, order, err)) {
+    if (read_order(options, rescue.is_named ? rescue.trial->node : NULL, order, err)) {
         found = find_number(rescue.ledger, &order->down_to, &chosen.to);
         if (found)
             say_order(order);

@@ -37,7 +37,7 @@ static bool take_unless_held(const struct options *options, struct rescue *ret_r
     if (rescue_open(ret_rescue, &options->config, false, err))
         return true;
     *ret_code = EXIT_DIFFERS;
-    if (err->kind != ERR_CONFLICT && err->kind != ERR_MISSING)
+    if (err->kind != ERR_CONFLICT && (err->kind != ERR_MISSING || options->is_config_unread))
         return false;
     if (!*said)
         printf("%s; it goes on with what is open\n", err->text);
@@ -134,10 +134,11 @@ int rollback_boot(const struct options *options, struct err *err)
     int end_fd = -1, status = 0;
     pid_t pid = start_boot(options, &end_fd, err);
     struct pollfd look = {.fd = end_fd, .events = POLLIN};
+    mono_t left = options->began + BOOT_LIMIT_MS - clock_now();
 
     if (pid < 0)
         return boot(options, err);
-    if (poll(&look, 1, BOOT_LIMIT_MS) > 0 && waitpid(pid, &status, 0) == pid)
+    if (poll(&look, 1, left > 0 ? (int)left : 0) > 0 && waitpid(pid, &status, 0) == pid)
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_DIFFERS;
     printf("ALARM not done in %d s: the boot goes on without waiting, process %d goes on with it, "
            "and the guard waits for that\n",
@@ -149,9 +150,10 @@ int rollback_boot(const struct options *options, struct err *err)
  * disk that is only slow is worth waiting for. */
 static bool is_readable(const struct options *options)
 {
+    mono_t left = options->began + STOP_POST_READ_MS - clock_now();
     struct disk_probe probe = {0};
 
-    if (disk_probe_reads(&probe, options->config.state, STOP_POST_READ_MS))
+    if (disk_probe_reads(&probe, options->config.state, left > 0 ? (int)left : 0))
         return true;
     printf("ALARM the journal in %s cannot be read, its disk does not answer (%d s waited): what "
            "is to be undone stands there alone. It is not undone now. A guard that starts "
@@ -181,7 +183,7 @@ static bool take_for_stop_post(const struct options *options, struct rescue *ret
 
 int rollback_stop_post(const struct options *options, struct err *err)
 {
-    mono_t limit = clock_now() + STOP_POST_LIMIT_MS;
+    mono_t limit = options->began + STOP_POST_LIMIT_MS;
     struct rescue rescue;
     bool done;
     int code;

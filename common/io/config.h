@@ -43,7 +43,13 @@ bool config_read_named_guard(const char *option, const char *path, struct guard_
 bool config_read_controller(const char *path, struct controller_config *ret_config,
                             struct err *err);
 
-/* The same from memory, for tests and for what travels; path is only for messages. */
+/* What holds where guard.yaml is not there, or says nothing of it. */
+void config_default_guard(struct guard_config *ret_config);
+
+/* The same from memory, for tests, for what travels, and for what another process has read; path is
+ * only for messages. */
+bool config_parse_guard(const char *path, struct bytes text, struct guard_config *ret_config,
+                        struct err *err);
 bool config_parse_fleet(const char *path, struct bytes text, struct fleet_file *ret_fleet,
                         struct err *err);
 bool config_parse_change(const char *path, struct bytes text, struct change *ret_change,

@@ -132,22 +132,40 @@ static const struct yaml_key guard_keys[] = {
     {.name = "log", .take_fn = take_log, YAML_FIELD(struct guard_config, log)},
 };
 
+void config_default_guard(struct guard_config *ret_config)
+{
+    *ret_config = (struct guard_config){.state = "/var/lib/oceanid/guard",
+                                        .socket = "/run/oceanid/guard.sock",
+                                        .trust = "/etc/oceanid/trust.yaml",
+                                        .tailscale_socket = "/run/tailscale/tailscaled.sock",
+                                        .rehearse_socket = "/run/oceanid/rehearse.sock",
+                                        .agent_user = "oceanid-agent",
+                                        .log = "info"};
+}
+
+bool config_parse_guard(const char *path, struct bytes text, struct guard_config *ret_config,
+                        struct err *err)
+{
+    struct guard_config config;
+
+    config_default_guard(&config);
+    if (!yaml_read_document(path, text, YAML_KEYS(guard_keys), &config, err))
+        return false;
+    *ret_config = config;
+    return true;
+}
+
 bool config_read_guard(const char *path, struct guard_config *ret_config, struct err *err)
 {
-    struct guard_config config = {.state = "/var/lib/oceanid/guard",
-                                  .socket = "/run/oceanid/guard.sock",
-                                  .trust = "/etc/oceanid/trust.yaml",
-                                  .tailscale_socket = "/run/tailscale/tailscaled.sock",
-                                  .rehearse_socket = "/run/oceanid/rehearse.sock",
-                                  .agent_user = "oceanid-agent",
-                                  .log = "info"};
+    AUTO_FREE uint8_t *data = NULL;
+    size_t len;
 
-    if (!read_file(path, YAML_KEYS(guard_keys), &config, err)) {
-        if (err->kind != ERR_MISSING)
-            return false;
-        *err = (struct err)ERR_INIT;
-    }
-    *ret_config = config;
+    if (file_read(path, YAML_SIZE_MAX, &data, &len, err))
+        return config_parse_guard(path, (struct bytes){data, len}, ret_config, err);
+    if (err->kind != ERR_MISSING)
+        return false;
+    *err = (struct err)ERR_INIT;
+    config_default_guard(ret_config);
     return true;
 }
 

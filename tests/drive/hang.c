@@ -2,7 +2,8 @@
  * hang: a library to preload: a disk that hangs. Neither fdatasync nor fsync returns while the file
  * that OCEANID_HANG names is there; of a frozen one (OCEANID_FROZEN names its directory) neither
  * does whoever opens a file there for writing, or writes to it; of a dead one (OCEANID_DEAD names
- * its directory) nor does whoever opens one at all. What the page cache still has of that one
+ * its directory, or one file) nor does whoever opens one at all,
+ * or looks whether it is there. What the page cache still has of that one
  * (OCEANID_CACHED names it, with a slash before each) can be opened for reading.
  */
 #include <fcntl.h>
@@ -22,7 +23,7 @@ static void wait_for_disk(void)
 {
     const char *path = getenv("OCEANID_HANG");
 
-    while (path != NULL && access(path, F_OK) == 0)
+    while (path != NULL && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0)
         poll(NULL, 0, LOOK_MS);
 }
 
@@ -44,7 +45,7 @@ static void wait_below(const char *directory, const char *path)
 {
     size_t len = directory != NULL ? strlen(directory) : 0;
 
-    if (len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/')
+    if (len > 0 && strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0'))
         wait_for_disk();
 }
 
@@ -89,6 +90,13 @@ static bool is_cached(const char *path)
     const char *at = name != NULL && names != NULL ? strstr(names, name) : NULL;
 
     return at != NULL && (at[strlen(name)] == '\0' || at[strlen(name)] == '/');
+}
+
+int access(const char *path, int mode)
+{
+    if (!is_cached(path))
+        wait_below(getenv("OCEANID_DEAD"), path);
+    return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
 int open(const char *path, int flags, ...)

@@ -193,6 +193,33 @@ def test_a_trust_root_that_hangs_delays_no_lease(node):
     connection.close()
 
 
+def test_rescue_by_an_order_whose_trust_root_hangs_is_refused_in_time(node):
+    """It says what it has waited for, and how root does without."""
+    path = order(node, confirm(node, 1))
+    node.use_disk_of(node.folder / "trust.yaml")
+    node.hang_disk()
+    done = node.rollback("--order", path, check=False)
+    assert "trust.yaml is not read" in done.stderr and "root needs no order" in done.stderr
+    assert_untouched(node, done)
+    node.more_environment = {}
+    node.free_disk()
+    assert "Done and verified" in node.rollback("--order", path).stdout
+
+
+def test_an_order_is_carried_out_where_nothing_says_how_this_node_is_called(node):
+    """Key and name are on a dead disk, and so is all that guards have ever signed of it: what the
+    order names stands here."""
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    path = order(node, prepared(node.log("drive.log")))
+    node.kill()
+    node.use_disk_that_may_die("journal")
+    node.hang_disk()
+    done = node.rollback("--order", path, check=False)
+    assert "name is not read" in done.stdout and not node.has_route(), done.stdout + done.stderr
+    assert done.returncode == 5 and "Done and verified in the kernel" in done.stdout
+
+
 def test_orders_of_strangers_for_others_or_of_another_start_are_refused(node):
     generation = confirm(node, 1)
     other = generation[:-1] + ("0" if generation[-1] != "0" else "1")

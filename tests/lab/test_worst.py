@@ -175,14 +175,14 @@ def test_rescue_on_a_dead_disk_with_the_journal_in_the_page_cache(node, cached):
 
 
 def test_looking_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
-    """Whose plan it is stands in what cannot be read: its flows are not known to be as confirmed."""
+    """Neither key nor name can be read: a receipt in the journal says whose plan it is."""
     node.confirm()
     die_but(node, "journal")
     code, said = rescue_in(node, 8, "--list")
     assert code == 0 and "confirmed after" in said, said
     code, said = rescue_in(node, 8, "--check")
-    assert code == 1 and "ok       route" in said and "unknown  flows" in said, said
-    node.free_disk()    # what was left behind ends
+    assert "name is not read" in said and "key.pem is not read" in said, said
+    assert code == 0 and "ok       route" in said and "unknown" not in said, said
 
 
 def test_stop_post_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
@@ -198,6 +198,86 @@ def test_stop_post_on_a_dead_disk_with_the_journal_in_the_page_cache(node):
     node.start()
     stays(lambda: not node.has_route(), 1, "the route taken back")
     wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 5, "its end")
+
+
+def rescue_unconfigured(node, limit_s, *words):
+    """What it says, where nobody names a guard.yaml and the usual one's disk is dead."""
+    node.use_disk_of("/etc/oceanid")
+    node.hang_disk()
+    rescue = node.spawn([BIN / "oceanid-rollback", *words], "rescue.log")
+    wait_until(lambda: rescue.poll() is not None, limit_s, f"rescue: {node.log('rescue.log')}")
+    node.more_environment = {}
+    return rescue.returncode, node.log("rescue.log")
+
+
+def test_rescue_whose_configuration_hangs_goes_by_the_defaults(node):
+    """Which are this node's: all is undone by a journal that can be read, and that is written when
+    the disk answers."""
+    node.confirm()
+    node.kill()
+    node.stand_at_usual_places()
+    code, said = rescue_unconfigured(node, 15, "--yes")
+    assert "/etc/oceanid/guard.yaml is not read" in said and "(journal in /var/lib/" in said, said
+    assert code == 5 and not node.has_route() and "Done and verified in the kernel" in said, said
+    node.free_disk()
+    wait_until(lambda: "Nothing is changed" in node.rollback("--list").stdout, 15,
+               f"its record: {node.log('rollback.log')}")
+
+
+def test_rescue_whose_configuration_hangs_does_not_take_a_host_for_unchanged(node):
+    """The journal is not where the defaults have it; a copy that names the place is enough."""
+    node.confirm()
+    node.kill()
+    node.stand_at_usual_places()
+    node.call(["umount", "/var/lib/oceanid/guard"])
+    code, said = rescue_unconfigured(node, 8, "--yes")
+    assert code == 1 and "is not known, nothing was done" in said, said
+    assert "Nothing is changed" not in said and node.has_route(), said
+    node.free_disk()
+    assert "Done and verified" in node.rollback("--yes").stdout and not node.has_route()
+
+
+@pytest.mark.parametrize("words", [("--order", "/dev/null"), ("--void-tailscale", "--yes")])
+def test_what_a_default_would_only_guess_is_refused_where_the_configuration_hangs(node, words):
+    """Whom to believe, and whether a tailscaled is gone."""
+    node.confirm()
+    node.stand_at_usual_places()
+    code, said = rescue_unconfigured(node, 8, *words)
+    assert code == 1 and "Nothing was done" in said and "root needs no order" in said, said
+    assert node.has_route() and node.guard.poll() is None
+
+
+def test_rescue_whose_named_configuration_hangs_is_told_another_way(node):
+    """By the defaults it would be another host's, to the person who named it."""
+    node.confirm()
+    node.kill()
+    node.use_disk_of(node.folder / "guard.yaml")
+    node.hang_disk()
+    code, said = rescue_in(node, 8, "--yes")
+    assert code == 1 and "guard.yaml is not read" in said and "Name a copy" in said, said
+    assert node.has_route()
+    node.more_environment = {}
+    node.free_disk()
+    assert "Done and verified" in node.rollback("--yes").stdout
+
+
+def test_boot_whose_configuration_hangs_goes_by_the_defaults(node):
+    """Within the time that a boot is held up: behind it come the network and tailscaled."""
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.reboot()
+    assert not node.has_route()
+    node.stand_at_usual_places()
+    code, said = rescue_unconfigured(node, BOOT_LIMIT_S, "--boot")
+    assert code == 0 and "going by the defaults" in said and node.has_route(), said
+
+
+def test_stop_post_whose_configuration_hangs_goes_by_the_defaults(node):
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.kill()
+    node.stand_at_usual_places()
+    code, said = rescue_unconfigured(node, STOP_POST_LIMIT_S, "--stop-post")
+    assert code == 0 and "going by the defaults" in said and not node.has_route(), said
 
 
 class Systemd:
@@ -235,7 +315,7 @@ def dead_disk(node):
 
 
 def start_waiting(node):
-    """A guard on the dead disk, as its unit starts it."""
+    """A guard on a dead disk, as its unit starts it."""
     systemd = Systemd(node.folder / "notify.sock")
     node.more_environment["NOTIFY_SOCKET"] = str(systemd.path)
     guard = node.spawn([BIN / "oceanid-guard", "--config", node.folder / "guard.yaml"], "guard.log")
@@ -287,6 +367,39 @@ def test_a_guard_that_waits_for_its_disk_can_be_stopped(dead_disk):
     guard, _ = start_waiting(dead_disk)
     guard.terminate()
     assert guard.wait(5) == 0
+
+
+def test_a_guard_whose_configuration_hangs_waits_for_it(node):
+    """Of which journal and which tailscaled it is stands there; and it can be stopped."""
+    node.confirm()
+    node.kill()
+    (node.folder / "guard.log").write_text("")
+    node.use_disk_of(node.folder / "guard.yaml")
+    node.hang_disk()
+    guard, systemd = start_waiting(node)
+    assert "waiting for guard.yaml" in systemd.hear() and "ALARM" in node.log("guard.log")
+    guard.terminate()
+    assert guard.wait(5) == 0 and "told to stop before anything was touched" in node.log("guard.log")
+    systemd.path.unlink()
+    guard, systemd = start_waiting(node)
+    began = time.monotonic()
+    wait_until(lambda: systemd.hear() and len(systemd.heard_alive(began)) >= 3, 5,
+               "the watchdog to be fed")
+    assert not node.answers_at_all()
+    node.free_disk()
+    wait_until(node.answers_at_all, 15, "the guard to go on")
+    assert guard.poll() is None and node.has_route()
+
+
+def test_a_guard_whose_trust_root_hangs_takes_back(node):
+    """Whom it believes is asked for what is new alone."""
+    node.open_trial()
+    wait_until(lambda: "soaking" in node.log("drive.log"), 15, "the trial to soak")
+    node.kill()
+    node.use_disk_of(node.folder / "trust.yaml")
+    node.hang_disk()
+    node.start()
+    wait_until(lambda: not node.has_route(), 10, "the guard to take it back")
 
 
 def test_rescue_works_beside_a_guard_that_waits_for_its_disk(dead_disk):

@@ -122,6 +122,51 @@ static void what_does_not_answer_is_left_behind(void **state)
     answer(&read);
 }
 
+/* It is asked again and again, and taken when it is there. */
+static void what_answers_late_is_taken(void **state)
+{
+    AUTO_FREE uint8_t *data = NULL;
+    struct disk_read read;
+    struct err err = ERR_INIT;
+    size_t len;
+    int fd;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    assert_false(disk_read_is_there(&read, clock_now() + SOON_MS));
+    assert_false(disk_read_is_there(&read, clock_now() + SOON_MS));
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, "subject", 7), 7);
+    close(fd);
+    assert_true(disk_read_is_there(&read, MONO_NEVER));
+    assert_true(disk_read_take(&read, clock_now() + LONG_MS, &data, &len, &err));
+    assert_string_equal((const char *)data, "subject");
+}
+
+/* The process that reads has another one. */
+static void the_callers_own_stdin_is_read(void **state)
+{
+    AUTO_FREE uint8_t *data = NULL;
+    int kept_fd = dup(STDIN_FILENO), ends[2];
+    struct disk_read read;
+    struct err err = ERR_INIT;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(write(ends[1], "subject", 7), 7);
+    close(ends[1]);
+    dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    disk_read_start(&read, "/dev/stdin", SIZE_MAX_HERE);
+    assert_true(disk_read_is_there(&read, clock_now()));
+    assert_true(disk_read_take(&read, clock_now() + LONG_MS, &data, &len, &err));
+    dup2(kept_fd, STDIN_FILENO);
+    close(kept_fd);
+    assert_string_equal((const char *)data, "subject");
+}
+
 static void take_notice(int number)
 {
     (void)number;
@@ -156,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_there_is_handed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_answers_late_is_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_callers_own_stdin_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_shortens_no_wait, set_up, tear_down),
     };
 

@@ -144,6 +144,17 @@ static void it_is_for_the_nodes_that_it_names(void **state)
     assert_says(ask(place->path, &bytes, "lethe"), "does not name this node, lethe");
 }
 
+/* What it names has to stand here; the caller looks. Whose it is counts all the same. */
+static void it_is_believed_where_the_nodes_name_is_not_known(void **state)
+{
+    struct place *place = *state;
+    AUTO_WIRE struct wire_bytes bytes = order_by(place->operator_key);
+    AUTO_WIRE struct wire_bytes stranger = order_by(place->stranger);
+
+    assert_string_equal(ask(place->path, &bytes, NULL), "");
+    assert_says(ask(place->path, &stranger, NULL), "does not have as operator");
+}
+
 static void an_altered_one_is_not_believed(void **state)
 {
     struct place *place = *state;
@@ -184,9 +195,13 @@ static void without_a_trust_root_none_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_operators_order_is_believed),    TEST(nobody_elses_is),
-        TEST(it_is_for_the_nodes_that_it_names), TEST(an_altered_one_is_not_believed),
-        TEST(other_domains_are_not_believed),    TEST(without_a_trust_root_none_is),
+        TEST(an_operators_order_is_believed),
+        TEST(nobody_elses_is),
+        TEST(it_is_for_the_nodes_that_it_names),
+        TEST(it_is_believed_where_the_nodes_name_is_not_known),
+        TEST(an_altered_one_is_not_believed),
+        TEST(other_domains_are_not_believed),
+        TEST(without_a_trust_root_none_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

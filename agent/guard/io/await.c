@@ -1,5 +1,5 @@
 /*
- * await: waiting for the journal, by processes that can be left behind.
+ * await: waiting for configuration and journal, by processes that can be left behind.
  */
 #include "agent/guard/io/await.h"
 
@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "agent/guard/io/disk_probe.h"
+#include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/notify.h"
+#include "common/io/clock.h"
 #include "common/io/log.h"
 
 enum { DISK_WAIT_MS = 2000, DISK_PACE_MS = 250 };
@@ -28,6 +30,27 @@ bool await_more(const char *what)
     snprintf(state, sizeof(state), "READY=1\nWATCHDOG=1\nSTATUS=waiting for %s", what);
     notify_tell(state); /* not taken now: said again soon */
     return !is_told_to_stop();
+}
+
+bool await_config(const char *option, const char *path, struct guard_config *ret_config,
+                  struct err *err)
+{
+    struct guard_yaml yaml;
+    bool said = false;
+
+    guard_yaml_start(&yaml, option, path);
+    while (!guard_yaml_is_there(&yaml, clock_now() + (said ? DISK_PACE_MS : DISK_WAIT_MS))) {
+        if (!said)
+            log_error("ALARM %s cannot be read, its disk does not answer (%d s waited): expected "
+                      "to find there where the journal is; nothing is touched until it answers",
+                      path, DISK_WAIT_MS / 1000);
+        said = true;
+        if (!await_more("guard.yaml, whose disk does not answer"))
+            return false;
+    }
+    if (said)
+        log_info("the disk of %s answers again: going on", path);
+    return guard_yaml_take(&yaml, clock_now() + DISK_WAIT_MS, ret_config, err);
 }
 
 typedef bool (*probe_fn)(struct disk_probe *probe, const char *state, int timeout_ms);

@@ -60,8 +60,8 @@ static void take_name(struct beside *beside, mono_t until, char *ret_name)
 
     if (disk_read_take(&beside->name, until, &text, &len, &err))
         node_take_name((char *)text, ret_name);
-    say_unread(&err, "going on without it; where the key does not tell this node's name either, "
-                     "protected flows are not verified");
+    say_unread(&err, "going on without it; where neither the key nor a receipt tells this node's "
+                     "name either, protected flows are not verified");
 }
 
 void beside_read(const char *state, struct sign_key **ret_key, char *ret_name)

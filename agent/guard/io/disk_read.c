@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "agent/guard/io/alone.h"
 #include "common/core/mem.h"
+#include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 
@@ -51,12 +53,17 @@ _Noreturn static void read_alone(const struct disk_read *read, int to_fd)
     _exit(0);
 }
 
+static bool is_on_disk(const char *path)
+{
+    return !text_starts(path, "/dev/") && !text_starts(path, "/proc/");
+}
+
 void disk_read_start(struct disk_read *read, const char *path, size_t size_max)
 {
     int ends[2];
 
     *read = (struct disk_read){.path = path, .size_max = size_max};
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (!is_on_disk(path) || pipe2(ends, O_CLOEXEC) != 0)
         return;
     read->pid = fork();
     if (read->pid == 0) {
@@ -73,20 +80,33 @@ void disk_read_start(struct disk_read *read, const char *path, size_t size_max)
 
 /* ---- whoever waits for it ------------------------------------------------------------------- */
 
+static bool has_more(int fd, mono_t until)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+
+    for (;;) {
+        mono_t left = mono_min(until - clock_now(), INT_MAX);
+        int ready = poll(&look, 1, left > 0 ? (int)left : 0);
+
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0;
+    }
+}
+
+bool disk_read_is_there(const struct disk_read *read, mono_t until)
+{
+    return read->pid == 0 || has_more(read->end_fd, until);
+}
+
 /* How much there was until its end; -1: that has not come. */
 static ssize_t take_all(int fd, mono_t until, uint8_t *to, size_t size)
 {
     size_t len = 0;
 
     for (;;) {
-        struct pollfd look = {.fd = fd, .events = POLLIN};
-        mono_t left = until - clock_now();
-        int ready = poll(&look, 1, left > 0 ? (int)left : 0);
         ssize_t got;
 
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
+        if (!has_more(fd, until))
             return -1;
         got = read(fd, to + len, size - len);
         if (got < 0 && errno == EINTR)

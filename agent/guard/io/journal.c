@@ -8,10 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guard/io/disk_read.h"
 #include "agent/guard/io/journal_disk.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+
+enum { DOUBT_MS = 2000 };
 
 /* ---- generations ---------------------------------------------------------------------------- */
 
@@ -278,6 +281,22 @@ static bool take_payload(void *context, struct bytes payload, bool behind_damage
     return true;
 }
 
+/* Of whoever only looks, maybe at a dead disk whose page cache has the journal. Unanswered counts
+ * as doubtful: then all of what is open is undone. */
+static bool may_be_doubtful(const struct journal *journal)
+{
+    char path[JOURNAL_PATH_SIZE + 16];
+    AUTO_FREE uint8_t *some = NULL;
+    struct disk_read read;
+    struct err err = ERR_INIT;
+    size_t len;
+
+    snprintf(path, sizeof(path), "%s.damaged", journal->file.path);
+    disk_read_start(&read, path, 0);
+    (void)!disk_read_take(&read, clock_now() + DOUBT_MS, &some, &len, &err);
+    return journal->file.damaged || err.kind != ERR_MISSING;
+}
+
 static bool open_journal(struct journal *journal, const char *state, bool read_only,
                          struct ledger *ledger, struct err *err)
 {
@@ -290,7 +309,7 @@ static bool open_journal(struct journal *journal, const char *state, bool read_o
     text_copy(journal->state, sizeof(journal->state), state);
     journal->rebooted =
         reading.last_boot_id[0] != '\0' && !text_equal(reading.last_boot_id, journal->boot_id);
-    if (journal_is_doubtful(journal))
+    if (read_only ? may_be_doubtful(journal) : journal_is_doubtful(journal))
         ledger_doubt(ledger);
     journal_forget(journal, ledger);
     return true;

@@ -70,6 +70,48 @@ static bool name_in_kept(struct journal *journal, const struct ledger *ledger,
     return false;
 }
 
+/* It was signed by this node's key; and it was not admitted by another name than its plan's. */
+static bool is_of_a_plan(const struct receipt *receipt)
+{
+    return receipt->kind != RECEIPT_TOMBSTONE && receipt->kind != RECEIPT_REFUSED;
+}
+
+static bool name_in_receipts(const struct ledger *ledger, char *ret_name)
+{
+    for (uint32_t i = ledger->ends_count; i-- > 0;) {
+        const struct receipt *receipt = &ledger->ends[i].receipt;
+
+        if (is_of_a_plan(receipt) && receipt->node[0] != '\0')
+            return text_copy(ret_name, NAME_SIZE, receipt->node);
+    }
+    return false;
+}
+
+static bool name_of_only_plan(struct journal *journal, const struct generation_id *id,
+                              char *ret_name)
+{
+    const struct journal_generation *kept = journal_find(journal, id);
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+    bool is_only;
+
+    if (kept == NULL || !wire_decode_manifest(wire_lend(&kept->body), &manifest, &err))
+        return false;
+    is_only = manifest.plans_count == 1;
+    if (is_only)
+        text_copy(ret_name, NAME_SIZE, manifest.plans[0].node);
+    manifest_done(&manifest);
+    return is_only;
+}
+
+static bool name_without_key(struct journal *journal, const struct ledger *ledger, char *ret_name)
+{
+    const struct ledger_generation *top = ledger->is_open ? &ledger->open : ledger_top(ledger);
+
+    return name_in_receipts(ledger, ret_name) ||
+           (top != NULL && name_of_only_plan(journal, &top->id, ret_name));
+}
+
 static void host_name(char *ret_name)
 {
     char name[HOST_SIZE] = "";
@@ -79,15 +121,17 @@ static void host_name(char *ret_name)
     text_copy(ret_name, NAME_SIZE, name_valid(name) ? name : "unnamed");
 }
 
-void node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
+bool node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
                     const struct public_key *key, char *ret_name)
 {
     char name[NAME_SIZE];
 
     if (joined_as[0] != '\0')
-        text_copy(ret_name, NAME_SIZE, joined_as);
-    else if (name_in_kept(journal, ledger, key, name))
-        text_copy(ret_name, NAME_SIZE, name);
-    else if (ret_name[0] == '\0')
+        return text_copy(ret_name, NAME_SIZE, joined_as);
+    if (name_in_kept(journal, ledger, key, name) ||
+        (key == NULL && name_without_key(journal, ledger, name)))
+        return text_copy(ret_name, NAME_SIZE, name);
+    if (ret_name[0] == '\0')
         host_name(ret_name);
+    return false;
 }

@@ -12,9 +12,11 @@ void node_read_name(const char *state, char *ret_name);
 void node_take_name(char *text, char *ret_name);
 enum { NODE_NAME_FILE_SIZE = 256 };
 
-/* As it joined, where that is known; else as a kept manifest calls its key (NULL: none is known);
- * else, if nothing stands in ret_name yet, the host's own name. ret_name: NAME_SIZE characters. */
-void node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
+/* As it joined, where that is known; else as a kept manifest calls its key; where there is no key
+ * (NULL: it could not be read), as the newest receipt of a change that was made here calls it, else
+ * the only node that what is kept has a plan for; else, if nothing stands in ret_name yet, the
+ * host's own name. False: it is that one, or what stood there. ret_name: NAME_SIZE characters. */
+bool node_find_name(const char *joined_as, struct journal *journal, const struct ledger *ledger,
                     const struct public_key *key, char *ret_name);
 
 /* The name under which the manifest's roster has this guard's key; "" if it has not. */

@@ -61,8 +61,9 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
     rescue->trial = mem_alloc(1, sizeof(*rescue->trial));
     rescue->effects = mem_alloc(1, sizeof(*rescue->effects));
     trial_init(rescue->trial, rescue->ledger, "");
-    node_find_name(joined_as, rescue->journal, rescue->ledger,
-                   rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
+    rescue->is_named =
+        node_find_name(joined_as, rescue->journal, rescue->ledger,
+                       rescue->key != NULL ? &rescue->public_key : NULL, rescue->trial->node);
     if (journal_damage(rescue->journal)[0] != '\0')
         printf("the journal: %s\n", journal_damage(rescue->journal));
     rescue->is_reboot = journal_was_rebooted(rescue->journal);

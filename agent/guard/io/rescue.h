@@ -26,6 +26,8 @@ struct rescue {
     struct journal *journal;
     struct ledger *ledger;
     struct trial *trial;
+    bool is_named; /* trial->node is how this node is known; false: only what its host calls itself
+                    */
     struct guard_effects *effects;
     struct answer *first, *last;
     struct netlink_watch *watch; /* while waiting, shields are put back at its hints; or NULL */
@@ -60,8 +62,7 @@ bool rescue_open(struct rescue *rescue, const struct guard_config *config, bool 
                  struct err *err);
 void rescue_close(struct rescue *rescue); /* lets go of the lock */
 
-/* ---- rescue_record.c: what goes to the disk ---------------------------------------------------
- */
+/* ---- rescue_record.c: what goes to the disk ------------------------------------------------- */
 
 /* From here on a disk that hangs is waited for 2 s in all, then undoing goes on from memory. */
 void rescue_start_disk(struct rescue *rescue);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/guard/io/journal.h"
 #include "agent/guard/io/mailbox.h"
@@ -12,6 +13,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/config.h"
+#include "common/io/log.h"
 
 enum { WAITING_MAX = 8, ORDERS_KEPT = 2 }; /* places that are an order's alone */
 
@@ -30,10 +32,18 @@ void trust_wait_free(struct trust_wait *wait)
     free(wait);
 }
 
+/* Once, when it begins; whether there is one is asked of a disk, too. */
+static void say_missing(const char *path)
+{
+    if (access(path, F_OK) != 0)
+        log_info("no trust root at %s: this node only observes", path);
+}
+
 static void *read_forever(void *context)
 {
     struct trust_reader *reader = context;
 
+    say_missing(reader->path);
     for (;;) {
         struct trust_wait *wait = mailbox_wait(&reader->given);
 
