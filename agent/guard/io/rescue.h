@@ -85,8 +85,7 @@ void rescue_record(struct rescue *rescue, struct guard_record *record);
 /* undo.txt as the journal has it now, where that can be written. */
 void rescue_write_text(struct rescue *rescue);
 
-/* ---- rescue.c, rescue_intent.c ----------------------------------------------------------------
- */
+/* ---- rescue.c, rescue_intent.c -------------------------------------------------------------- */
 
 /* The last putting back left none out. */
 bool rescue_is_shielded(const struct rescue *rescue);
