@@ -42,7 +42,10 @@ struct rollout_event {
     const char *reason; /* abort, emergency, freeze, hold, refused, gates that say no, check failing
                          */
     union {
-        const struct stack *stack;
+        struct {
+            const struct stack *stack;
+            mono_t asked_at; /* when the challenge was given */
+        } hello;
         struct generation_id prepared;
         struct {
             struct attempt attempt;

@@ -2,7 +2,8 @@
  * rollout_facts: what an event says of its node, noted before the table is asked.
  *
  * Messages may come late, twice and out of order. What a guard signed as an end is never taken
- * back; what it signed with a lower receipt index than was seen is old, and passed over.
+ * back; a stack of a lower receipt index than was seen is old, and passed over, unless it was asked
+ * for behind that: then its journal is another, and counts from the beginning.
  */
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
@@ -18,6 +19,16 @@ static void note_word(struct rollout_move *move, struct target *target)
     if (target->record->listed && target->record->receipt != RECEIPT_INCOMPLETE &&
         move->rollout->record.state == ROLLOUT_REVERTING)
         target->record->listed = false;
+}
+
+static void note_index(struct rollout_move *move, uint64_t index)
+{
+    struct target *target = move->target;
+
+    if (index == target->receipt_index)
+        return;
+    target->receipt_index = index;
+    target->receipt_at = move->rollout->now;
 }
 
 static void forget_prepared(struct target *target)
@@ -92,17 +103,26 @@ static void hear_touched(struct rollout_move *move, enum target_says says,
     record->in_doubt = says != SAYS_CONFIRMED || record->receipt != RECEIPT_CONFIRMED;
 }
 
+/* Signed before what was heard already, or it may be. */
+static bool is_old(const struct rollout_move *move)
+{
+    const struct target *target = move->target;
+
+    return move->ev->hello.stack->receipt_index < target->receipt_index &&
+           move->ev->hello.asked_at <= target->receipt_at;
+}
+
 static void take_hello(struct rollout_move *move)
 {
     struct target *target = move->target;
-    const struct stack *stack = move->ev->stack;
+    const struct stack *stack = move->ev->hello.stack;
     struct nonce start;
     enum target_says says;
 
-    if (stack->receipt_index < target->receipt_index || nonce_equal(&stack->nonce, &target->quoted))
+    if (is_old(move) || nonce_equal(&stack->nonce, &target->quoted))
         return;
     note_word(move, target);
-    target->receipt_index = stack->receipt_index;
+    note_index(move, stack->receipt_index);
     target->heard = true;
     target->stack_nonce = stack->nonce;
     if (target_is_ended(target))
@@ -225,7 +245,7 @@ static void take_receipt(struct rollout_move *move)
         return;
     note_word(move, target);
     if (receipt->index > target->receipt_index)
-        target->receipt_index = receipt->index;
+        note_index(move, receipt->index);
     move->receipt_is_news = rank(receipt->kind) > rank(record->receipt);
     if (rank(receipt->kind) < rank(record->receipt))
         return;

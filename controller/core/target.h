@@ -73,7 +73,8 @@ struct target {
     mono_t asked_at;               /* of the first request that it has not answered */
     bool silent;                   /* that it does not answer was said */
     bool at_once;                  /* taken back without waiting for its turn */
-    uint64_t receipt_index;        /* highest that was seen: a stack below it is an old one */
+    uint64_t receipt_index;        /* of its guard's newest word, stack or receipt */
+    mono_t receipt_at;             /* when a word of that index came first */
 };
 
 /* The table. */

@@ -30,7 +30,7 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
                      mono_t asked_at)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
-    struct rollout_event ev = {.kind = EVENT_HELLO, .node = node, .stack = stack};
+    struct rollout_event ev = {.kind = EVENT_HELLO, .node = node, .hello = {stack, asked_at}};
 
     if (member == NULL)
         return;

@@ -48,11 +48,13 @@ struct nonce lead_challenge(struct world *world, int host)
     uint32_t at = world->lead.challenges[host].next++ % SIM_CHALLENGES_MAX;
 
     world->lead.challenges[host].out[at] = challenge;
+    world->lead.challenges[host].given_at[at] = world->now;
     return challenge;
 }
 
 /* It is out, and from now on it is not. */
-static bool take_challenge(struct lead *lead, int host, const struct nonce *challenge)
+static bool take_challenge(struct lead *lead, int host, const struct nonce *challenge,
+                           mono_t *ret_given_at)
 {
     for (unsigned i = 0; i < SIM_CHALLENGES_MAX; i++) {
         struct nonce *out = &lead->challenges[host].out[i];
@@ -60,6 +62,7 @@ static bool take_challenge(struct lead *lead, int host, const struct nonce *chal
         if (nonce_is_zero(out) || !nonce_equal(out, challenge))
             continue;
         memset(out, 0, sizeof(*out));
+        *ret_given_at = lead->challenges[host].given_at[i];
         return true;
     }
     return false;
@@ -330,10 +333,11 @@ void lead_take_message(struct world *world, const struct message *message)
     world->lead.asked[message->host] = 0;
     switch (message->kind) {
     case TELL_STACK:
-        if (!take_challenge(&world->lead, message->host, &message->stack.challenge))
+        if (!take_challenge(&world->lead, message->host, &message->stack.challenge,
+                            &ev.hello.asked_at))
             return;
         ev.kind = EVENT_HELLO;
-        ev.stack = &message->stack;
+        ev.hello.stack = &message->stack;
         break;
     case TELL_PREPARED:
         ev.kind = EVENT_PREPARED;

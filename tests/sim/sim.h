@@ -76,6 +76,7 @@ struct lead {
     struct { /* given out in this life, each good once */
         uint32_t next;
         struct nonce out[SIM_CHALLENGES_MAX];
+        mono_t given_at[SIM_CHALLENGES_MAX];
     } challenges[SIM_HOSTS_MAX];
     uint32_t statements_count;
     struct carry carried[CARRY_MAX];

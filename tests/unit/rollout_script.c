@@ -230,7 +230,7 @@ static void raise_index(struct rollout_script *script, const char *node)
 static bool play_hello(struct rollout_script *script, const struct words *words, FILE *out)
 {
     struct stack *stack = mem_alloc(1, sizeof(*stack));
-    struct rollout_event ev = {.kind = EVENT_HELLO, .node = word(words, 1), .stack = stack};
+    struct rollout_event ev = {.kind = EVENT_HELLO, .node = word(words, 1), .hello = {stack, 0}};
     struct generation_id id = {script->rollout->record.attempt, make_nonce(word(words, 3))};
     bool done;
 
@@ -238,6 +238,7 @@ static bool play_hello(struct rollout_script *script, const struct words *words,
     memset(stack->nonce.bytes, 0xa0 + script->hellos++ % 64, NONCE_SIZE);
     stack->receipt_index =
         words->count > 4 ? strtoul(word(words, 4), NULL, 10) : index_of(script, word(words, 1));
+    ev.hello.asked_at = 1000 * (mono_t)strtoul(word(words, 5), NULL, 10);
     if (text_equal(word(words, 2), "confirmed") || text_equal(word(words, 2), "doubted")) {
         stack->generations_count = 1;
         stack->generations[0].id = id;

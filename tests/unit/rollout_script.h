@@ -4,8 +4,9 @@
  *
  *   fleet a1 | b1 [pause=first|each|none] [not-after=N]    one stage between bars; first of all
  *   start BY      restart      wait SECONDS (time-outs come when they are due)
- *   hello NODE says [INDEX]    says: never, prepared N, trial N, confirmed N, reverting N,
- *                              doubted N: its disk lost how that ended
+ *   hello NODE says [N [INDEX [SECONDS]]]    says: never, prepared, trial, confirmed, reverting,
+ *                              doubted: its disk lost how that ended; SECONDS: when it was asked
+ *                              for; without: at the very beginning
  *   lost NODE     prepared NODE N     nonce NODE N M     refused NODE REASON...     expired NODE
  *   says SIGNER yes|no baseline|renewal|standing SUBJECT N
  *   receipt NODE KIND [N] [CAUSE REASON...]    CAUSE: failed, missing, aborted, ordered, rescued

@@ -1,0 +1,90 @@
+/*
+ * test_lead_words: what a guard signs is as old as what it was asked over: an old word says nothing
+ * against a newer one, and a new one is heard whatever its journal counts.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "tests/unit/lead_case.h"
+
+/* a1's guard has confirmed, by its sixth receipt. */
+static struct target *confirm_a1(void)
+{
+    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct guard_report report = {.kind = REPORT_RECEIPT};
+    struct err err = ERR_INIT;
+
+    led->machine.record.targets[0].wants = WANTS_CHANGE;
+    text_copy(receipt->node, sizeof(receipt->node), "a1");
+    receipt->generation = (struct generation_id){led->machine.record.attempt, {.bytes = {8}}};
+    receipt->kind = RECEIPT_CONFIRMED;
+    receipt->index = 6;
+    report.envelope = wire_encode_receipt(receipt, place.members[PLACE_A1].guard);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
+        fail_msg("%s", err.text);
+    assert_true(target_is_confirmed(&led->machine.targets[0]));
+    return &led->machine.targets[0];
+}
+
+/* Nothing stands there, and it has signed one receipt. */
+static void hear_empty(mono_t asked_at)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    text_copy(stack->trial_state, sizeof(stack->trial_state), "idle");
+    stack->nonce.bytes[0] = 9;
+    stack->receipt_index = 1;
+    lead_take_stack(place.lead, "a1", stack, asked_at);
+}
+
+static void a_stack_from_before_the_receipt_puts_nothing_in_doubt(void **state)
+{
+    const struct target *a1 = confirm_a1();
+
+    (void)state;
+    hear_empty(a1->receipt_at);
+    assert_true(target_is_confirmed(a1));
+    assert_false(a1->heard);
+}
+
+/* Its disk was replaced: the rollout that is open goes by it as after a restart. */
+static void a_guard_with_another_journal_is_heard_at_once(void **state)
+{
+    const struct target *a1 = confirm_a1();
+
+    (void)state;
+    hear_empty(a1->receipt_at + 1);
+    assert_true(a1->heard);
+    assert_true(a1->record->in_doubt);
+    assert_false(target_is_confirmed(a1));
+    lead_case_restart();
+    a1 = &place.lead->leds->machine.targets[0];
+    hear_empty(clock_now());
+    assert_true(a1->heard);
+    assert_true(a1->record->in_doubt);
+    assert_false(target_is_confirmed(a1));
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(a_stack_from_before_the_receipt_puts_nothing_in_doubt),
+        WITH_PLACE(a_guard_with_another_journal_is_heard_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
