@@ -244,21 +244,27 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
     }
 }
 
+static const struct target_record *find_target(const struct rollout_record *record,
+                                               const char *node)
+{
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        if (text_equal(record->targets[i].name, node))
+            return &record->targets[i];
+    }
+    return NULL;
+}
+
 /* Of a node that has ended for its machine, and whose guard says that it stands there (a disk that
- * was restored), the guard is asked. */
+ * was restored), the guard is asked; and of one that it let go, and that was admitted again. */
 static bool takes_back(const struct lead *lead, const struct led *led, const char *node)
 {
     const struct rollout_record *record = &led->machine.record;
+    const struct target_record *target = find_target(record, node);
 
-    if (lead_is_closed(&led->machine) && record->state != ROLLOUT_INCOMPLETE)
+    if ((lead_is_closed(&led->machine) && record->state != ROLLOUT_INCOMPLETE) || target == NULL ||
+        (target_was_let_go(target) && roster_find(lead->desk->roster, node) != NULL))
         return false;
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        const struct target_record *target = &record->targets[i];
-
-        if (text_equal(target->name, node))
-            return target->says != SAYS_ENDED || !lead_stands(lead, record, target);
-    }
-    return false;
+    return target->says != SAYS_ENDED || !lead_stands(lead, record, target);
 }
 
 bool lead_keep_emergency(struct lead *lead, const struct led *led)
@@ -287,11 +293,9 @@ static void give_emergency(struct lead *lead, const struct led *led, const struc
 
 static bool wants_change(const struct rollout_record *record, const char *node)
 {
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (text_equal(record->targets[i].name, node))
-            return record->targets[i].wants == WANTS_CHANGE;
-    }
-    return false;
+    const struct target_record *target = find_target(record, node);
+
+    return target != NULL && target->wants == WANTS_CHANGE;
 }
 
 void lead_give_left(struct lead *lead, const struct led *led, const char *by)
@@ -307,14 +311,29 @@ void lead_give_left(struct lead *lead, const struct led *led, const char *by)
     }
 }
 
+/* Only one that stands, for its record, opens a machine that is closed: for all that are named, in
+ * whatever order they are. */
+static size_t find_opener(const struct rollout_record *record, const struct lead_wish *wish)
+{
+    for (size_t i = 0; i < wish->count; i++) {
+        const struct target_record *target = find_target(record, wish->names[i]);
+
+        if (target != NULL && target->wants == WANTS_CHANGE && target->says == SAYS_CONFIRMED)
+            return i;
+    }
+    return 0;
+}
+
 static void give_emergencies(struct lead *lead, const struct led *led, const struct lead_wish *wish)
 {
-    if (wish->count == 0)
-        give_emergency(lead, led, wish, NULL);
-    for (size_t i = 0; i < wish->count; i++)
-        give_emergency(lead, led, wish, wish->names[i]);
-    lead_give_left(lead, led, wish->by); /* what its machine could not take while it was closed */
-    lead_take_roster(lead);              /* who left after it was complete is not waited for */
+    size_t opener = find_opener(&led->machine.record, wish);
+
+    give_emergency(lead, led, wish, wish->count > 0 ? wish->names[opener] : NULL);
+    for (size_t i = 0; i < wish->count; i++) {
+        if (i != opener)
+            give_emergency(lead, led, wish, wish->names[i]);
+    }
+    lead_take_roster(lead); /* who left after it was complete is not waited for */
 }
 
 /* The open rollout; else the newest that stands, led again if its machine can take it back. */
@@ -354,21 +373,12 @@ static bool begin(struct lead *lead, const struct rollout_record *record, const 
            desk_commit(lead->desk);
 }
 
-static bool has_target(const struct rollout_record *record, const char *node)
-{
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (text_equal(record->targets[i].name, node))
-            return true;
-    }
-    return false;
-}
-
 /* A name that is mistyped would be a node that nobody takes back. */
 static bool check_wish(struct lead *lead, const struct lead_wish *wish,
                        const struct rollout_record *record, struct err *err)
 {
     for (size_t i = 0; i < wish->count; i++) {
-        if (!has_target(record, wish->names[i]))
+        if (find_target(record, wish->names[i]) == NULL)
             return lead_refuse_node(lead, record->id, wish->names[i], err);
     }
     return true;
