@@ -183,14 +183,22 @@ static void drop_generation(struct stack *stack, const struct attempt *attempt)
             (stack->generations_count - place) * sizeof(stack->generations[0]));
 }
 
-bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at)
+static void note_word(struct fleet_member *member, uint64_t index, mono_t now)
+{
+    if (index == member->word_index)
+        return;
+    member->word_index = index;
+    member->word_at = now;
+}
+
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
+                      mono_t now)
 {
     if (stack->receipt_index < member->word_index && asked_at < member->word_at)
         return false;
     member->stack = *stack;
     member->has_stack = member->stack_is_of_session = true;
-    member->word_index = stack->receipt_index;
-    member->word_at = asked_at;
+    note_word(member, stack->receipt_index, now);
     return true;
 }
 
@@ -201,8 +209,7 @@ void fleet_take_receipt(struct fleet_member *member, const struct receipt *recei
 
     if (receipt->index <= member->word_index)
         return;
-    member->word_index = receipt->index;
-    member->word_at = now;
+    note_word(member, receipt->index, now);
     if (!member->has_stack)
         return;
     stack->receipt_index = receipt->index;

@@ -66,7 +66,7 @@ struct fleet_member {
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
     uint64_t word_index;   /* of its guard's newest word, stack or receipt */
-    mono_t word_at;        /* when the receipt came, or the stack was asked for */
+    mono_t word_at;        /* when a word of that index came first */
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
     struct quota notes[4]; /* what came of its words, by desk_note */
 };
@@ -127,10 +127,10 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
 
-/* Its guard's answer to what was asked at asked_at. False: it was signed before the newest receipt
- * that came, and says nothing. What was asked for behind that counts whatever its index is: a guard
- * whose journal is new begins to count again. */
-bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at);
+/* Its guard's answer to what was asked at asked_at. False: it may be older than the newest word that
+ * came. What was asked for behind that counts whatever its index: a new journal counts anew. */
+bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
+                      mono_t now);
 
 /* What its guard signed behind the stack that is known: what it confirmed stands, what it ended
  * does not. An older receipt says nothing that the stack does not know better. change: what a

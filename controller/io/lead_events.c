@@ -34,7 +34,7 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
 
     if (member == NULL)
         return;
-    if (!fleet_take_stack(member, stack, asked_at)) {
+    if (!fleet_take_stack(member, stack, asked_at, clock_now())) {
         log_debug("%s: a stack that its guard signed before its last receipt, asking again", node);
         outbox_put_stack(lead->outbox, node);
         return;

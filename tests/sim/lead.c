@@ -47,8 +47,7 @@ struct nonce lead_challenge(struct world *world, int host)
     struct nonce challenge = chance_nonce(&world->chance);
     uint32_t at = world->lead.challenges[host].next++ % SIM_CHALLENGES_MAX;
 
-    world->lead.challenges[host].out[at] = challenge;
-    world->lead.challenges[host].given_at[at] = world->now;
+    world->lead.challenges[host].out[at] = (struct sim_challenge){challenge, world->now};
     return challenge;
 }
 
@@ -57,12 +56,12 @@ static bool take_challenge(struct lead *lead, int host, const struct nonce *chal
                            mono_t *ret_given_at)
 {
     for (unsigned i = 0; i < SIM_CHALLENGES_MAX; i++) {
-        struct nonce *out = &lead->challenges[host].out[i];
+        struct sim_challenge *out = &lead->challenges[host].out[i];
 
-        if (nonce_is_zero(out) || !nonce_equal(out, challenge))
+        if (nonce_is_zero(&out->nonce) || !nonce_equal(&out->nonce, challenge))
             continue;
+        *ret_given_at = out->given_at;
         memset(out, 0, sizeof(*out));
-        *ret_given_at = lead->challenges[host].given_at[i];
         return true;
     }
     return false;

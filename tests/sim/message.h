@@ -5,6 +5,7 @@
 #define TESTS_SIM_MESSAGE_H
 
 #include "common/change/proof.h"
+#include "common/core/mono.h"
 
 enum {
     SIM_NODES = 3,             /* of a seed's fleet, and a witness outside */
@@ -25,6 +26,11 @@ enum {
     SIM_LINE_SIZE = 700,
     SIM_CHALLENGES_MAX = 8,
     SIM_ROLLOUT_ROWS_MAX = 64,
+};
+
+struct sim_challenge {
+    struct nonce nonce;
+    mono_t given_at;
 };
 
 struct sim_statement {

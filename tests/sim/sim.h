@@ -75,8 +75,7 @@ struct lead {
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;
-        struct nonce out[SIM_CHALLENGES_MAX];
-        mono_t given_at[SIM_CHALLENGES_MAX];
+        struct sim_challenge out[SIM_CHALLENGES_MAX];
     } challenges[SIM_HOSTS_MAX];
     uint32_t statements_count;
     struct carry carried[CARRY_MAX];

@@ -245,14 +245,14 @@ static void tell_receipt(struct fleet_member *member, enum receipt_kind kind, ui
     free(receipt);
 }
 
-/* Nothing stands there. */
+/* Nothing stands there. It comes 2 ms after it was asked for. */
 static bool tell_stack(struct fleet_member *member, uint64_t index, mono_t asked_at)
 {
     struct stack *stack = mem_alloc(1, sizeof(*stack));
     bool taken;
 
     stack->receipt_index = index;
-    taken = fleet_take_stack(member, stack, asked_at);
+    taken = fleet_take_stack(member, stack, asked_at, asked_at + 2);
     free(stack);
     return taken;
 }
@@ -305,6 +305,20 @@ static void a_stack_that_was_signed_before_a_receipt_is_old(void **state)
     assert_true(tell_stack(member, 7, 40));
 }
 
+/* Two were asked for before the receipt, over two connections: what was asked for later may have
+ * been signed sooner. */
+static void a_stack_from_before_the_receipt_makes_no_other_younger(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    tell_receipt(member, RECEIPT_CONFIRMED, 7, 3);
+    assert_true(tell_stack(member, 7, 40));
+    assert_false(tell_stack(member, 6, 45));
+    assert_true(tell_stack(member, 6, 101));
+    assert_false(tell_stack(member, 5, 102)); /* that one came at 103 */
+    assert_true(tell_stack(member, 5, 104));
+}
+
 /* Few are asked each second; of many, all together 100 times a second, and each within 20 s. */
 static void beats_are_shared(void **state)
 {
@@ -330,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_what_receipts_made_of_the_stack, make_one, end_one),
         cmocka_unit_test_setup_teardown(a_stack_that_was_signed_before_a_receipt_is_old, make_one,
                                         end_one),
+        cmocka_unit_test_setup_teardown(a_stack_from_before_the_receipt_makes_no_other_younger,
+                                        make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),
         cmocka_unit_test(beats_are_shared),
     };
