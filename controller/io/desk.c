@@ -336,23 +336,27 @@ static void take_maintenance(struct desk *desk)
                   (unsigned long long)desk->roster->version, HOLDS_MAX);
 }
 
-static bool keep_agent_key(struct desk *desk, const struct roster_entry *entry)
+/* By which keys agents speak, so that it is known of what they say: only of a roster that is in
+ * use. False: the desk has failed. */
+static bool keep_agent_keys(struct desk *desk)
 {
     struct err err = ERR_INIT;
+    bool kept = true;
 
-    return desk_kept(desk, store_keep_agent_key(desk->store, entry->name, &entry->agent_key, &err),
-                     &err);
+    for (uint32_t i = 0; i < desk->roster->entries_count && kept; i++) {
+        const struct roster_entry *entry = &desk->roster->entries[i];
+
+        kept = desk_kept(
+            desk, store_keep_agent_key(desk->store, entry->name, &entry->agent_key, &err), &err);
+    }
+    return kept;
 }
 
 /* A roster may have been copied into the state directory while no controller ran. */
 static bool open_agent_keys(struct desk *desk, struct err *err)
 {
-    if (desk_begin(desk, STORE_FULL)) {
-        for (uint32_t i = 0; i < desk->roster->entries_count; i++) {
-            if (!keep_agent_key(desk, &desk->roster->entries[i]))
-                break;
-        }
-    }
+    if (desk_begin(desk, STORE_FULL))
+        keep_agent_keys(desk);
     return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
 }
 
@@ -370,8 +374,6 @@ static bool forget_replaced(struct desk *desk, const struct roster *roster, stru
 
         if ((old == NULL || !key_equal(&old->agent_key, &entry->agent_key)) &&
             !desk_kept(desk, store_forget_verdicts(desk->store, entry->name, &why), &why))
-            break;
-        if (!keep_agent_key(desk, entry))
             break;
     }
     return desk_commit(desk) || err_set(err, ERR_SYSTEM, "%s", desk->failure.text);
@@ -395,7 +397,7 @@ bool desk_put_roster(struct desk *desk, struct bytes envelope, struct err *err)
         !file_write(path, envelope.data, envelope.len, 0600, err))
         return false;
     use_roster(desk, roster, envelope, name);
-    if (desk_begin(desk, STORE_FULL) &&
+    if (desk_begin(desk, STORE_FULL) && keep_agent_keys(desk) &&
         desk_audit(desk, name, "roster", "fleet", "version %llu, %u entries, %u under maintenance",
                    (unsigned long long)roster->version, roster->entries_count,
                    roster->maintenance_count))
