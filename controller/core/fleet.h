@@ -127,8 +127,8 @@ bool fleet_tell_rehearsal(struct fleet_member *member, const struct hash *body,
 bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct hash *body,
                               mono_t now);
 
-/* Its guard's answer to what was asked at asked_at. False: it may be older than the newest word that
- * came. What was asked for behind that counts whatever its index: a new journal counts anew. */
+/* Its guard's answer to what was asked at asked_at. False: it may be older than the newest one.
+ * What was asked for behind that counts whatever its index is: a new journal counts anew. */
 bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
                       mono_t now);
 
