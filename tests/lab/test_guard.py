@@ -127,6 +127,19 @@ class Node:
         self.more_environment["OCEANID_DEAD"] = str(self.state)
         self.more_environment["OCEANID_CACHED"] = "".join(f"/{name}" for name in cached)
 
+    def use_disk_of(self, path):
+        """The same of another disk, or of one file alone; what is written is not synced either."""
+        self.use_disk_that_may_hang()
+        self.more_environment["OCEANID_DEAD"] = str(path)
+
+    def stand_at_usual_places(self):
+        """What the defaults name is this node's, too: state, sockets and marks."""
+        for above, usual, own in (("/var/lib", "/var/lib/oceanid/guard", self.state),
+                                  ("/run", "/run/oceanid", self.folder)):
+            self.call(["mount", "-t", "tmpfs", "tmpfs", above])
+            self.call(["mkdir", "-p", usual])
+            self.call(["mount", "--bind", own, usual])
+
     def listen_for_rehearsals(self):
         """As oceanid-rehearse.socket: each connection a process in a network of its own."""
         path = self.folder / "rehearse.sock"
