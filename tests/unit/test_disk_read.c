@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -122,6 +124,34 @@ static void what_does_not_answer_is_left_behind(void **state)
     answer(&read);
 }
 
+/* Whoever has the journal's lock reads its key so, and somebody waits for its own end of a pipe. */
+static void one_that_is_left_behind_holds_nothing(void **state)
+{
+    char lock_path[96];
+    struct disk_read read;
+    struct pollfd look = {.events = POLLIN};
+    int lock_fd, ends[2];
+
+    (void)state;
+    snprintf(lock_path, sizeof(lock_path), "%s/lock", folder);
+    lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    close(lock_fd);
+    close(ends[1]);
+    look.fd = ends[0];
+    assert_int_equal(poll(&look, 1, LONG_MS), 1);
+    lock_fd = open(lock_path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+    answer(&read);
+    close(read.end_fd);
+    close(lock_fd);
+    close(ends[0]);
+    unlink(lock_path);
+}
+
 /* It is asked again and again, and taken when it is there. */
 static void what_answers_late_is_taken(void **state)
 {
@@ -201,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_there_is_handed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_is_left_behind_holds_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_answers_late_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_callers_own_stdin_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_shortens_no_wait, set_up, tear_down),

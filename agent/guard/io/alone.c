@@ -15,3 +15,11 @@ void alone_begin(void)
     dup2(null_fd, STDOUT_FILENO);
     dup2(null_fd, STDERR_FILENO);
 }
+
+void alone_begin_with(int kept_fd)
+{
+    alone_begin();
+    if (kept_fd > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, (unsigned)kept_fd - 1, 0);
+    closefrom(kept_fd + 1);
+}

@@ -8,4 +8,8 @@
  * there end it. */
 void alone_begin(void);
 
+/* The same, and of all that was inherited only kept_fd stays open: no lock is held on by it, nor a
+ * pipe or socket whose end somebody waits for. */
+void alone_begin_with(int kept_fd);
+
 #endif

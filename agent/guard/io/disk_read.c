@@ -45,7 +45,7 @@ _Noreturn static void read_alone(const struct disk_read *read, int to_fd)
     struct head head = {.err = ERR_INIT};
     uint8_t *data = NULL;
 
-    alone_begin();
+    alone_begin_with(to_fd);
     if (!file_read(read->path, read->size_max, &data, &head.len, &head.err))
         head.len = 0;
     put(to_fd, &head, sizeof(head));

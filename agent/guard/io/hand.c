@@ -29,19 +29,10 @@ struct hand {
 
 /* ---- a process ------------------------------------------------------------------------------ */
 
-/* No lock is held on by it, nor a socket whose end somebody waits for. */
-static void close_others(int done_fd)
-{
-    if (done_fd > STDERR_FILENO + 1)
-        close_range(STDERR_FILENO + 1, (unsigned)done_fd - 1, 0);
-    closefrom(done_fd + 1);
-}
-
 _Noreturn static void work_once(struct hand_job *job, int done_fd)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever goes on with it does it anew */
-    alone_begin();
-    close_others(done_fd);
+    alone_begin_with(done_fd);
     job->do_fn(job);
     (void)!write(done_fd, job, job->size);
     _exit(0);
