@@ -23,7 +23,7 @@ struct nl_sock;
 bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
                    const struct operation *operation, const struct snapshot *now, struct err *err);
 
-/* When a step that begins now has to be over. */
+/* Until when an answer is waited for that is asked for now. */
 mono_t apply_part_until(void);
 
 /* The operation's own routes of that table, read cheaply: the kernel leaves out all others. */
