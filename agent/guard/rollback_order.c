@@ -25,6 +25,7 @@ static bool read_order(const struct options *options, const char *node, struct o
                        struct err *err)
 {
     AUTO_FREE uint8_t *data = NULL;
+    struct err why;
     size_t len;
 
     if (!file_read(options->order_path, ORDER_SIZE_MAX, &data, &len, err))
@@ -32,11 +33,12 @@ static bool read_order(const struct options *options, const char *node, struct o
     if (trust_root_check_order(options->config.trust, (struct bytes){data, len}, node, ret_order,
                                err))
         return true;
+    why = *err;
     if (err->kind == ERR_TIMEOUT)
-        err_wrap(err,
-                 "an order is believed by that file alone (%d s waited), nothing was done; root "
-                 "needs no order: oceanid-rollback --list, --to N",
-                 TRUST_ROOT_WAIT_MS / 1000);
+        return err_set(err, ERR_TIMEOUT,
+                       "%s (%d s waited), and orders are believed by that file alone: nothing was "
+                       "done. Root needs no order: oceanid-rollback --list, --to N",
+                       why.text, TRUST_ROOT_WAIT_MS / 1000);
     return err_wrap(err, "%s", options->order_path);
 }
 

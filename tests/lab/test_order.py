@@ -199,7 +199,7 @@ def test_rescue_by_an_order_whose_trust_root_hangs_is_refused_in_time(node):
     node.use_disk_of(node.folder / "trust.yaml")
     node.hang_disk()
     done = node.rollback("--order", path, check=False)
-    assert "trust.yaml is not read" in done.stderr and "root needs no order" in done.stderr
+    assert "trust.yaml is not read" in done.stderr and "Root needs no order" in done.stderr
     assert_untouched(node, done)
     node.more_environment = {}
     node.free_disk()
