@@ -131,6 +131,20 @@ static void keep_guard_off(const struct options *options, struct rescue *rescue,
         printf("%s: keep oceanid-guard stopped until then.\n", err.text);
 }
 
+/* What this one went by, and no other journal: the disk of guard.yaml may die, or answer, only now.
+ */
+static const char *finish_by(const struct options *options)
+{
+    struct guard_config defaults;
+
+    config_default_guard(&defaults);
+    return text_equal(options->config.state, defaults.state) &&
+                   text_equal(options->config.socket, defaults.socket) &&
+                   text_equal(options->config.tailscale_socket, defaults.tailscale_socket)
+               ? "/dev/null"
+               : options->config_path;
+}
+
 static bool leave_finisher(const struct options *options, const struct target *target,
                            bool from_memory)
 {
@@ -139,7 +153,7 @@ static bool leave_finisher(const struct options *options, const struct target *t
                               .is_void = target->is_void,
                               .from_memory = from_memory};
 
-    return take_leave_finisher(&options->config, options->config_path, &rest);
+    return take_leave_finisher(&options->config, finish_by(options), &rest);
 }
 
 static void say_shields(const struct rescue *rescue, uint32_t count)
@@ -276,9 +290,7 @@ bool rollback_look(const struct options *options, struct rescue *ret_rescue, int
         return true;
     *ret_code = EXIT_DIFFERS;
     if (err->kind == ERR_MISSING && options->is_config_unread)
-        return err_wrap(err, "no journal is where the defaults have it, and guard.yaml, which may "
-                             "name another place, is not read: whether anything is changed on this "
-                             "host is not known, nothing was done");
+        return rollback_refuse_unknown(options, err);
     if (err->kind == ERR_MISSING) {
         *err = (struct err)ERR_INIT;
         printf("Nothing is changed on this host, as far as can be seen: there is no journal in %s. "

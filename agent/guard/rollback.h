@@ -40,6 +40,9 @@ bool rollback_is_of_unit(const struct options *options);
  * be done, which is said too, and ret_code is set. */
 bool rollback_read_config(struct options *options, int *ret_code);
 
+/* No journal is where the defaults have it, and is_config_unread: the reason, and false. */
+bool rollback_refuse_unknown(const struct options *options, struct err *err);
+
 /* In another network namespace than the guard: nothing of this host can be undone or judged here.
  * Said, with the way there: the same words again. Not for --boot where nobody is seen in it. */
 bool rollback_is_elsewhere(const struct options *options, int argc, char **argv);

@@ -46,8 +46,9 @@ static bool go_on_unread(struct options *options, bool is_named, struct err *err
                            "defaults: --config /dev/null");
     if (!may_guess(options))
         return refuse(err, "It says whom orders are believed by, and where tailscaled is: name a "
-                           "copy on a disk that answers (in /run, say), --config FILE. To undo "
-                           "changes root needs no order: oceanid-rollback --list, --to N");
+                           "copy on a disk that answers (in /run, say), --config FILE; where the "
+                           "defaults are known to hold: --config /dev/null. To undo changes root "
+                           "needs no order: oceanid-rollback --list, --to N");
     options->is_config_unread = true;
     return go_by_defaults(options, err,
                           "if this host has them elsewhere: oceanid-rollback --config FILE, a copy "
@@ -62,12 +63,23 @@ static bool go_on_mistaken(struct options *options, const struct err *err)
     return go_by_defaults(options, err, "oceanid-guard does not start until it is mended");
 }
 
-/* The finishing process has the name from whoever left it behind, and nobody waits for it. */
-static mono_t read_until(const struct options *options, bool is_named)
+/* The finishing process has the name from whoever left it behind, who went by no defaults then, and
+ * nobody waits for it. */
+static mono_t read_until(const struct options *options)
 {
-    if (is_named && text_equal(options->mode, "--finish"))
+    if (text_equal(options->mode, "--finish"))
         return MONO_NEVER;
     return options->began + (rollback_is_of_unit(options) ? UNIT_READ_MS : PERSON_READ_MS);
+}
+
+bool rollback_refuse_unknown(const struct options *options, struct err *err)
+{
+    return err_set(
+        err, ERR_MISSING,
+        "no journal is in %s, where the defaults have it, and guard.yaml, which may name "
+        "another place, is not read: whether anything is changed on this host is not "
+        "known, nothing was undone",
+        options->config.state);
 }
 
 bool rollback_read_config(struct options *options, int *ret_code)
@@ -77,7 +89,7 @@ bool rollback_read_config(struct options *options, int *ret_code)
     struct guard_yaml yaml;
 
     guard_yaml_start(&yaml, is_named ? "--config" : NULL, options->config_path);
-    if (guard_yaml_take(&yaml, read_until(options, is_named), &options->config, &err))
+    if (guard_yaml_take(&yaml, read_until(options), &options->config, &err))
         return true;
     *ret_code = err.kind == ERR_TIMEOUT ? EXIT_DIFFERS : EXIT_USAGE;
     return err.kind == ERR_TIMEOUT ? go_on_unread(options, is_named, &err)

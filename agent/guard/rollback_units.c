@@ -16,6 +16,7 @@
 #include "agent/guard/io/run_network.h"
 #include "agent/guard/io/take.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 
 /* Of ExecStopPost: the unit's TimeoutStopSec is 30 s. Ending takes up to 4 of them, and 14 a try
  * that asks a tailscaled which takes nearly two seconds for each answer: what has failed is tried
@@ -37,7 +38,7 @@ static bool take_unless_held(const struct options *options, struct rescue *ret_r
     if (rescue_open(ret_rescue, &options->config, false, err))
         return true;
     *ret_code = EXIT_DIFFERS;
-    if (err->kind != ERR_CONFLICT && (err->kind != ERR_MISSING || options->is_config_unread))
+    if (err->kind != ERR_CONFLICT && err->kind != ERR_MISSING)
         return false;
     if (!*said)
         printf("%s; it goes on with what is open\n", err->text);
@@ -45,6 +46,18 @@ static bool take_unless_held(const struct options *options, struct rescue *ret_r
     *err = (struct err)ERR_INIT;
     *ret_code = EXIT_DONE;
     return false;
+}
+
+/* By defaults that may not be this host's no journal is made: whoever looks there next would take
+ * it for the host's, and the host for unchanged. */
+static bool may_open(const struct options *options, int *ret_code, struct err *err)
+{
+    char path[PATH_SIZE + 16];
+
+    *ret_code = EXIT_DIFFERS;
+    return !options->is_config_unread ||
+           (file_join(path, sizeof(path), options->config.state, "journal", err) &&
+            (access(path, F_OK) == 0 || rollback_refuse_unknown(options, err)));
 }
 
 static bool take_for_unit(const struct options *options, struct rescue *ret_rescue, int *ret_code,
@@ -96,7 +109,7 @@ static int boot(const struct options *options, struct err *err)
     bool done = true;
     int code;
 
-    if (!take_for_unit(options, &rescue, &code, err))
+    if (!may_open(options, &code, err) || !take_for_unit(options, &rescue, &code, err))
         return code;
     run_network_mark_anew(&options->config);
     put_back_at_boot(&rescue);
@@ -171,7 +184,7 @@ static bool take_for_stop_post(const struct options *options, struct rescue *ret
     struct disk_probe probe = {0};
 
     *ret_code = EXIT_DIFFERS;
-    if (!is_readable(options))
+    if (!is_readable(options) || !may_open(options, ret_code, err))
         return false;
     if (!disk_probe_answers(&probe, options->config.state, RESCUE_DISK_WAIT_MS))
         return take_from_hanging(&options->config, ret_rescue, err);

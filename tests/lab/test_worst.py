@@ -231,7 +231,7 @@ def test_rescue_whose_configuration_hangs_does_not_take_a_host_for_unchanged(nod
     node.stand_at_usual_places()
     node.call(["umount", "/var/lib/oceanid/guard"])
     code, said = rescue_unconfigured(node, 8, "--yes")
-    assert code == 1 and "is not known, nothing was done" in said, said
+    assert code == 1 and "is not known, nothing was undone" in said, said
     assert "Nothing is changed" not in said and node.has_route(), said
     node.free_disk()
     assert "Done and verified" in node.rollback("--yes").stdout and not node.has_route()
@@ -278,6 +278,41 @@ def test_stop_post_whose_configuration_hangs_goes_by_the_defaults(node):
     node.stand_at_usual_places()
     code, said = rescue_unconfigured(node, STOP_POST_LIMIT_S, "--stop-post")
     assert code == 0 and "going by the defaults" in said and not node.has_route(), said
+
+
+@pytest.mark.parametrize("mode", ["--boot", "--stop-post"])
+def test_unit_whose_configuration_hangs_makes_no_journal(node, mode):
+    """An empty one would tell whoever looks there next that nothing is changed on this host."""
+    node.confirm()
+    node.kill()
+    node.stand_at_usual_places()
+    node.call(["umount", "/var/lib/oceanid/guard"])
+    code, said = rescue_unconfigured(node, STOP_POST_LIMIT_S, mode)
+    assert code == 1 and "is not known, nothing was undone" in said, said
+    assert node.call(["ls", "/var/lib/oceanid/guard"]).stdout == ""
+
+
+def test_what_is_held_up_is_finished_by_what_the_rescue_went_by(node):
+    """The disk of its configuration dies behind it; the defaults would name another journal."""
+    node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    for above, usual in (("/etc", "/etc/oceanid"), ("/var/lib", "/var/lib/oceanid/guard")):
+        node.call(["mount", "-t", "tmpfs", "tmpfs", above])
+        node.call(["mkdir", "-p", usual])
+    node.call(["cp", node.folder / "guard.yaml", "/etc/oceanid/guard.yaml"])
+    node.ip("link", "set", "eth0", "down")
+    node.use_disk_of("/etc/oceanid")
+    rescue = node.spawn([BIN / "oceanid-rollback", "--yes"], "rescue.log")
+    wait_until(lambda: "not yet: " in node.log("rescue.log"), 10, "what is held up to be said")
+    node.hang_disk()
+    wait_until(lambda: rescue.poll() is not None, 20, f"rescue: {node.log('rescue.log')}")
+    assert rescue.returncode == 5, node.log("rescue.log")
+    node.more_environment = {}
+    stays(lambda: "going by" not in node.log("rollback.log"), 6, "what the rescue went by")
+    node.free_disk()
+    node.ip("link", "set", "eth0", "up")
+    wait_until(node.has_route, 10, f"it to be put back: {node.log('rollback.log')}")
 
 
 class Systemd:
