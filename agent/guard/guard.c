@@ -21,6 +21,7 @@
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/run_network.h"
+#include "agent/guard/io/standard.h"
 #include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -261,6 +262,7 @@ int main(int argc, char **argv)
     struct err err = ERR_INIT;
     int code;
 
+    standard_open();
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-guard " OCEANID_VERSION);
         return 0;

@@ -15,6 +15,7 @@
 #include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
+#include "agent/guard/io/standard.h"
 #include "agent/guard/io/take.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -426,6 +427,7 @@ int main(int argc, char **argv)
     struct err err = ERR_INIT;
     int code;
 
+    standard_open();
     log_init("oceanid-rollback", LOG_LEVEL_INFO);
     signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk like any other */
     signal(SIGPIPE, SIG_IGN); /* whoever reads along may go; the undoing goes on */
