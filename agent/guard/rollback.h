@@ -26,7 +26,7 @@ struct options {
     const char *reason; /* --reason, likewise: of an operator's order; NULL: root's own */
     const char *config_path;
     struct guard_config config;
-    bool is_config_unread; /* its disk does not answer: config is the defaults */
+    bool is_config_unread; /* no answer of its disk, or a mistake: config is the defaults */
     mono_t began;          /* when this program was started, before it waited for that */
 };
 

@@ -45,10 +45,11 @@ static bool go_on_unread(struct options *options, bool is_named, struct err *err
         return refuse(err, "Name a copy on a disk that answers (in /run, say), or go by the "
                            "defaults: --config /dev/null");
     if (!may_guess(options))
-        return refuse(err, "It says whom orders are believed by, and where tailscaled is: name a "
-                           "copy on a disk that answers (in /run, say), --config FILE; where the "
-                           "defaults are known to hold: --config /dev/null. To undo changes root "
-                           "needs no order: oceanid-rollback --list, --to N");
+        return refuse(
+            err, "guard.yaml says whom orders are believed by, and where tailscaled is: name a "
+                 "copy on a disk that answers (in /run, say), --config FILE; where the "
+                 "defaults are known to hold: --config /dev/null. To undo changes root "
+                 "needs no order: oceanid-rollback --list, --to N");
     options->is_config_unread = true;
     return go_by_defaults(options, err,
                           "if this host has them elsewhere: oceanid-rollback --config FILE, a copy "
@@ -60,6 +61,7 @@ static bool go_on_mistaken(struct options *options, const struct err *err)
 {
     if (err->kind == ERR_MISSING || !rollback_is_of_unit(options))
         return refuse(err, "Mend it, or go by the defaults: --config /dev/null");
+    options->is_config_unread = true;
     return go_by_defaults(options, err, "oceanid-guard does not start until it is mended");
 }
 

@@ -31,7 +31,8 @@ enum {
     FINISH_PACE_MS = 2000
 };
 
-/* False: somebody else has the journal, and does it. ret_code is set. said: that it was said. */
+/* False: somebody else has the journal, and does it, or there is none. ret_code is set. said: that
+ * it was said. */
 static bool take_unless_held(const struct options *options, struct rescue *ret_rescue, bool *said,
                              int *ret_code, struct err *err)
 {
@@ -41,7 +42,9 @@ static bool take_unless_held(const struct options *options, struct rescue *ret_r
     if (err->kind != ERR_CONFLICT && err->kind != ERR_MISSING)
         return false;
     if (!*said)
-        printf("%s; it goes on with what is open\n", err->text);
+        printf("%s; %s\n", err->text,
+               err->kind == ERR_CONFLICT ? "it goes on with what is open"
+                                         : "nothing is open here, as far as can be seen");
     *said = true;
     *err = (struct err)ERR_INIT;
     *ret_code = EXIT_DONE;

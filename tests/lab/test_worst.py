@@ -292,6 +292,19 @@ def test_unit_whose_configuration_hangs_makes_no_journal(node, mode):
     assert node.call(["ls", "/var/lib/oceanid/guard"]).stdout == ""
 
 
+@pytest.mark.parametrize("mode", ["--boot", "--stop-post"])
+def test_unit_whose_configuration_has_a_mistake_makes_no_journal(node, mode):
+    """It goes by the defaults then, which may not be this host's."""
+    node.kill()
+    node.stand_at_usual_places()
+    node.call(["umount", "/var/lib/oceanid/guard"])
+    (node.folder / "guard.yaml").write_text("no-such-key: 1\n")
+    done = node.rollback(mode, check=False)
+    assert "going by the defaults" in done.stdout and "no-such-key" in done.stdout, done.stdout
+    assert done.returncode == 1 and "is not known, nothing was undone" in done.stderr, done.stderr
+    assert node.call(["ls", "/var/lib/oceanid/guard"]).stdout == ""
+
+
 def test_what_is_held_up_is_finished_by_what_the_rescue_went_by(node):
     """The disk of its configuration dies behind it; the defaults would name another journal."""
     node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
@@ -313,6 +326,17 @@ def test_what_is_held_up_is_finished_by_what_the_rescue_went_by(node):
     node.free_disk()
     node.ip("link", "set", "eth0", "up")
     wait_until(node.has_route, 10, f"it to be put back: {node.log('rollback.log')}")
+
+
+def test_rescue_whose_shell_has_closed_input_and_output(node):
+    """`<&- >&- 2>&-`, as who detaches by hand does: files that are opened get these numbers."""
+    node.confirm()
+    node.kill()
+    done = node.call(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", BIN / "oceanid-rollback", "--yes",
+                      "--config", node.folder / "guard.yaml"], check=False)
+    assert done.returncode == 0 and not node.has_route()
+    assert "Nothing is changed" in node.rollback("--list").stdout
+    assert not (node.state / "journal.damaged").exists()
 
 
 class Systemd:
