@@ -37,7 +37,7 @@ UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ct
          "journal", "writer", "carry_work", "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing",
          "store_disk", "lead", "fleet"]
 NAMED_UNITS = ["downlink", "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left",
-               "lead_named", "lead_words"]
+               "lead_named", "lead_words", "disk_read"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
