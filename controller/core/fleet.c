@@ -187,6 +187,8 @@ static void note_word(struct fleet_member *member, uint64_t index, mono_t now)
 {
     if (index == member->word_index)
         return;
+    if (index < member->word_index)
+        member->journal_at = now;
     member->word_index = index;
     member->word_at = now;
 }
@@ -194,7 +196,8 @@ static void note_word(struct fleet_member *member, uint64_t index, mono_t now)
 bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
                       mono_t now)
 {
-    if (stack->receipt_index < member->word_index && asked_at < member->word_at)
+    if (asked_at < member->journal_at ||
+        (stack->receipt_index < member->word_index && asked_at < member->word_at))
         return false;
     member->stack = *stack;
     member->has_stack = member->stack_is_of_session = true;

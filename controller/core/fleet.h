@@ -67,6 +67,7 @@ struct fleet_member {
     struct stack stack;
     uint64_t word_index;   /* of its guard's newest word, stack or receipt */
     mono_t word_at;        /* when a word of that index came first */
+    mono_t journal_at;     /* when a word came last by which its journal is another; 0: never */
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
     struct quota notes[4]; /* what came of its words, by desk_note */
 };
@@ -128,7 +129,8 @@ bool fleet_rehearsal_is_young(const struct fleet_member *member, const struct ha
                               mono_t now);
 
 /* Its guard's answer to what was asked at asked_at. False: it may be older than the newest one.
- * What was asked for behind that counts whatever its index is: a new journal counts anew. */
+ * What was asked for behind that counts whatever its index is: a new journal counts anew, and what
+ * was asked for before it was heard may be the old one's. */
 bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
                       mono_t now);
 

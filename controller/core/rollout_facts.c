@@ -3,7 +3,8 @@
  *
  * Messages may come late, twice and out of order. What a guard signed as an end is never taken
  * back; a stack of a lower receipt index than was seen is old, and passed over, unless it was asked
- * for behind that: then its journal is another, and counts from the beginning.
+ * for behind that: then its journal is another, and counts from the beginning. What was asked for
+ * before that was heard may be the old one's, whatever its index.
  */
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
@@ -27,6 +28,8 @@ static void note_index(struct rollout_move *move, uint64_t index)
 
     if (index == target->receipt_index)
         return;
+    if (index < target->receipt_index)
+        target->journal_at = move->rollout->now;
     target->receipt_index = index;
     target->receipt_at = move->rollout->now;
 }
@@ -76,8 +79,10 @@ static void hear_never(struct rollout *rollout, struct target *target)
         return;
     forget_prepared(target);
     record->says = SAYS_NEVER;
-    if (rank(record->receipt) > 0)
-        record->in_doubt = true; /* what it signed before says otherwise: its receipt is asked */
+    if (rank(record->receipt) == 0)
+        return;
+    record->in_doubt = true; /* what it signed before says otherwise: its receipt is asked */
+    target->journal_at = rollout->now;
 }
 
 static void hear_prepared(struct rollout *rollout, struct target *target)
@@ -107,9 +112,11 @@ static void hear_touched(struct rollout_move *move, enum target_says says,
 static bool is_old(const struct rollout_move *move)
 {
     const struct target *target = move->target;
+    mono_t asked_at = move->ev->hello.asked_at;
 
-    return move->ev->hello.stack->receipt_index < target->receipt_index &&
-           move->ev->hello.asked_at <= target->receipt_at;
+    return asked_at < target->journal_at ||
+           (move->ev->hello.stack->receipt_index < target->receipt_index &&
+            asked_at < target->receipt_at);
 }
 
 static void take_hello(struct rollout_move *move)
@@ -234,6 +241,13 @@ static void end_by_receipt(struct target *target, const struct receipt *receipt)
     record->listed = false;
 }
 
+/* That it was confirmed is known, and another word came since: its stack says whether it stands. */
+static bool says_nothing_new(const struct target *target, const struct receipt *receipt)
+{
+    return receipt->kind == RECEIPT_CONFIRMED && target->record->receipt == RECEIPT_CONFIRMED &&
+           !target_is_confirmed(target);
+}
+
 static void take_receipt(struct rollout_move *move)
 {
     struct target *target = move->target;
@@ -249,6 +263,10 @@ static void take_receipt(struct rollout_move *move)
     move->receipt_is_news = rank(receipt->kind) > rank(record->receipt);
     if (rank(receipt->kind) < rank(record->receipt))
         return;
+    if (says_nothing_new(target, receipt)) {
+        target->heard = false;
+        return;
+    }
     forget_prepared(target);
     record->receipt = receipt->kind;
     record->cause = receipt->cause;

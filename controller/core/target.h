@@ -75,6 +75,7 @@ struct target {
     bool at_once;                  /* taken back without waiting for its turn */
     uint64_t receipt_index;        /* of its guard's newest word, stack or receipt */
     mono_t receipt_at;             /* when a word of that index came first */
+    mono_t journal_at; /* when a word came last by which its journal may be another; 0: never */
 };
 
 /* The table. */

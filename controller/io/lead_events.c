@@ -110,9 +110,8 @@ static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struc
     return desk_commit(desk);
 }
 
-/* The trial is over, or the stack another: what is known of it follows, and is asked anew; the
- * answer may be long in coming. */
-static void refresh(struct lead *lead, const struct receipt *receipt)
+/* The trial is over, or the stack another: what is known of it follows. */
+static void follow(struct lead *lead, const struct receipt *receipt)
 {
     struct fleet_member *member = fleet_find(&lead->desk->fleet, receipt->node);
 
@@ -122,6 +121,15 @@ static void refresh(struct lead *lead, const struct receipt *receipt)
         member->stack.trial_open = false;
     fleet_take_receipt(member, receipt, lead_change_of(lead, &receipt->generation.attempt),
                        clock_now());
+}
+
+/* And it is asked anew, which may be long in coming; behind the machine's step, for which all that
+ * was asked before is older. */
+static void ask_anew(struct lead *lead, const struct receipt *receipt)
+{
+    if (receipt->kind == RECEIPT_INCOMPLETE ||
+        fleet_find(&lead->desk->fleet, receipt->node) == NULL)
+        return;
     outbox_put_stack(lead->outbox, receipt->node);
     outbox_put_snapshot(lead->outbox, receipt->node);
 }
@@ -141,8 +149,9 @@ static bool take_receipt(struct lead *lead, const char *node, struct bytes envel
         return err_set(err, ERR_DENIED, "a receipt of %s came from %s", receipt->node, node);
     if (!keep_receipt(lead, receipt, envelope, &hash))
         return true;
-    refresh(lead, receipt);
+    follow(lead, receipt);
     lead_give(lead, &ev, &receipt->generation.attempt, &envelope);
+    ask_anew(lead, receipt);
     lead_backs_receipt(lead, receipt);
     return true;
 }

@@ -301,8 +301,19 @@ static void a_stack_that_was_signed_before_a_receipt_is_old(void **state)
     assert_int_equal(member->stack.generations_count, 0);
     tell_receipt(member, RECEIPT_CONFIRMED, 2, 3);
     assert_int_equal(member->stack.generations_count, 1);
-    assert_true(tell_stack(member, 7, 50)); /* it knows more, whenever it was asked for */
-    assert_true(tell_stack(member, 7, 40));
+}
+
+/* The new journal's was asked for at 101, and came at 103: the old one had receipts without it. */
+static void a_stack_of_the_old_journal_is_old_whatever_its_index(void **state)
+{
+    struct fleet_member *member = fleet_find(*state, "a1");
+
+    tell_receipt(member, RECEIPT_CONFIRMED, 4, 3);
+    assert_true(tell_stack(member, 5, 50)); /* it knows more, whenever it was asked for */
+    assert_true(tell_stack(member, 0, 101));
+    assert_false(tell_stack(member, 5, 100));
+    assert_false(tell_stack(member, 5, 102));
+    assert_true(tell_stack(member, 5, 103));
 }
 
 /* Two were asked for before the receipt, over two connections: what was asked for later may have
@@ -344,6 +355,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_what_receipts_made_of_the_stack, make_one, end_one),
         cmocka_unit_test_setup_teardown(a_stack_that_was_signed_before_a_receipt_is_old, make_one,
                                         end_one),
+        cmocka_unit_test_setup_teardown(a_stack_of_the_old_journal_is_old_whatever_its_index,
+                                        make_one, end_one),
         cmocka_unit_test_setup_teardown(a_stack_from_before_the_receipt_makes_no_other_younger,
                                         make_one, end_one),
         cmocka_unit_test_setup_teardown(follows_the_roster, make_one, end_one),

@@ -14,10 +14,9 @@
 #include "common/io/clock.h"
 #include "tests/unit/lead_case.h"
 
-/* a1's guard has confirmed, by its sixth receipt. */
-static struct target *confirm_a1(void)
+/* By its sixth receipt. */
+static struct target *confirm(struct led *led)
 {
-    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
     AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
     struct guard_report report = {.kind = REPORT_RECEIPT};
@@ -33,8 +32,16 @@ static struct target *confirm_a1(void)
     wire_bytes_done(&report.envelope);
     if (!lead_take_report(place.lead, "a1", wire_lend(&bytes), &err))
         fail_msg("%s", err.text);
-    assert_true(target_is_confirmed(&led->machine.targets[0]));
     return &led->machine.targets[0];
+}
+
+/* a1's guard has confirmed. */
+static struct target *confirm_a1(void)
+{
+    struct target *a1 = confirm((struct led *)lead_find(place.lead, lead_case_start()));
+
+    assert_true(target_is_confirmed(a1));
+    return a1;
 }
 
 /* Nothing stands there, and it has signed one receipt. */
@@ -54,7 +61,7 @@ static void a_stack_from_before_the_receipt_puts_nothing_in_doubt(void **state)
     const struct target *a1 = confirm_a1();
 
     (void)state;
-    hear_empty(a1->receipt_at);
+    hear_empty(a1->receipt_at - 1);
     assert_true(target_is_confirmed(a1));
     assert_false(a1->heard);
 }
@@ -77,6 +84,40 @@ static void a_guard_with_another_journal_is_heard_at_once(void **state)
     assert_false(target_is_confirmed(a1));
 }
 
+/* It was in flight when the disk was replaced: that it was confirmed once is known. */
+static void its_receipt_that_comes_again_settles_nothing(void **state)
+{
+    const struct target *a1 = confirm_a1();
+
+    (void)state;
+    hear_empty(a1->receipt_at + 1);
+    confirm(place.lead->leds);
+    assert_true(a1->record->in_doubt);
+    assert_false(target_is_confirmed(a1));
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+}
+
+/* outbox_wake_fn: something waits for a node. */
+static void note_asked(void *context, const char *node)
+{
+    struct led *led = context;
+
+    if (text_equal(node, "a1"))
+        assert_int_equal(led->machine.targets[0].receipt_index, 6);
+}
+
+/* The answer has to be younger than the receipt for the machine too. */
+static void its_stack_is_asked_for_behind_the_receipt(void **state)
+{
+    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
+
+    (void)state;
+    lead_case_has_command("a1", GUARD_STACK);
+    outbox_set_wake(place.outbox, note_asked, led);
+    confirm(led);
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -84,6 +125,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(a_stack_from_before_the_receipt_puts_nothing_in_doubt),
         WITH_PLACE(a_guard_with_another_journal_is_heard_at_once),
+        WITH_PLACE(its_receipt_that_comes_again_settles_nothing),
+        WITH_PLACE(its_stack_is_asked_for_behind_the_receipt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
