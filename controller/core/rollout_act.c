@@ -77,6 +77,14 @@ void rollout_do_say_unasked(struct rollout_move *move)
     say_of(move, rollout_first(move->rollout, rollout_stands_unasked), "");
 }
 
+/* It does not say that it stands, and what it says of the change is not asked of it: nothing more
+ * is offered. */
+void rollout_do_say_unknown(struct rollout_move *move)
+{
+    move->rollout->offering = false;
+    say_of(move, rollout_first(move->rollout, rollout_is_unknown_to_guard), "");
+}
+
 /* ---- gates ---------------------------------------------------------------------------------- */
 
 void rollout_do_ask_gates(struct rollout_move *move)

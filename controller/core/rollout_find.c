@@ -166,6 +166,13 @@ bool rollout_stands_unasked(const struct rollout *rollout, const struct target *
     return target_choose(target->record->says, target->record->wants) == ACTION_ASK_PERSON;
 }
 
+/* A guard prepares only what it never began: whoever signed that receipt had another journal. */
+bool rollout_is_unknown_to_guard(const struct rollout *rollout, const struct target *target)
+{
+    return target->record->stage < rollout->record.stage && target->record->says == SAYS_PREPARED &&
+           target->record->receipt == RECEIPT_CONFIRMED;
+}
+
 bool rollout_is_being_proven(const struct rollout *rollout, const struct target *target)
 {
     return rollout_in_stage(rollout, target) &&

@@ -234,6 +234,11 @@ bool rollout_if_stands_unasked(const struct rollout_move *move)
     return rollout_first(move->rollout, rollout_stands_unasked) != NULL;
 }
 
+bool rollout_if_earlier_is_unknown(const struct rollout_move *move)
+{
+    return rollout_first(move->rollout, rollout_is_unknown_to_guard) != NULL;
+}
+
 /* ---- what was learned ----------------------------------------------------------------------- */
 
 /* Something on it is not settled: its receipt is asked for, or what nobody wants is being ended. */

@@ -109,7 +109,7 @@ struct target *rollout_first(const struct rollout *rollout, rollout_question_fn 
 struct target *rollout_first_in_stage(const struct rollout *rollout, rollout_question_fn *question);
 rollout_question_fn rollout_has_failed, rollout_stands_unasked, rollout_may_start,
     rollout_nonce_went_by, rollout_is_newly_silent, rollout_is_newly_passed,
-    rollout_was_refused_for_good, rollout_is_being_proven;
+    rollout_was_refused_for_good, rollout_is_being_proven, rollout_is_unknown_to_guard;
 
 /* Conditions, in rollout_if.c: one question each. */
 typedef bool rollout_condition_fn(const struct rollout_move *move);
@@ -121,15 +121,16 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
     rollout_if_nonce_was_late, rollout_if_refused_too_often, rollout_if_refuses_change,
     rollout_if_denies_standing, rollout_if_confirms, rollout_if_ends, rollout_if_is_incomplete,
     rollout_if_answers_again, rollout_if_someone_failed, rollout_if_stands_unasked,
-    rollout_if_learned_all_confirmed, rollout_if_learned_and_may_pass,
-    rollout_if_learned_and_stage_done, rollout_if_learned_and_on_trial, rollout_if_learned,
-    rollout_if_gates_are_slow, rollout_if_gates_await, rollout_if_all_confirmed,
-    rollout_if_stage_done_and_pauses, rollout_if_stage_done, rollout_if_rest_is_not_offered,
-    rollout_if_offers, rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial,
-    rollout_if_may_start, rollout_if_nonce_went_by, rollout_if_newly_silent,
-    rollout_if_newly_passed, rollout_if_refused_for_good, rollout_if_all_back_but_removed,
-    rollout_if_asked_back_but_removed, rollout_if_names_wanted_back, rollout_if_all_back_aborted,
-    rollout_if_all_back, rollout_if_all_back_but_listed;
+    rollout_if_earlier_is_unknown, rollout_if_learned_all_confirmed,
+    rollout_if_learned_and_may_pass, rollout_if_learned_and_stage_done,
+    rollout_if_learned_and_on_trial, rollout_if_learned, rollout_if_gates_are_slow,
+    rollout_if_gates_await, rollout_if_all_confirmed, rollout_if_stage_done_and_pauses,
+    rollout_if_stage_done, rollout_if_rest_is_not_offered, rollout_if_offers,
+    rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial, rollout_if_may_start,
+    rollout_if_nonce_went_by, rollout_if_newly_silent, rollout_if_newly_passed,
+    rollout_if_refused_for_good, rollout_if_all_back_but_removed, rollout_if_asked_back_but_removed,
+    rollout_if_names_wanted_back, rollout_if_all_back_aborted, rollout_if_all_back,
+    rollout_if_all_back_but_listed;
 
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);
@@ -138,9 +139,10 @@ rollout_action_fn rollout_do_nothing, rollout_do_learn_all, rollout_do_go_on, ro
     rollout_do_prepare_stage, rollout_do_say_no, rollout_do_await_facts, rollout_do_ask_statements,
     rollout_do_start, rollout_do_forget_nonce, rollout_do_ask_renewals, rollout_do_forward,
     rollout_do_note_receipt, rollout_do_note_answer, rollout_do_note_trial, rollout_do_learn_one,
-    rollout_do_say_silent, rollout_do_say_stage, rollout_do_say_unasked, rollout_do_fail,
-    rollout_do_revert, rollout_do_take_back, rollout_do_take_back_one, rollout_do_take_back_first,
-    rollout_do_take_back_at_once, rollout_do_list, rollout_do_list_refused, rollout_do_say_listed,
-    rollout_do_let_go, rollout_do_let_go_and_revert, rollout_do_say_removed;
+    rollout_do_say_silent, rollout_do_say_stage, rollout_do_say_unasked, rollout_do_say_unknown,
+    rollout_do_fail, rollout_do_revert, rollout_do_take_back, rollout_do_take_back_one,
+    rollout_do_take_back_first, rollout_do_take_back_at_once, rollout_do_list,
+    rollout_do_list_refused, rollout_do_say_listed, rollout_do_let_go, rollout_do_let_go_and_revert,
+    rollout_do_say_removed;
 
 #endif

@@ -67,6 +67,10 @@ static const struct {
      "the gates passed too long ago: nothing more is offered; the open trial goes on",
      "of a stage of several one has to prepare a minute later than another that is on trial: one "
      "seed in 700; data/rollout/gates_old_beside_trial.txt"},
+    {"earlier_is_unknown",
+     "the guard of an earlier node does not know what it had confirmed, its journal is another; a "
+     "person decides: `abort` takes everything back",
+     "no disk is replaced; data/rollout/earlier_journal_begins_again.txt"},
 };
 
 static void add(uint64_t *to, const uint64_t *from, size_t count)
