@@ -473,6 +473,19 @@ static void check_in_doubt(struct check_model *model)
         world_violate(model->world, "1: %u nodes are in doubt", in_doubt);
 }
 
+void model_lead_hears(struct check_model *model, int host, unsigned journal)
+{
+    if (journal > model->hosts[host].heard_journal)
+        model->hosts[host].heard_journal = journal;
+}
+
+void model_lead_settles(struct check_model *model, int host, unsigned journal)
+{
+    if (journal < model->hosts[host].heard_journal)
+        world_violate(model->world, "1: %s is confirmed again by what its old journal's guard said",
+                      checker_name(model, host));
+}
+
 void model_lead_moved(struct check_model *model)
 {
     model->lead_moved = true;

@@ -46,7 +46,8 @@ struct model_host {
     mono_t touched_at, confirmed_at, stood_until, frozen_at;
     mono_t deadline;
     bool confirming_in_time;
-    bool betrayed; /* nothing is asked of it that it would need its journal for */
+    unsigned heard_journal; /* the newest whose stack the controller has heard */
+    bool betrayed;          /* nothing is asked of it that it would need its journal for */
     /* what was offered, and what the journal holds */
     struct nonce offered;
     mono_t offered_at;

@@ -70,7 +70,8 @@ static const struct {
     {"earlier_is_unknown",
      "the guard of an earlier node does not know what it had confirmed, its journal is another; a "
      "person decides: `abort` takes everything back",
-     "no disk is replaced; data/rollout/earlier_journal_begins_again.txt"},
+     "of a node that has confirmed the disk has to be replaced while a later stage is under way; "
+     "data/rollout/earlier_journal_begins_again.txt, seeds now and then"},
 };
 
 static void add(uint64_t *to, const uint64_t *from, size_t count)

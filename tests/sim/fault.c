@@ -110,6 +110,8 @@ static const struct fault_kind {
     [FAULT_MUTE] =
         {"mute", 8, "seconds of a host",
          "its agent stays connected and tells nothing of its checks, for up to two minutes"},
+    [FAULT_REPLACED] = {"replaced", 300, "losses of power",
+                        "its disk is another one, and its journal begins anew"},
 };
 
 const char *fault_name(enum fault fault)

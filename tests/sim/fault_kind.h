@@ -60,6 +60,7 @@ enum fault {
     FAULT_HOLDS,
     FAULT_LIFTS,
     FAULT_MUTE,
+    FAULT_REPLACED,
     FAULT_COUNT,
 };
 

@@ -52,6 +52,17 @@ void guard_lose_one_record(struct world *world, int number)
     betray(world, number);
 }
 
+static void lose_disk(struct world *world, int number)
+{
+    struct host *host = &world->hosts[number];
+
+    if (host->disk_count == 0 || fault_strikes(&world->faults, FAULT_REPLACED, number) == NULL)
+        return;
+    host->disk_count = 0;
+    host->journal++;
+    host->betrayed = true;
+}
+
 /* What was not synced may be there all the same; what was is, but for a disk that lied. */
 void guard_lose_records(struct world *world, int number)
 {
@@ -67,6 +78,7 @@ void guard_lose_records(struct world *world, int number)
             host->betrayed = host->disk[lost].synced;
         host->disk_count = i;
     }
+    lose_disk(world, number);
     if (host->betrayed)
         betray(world, number);
     model_lost(world->model, number);

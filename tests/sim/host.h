@@ -30,6 +30,7 @@ struct host {
     bool dead;        /* and stays so */
     bool removed;     /* an operator signed it out of the roster */
     bool betrayed;    /* its disk lost what was synced: it cannot know any more */
+    unsigned journal; /* how many it had before this one */
     /* what the change does to it: bits by witness */
     uint64_t cut_from;
     bool breaks_own, cuts_controller;

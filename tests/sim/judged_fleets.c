@@ -53,6 +53,12 @@ static void two_in_doubt(struct world *world)
     model_check(world->model);
 }
 
+static void old_journal_settles(struct world *world)
+{
+    model_lead_hears(world->model, STYX, 1);
+    model_lead_settles(world->model, STYX, 0);
+}
+
 /* ---- gates and holds ------------------------------------------------------------------------- */
 
 /* All that has to be true before a stage is, and was told just now. */
@@ -260,6 +266,7 @@ const struct judged judged_fleets[] = {
     {"2: calypso is touched 30001 ms after styx stood", second_when_the_first_is_gone},
     {"1: 2 nodes are changed and not confirmed", two_at_once},
     {"1: 2 nodes are in doubt", two_in_doubt},
+    {"1: styx is confirmed again by what its old journal's guard said", old_journal_settles},
     {"9: the gates of stage 1 pass, and hold 1 is on styx", gates_pass_wrongly},
     {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
      gates_pass_over_a_failed_proof},

@@ -324,6 +324,32 @@ static void fill_statement(const struct world *world, const struct sim_statement
     ev->statement.passes = statement->value == VERDICT_PASS;
 }
 
+/* Of the newest rollout; -1: it was not confirmed yet, 0: it is in doubt, 1: it stands. */
+static int find_settled(const struct world *world, int host)
+{
+    const struct rollout *rollout = world->lead.rollout;
+
+    for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
+        const struct target *target = &rollout->targets[i];
+
+        if (text_equal(target->record->name, world->hosts[host].name) &&
+            target->record->receipt == RECEIPT_CONFIRMED)
+            return target_is_confirmed(target);
+    }
+    return -1;
+}
+
+static void hear(struct world *world, struct rollout_event *ev, const struct message *message)
+{
+    int before = find_settled(world, message->host);
+
+    give(world, ev, message->kind == TELL_STATEMENT ? &message->statement : NULL);
+    if (before == 0 && find_settled(world, message->host) == 1)
+        model_lead_settles(world->model, message->host, message->journal);
+    if (message->kind == TELL_STACK)
+        model_lead_hears(world->model, message->host, message->journal);
+}
+
 void lead_take_message(struct world *world, const struct message *message)
 {
     struct rollout_event ev = {.node = world->hosts[message->host].name, .reason = ""};
@@ -380,5 +406,5 @@ void lead_take_message(struct world *world, const struct message *message)
     case GIVE_STATEMENT:
         return;
     }
-    give(world, &ev, message->kind == TELL_STATEMENT ? statement : NULL);
+    hear(world, &ev, message);
 }

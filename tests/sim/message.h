@@ -74,6 +74,7 @@ struct message {
     uint32_t statements_count;
     bool has_fellow;
     struct hash receipt_hash;
+    unsigned journal; /* the sender's then */
     /* what is large comes last, and is not zeroed */
     struct receipt receipt; /* or the fellow's */
     struct sim_statement statements[SIM_STATEMENTS_MAX];

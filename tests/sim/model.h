@@ -43,6 +43,10 @@ void model_start(struct check_model *model, const struct message *start);
 void model_started(struct check_model *model, int host);
 /* The controller's machine took a step. */
 void model_lead_moved(struct check_model *model);
+/* A stack of that journal has come; what ends the doubt about what was confirmed there was said
+ * with that one. */
+void model_lead_hears(struct check_model *model, int host, unsigned journal);
+void model_lead_settles(struct check_model *model, int host, unsigned journal);
 /* ---- checker_gates.c: what the controller is told, and people put on hold -------------------- */
 
 struct seen_hold;

@@ -124,6 +124,7 @@ static void send_once(struct world *world, struct message *message, bool again)
 
 void network_send(struct world *world, struct message *message)
 {
+    message->journal = world->hosts[message->host].journal;
     if (world->hostile != NULL)
         hostile_hear(world, message);
     if ((world->tap != NULL && world->tap(world, message)) || !gets_through(world, message)) {
