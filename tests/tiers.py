@@ -6,7 +6,7 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
   unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
   sim     both state machines under faults (the same seeds each time, then 30 s of fresh ones), the
           protocol's model (tests/spin); --long: many more seeds and states
-  mutants a quarter of the planted faults that the tests have to notice; --long: every one
+  mutants a sixth of the planted faults that the tests have to notice; --long: every one
   lab     the real programs on hosts made of network namespaces (root)
   booted  the installed units under a real systemd (root)
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
@@ -196,7 +196,7 @@ def run_lab(tally, long):
 
 
 def run_booted(tally, _long):
-    pytest(tally, "booted", {"booted": []}, preset="release")
+    pytest(tally, "booted", {"booted": ["-n", "2", "--dist", "loadfile"]}, preset="release")
 
 
 def fuzz(target, seconds):

@@ -27,7 +27,7 @@ struct slot {
     struct agent *agent;
     bool out, came;
     struct wire_bytes bytes; /* NULL: in vain */
-    double asked_us;
+    double asked_us, came_us;
 };
 
 struct agent {
@@ -81,6 +81,7 @@ static void on_reply(void *context, const struct bytes *reply, const char *reaso
     (void)reason;
     pthread_mutex_lock(&slot->agent->lock);
     slot->came = true;
+    slot->came_us = time_us();
     if (reply != NULL)
         slot->bytes = (struct wire_bytes){mem_copy(reply->data, reply->len), reply->len};
     pthread_mutex_unlock(&slot->agent->lock);
@@ -228,7 +229,7 @@ static void take_command(struct agent *agent, const struct session_reply *reply)
     if (reply->command != COMMAND_GUARD ||
         !wire_decode_guard_request(wire_lend(&reply->guard), &request, &err))
         return;
-    agents->guard_fn(agents->context, agent->index, &request);
+    agents->guard_fn(agents->context, agent->index, &request, agent->slots[SLOT_POLL].came_us);
     guard_request_done(&request);
 }
 
@@ -240,7 +241,7 @@ static void note_latency(struct agent *agent)
     agent->reports++;
     if (agents->latencies_count < LATENCIES_MAX)
         agents->latencies[agents->latencies_count++] =
-            time_us() - agent->slots[SLOT_REPORT].asked_us;
+            agent->slots[SLOT_REPORT].came_us - agent->slots[SLOT_REPORT].asked_us;
 }
 
 static void take_reply(struct agent *agent, const struct session_reply *reply)

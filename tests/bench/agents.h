@@ -12,8 +12,9 @@
 struct agents;
 struct agent;
 
-/* A guard's request that came in a command. */
-typedef void (*agents_guard_fn)(void *context, unsigned index, const struct guard_request *request);
+/* A guard's request that came in a command; came_us: when the library had it (time_us). */
+typedef void (*agents_guard_fn)(void *context, unsigned index, const struct guard_request *request,
+                                double came_us);
 /* It is asked to look at somebody's SSH. */
 typedef void (*agents_witness_fn)(void *context, unsigned index, const struct nonce *nonce);
 

@@ -89,16 +89,17 @@ static void note(struct samples *samples, double us)
 /* ---- decisions -------------------------------------------------------------------------------
  */
 
-static void on_guard(void *context, unsigned index, const struct guard_request *request)
+static void on_guard(void *context, unsigned index, const struct guard_request *request,
+                     double came_us)
 {
     struct decisions *decisions = context;
 
     if (index == 0 && request->kind == GUARD_STATEMENT && decisions->renewal_us > 0) {
-        note(&decisions->renewals, time_us() - decisions->renewal_us);
+        note(&decisions->renewals, came_us - decisions->renewal_us);
         decisions->renewal_us = 0;
     }
     if (index == 1 && request->kind == GUARD_STACK && decisions->order_us > 0) {
-        note(&decisions->ordered, time_us() - decisions->order_us);
+        note(&decisions->ordered, came_us - decisions->order_us);
         decisions->order_us = 0;
         decisions->floor_due = decisions->floor_fd >= 0;
     }
