@@ -25,7 +25,6 @@ static bool read_order(const struct options *options, const char *node, struct o
                        struct err *err)
 {
     AUTO_FREE uint8_t *data = NULL;
-    struct err why;
     size_t len;
 
     if (!file_read(options->order_path, ORDER_SIZE_MAX, &data, &len, err))
@@ -33,12 +32,14 @@ static bool read_order(const struct options *options, const char *node, struct o
     if (trust_root_check_order(options->config.trust, (struct bytes){data, len}, node, ret_order,
                                err))
         return true;
-    why = *err;
-    if (err->kind == ERR_TIMEOUT)
+    if (err->kind == ERR_TIMEOUT) {
+        const struct err why = *err;
+
         return err_set(err, ERR_TIMEOUT,
                        "%s (%d s waited), and orders are believed by that file alone: nothing was "
                        "done. Root needs no order: oceanid-rollback --list, --to N",
                        why.text, TRUST_ROOT_WAIT_MS / 1000);
+    }
     return err_wrap(err, "%s", options->order_path);
 }
 
