@@ -105,7 +105,7 @@ static void forget_guard(struct fleet_member *member)
 {
     member->has_stack = member->stack_is_of_session = false;
     memset(&member->stack, 0, sizeof(member->stack));
-    member->word_index = 0;
+    member->newest.index = 0;
     member->soak_left_s = 0;
     forget_rehearsal(member);
 }
@@ -183,25 +183,14 @@ static void drop_generation(struct stack *stack, const struct attempt *attempt)
             (stack->generations_count - place) * sizeof(stack->generations[0]));
 }
 
-static void note_word(struct fleet_member *member, uint64_t index, mono_t now)
-{
-    if (index == member->word_index)
-        return;
-    if (index < member->word_index)
-        member->journal_at = now;
-    member->word_index = index;
-    member->word_at = now;
-}
-
 bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mono_t asked_at,
                       mono_t now)
 {
-    if (asked_at < member->journal_at ||
-        (stack->receipt_index < member->word_index && asked_at < member->word_at))
+    if (newest_word_is_behind(&member->newest, stack->receipt_index, asked_at))
         return false;
     member->stack = *stack;
     member->has_stack = member->stack_is_of_session = true;
-    note_word(member, stack->receipt_index, now);
+    newest_word_note(&member->newest, stack->receipt_index, now);
     return true;
 }
 
@@ -210,9 +199,9 @@ void fleet_take_receipt(struct fleet_member *member, const struct receipt *recei
 {
     struct stack *stack = &member->stack;
 
-    if (receipt->index <= member->word_index)
+    if (receipt->index <= member->newest.index)
         return;
-    note_word(member, receipt->index, now);
+    newest_word_note(&member->newest, receipt->index, now);
     if (!member->has_stack)
         return;
     stack->receipt_index = receipt->index;

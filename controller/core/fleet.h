@@ -15,6 +15,7 @@
 #include "common/core/mono.h"
 #include "common/net/snapshot.h"
 #include "controller/core/names.h"
+#include "controller/core/newest_word.h"
 #include "controller/core/quota.h"
 
 enum {
@@ -65,9 +66,7 @@ struct fleet_member {
                      * by receipts since: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
-    uint64_t word_index;   /* of its guard's newest word, stack or receipt */
-    mono_t word_at;        /* when a word of that index came first */
-    mono_t journal_at;     /* when a word came last by which its journal is another; 0: never */
+    struct newest_word newest;
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
     struct quota notes[4]; /* what came of its words, by desk_note */
 };

@@ -2,9 +2,7 @@
  * rollout_facts: what an event says of its node, noted before the table is asked.
  *
  * Messages may come late, twice and out of order. What a guard signed as an end is never taken
- * back; a stack of a lower receipt index than was seen is old, and passed over, unless it was asked
- * for behind that: then its journal is another, and counts from the beginning. What was asked for
- * before that was heard may be the old one's, whatever its index.
+ * back; an old stack (newest_word.h) is passed over.
  */
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
@@ -20,18 +18,6 @@ static void note_word(struct rollout_move *move, struct target *target)
     if (target->record->listed && target->record->receipt != RECEIPT_INCOMPLETE &&
         move->rollout->record.state == ROLLOUT_REVERTING)
         target->record->listed = false;
-}
-
-static void note_index(struct rollout_move *move, uint64_t index)
-{
-    struct target *target = move->target;
-
-    if (index == target->receipt_index)
-        return;
-    if (index < target->receipt_index)
-        target->journal_at = move->rollout->now;
-    target->receipt_index = index;
-    target->receipt_at = move->rollout->now;
 }
 
 static void forget_prepared(struct target *target)
@@ -82,7 +68,7 @@ static void hear_never(struct rollout *rollout, struct target *target)
     if (rank(record->receipt) == 0)
         return;
     record->in_doubt = true; /* what it signed before says otherwise: its receipt is asked */
-    target->journal_at = rollout->now;
+    target->newest.journal_at = rollout->now;
 }
 
 static void hear_prepared(struct rollout *rollout, struct target *target)
@@ -108,17 +94,6 @@ static void hear_touched(struct rollout_move *move, enum target_says says,
     record->in_doubt = says != SAYS_CONFIRMED || record->receipt != RECEIPT_CONFIRMED;
 }
 
-/* Signed before what was heard already, or it may be. */
-static bool is_old(const struct rollout_move *move)
-{
-    const struct target *target = move->target;
-    mono_t asked_at = move->ev->hello.asked_at;
-
-    return asked_at < target->journal_at ||
-           (move->ev->hello.stack->receipt_index < target->receipt_index &&
-            asked_at < target->receipt_at);
-}
-
 static void take_hello(struct rollout_move *move)
 {
     struct target *target = move->target;
@@ -126,10 +101,11 @@ static void take_hello(struct rollout_move *move)
     struct nonce start;
     enum target_says says;
 
-    if (is_old(move) || nonce_equal(&stack->nonce, &target->quoted))
+    if (newest_word_is_behind(&target->newest, stack->receipt_index, move->ev->hello.asked_at) ||
+        nonce_equal(&stack->nonce, &target->quoted))
         return;
     note_word(move, target);
-    note_index(move, stack->receipt_index);
+    newest_word_note(&target->newest, stack->receipt_index, move->rollout->now);
     target->heard = true;
     target->stack_nonce = stack->nonce;
     if (target_is_ended(target))
@@ -258,8 +234,8 @@ static void take_receipt(struct rollout_move *move)
         rank(receipt->kind) == 0)
         return;
     note_word(move, target);
-    if (receipt->index > target->receipt_index)
-        note_index(move, receipt->index);
+    if (receipt->index > target->newest.index)
+        newest_word_note(&target->newest, receipt->index, move->rollout->now);
     move->receipt_is_news = rank(receipt->kind) > rank(record->receipt);
     if (rank(receipt->kind) < rank(record->receipt))
         return;

@@ -11,6 +11,7 @@
 #include "common/change/manifest.h"
 #include "common/change/proof.h"
 #include "common/core/mono.h"
+#include "controller/core/newest_word.h"
 
 enum target_says {
     SAYS_NOTHING, /* not heard of since this controller leads */
@@ -73,9 +74,7 @@ struct target {
     mono_t asked_at;               /* of the first request that it has not answered */
     bool silent;                   /* that it does not answer was said */
     bool at_once;                  /* taken back without waiting for its turn */
-    uint64_t receipt_index;        /* of its guard's newest word, stack or receipt */
-    mono_t receipt_at;             /* when a word of that index came first */
-    mono_t journal_at; /* when a word came last by which its journal may be another; 0: never */
+    struct newest_word newest;
 };
 
 /* The table. */

@@ -61,7 +61,7 @@ static void a_stack_from_before_the_receipt_puts_nothing_in_doubt(void **state)
     const struct target *a1 = confirm_a1();
 
     (void)state;
-    hear_empty(a1->receipt_at - 1);
+    hear_empty(a1->newest.at - 1);
     assert_true(target_is_confirmed(a1));
     assert_false(a1->heard);
 }
@@ -72,7 +72,7 @@ static void a_guard_with_another_journal_is_heard_at_once(void **state)
     const struct target *a1 = confirm_a1();
 
     (void)state;
-    hear_empty(a1->receipt_at + 1);
+    hear_empty(a1->newest.at + 1);
     assert_true(a1->heard);
     assert_true(a1->record->in_doubt);
     assert_false(target_is_confirmed(a1));
@@ -90,7 +90,7 @@ static void its_receipt_that_comes_again_settles_nothing(void **state)
     const struct target *a1 = confirm_a1();
 
     (void)state;
-    hear_empty(a1->receipt_at + 1);
+    hear_empty(a1->newest.at + 1);
     confirm(place.lead->leds);
     assert_true(a1->record->in_doubt);
     assert_false(target_is_confirmed(a1));
@@ -103,7 +103,7 @@ static void note_asked(void *context, const char *node)
     struct led *led = context;
 
     if (text_equal(node, "a1"))
-        assert_int_equal(led->machine.targets[0].receipt_index, 6);
+        assert_int_equal(led->machine.targets[0].newest.index, 6);
 }
 
 /* The answer has to be younger than the receipt for the machine too. */
