@@ -136,18 +136,27 @@ class Campaign:
             spent = self.not_tried[key] == NOT_TRIED_MAX
             if not spent:
                 self.again.append(plan)
-                print(f"{self.name}: not tried, {key}: {str(error)[:300]}", flush=True)
+                where = self._keep_logs(ground, plan, "-not-tried", error)
+                print(f"{self.name}: not tried, {key}: {str(error)[:300]} (whole, with its logs: "
+                      f"{where})", flush=True)
         if spent:
             self._keep(ground, plan, error)
 
-    def _keep(self, ground, plan, error):
-        """The logs go to build/faults, the seed and how to replay it to the screen."""
-        where = KEPT / f"{self.name}-{plan.get('class', 'any')}-{plan['seed']}"
+    def _keep_logs(self, ground, plan, suffix, error):
+        """What was logged and what came of it, in a folder of its own; returns that."""
+        where = KEPT / f"{self.name}-{plan.get('class', 'any')}-{plan['seed']}{suffix}"
         shutil.rmtree(where, ignore_errors=True)
+        where.mkdir(parents=True)
+        (where / "error.txt").write_text(f"{plan}\n{error}\n")
         for log in ground.lab.folder.glob("hosts/*/log/*.log"):
             to = where / log.parts[-3] / log.name
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(log, to)
+        return where
+
+    def _keep(self, ground, plan, error):
+        """The logs go to build/faults, the seed and how to replay it to the screen."""
+        where = self._keep_logs(ground, plan, "", error)
         with self._lock:
             self.trials += 1
             self.failures.append(plan["seed"])

@@ -132,6 +132,7 @@ class Campaigns(unittest.TestCase):
         self.assertTrue(good)
         self.assertEqual((run.count, run.trials), (8, 4))
         self.assertIn("1 not tried", said)
+        self.assertEqual(self.kept, ["kept/made-up-any-2-not-tried/srv712695/oceanid-guard.log"])
 
     def test_what_is_never_tried_is_a_failure(self):
         good, run, said, _ = self.run_seeds({2: [ground_module.NotTried("gates")]})
