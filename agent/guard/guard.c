@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "agent/guard/io/await.h"
-#include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/hand.h"
+#include "agent/guard/io/in_force.h"
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/run_network.h"
@@ -156,7 +156,7 @@ static bool is_at_home(const struct guard_config *config, struct err *err)
                    network.guard, path, network.here, path);
 }
 
-static bool start(struct guard *guard, struct err *err)
+static bool start(struct guard *guard, bool is_named, struct err *err)
 {
     struct apply apply;
     struct guard_event boot = {.kind = ON_BOOT};
@@ -167,6 +167,8 @@ static bool start(struct guard *guard, struct err *err)
     run_network_mark(&guard->config);
     if (!is_at_home(&guard->config, err))
         return false; /* who had the journal before, while this one waited for it, was elsewhere */
+    if (!is_named)
+        in_force_write(&guard->config);
     keep_memory();
     guard->trial = mem_alloc(1, sizeof(*guard->trial));
     guard->effects = mem_alloc(1, sizeof(*guard->effects));
@@ -203,7 +205,7 @@ static bool read_config(const char *path, struct guard_config *ret_config, struc
 {
     enum log_level level;
 
-    if (!await_config(path != NULL ? "--config" : NULL, path != NULL ? path : GUARD_YAML_PATH,
+    if (!await_config(path != NULL ? "--config" : NULL, path != NULL ? path : CONFIG_GUARD_PATH,
                       ret_config, err))
         return false;
     if (log_level_parse(ret_config->log, &level))
@@ -223,7 +225,7 @@ static int run(struct guard *guard, const char *path, struct err *err)
         loop_close(loop);
         return 2;
     }
-    if (!start(guard, err) && err->kind != ERR_NONE) {
+    if (!start(guard, path != NULL, err) && err->kind != ERR_NONE) {
         loop_close(loop);
         return 1;
     }

@@ -423,7 +423,7 @@ static int run_mode(const struct options *options, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.mode = "", .config_path = GUARD_YAML_PATH, .began = clock_now()};
+    struct options options = {.mode = "", .config_path = CONFIG_GUARD_PATH, .began = clock_now()};
     struct err err = ERR_INIT;
     int code;
 

@@ -1,13 +1,16 @@
 /*
  * rollback_config: by which guard.yaml a rescue goes, also where the disk that has it is dead.
  *
- * Where journal and sockets are, a host that says nothing else has by the defaults. Whom orders are
- * believed by, and whether a tailscaled is gone, is not guessed: that would believe a stranger, or
- * take the shields from a tailscaled that is there.
+ * What the guard goes by since it started is in /run. Where no guard has started since the host
+ * has, the defaults hold: where journal and sockets are, a host that says nothing else has by them.
+ * Whom orders are believed by, and whether a tailscaled is gone, is not guessed: that would believe
+ * a stranger, or take the shields from a tailscaled that is there.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent/guard/io/guard_yaml.h"
+#include "agent/guard/io/in_force.h"
 #include "agent/guard/rollback.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
@@ -31,6 +34,21 @@ static bool go_by_defaults(struct options *options, const struct err *err, const
     return true;
 }
 
+/* No guess: the guard's own word. */
+static bool go_by_guard(struct options *options, const struct err *err)
+{
+    struct err ignored = ERR_INIT;
+
+    if (!in_force_read(&options->config, &ignored))
+        return false;
+    printf("%s: going by what oceanid-guard goes by since it started, " IN_FORCE_PATH
+           " (journal in %s, tailscaled at %s)\n",
+           err->text, options->config.state, options->config.tailscale_socket);
+    fflush(stdout);
+    options->config_path = IN_FORCE_PATH; /* what finishes goes by it, too */
+    return true;
+}
+
 static bool may_guess(const struct options *options)
 {
     return !text_equal(options->mode, "--order") && !text_equal(options->mode, "--void-tailscale");
@@ -44,6 +62,8 @@ static bool go_on_unread(struct options *options, bool is_named, struct err *err
     if (is_named && !is_of_unit)
         return refuse(err, "Name a copy on a disk that answers (in /run, say), or go by the "
                            "defaults: --config /dev/null");
+    if (!is_named && go_by_guard(options, err))
+        return true;
     if (!may_guess(options))
         return refuse(
             err, "guard.yaml says whom orders are believed by, and where tailscaled is: name a "
@@ -57,10 +77,15 @@ static bool go_on_unread(struct options *options, bool is_named, struct err *err
 }
 
 /* A host whose shields are not put back at boot, for a mistake in a file, is lost. */
-static bool go_on_mistaken(struct options *options, const struct err *err)
+static bool go_on_mistaken(struct options *options, bool is_named, const struct err *err)
 {
     if (err->kind == ERR_MISSING || !rollback_is_of_unit(options))
-        return refuse(err, "Mend it, or go by the defaults: --config /dev/null");
+        return refuse(err, access(IN_FORCE_PATH, F_OK) == 0
+                               ? "Mend it, or go by what oceanid-guard goes by since it started: "
+                                 "--config " IN_FORCE_PATH
+                               : "Mend it, or go by the defaults: --config /dev/null");
+    if (!is_named && go_by_guard(options, err))
+        return true;
     options->is_config_unread = true;
     return go_by_defaults(options, err, "oceanid-guard does not start until it is mended");
 }
@@ -86,7 +111,7 @@ bool rollback_refuse_unknown(const struct options *options, struct err *err)
 
 bool rollback_read_config(struct options *options, int *ret_code)
 {
-    bool is_named = !text_equal(options->config_path, GUARD_YAML_PATH);
+    bool is_named = !text_equal(options->config_path, CONFIG_GUARD_PATH);
     struct err err = ERR_INIT;
     struct guard_yaml yaml;
 
@@ -95,5 +120,5 @@ bool rollback_read_config(struct options *options, int *ret_code)
         return true;
     *ret_code = err.kind == ERR_TIMEOUT ? EXIT_DIFFERS : EXIT_USAGE;
     return err.kind == ERR_TIMEOUT ? go_on_unread(options, is_named, &err)
-                                   : go_on_mistaken(options, &err);
+                                   : go_on_mistaken(options, is_named, &err);
 }

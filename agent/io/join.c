@@ -343,7 +343,7 @@ static bool read_guard(const struct words *words, struct guard_config *ret_guard
 {
     return words->guard_config != NULL
                ? config_read_named_guard("--guard-config", words->guard_config, ret_guard, err)
-               : config_read_guard("/etc/oceanid/guard.yaml", ret_guard, err);
+               : config_read_guard(CONFIG_GUARD_PATH, ret_guard, err);
 }
 
 bool join_run(const struct words *words, const struct agent_config *agent, struct err *err)

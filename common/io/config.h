@@ -8,6 +8,8 @@
 
 #include "common/change/change.h"
 
+#define CONFIG_GUARD_PATH "/etc/oceanid/guard.yaml"
+
 enum { PATH_SIZE = 256, CONTROLLERS_MAX = 8 };
 
 struct agent_config {
@@ -45,6 +47,9 @@ bool config_read_controller(const char *path, struct controller_config *ret_conf
 
 /* What holds where guard.yaml is not there, or says nothing of it. */
 void config_default_guard(struct guard_config *ret_config);
+/* A guard.yaml that says all of it. to: CONFIG_GUARD_TEXT_SIZE bytes. */
+enum { CONFIG_GUARD_TEXT_SIZE = 4096 };
+void config_format_guard(const struct guard_config *config, char *to, size_t size);
 
 /* The same from memory, for tests, for what travels, and for what another process has read; path is
  * only for messages. */

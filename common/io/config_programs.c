@@ -1,7 +1,9 @@
 /*
  * config_programs: agent.yaml, guard.yaml and controller.yaml.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -141,6 +143,22 @@ void config_default_guard(struct guard_config *ret_config)
                                         .rehearse_socket = "/run/oceanid/rehearse.sock",
                                         .agent_user = "oceanid-agent",
                                         .log = "info"};
+}
+
+/* Single quotes: the only one that has to be doubled in them is theirs (YAML 1.1, 5.7). */
+void config_format_guard(const struct guard_config *config, char *to, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof(guard_keys) / sizeof(guard_keys[0]); i++) {
+        const char *text = (const char *)config + guard_keys[i].offset;
+
+        len += (size_t)snprintf(to + len, size - len, "%s: '", guard_keys[i].name);
+        for (; *text != '\0'; text++)
+            len += (size_t)snprintf(to + len, size - len, *text == '\'' ? "''" : "%c", *text);
+        len += (size_t)snprintf(to + len, size - len, "'\n");
+    }
+    assert(len < size);
 }
 
 bool config_parse_guard(const char *path, struct bytes text, struct guard_config *ret_config,

@@ -2,9 +2,9 @@
  * hang: a library to preload: a disk that hangs. Neither fdatasync nor fsync returns while the file
  * that OCEANID_HANG names is there; of a frozen one (OCEANID_FROZEN names its directory) neither
  * does whoever opens a file there for writing, or writes to it; of a dead one (OCEANID_DEAD names
- * its directory, or one file) nor does whoever opens one at all,
- * or looks whether it is there. What the page cache still has of that one
- * (OCEANID_CACHED names it, with a slash before each) can be opened for reading.
+ * its directory, or one file) nor does whoever opens one at all, or looks whether it is there. What
+ * the page cache still has of that one (OCEANID_CACHED names it, with a slash before each) can be
+ * opened for reading. OCEANID_ALONE: that one is a disk of its own, what lies elsewhere is synced.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -27,20 +27,6 @@ static void wait_for_disk(void)
         poll(NULL, 0, LOOK_MS);
 }
 
-int fdatasync(int fd)
-{
-    wait_for_disk();
-    return (int)syscall(SYS_fdatasync, fd);
-}
-
-int fsync(int fd)
-{
-    wait_for_disk();
-    return (int)syscall(SYS_fsync, fd);
-}
-
-/* ---- frozen --------------------------------------------------------------------------------- */
-
 static void wait_below(const char *directory, const char *path)
 {
     size_t len = directory != NULL ? strlen(directory) : 0;
@@ -54,16 +40,50 @@ static void wait_at(const char *path)
     wait_below(getenv("OCEANID_FROZEN"), path);
 }
 
-static void wait_for(int fd)
+static void path_of(int fd, char *to, size_t size)
 {
-    char link[64], path[512];
+    char link[64];
     ssize_t len;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    len = readlink(link, path, sizeof(path) - 1);
-    path[len > 0 ? len : 0] = '\0';
+    len = readlink(link, to, size - 1);
+    to[len > 0 ? len : 0] = '\0';
+}
+
+static void wait_for(int fd)
+{
+    char path[512];
+
+    path_of(fd, path, sizeof(path));
     wait_at(path);
 }
+
+/* ---- syncing -------------------------------------------------------------------------------- */
+
+static void wait_to_sync(int fd)
+{
+    char path[512];
+
+    path_of(fd, path, sizeof(path));
+    if (getenv("OCEANID_ALONE") != NULL)
+        wait_below(getenv("OCEANID_DEAD"), path);
+    else
+        wait_for_disk();
+}
+
+int fdatasync(int fd)
+{
+    wait_to_sync(fd);
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    wait_to_sync(fd);
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- writing and opening -------------------------------------------------------------------- */
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {

@@ -127,10 +127,13 @@ class Node:
         self.more_environment["OCEANID_DEAD"] = str(self.state)
         self.more_environment["OCEANID_CACHED"] = "".join(f"/{name}" for name in cached)
 
-    def use_disk_of(self, path):
-        """The same of another disk, or of one file alone; what is written is not synced either."""
+    def use_disk_of(self, path, alone=False):
+        """The same of another disk, or of one file alone; what is written elsewhere is not synced
+        either, unless it is alone."""
         self.use_disk_that_may_hang()
         self.more_environment["OCEANID_DEAD"] = str(path)
+        if alone:
+            self.more_environment["OCEANID_ALONE"] = "yes"
 
     def stand_at_usual_places(self):
         """What the defaults name is this node's, too: state, sockets and marks."""

@@ -305,6 +305,86 @@ def test_unit_whose_configuration_has_a_mistake_makes_no_journal(node, mode):
     assert node.call(["ls", "/var/lib/oceanid/guard"]).stdout == ""
 
 
+def start_unnamed(node):
+    """A guard that finds its guard.yaml where it usually is; that names what no default does."""
+    node.kill()
+    node.stand_at_usual_places()
+    node.call(["umount", "/var/lib/oceanid/guard"])
+    etc = node.folder / "etc"
+    (etc / "oceanid").mkdir(parents=True)
+    for name in ("passwd", "group", "nsswitch.conf"):
+        node.call(["cp", f"/etc/{name}", etc])
+    node.call(["cp", node.folder / "guard.yaml", etc / "oceanid"])
+    node.call(["mount", "--bind", etc, "/etc"])
+    node.guard = node.spawn([BIN / "oceanid-guard"], "guard.log")
+    wait_until(node.answers, 15, f"the guard to listen: {node.log('guard.log')}")
+
+
+@pytest.mark.parametrize("end, words", [(5, ("--yes",)), (5, ("--void-tailscale", "--yes")),
+                                        (0, ("--stop-post",))])
+def test_rescue_whose_configuration_hangs_goes_by_what_the_guard_goes_by(node, end, words):
+    """Where no default would have found the journal; and nothing of it is a guess. (That disk does
+    not sync what is written, either.)"""
+    start_unnamed(node)
+    node.open_trial()
+    node.kill()
+    code, said = rescue_unconfigured(node, STOP_POST_LIMIT_S, *words)
+    assert "going by what oceanid-guard goes by" in said and f"journal in {node.state}" in said, said
+    assert "the defaults" not in said and code == end and not node.has_route(), said
+
+
+def test_what_is_held_up_is_finished_by_what_the_guard_went_by(node):
+    start_unnamed(node)
+    node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")
+    assert node.trial("soak=1", "removes=1").returncode == 0
+    node.kill()
+    node.ip("link", "set", "eth0", "down")
+    code, said = rescue_unconfigured(node, 30, "--yes")
+    assert code == 5 and "going by what oceanid-guard goes by" in said, said
+    node.ip("link", "set", "eth0", "up")
+    wait_until(node.has_route, 10, f"it to be put back: {node.log('rollback.log')}")
+
+
+def test_a_mistake_made_behind_the_guards_back_is_not_gone_by(node):
+    """Somebody is in the middle of an edit of guard.yaml when the guard dies."""
+    start_unnamed(node)
+    node.open_trial()
+    node.kill()
+    (node.folder / "etc/oceanid/guard.yaml").write_text("no-such-key: 1\n")
+    refused = node.call([BIN / "oceanid-rollback", "--list"], check=False)
+    assert refused.returncode == 2 and "--config /run/oceanid/in-force.yaml" in refused.stderr
+    done = node.call([BIN / "oceanid-rollback", "--stop-post"], check=False)
+    assert "no-such-key" in done.stdout and "going by what oceanid-guard goes by" in done.stdout
+    assert done.returncode == 0 and not node.has_route(), done.stdout + done.stderr
+
+
+def test_a_guard_whose_configuration_hangs_goes_by_what_the_one_before_went_by(node):
+    start_unnamed(node)
+    assert node.trial("soak=1", "shield=1").returncode == 0
+    node.kill()
+    node.ip("route", "flush", "proto", "153")
+    node.use_disk_of("/etc/oceanid", alone=True)
+    node.hang_disk()
+    node.guard = node.spawn([BIN / "oceanid-guard"], "guard.log")
+    wait_until(node.has_route, 15, "the shield to be put back")
+    assert "going by what the guard before this one went by" in node.log("guard.log")
+    node.more_environment = {}
+    assert "All as confirmed" in node.rollback("--check").stdout
+
+
+def test_what_an_earlier_guard_went_by_is_not_left_for_this_ones(node):
+    """A full /run has no room for its own."""
+    start_unnamed(node)
+    kept = node.folder / "in-force.yaml"
+    assert f"state: '{node.state}'" in kept.read_text() and kept.stat().st_mode & 0o777 == 0o600
+    node.kill()
+    node.call(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", "/run/oceanid"])
+    node.call(["sh", "-c", "cd /run/oceanid && : > in-force.yaml && ! yes > full 2> /dev/null"])
+    node.guard = node.spawn([BIN / "oceanid-guard"], "guard.log")
+    wait_until(lambda: "in-force.yaml: not kept" in node.log("guard.log"), 15, "it to be said")
+    assert node.call(["test", "-e", "/run/oceanid/in-force.yaml"], check=False).returncode == 1
+
+
 def test_what_is_held_up_is_finished_by_what_the_rescue_went_by(node):
     """The disk of its configuration dies behind it; the defaults would name another journal."""
     node.ip("route", "add", "198.18.0.0/32", "dev", "eth0", "proto", "153", "scope", "link")

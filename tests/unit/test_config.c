@@ -132,6 +132,47 @@ static void test_guard_that_was_named_is_there(void **state)
     assert_string_equal(config.state, "/var/lib/oceanid/guard");
 }
 
+static void test_guard_is_read_as_it_was_written(void **state)
+{
+    char text[CONFIG_GUARD_TEXT_SIZE], again[CONFIG_GUARD_TEXT_SIZE];
+    struct guard_config config, read;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    config_default_guard(&config);
+    snprintf(config.state, sizeof(config.state), "/srv/it's: #1 \"guard\"");
+    snprintf(config.agent_user, sizeof(config.agent_user), "998");
+    config_format_guard(&config, text, sizeof(text));
+    expect_good(config_parse_guard("in-force.yaml", bytes_of(text), &read, &err), &err);
+    assert_string_equal(read.state, config.state);
+    assert_string_equal(read.agent_user, "998");
+    config_format_guard(&read, again, sizeof(again));
+    assert_string_equal(again, text);
+}
+
+static void fill(char *to, size_t size)
+{
+    memset(to, '\'', size - 1);
+    to[size - 1] = '\0';
+}
+
+static void test_longest_guard_is_written(void **state)
+{
+    char text[CONFIG_GUARD_TEXT_SIZE];
+    struct guard_config config;
+
+    (void)state;
+    fill(config.state, sizeof(config.state));
+    fill(config.socket, sizeof(config.socket));
+    fill(config.trust, sizeof(config.trust));
+    fill(config.tailscale_socket, sizeof(config.tailscale_socket));
+    fill(config.rehearse_socket, sizeof(config.rehearse_socket));
+    fill(config.agent_user, sizeof(config.agent_user));
+    fill(config.log, sizeof(config.log));
+    config_format_guard(&config, text, sizeof(text));
+    assert_string_equal(text + strlen(text) - 4, "'''\n");
+}
+
 /* A node whose guard.yaml is missing is guarded all the same. */
 static void test_guard_missing(void **state)
 {
@@ -341,6 +382,8 @@ int main(void)
         cmocka_unit_test(test_agent),
         cmocka_unit_test(test_agent_defaults),
         cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_guard_is_read_as_it_was_written),
+        cmocka_unit_test(test_longest_guard_is_written),
         cmocka_unit_test(test_guard_missing),
         cmocka_unit_test(test_guard_that_was_named_is_there),
         cmocka_unit_test(test_controller),

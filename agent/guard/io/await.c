@@ -8,6 +8,7 @@
 
 #include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/guard_yaml.h"
+#include "agent/guard/io/in_force.h"
 #include "agent/guard/io/notify.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
@@ -32,6 +33,22 @@ bool await_more(const char *what)
     return !is_told_to_stop();
 }
 
+/* The journal that it names is this boot's, and is waited for in its turn. */
+static bool go_by_guard_before(struct guard_yaml *yaml, struct guard_config *ret_config)
+{
+    struct guard_config late;
+    struct err err = ERR_INIT;
+
+    if (yaml->option != NULL || !in_force_read(ret_config, &err))
+        return false;
+    (void)guard_yaml_take(yaml, clock_now(), &late, &err); /* its process is left behind */
+    log_error("ALARM %s cannot be read, its disk does not answer (%d s waited): going by what the "
+              "guard before this one went by, " IN_FORCE_PATH
+              " (journal in %s); what was changed in it since is heard of at the next start",
+              yaml->read.path, DISK_WAIT_MS / 1000, ret_config->state);
+    return true;
+}
+
 bool await_config(const char *option, const char *path, struct guard_config *ret_config,
                   struct err *err)
 {
@@ -40,6 +57,8 @@ bool await_config(const char *option, const char *path, struct guard_config *ret
 
     guard_yaml_start(&yaml, option, path);
     while (!guard_yaml_is_there(&yaml, clock_now() + (said ? DISK_PACE_MS : DISK_WAIT_MS))) {
+        if (!said && go_by_guard_before(&yaml, ret_config))
+            return true;
         if (!said)
             log_error("ALARM %s cannot be read, its disk does not answer (%d s waited): expected "
                       "to find there where the journal is; nothing is touched until it answers",

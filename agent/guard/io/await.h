@@ -13,8 +13,9 @@
  * it for that would help nobody. False: told to stop. */
 bool await_more(const char *what);
 
-/* guard.yaml, read at last; an ALARM after 2 s. By the defaults it might take another journal and
- * another tailscaled for its own. option: by which path was named, NULL: nobody named it. False:
+/* guard.yaml, read at last; an ALARM after 2 s, when what an earlier guard of this boot went by
+ * holds (in_force.h). By the defaults it might take another journal and another tailscaled for its
+ * own. option: by which path was named, NULL: nobody named it. False:
  * told to stop meanwhile (ERR_NONE), or the reason. */
 bool await_config(const char *option, const char *path, struct guard_config *ret_config,
                   struct err *err);

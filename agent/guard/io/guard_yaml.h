@@ -8,8 +8,6 @@
 #include "agent/guard/io/disk_read.h"
 #include "common/io/config.h"
 
-#define GUARD_YAML_PATH "/etc/oceanid/guard.yaml"
-
 struct guard_yaml {
     const char *option; /* by which a person named it; NULL: the defaults hold without it */
     struct disk_read read;
