@@ -64,6 +64,7 @@ static void hear_never(struct rollout *rollout, struct target *target)
     if (is_young(rollout, target))
         return;
     forget_prepared(target);
+    record->begun |= record->says >= SAYS_ON_TRIAL; /* as an earlier controller has kept it */
     record->says = SAYS_NEVER;
     if (rank(record->receipt) == 0)
         return;
@@ -90,6 +91,7 @@ static void hear_touched(struct rollout_move *move, enum target_says says,
         record->reason[0] = '\0';
     forget_prepared(move->target);
     record->says = says;
+    record->begun = true;
     record->generation.start = *start;
     record->in_doubt = says != SAYS_CONFIRMED || record->receipt != RECEIPT_CONFIRMED;
 }

@@ -166,11 +166,11 @@ bool rollout_stands_unasked(const struct rollout *rollout, const struct target *
     return target_choose(target->record->says, target->record->wants) == ACTION_ASK_PERSON;
 }
 
-/* A guard prepares only what it never began: whoever signed that receipt had another journal. */
+/* What was taken back is not tried again: and it may have been. */
 bool rollout_is_unknown_to_guard(const struct rollout *rollout, const struct target *target)
 {
-    return target->record->stage < rollout->record.stage && target->record->says == SAYS_PREPARED &&
-           target->record->receipt == RECEIPT_CONFIRMED;
+    (void)rollout;
+    return target->record->wants == WANTS_CHANGE && target_is_unknown_to_guard(target->record);
 }
 
 bool rollout_is_being_proven(const struct rollout *rollout, const struct target *target)

@@ -234,7 +234,7 @@ bool rollout_if_stands_unasked(const struct rollout_move *move)
     return rollout_first(move->rollout, rollout_stands_unasked) != NULL;
 }
 
-bool rollout_if_earlier_is_unknown(const struct rollout_move *move)
+bool rollout_if_begun_is_unknown(const struct rollout_move *move)
 {
     return rollout_first(move->rollout, rollout_is_unknown_to_guard) != NULL;
 }

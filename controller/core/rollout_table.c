@@ -84,7 +84,7 @@ static const struct rollout_transition table[] = {
     ROW(ANY, LOOK, answers_again, SAME, note_answer, "it answers again"),
     ROW(LEADING, LOOK, someone_failed, REVERTING, fail, "a node did not keep the change: it is taken back everywhere"),
     ROW(LEADING & ~IN(HALTED), LOOK, stands_unasked, HALTED, say_unasked, "a node has confirmed what was not asked of it; a person decides: `next` takes it as good, `abort` takes it back"),
-    ROW(IN(STAGE), LOOK, earlier_is_unknown, HALTED, say_unknown, "the guard of an earlier node does not know what it had confirmed, its journal is another; a person decides: `abort` takes everything back"),
+    ROW(IN(STAGE), LOOK, begun_is_unknown, HALTED, say_unknown, "a guard does not know the change that it had begun, its journal is another; a person decides: `abort` takes everything back"),
     ROW(IN(LEARNING), LOOK, learned_all_confirmed, COMPLETE, nothing, "every node has confirmed"),
     ROW(IN(LEARNING), LOOK, learned_and_may_pass, GATES, next_stage, "every target has said what stands there; the gates of the next stage are asked"),
     ROW(IN(LEARNING), LOOK, learned_and_stage_done, PAUSED, say_stage, "the stage has confirmed; it waits for `next`"),

@@ -121,16 +121,15 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
     rollout_if_nonce_was_late, rollout_if_refused_too_often, rollout_if_refuses_change,
     rollout_if_denies_standing, rollout_if_confirms, rollout_if_ends, rollout_if_is_incomplete,
     rollout_if_answers_again, rollout_if_someone_failed, rollout_if_stands_unasked,
-    rollout_if_earlier_is_unknown, rollout_if_learned_all_confirmed,
-    rollout_if_learned_and_may_pass, rollout_if_learned_and_stage_done,
-    rollout_if_learned_and_on_trial, rollout_if_learned, rollout_if_gates_are_slow,
-    rollout_if_gates_await, rollout_if_all_confirmed, rollout_if_stage_done_and_pauses,
-    rollout_if_stage_done, rollout_if_rest_is_not_offered, rollout_if_offers,
-    rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial, rollout_if_may_start,
-    rollout_if_nonce_went_by, rollout_if_newly_silent, rollout_if_newly_passed,
-    rollout_if_refused_for_good, rollout_if_all_back_but_removed, rollout_if_asked_back_but_removed,
-    rollout_if_names_wanted_back, rollout_if_all_back_aborted, rollout_if_all_back,
-    rollout_if_all_back_but_listed;
+    rollout_if_begun_is_unknown, rollout_if_learned_all_confirmed, rollout_if_learned_and_may_pass,
+    rollout_if_learned_and_stage_done, rollout_if_learned_and_on_trial, rollout_if_learned,
+    rollout_if_gates_are_slow, rollout_if_gates_await, rollout_if_all_confirmed,
+    rollout_if_stage_done_and_pauses, rollout_if_stage_done, rollout_if_rest_is_not_offered,
+    rollout_if_offers, rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial,
+    rollout_if_may_start, rollout_if_nonce_went_by, rollout_if_newly_silent,
+    rollout_if_newly_passed, rollout_if_refused_for_good, rollout_if_all_back_but_removed,
+    rollout_if_asked_back_but_removed, rollout_if_names_wanted_back, rollout_if_all_back_aborted,
+    rollout_if_all_back, rollout_if_all_back_but_listed;
 
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);

@@ -178,6 +178,8 @@ static void say_how(const struct rollout *rollout, struct rollout_wait *wait)
 
     wait->how = waits[state].how;
     wait->command = waits[state].command;
+    if (state == ROLLOUT_HALTED && rollout_first(rollout, rollout_is_unknown_to_guard) != NULL)
+        wait->command = "oceanidctl rollout abort"; /* to try it again would halt again */
     if (is_lacking(rollout))
         wait->how = LACKING;
     if (state == ROLLOUT_REVERTING && rollout->record.emergency) {

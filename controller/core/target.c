@@ -93,6 +93,11 @@ bool target_was_let_go(const struct target_record *record)
            (record->in_doubt || !never);
 }
 
+bool target_is_unknown_to_guard(const struct target_record *record)
+{
+    return record->says == SAYS_PREPARED && (record->receipt == RECEIPT_CONFIRMED || record->begun);
+}
+
 bool target_is_open(const struct target *target)
 {
     return target->started || target->record->in_doubt || target->record->says == SAYS_ON_TRIAL;
@@ -182,6 +187,8 @@ const char *target_state_name(const struct target *target)
         return name_absent(target);
     switch (record->says) {
     case SAYS_PREPARED:
+        if (target_is_unknown_to_guard(record))
+            return "in doubt";
         return target->started ? "applying" : "prepared";
     case SAYS_REFUSED:
         return "refused";
@@ -197,5 +204,5 @@ const char *target_state_name(const struct target *target)
     case SAYS_COUNT:
         break;
     }
-    return record->in_doubt ? "in doubt" : "waiting";
+    return record->in_doubt || record->begun ? "in doubt" : "waiting";
 }

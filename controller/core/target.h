@@ -48,6 +48,7 @@ struct target_record {
     enum target_wants wants;
     enum target_says says;
     bool in_doubt;                   /* from sending start until its signed receipt */
+    bool begun;                      /* its guard has said that it had begun it */
     bool listed;                     /* not back yet: unreachable, or its revert is incomplete */
     struct generation_id generation; /* on trial or confirmed; start zero: not known */
     enum receipt_kind receipt; /* the furthest that its guard signed; RECEIPT_KIND_COUNT: none */
@@ -91,6 +92,10 @@ bool target_has_begun(const struct target_record *record);
 
 /* Nobody wants anything of it any more, and not because it is back or was never there. */
 bool target_was_let_go(const struct target_record *record);
+
+/* A guard prepares only what it never began: whoever said that it had begun, or signed a receipt,
+ * had another journal. How the change ended in that one, nobody knows any more. */
+bool target_is_unknown_to_guard(const struct target_record *record);
 
 /* Something on it may be changed and not confirmed. */
 bool target_is_open(const struct target *target);

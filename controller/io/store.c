@@ -30,6 +30,8 @@ static const char schema[] =
     " stage INTEGER, wants INTEGER, says INTEGER, in_doubt INTEGER, listed INTEGER, body BLOB,"
     " sequence INTEGER, start BLOB, receipt INTEGER, cause INTEGER, reason TEXT,"
     " PRIMARY KEY (rollout, position)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS begun (rollout INTEGER, position INTEGER,"
+    " PRIMARY KEY (rollout, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS since (rollout INTEGER PRIMARY KEY, at INTEGER);"
     "CREATE TABLE IF NOT EXISTS proofs (id INTEGER PRIMARY KEY, rollout INTEGER, at INTEGER,"
     " node TEXT, signer TEXT, phase INTEGER, counted INTEGER, name TEXT, value INTEGER,"

@@ -36,7 +36,9 @@ static bool put_targets(struct store *store, const struct rollout_record *record
                      target->generation.attempt.body.bytes, (size_t)HASH_SIZE,
                      (int64_t)target->generation.attempt.sequence, target->generation.start.bytes,
                      (size_t)NONCE_SIZE, (int64_t)target->receipt, (int64_t)target->cause,
-                     target->reason))
+                     target->reason) ||
+            (target->begun && !sql_run(store->db, err, "INSERT OR IGNORE INTO begun VALUES (?, ?)",
+                                       "ii", (int64_t)record->id, (int64_t)i)))
             return false;
     }
     return true;
@@ -115,6 +117,7 @@ static bool read_target(const struct sql_rows *rows, struct target_record *ret_t
                                          .says = (enum target_says)says,
                                          .in_doubt = sql_number(rows, 4) != 0,
                                          .listed = sql_number(rows, 5) != 0,
+                                         .begun = sql_number(rows, 12) != 0,
                                          .receipt = (enum receipt_kind)receipt,
                                          .cause = (enum end_cause)cause};
     sql_text(rows, 0, ret_target->name, sizeof(ret_target->name));
@@ -131,7 +134,8 @@ static bool read_targets(struct store *store, struct rollout_record *record, str
 
     if (!sql_query(store->db, &rows, err,
                    "SELECT name, stage, wants, says, in_doubt, listed, body, sequence, start,"
-                   " receipt, cause, reason"
+                   " receipt, cause, reason, EXISTS (SELECT 1 FROM begun"
+                   " WHERE begun.rollout = targets.rollout AND begun.position = targets.position)"
                    " FROM targets WHERE rollout = ? ORDER BY position",
                    "i", (int64_t)record->id))
         return false;

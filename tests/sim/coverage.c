@@ -67,11 +67,11 @@ static const struct {
      "the gates passed too long ago: nothing more is offered; the open trial goes on",
      "of a stage of several one has to prepare a minute later than another that is on trial: one "
      "seed in 700; data/rollout/gates_old_beside_trial.txt"},
-    {"earlier_is_unknown",
-     "the guard of an earlier node does not know what it had confirmed, its journal is another; a "
-     "person decides: `abort` takes everything back",
-     "of a node that has confirmed the disk has to be replaced while a later stage is under way; "
-     "data/rollout/earlier_journal_begins_again.txt, seeds now and then"},
+    {"begun_is_unknown",
+     "a guard does not know the change that it had begun, its journal is another; a person "
+     "decides: `abort` takes everything back",
+     "of a node that is on trial or has confirmed the disk has to be replaced while the rollout is "
+     "under way; data/rollout/earlier_journal_begins_again.txt, seeds now and then"},
 };
 
 static void add(uint64_t *to, const uint64_t *from, size_t count)

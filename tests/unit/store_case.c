@@ -53,6 +53,7 @@ void store_case_fill_record(struct rollout_record *record, uint64_t id, uint8_t 
         target->wants = WANTS_CHANGE;
         target->says = i == 0 ? SAYS_CONFIRMED : SAYS_PREPARED;
         target->in_doubt = i == 1;
+        target->begun = i != 1;
         target->listed = i == 0;
         target->generation.attempt = record->attempt;
         memset(target->generation.start.bytes, 40 + (int)i, NONCE_SIZE);
@@ -85,6 +86,7 @@ void store_case_expect_record(const struct rollout_record *found,
         assert_int_equal(a->wants, b->wants);
         assert_int_equal(a->says, b->says);
         assert_int_equal(a->in_doubt, b->in_doubt);
+        assert_int_equal(a->begun, b->begun);
         assert_int_equal(a->listed, b->listed);
         assert_true(generation_id_equal(&a->generation, &b->generation));
         assert_int_equal(a->receipt, b->receipt);

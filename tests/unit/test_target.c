@@ -167,6 +167,24 @@ static void says_its_state(void **state)
     }
 }
 
+/* Another journal than the one that had begun it. */
+static void says_that_it_is_in_doubt(void **state)
+{
+    struct target_record record = {.says = SAYS_PREPARED, .receipt = RECEIPT_KIND_COUNT};
+    struct target target = {.record = &record};
+
+    (void)state;
+    assert_false(target_is_unknown_to_guard(&record));
+    record.begun = true;
+    assert_true(target_is_unknown_to_guard(&record));
+    assert_string_equal(target_state_name(&target), "in doubt");
+    record.says = SAYS_NEVER;
+    assert_string_equal(target_state_name(&target), "in doubt");
+    assert_false(target_is_unknown_to_guard(&record));
+    record = (struct target_record){.says = SAYS_PREPARED, .receipt = RECEIPT_CONFIRMED};
+    assert_true(target_is_unknown_to_guard(&record));
+}
+
 static void tells_ends_and_open_trials(void **state)
 {
     struct target_record record = {.says = SAYS_CONFIRMED, .receipt = RECEIPT_CONFIRMED};
@@ -226,10 +244,15 @@ static void knows_whom_it_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chooses_by_the_table), cmocka_unit_test(names_everything),
-        cmocka_unit_test(reads_the_open_trial), cmocka_unit_test(reads_the_generations),
-        cmocka_unit_test(says_its_state),       cmocka_unit_test(tells_ends_and_open_trials),
-        cmocka_unit_test(knows_who_has_begun),  cmocka_unit_test(knows_whom_it_let_go),
+        cmocka_unit_test(chooses_by_the_table),
+        cmocka_unit_test(names_everything),
+        cmocka_unit_test(reads_the_open_trial),
+        cmocka_unit_test(reads_the_generations),
+        cmocka_unit_test(says_its_state),
+        cmocka_unit_test(says_that_it_is_in_doubt),
+        cmocka_unit_test(tells_ends_and_open_trials),
+        cmocka_unit_test(knows_who_has_begun),
+        cmocka_unit_test(knows_whom_it_let_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
