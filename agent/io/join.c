@@ -144,6 +144,38 @@ static void print_request(struct join_request *request, const struct sign_key *a
             request->name, guard != NULL ? "" : " --witness");
 }
 
+/* Read as the agent, as whatever lies there may be a link. Nothing there: it has not joined. */
+static void read_joined(const struct join_place *place, char *ret_name)
+{
+    char path[2 * PATH_SIZE];
+    AUTO_FREE uint8_t *text = NULL;
+    struct err err = ERR_INIT;
+    size_t len;
+
+    ret_name[0] = '\0';
+    if (!become_agent(place, &err))
+        return;
+    if (file_join(path, sizeof(path), place->agent_state, IDENTITY_NAME, &err) &&
+        file_read(path, NAME_SIZE, &text, &len, &err))
+        text_copy(ret_name, NAME_SIZE, (char *)text);
+    become_root();
+    ret_name[strcspn(ret_name, "\n")] = '\0';
+}
+
+/* The guard goes by its new name at once, while everybody knows agent and guard by the old one. */
+static bool check_joined(const struct join_place *place, const char *name, struct err *err)
+{
+    char joined[NAME_SIZE];
+
+    read_joined(place, joined);
+    if (!name_valid(joined) || text_equal(joined, name))
+        return true;
+    return err_set(err, ERR_CONFLICT,
+                   "--name '%s': this host has joined as '%s', and would not be heard under either "
+                   "name; nothing was changed. To have it join anew: rm %s/" IDENTITY_NAME,
+                   name, joined, place->agent_state);
+}
+
 bool join_request_make(const struct join_place *place, const char *name, bool witness_only,
                        FILE *out, FILE *notes, struct err *err)
 {
@@ -152,7 +184,7 @@ bool join_request_make(const struct join_place *place, const char *name, bool wi
     struct sign_key *guard = NULL;
     bool good = false;
 
-    if (!name_check("--name", name, err))
+    if (!name_check("--name", name, err) || !check_joined(place, name, err))
         return false;
     text_copy(request.name, sizeof(request.name), name);
     text_copy(request.version, sizeof(request.version), OCEANID_VERSION);

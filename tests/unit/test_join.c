@@ -162,6 +162,18 @@ static void expect_file(const struct disk *disk, const char *name, uid_t owner, 
     assert_int_equal(stat.st_mode & 07777, mode);
 }
 
+static void expect_guard_name(const struct disk *disk, const char *name)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct err err = ERR_INIT;
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/name", disk->guard);
+    assert_true(file_read(path, NAME_SIZE, &bytes.data, &bytes.len, &err));
+    assert_int_equal(bytes.len, strlen(name));
+    assert_memory_equal(bytes.data, name, bytes.len);
+}
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void node_joins(void **state)
@@ -202,6 +214,30 @@ static void keys_that_are_there_are_kept(void **state)
     request(disk, "srv712695", false, &second);
     assert_memory_equal(&first.agent_key, &second.agent_key, sizeof(first.agent_key));
     assert_memory_equal(&first.guard_key, &second.guard_key, sizeof(first.guard_key));
+}
+
+/* Its guard would sign under the new name at once, and nobody would hear it under either. */
+static void node_that_has_joined_asks_under_no_other_name(void **state)
+{
+    struct disk *disk = *state;
+    struct join_request asked;
+    struct err err = ERR_INIT;
+    char path[256];
+
+    request(disk, "srv712659", false, &asked); /* a slip, before anybody was asked */
+    request(disk, "srv712695", false, &asked);
+    admit(disk, &asked, &asked.agent_key);
+    assert_true(install(disk, &err));
+    assert_false(join_request_make(&disk->place, "other", false, stdout, stdout, &err));
+    assert_non_null(strstr(err.text, "'other'"));
+    assert_non_null(strstr(err.text, "has joined as 'srv712695'"));
+    expect_guard_name(disk, "srv712695");
+
+    request(disk, "srv712695", false, &asked); /* a new certificate is asked for like that */
+    snprintf(path, sizeof(path), "%s/name", disk->agent);
+    assert_int_equal(unlink(path), 0); /* as the refusal says */
+    request(disk, "other", false, &asked);
+    expect_guard_name(disk, "other");
 }
 
 static void witness_has_no_guard(void **state)
@@ -326,6 +362,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(node_joins, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(keys_that_are_there_are_kept, open_disk, close_disk),
+        cmocka_unit_test_setup_teardown(node_that_has_joined_asks_under_no_other_name, open_disk,
+                                        close_disk),
         cmocka_unit_test_setup_teardown(witness_has_no_guard, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(bundle_for_other_keys_is_refused, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(certificate_of_another_ca_is_refused, open_disk,
