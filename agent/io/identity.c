@@ -3,7 +3,11 @@
  */
 #include "agent/io/identity.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "common/core/mem.h"
 #include "common/core/name.h"
@@ -58,12 +62,31 @@ static void read_controllers(const struct agent_config *config, struct identity 
     }
 }
 
+/* A second one would take the controller's commands from the first, and tell all that it has not
+ * seen yet as gone; what the first one says later is only what differs. */
+static bool claim(const struct agent_config *config, struct identity *identity, struct err *err)
+{
+    identity->state_fd = open(config->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (identity->state_fd < 0)
+        return err_set(err, ERR_SYSTEM, "open %s: %s", config->state, strerror(errno));
+    if (flock(identity->state_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true;
+    close(identity->state_fd);
+    identity->state_fd = -1;
+    return err_set(err, ERR_CONFLICT,
+                   "another oceanid-agent of %s runs (%s is locked), and its word is what counts: "
+                   "`systemctl status oceanid-agent` shows it, `oceanid-agent --help` what else "
+                   "this program does",
+                   identity->name, config->state);
+}
+
 bool identity_load(const struct agent_config *config, struct identity *ret_identity,
                    struct err *err)
 {
     struct identity *to = ret_identity;
 
     memset(to, 0, sizeof(*to));
+    to->state_fd = -1;
     to->witness_only = config->guard_socket[0] == '\0';
     if (!read_name(config, to, err) ||
         !file_join(to->ca_path, PATH_SIZE, config->state, IDENTITY_CA, err) ||
@@ -75,6 +98,8 @@ bool identity_load(const struct agent_config *config, struct identity *ret_ident
     if (to->controllers_count == 0)
         return err_set(err, ERR_INPUT,
                        "no controller: agent.yaml names none, and none was installed");
+    if (!claim(config, to, err))
+        return false;
     to->key = sign_key_load(to->key_path, err);
     return to->key != NULL;
 }
@@ -82,6 +107,8 @@ bool identity_load(const struct agent_config *config, struct identity *ret_ident
 void identity_done(struct identity *identity)
 {
     sign_key_free(identity->key);
+    if (identity->state_fd >= 0)
+        close(identity->state_fd);
     memset(identity, 0, sizeof(*identity));
 }
 

@@ -21,12 +21,14 @@ struct identity {
     char name[NAME_SIZE];
     bool witness_only;    /* agent.yaml names no guard's socket */
     struct sign_key *key; /* owned */
+    int state_fd;         /* owned: its lock says that this name's agent runs */
     char ca_path[PATH_SIZE], cert_path[PATH_SIZE], key_path[PATH_SIZE];
     char boot_id[48];
     uint32_t controllers_count; /* agent.yaml's, else the installed ones */
     char controllers[CONTROLLERS_MAX][PATH_SIZE];
 };
 
+/* ERR_CONFLICT when another process has loaded the same one and lives. */
 bool identity_load(const struct agent_config *config, struct identity *ret_identity,
                    struct err *err);
 void identity_done(struct identity *identity);

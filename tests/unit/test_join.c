@@ -204,6 +204,29 @@ static void node_joins(void **state)
     identity_done(&identity);
 }
 
+static void one_agent_of_a_name_runs(void **state)
+{
+    struct disk *disk = *state;
+    struct join_request asked;
+    struct agent_config config = {.guard_socket = "/run/oceanid/guard.sock"};
+    struct identity running;
+    struct identity second;
+    struct err err = ERR_INIT;
+
+    request(disk, "srv712695", false, &asked);
+    admit(disk, &asked, &asked.agent_key);
+    assert_true(install(disk, &err));
+    text_copy(config.state, sizeof(config.state), disk->agent);
+    assert_true(identity_load(&config, &running, &err));
+    assert_false(identity_load(&config, &second, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "another oceanid-agent of srv712695 runs"));
+    identity_done(&running);
+    err = (struct err)ERR_INIT;
+    assert_true(identity_load(&config, &second, &err));
+    identity_done(&second);
+}
+
 static void keys_that_are_there_are_kept(void **state)
 {
     struct disk *disk = *state;
@@ -361,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(node_joins, open_disk, close_disk),
+        cmocka_unit_test_setup_teardown(one_agent_of_a_name_runs, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(keys_that_are_there_are_kept, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(node_that_has_joined_asks_under_no_other_name, open_disk,
                                         close_disk),
