@@ -10,6 +10,7 @@
 
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/owned.h"
+#include "agent/guard/io/run.h"
 #include "common/core/text.h"
 #include "common/net/predict.h"
 
@@ -72,10 +73,23 @@ static void show_confirmed(struct rescue *rescue, uint32_t i)
     show_undo(rescue, generation);
 }
 
+/* Somebody worked by hand here and left it so: nothing else says it. */
+static void show_released(const struct rescue *rescue)
+{
+    char mark[PATH_SIZE + 16];
+
+    if (run_is_released(&rescue->config, mark, sizeof(mark)))
+        printf("%s is there: nothing is put back on this host until it is removed%s.\n", mark,
+               run_is_by_hand(&rescue->config)
+                   ? " or the host reboots"
+                   : ", by itself when the journal has what was taken back");
+}
+
 void show_list(struct rescue *rescue)
 {
     const struct ledger *ledger = rescue->ledger;
 
+    show_released(rescue);
     if (!ledger->is_open && ledger->generations_count == 0) {
         printf("Nothing is changed on this host: no open trial, no confirmed change.\n");
         return;
@@ -113,16 +127,19 @@ uint32_t show_plan(struct rescue *rescue, uint32_t to)
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
-static const char *say_who_mends(const struct operation *operation)
+static const char *say_who_mends(const struct rescue *rescue, const struct operation *operation)
 {
-    if (operation->shield)
-        return "the guard puts it back";
-    return operation_persists(operation)
-               ? "nobody puts it back: sign a change, or take this one back"
-               : "the guard puts it back when it starts or a link changes";
+    char mark[PATH_SIZE + 16];
+
+    if (operation_persists(operation) && !operation->shield)
+        return "nobody puts it back: sign a change, or take this one back";
+    if (run_is_released(&rescue->config, mark, sizeof(mark)))
+        return "nobody puts it back now";
+    return operation->shield ? "the guard puts it back"
+                             : "the guard puts it back when it starts or a link changes";
 }
 
-static int check_item(const struct apply *apply, const struct operation *operation,
+static int check_item(const struct rescue *rescue, const struct operation *operation,
                       struct snapshot *snapshot)
 {
     char line[LINE_SIZE];
@@ -130,7 +147,7 @@ static int check_item(const struct apply *apply, const struct operation *operati
     struct err err = ERR_INIT;
 
     operation_render(operation, &text);
-    if (!apply_file_read(apply, operation, snapshot, &err)) {
+    if (!apply_file_read(&rescue->apply, operation, snapshot, &err)) {
         printf("unknown  %s: %s\n", line, err.text);
         return 1;
     }
@@ -142,7 +159,7 @@ static int check_item(const struct apply *apply, const struct operation *operati
         printf("unknown  %s: %s\n", line, snapshot->tailscale.why);
     else
         printf("differs  %s: expected as confirmed, observed that it is gone or altered; %s\n",
-               line, say_who_mends(operation));
+               line, say_who_mends(rescue, operation));
     return 1;
 }
 
@@ -153,7 +170,7 @@ static int check_items(struct rescue *rescue, struct snapshot *snapshot)
 
     owned_list(&owned, OWNED_EVERYTHING, rescue->journal, rescue->ledger, NULL);
     for (uint32_t i = 0; i < owned.count; i++)
-        differs += check_item(&rescue->apply, &owned.operations[i], snapshot);
+        differs += check_item(rescue, &owned.operations[i], snapshot);
     free(owned.operations);
     return differs;
 }
@@ -226,6 +243,7 @@ int show_check(struct rescue *rescue, struct err *err)
         differs++;
     }
     differs += show_doubts(rescue->ledger);
+    show_released(rescue);
     printf(differs == 0 ? "All as confirmed.\n" : "%d of these are not as confirmed.\n", differs);
     return differs;
 }
