@@ -361,6 +361,7 @@ int main(int argc, char **argv)
     enum outcome outcome;
     int taken;
 
+    setvbuf(stdout, NULL, _IOLBF, 0); /* in a pipe too: stderr stands where it was said */
     log_init("oceanidctl", LOG_LEVEL_WARNING);
     if (leading > 0 && rest_count == 0 && text_equal(argv[leading], "--help"))
         return help(NULL, 0);

@@ -229,6 +229,8 @@ enum outcome rollout_list_run(struct ctl *ctl, const struct arguments *arguments
     list = field_array(document, "rollouts");
     if (ctl->json)
         render_document_take(json_incref(document));
+    else if (json_array_size(list) == 0)
+        printf("No rollout yet.\n");
     for (size_t i = 0; i < json_array_size(list) && !ctl->json; i++) {
         const json_t *rollout = json_array_get(list, i);
         char started[32];

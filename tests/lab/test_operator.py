@@ -58,6 +58,7 @@ def has_rule(host):
 
 
 def test_0_done_and_verified(fleet):
+    assert fleet.ctl("rollout", "list").stdout == "No rollout yet.\n"
     done = fleet.ctl(*start_words(fleet, "drill", changes.HARMLESS), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Ended: complete." in done.stdout
@@ -70,7 +71,12 @@ def test_0_done_and_verified(fleet):
 def test_1_a_gate_says_no(fleet):
     path = fleet.write_change("incident", changes.INCIDENT)
     assert code(fleet, "plan", path) == 1
-    assert code(fleet, *start_words(fleet, "incident", changes.INCIDENT)) == 1
+    words = start_words(fleet, "incident", changes.INCIDENT)
+    start = fleet.operator.popen(["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url,
+                                  *words], name="refused")
+    assert start.wait(60) == 1
+    # In one file, as a pipeline's log: the reason stands behind the plan, not in the middle of it.
+    assert start.output().splitlines()[-1].endswith("nothing was signed"), start.output()
 
 
 def test_1_it_ended_reverted(fleet):
