@@ -150,11 +150,6 @@ static void try_connect(struct guard_client *client)
     client->calls.connected(client->context);
 }
 
-bool guard_client_is_connected(const struct guard_client *client)
-{
-    return client->poll != NULL;
-}
-
 static void put_last(struct guard_client *client, struct bytes request)
 {
     struct waiting **end = &client->first;

@@ -22,6 +22,4 @@ struct guard_client *guard_client_new(uv_loop_t *loop, const char *socket_path,
 /* False when there is no connection: whoever asked will ask again. */
 bool guard_client_send(struct guard_client *client, struct bytes request);
 
-bool guard_client_is_connected(const struct guard_client *client);
-
 #endif

@@ -38,15 +38,6 @@ static const char *const wants_names[] = {
 };
 _Static_assert(sizeof(wants_names) / sizeof(wants_names[0]) == WANTS_COUNT, "one name each");
 
-static const char *const action_names[] = {
-    [ACTION_NONE] = "nothing",        [ACTION_LEARN] = "ask for its stack",
-    [ACTION_OFFER] = "offer",         [ACTION_GO_ON] = "go on",
-    [ACTION_RECORD] = "record it",    [ACTION_FAIL] = "fail the rollout",
-    [ACTION_TOMBSTONE] = "tombstone", [ACTION_END] = "end it: revert",
-    [ACTION_POP] = "pop it",          [ACTION_ASK_PERSON] = "halt, ask a person",
-};
-_Static_assert(sizeof(action_names) / sizeof(action_names[0]) == ACTION_COUNT, "one name each");
-
 const char *target_says_name(enum target_says says)
 {
     return says < SAYS_COUNT ? says_names[says] : "unknown";
@@ -55,11 +46,6 @@ const char *target_says_name(enum target_says says)
 const char *target_wants_name(enum target_wants wants)
 {
     return wants < WANTS_COUNT ? wants_names[wants] : "unknown";
-}
-
-const char *target_action_name(enum target_action action)
-{
-    return action < ACTION_COUNT ? action_names[action] : "unknown";
 }
 
 bool target_is_ended(const struct target *target)

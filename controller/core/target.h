@@ -102,7 +102,6 @@ bool target_is_open(const struct target *target);
 
 const char *target_says_name(enum target_says says);
 const char *target_wants_name(enum target_wants wants);
-const char *target_action_name(enum target_action action);
 
 /* What a signed stack says of that attempt. ret_start: of its generation or trial, zero if none. */
 enum target_says target_read_stack(const struct stack *stack, const struct attempt *attempt,

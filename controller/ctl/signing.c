@@ -87,8 +87,8 @@ static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
     return true;
 }
 
-static bool fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_unanswered,
-                           struct err *err)
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_unanswered,
+                            struct err *err)
 {
     AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
     struct fetch fetch = {.api = ctl_api(ctl, err), .roster = roster, .ledger = ledger};
@@ -101,13 +101,6 @@ static bool fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_una
     return good;
 }
 
-bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err)
-{
-    bool unanswered;
-
-    return fetch_receipts(ctl, ledger, &unanswered, err);
-}
-
 /* ---- signing ---------------------------------------------------------------------------------
  */
 
@@ -117,7 +110,7 @@ static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
     struct err reason = ERR_INIT;
     bool unanswered;
 
-    if (fetch_receipts(ctl, ledger, &unanswered, &reason))
+    if (signing_fetch_receipts(ctl, ledger, &unanswered, &reason))
         return true;
     if (!unanswered) {
         *err = reason;

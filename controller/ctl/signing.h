@@ -38,7 +38,9 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err);
 
-/* Fetches new receipts, keeps those whose guard's signature the roster proves. */
-bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, struct err *err);
+/* Fetches new receipts, keeps those whose guard's signature the roster proves. ret_unanswered: the
+ * controller did not answer. */
+bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_unanswered,
+                            struct err *err);
 
 #endif

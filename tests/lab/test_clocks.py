@@ -35,9 +35,6 @@ class Clocks:
         self.node.more_environment = {"LD_PRELOAD": str(CLOCKS), "OCEANID_CLOCKS": str(self.path),
                                       "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
-    def stop_using(self):
-        self.node.more_environment = {}
-
 
 @pytest.fixture
 def clocks(node):

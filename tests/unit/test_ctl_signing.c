@@ -176,12 +176,13 @@ bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, st
 static bool fetch(struct desk *desk, unsigned count, bool stuck, struct err *err)
 {
     AUTO_FREE struct ctl *ctl = mem_alloc(1, sizeof(*ctl));
+    bool unanswered;
 
     fake.guard = desk->guard;
     fake.count = count;
     fake.asked = 0;
     fake.stuck = stuck;
-    return signing_fetch_receipts(ctl, &desk->ledger, err);
+    return signing_fetch_receipts(ctl, &desk->ledger, &unanswered, err);
 }
 
 static void fetches_receipts_page_by_page(void **state)

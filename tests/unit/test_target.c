@@ -45,8 +45,6 @@ static void names_everything(void **state)
         assert_string_not_equal(target_says_name((enum target_says)i), "unknown");
     for (unsigned i = 0; i < WANTS_COUNT; i++)
         assert_string_not_equal(target_wants_name((enum target_wants)i), "unknown");
-    for (unsigned i = 0; i < ACTION_COUNT; i++)
-        assert_string_not_equal(target_action_name((enum target_action)i), "unknown");
     assert_string_equal(target_says_name(SAYS_COUNT), "unknown");
 }
 

@@ -55,7 +55,3 @@ class Faults:
     def undrop(self):
         """Takes all that this host drops back."""
         self.run(["nft", "-f", "-"], input=f"add table inet {TABLE}\ndelete table inet {TABLE}\n")
-
-    def freeze_forwarding(self, frozen=True):
-        """Stops (or lets again) this host from forwarding others' packets."""
-        self.run(["sysctl", "-qw", f"net.ipv4.ip_forward={0 if frozen else 1}"])
