@@ -2,7 +2,6 @@
  * oceanid-controller: fleet view, gates, rollouts, audit, API. It selects and delays; the guards
  * decide. One thread owns everything; the libraries' threads hand over to it.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,8 @@
 #include "common/io/log.h"
 #include "controller/io/api.h"
 #include "controller/io/downlink.h"
+
+enum { EXIT_USAGE = 2 };
 
 struct program {
     struct controller_config config;
@@ -208,46 +209,56 @@ static bool run(struct program *program, struct err *err)
 
 static const char usage[] = "usage: oceanid-controller [--config FILE] [--version] [--help]\n";
 
-static const char *read_arguments(int argc, char **argv)
+static bool parse(int argc, char **argv, const char **ret_path, struct err *err)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
-    const char *path = "/etc/oceanid/controller.yaml";
-    int option;
+    *ret_path = "/etc/oceanid/controller.yaml";
+    if (argc == 1)
+        return true;
+    if (!text_equal(argv[1], "--config"))
+        return err_set(err, ERR_INPUT,
+                       "'%.80s' is not known: accepted is --config FILE (commands: oceanidctl)",
+                       argv[1]);
+    if (argc == 2)
+        return err_set(err, ERR_INPUT, "--config: expected a file behind it, found nothing");
+    if (argc > 3)
+        return err_set(err, ERR_INPUT, "'%.80s' is one word too many: accepted is --config FILE",
+                       argv[3]);
+    *ret_path = argv[2];
+    return true;
+}
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'c')
-            path = optarg;
-        else if (option == 'v') {
-            printf("oceanid-controller %s\n", OCEANID_VERSION);
-            exit(EXIT_SUCCESS);
-        } else {
-            fputs(usage, option == 'h' ? stdout : stderr);
-            exit(option == 'h' ? EXIT_SUCCESS : 2);
-        }
-    }
-    if (optind < argc) {
-        fprintf(
-            stderr,
-            "oceanid-controller: '%.80s' is not known: it takes no command (oceanidctl does)\n%s",
-            argv[optind], usage);
-        exit(2);
-    }
-    return path;
+/* What every new host is missing at first. */
+static bool read_config(struct program *program, const char *path, struct err *err)
+{
+    if (config_read_controller(path, &program->config, err))
+        return true;
+    return err->kind != ERR_MISSING ? false
+                                    : err_wrap(err, "a controller.yaml has to be there, with the "
+                                                    "roles of this host's users");
 }
 
 int main(int argc, char **argv)
 {
     static struct program program;
-    const char *path = read_arguments(argc, argv);
+    const char *path;
     enum log_level level = LOG_LEVEL_INFO;
     struct err err = ERR_INIT;
     bool good;
 
+    if (argc == 2 && text_equal(argv[1], "--version")) {
+        puts("oceanid-controller " OCEANID_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc == 2 && text_equal(argv[1], "--help")) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (!parse(argc, argv, &path, &err)) {
+        fprintf(stderr, "oceanid-controller: %s\n%s", err.text, usage);
+        return EXIT_USAGE;
+    }
     log_init("oceanid-controller", level);
-    good = config_read_controller(path, &program.config, &err);
+    good = read_config(&program, path, &err);
     if (good) {
         if (log_level_parse(program.config.log, &level))
             log_init("oceanid-controller", level);

@@ -28,7 +28,7 @@ static bool read_order(const struct options *options, const char *node, struct o
     size_t len;
 
     if (!file_read(options->order_path, ORDER_SIZE_MAX, &data, &len, err))
-        return false;
+        return err_wrap(err, "nothing was done");
     if (trust_root_check_order(options->config.trust, (struct bytes){data, len}, node, ret_order,
                                err))
         return true;
@@ -40,7 +40,7 @@ static bool read_order(const struct options *options, const char *node, struct o
                        "done. Root needs no order: oceanid-rollback --list, --to N",
                        why.text, TRUST_ROOT_WAIT_MS / 1000);
     }
-    return err_wrap(err, "%s", options->order_path);
+    return err_wrap(err, "nothing was done: %s", options->order_path);
 }
 
 static const struct receipt *find_end(const struct ledger *ledger, const struct generation_id *id)

@@ -210,9 +210,11 @@ static bool read_trust(struct desk *desk, struct err *err)
     AUTO_WIRE struct wire_bytes text = {NULL, 0};
     char path[PATH_SIZE];
 
-    return file_join(path, sizeof(path), desk->state, "trust.yaml", err) &&
-           file_read(path, YAML_SIZE_MAX, &text.data, &text.len, err) &&
-           config_parse_trust(path, wire_lend(&text), desk->trust, err);
+    if (!file_join(path, sizeof(path), desk->state, "trust.yaml", err))
+        return false;
+    if (!file_read(path, YAML_SIZE_MAX, &text.data, &text.len, err))
+        return err_wrap(err, "expected what `oceanidctl pki init` put in controller/, readable");
+    return config_parse_trust(path, wire_lend(&text), desk->trust, err);
 }
 
 /* As the guards judge orders and oceanidctl rosters. */

@@ -717,7 +717,8 @@ def test_released_shields_stay_away(node):
     node.ip("route", "flush", "proto", "153")
     stays(lambda: not node.has_route(), 1, "the shield that root released")
     mark = node.folder / "released"
-    told = f"{mark} is there: nothing is put back on this host until it is removed or the host reboots"
+    told = (f"{mark} is there: nothing is put back on this host until it is removed or the host "
+            "reboots")
     assert told in node.rollback("--list").stdout
     checked = node.rollback("--check", check=False)
     assert checked.returncode == 1 and told in checked.stdout

@@ -105,6 +105,22 @@ def test_1_start_waits_because_of_a_no(fleet, no_pause):
     assert has_rule(fleet.lab["calypso"])
 
 
+def test_what_a_new_controllers_host_is_missing_is_said(fleet):
+    def start(*words):
+        return fleet.operator.run(["/usr/sbin/oceanid-controller", *words], check=False)
+
+    for words, said in ((("--wrong",), "'--wrong' is not known: accepted is --config FILE"),
+                        (("--config",), "--config: expected a file behind it, found nothing"),
+                        (("--config", "a", "b"), "'b' is one word too many")):
+        done = start(*words)
+        assert done.returncode == 2 and done.stderr.startswith(f"oceanid-controller: {said}")
+    done = start("--config", "/none.yaml")
+    assert done.returncode == 1 and "a controller.yaml has to be there" in done.stderr, done.stderr
+    fleet.write(fleet.operator, "/run/new.yaml", "state: /run/new\n")
+    done = start("--config", "/run/new.yaml")
+    assert done.returncode == 1 and "`oceanidctl pki init` put in controller/" in done.stderr
+
+
 def test_2_usage_and_bad_input(fleet):
     before = len(fleet.json("rollout", "list")["rollouts"])
     assert code(fleet, "no-such-command") == 2

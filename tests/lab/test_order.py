@@ -48,6 +48,7 @@ def open_if_read(fifo):
 
 def assert_untouched(node, done):
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "othing was done" in done.stdout + done.stderr
     assert node.has_route()
     assert node.guard.poll() is None, "nobody had to stop for an order that is not carried out"
 
