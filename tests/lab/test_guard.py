@@ -725,6 +725,7 @@ def test_released_shields_stay_away(node):
     assert "the guard puts it back" not in checked.stdout
     mark.unlink()
     assert str(mark) not in node.rollback("--list").stdout
+    wait_until(node.has_route, 12, "the shield to be put back once root's work by hand is over")
 
 
 # -- rescue ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@
 
 enum {
     DEBOUNCE_MS = 20,
-    PENDING_MS = 10000, /* a device is missing: looked at again, also without a hint */
+    PENDING_MS = 10000, /* a device is missing, or a mark keeps from looking: without a hint too */
 };
 
 struct keep {
@@ -119,6 +119,10 @@ static bool is_released(struct guard *guard)
 
     if (released && !keep->released)
         log_warning("%s is there: shields are not put back until it is removed", path);
+    if (!released && keep->released) {
+        log_info("what kept shields from being put back is removed: they are again");
+        keep->everything = true;
+    }
     keep->released = released;
     return released;
 }
@@ -133,7 +137,9 @@ void keep_tick(struct guard *guard)
         return;
     keep_take_watch(guard);
     keep->due = MONO_NEVER;
-    if (is_released(guard) || guard->trial->state == TRIAL_FENCED)
+    if (is_released(guard))
+        look_at(keep, clock_now() + PENDING_MS); /* nobody says when the mark goes */
+    if (keep->released || guard->trial->state == TRIAL_FENCED)
         return;
     owned_list(&owned, keep->everything ? OWNED_ALL : OWNED_SHIELDS, guard->journal, guard->ledger,
                guard->trial);
