@@ -306,6 +306,78 @@ static void test_newer_replaces_older(void **state)
     }
 }
 
+/* ---- settings that overwrite others --------------------------------------------------------- */
+
+static void fill_settings(struct snapshot *snapshot, const char *words)
+{
+    char name[SYSCTL_NAME_SIZE], value[16];
+    int len;
+
+    snapshot_init(snapshot);
+    for (; sscanf(words, " %79[^ =]=%15s%n", name, value, &len) == 2; words += len) {
+        struct sysctl *setting = snapshot_add_sysctl(snapshot);
+
+        strcpy(setting->name, name);
+        strcpy(setting->value, value);
+    }
+}
+
+/* A change that is confirmed, and what it found and read back. */
+static void confirm_setting(struct journal_case *place, uint8_t number, const char *words,
+                            const char *before, const char *after)
+{
+    const struct generation_id id = journal_case_id(number);
+    struct undo_item *item;
+
+    confirm(place, number, words);
+    item = journal_generation_item(journal_find(place->journal, &id), 0);
+    fill_settings(&item->before, before);
+    fill_settings(&item->after, after);
+    item->has_after = true;
+}
+
+/* Each is confirmed behind "sysctl net.ipv4.conf.eth0.forwarding = 0". */
+static const struct {
+    const char *change, *before, *after, *left;
+} overwrite_cases[] = {
+    {"sysctl net.ipv4.ip_forward = 1", "net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=0",
+     "net.ipv4.ip_forward=1 net.ipv4.conf.eth0.forwarding=1", "sysctl net.ipv4.ip_forward = 1"},
+    /* it was so already: nothing was written */
+    {"sysctl net.ipv4.ip_forward = 1", "net.ipv4.ip_forward=1 net.ipv4.conf.eth0.forwarding=0",
+     "net.ipv4.ip_forward=1 net.ipv4.conf.eth0.forwarding=0",
+     "sysctl net.ipv4.conf.eth0.forwarding = 0; sysctl net.ipv4.ip_forward = 1"},
+    /* somebody else had altered it before */
+    {"sysctl net.ipv4.ip_forward = 1", "net.ipv4.ip_forward=0 net.ipv4.conf.eth0.forwarding=1",
+     "net.ipv4.ip_forward=1 net.ipv4.conf.eth0.forwarding=1",
+     "sysctl net.ipv4.conf.eth0.forwarding = 0; sysctl net.ipv4.ip_forward = 1"},
+    {"sysctl net.ipv4.conf.eth1.forwarding = 1", "net.ipv4.conf.eth1.forwarding=0",
+     "net.ipv4.conf.eth1.forwarding=1",
+     "sysctl net.ipv4.conf.eth0.forwarding = 0; sysctl net.ipv4.conf.eth1.forwarding = 1"},
+};
+
+/* Put back, the older value would undo behind its back what the newer change was proven with. */
+static void test_newer_overwrites_older(void **state)
+{
+    static const char older[] = "sysctl net.ipv4.conf.eth0.forwarding = 0";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(overwrite_cases) / sizeof(overwrite_cases[0]); i++) {
+        char left[LEFT_SIZE] = "";
+        struct text text = TEXT_IN(left);
+        void *place;
+
+        journal_case_set_up(&place);
+        journal_case_open_again(place);
+        confirm_setting(place, 1, older, "net.ipv4.conf.eth0.forwarding=1",
+                        "net.ipv4.conf.eth0.forwarding=0");
+        confirm_setting(place, 2, overwrite_cases[i].change, overwrite_cases[i].before,
+                        overwrite_cases[i].after);
+        render_owned(place, &text);
+        assert_string_equal(left, overwrite_cases[i].left);
+        journal_case_tear_down(&place);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_on_its_way_out_since_before, journal_case_set_up,
                                         journal_case_tear_down),
         cmocka_unit_test(test_newer_replaces_older),
+        cmocka_unit_test(test_newer_overwrites_older),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,13 +61,29 @@ static bool replaces(const struct operation *newer, struct operation *older)
     return false;
 }
 
-static void drop_replaced(struct owned *owned, const struct operation *newer)
+/* A setting of all devices overwrote that of one, as it was read back: what the newer change was
+ * proven with is its own. Where it was another already, nobody but its owner answers for it. */
+static bool overwrites(const struct undo_item *newer, const struct operation *older)
+{
+    const struct sysctl *own = &older->sysctl.setting, *was, *made;
+
+    if (newer->change.kind != OPERATION_SYSCTL || older->kind != OPERATION_SYSCTL)
+        return false;
+    was = snapshot_find_sysctl(&newer->before, own->name);
+    made = newer->has_after ? snapshot_find_sysctl(&newer->after, own->name) : NULL;
+    return was != NULL && made != NULL && text_equal(was->value, own->value) &&
+           !text_equal(made->value, own->value);
+}
+
+static void drop_replaced(struct owned *owned, const struct undo_item *newer)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < owned->count; i++) {
-        if (!replaces(newer, &owned->operations[i]))
-            owned->operations[kept++] = owned->operations[i];
+        struct operation *older = &owned->operations[i];
+
+        if (!replaces(&newer->change, older) && !overwrites(newer, older))
+            owned->operations[kept++] = *older;
     }
     owned->count = kept;
 }
@@ -164,14 +180,14 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
         if (item->operation >= OPERATIONS_MAX)
             continue;
         if (is_coming(trial, generation, item->operation))
-            drop_replaced(owned, &item->change);
+            drop_replaced(owned, item);
         if (!is_on(trial, generation, item->operation))
             continue;
         wanted = is_wanted(item, what, is_open, generation->in_doubt);
         if (wanted && put_again(owned, &item->change))
             continue;
         if (wanted || !generation->in_doubt)
-            drop_replaced(owned, &item->change);
+            drop_replaced(owned, item);
         if (wanted)
             add(owned, &item->change);
     }
