@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_links.h"
 #include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_file.h"
@@ -66,6 +67,7 @@ void undo_take_after(struct undo_item *item, const struct snapshot *now)
     snapshot_done(&item->after);
     undo_touch_take(&item->change, now, &item->after);
     undo_nexthop_take_left(&item->before, now, &item->after);
+    undo_beside_take_left(&item->change, &item->before, now, &item->after);
     undo_others_keep_lost(item, now);
     item->has_after = true;
 }

@@ -361,6 +361,24 @@ void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had)
     }
 }
 
+/* IPv6 keeps and loses each hop as a route of its own; IPv4 has all of a route, or another one. */
+static bool is_rest_of(const struct route *there, const struct route *route)
+{
+    const struct hop *hops;
+    uint32_t count = hops_of(route, &hops);
+
+    if (route->destination.address.family == FAMILY_IPV6 &&
+        (route->hops_count > 1 || route->nexthop_id != 0))
+        return true;
+    if (route->nexthop_id != 0)
+        return there->nexthop_id == route->nexthop_id;
+    for (uint32_t i = 0; i < count; i++) {
+        if (has_hop(there, &hops[i]))
+            return true;
+    }
+    return false;
+}
+
 enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now)
 {
     bool some = false;
@@ -370,11 +388,41 @@ enum undo_lost_way undo_lost_way(const struct route *route, const struct snapsho
 
         if (there->clone || !undo_touch_same_key(there, route))
             continue;
-        if (route->hops_count > 1 || route->nexthop_id != 0 || has_hop(there, &route->hop))
+        if (is_rest_of(there, route))
             return UNDO_LOST_INSTEAD;
         some = true;
     }
     return some ? UNDO_LOST_BESIDE : UNDO_LOST_ALONE;
+}
+
+static bool is_known_first(const struct undo_loss *loss, size_t index)
+{
+    const struct route *was = &loss->had->routes[index];
+
+    for (size_t i = 0; i < index; i++) {
+        if (undo_touch_same_key(&loss->had->routes[i], was) &&
+            has_all(loss->now, &loss->had->routes[i]))
+            return false;
+    }
+    return true;
+}
+
+bool undo_lost_stood_first(const struct undo_loss *loss, size_t index)
+{
+    const struct route *was = &loss->had->routes[index];
+
+    return was->destination.address.family == FAMILY_IPV4 &&
+           undo_lost_way(was, loss->now) == UNDO_LOST_BESIDE && is_known_first(loss, index);
+}
+
+bool undo_lost_is_behind(const struct undo_loss *loss, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (undo_touch_same_key(&loss->had->routes[i], &loss->had->routes[index]) &&
+            undo_lost_route(loss, i))
+            return true;
+    }
+    return false;
 }
 
 /* ---- all --------------------------------------------------------------------------------------

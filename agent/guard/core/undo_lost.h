@@ -48,4 +48,10 @@ void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had)
 enum undo_lost_way { UNDO_LOST_ALONE, UNDO_LOST_BESIDE, UNDO_LOST_INSTEAD };
 enum undo_lost_way undo_lost_way(const struct route *route, const struct snapshot *now);
 
+/* Order is state: whether this route of had stood before all others of its key that had and now
+ * have, of which there are some. The kernel uses the first of IPv4; of IPv6 this is never so. */
+bool undo_lost_stood_first(const struct undo_loss *loss, size_t index);
+/* Whether one of its key stood before it and was lost, too: it is put behind that. */
+bool undo_lost_is_behind(const struct undo_loss *loss, size_t index);
+
 #endif

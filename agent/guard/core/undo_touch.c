@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_nexthop.h"
 #include "common/core/mem.h"
@@ -182,13 +183,16 @@ static void take_addresses(const struct snapshot *from, const struct link *link,
     }
 }
 
-static bool leads_by(const struct route *route, uint32_t link)
+static void take_routes_by(const struct snapshot *from, uint32_t link, uint8_t family,
+                           struct snapshot *to)
 {
-    for (uint32_t i = 0; i < route->hops_count; i++) {
-        if ((route->hops_count > 1 ? route->hops[i].link : route->hop.link) == link)
-            return true;
+    for (size_t i = 0; i < from->routes_count; i++) {
+        const struct route *route = &from->routes[i];
+
+        if (route->destination.address.family == family &&
+            (undo_beside_goes(route, link, from) || undo_beside_stands(route, link, from)))
+            undo_touch_take_route(from, route, to);
     }
-    return false;
 }
 
 /* Addresses of that family, and routes by that device. */
@@ -197,13 +201,7 @@ static void take_lost(const struct snapshot *from, const struct link *link, uint
 {
     take_link(link, to);
     take_addresses(from, link, family, to);
-    for (size_t i = 0; i < from->routes_count; i++) {
-        const struct route *route = &from->routes[i];
-
-        if (route->destination.address.family == family && route->nexthop_id == 0 &&
-            leads_by(route, link->index) && undo_touch_may_restore(route, from))
-            undo_touch_take_route(from, route, to);
-    }
+    take_routes_by(from, link->index, family, to);
 }
 
 /* An address of that device, or the one that comes or goes. */
@@ -232,7 +230,8 @@ static void take_address(const struct operation_address *operation, const struct
     for (size_t i = 0; i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
 
-        if (address_is_set(&route->prefsrc) && !leads_by(route, link->index) &&
+        if (address_is_set(&route->prefsrc) && !undo_beside_leads_by(route, link->index) &&
+            !undo_beside_stands(route, link->index, from) &&
             is_source_by(route, operation, link, from) && undo_touch_may_restore(route, from))
             undo_touch_take_route(from, route, to);
     }
@@ -257,13 +256,7 @@ static void take_link_losses(const struct operation_link *operation, const struc
         return;
     take_lost(from, link, FAMILY_IPV6, to);
     undo_nexthop_take_link(from, link->index, to);
-    for (size_t i = 0; i < from->routes_count; i++) {
-        const struct route *route = &from->routes[i];
-
-        if (route->destination.address.family == FAMILY_IPV4 && route->nexthop_id == 0 &&
-            leads_by(route, link->index) && undo_touch_may_restore(route, from))
-            undo_touch_take_route(from, route, to);
-    }
+    take_routes_by(from, link->index, FAMILY_IPV4, to);
     for (size_t i = 0; i < from->sysctls_count; i++) {
         if (is_ipv6_setting_of(from->sysctls[i].name, link))
             *snapshot_add_sysctl(to) = from->sysctls[i];

@@ -63,6 +63,8 @@ static int flags_of(enum apply_put how)
     case APPLY_REPLACE:
         return NLM_F_CREATE | NLM_F_REPLACE;
     case APPLY_APPEND:
+        return NLM_F_CREATE | NLM_F_APPEND;
+    case APPLY_PREPEND:
         break;
     }
     return NLM_F_CREATE;

@@ -30,7 +30,8 @@ bool apply_ack_wait(struct nl_sock *socket, uint32_t number, const char *what, s
 enum apply_put {
     APPLY_EXCLUSIVE, /* must not exist */
     APPLY_REPLACE,   /* the caller has seen that what is there is ours */
-    APPLY_APPEND,    /* rules: one more of the same, to keep the order */
+    APPLY_APPEND,    /* behind what is there of its key, or of its priority, to keep the order */
+    APPLY_PREPEND,   /* before it: IPv4 routes only */
 };
 
 /* From the raw bytes if there are any, else from the fields. hop.link is the device. */

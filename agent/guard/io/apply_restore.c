@@ -297,30 +297,53 @@ bool apply_restore_mtus(const struct apply_restore *with, const struct snapshot 
     return good;
 }
 
-static bool put_route(struct nl_sock *socket, const struct route *was, const struct snapshot *now,
-                      struct err *err)
+/* loss->now is how it was before the first of them was put. */
+static enum apply_put way_of(const struct undo_loss *loss, size_t index)
 {
-    static const enum apply_put ways[] = {[UNDO_LOST_ALONE] = APPLY_EXCLUSIVE,
-                                          [UNDO_LOST_BESIDE] = APPLY_APPEND,
-                                          [UNDO_LOST_INSTEAD] = APPLY_REPLACE};
-
-    if (undo_mtu_differs(now, was))
-        return put_mtu(socket, was, now, err);
-    return apply_netlink_put_route(socket, was, ways[undo_lost_way(was, now)], err) ||
-           wait_for_carrier(find_silent(was, now), err);
+    switch (undo_lost_way(&loss->had->routes[index], loss->now)) {
+    case UNDO_LOST_INSTEAD:
+        return APPLY_REPLACE;
+    case UNDO_LOST_BESIDE:
+        return undo_lost_stood_first(loss, index) ? APPLY_PREPEND : APPLY_APPEND;
+    case UNDO_LOST_ALONE:
+        break;
+    }
+    return undo_lost_is_behind(loss, index) ? APPLY_APPEND : APPLY_EXCLUSIVE;
 }
 
-static bool restore_routes(struct nl_sock *socket, const struct undo_loss *loss, bool gatewayed,
-                           struct err *err)
+static bool put_route(struct nl_sock *socket, const struct undo_loss *loss, size_t index,
+                      struct err *err)
 {
-    for (size_t i = 0; i < loss->had->routes_count; i++) {
-        const struct route *was = &loss->had->routes[i];
+    const struct route *was = &loss->had->routes[index];
 
-        if (undo_lost_has_gateway(was) == gatewayed && undo_lost_route(loss, i) &&
-            !put_route(socket, was, loss->now, err))
+    if (undo_mtu_differs(loss->now, was))
+        return put_mtu(socket, was, loss->now, err);
+    return apply_netlink_put_route(socket, was, way_of(loss, index), err) ||
+           wait_for_carrier(find_silent(was, loss->now), err);
+}
+
+static bool restore_some_routes(struct nl_sock *socket, const struct undo_loss *loss,
+                                bool gatewayed, bool first, struct err *err)
+{
+    size_t count = loss->had->routes_count;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = first ? count - 1 - i : i;
+
+        if (undo_lost_has_gateway(&loss->had->routes[at]) == gatewayed &&
+            undo_lost_route(loss, at) && undo_lost_stood_first(loss, at) == first &&
+            !put_route(socket, loss, at, err))
             return false;
     }
     return true;
+}
+
+/* Before what is there of their key come the last ones first. */
+static bool restore_routes(struct nl_sock *socket, const struct undo_loss *loss, bool gatewayed,
+                           struct err *err)
+{
+    return restore_some_routes(socket, loss, gatewayed, true, err) &&
+           restore_some_routes(socket, loss, gatewayed, false, err);
 }
 
 /* ---- */

@@ -1,0 +1,82 @@
+/*
+ * undo_beside: IPv4 routes of one destination, of which the kernel uses, and deletes, the first.
+ */
+#include "agent/guard/core/undo_beside.h"
+
+#include "agent/guard/core/undo_touch.h"
+
+bool undo_beside_leads_by(const struct route *route, uint32_t link)
+{
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        if ((route->hops_count > 1 ? route->hops[i].link : route->hop.link) == link)
+            return true;
+    }
+    return false;
+}
+
+bool undo_beside_goes(const struct route *route, uint32_t link, const struct snapshot *from)
+{
+    return route->nexthop_id == 0 && undo_beside_leads_by(route, link) &&
+           undo_touch_may_restore(route, from);
+}
+
+bool undo_beside_stands(const struct route *route, uint32_t link, const struct snapshot *from)
+{
+    size_t first, count;
+
+    if (route->destination.address.family != FAMILY_IPV4 || undo_beside_leads_by(route, link) ||
+        !undo_touch_may_restore(route, from))
+        return false;
+    count = snapshot_find_routes(from, route->table, &route->destination, &first);
+    for (size_t i = first; i < first + count; i++) {
+        if (undo_touch_same_key(&from->routes[i], route) &&
+            undo_beside_goes(&from->routes[i], link, from))
+            return true;
+    }
+    return false;
+}
+
+/* ---- what is left -----------------------------------------------------------------------------
+ */
+
+static const char *device_of(const struct operation *operation)
+{
+    if (operation->kind == OPERATION_ADDRESS)
+        return operation->address.device;
+    return operation->kind == OPERATION_LINK ? operation->link.device : "";
+}
+
+static bool has_route(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        if (undo_touch_same_key(&snapshot->routes[i], route) &&
+            undo_touch_same_route(&snapshot->routes[i], route))
+            return true;
+    }
+    return false;
+}
+
+static void take_beside(const struct route *was, uint32_t link, const struct snapshot *now,
+                        struct snapshot *to)
+{
+    size_t first, count = snapshot_find_routes(now, was->table, &was->destination, &first);
+
+    for (size_t i = first; i < first + count; i++) {
+        const struct route *there = &now->routes[i];
+
+        if (!there->clone && undo_touch_same_key(there, was) &&
+            !undo_beside_leads_by(there, link) && !has_route(to, there))
+            undo_touch_take_route(now, there, to);
+    }
+}
+
+void undo_beside_take_left(const struct operation *operation, const struct snapshot *before,
+                           const struct snapshot *now, struct snapshot *to)
+{
+    const struct link *link = snapshot_find_device(now, device_of(operation));
+
+    for (size_t i = 0; link != NULL && i < before->routes_count; i++) {
+        if (before->routes[i].destination.address.family == FAMILY_IPV4)
+            take_beside(&before->routes[i], link->index, now, to);
+    }
+}

@@ -1,0 +1,25 @@
+/*
+ * undo_beside: IPv4 routes of one destination, of which the kernel uses, and deletes, the first.
+ *
+ * Pure. One that stays, by another device, beside one that goes with a device, tells where that
+ * comes back to, and is not somebody's who took its place.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_BESIDE_H
+#define AGENT_GUARD_CORE_UNDO_BESIDE_H
+
+#include "common/net/operation.h"
+
+bool undo_beside_leads_by(const struct route *route, uint32_t link);
+
+/* Whether it goes with that device and may come back. */
+bool undo_beside_goes(const struct route *route, uint32_t link, const struct snapshot *from);
+
+/* Whether it stays, and may be put back, beside one of its key that goes. */
+bool undo_beside_stands(const struct route *route, uint32_t link, const struct snapshot *from);
+
+/* Adds to what was read back of an address or a link what is there of the keys of before by other
+ * devices, whosever it is. */
+void undo_beside_take_left(const struct operation *operation, const struct snapshot *before,
+                           const struct snapshot *now, struct snapshot *to);
+
+#endif
