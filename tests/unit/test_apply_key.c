@@ -16,6 +16,39 @@
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
+/* A route of ours comes back in its own place, also where somebody put one of that key before it.
+ */
+static void test_replaces_its_own(void **state)
+{
+    struct operation operation = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153\n");
+    apply_case_run(&operation, &item);
+    netns_run("ip route prepend 10.0.0.0/8 via 203.0.113.3 proto static\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("+ 10.0.0.0/8 via 203.0.113.3 dev eth0\n");
+    undo_item_done(&item);
+}
+
+/* One without a metric is none of another metric, of a change below it, where somebody took ours
+ * away. */
+static void test_deletes_its_own(void **state)
+{
+    struct operation operation = apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 metric 100\n");
+    apply_case_run(&operation, &item);
+    netns_run("ip route del 10.0.0.0/8\n");
+    apply_case_check("");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 /* ---- others -----------------------------------------------------------------------------------
  */
 
@@ -91,6 +124,8 @@ static void test_others_keep_their_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_NAMESPACE(test_replaces_its_own),
+        IN_NAMESPACE(test_deletes_its_own),
         IN_NAMESPACE(test_others_keep_their_order),
     };
 

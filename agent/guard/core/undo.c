@@ -208,10 +208,12 @@ const struct rule *undo_find_rule(const struct undo_item *item, const struct sna
     return NULL;
 }
 
+/* Where nothing of its key was, what is in before might be deleted in its stead (undo_beside.h). */
 const struct route *undo_find_made(const struct undo_item *item)
 {
+    bool alone = is_new_route(item) && item->before.routes_count == 0;
     const struct route *made =
-        is_new_route(item) && item->has_after ? undo_find_route(item, &item->after) : NULL;
+        alone && item->has_after ? undo_find_route(item, &item->after) : NULL;
 
     return made != NULL && made->protocol == OCEANID_PROTOCOL && made->raw != NULL ? made : NULL;
 }

@@ -36,6 +36,15 @@ bool undo_beside_stands(const struct route *route, uint32_t link, const struct s
     return false;
 }
 
+bool undo_beside_fits(const struct route *there, const struct route *own)
+{
+    struct route like = *there; /* borrows */
+
+    like.metric = own->metric;
+    return own->metric == 0 && own->destination.address.family == FAMILY_IPV4 &&
+           there->protocol == OCEANID_PROTOCOL && undo_touch_same_key(&like, own);
+}
+
 /* ---- what is left -----------------------------------------------------------------------------
  */
 

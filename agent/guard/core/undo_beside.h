@@ -17,6 +17,10 @@ bool undo_beside_goes(const struct route *route, uint32_t link, const struct sna
 /* Whether it stays, and may be put back, beside one of its key that goes. */
 bool undo_beside_stands(const struct route *route, uint32_t link, const struct snapshot *from);
 
+/* Told to delete one without a metric, the kernel takes the first that fits (fib_nh_match): whether
+ * that may be this one of ours, where own is gone. */
+bool undo_beside_fits(const struct route *there, const struct route *own);
+
 /* Adds to what was read back of an address or a link what is there of the keys of before by other
  * devices, whosever it is. */
 void undo_beside_take_left(const struct operation *operation, const struct snapshot *before,

@@ -145,8 +145,11 @@ static void take_routes(const struct operation_route *operation, const struct sn
                         struct snapshot *to)
 {
     for (size_t i = 0; i < from->routes_count; i++) {
-        if (!from->routes[i].clone && undo_touch_same_key(&from->routes[i], &operation->route))
-            undo_touch_take_route(from, &from->routes[i], to);
+        const struct route *there = &from->routes[i];
+
+        if (!there->clone && (undo_touch_same_key(there, &operation->route) ||
+                              undo_beside_fits(there, &operation->route)))
+            undo_touch_take_route(from, there, to);
     }
     take_link(snapshot_find_device(from, operation->device), to);
     for (uint32_t i = 0; i < operation->hops_count; i++)

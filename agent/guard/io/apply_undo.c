@@ -5,6 +5,7 @@
 
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_table.h"
+#include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_made.h"
@@ -21,6 +22,36 @@
 /* ---- one kind each: false, with the reason, if something is left to do ------------------------
  */
 
+/* Whether the kernel means this one when it is to replace a route of that key: of IPv4 the first.
+ */
+static bool is_meant(const struct route *is, const struct snapshot *now)
+{
+    bool only_first = is->destination.address.family == FAMILY_IPV4;
+
+    for (size_t i = 0; i < now->routes_count; i++) {
+        const struct route *there = &now->routes[i];
+
+        if (there == is && only_first)
+            return true;
+        if (there != is && !there->clone && undo_touch_same_key(there, is))
+            return false;
+    }
+    return true;
+}
+
+/* Where somebody's would be replaced it comes behind them, and then ours goes: who dies in between
+ * leaves ours, which is found again. */
+static bool replace_route(struct nl_sock *socket, const struct route *was, const struct route *is,
+                          const struct snapshot *now, struct err *err)
+{
+    if (is_meant(is, now))
+        return apply_netlink_put_route(socket, was, APPLY_REPLACE, err);
+    if (!apply_netlink_put_route(socket, was, APPLY_APPEND, err) && err->kind != ERR_CONFLICT)
+        return false;
+    *err = (struct err)ERR_INIT;
+    return apply_netlink_delete_route(socket, is, err);
+}
+
 static bool undo_route(struct nl_sock *socket, const struct undo_item *item,
                        const struct snapshot *now, struct err *err)
 {
@@ -29,7 +60,8 @@ static bool undo_route(struct nl_sock *socket, const struct undo_item *item,
 
     if (was == NULL)
         return apply_netlink_delete_route(socket, is, err);
-    return apply_netlink_put_route(socket, was, is != NULL ? APPLY_REPLACE : APPLY_EXCLUSIVE, err);
+    return is != NULL ? replace_route(socket, was, is, now, err)
+                      : apply_netlink_put_route(socket, was, APPLY_EXCLUSIVE, err);
 }
 
 static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
