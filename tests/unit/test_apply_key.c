@@ -16,6 +16,23 @@
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
+/* Those to 10.0.0.0/8, as the kernel has them. */
+static void render_routes(char *to, size_t size)
+{
+    struct snapshot now;
+    struct text out;
+
+    text_init(&out, to, size);
+    apply_case_read(&now);
+    for (size_t i = 0; i < now.routes_count; i++) {
+        if (now.routes[i].destination.address.bytes[0] != 10)
+            continue;
+        render_route(&now.routes[i], &now, &out);
+        text_add(&out, "\n");
+    }
+    snapshot_done(&now);
+}
+
 /* A route of ours comes back in its own place, also where somebody put one of that key before it.
  */
 static void test_replaces_its_own(void **state)
@@ -49,25 +66,33 @@ static void test_deletes_its_own(void **state)
     undo_item_done(&item);
 }
 
+/* One that was removed comes back beside somebody's that was there before it went, on its side. */
+static void test_comes_back_beside_others(void **state)
+{
+    static const char *const beside[] = {"prepend", "append"};
+    struct operation operation = apply_case_removal("route 10.0.0.0/8 via 203.0.113.1 dev eth0");
+    char line[128], before[512], now[512];
+
+    (void)state;
+    apply_case_begin("");
+    for (size_t i = 0; i < 2; i++) {
+        struct undo_item item;
+
+        snprintf(line, sizeof(line), "ip route %s 10.0.0.0/8 via 203.0.113.3 proto static\n",
+                 beside[i]);
+        netns_run("ip route flush 10.0.0.0/8\nip route add 10.0.0.0/8 via 203.0.113.1 proto 153\n");
+        netns_run(line);
+        render_routes(before, sizeof(before));
+        apply_case_run(&operation, &item);
+        apply_case_undo(&item, REVERT_DONE);
+        render_routes(now, sizeof(now));
+        assert_string_equal(now, before);
+        undo_item_done(&item);
+    }
+}
+
 /* ---- others -----------------------------------------------------------------------------------
  */
-
-/* Those to 10.0.0.0/8, as the kernel has them. */
-static void render_routes(char *to, size_t size)
-{
-    struct snapshot now;
-    struct text out;
-
-    text_init(&out, to, size);
-    apply_case_read(&now);
-    for (size_t i = 0; i < now.routes_count; i++) {
-        if (now.routes[i].destination.address.bytes[0] != 10)
-            continue;
-        render_route(&now.routes[i], &now, &out);
-        text_add(&out, "\n");
-    }
-    snapshot_done(&now);
-}
 
 /* Beside eth0's; each line is a way of 10.0.0.0/8 that somebody has appended. */
 static const struct {
@@ -126,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_replaces_its_own),
         IN_NAMESPACE(test_deletes_its_own),
+        IN_NAMESPACE(test_comes_back_beside_others),
         IN_NAMESPACE(test_others_keep_their_order),
     };
 

@@ -194,6 +194,17 @@ const struct route *undo_find_route(const struct undo_item *item, const struct s
     return found;
 }
 
+const struct route *undo_find_instead(const struct undo_item *item, const struct snapshot *now)
+{
+    const struct route *was = undo_find_route(item, &item->before);
+    const struct route *is = undo_find_route(item, now);
+
+    if (was == NULL || is == NULL || was->protocol != OCEANID_PROTOCOL ||
+        is->protocol == OCEANID_PROTOCOL || !undo_beside_has(&item->before, is))
+        return is;
+    return NULL;
+}
+
 /* Ours only: the kernel keeps another protocol's twin as a rule of its own. Its own two are the
  * same whoever put them. */
 const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where)
@@ -254,7 +265,7 @@ static enum undo_state judge_route(const struct undo_item *item, const struct sn
 {
     const struct route *was = undo_find_route(item, &item->before);
     const struct route *made = undo_find_route(item, after);
-    const struct route *is = undo_find_route(item, now);
+    const struct route *is = undo_find_instead(item, now);
 
     if (same_or_none(was, made) || same_or_none(is, was))
         return UNDO_RESTORED;

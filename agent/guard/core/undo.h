@@ -77,6 +77,8 @@ void undo_leave_to(struct undo_item *newer, const struct undo_item *older);
 /* What exactly has to be done, where undo_judge says UNDO_NEEDED. Routes and rules: the item's
  * object in a snapshot (before, after or now); NULL: not there. */
 const struct route *undo_find_route(const struct undo_item *item, const struct snapshot *where);
+/* What of its key has taken its place: not somebody's that stood beside it before. */
+const struct route *undo_find_instead(const struct undo_item *item, const struct snapshot *now);
 const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where);
 /* The value that this sysctl of before should have in the end: as before, or as others have made it
  * meanwhile; NULL: there is none to write. now: before anything of the undo was written, because

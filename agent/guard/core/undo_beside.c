@@ -55,12 +55,21 @@ static const char *device_of(const struct operation *operation)
     return operation->kind == OPERATION_LINK ? operation->link.device : "";
 }
 
-static bool has_route(const struct snapshot *snapshot, const struct route *route)
+bool undo_beside_has(const struct snapshot *snapshot, const struct route *route)
 {
     for (size_t i = 0; i < snapshot->routes_count; i++) {
         if (undo_touch_same_key(&snapshot->routes[i], route) &&
             undo_touch_same_route(&snapshot->routes[i], route))
             return true;
+    }
+    return false;
+}
+
+bool undo_beside_is_first(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        if (!snapshot->routes[i].clone && undo_touch_same_key(&snapshot->routes[i], route))
+            return &snapshot->routes[i] == route;
     }
     return false;
 }
@@ -74,7 +83,7 @@ static void take_beside(const struct route *was, uint32_t link, const struct sna
         const struct route *there = &now->routes[i];
 
         if (!there->clone && undo_touch_same_key(there, was) &&
-            !undo_beside_leads_by(there, link) && !has_route(to, there))
+            !undo_beside_leads_by(there, link) && !undo_beside_has(to, there))
             undo_touch_take_route(now, there, to);
     }
 }

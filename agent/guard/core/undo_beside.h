@@ -21,6 +21,12 @@ bool undo_beside_stands(const struct route *route, uint32_t link, const struct s
  * that may be this one of ours, where own is gone. */
 bool undo_beside_fits(const struct route *there, const struct route *own);
 
+/* Whether that very route is among them. */
+bool undo_beside_has(const struct snapshot *snapshot, const struct route *route);
+
+/* Whether this one, of a snapshot, stood before all others of its key there. */
+bool undo_beside_is_first(const struct snapshot *snapshot, const struct route *route);
+
 /* Adds to what was read back of an address or a link what is there of the keys of before by other
  * devices, whosever it is. */
 void undo_beside_take_left(const struct operation *operation, const struct snapshot *before,

@@ -3,6 +3,7 @@
  */
 #include <linux/rtnetlink.h>
 
+#include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/core/undo_touch.h"
@@ -56,12 +57,16 @@ static bool undo_route(struct nl_sock *socket, const struct undo_item *item,
                        const struct snapshot *now, struct err *err)
 {
     const struct route *was = undo_find_route(item, &item->before);
-    const struct route *is = undo_find_route(item, now);
+    const struct route *is = undo_find_instead(item, now);
 
     if (was == NULL)
         return apply_netlink_delete_route(socket, is, err);
-    return is != NULL ? replace_route(socket, was, is, now, err)
-                      : apply_netlink_put_route(socket, was, APPLY_EXCLUSIVE, err);
+    if (is != NULL)
+        return replace_route(socket, was, is, now, err);
+    if (undo_find_route(item, now) == NULL)
+        return apply_netlink_put_route(socket, was, APPLY_EXCLUSIVE, err);
+    return apply_netlink_put_route(
+        socket, was, undo_beside_is_first(&item->before, was) ? APPLY_PREPEND : APPLY_APPEND, err);
 }
 
 static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
