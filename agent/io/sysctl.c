@@ -136,6 +136,19 @@ void sysctl_read(struct snapshot *snapshot)
     snapshot_sort(snapshot);
 }
 
+void sysctl_read_also(const char *name, struct snapshot *snapshot)
+{
+    struct sysctl found = {.name = ""};
+    struct err err = ERR_INIT;
+
+    if (snapshot_find_sysctl(snapshot, name) != NULL ||
+        !text_copy(found.name, sizeof(found.name), name) ||
+        !sysctl_read_one(name, found.value, sizeof(found.value), &err))
+        return;
+    *snapshot_add_sysctl(snapshot) = found;
+    snapshot_sort(snapshot);
+}
+
 /* ---- what IPv6 takes along --------------------------------------------------------------------
  */
 

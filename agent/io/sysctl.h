@@ -10,6 +10,9 @@
 /* Appends what is there: the global ones, and those of all, default and each link in snapshot. */
 void sysctl_read(struct snapshot *snapshot);
 
+/* This one too, where it is there and was left out: of very many devices not all are read. */
+void sysctl_read_also(const char *name, struct snapshot *snapshot);
+
 /* Appends those of the device that go with its IPv6 and that no operation sets: whole numbers, of
  * which the kernel takes each as it gives it. One that is in the snapshot is not appended again. */
 void sysctl_read_ipv6(const char *device, struct snapshot *snapshot);

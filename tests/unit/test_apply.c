@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/apply_drift.h"
 #include "agent/io/sysctl.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
@@ -335,6 +336,33 @@ static void test_a_device_made_anew_has_another_number(void **state)
     undo_item_done(&items[1]);
 }
 
+/* Of a host with very many devices not all settings are read; that of a device that was made anew
+ * stands behind all of them. */
+static void test_a_setting_behind_very_many(void **state)
+{
+    static const char anew[] = "ip link del eth9\nip link add eth9 type veth peer name far9\n"
+                               "sysctl -qw net.ipv4.conf.eth9.rp_filter=2\n";
+    struct operation operation = apply_case_sysctl("net.ipv4.conf.eth9.rp_filter", "2");
+    static char drifted[APPLY_DRIFT_MAX][SENTENCE_SIZE];
+    char value[SYSCTL_VALUE_SIZE];
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    apply_case_begin("ip link add eth9 type veth peer name far9\n"
+                     "sysctl -qw net.ipv4.conf.eth9.rp_filter=1\n");
+    apply_case_run(&operation, &item);
+    netns_run("for i in $(seq 150); do ip link add a$i type veth peer name b$i; done\n");
+    netns_run(anew);
+    assert_int_equal(apply_find_drift(&apply_case, &operation, 1, drifted), 0);
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    apply_case_undo(&item, REVERT_DONE);
+    assert_true(sysctl_read_one(operation.sysctl.setting.name, value, sizeof(value), &err));
+    assert_string_equal(value, "1");
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    undo_item_done(&item);
+}
+
 /* The guard died between doing and reading back: the undo goes by what was to be done. */
 static void test_undo_without_after(void **state)
 {
@@ -379,6 +407,7 @@ int main(void)
         IN_NAMESPACE(test_vanished_is_not_foreign),
         IN_NAMESPACE(test_gone_device_is_left),
         IN_NAMESPACE(test_a_device_made_anew_has_another_number),
+        IN_NAMESPACE(test_a_setting_behind_very_many),
         IN_NAMESPACE(test_undo_without_after),
     };
 

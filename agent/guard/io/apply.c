@@ -327,12 +327,16 @@ bool apply_run(const struct apply *apply, struct undo_item *item, struct err *er
 /* ---- looking ----------------------------------------------------------------------------------
  */
 
-/* Everything, and the files that the items name. */
+/* Everything, and the files and settings that the items name. */
 static bool read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
                        struct snapshot *ret_now, struct err *err)
 {
     if (!apply_read(apply, ret_now, err))
         return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].change.kind == OPERATION_SYSCTL)
+            apply_part_add(&items[i].change, ret_now);
+    }
     if (apply_file_read_items(apply, items, count, ret_now, err))
         return true;
     snapshot_done(ret_now);

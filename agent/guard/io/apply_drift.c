@@ -62,6 +62,7 @@ static bool read_item(const struct apply *apply, const struct operation *operati
 {
     if (operation->kind == OPERATION_TAILSCALE && now->tailscale.presence != TAILSCALE_ANSWERS)
         return err_set(err, ERR_MISSING, "%s", now->tailscale.why);
+    apply_part_add(operation, now);
     return apply_file_read(apply, operation, now, err);
 }
 

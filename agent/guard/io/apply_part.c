@@ -104,6 +104,8 @@ void apply_part_add(const struct operation *operation, struct snapshot *snapshot
     if (operation->kind == OPERATION_LINK && operation->link.mtu != 0 &&
         operation->link.mtu < LINK_MTU_IPV6)
         sysctl_read_ipv6(operation->link.device, snapshot);
+    if (operation->kind == OPERATION_SYSCTL)
+        sysctl_read_also(operation->sysctl.setting.name, snapshot);
 }
 
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,

@@ -14,8 +14,8 @@ enum { APPLY_LOCALAPI_MS = 2000 };
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
                      struct snapshot *ret_snapshot, struct err *err);
 
-/* Adds to a whole snapshot what only this operation takes along: an mtu below 1280, the device's
- * settings of IPv6. */
+/* Adds to a whole snapshot what only this operation takes along (an mtu below 1280, the device's
+ * settings of IPv6), and its own setting, which may have been left out. */
 void apply_part_add(const struct operation *operation, struct snapshot *snapshot);
 
 /* Does one operation. now: as apply_part_read gives it; not looked at for routes. */

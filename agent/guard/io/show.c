@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/guard/io/apply_file.h"
+#include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/owned.h"
 #include "agent/guard/io/run.h"
 #include "common/core/text.h"
@@ -147,6 +148,7 @@ static int check_item(const struct rescue *rescue, const struct operation *opera
     struct err err = ERR_INIT;
 
     operation_render(operation, &text);
+    apply_part_add(operation, snapshot);
     if (!apply_file_read(&rescue->apply, operation, snapshot, &err)) {
         printf("unknown  %s: %s\n", line, err.text);
         return 1;
