@@ -34,7 +34,7 @@ struct direct {
     json_t *cache; /* borrowed */
     long long seen_at;
     uint32_t count;
-    struct direct_node nodes[NODES_MAX];
+    struct direct_node *nodes; /* room for all in cache: a fleet has more than one change names */
 };
 
 /* ---- whom, and what would be lost ------------------------------------------------------------
@@ -61,7 +61,8 @@ static bool is_meant(const struct direct_request *request, const json_t *node)
 
 static void choose(struct direct *direct)
 {
-    for (size_t i = 0; i < json_array_size(direct->cache) && direct->count < NODES_MAX; i++) {
+    direct->nodes = mem_alloc(json_array_size(direct->cache), sizeof(*direct->nodes));
+    for (size_t i = 0; i < json_array_size(direct->cache); i++) {
         const json_t *node = json_array_get(direct->cache, i);
         struct direct_node *chosen = &direct->nodes[direct->count];
 
@@ -227,9 +228,9 @@ static void print_json(const struct direct *direct, bool open)
     json_t *nodes = json_array();
 
     for (uint32_t i = 0; i < direct->count; i++)
-        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s}", "name", direct->nodes[i].name,
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:o}", "name", direct->nodes[i].name,
                                                "state", direct->nodes[i].state, "sentence",
-                                               field_plain(direct->nodes[i].sentence)));
+                                               field_new(field_plain(direct->nodes[i].sentence))));
     render_document_take(json_pack("{s:o, s:b}", "nodes", nodes, "open", open));
 }
 
@@ -265,28 +266,37 @@ static bool agree(const struct direct_request *request, struct err *err)
     return err_set(err, ERR_DENIED, "not confirmed; nothing was done");
 }
 
-enum outcome direct_run(struct ctl *ctl, const struct direct_request *request)
+/* Of those chosen. */
+static enum outcome take_back(struct direct *direct)
 {
-    AUTO_FREE struct direct *direct = mem_alloc(1, sizeof(*direct));
-    AUTO_JSON json_t *cache = NULL;
     struct err err = ERR_INIT;
 
-    direct->ctl = ctl;
-    direct->request = request;
-    direct->cache = cache = rescue_nodes(ctl, &direct->seen_at);
-    if (!check_names(direct, &err))
-        return ctl_fail(ctl, &err);
-    choose(direct);
     if (direct->count == 0) {
         err_set(&err, ERR_INPUT,
                 "no node is meant: a witness has no guard, and an order goes where `status` saw "
                 "its change stand; nothing was done");
-        return ctl_fail(ctl, &err);
+        return ctl_fail(direct->ctl, &err);
     }
     print_losses(direct);
-    if (!agree(request, &err))
-        return ctl_fail(ctl, &err);
+    if (!agree(direct->request, &err))
+        return ctl_fail(direct->ctl, &err);
     start_all(direct);
     wait_for_them(direct);
     return report(direct);
+}
+
+enum outcome direct_run(struct ctl *ctl, const struct direct_request *request)
+{
+    AUTO_JSON json_t *cache = NULL;
+    struct direct direct = {.ctl = ctl, .request = request};
+    struct err err = ERR_INIT;
+    enum outcome outcome;
+
+    direct.cache = cache = rescue_nodes(ctl, &direct.seen_at);
+    if (!check_names(&direct, &err))
+        return ctl_fail(ctl, &err);
+    choose(&direct);
+    outcome = take_back(&direct);
+    free(direct.nodes);
+    return outcome;
 }

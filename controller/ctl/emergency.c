@@ -63,7 +63,7 @@ static const char *reason_of(const struct arguments *arguments)
 static bool ask_all(struct ctl *ctl, const struct arguments *arguments, json_t *nodes,
                     json_t **ret_answer, struct err *err)
 {
-    json_t *body = json_pack("{s:s}", "reason", reason_of(arguments));
+    json_t *body = json_pack("{s:o}", "reason", field_new(reason_of(arguments)));
 
     if (json_array_size(nodes) > 0)
         json_object_set(body, "nodes", nodes);

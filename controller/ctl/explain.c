@@ -107,8 +107,8 @@ static void print_decision(const struct ctl *ctl, const char *chain,
         address_format(&decision->source, source);
     if (ctl->json) {
         render_document_take(json_pack(
-            "{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "outcome", outcomes[decision->outcome], "chain",
-            chain, "device", device, "gateway", gateway, "source", source, "answers",
+            "{s:s, s:o, s:s, s:s, s:s, s:b, s:I}", "outcome", outcomes[decision->outcome], "chain",
+            field_new(chain), "device", device, "gateway", gateway, "source", source, "answers",
             lacks(node)[0] == '\0', "last_seen", (json_int_t)field_number(node, "last_seen")));
         return;
     }

@@ -1,6 +1,6 @@
 /*
  * field: reading members of a JSON object that came from the controller; what is not there, or of
- * another type, reads as empty.
+ * another type, reads as empty. And making one of what people and other programs write.
  */
 #ifndef CONTROLLER_CTL_FIELD_H
 #define CONTROLLER_CTL_FIELD_H
@@ -20,6 +20,10 @@ bool field_is_true(const json_t *object, const char *key);        /* false */
 const json_t *field_array(const json_t *object, const char *key); /* NULL: its size is 0 */
 bool field_hash(const json_t *object, const char *key, struct hash *ret_hash);
 bool field_nonce(const json_t *object, const char *key, struct nonce *ret_nonce);
+
+/* A JSON string of a text that need not be UTF-8: what is not is replaced. Never NULL: one member
+ * that is none would cost its whole object. */
+json_t *field_new(const char *text);
 
 /* The text with what a terminal could be told by replaced: peers wrote it. Sixteen may be in use
  * at once. */

@@ -229,7 +229,7 @@ static enum outcome propose_to(struct ctl *ctl, struct propose *propose, const c
         return ctl_fail(ctl, &err);
     print_notes(notes);
     if (ctl->json)
-        render_document_take(json_pack("{s:s, s:s}", "file", path, "text", text));
+        render_document_take(json_pack("{s:o, s:s}", "file", field_new(path), "text", text));
     else
         printf("wrote %s: read and correct it, then put it where controller.yaml's `fleet` says\n",
                path);

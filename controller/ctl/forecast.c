@@ -9,12 +9,13 @@
 #include "common/core/text.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
+#include "controller/ctl/field.h"
 
 enum { LINE_SIZE = 1024 };
 
 static void add_line(void *context, const char *line)
 {
-    json_array_append_new(context, json_string(line));
+    json_array_append_new(context, field_new(line));
 }
 
 static void add_operation(json_t *lines, const struct operation *operation, const char *note)
@@ -24,7 +25,7 @@ static void add_operation(json_t *lines, const struct operation *operation, cons
 
     operation_render(operation, &text);
     text_add(&text, "%s", note);
-    json_array_append_new(lines, json_string(line));
+    json_array_append_new(lines, field_new(line));
 }
 
 static void invert_tailscale(const struct tailscale *before, struct operation_tailscale *to)
@@ -131,10 +132,10 @@ static void predict(const struct manifest_plan *plan, const struct snapshot *bef
     }
     snprintf(kept, sizeof(kept), "all %u protected flows on their way", plan->flows_count);
     json_object_set_new(node, "predicted", predicted);
-    json_object_set_new(node, "refused", json_string(can ? "" : err.text));
-    json_object_set_new(node, "kept", json_string(prediction.violations_count == 0 ? kept : ""));
+    json_object_set_new(node, "refused", field_new(can ? "" : err.text));
+    json_object_set_new(node, "kept", field_new(prediction.violations_count == 0 ? kept : ""));
     json_object_set_new(node, "violation",
-                        json_string(prediction.violations_count > 0 ? prediction.reason : ""));
+                        field_new(prediction.violations_count > 0 ? prediction.reason : ""));
 }
 
 json_t *forecast_make(const struct manifest_plan *plan, const struct snapshot *before)

@@ -84,9 +84,10 @@ static json_t *read_hold(const char *kind, const struct arguments *arguments, st
         err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
         return NULL;
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", kind, "scope",
-                     scope != NULL ? scope : "fleet", "object", open != NULL ? open : "", "reason",
-                     reason, "until", (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
+    return json_pack("{s:o, s:s, s:o, s:o, s:I}", "kind", field_new(kind), "scope",
+                     scope != NULL ? scope : "fleet", "object", field_new(open != NULL ? open : ""),
+                     "reason", field_new(reason), "until",
+                     (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
 }
 
 bool hold_put(struct ctl *ctl, const char *kind, const struct arguments *arguments,
@@ -124,7 +125,8 @@ bool hold_lift(struct ctl *ctl, long long id, const char *reason, struct err *er
 
     snprintf(path, sizeof(path), "/v1/holds/%lld", id);
     if (ctl_api(ctl, err) == NULL ||
-        !api_send_take(ctl->api, "DELETE", path, json_pack("{s:s}", "reason", reason), NULL, err))
+        !api_send_take(ctl->api, "DELETE", path, json_pack("{s:o}", "reason", field_new(reason)),
+                       NULL, err))
         return false;
     fprintf(stderr, "oceanidctl: hold %lld is lifted\n", id);
     return true;

@@ -145,7 +145,7 @@ json_t *plan_make(struct ctl *ctl, const struct inputs *inputs, struct err *err)
 
     sign_hash(inputs->body.data, inputs->body.len, &body);
     json_object_set_new(plan, "change", json_string(inputs->manifest.change));
-    json_object_set_new(plan, "first", json_string(first_reason(inputs, first, sizeof(first))));
+    json_object_set_new(plan, "first", field_new(first_reason(inputs, first, sizeof(first))));
     json_object_set_new(plan, "nodes", nodes);
     json_object_set_new(plan, "manifest", render_manifest_json(&inputs->manifest, &body, NULL));
     if (!fetch_gates(ctl, inputs, plan, err)) {

@@ -356,9 +356,10 @@ enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *argument
     long long id;
 
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
-        !command_rollout(ctl, id, "abort",
-                         json_pack("{s:s}", "reason", reason != NULL ? reason : "by the operator"),
-                         &err))
+        !command_rollout(
+            ctl, id, "abort",
+            json_pack("{s:o}", "reason", field_new(reason != NULL ? reason : "by the operator")),
+            &err))
         return ctl_fail(ctl, &err);
     if (arguments_get(arguments, "--no-watch") != NULL)
         return OUTCOME_DONE;

@@ -24,6 +24,7 @@
 #include "common/io/file.h"
 #include "common/io/sign.h"
 #include "common/io/wire.h"
+#include "controller/ctl/field.h"
 #include "controller/ctl/ssh.h"
 
 enum { LONG_S = 60 };
@@ -37,6 +38,7 @@ static const char stand_in[] =
     "root@198.51.100.10) echo here > meet; echo 'Rest follows: the pref.'; exit 5 ;;\n"
     "root@100.64.0.3) echo 'ssh: connect: timed out' >&2; exit 255 ;;\n"
     "root@2001:db8::7) echo 'It differs: a route.'; exit 1 ;;\n"
+    "root@192.0.2.3) printf '\\351chou\\351\\n'; exit 1 ;;\n"
     "root@192.0.2.1) read x < go; echo \"went on\" > gone ;;\n"
     "esac\n";
 
@@ -201,6 +203,47 @@ static void all_back_is_done(void **state)
     assert_string_equal(said, "lone                 back         \n");
 }
 
+/* A fleet has more hosts than one change: the last of them may be the one that has to go. */
+static void leaves_none_of_a_large_fleet_out(void **state)
+{
+    struct desk *desk = *state;
+    const struct direct_request request = {.wait_s = LONG_S, .confirmed = true};
+    AUTO_FREE char *said = NULL;
+    AUTO_FREE char *cache = mem_alloc(8192, 1);
+    struct text text;
+
+    text_init(&text, cache, 8192);
+    text_add(&text, "[");
+    for (unsigned i = 0; i < NODES_MAX; i++)
+        text_add(&text, "{\"name\": \"n%u\", \"ssh\": \"\"}, ", i);
+    text_add(&text, "{\"name\": \"last\", \"ssh\": \"192.0.2.2:22\"}]");
+    write_text(desk, "nodes.json", cache, 0600);
+    said = run(desk, &request, OUTCOME_INCOMPLETE);
+    assert_non_null(strstr(said, "n63                  not started  no ssh address"));
+    assert_non_null(strstr(said, "\nlast                 back "));
+    assert_true(is_there(desk, "called.root@192.0.2.2"));
+}
+
+/* Whatever ssh says there, in whatever character set: the node is in the answer. */
+static void its_json_has_each_node(void **state)
+{
+    static const char lone[] = "[{\"name\": \"lone\", \"ssh\": \"192.0.2.3:22\"}]";
+    struct desk *desk = *state;
+    const struct direct_request request = {.wait_s = LONG_S, .confirmed = true};
+    AUTO_FREE char *said = NULL;
+    AUTO_JSON json_t *answer = NULL;
+    const json_t *node;
+
+    write_text(desk, "nodes.json", lone, 0600);
+    desk->ctl.json = true;
+    said = run(desk, &request, OUTCOME_INCOMPLETE);
+    answer = json_loads(said, 0, NULL);
+    node = json_array_get(field_array(answer, "nodes"), 0);
+    assert_string_equal(field_text(node, "name"), "lone");
+    assert_string_equal(field_text(node, "state"), "not done");
+    assert_string_equal(field_text(node, "sentence"), "?chou?");
+}
+
 /* The one that hangs is listed; it goes on when nobody looks any more. */
 static void waits_for_nobody(void **state)
 {
@@ -322,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(takes_all_back_at_once),
         CASE(all_back_is_done),
+        CASE(leaves_none_of_a_large_fleet_out),
+        CASE(its_json_has_each_node),
         CASE(waits_for_nobody),
         CASE(nothing_is_done_unasked),
         CASE(refuses_whom_it_does_not_know),

@@ -59,6 +59,7 @@ static struct {
     bool unheard;             /* the node has not said what stands there */
     unsigned foretold, asked; /* how often what would go, and to take it back */
     unsigned ordered;         /* how often by a signed order */
+    json_t *body;             /* of what it was asked last; NULL: it had none */
 } controller;
 
 bool __wrap_api_call(struct api *api, const char *method, const char *path, struct bytes body,
@@ -116,7 +117,8 @@ bool __wrap_api_send_take(struct api *api, const char *method, const char *path,
                           json_t **ret_document, struct err *err)
 {
     (void)api;
-    json_decref(body);
+    json_decref(controller.body);
+    controller.body = body;
     assert_string_equal(method, "POST");
     if (text_equal(path, "/v1/emergency-rollback/losses"))
         return foretell(LOSSES, ret_document, err);
@@ -239,6 +241,7 @@ static int close_directory(void **state)
     char command[64];
 
     (void)state;
+    json_decref(controller.body);
     snprintf(command, sizeof(command), "rm -r %s", pki);
     return system(command);
 }
@@ -246,6 +249,7 @@ static int close_directory(void **state)
 static int forget(void **state)
 {
     (void)state;
+    json_decref(controller.body);
     memset(&controller, 0, sizeof(controller));
     return remember(REMEMBERED) ? 0 : -1;
 }
@@ -428,6 +432,32 @@ static void an_unheard_node_is_remembered_as_it_was(void **state)
     expect_part(said.err, " drill2 (seen before the controller began)\n");
 }
 
+/* Typed on a terminal of another character set: without its nodes the body would be one for all of
+ * them. */
+static void a_reason_in_another_character_set_keeps_the_nodes(void **state)
+{
+    static const char *const options[] = {"--yes",
+                                          "",
+                                          "--node=",
+                                          "styx",
+                                          "--wait=",
+                                          "0s",
+                                          "--reason=",
+                                          "\xdc"
+                                          "berlast"};
+    const json_t *nodes;
+    struct said said;
+
+    (void)state;
+    controller.rollback = POPPED;
+    run(options, sizeof(options) / sizeof(options[0]), &said);
+    assert_int_equal(controller.asked, 1);
+    nodes = json_object_get(controller.body, "nodes");
+    assert_int_equal(json_array_size(nodes), 1);
+    assert_string_equal(json_string_value(json_array_get(nodes, 0)), "styx");
+    assert_string_equal(json_string_value(json_object_get(controller.body, "reason")), "?berlast");
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, forget)
 
 int main(void)
@@ -444,6 +474,7 @@ int main(void)
         CASE(orders_what_an_unheard_node_is_remembered_with),
         CASE(says_what_is_not_known_of_an_unheard_node),
         CASE(an_unheard_node_is_remembered_as_it_was),
+        CASE(a_reason_in_another_character_set_keeps_the_nodes),
     };
 
     return cmocka_run_group_tests(tests, open_directory, close_directory);
