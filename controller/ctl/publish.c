@@ -119,13 +119,32 @@ bool publish_check_newest(struct ctl *ctl, const struct roster *roster, struct e
                    (unsigned long long)known->version);
 }
 
+/* A person takes his time to answer. */
+static bool check_unchanged(const struct ctl *ctl, const struct roster *roster, struct bytes now,
+                            struct err *err)
+{
+    AUTO_FREE struct roster *found = mem_alloc(1, sizeof(*found));
+
+    if (!wire_decode_roster(now, found, err))
+        return err_wrap(err, "%.160s/roster", ctl->pki);
+    return found->version == roster->version ||
+           err_set(err, ERR_CONFLICT,
+                   "%.160s/roster has version %llu by now, expected was version %llu: another "
+                   "command has changed it since this one began. Give this one again; nothing was "
+                   "signed",
+                   ctl->pki, (unsigned long long)found->version,
+                   (unsigned long long)roster->version);
+}
+
 bool publish_sign(struct ctl *ctl, struct roster *roster, struct publication *ret_publication,
                   struct err *err)
 {
     *ret_publication = (struct publication){{NULL, 0}, {NULL, 0}};
+    if (!keys_read_file(ctl, "roster", &ret_publication->before, err) ||
+        !check_unchanged(ctl, roster, wire_lend(&ret_publication->before), err))
+        return false;
     roster->version++;
-    return keys_read_file(ctl, "roster", &ret_publication->before, err) &&
-           remember_before(ctl, wire_lend(&ret_publication->before), err) &&
+    return remember_before(ctl, wire_lend(&ret_publication->before), err) &&
            keys_write_roster(ctl, roster, &ret_publication->signed_roster, err);
 }
 

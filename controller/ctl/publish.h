@@ -22,7 +22,8 @@ struct publication {          /* both owned */
 void publication_done(struct publication *publication);
 #define AUTO_PUBLICATION __attribute__((cleanup(publication_done)))
 
-/* Signs it as the next version, into the directory, which keeps what that is built on. */
+/* Signs it as the next version, into the directory, which keeps what that is built on. Refused
+ * where the directory has another version by now than the one that it was read from. */
 bool publish_sign(struct ctl *ctl, struct roster *roster, struct publication *ret_publication,
                   struct err *err);
 

@@ -19,6 +19,7 @@
 #include "common/io/file.h"
 #include "common/io/wire_join.h"
 #include "controller/ctl/keys.h"
+#include "controller/ctl/publish.h"
 #include "tests/unit/ctl_case.h"
 
 enum { GET, PUT, REPLIES };
@@ -240,6 +241,26 @@ static void a_directory_that_is_ahead_is_handed_over(void **state)
     assert_int_equal(replies[PUT].asked, 1);
 }
 
+/* The question was open in one terminal while another one's answer went through: the roster that
+ * the first has in its hands is not the directory's any more, and would take out who was admitted.
+ */
+static void two_at_once_undo_nothing(void **state)
+{
+    struct ctl_desk *desk = *state;
+    AUTO_PUBLICATION struct publication publication = {{NULL, 0}, {NULL, 0}};
+    AUTO_FREE struct roster *roster = mem_alloc(1, sizeof(*roster));
+    struct err err = ERR_INIT;
+
+    put_roster(desk, false);
+    assert_true(keys_read_roster(&desk->ctl, roster, &err) && roster_remove(roster, "a1"));
+    before = anothers_roster(desk);
+    assert_true(keys_put_roster(&desk->ctl, &before, &err));
+    assert_false(publish_sign(&desk->ctl, roster, &publication, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "has version 6 by now, expected was version 5"));
+    expect_same_file(desk, "roster");
+}
+
 static enum outcome admit(struct ctl_desk *desk)
 {
     struct join_request request = {.name = "b2"};
@@ -297,6 +318,7 @@ int main(void)
         WITH_DESK(without_an_answer_something_is_open),
         WITH_DESK(a_directory_that_is_ahead_undoes_nothing),
         WITH_DESK(a_directory_that_is_ahead_is_handed_over),
+        WITH_DESK(two_at_once_undo_nothing),
         WITH_DESK(who_is_refused_gets_no_bundle),
         WITH_DESK(who_is_admitted_gets_a_bundle),
         WITH_DESK(a_controller_that_comes_later_gets_it_by_hand),
