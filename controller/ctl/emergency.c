@@ -11,6 +11,7 @@
 #include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/direct.h"
 #include "controller/ctl/leave.h"
@@ -122,34 +123,60 @@ static void say_open(bool awaited)
                     : "Its node has left the roster, nobody asks it");
 }
 
+static bool is_awaited(const json_t *answer)
+{
+    return json_object_get(answer, "awaited") != NULL
+               ? field_is_true(answer, "awaited")
+               : field_is_true(answer, "open"); /* an older controller */
+}
+
+/* How far it is by the deadline, or as soon as nobody is waited for. A controller that begins again
+ * goes on with it, and is asked again. NULL: it says nothing. */
+static json_t *ask_until(struct ctl *ctl, mono_t deadline, struct err *err)
+{
+    const struct timespec pause = {0, POLL_MS * 1000000L};
+    bool is_late = false, was_told = false;
+
+    for (;;) {
+        json_t *answer = NULL;
+        bool heard = api_get(ctl->api, "/v1/emergency-rollback", &answer, err);
+
+        if (heard && (is_late || !is_awaited(answer)))
+            return answer;
+        json_decref(answer);
+        if (!heard && (is_late || err->kind != ERR_TIMEOUT))
+            return NULL;
+        if (!heard && !was_told)
+            fprintf(stderr, "oceanidctl: %s, trying again\n", err->text);
+        was_told = was_told || !heard;
+        *err = (struct err)ERR_INIT;
+        is_late = clock_now() >= deadline;
+        if (!is_late)
+            nanosleep(&pause, NULL);
+    }
+}
+
 /* Nothing may be open any more; a node that does not come back in time is listed, not waited for.
  * to: see taken_print. */
 static enum outcome wait_back(struct ctl *ctl, const char *to, unsigned wait_s)
 {
-    const struct timespec pause = {0, POLL_MS * 1000000L};
+    struct err err = ERR_INIT;
+    AUTO_JSON json_t *answer = ask_until(ctl, clock_now() + (mono_t)wait_s * 1000, &err);
+    bool open = field_is_true(answer, "open");
 
-    for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
-        AUTO_JSON json_t *answer = NULL;
-        struct err err = ERR_INIT;
-        bool open, awaited;
-
-        if (!api_get(ctl->api, "/v1/emergency-rollback", &answer, &err))
-            return ctl_fail(ctl, &err);
-        open = field_is_true(answer, "open");
-        awaited = json_object_get(answer, "awaited") != NULL ? field_is_true(answer, "awaited")
-                                                             : open; /* an older controller */
-        if (awaited && waited_ms < wait_s * 1000) {
-            nanosleep(&pause, NULL);
-            continue;
-        }
-        if (ctl->json)
-            render_document_take(json_incref(answer));
-        else
-            taken_print(answer, to, stdout);
-        if (open)
-            say_open(awaited);
-        return open ? OUTCOME_INCOMPLETE : OUTCOME_DONE;
+    if (answer == NULL) {
+        fprintf(stderr,
+                "oceanidctl: the controller was asked to take it back, and goes on with that "
+                "when it runs again; how far it is, is not known\n");
+        return ctl_fail(ctl, &err);
     }
+    if (ctl->json)
+        render_document_take(json_incref(answer));
+    else
+        taken_print(answer, to, stdout);
+    if (open)
+        say_open(is_awaited(answer));
+    return open ? OUTCOME_INCOMPLETE : OUTCOME_DONE;
 }
 
 /* It was asked for: leave_end behind the wait. */

@@ -4,6 +4,7 @@
  */
 #include "controller/ctl/emergency.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +60,7 @@ static struct {
     bool unheard;             /* the node has not said what stands there */
     unsigned foretold, asked; /* how often what would go, and to take it back */
     unsigned ordered;         /* how often by a signed order */
+    unsigned deaf;            /* so often nobody answers how far it is; UINT_MAX: never */
     json_t *body;             /* of what it was asked last; NULL: it had none */
 } controller;
 
@@ -110,6 +112,10 @@ bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, st
     if (text_equal(path, "/v1/nodes/styx"))
         return tell_node(ret_document);
     assert_string_equal(path, "/v1/emergency-rollback");
+    if (controller.deaf > 0) {
+        controller.deaf -= controller.deaf != UINT_MAX;
+        return err_set(err, ERR_TIMEOUT, "controller unix:/x is not reachable");
+    }
     return answer(controller.rollback, ret_document);
 }
 
@@ -432,6 +438,35 @@ static void an_unheard_node_is_remembered_as_it_was(void **state)
     expect_part(said.err, " drill2 (seen before the controller began)\n");
 }
 
+/* What was asked for is kept there: it goes on behind a restart, and so does whoever waits for it.
+ */
+static void waits_for_a_controller_that_begins_again(void **state)
+{
+    static const char *const options[] = {"--yes", "", "--wait=", "60s"};
+    struct said said;
+
+    (void)state;
+    controller.rollback = POPPED;
+    controller.deaf = 2;
+    run(options, 4, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    assert_int_equal(controller.asked, 1);
+    expect_part(said.err, "controller unix:/x is not reachable, trying again\n");
+}
+
+static void says_that_it_was_asked_where_nobody_answers_any_more(void **state)
+{
+    struct said said;
+
+    (void)state;
+    controller.deaf = UINT_MAX;
+    run_sure(POPPED, &said);
+    assert_int_equal(said.outcome, OUTCOME_UNREACHABLE);
+    assert_int_equal(controller.asked, 1);
+    expect_part(said.err, "the controller was asked to take it back, and goes on with that when it "
+                          "runs again; how far it is, is not known\n");
+}
+
 /* Typed on a terminal of another character set: without its nodes the body would be one for all of
  * them. */
 static void a_reason_in_another_character_set_keeps_the_nodes(void **state)
@@ -474,6 +509,8 @@ int main(void)
         CASE(orders_what_an_unheard_node_is_remembered_with),
         CASE(says_what_is_not_known_of_an_unheard_node),
         CASE(an_unheard_node_is_remembered_as_it_was),
+        CASE(waits_for_a_controller_that_begins_again),
+        CASE(says_that_it_was_asked_where_nobody_answers_any_more),
         CASE(a_reason_in_another_character_set_keeps_the_nodes),
     };
 
