@@ -126,6 +126,14 @@ void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const
     }
 }
 
+void fleet_greet(struct fleet_member *member)
+{
+    member->connected = true;
+    member->has_told = false;
+    for (uint32_t i = 0; i < member->verdicts_count; i++)
+        member->verdicts[i].of_session = false;
+}
+
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix)
 {
     member->silent = false;
@@ -251,7 +259,7 @@ bool fleet_tell_verdict(struct fleet_member *member, const struct verdict *verdi
     known->verdict = *verdict;
     known->at = now_unix;
     known->interval_s = interval_s;
-    known->told = true;
+    known->told = known->of_session = true;
     if (verdict->value != VERDICT_UNKNOWN)
         known->decided = verdict->value;
     return news;
@@ -282,6 +290,7 @@ void fleet_end_telling(struct fleet_member *member)
             member->verdicts[kept++] = member->verdicts[i];
     }
     member->verdicts_count = kept;
+    member->has_told = true;
 }
 
 static bool silent_for(const struct fleet_member *member, unsigned interval_s, mono_t now)
@@ -309,8 +318,14 @@ void fleet_age(const struct fleet_member *member, const struct fleet_verdict *kn
                struct verdict *ret_verdict)
 {
     *ret_verdict = known->verdict;
-    if (silent_for(member, known->interval_s, now))
+    if (silent_for(member, known->interval_s, now)) {
         say_silent(member, known, now, ret_verdict);
+    } else if (!known->of_session) {
+        ret_verdict->value = VERDICT_UNKNOWN;
+        snprintf(ret_verdict->observed, sizeof(ret_verdict->observed),
+                 "not said yet since it connected; it said %s before",
+                 verdict_format(known->verdict.value));
+    }
 }
 
 void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
@@ -340,7 +355,8 @@ bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t n
 {
     for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {
         if (text_equal(member->verdicts[i].verdict.check, check))
-            return !member->connected || silent_for(member, member->verdicts[i].interval_s, now);
+            return !member->connected || !member->verdicts[i].of_session ||
+                   silent_for(member, member->verdicts[i].interval_s, now);
     }
     return true;
 }

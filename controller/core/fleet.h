@@ -4,7 +4,8 @@
  *
  * Pure: times come in with what is told. A report carries changes only, so a verdict stays good as
  * long as the session that vouches for it is heard; once the node was silent for longer than the
- * check's interval and two heartbeats, it is unknown.
+ * check's interval and two heartbeats, it is unknown, and so it is in a new session until it is
+ * said there.
  */
 #ifndef CONTROLLER_CORE_FLEET_H
 #define CONTROLLER_CORE_FLEET_H
@@ -35,7 +36,8 @@ struct fleet_verdict {
     enum verdict_value decided; /* the last one that was no unknown; unknown: there was none */
     int64_t at;                 /* unix seconds: when it last changed or was said again */
     unsigned interval_s;
-    bool told; /* since its agent began last to tell all that it has */
+    bool told;       /* since its agent began last to tell all that it has */
+    bool of_session; /* said since it connected last; before that it may have been away for days */
 };
 
 /* What its guard said last of the plan of a manifest. */
@@ -53,6 +55,7 @@ struct fleet_member {
     mono_t heard_at; /* any request on a bound connection; MONO_NEVER: not in this life */
     int64_t heard_unix;
     char version[48], boot_id[48];
+    bool has_told;         /* all that it has, since it connected last */
     uint32_t telling_over; /* this connection its agent tells all that it has; 0: it has told it */
     uint32_t verdicts_count;
     struct fleet_verdict verdicts[FLEET_VERDICTS_MAX];
@@ -94,6 +97,9 @@ void fleet_keep_roster(struct fleet *fleet, const struct roster *roster);
  */
 void fleet_forget_replaced(struct fleet *fleet, const struct roster *from, const struct roster *to);
 
+/* It is connected, and was not: what it said before does not count until it is said again. */
+void fleet_greet(struct fleet_member *member);
+
 /* It is not silent any more. */
 void fleet_hear(struct fleet_member *member, mono_t now, int64_t now_unix);
 
@@ -109,8 +115,8 @@ void fleet_begin_telling(struct fleet_member *member);
 void fleet_name_verdicts(struct fleet_member *member, const struct verdict *verdicts, size_t count);
 void fleet_end_telling(struct fleet_member *member);
 
-/* The verdict of that name as it stands now: unknown, with the reason, when it is too old, or
- * was never said. */
+/* The verdict of that name as it stands now: unknown, with the reason, when it is too old, is of an
+ * earlier session, or was never said. */
 void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
                        struct verdict *ret_verdict);
 void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,

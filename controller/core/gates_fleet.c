@@ -113,6 +113,9 @@ static void judge_drift(const char *node, const struct fleet_member *member,
     if (member == NULL || !member->connected) {
         fact.value = VERDICT_UNKNOWN;
         fact.observed = "it is not connected";
+    } else if (!member->has_told) {
+        fact.value = VERDICT_UNKNOWN;
+        fact.observed = "it has not said since it connected";
     } else if (member->drift_count > 0) {
         fact.value = VERDICT_FAIL;
         fact.observed = member->drift[0];

@@ -167,7 +167,8 @@ static void greet(struct downlink *downlink, struct pipe *pipe, const struct ses
     downlink_trim(downlink, asked->name);
     pipe->extra = asked->extra;
     pipe->heard_at = clock_now();
-    member->connected = true;
+    if (is_first)
+        fleet_greet(member);
     if (!asked->extra)
         member->stack_is_of_session = false; /* until its guard's comes with it */
     text_copy(member->version, sizeof(member->version), asked->version);

@@ -82,6 +82,38 @@ static void gates_see_the_verdicts_beside_a_snapshot(void **state)
     assert_int_equal(verdict.value, VERDICT_FAIL);
 }
 
+static enum verdict_value database_now(void)
+{
+    struct verdict verdict;
+
+    look_at_database(&verdict, false);
+    return verdict.value;
+}
+
+/* It may have been away for days: that it is back says nothing of its checks, and its first report
+ * may wait behind a thousand others. */
+static void what_it_said_before_counts_when_it_says_it_again(void **state)
+{
+    const struct fleet_member *member = fleet_find(&place.desk.fleet, "a1");
+    struct agent agent;
+
+    (void)state;
+    downlink_case_join(&agent, PLACE_A1);
+    downlink_case_report_database(&agent, VERDICT_PASS);
+    assert_int_equal(database_now(), VERDICT_PASS);
+    assert_true(member->has_told);
+    downlink_case_hang_up(&agent);
+    place_until(&place, downlink_case_is_lost, "a1", "its loss");
+    downlink_case_join(&agent, PLACE_A1);
+    assert_int_equal(database_now(), VERDICT_UNKNOWN);
+    assert_true(fleet_awaits(member, "database", clock_now()));
+    assert_false(member->has_told);
+    downlink_case_report_database(&agent, VERDICT_PASS);
+    assert_int_equal(database_now(), VERDICT_PASS);
+    assert_false(fleet_awaits(member, "database", clock_now()));
+    downlink_case_hang_up(&agent);
+}
+
 static void begin_database(struct agent *agent, enum verdict_value value, bool urgent,
                            struct answer *answer)
 {
@@ -362,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(a_report_lands_in_the_fleet),
         WITH_PLACE(gates_see_the_verdicts_beside_a_snapshot),
+        WITH_PLACE(what_it_said_before_counts_when_it_says_it_again),
         WITH_PLACE(reports_of_one_agent_keep_their_order),
         WITH_PLACE(receipts_are_kept_and_quarantine),
         WITH_PLACE(a_check_newly_fails_behind_unknown),

@@ -45,8 +45,9 @@ static struct fleet_member *add_member(struct scene *scene, const char *name, bo
 
     text_copy(node->name, sizeof(node->name), name);
     node->witness_only = witness_only;
-    member->connected = true;
+    fleet_greet(member);
     fleet_hear(member, 0, NOW_UNIX);
+    member->has_told = true;
     return member;
 }
 
@@ -217,6 +218,15 @@ static void drift_says_no(void **state)
     expect(scene, GATE_DOCUMENTED, VERDICT_FAIL, "b1: the rule 5150 is gone");
 }
 
+/* It is back, and its first report waits behind those of others. */
+static void what_has_not_been_told_yet_is_no_yes(void **state)
+{
+    struct scene *scene = *state;
+
+    fleet_find(&scene->fleet, "b1")->has_told = false;
+    expect(scene, GATE_DOCUMENTED, VERDICT_UNKNOWN, "b1: it has not said since it connected");
+}
+
 static void a_freeze_says_no(void **state)
 {
     struct scene *scene = *state;
@@ -304,6 +314,7 @@ int main(void)
         CASE(an_open_trial_or_rollout_says_no),
         CASE(a_change_in_doubt_says_no),
         CASE(drift_says_no),
+        CASE(what_has_not_been_told_yet_is_no_yes),
         CASE(a_freeze_says_no),
         CASE(ssh_needs_witnesses_and_a_console),
         CASE(a_node_that_says_nothing_is_never_a_yes),
