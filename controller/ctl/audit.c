@@ -50,6 +50,21 @@ static bool fetch_all(struct ctl *ctl, unsigned long long after, json_t *into, s
     }
 }
 
+/* Of its entries no more than these; 0: all. */
+static void keep_last(json_t *all, size_t last)
+{
+    const json_t *entries = field_array(all, "entries");
+    size_t count = json_array_size(entries);
+    json_t *kept;
+
+    if (last == 0 || count <= last)
+        return;
+    kept = json_array();
+    for (size_t i = count - last; i < count; i++)
+        json_array_append(kept, json_array_get(entries, i));
+    json_object_set_new(all, "entries", kept);
+}
+
 enum outcome audit_show_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_JSON json_t *all = json_pack("{s:[], s:s}", "entries", "head", "");
@@ -57,18 +72,17 @@ enum outcome audit_show_run(struct ctl *ctl, const struct arguments *arguments)
     unsigned long long last = 0;
     struct err err = ERR_INIT;
     const json_t *entries;
-    size_t count;
 
     if (!read_number(arguments, "--after", &after, &err) ||
         !read_number(arguments, "--last", &last, &err) || !fetch_all(ctl, after, all, &err))
         return ctl_fail(ctl, &err);
+    keep_last(all, (size_t)last);
     entries = field_array(all, "entries");
-    count = json_array_size(entries);
     if (ctl->json) {
         render_document_take(json_incref(all));
         return OUTCOME_DONE;
     }
-    for (size_t i = last != 0 && last < count ? count - last : 0; i < count; i++)
+    for (size_t i = 0; i < json_array_size(entries); i++)
         print_entry(json_array_get(entries, i));
     printf("head %s\n", field_plain(field_text(all, "head")));
     return OUTCOME_DONE;

@@ -119,14 +119,15 @@ enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments)
     return OUTCOME_DONE;
 }
 
-bool hold_lift(struct ctl *ctl, long long id, const char *reason, struct err *err)
+bool hold_lift(struct ctl *ctl, long long id, const char *reason, json_t **ret_hold,
+               struct err *err)
 {
     char path[64];
 
     snprintf(path, sizeof(path), "/v1/holds/%lld", id);
     if (ctl_api(ctl, err) == NULL ||
         !api_send_take(ctl->api, "DELETE", path, json_pack("{s:o}", "reason", field_new(reason)),
-                       NULL, err))
+                       ret_hold, err))
         return false;
     fprintf(stderr, "oceanidctl: hold %lld is lifted\n", id);
     return true;
@@ -135,6 +136,7 @@ bool hold_lift(struct ctl *ctl, long long id, const char *reason, struct err *er
 enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *reason = arguments_get(arguments, "--reason");
+    AUTO_JSON json_t *hold = NULL;
     struct err err = ERR_INIT;
     unsigned long long id;
 
@@ -145,6 +147,9 @@ enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments)
                 arguments->words[0]);
         return ctl_fail(ctl, &err);
     }
-    return hold_lift(ctl, (long long)id, reason != NULL ? reason : "", &err) ? OUTCOME_DONE
-                                                                             : ctl_fail(ctl, &err);
+    if (!hold_lift(ctl, (long long)id, reason != NULL ? reason : "", &hold, &err))
+        return ctl_fail(ctl, &err);
+    if (ctl->json)
+        render_document_take(json_incref(hold));
+    return OUTCOME_DONE;
 }

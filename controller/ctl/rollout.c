@@ -246,7 +246,7 @@ enum outcome rollout_list_run(struct ctl *ctl, const struct arguments *arguments
 }
 
 static bool command_rollout(struct ctl *ctl, long long id, const char *verb, json_t *body,
-                            struct err *err)
+                            json_t **ret_rollout, struct err *err)
 {
     char path[64];
 
@@ -255,19 +255,30 @@ static bool command_rollout(struct ctl *ctl, long long id, const char *verb, jso
         json_decref(body);
         return false;
     }
-    return api_send_take(ctl->api, "POST", path, body, NULL, err);
+    return api_send_take(ctl->api, "POST", path, body, ret_rollout, err);
+}
+
+/* Follows it, unless nobody wants to: then the controller's answer is all. */
+static enum outcome follow_or_answer(struct ctl *ctl, const struct arguments *arguments,
+                                     json_t *rollout, bool to_the_end)
+{
+    if (arguments_get(arguments, "--no-watch") == NULL)
+        return watch_follow(ctl, field_number(rollout, "id"), to_the_end);
+    if (ctl->json)
+        render_document_take(json_incref(rollout));
+    return OUTCOME_DONE;
 }
 
 enum outcome rollout_next_run(struct ctl *ctl, const struct arguments *arguments)
 {
+    AUTO_JSON json_t *rollout = NULL;
     struct err err = ERR_INIT;
     long long id;
 
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
-        !command_rollout(ctl, id, "next", NULL, &err))
+        !command_rollout(ctl, id, "next", NULL, &rollout, &err))
         return ctl_fail(ctl, &err);
-    return arguments_get(arguments, "--no-watch") == NULL ? watch_follow(ctl, id, false)
-                                                          : OUTCOME_DONE;
+    return follow_or_answer(ctl, arguments, rollout, false);
 }
 
 /* A pause is a hold: it is listed, kept and lifted as one. */
@@ -282,6 +293,8 @@ enum outcome rollout_pause_run(struct ctl *ctl, const struct arguments *argument
             "oceanidctl: paused, hold %lld: an open trial goes on to its end, nothing else "
             "starts; `oceanidctl rollout resume` goes on\n",
             field_number(hold, "id"));
+    if (ctl->json)
+        render_document_take(json_incref(hold));
     return OUTCOME_DONE;
 }
 
@@ -300,7 +313,7 @@ static bool lift_pauses(struct ctl *ctl, const char *reason, unsigned *ret_count
         if (!text_equal(field_text(hold, "kind"), "pause") ||
             !text_equal(field_text(hold, "scope"), "fleet"))
             continue;
-        if (!hold_lift(ctl, field_number(hold, "id"), reason, err))
+        if (!hold_lift(ctl, field_number(hold, "id"), reason, NULL, err))
             return false;
         ++*ret_count;
     }
@@ -326,9 +339,9 @@ enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *argumen
 {
     const char *reason = arguments_get(arguments, "--reason");
     AUTO_JSON json_t *rollout = NULL;
+    AUTO_JSON json_t *resumed = NULL;
     struct err err = ERR_INIT;
     unsigned count = 0;
-    long long id;
 
     if (!lift_pauses(ctl, reason != NULL ? reason : "resumed", &count, &err) ||
         !read_open(ctl, &rollout, &err))
@@ -339,18 +352,17 @@ enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *argumen
                           : "no pause of the fleet is in force, and no rollout is open");
         return OUTCOME_DONE;
     }
-    id = field_number(rollout, "id");
     if (text_equal(field_text(rollout, "state"), "paused") &&
-        !command_rollout(ctl, id, "next", NULL, &err))
+        !command_rollout(ctl, field_number(rollout, "id"), "next", NULL, &resumed, &err))
         return ctl_fail(ctl, &err);
-    return arguments_get(arguments, "--no-watch") == NULL ? watch_follow(ctl, id, false)
-                                                          : OUTCOME_DONE;
+    return follow_or_answer(ctl, arguments, resumed != NULL ? resumed : rollout, false);
 }
 
 /* Aborting ends reverted when it does what it should: that is not a no. */
 enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *reason = arguments_get(arguments, "--reason");
+    AUTO_JSON json_t *rollout = NULL;
     struct err err = ERR_INIT;
     enum outcome outcome;
     long long id;
@@ -359,10 +371,8 @@ enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *argument
         !command_rollout(
             ctl, id, "abort",
             json_pack("{s:o}", "reason", field_new(reason != NULL ? reason : "by the operator")),
-            &err))
+            &rollout, &err))
         return ctl_fail(ctl, &err);
-    if (arguments_get(arguments, "--no-watch") != NULL)
-        return OUTCOME_DONE;
-    outcome = watch_follow(ctl, id, true);
+    outcome = follow_or_answer(ctl, arguments, rollout, true);
     return outcome == OUTCOME_NO ? OUTCOME_DONE : outcome;
 }
