@@ -61,13 +61,22 @@ static const char *reason_of(const struct arguments *arguments)
     return reason != NULL ? reason : "emergency rollback";
 }
 
-static bool ask_all(struct ctl *ctl, const struct arguments *arguments, json_t *nodes,
-                    json_t **ret_answer, struct err *err)
+/* What was consented to, and nothing else. */
+struct consent {
+    json_t *nodes;     /* none: all */
+    long long rollout; /* that was shown; 0: none was */
+    unsigned wait_s;
+};
+
+static bool ask_all(struct ctl *ctl, const struct arguments *arguments,
+                    const struct consent *consent, json_t **ret_answer, struct err *err)
 {
     json_t *body = json_pack("{s:o}", "reason", field_new(reason_of(arguments)));
 
-    if (json_array_size(nodes) > 0)
-        json_object_set(body, "nodes", nodes);
+    if (json_array_size(consent->nodes) > 0)
+        json_object_set(body, "nodes", consent->nodes);
+    if (consent->rollout != 0)
+        json_object_set_new(body, "rollout", json_integer(consent->rollout));
     if (ctl_api(ctl, err) == NULL) {
         json_decref(body);
         return false;
@@ -210,17 +219,17 @@ static enum outcome take_by_orders(struct ctl *ctl, const struct arguments *argu
 }
 
 static enum outcome take_by_controller(struct ctl *ctl, const struct arguments *arguments,
-                                       json_t *nodes, unsigned wait_s)
+                                       const struct consent *consent)
 {
     AUTO_JSON json_t *answer = NULL;
     struct err err = ERR_INIT;
     enum outcome outcome;
 
-    if (!ask_all(ctl, arguments, nodes, &answer, &err))
+    if (!ask_all(ctl, arguments, consent, &answer, &err))
         return ctl_fail(ctl, &err);
     begin_leaving();
     taken_announce(answer, stderr);
-    outcome = wait_back(ctl, NULL, wait_s);
+    outcome = wait_back(ctl, NULL, consent->wait_s);
     leave_end();
     return outcome;
 }
@@ -277,16 +286,16 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
     const char *to = arguments_get(arguments, "--to");
     struct err err = ERR_INIT;
     AUTO_JSON json_t *nodes = wanted_nodes(arguments, &err);
-    unsigned wait_s;
+    struct consent consent = {.nodes = nodes};
 
-    if (nodes == NULL || !read_wait(arguments, &wait_s, &err))
+    if (nodes == NULL || !read_wait(arguments, &consent.wait_s, &err))
         return ctl_fail(ctl, &err);
     if (json_array_size(nodes) > 0 && arguments_get(arguments, "--all") != NULL) {
         err_set(&err, ERR_INPUT, "--node and --all exclude each other");
         return ctl_fail(ctl, &err);
     }
     if (arguments_get(arguments, "--direct") != NULL)
-        return take_directly(ctl, arguments, nodes, wait_s);
+        return take_directly(ctl, arguments, nodes, consent.wait_s);
     if (arguments_get(arguments, "--order") != NULL)
         return write_order(ctl, arguments, nodes, arguments_get(arguments, "--order"));
     if (to != NULL && json_array_size(nodes) == 0) {
@@ -294,9 +303,9 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         return ctl_fail(ctl, &err);
     }
     if ((arguments_get(arguments, "--yes") == NULL && /* it waits for no answer */
-         !losses_print(ctl, nodes, to, &err)) ||
+         !losses_print(ctl, nodes, to, &consent.rollout, &err)) ||
         !confirm(arguments, json_array_size(nodes), &err))
         return ctl_fail(ctl, &err);
-    return to != NULL ? take_by_orders(ctl, arguments, nodes, wait_s)
-                      : take_by_controller(ctl, arguments, nodes, wait_s);
+    return to != NULL ? take_by_orders(ctl, arguments, nodes, consent.wait_s)
+                      : take_by_controller(ctl, arguments, &consent);
 }

@@ -57,7 +57,7 @@ static void print_line(const char *node, const char *sentence)
 }
 
 /* Of the open or last rollout, as the controller sees it. */
-static bool print_last(struct ctl *ctl, json_t *names, struct err *err)
+static bool print_last(struct ctl *ctl, json_t *names, long long *ret_rollout, struct err *err)
 {
     json_t *body = json_object();
     AUTO_JSON json_t *losses = NULL;
@@ -68,6 +68,7 @@ static bool print_last(struct ctl *ctl, json_t *names, struct err *err)
     if (!api_send_take(ctl->api, "POST", "/v1/emergency-rollback/losses", body, &losses, err))
         return false;
     nodes = field_array(losses, "nodes");
+    *ret_rollout = field_number(losses, "rollout");
     fprintf(stderr, "What goes of %s (rollout %lld):\n", field_plain(field_text(losses, "change")),
             field_number(losses, "rollout"));
     for (size_t i = 0; i < json_array_size(nodes); i++) {
@@ -135,10 +136,12 @@ static bool is_refused(enum err_kind kind)
            kind == ERR_SYSTEM;
 }
 
-bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct err *err)
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, long long *ret_rollout,
+                  struct err *err)
 {
-    if (ctl_api(ctl, err) != NULL &&
-        (to != NULL ? print_down_to(ctl, names, to, err) : print_last(ctl, names, err)))
+    *ret_rollout = 0;
+    if (ctl_api(ctl, err) != NULL && (to != NULL ? print_down_to(ctl, names, to, err)
+                                                 : print_last(ctl, names, ret_rollout, err)))
         return true;
     if (is_refused(err->kind))
         return false;

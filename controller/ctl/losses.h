@@ -28,7 +28,8 @@ void losses_list_down_to(const json_t *node, const char *to, struct text *out);
 
 /* Prints on stderr what goes by the controller's own right (to NULL), or by orders for those nodes.
  * False: that would be refused, or no controller is there to be asked. What else keeps it from
- * being known is said, and stops nobody. */
-bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct err *err);
+ * being known is said, and stops nobody. ret_rollout: which one was shown; 0: none. */
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, long long *ret_rollout,
+                  struct err *err);
 
 #endif

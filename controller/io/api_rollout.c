@@ -158,6 +158,28 @@ static void pass_order(struct api *api, struct http_call *call)
         api_refuse(call, &err);
 }
 
+/* What was shown is what the person's yes is for: another one may have been taken back since, by
+ * somebody else, and then an older one would go. */
+static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_SIZE], size_t count,
+                        struct err *err)
+{
+    AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
+    const json_t *shown = json_object_get(body, "rollout");
+
+    if (shown == NULL)
+        return true;
+    if (!json_is_integer(shown))
+        return err_set(err, ERR_INPUT, "rollout: accepted is a number");
+    if (!lead_foretell(api->lead, names, count, losses, err))
+        return false;
+    return losses->rollout == (uint64_t)json_integer_value(shown) ||
+           err_set(err, ERR_CONFLICT,
+                   "rollout %llu, %s, would go by now, and rollout %lld was shown; nothing was "
+                   "done. Give the command again to see what would go",
+                   (unsigned long long)losses->rollout, losses->change,
+                   (long long)json_integer_value(shown));
+}
+
 void api_post_emergency(struct api *api, struct http_call *call, const char *word)
 {
     const char *is_signed = http_query(call, "signed");
@@ -176,7 +198,8 @@ void api_post_emergency(struct api *api, struct http_call *call, const char *wor
     if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)) ||
         !read_names(call, body, names, &count))
         return;
-    if (lead_emergency(api->lead, names, count, http_who(call),
+    if (check_shown(api, body, names, count, &err) &&
+        lead_emergency(api->lead, names, count, http_who(call),
                        reason[0] != '\0' ? reason : "emergency rollback", &err))
         answer_rollback(api, call, 202);
     else

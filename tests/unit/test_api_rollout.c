@@ -336,7 +336,15 @@ static void takes_back_in_an_emergency(void **state)
     answer = get("/v1/emergency-rollback");
     assert_int_equal(json_array_size(json_object_get(answer.json, "nodes")), 0); /* only told */
     answer_done(&answer);
-    answer = send_text("POST", "/v1/emergency-rollback", "{\"reason\": \"drill\"}");
+    /* Of who was shown another one, which somebody else has taken back meanwhile. */
+    expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": 7}"), 409, "conflict",
+                   "rollout 1, forwarding, would go by now, and rollout 7 was shown");
+    expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": \"1\"}"), 400,
+                   "input", "rollout: accepted is a number");
+    answer = get("/v1/emergency-rollback");
+    assert_int_equal(json_array_size(json_object_get(answer.json, "nodes")), 0);
+    answer_done(&answer);
+    answer = send_text("POST", "/v1/emergency-rollback", "{\"reason\": \"drill\", \"rollout\": 1}");
     assert_int_equal(answer.status, 202);
     expect_shape(answer.json, fields);
     assert_int_equal(json_array_size(json_object_get(answer.json, "nodes")), 2);

@@ -312,6 +312,7 @@ static void takes_back_what_was_shown_and_answered(void **state)
     assert_int_equal(said.outcome, OUTCOME_DONE);
     expect_part(said.err, "What goes of drill2 (rollout 10):\n  styx                 it stands");
     assert_int_equal(controller.asked, 1);
+    assert_int_equal(field_number(controller.body, "rollout"), 10); /* and no other one by then */
     controller.asked = 0;
     run_asked("no\n", options, 2, &said);
     assert_int_equal(said.outcome, OUTCOME_DENIED);
