@@ -112,7 +112,7 @@ void carrier_take_command(struct carrier *carrier, const struct session_reply *c
 
 bool carrier_ask_stack(struct carrier *carrier, const struct nonce *challenge)
 {
-    struct guard_request request = {.kind = GUARD_STACK, .challenge = *challenge};
+    struct guard_request request = {.kind = GUARD_STACK, .challenge = *challenge, .hello = true};
     AUTO_WIRE struct wire_bytes bytes = wire_encode_guard_request(&request);
 
     return guard_client_send(carrier->options.guard, wire_lend(&bytes));

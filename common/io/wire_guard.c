@@ -83,6 +83,7 @@ static Oceanid__Challenge *put_challenge(struct arena *arena, const struct guard
     Oceanid__Challenge *to = wire_new(arena, Oceanid__Challenge, oceanid__challenge__init);
 
     to->challenge = wire_put_bytes(from->challenge.bytes, NONCE_SIZE);
+    to->hello = from->hello;
     return to;
 }
 
@@ -227,6 +228,7 @@ static bool take_challenge(struct guard_request *to, const Oceanid__Challenge *f
                            struct err *err)
 {
     to->kind = GUARD_STACK;
+    to->hello = from->hello;
     return wire_take_fixed(to->challenge.bytes, NONCE_SIZE, &from->challenge, "challenge", err);
 }
 

@@ -32,6 +32,7 @@ struct guard_request {
     struct generation_id id;    /* start, abort, pop; fence (zero: none is named) */
     struct nonce nonce;         /* stack nonce quoted, or of standing, source seen, rehearse */
     struct nonce challenge;     /* stack */
+    bool hello;                 /* stack: of a hello, so that its ends are told as well */
     struct hash body_hash;      /* standing */
     char name[NAME_SIZE];       /* subject of standing, witness of source seen */
     bool counts;                /* source seen */

@@ -237,6 +237,29 @@ def test_5_directly_with_the_controller_killed(fleet):
     assert only.returncode == 0, only.stdout + only.stderr
 
 
+@pytest.mark.parametrize("controller_lives", [True, False])
+def test_a_rescue_bars_no_later_change(fleet, controller_lives):
+    """What root ended on the node, with nobody listening, is known when the next one is signed."""
+    node = fleet.lab["srv712695"]
+    fleet.wait_settled()
+    fleet.start("ended-by-root", changes.HARMLESS)
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+    controller = fleet.controller.unit("oceanid-controller")
+    if not controller_lives:
+        controller.kill(signal.SIGKILL)
+        controller.stop()
+    try:
+        assert "Done and verified" in node.run(["/usr/sbin/oceanid-rollback", "--yes"]).stdout
+    finally:
+        if not controller_lives:
+            controller.start()
+    wait_until(lambda: any("rescued by root" in row for row in fleet.audit()), 30,
+               "its receipt to be in the audit")
+    fleet.wait_settled()
+    fleet.start("after-it", changes.HARMLESS)
+    assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+
+
 def resume(fleet):
     """What `rollout resume` says; it is no failure that nothing goes on."""
     done = fleet.ctl("rollout", "resume", check=False)

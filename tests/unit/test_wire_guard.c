@@ -77,6 +77,7 @@ static void fill_request(struct guard_request *request, enum guard_request_kind 
     request->emergency = kind == GUARD_ABORT || kind == GUARD_POP;
     if (kind == GUARD_STACK)
         fill_bytes(&request->challenge, NONCE_SIZE, 4);
+    request->hello = kind == GUARD_STACK;
     if (kind == GUARD_STANDING)
         fill_bytes(&request->body_hash, HASH_SIZE, 5);
     if (kind == GUARD_STANDING || kind == GUARD_SOURCE_SEEN)

@@ -95,6 +95,9 @@ const struct ledger_generation *ledger_find_doubt(const struct ledger *ledger);
 bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
                    const char (*objects)[96], uint32_t objects_count, struct err *err);
 
+/* An end that bars whatever was signed without its receipt. */
+bool ledger_is_unanswered(const struct ledger_end *end);
+
 /* Whether one more end can be remembered without forgetting one that still bars something. */
 bool ledger_has_room(const struct ledger *ledger);
 /* Whether one more tombstone can. Anybody who carries messages may ask for one: they are fewer than

@@ -26,6 +26,11 @@ static const struct lift *find_approved(const struct approval *approval, const s
     return NULL;
 }
 
+bool ledger_is_unanswered(const struct ledger_end *end)
+{
+    return receipt_is_end(&end->receipt) && !end->answered;
+}
+
 /* docs/protocol.md rule 18: an end bars what was signed before it; a quarantine bars its objects
  * until an approver names it with a reason. */
 static bool end_admits(const struct ledger_end *end, const struct approval *approval,
@@ -38,10 +43,10 @@ static bool end_admits(const struct ledger_end *end, const struct approval *appr
     if (!receipt_is_end(&end->receipt))
         return true;
     bytes_format_hex(end->receipt_hash.bytes, HASH_SIZE, hash);
-    if (lift == NULL && !end->answered)
+    if (lift == NULL && ledger_is_unanswered(end))
         return err_set(err, ERR_DENIED,
                        "sequence %llu ended here (%s: %s) and the approval does not contain its "
-                       "receipt %s: sign it again, knowing that",
+                       "receipt %s: abort it and start it anew, signed knowing that",
                        (unsigned long long)end->receipt.generation.attempt.sequence,
                        receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause),
                        hash);

@@ -269,6 +269,8 @@ static bool admit_stack(struct guard *guard, const struct guard_request *request
 
     admit_refresh_name(guard);
     guard_step(guard, &ev);
+    if (request->hello)
+        ends_owe(guard, guard->asker);
     return true;
 }
 

@@ -84,9 +84,10 @@ struct guard {
     char files_why[REASON_SIZE];         /* said already */
     struct undo_text undo_text;
     unsigned refused;
-    uint64_t written; /* bytes since the journal was compacted, as it was found */
-    mono_t stop_by;   /* told to stop: undoing until then at most; 0: not told */
-    bool leaving;     /* the loop ends */
+    unsigned ends_for; /* ends.c: whose hello it was; CLIENT_NONE: nobody is owed any */
+    uint64_t written;  /* bytes since the journal was compacted, as it was found */
+    mono_t stop_by;    /* told to stop: undoing until then at most; 0: not told */
+    bool leaving;      /* the loop ends */
 };
 
 /* Gives it now to the machine and carries out what comes of it. */
@@ -154,6 +155,14 @@ void rehearsing_take(struct guard *guard);
 void files_want(struct guard *guard);
 void files_tick(struct guard *guard);
 mono_t files_deadline(const struct guard *guard);
+
+/* ---- ends.c -----------------------------------------------------------------------------------
+ */
+
+/* A hello of that client's has begun: it is owed the newest ends that nobody has answered. */
+void ends_owe(struct guard *guard, unsigned client);
+/* Tells them, once they may leave. */
+void ends_tick(struct guard *guard);
 void files_fill(struct guard *guard, struct work *work);
 void files_take(struct guard *guard, const struct work *work);
 

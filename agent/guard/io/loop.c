@@ -252,6 +252,7 @@ void loop_once(struct loop *loop, struct guard *guard)
     files_tick(guard);
     undo_text_tick(guard);
     owned_drift_tick(guard);
+    ends_tick(guard);
     hear_client(loop, guard);
     if (loop->polls[SLOT_LISTEN].revents != 0 && (fresh = clients_accept(&guard->clients)) != NULL)
         carry_greet(guard, fresh->id);
