@@ -49,9 +49,10 @@ void text_add_time(struct text *text, int64_t unix_s)
     int64_t day = of_year - (153 * month + 2) / 5 + 1;
 
     month = month < 10 ? month + 3 : month - 9;
-    text_add(text, "%04lld-%02lld-%02lld %02lld:%02lld:%02lld UTC",
-             (long long)(year + era * 400 + (month <= 2)), (long long)month, (long long)day,
-             (long long)(second / 3600), (long long)(second / 60 % 60), (long long)(second % 60));
+    year += era * 400 + (month <= 2);
+    text_add(text, "%04lld-%02lld-%02lld %02lld:%02lld:%02lld UTC", (long long)year,
+             (long long)month, (long long)day, (long long)(second / 3600),
+             (long long)(second / 60 % 60), (long long)(second % 60));
 }
 
 bool text_copy(char *to, size_t size, const char *from)

@@ -80,6 +80,12 @@ static json_t *read_hold(const char *kind, const struct arguments *arguments, st
             open, kind);
         return NULL;
     }
+    if (open == NULL && text_equal(kind, "window")) {
+        err_set(err, ERR_INPUT,
+                "--open is needed: when changes may begin, as `hold add window --open \"mon-fri "
+                "08:00-16:00\" --reason TEXT`; nothing was put");
+        return NULL;
+    }
     if (length != NULL && (!text_parse_duration(length, &seconds) || seconds == 0)) {
         err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
         return NULL;

@@ -121,9 +121,11 @@ bool order_write(struct ctl *ctl, const struct order_request *request, const cha
     if (!order_sign(ctl, request, &bytes, err) ||
         !file_write(path, bytes.data, bytes.len, 0600, err))
         return false;
-    printf("wrote %s; on %s, as root: oceanid-rollback --order FILE\n"
+    printf("wrote %s; on %s, as root, with a copy of it: oceanid-rollback --order FILE; or from "
+           "here:\n"
+           "    ssh root@%s oceanid-rollback --order /dev/stdin < %s\n"
            "It takes back that change and what stands above it, there and nowhere else, however "
            "old the file is.\n",
-           path, request->node);
+           path, request->node, request->node, path);
     return true;
 }

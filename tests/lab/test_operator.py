@@ -125,6 +125,8 @@ def test_2_usage_and_bad_input(fleet):
     before = len(fleet.json("rollout", "list")["rollouts"])
     assert code(fleet, "no-such-command") == 2
     assert code(fleet, "nodes", "-o", "xml") == 2
+    done = fleet.ctl("hold", "add", "window", "--reason", "nights", check=False)
+    assert done.returncode == 2 and "--open is needed" in done.stderr, done.stderr
     done = fleet.ctl(*start_words(fleet, "bad", changes.HARMLESS + "targetz: [x]\n"), check=False)
     assert done.returncode == 2
     assert "bad.yaml:" in done.stderr and "targetz" in done.stderr
