@@ -235,21 +235,21 @@ static bool put_nexthop(struct nl_sock *socket, const struct nexthop *was,
            wait_for_carrier(silent(was->hop.link, now), err);
 }
 
-static bool restore_nexthops(const struct apply_restore *restore, struct undo_loss *loss,
+static bool restore_nexthops(const struct apply_restore *restore, struct undo_loss loss,
                              bool groups, struct err *err)
 {
     struct snapshot now;
     bool good = true;
 
-    if (loss->had->nexthops_count == 0)
+    if (loss.had->nexthops_count == 0)
         return true;
     if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
         return false;
-    loss->now = &now;
-    for (size_t i = 0; good && i < loss->had->nexthops_count; i++) {
-        const struct nexthop *was = &loss->had->nexthops[i];
+    loss.now = &now;
+    for (size_t i = 0; good && i < loss.had->nexthops_count; i++) {
+        const struct nexthop *was = &loss.had->nexthops[i];
 
-        if (was->group == groups && undo_lost_nexthop(loss, i))
+        if (was->group == groups && undo_lost_nexthop(&loss, i))
             good = put_nexthop(restore->socket, was, &now, err);
     }
     snapshot_done(&now);
@@ -348,23 +348,23 @@ static bool restore_routes(struct nl_sock *socket, const struct undo_loss *loss,
 
 /* ---- */
 
-static bool restore(const struct apply_restore *with, struct undo_loss *loss, struct err *err)
+static bool restore(const struct apply_restore *with, struct undo_loss loss, struct err *err)
 {
     struct snapshot now;
     bool good;
 
     if (!apply_part_read(with->apply, with->operation, with->until, &now, err))
         return false;
-    loss->now = &now;
-    good = restore_all_addresses(with, loss, err);
+    loss.now = &now;
+    good = restore_all_addresses(with, &loss, err);
     snapshot_done(&now);
     good =
         good && restore_nexthops(with, loss, false, err) && restore_nexthops(with, loss, true, err);
     if (!good || !apply_part_read(with->apply, with->operation, with->until, &now, err))
         return false;
-    loss->now = &now;
-    good = restore_routes(with->socket, loss, false, err) &&
-           restore_routes(with->socket, loss, true, err);
+    loss.now = &now;
+    good = restore_routes(with->socket, &loss, false, err) &&
+           restore_routes(with->socket, &loss, true, err);
     snapshot_done(&now);
     return good;
 }
@@ -374,7 +374,7 @@ bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
 {
     struct undo_loss loss = {.had = had, .after = after};
 
-    return restore(with, &loss, err);
+    return restore(with, loss, err);
 }
 
 bool apply_restore_taken(const struct apply_restore *with, const struct snapshot *taken,
@@ -383,5 +383,5 @@ bool apply_restore_taken(const struct apply_restore *with, const struct snapshot
     const struct snapshot nothing = {.links = NULL};
     struct undo_loss loss = {.had = taken, .after = &nothing, .ordered = had};
 
-    return restore(with, &loss, err);
+    return restore(with, loss, err);
 }
