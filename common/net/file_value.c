@@ -1,6 +1,7 @@
 /*
  * file_value: the values that may stand in a configuration file, checked one by one.
  */
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,11 +156,10 @@ static const char *const accepted[] = {
     [FILE_VALUE_ADDRESSES] = "addresses, with blanks between them",
     [FILE_VALUE_INTERFACE] = "an address with its network's length, like 203.0.113.10/24",
     [FILE_VALUE_DESTINATION] = "an address, a network or default",
-    [FILE_VALUE_TABLE] =
-        "main, default and 1 to 4294967295, but for 52 (tailscaled's), 255 (local) "
-        "and 5100 (the rescue table)",
-    [FILE_VALUE_PRIORITY] = "1 to 5139, 5146 to 5199 and 5300 to 32765: between them are the "
-                            "shields and tailscaled's own",
+    [FILE_VALUE_TABLE] = ("main, default and 1 to 4294967295, but for 52 (tailscaled's), 255 "
+                          "(local) and 5100 (the rescue table)"),
+    [FILE_VALUE_PRIORITY] = ("1 to 5139, 5146 to 5199 and 5300 to 32765: between them are the "
+                             "shields and tailscaled's own"),
     [FILE_VALUE_WORDS] = "names, with blanks between them",
     [FILE_VALUE_CHOICE] = "",
 };
@@ -167,6 +167,7 @@ _Static_assert(sizeof(accepted) / sizeof(accepted[0]) == FILE_VALUE_COUNT, "one 
 
 bool file_value_check(const struct file_key *row, const char *value, struct err *err)
 {
+    assert(row->value < FILE_VALUE_COUNT);
     if (is_good(row, value))
         return true;
     return err_set(err, ERR_INPUT, "%s '%.60s': accepted are %s", row->key, value,
