@@ -62,12 +62,17 @@ void consequence_route_add(struct snapshot *snapshot, const struct link_address 
 struct loss {
     struct snapshot *snapshot;
     uint32_t link;
-    uint8_t family;
+    uint8_t family;                  /* FAMILY_NONE: both */
     const struct link_address *gone; /* NULL: none */
     bool last;                       /* no address of that family is left on the link */
 };
 
 typedef bool (*stays_fn)(const struct loss *loss, struct route *route);
+
+static bool is_of_family(const struct route *route, uint8_t family)
+{
+    return family == FAMILY_NONE || family_of(route) == family;
+}
 
 static void filter_routes(const struct loss *loss, stays_fn stays)
 {
@@ -77,7 +82,7 @@ static void filter_routes(const struct loss *loss, stays_fn stays)
     for (size_t i = 0; i < snapshot->routes_count; i++) {
         struct route route = snapshot->routes[i];
 
-        if (route.clone || family_of(&route) != loss->family || stays(loss, &route)) {
+        if (route.clone || !is_of_family(&route, loss->family) || stays(loss, &route)) {
             snapshot->routes[kept++] = route;
             continue;
         }
@@ -264,7 +269,7 @@ static bool stays_without_nexthop(const struct loss *loss, struct route *route)
 
 void consequence_route_drop_nexthops(struct snapshot *snapshot, uint32_t link)
 {
-    struct loss loss = {.snapshot = snapshot, .link = link, .family = FAMILY_IPV4};
+    struct loss loss = {.snapshot = snapshot, .link = link, .family = FAMILY_NONE};
     bool some = false;
 
     for (size_t i = 0; i < snapshot->nexthops_count;) {
@@ -278,11 +283,8 @@ void consequence_route_drop_nexthops(struct snapshot *snapshot, uint32_t link)
         some = true;
         i = 0;
     }
-    if (!some)
-        return;
-    filter_routes(&loss, stays_without_nexthop);
-    loss.family = FAMILY_IPV6;
-    filter_routes(&loss, stays_without_nexthop);
+    if (some)
+        filter_routes(&loss, stays_without_nexthop);
 }
 
 /* ---- mtu --------------------------------------------------------------------------------------
