@@ -80,7 +80,7 @@ const struct maintenance *roster_find_maintenance(const struct roster *roster, c
 
 bool roster_maintain(struct roster *roster, const struct maintenance *maintenance, struct err *err)
 {
-    if (roster_find(roster, maintenance->node) == NULL)
+    if (find_index(roster, maintenance->node) < 0)
         return err_set(err, ERR_MISSING, "there is no %.80s in roster version %llu",
                        maintenance->node, (unsigned long long)roster->version);
     if (maintenance->reason[0] == '\0')

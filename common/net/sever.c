@@ -132,7 +132,8 @@ static bool keeps_flows(const struct operation *operation, const struct snapshot
 
     if (accepted == NULL || operation_holds(operation, snapshot))
         return true;
-    set.links = links = mem_alloc(snapshot->links_count + 1, sizeof(*links));
+    links = mem_alloc(snapshot->links_count + 1, sizeof(*links));
+    set.links = links;
     add(&set, snapshot_find_device(snapshot, device_of(operation)));
     gather(snapshot, operation->kind == OPERATION_LINK, &set);
     fib = fib_new(snapshot);

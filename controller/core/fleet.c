@@ -48,21 +48,26 @@ struct fleet_member *fleet_find(const struct fleet *fleet, const char *name)
 }
 
 /* Whatever is behind the last member is zero. */
+static void begin_member(struct fleet_member *member, const char *name)
+{
+    text_copy(member->name, sizeof(member->name), name);
+    member->heard_at = MONO_NEVER;
+    snapshot_init(&member->snapshot);
+}
+
 struct fleet_member *fleet_put(struct fleet *fleet, const char *name, bool witness_only)
 {
-    struct fleet_member *member = fleet_find(fleet, name);
+    uint32_t place = names_find(fleet->names, name);
 
-    if (member == NULL) {
+    if (place == NAMES_NONE) {
         if (fleet->members_count == FLEET_MAX)
             return NULL;
-        member = &fleet->members[fleet->members_count++];
+        place = fleet->members_count++;
         names_add(fleet->names, name);
-        text_copy(member->name, sizeof(member->name), name);
-        member->heard_at = MONO_NEVER;
-        snapshot_init(&member->snapshot);
+        begin_member(&fleet->members[place], name);
     }
-    member->witness_only = witness_only;
-    return member;
+    fleet->members[place].witness_only = witness_only;
+    return &fleet->members[place];
 }
 
 void fleet_keep_roster(struct fleet *fleet, const struct roster *roster)

@@ -3,6 +3,7 @@
  */
 #include "controller/io/downlink.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,16 +193,21 @@ void downlink_trim(struct downlink *downlink, const char *name)
     downlink_end_session(downlink, oldest, "it has too many connections", false);
 }
 
+/* It is in both lists. */
 static void unlink_pipe(struct downlink *downlink, const struct pipe *pipe)
 {
     struct pipe **at = &downlink->pipes;
 
-    while (*at != pipe)
+    while (*at != pipe) {
+        assert(*at != NULL);
         at = &(*at)->next;
+    }
     *at = pipe->next;
     at = &downlink->buckets[pipe->id % PIPES_BUCKETS];
-    while (*at != pipe)
+    while (*at != pipe) {
+        assert(*at != NULL);
         at = &(*at)->next_of_bucket;
+    }
     *at = pipe->next_of_bucket;
     downlink->pipes_count--;
 }
