@@ -292,7 +292,8 @@ enum outcome direct_run(struct ctl *ctl, const struct direct_request *request)
     struct err err = ERR_INIT;
     enum outcome outcome;
 
-    direct.cache = cache = rescue_nodes(ctl, &direct.seen_at);
+    cache = rescue_nodes(ctl, &direct.seen_at);
+    direct.cache = cache;
     if (!check_names(&direct, &err))
         return ctl_fail(ctl, &err);
     choose(&direct);

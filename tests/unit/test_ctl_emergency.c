@@ -472,15 +472,8 @@ static void says_that_it_was_asked_where_nobody_answers_any_more(void **state)
  * them. */
 static void a_reason_in_another_character_set_keeps_the_nodes(void **state)
 {
-    static const char *const options[] = {"--yes",
-                                          "",
-                                          "--node=",
-                                          "styx",
-                                          "--wait=",
-                                          "0s",
-                                          "--reason=",
-                                          "\xdc"
-                                          "berlast"};
+    static const char *const options[] = {"--yes",   "",   "--node=",   "styx",
+                                          "--wait=", "0s", "--reason=", "\334berlast"};
     const json_t *nodes;
     struct said said;
 
