@@ -3,7 +3,8 @@
 usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|bench|fresh ...]
                  [--long]
 
-  unit    units and the house's rules (purity, headers, format, docs equal tables), with ASan+UBSan
+  unit    units and the house's rules (purity, headers, format, clang-tidy over a twentieth of the
+          files, docs equal tables), with ASan+UBSan; --long: clang-tidy over all of them
   sim     both state machines under faults (the same seeds each time, then 30 s of fresh ones), the
           protocol's model (tests/spin); --long: many more seeds and states
   mutants a sixth of the planted faults that the tests have to notice; --long: every one
@@ -165,7 +166,9 @@ def pytest(tally, tier, runs, preset="dev"):
             tally.add_failure(f"{tier}: pytest itself, exit {code}")
 
 
-def run_unit(tally, _long):
+def run_unit(tally, long):
+    if long:
+        os.environ["TIDY"] = "all"
     ctest(tally, "unit", "unit|house")
 
 
