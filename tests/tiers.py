@@ -21,6 +21,9 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
 No tier: all but fresh, each in its short form.
+
+By hand, two units with threads under ThreadSanitizer: cmake --preset tsan, ninja -C build/tsan
+test_downlink test_writer, ctest --preset tsan -R 'unit-(downlink|writer)$'.
 """
 import concurrent.futures
 import os
