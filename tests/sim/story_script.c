@@ -163,12 +163,15 @@ static bool play_lies(struct story_script *script, const struct words *words, in
 
 /* ---- people ---------------------------------------------------------------------------------- */
 
-static bool say(struct story_script *script, enum rollout_event_kind kind, const char *node)
+/* host: -1 for what is said of none. */
+static bool say(struct story_script *script, enum rollout_event_kind kind, int host)
 {
+    bool named = host >= 0;
+    const char *node = named ? script->world->hosts[host].name : NULL;
     struct rollout_event ev = {.kind = kind, .by = "anna", .reason = "she says so", .node = node};
 
-    world_tell(script->world, "anna says %s%s%s", rollout_event_name(kind),
-               node != NULL ? " of " : "", node != NULL ? node : "");
+    world_tell(script->world, "anna says %s%s%s", rollout_event_name(kind), named ? " of " : "",
+               named ? node : "");
     if (!script->world->lead.up)
         return fail(script, "nobody hears it: the controller is not there");
     lead_give(script->world, &ev);
@@ -188,7 +191,7 @@ static bool play_person(struct story_script *script, const struct words *words, 
 
     for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
         if (text_equal(says[i].word, words->list[0]))
-            return say(script, says[i].kind, host >= 0 ? script->world->hosts[host].name : NULL);
+            return say(script, says[i].kind, host);
     }
     return fail(script, "nobody says '%s'", words->list[0]);
 }

@@ -59,7 +59,9 @@ static void hang_at_its_end(void *context, uint32_t pipe, bool connected)
 {
     (void)context;
     (void)pipe;
-    while (!connected)
+    if (connected)
+        return;
+    for (;;)
         pause();
 }
 

@@ -51,8 +51,10 @@ static void answer(int fd, enum how how)
         rehearsal_set(&rehearsal, 0, REHEARSED_UNSEEN, "");
     }
     rehearse_done(&asked);
-    while (how == SAYS_NOTHING)
-        pause();
+    if (how == SAYS_NOTHING) {
+        for (;;)
+            pause();
+    }
     reply = wire_encode_rehearsal(&rehearsal);
     if (how != HANGS_UP)
         packet_send(fd, wire_lend(&reply), &err);

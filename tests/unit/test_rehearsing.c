@@ -213,11 +213,13 @@ static void test_beside_what_is_prepared(void **state)
     struct err err = ERR_INIT;
 
     apply_case_begin("");
-    for (uint8_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        uint8_t nonce = (uint8_t)i;
+
         scene->trial.state = states[i];
-        assert_true(ask(scene, &operation, i, &err));
+        assert_true(ask(scene, &operation, nonce, &err));
         finish(scene);
-        expect_missed(scene, i, "oceanid-rehearse: connect to ");
+        expect_missed(scene, nonce, "oceanid-rehearse: connect to ");
     }
 }
 

@@ -346,9 +346,11 @@ static void expects_receipts_of_what_was_asked_for(void **state)
     assert_false(expects(store, receipt_of("c1", 7, 3), "one"));
     assert_false(expects(store, receipt_of("b1", 7, 4), "one"));
     assert_false(expects(store, receipt_of("b1", 8, 3), "one"));
-    for (uint8_t i = 0; i < STORE_RECEIPTS_OF_ONE; i++) {
+    for (int i = 0; i < STORE_RECEIPTS_OF_ONE; i++) {
+        uint8_t text = (uint8_t)i;
+
         assert_true(expects(store, receipt, "one"));
-        store_case_must(store_add_receipt(store, &receipt, (struct bytes){&i, 1}, &is_new, &err),
+        store_case_must(store_add_receipt(store, &receipt, (struct bytes){&text, 1}, &is_new, &err),
                         &err);
     }
     assert_false(expects(store, receipt, "one"));
