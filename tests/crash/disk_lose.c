@@ -84,7 +84,8 @@ void disk_image_take(struct disk_image *image, const char *directory)
         if (entry->d_name[0] != '.')
             disk_image_add(image, directory, entry->d_name);
     }
-    closedir(dir);
+    if (dir != NULL)
+        closedir(dir);
 }
 
 void disk_reset(struct disk *disk, const char *directory, const struct disk_image *image)

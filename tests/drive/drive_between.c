@@ -86,7 +86,11 @@ int drive_between(const char *socket, const char *guard_socket, const char *key_
     struct sign_key *key = sign_key_load(key_path, err);
     int listening = key != NULL ? packet_listen(socket, ANYBODY, (gid_t)-1, err) : -1;
 
-    while (listening >= 0) {
+    if (listening < 0) {
+        sign_key_free(key);
+        return 2;
+    }
+    for (;;) {
         int agent = accept(listening, NULL, NULL);
         int guard = agent >= 0 ? packet_connect(guard_socket, err) : -1;
 
@@ -95,6 +99,4 @@ int drive_between(const char *socket, const char *guard_socket, const char *key_
         close(guard);
         close(agent);
     }
-    sign_key_free(key);
-    return 2;
 }
