@@ -3,7 +3,8 @@
 usage: tidy.py BUILD; what cannot be judged here says "skipped: why" and ends in 77
 
 Takes a twentieth of the C files (which one follows from the number of commits, so that twenty
-commits in a row take all), and those that the last commit and the work on top of it touched.
+commits in a row take all), and those that the last commit and the work on top of it touched (20 of
+them at most).
 TIDY=all in the environment takes every file, which is some ten minutes of two cores.
 
 A process looks at one file: of several it takes what it knows of the one before into the next, and
@@ -21,6 +22,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MAJOR = "14"                    # Debian 12's; another one has other checks and other findings
 PARTS, JOBS = 20, 2
+TOUCHED_MAX = 20                # a commit of a hundred files is not to take minutes
 
 
 def find_program():
@@ -58,6 +60,7 @@ def choose(names):
         return names
     part = int(git("rev-list", "--count", "HEAD") or 0) % PARTS
     touched = set(git("diff", "--name-only", "HEAD~1").split("\n")) & set(names)
+    touched = sorted(touched)[:TOUCHED_MAX]
     chosen = sorted({*names[part::PARTS], *touched})
     print(f"part {part + 1} of {PARTS} and {len(touched)} touched: {len(chosen)} files")
     return chosen
