@@ -5,7 +5,7 @@ usage: tidy.py BUILD; what cannot be judged here says "skipped: why" and ends in
 Takes a twentieth of the C files (which one follows from the number of commits, so that twenty
 commits in a row take all), and those that the last commit and the work on top of it touched (20 of
 them at most).
-TIDY=all in the environment takes every file, which is some ten minutes of two cores.
+TIDY=all in the environment takes every file, which is some five minutes of two cores.
 
 A process looks at one file: of several it takes what it knows of the one before into the next, and
 then calls every va_list uninitialized. What the compiler itself warns of is the build's to hold.
