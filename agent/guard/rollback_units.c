@@ -112,6 +112,7 @@ static int boot(const struct options *options, struct err *err)
     bool done = true;
     int code;
 
+    run_make_place(&options->config);
     if (!may_open(options, &code, err) || !take_for_unit(options, &rescue, &code, err))
         return code;
     run_network_mark_anew(&options->config);

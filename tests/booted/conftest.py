@@ -24,6 +24,8 @@ mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=/,upperdir=$DISK/upper,workdir=$DISK/work" "$DISK/root"
 mount --rbind /dev "$DISK/root/dev"
 mount -t tmpfs tmpfs "$DISK/root/tmp"
+# What this machine has of its own, or has left, is not there for whoever boots.
+rm -rf "$DISK/root/etc/oceanid" "$DISK/root/var/lib/oceanid"
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$DISK/root" \
     sh -c "dpkg --no-triggers -i /root/packages/*.deb"
 """

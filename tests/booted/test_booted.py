@@ -6,6 +6,8 @@ import contextlib
 import re
 import signal
 
+import pytest
+
 from machine import wait_until
 from trial import BOOT, GUARD, Trial, confirm, gone, start_trial, take_back_all, wait_gone
 
@@ -207,15 +209,24 @@ def test_confirmed_route_is_back_after_a_reboot_before_the_guard_runs(machine, l
     take_back_all(machine)
 
 
-def test_the_boot_unit_marks_the_network(machine):
-    """For a rescue where no guard has started since."""
+@pytest.mark.parametrize("order", ["Before", "After"])
+def test_the_boot_unit_marks_the_network(machine, order):
+    """For a rescue where no guard has started since; whether tmpfiles.d has made /run/oceanid yet or
+    not, which nothing decides."""
+    drop_in = f"/etc/systemd/system/{BOOT}.d"
     machine.systemctl("mask", GUARD)
+    machine.run(["mkdir", drop_in])
+    machine.write(f"{drop_in}/order.conf", f"[Unit]\n{order}=systemd-tmpfiles-setup.service\n")
     machine.power_off()
     machine.boot()
     machine.raise_uplink()
     here = machine.run(["readlink", "/proc/self/ns/net"]).stdout
     marked = machine.run(["readlink", "/run/oceanid/network"], check=False).stdout
     assert not machine.is_active(GUARD) and marked == here, machine.journal(BOOT)
+    owner = machine.run(["stat", "-c", "%a %U %G", "/run/oceanid"]).stdout
+    assert owner == "755 root oceanid-agent\n"
+    machine.run(["rm", "-r", drop_in])
+    machine.systemctl("daemon-reload")
     machine.systemctl("unmask", GUARD)
     machine.systemctl("start", GUARD)
     machine.wait_active(GUARD)

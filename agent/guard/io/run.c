@@ -35,6 +35,20 @@ void run_path(const struct guard_config *config, const char *name, char *to, siz
     snprintf(to, size, "%.*s/%s", len, slash != NULL ? config->socket : ".", name);
 }
 
+void run_make_place(const struct guard_config *config)
+{
+    char path[PATH_SIZE];
+    char *slash;
+
+    text_copy(path, sizeof(path), config->socket);
+    slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return;
+    *slash = '\0';
+    if (mkdir(path, 0755) == 0)
+        chmod(path, 0755); /* whatever the umask is */
+}
+
 /* What PID runs: its program's name, a replaced file's too; "" if it cannot be seen. */
 static void program_of(pid_t pid, char *to, size_t size)
 {

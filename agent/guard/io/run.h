@@ -15,6 +15,9 @@
 enum { RUN_PATH_SIZE = PATH_SIZE + 16 };
 /* Beside the guard's socket. */
 void run_path(const struct guard_config *config, const char *name, char *to, size_t size);
+/* Makes the folder that they are in, where tmpfiles.d has not made it yet: early in a boot. It sets
+ * its group when it comes. */
+void run_make_place(const struct guard_config *config);
 /* A link to that word in the place of the one that is there: a full /run has no room for a file
  * with it. */
 bool run_put_link(const char *path, const char *word, struct err *err);
