@@ -10,7 +10,7 @@ import signal
 
 from lab import topology
 from lab.machine import Failed, HOME
-from lab.wait import wait_until
+from lab.wait import Timeout, wait_until
 
 AGENT = """\
 controllers: ["tls+tcp://{controller}:7430"]
@@ -184,7 +184,20 @@ class Fleet:
             timeout=timeout, input=input)
 
     def json(self, *words):
-        return json.loads(self.ctl(*words, "-o", "json").stdout)
+        """What is only read: asked again, as a person would, while the controller is being started
+        again, which it is where nng hung (docs/decisions/0003)."""
+        def ask():
+            try:
+                return self.ctl(*words, "-o", "json")
+            except Failed as error:
+                if error.code != UNREACHABLE:
+                    raise
+                return None
+        try:
+            done = wait_until(ask, 5, "the controller to be started again", every_s=0.2)
+        except Timeout:
+            done = self.ctl(*words, "-o", "json")   # says what it says
+        return json.loads(done.stdout)
 
     def nodes(self):
         return {node["name"]: node for node in self.json("nodes")["nodes"]}
