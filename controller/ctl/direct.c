@@ -10,6 +10,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/field.h"
 #include "controller/ctl/losses.h"
 #include "controller/ctl/order.h"
@@ -230,7 +231,7 @@ static void print_json(const struct direct *direct, bool open)
     for (uint32_t i = 0; i < direct->count; i++)
         json_array_append_new(nodes, json_pack("{s:s, s:s, s:o}", "name", direct->nodes[i].name,
                                                "state", direct->nodes[i].state, "sentence",
-                                               field_new(field_plain(direct->nodes[i].sentence))));
+                                               json_text(field_plain(direct->nodes[i].sentence))));
     render_document_take(json_pack("{s:o, s:b}", "nodes", nodes, "open", open));
 }
 

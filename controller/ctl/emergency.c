@@ -12,6 +12,7 @@
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/direct.h"
 #include "controller/ctl/leave.h"
@@ -71,7 +72,7 @@ struct consent {
 static bool ask_all(struct ctl *ctl, const struct arguments *arguments,
                     const struct consent *consent, json_t **ret_answer, struct err *err)
 {
-    json_t *body = json_pack("{s:o}", "reason", field_new(reason_of(arguments)));
+    json_t *body = json_pack("{s:o}", "reason", json_text(reason_of(arguments)));
 
     if (json_array_size(consent->nodes) > 0)
         json_object_set(body, "nodes", consent->nodes);

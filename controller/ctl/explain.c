@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "common/net/fib.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/inputs.h"
@@ -108,7 +109,7 @@ static void print_decision(const struct ctl *ctl, const char *chain,
     if (ctl->json) {
         render_document_take(json_pack(
             "{s:s, s:o, s:s, s:s, s:s, s:b, s:I}", "outcome", outcomes[decision->outcome], "chain",
-            field_new(chain), "device", device, "gateway", gateway, "source", source, "answers",
+            json_text(chain), "device", device, "gateway", gateway, "source", source, "answers",
             lacks(node)[0] == '\0', "last_seen", (json_int_t)field_number(node, "last_seen")));
         return;
     }

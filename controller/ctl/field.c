@@ -47,21 +47,6 @@ bool field_nonce(const json_t *object, const char *key, struct nonce *ret_nonce)
     return bytes_parse_hex(field_text(object, key), ret_nonce->bytes, NONCE_SIZE);
 }
 
-json_t *field_new(const char *text)
-{
-    AUTO_FREE char *plain = NULL;
-    json_t *string = json_string(text);
-
-    if (string != NULL)
-        return string;
-    plain = mem_string(text);
-    for (char *c = plain; *c != '\0'; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    }
-    return json_string(plain);
-}
-
 const char *field_plain(const char *text)
 {
     static char buffers[BUFFERS_COUNT][1024];

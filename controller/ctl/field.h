@@ -21,10 +21,6 @@ const json_t *field_array(const json_t *object, const char *key); /* NULL: its s
 bool field_hash(const json_t *object, const char *key, struct hash *ret_hash);
 bool field_nonce(const json_t *object, const char *key, struct nonce *ret_nonce);
 
-/* A JSON string of a text that need not be UTF-8: what is not is replaced. Never NULL: one member
- * that is none would cost its whole object. */
-json_t *field_new(const char *text);
-
 /* The text with what a terminal could be told by replaced: peers wrote it. Sixteen may be in use
  * at once. */
 const char *field_plain(const char *text);

@@ -15,6 +15,7 @@
 #include "common/core/text.h"
 #include "common/io/config.h"
 #include "common/io/file.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/inputs.h"
 #include "controller/ctl/keys.h"
@@ -229,7 +230,7 @@ static enum outcome propose_to(struct ctl *ctl, struct propose *propose, const c
         return ctl_fail(ctl, &err);
     print_notes(notes);
     if (ctl->json)
-        render_document_take(json_pack("{s:o, s:s}", "file", field_new(path), "text", text));
+        render_document_take(json_pack("{s:o, s:s}", "file", json_text(path), "text", text));
     else
         printf("wrote %s: read and correct it, then put it where controller.yaml's `fleet` says\n",
                path);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
 #include "controller/ctl/field.h"
@@ -15,7 +16,7 @@ enum { LINE_SIZE = 1024 };
 
 static void add_line(void *context, const char *line)
 {
-    json_array_append_new(context, field_new(line));
+    json_array_append_new(context, json_text(line));
 }
 
 static void add_operation(json_t *lines, const struct operation *operation, const char *note)
@@ -25,7 +26,7 @@ static void add_operation(json_t *lines, const struct operation *operation, cons
 
     operation_render(operation, &text);
     text_add(&text, "%s", note);
-    json_array_append_new(lines, field_new(line));
+    json_array_append_new(lines, json_text(line));
 }
 
 static void invert_tailscale(const struct tailscale *before, struct operation_tailscale *to)
@@ -132,10 +133,10 @@ static void predict(const struct manifest_plan *plan, const struct snapshot *bef
     }
     snprintf(kept, sizeof(kept), "all %u protected flows on their way", plan->flows_count);
     json_object_set_new(node, "predicted", predicted);
-    json_object_set_new(node, "refused", field_new(can ? "" : err.text));
-    json_object_set_new(node, "kept", field_new(prediction.violations_count == 0 ? kept : ""));
+    json_object_set_new(node, "refused", json_text(can ? "" : err.text));
+    json_object_set_new(node, "kept", json_text(prediction.violations_count == 0 ? kept : ""));
     json_object_set_new(node, "violation",
-                        field_new(prediction.violations_count > 0 ? prediction.reason : ""));
+                        json_text(prediction.violations_count > 0 ? prediction.reason : ""));
 }
 
 json_t *forecast_make(const struct manifest_plan *plan, const struct snapshot *before)

@@ -9,6 +9,7 @@
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/render.h"
 
@@ -90,9 +91,9 @@ static json_t *read_hold(const char *kind, const struct arguments *arguments, st
         err_set(err, ERR_INPUT, "--for '%.40s': accepted is a duration as 30m or 2h", length);
         return NULL;
     }
-    return json_pack("{s:o, s:s, s:o, s:o, s:I}", "kind", field_new(kind), "scope",
-                     scope != NULL ? scope : "fleet", "object", field_new(open != NULL ? open : ""),
-                     "reason", field_new(reason), "until",
+    return json_pack("{s:o, s:s, s:o, s:o, s:I}", "kind", json_text(kind), "scope",
+                     scope != NULL ? scope : "fleet", "object", json_text(open != NULL ? open : ""),
+                     "reason", json_text(reason), "until",
                      (json_int_t)(seconds != 0 ? clock_unix() + seconds : 0));
 }
 
@@ -132,7 +133,7 @@ bool hold_lift(struct ctl *ctl, long long id, const char *reason, json_t **ret_h
 
     snprintf(path, sizeof(path), "/v1/holds/%lld", id);
     if (ctl_api(ctl, err) == NULL ||
-        !api_send_take(ctl->api, "DELETE", path, json_pack("{s:o}", "reason", field_new(reason)),
+        !api_send_take(ctl->api, "DELETE", path, json_pack("{s:o}", "reason", json_text(reason)),
                        ret_hold, err))
         return false;
     fprintf(stderr, "oceanidctl: hold %lld is lifted\n", id);

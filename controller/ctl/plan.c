@@ -8,6 +8,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/forecast.h"
 #include "controller/ctl/render.h"
@@ -145,7 +146,7 @@ json_t *plan_make(struct ctl *ctl, const struct inputs *inputs, struct err *err)
 
     sign_hash(inputs->body.data, inputs->body.len, &body);
     json_object_set_new(plan, "change", json_string(inputs->manifest.change));
-    json_object_set_new(plan, "first", field_new(first_reason(inputs, first, sizeof(first))));
+    json_object_set_new(plan, "first", json_text(first_reason(inputs, first, sizeof(first))));
     json_object_set_new(plan, "nodes", nodes);
     json_object_set_new(plan, "manifest", render_manifest_json(&inputs->manifest, &body, NULL));
     if (!fetch_gates(ctl, inputs, plan, err)) {

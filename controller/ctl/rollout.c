@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/approve.h"
 #include "controller/ctl/hold.h"
@@ -370,7 +371,7 @@ enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *argument
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
         !command_rollout(
             ctl, id, "abort",
-            json_pack("{s:o}", "reason", field_new(reason != NULL ? reason : "by the operator")),
+            json_pack("{s:o}", "reason", json_text(reason != NULL ? reason : "by the operator")),
             &rollout, &err))
         return ctl_fail(ctl, &err);
     outcome = follow_or_answer(ctl, arguments, rollout, true);

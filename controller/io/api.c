@@ -9,6 +9,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "controller/io/api_parts.h"
 
 struct api_row {

@@ -9,6 +9,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/json_text.h"
 
 json_t *json_hex(const uint8_t *bytes, size_t len)
 {
@@ -16,21 +17,6 @@ json_t *json_hex(const uint8_t *bytes, size_t len)
 
     bytes_format_hex(bytes, len, text);
     return json_string(text);
-}
-
-json_t *json_text(const char *text)
-{
-    AUTO_FREE char *plain = NULL;
-    json_t *string = json_string(text);
-
-    if (string != NULL)
-        return string;
-    plain = mem_string(text);
-    for (char *c = plain; *c != '\0'; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    }
-    return json_string(plain);
 }
 
 static void set_text(json_t *object, const char *key, const char *text)

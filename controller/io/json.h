@@ -9,8 +9,6 @@
 #include "controller/io/lead.h"
 
 json_t *json_hex(const uint8_t *bytes, size_t len);
-/* Foreign bytes that are no UTF-8 become "?". */
-json_t *json_text(const char *text);
 
 /* VERDICT; node NULL: without "node". */
 json_t *json_verdict(const struct verdict *verdict, int64_t at, const char *node);

@@ -7,6 +7,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "common/io/json_text.h"
 #include "controller/io/json.h"
 
 static void set_text(json_t *object, const char *key, const char *text)
