@@ -96,16 +96,16 @@ static void print_plan(const struct manifest_plan *plan, int stage)
         struct text text = TEXT_IN(line);
 
         flow_text(&plan->flows[i], &text);
-        printf("  keep     %s\n", line);
+        printf("  keep     %s\n", field_plain(line));
     }
     printf("  checks  ");
     for (uint32_t i = 0; i < plan->checks_count; i++)
-        printf(" %s", plan->checks[i].name);
+        printf(" %s", field_plain(plan->checks[i].name));
     ssh_text(&plan->ssh, line, sizeof(line));
     printf("\n  proof    ssh %s, open to %s; %u of:", line, audience_names[plan->ssh.audience],
            plan->quorum);
     for (uint32_t i = 0; i < plan->witnesses_count; i++)
-        printf(" %s", plan->witnesses[i]);
+        printf(" %s", field_plain(plan->witnesses[i]));
     putchar('\n');
 }
 

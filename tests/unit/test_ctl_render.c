@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "common/core/mem.h"
+#include "common/core/text.h"
 #include "controller/ctl/field.h"
 
 /* What is printed on stdout between the two. */
@@ -100,12 +102,36 @@ static void a_time_says_of_which_zone_it_is(void **state)
     assert_string_equal(render_time(0, text, sizeof(text)), "-");
 }
 
+/* Whoever made the manifest gave the flow its name; who signs it reads it line by line. */
+static void a_flows_name_forges_no_line(void **state)
+{
+    AUTO_FREE struct manifest_plan *plan = mem_alloc(1, sizeof(*plan));
+    AUTO_FREE struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
+    struct stage stage = {.nodes_count = 1, .nodes = {"a1"}};
+    const struct hash body = {{0}};
+    struct listening listening;
+    char said[4096];
+
+    (void)state;
+    text_copy(plan->node, sizeof(plan->node), "a1");
+    text_copy(plan->flows[0].name, sizeof(plan->flows[0].name), "ssh\n  keep     all");
+    plan->flows_count = 1;
+    manifest->stages = &stage;
+    manifest->plans = plan;
+    manifest->stages_count = manifest->plans_count = 1;
+    listening = listen_to_stdout();
+    render_manifest(manifest, &body, NULL);
+    hear(&listening, said, sizeof(said));
+    assert_non_null(strstr(said, "\n  keep     ssh   keep     all"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fail_that_does_not_count_says_so),
         cmocka_unit_test(in_a_gates_evidence_every_word_counts),
         cmocka_unit_test(a_time_says_of_which_zone_it_is),
+        cmocka_unit_test(a_flows_name_forges_no_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
