@@ -209,27 +209,11 @@ static bool run(struct program *program, struct err *err)
 
 static const char usage[] = "usage: oceanid-controller [--config FILE] [--version] [--help]\n";
 
-static bool parse(int argc, char **argv, const char **ret_path, struct err *err)
-{
-    *ret_path = "/etc/oceanid/controller.yaml";
-    if (argc == 1)
-        return true;
-    if (!text_equal(argv[1], "--config"))
-        return err_set(err, ERR_INPUT,
-                       "'%.80s' is not known: accepted is --config FILE (commands: oceanidctl)",
-                       argv[1]);
-    if (argc == 2)
-        return err_set(err, ERR_INPUT, "--config: expected a file behind it, found nothing");
-    if (argc > 3)
-        return err_set(err, ERR_INPUT, "'%.80s' is one word too many: accepted is --config FILE",
-                       argv[3]);
-    *ret_path = argv[2];
-    return true;
-}
-
 /* What every new host is missing at first. */
 static bool read_config(struct program *program, const char *path, struct err *err)
 {
+    if (path == NULL)
+        path = "/etc/oceanid/controller.yaml";
     if (config_read_controller(path, &program->config, err))
         return true;
     return err->kind != ERR_MISSING ? false
@@ -253,7 +237,7 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
-    if (!parse(argc, argv, &path, &err)) {
+    if (!config_take_words(argc, argv, " (commands: oceanidctl)", &path, &err)) {
         fprintf(stderr, "oceanid-controller: %s\n%s", err.text, usage);
         return EXIT_USAGE;
     }

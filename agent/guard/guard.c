@@ -240,23 +240,6 @@ static int run(struct guard *guard, const char *path, struct err *err)
 
 /* ---- command line --------------------------------------------------------------------------- */
 
-/* path NULL: nobody named one. */
-static bool parse(int argc, char **argv, const char **ret_path, struct err *err)
-{
-    *ret_path = NULL;
-    if (argc == 1)
-        return true;
-    if (!text_equal(argv[1], "--config"))
-        return err_set(err, ERR_INPUT, "'%.80s' is not known: accepted is --config FILE", argv[1]);
-    if (argc == 2)
-        return err_set(err, ERR_INPUT, "--config: expected a file behind it, found nothing");
-    if (argc > 3)
-        return err_set(err, ERR_INPUT, "'%.80s' is one word too many: accepted is --config FILE",
-                       argv[3]);
-    *ret_path = argv[2];
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     static struct guard guard;
@@ -273,7 +256,7 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
-    if (!parse(argc, argv, &path, &err)) {
+    if (!config_take_words(argc, argv, "", &path, &err)) {
         fprintf(stderr, "oceanid-guard: %s\n%s", err.text, usage);
         return 2;
     }

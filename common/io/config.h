@@ -36,6 +36,11 @@ struct controller_config {
     char log[NAME_SIZE];
 };
 
+/* The words behind a daemon's name: none (path NULL), or --config FILE. hint: behind what is
+ * accepted, for who meant another program; "" for none. */
+bool config_take_words(int argc, char **argv, const char *hint, const char **ret_path,
+                       struct err *err);
+
 /* A missing guard.yaml gives the defaults; the others are required. */
 bool config_read_agent(const char *path, struct agent_config *ret_config, struct err *err);
 bool config_read_guard(const char *path, struct guard_config *ret_config, struct err *err);

@@ -18,6 +18,24 @@ enum {
     ROLES_MAX = sizeof(((struct controller_config *)0)->roles) / sizeof(struct config_role),
 };
 
+bool config_take_words(int argc, char **argv, const char *hint, const char **ret_path,
+                       struct err *err)
+{
+    *ret_path = NULL;
+    if (argc == 1)
+        return true;
+    if (!text_equal(argv[1], "--config"))
+        return err_set(err, ERR_INPUT, "'%.80s' is not known: accepted is --config FILE%s", argv[1],
+                       hint);
+    if (argc == 2)
+        return err_set(err, ERR_INPUT, "--config: expected a file behind it, found nothing");
+    if (argc > 3)
+        return err_set(err, ERR_INPUT, "'%.80s' is one word too many: accepted is --config FILE",
+                       argv[3]);
+    *ret_path = argv[2];
+    return true;
+}
+
 /* ---- values that several of them have ---------------------------------------------------------
  */
 

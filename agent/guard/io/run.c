@@ -37,14 +37,9 @@ void run_path(const struct guard_config *config, const char *name, char *to, siz
 
 void run_make_place(const struct guard_config *config)
 {
-    char path[PATH_SIZE];
-    char *slash;
+    char path[RUN_PATH_SIZE];
 
-    text_copy(path, sizeof(path), config->socket);
-    slash = strrchr(path, '/');
-    if (slash == NULL || slash == path)
-        return;
-    *slash = '\0';
+    run_path(config, "", path, sizeof(path));
     if (mkdir(path, 0755) == 0)
         chmod(path, 0755); /* whatever the umask is */
 }
