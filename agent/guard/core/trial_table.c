@@ -28,7 +28,7 @@
 static const struct transition table[] = {
     /* the journal was read */
     ROW(IN(IDLE), BOOT, trial_was_open, REVERTING, revert_found, "a trial was open in the journal: it is taken back"),
-    ROW(IN(IDLE), BOOT, was_popping, POPPING, resume_pop, "a generation was being taken back: that is written once more, and it goes on"),
+    ROW(IN(IDLE), BOOT, was_popping, POPPING, resume_pop, "a generation is being taken back: that is written, and undoing goes on"),
     ROW(IN(IDLE), BOOT, order_stands, POPPING, pop_next, "an order was recorded and is not carried out: the next generation"),
     ROW(IN(IDLE), BOOT, receipt_is_owed, CLOSING, resume_end, "an end was recorded, its receipt was not"),
     ROW(IN(IDLE), BOOT, end_was_read, SAME, sync_ends, "what was read may be lost with the power: synced before it is told"),
