@@ -101,6 +101,35 @@ bool text_parse_u64(const char *from, unsigned long long max, unsigned long long
     return true;
 }
 
+/* len: where it ends. */
+static bool parse_mark_number(const char *from, size_t len, uint32_t *ret_number)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    bool is_hex = len > 2 && text_starts(from, "0x");
+    uint64_t base = is_hex ? 16 : 10, number = 0;
+
+    for (size_t i = is_hex ? 2 : 0; i < len; i++) {
+        const char *digit = strchr(digits, from[i]);
+
+        if (digit == NULL || (uint64_t)(digit - digits) % 16 >= base)
+            return false;
+        number = number * base + (uint64_t)(digit - digits) % 16;
+        if (number > UINT32_MAX)
+            return false;
+    }
+    *ret_number = (uint32_t)number;
+    return len > 0;
+}
+
+bool text_parse_mark(const char *from, uint32_t *ret_mark, uint32_t *ret_mask)
+{
+    size_t len = strcspn(from, "/");
+    const char *mask = from[len] != '\0' ? from + len + 1 : "0xffffffff";
+
+    return parse_mark_number(from, len, ret_mark) &&
+           parse_mark_number(mask, strlen(mask), ret_mask);
+}
+
 bool text_parse_duration(const char *from, unsigned *ret_seconds)
 {
     static const struct {

@@ -33,6 +33,10 @@ void text_shorten(char *to, size_t size, const char *from);
 /* A bound, whole-string decimal number; false for anything else. */
 bool text_parse_u64(const char *from, unsigned long long max, unsigned long long *ret_value);
 
+/* A mark as ip(8) takes and prints it, each number decimal, or hexadecimal behind 0x: "0x80000", or
+ * "0x80000/0xff0000" with its mask; without one all bits. False for anything else. */
+bool text_parse_mark(const char *from, uint32_t *ret_mark, uint32_t *ret_mask);
+
 /* "90s", "5m", "2h", "45" (seconds) -> seconds. False for anything else. */
 bool text_parse_duration(const char *from, unsigned *ret_seconds);
 

@@ -2,7 +2,6 @@
  * config_rule: `rule: { priority, from, to, lookup, ... }` of a change, in the words of ip(8).
  */
 #include <linux/fib_rules.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/core/text.h"
@@ -90,38 +89,14 @@ static bool take_family(struct yaml_file *file, const struct yaml_key *key, yaml
     return true;
 }
 
-/* A number as ip(8) takes it: decimal, or hexadecimal behind 0x. */
-static bool parse_mark(const char *text, uint32_t *ret_mark)
-{
-    const char *digits = text_starts(text, "0x") ? text + 2 : text;
-    int base = digits != text ? 16 : 10;
-    size_t len = strspn(digits, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
-    unsigned long long mark;
-
-    if (len == 0 || len > 10 || digits[len] != '\0')
-        return false;
-    mark = strtoull(digits, NULL, base);
-    *ret_mark = (uint32_t)mark;
-    return mark <= UINT32_MAX;
-}
-
 /* MARK or MARK/MASK */
 static bool take_fwmark(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                         void *to)
 {
     struct rule *rule = to;
-    char copy[32];
-    char *slash;
 
-    if (!yaml_is_text(node) || !text_copy(copy, sizeof(copy), yaml_text(node)))
-        return yaml_refuse_value(file, key, node, "accepted is like 0x80000/0xff0000");
-    slash = strchr(copy, '/');
-    rule->mask = UINT32_MAX;
-    if (slash != NULL)
-        *slash = '\0';
-    if (!parse_mark(copy, &rule->mark) || (slash != NULL && !parse_mark(slash + 1, &rule->mask)))
-        return yaml_refuse_value(file, key, node, "accepted is like 0x80000/0xff0000");
-    return true;
+    return (yaml_is_text(node) && text_parse_mark(yaml_text(node), &rule->mark, &rule->mask)) ||
+           yaml_refuse_value(file, key, node, "accepted is like 0x80000/0xff0000");
 }
 
 /* "N" or "N-M" */

@@ -18,12 +18,26 @@ static const char *const outcomes[] = {
 };
 _Static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == FIB_OUTCOME_COUNT, "name every outcome");
 
+/* A packet has no mask: with a rule's it is one that this rule is for. */
+static bool read_mark(const char *given, uint32_t *ret_mark, struct err *err)
+{
+    uint32_t mask;
+
+    if (!text_parse_mark(given, ret_mark, &mask))
+        return err_set(err, ERR_INPUT,
+                       "--mark '%.80s': accepted are 0 to 0x%x, alone or in front of a mask: "
+                       "0x80000/0xff0000",
+                       given, UINT32_MAX);
+    return (*ret_mark & ~mask) == 0 ||
+           err_set(err, ERR_INPUT, "--mark '%.80s': accepted are bits that the mask has, too",
+                   given);
+}
+
 static bool read_flow(const struct arguments *arguments, struct flow *flow, struct err *err)
 {
     const char *from = arguments_get(arguments, "--from");
     const char *iif = arguments_get(arguments, "--iif");
     const char *mark = arguments_get(arguments, "--mark");
-    unsigned long long number = 0;
 
     if (!address_parse(arguments->words[1], &flow->destination))
         return err_set(err, ERR_INPUT, "destination '%.80s': accepted is an IPv4 or IPv6 address",
@@ -34,10 +48,7 @@ static bool read_flow(const struct arguments *arguments, struct flow *flow, stru
                        "--from '%.80s': accepted is an address of the destination's family", from);
     if (iif != NULL && !text_copy(flow->iif, sizeof(flow->iif), iif))
         return err_set(err, ERR_INPUT, "--iif '%.80s': accepted is a device's name", iif);
-    if (mark != NULL && !text_parse_u64(mark, UINT32_MAX, &number))
-        return err_set(err, ERR_INPUT, "--mark '%.80s': accepted are 0 to %u", mark, UINT32_MAX);
-    flow->mark = (uint32_t)number;
-    return true;
+    return mark == NULL || read_mark(mark, &flow->mark, err);
 }
 
 /* A rule for a device that is not there is passed over by every packet. */

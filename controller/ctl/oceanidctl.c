@@ -93,11 +93,13 @@ static const struct command commands[] = {
     {"checks", "", "every check's last answer", 0, 0, none, status_checks_run,
      "Exit 1 while a critical one does not pass; `unknown` never counts as pass, and of a node\n"
      "that does not answer every check is unknown. One marked (warning) does not count."},
-    {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark N]",
+    {"explain", "NODE DESTINATION [--from ADDRESS] [--iif DEVICE] [--mark MARK]",
      "which rule, table and route decide", 2, 2, explain_options, explain_run,
      "By the model of the kernel's decision, on the node's latest snapshot; where that node does "
      "not\n"
-     "answer, it is said when it was seen last."},
+     "answer, it is said when it was seen last. MARK is the packet's, as `ip rule` prints it: with "
+     "a\n"
+     "rule's mask, of a packet that has these bits and no others."},
     {"fleet propose", "[FILE]", "write a first fleet.yaml from what the joined nodes say", 0, 1,
      none, fleet_propose_run,
      "To fleet.yaml unless FILE says where; never over a file that is there. What could not be\n"

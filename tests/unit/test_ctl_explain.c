@@ -1,6 +1,6 @@
 /*
  * test_ctl_explain: what explain says besides the decision: of when it is, and that there is no
- * such device.
+ * such device; and what it takes for a mark.
  */
 #include "controller/ctl/explain.h"
 
@@ -42,7 +42,10 @@ bool __wrap_inputs_fetch_snapshot(struct ctl *ctl, const char *name, struct snap
                                "link eth0 2\n"
                                "link cni0 3\n"
                                "address 203.0.113.10/24 dev eth0\n"
-                               "route default via 203.0.113.1 dev eth0\n");
+                               "address 10.0.0.1/24 dev cni0\n"
+                               "route default via 203.0.113.1 dev eth0\n"
+                               "rule 100 fwmark 0x80000/0xff0000 lookup 52\n"
+                               "route default dev cni0 table 52\n");
     ip_lines_add_usual_rules(ret_snapshot);
     return true;
 }
@@ -132,12 +135,50 @@ static void a_device_that_is_not_there_is_refused(void **state)
     assert_ptr_equal(strstr(out, decision), out);
 }
 
+/* As a person copies it from `ip rule`; what is no mark is named. */
+static void a_mark_is_taken_as_ip_prints_it(void **state)
+{
+    static const char by_mark[] = "forward by cni0 from 10.0.0.1\n";
+    static const char *const marks[] = {"0x80000", "0x80000/0xff0000", "524288", "524288/16711680"};
+    static const struct {
+        const char *mark, *text;
+    } refused[] = {
+        {"0x", "--mark '0x': accepted are 0 to 0xffffffff, alone or in front of a mask: "
+               "0x80000/0xff0000\n"},
+        {"0x100000000", "--mark '0x100000000': accepted are 0 to"},
+        {"4294967296", "--mark '4294967296': accepted are 0 to"},
+        {"0x1/", "--mark '0x1/': accepted are 0 to"},
+        {"/0xff", "--mark '/0xff': accepted are 0 to"},
+        {"-1", "--mark '-1': accepted are 0 to"},
+        {"7 ", "--mark '7 ': accepted are 0 to"},
+        {"0x3/0x1", "--mark '0x3/0x1': accepted are bits that the mask has, too\n"},
+    };
+    char out[2048];
+
+    (void)state;
+    node.connected = true;
+    node.silent = false;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        run("--mark=", marks[i], OUTCOME_DONE, out);
+        assert_ptr_equal(strstr(out, by_mark), out);
+    }
+    run("--mark=", "0xffffffff", OUTCOME_DONE, out);
+    assert_ptr_equal(strstr(out, decision), out);
+    run("--mark=", "0x80000/0x80000", OUTCOME_DONE, out);
+    assert_ptr_equal(strstr(out, by_mark), out);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        run("--mark=", refused[i].mark, OUTCOME_USAGE, out);
+        assert_non_null(strstr(out, refused[i].text));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_node_that_answers_is_of_now),
         cmocka_unit_test(of_a_node_that_is_gone_says_of_when_it_is),
         cmocka_unit_test(a_device_that_is_not_there_is_refused),
+        cmocka_unit_test(a_mark_is_taken_as_ip_prints_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
