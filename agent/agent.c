@@ -227,6 +227,28 @@ static int run(struct err *err)
 
 /* ---- command line ---------------------------------------------------------------------------- */
 
+/* What every new host is missing at first. */
+static bool read_config(const char *path, struct err *err)
+{
+    if (config_read_agent(path, &agent.config, err))
+        return true;
+    return err->kind != ERR_MISSING
+               ? false
+               : err_wrap(err, "an agent.yaml has to be there: empty for a node, with "
+                               "`guard-socket: \"\"` for a witness");
+}
+
+static int join(const struct words *words, struct err *err)
+{
+    struct guard_config guard;
+
+    if (!join_read(words, &agent.config, &guard, err))
+        return EXIT_USAGE;
+    if (join_run(words, &agent.config, &guard, err))
+        return EXIT_DONE;
+    return err->kind == ERR_DENIED ? EXIT_DENIED : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
@@ -234,28 +256,24 @@ int main(int argc, char **argv)
     int code = EXIT_FAILED;
 
     log_init("oceanid-agent", LOG_LEVEL_INFO);
-    if (argc == 2 && text_equal(argv[1], "--help")) {
-        fputs(words_usage, stdout);
-        return EXIT_DONE;
-    }
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-agent " OCEANID_VERSION);
         return EXIT_DONE;
     }
     if (!words_parse(argc, argv, &words, &err)) {
-        fprintf(stderr, "oceanid-agent: %s\n%s", err.text, words_usage);
+        fprintf(stderr, "oceanid-agent: %s\n", err.text);
+        words_print_usage(stderr, WORD_RUN);
         return EXIT_USAGE;
     }
-    if (config_read_agent(words.config, &agent.config, &err)) {
-        if (words.what == WORD_RUN)
-            code = run(&err);
-        else
-            code = join_run(&words, &agent.config, &err) ? EXIT_DONE : EXIT_FAILED;
-    } else if (err.kind == ERR_MISSING)
-        err_wrap(&err,
-                 "an agent.yaml has to be there: empty for a node, with `guard-socket: \"\"` for "
-                 "a witness");
+    if (words.help) {
+        words_print_usage(stdout, words.what);
+        return EXIT_DONE;
+    }
+    if (!read_config(words.config, &err))
+        code = EXIT_USAGE;
+    else
+        code = words.what == WORD_RUN ? run(&err) : join(&words, &err);
     if (err.kind != ERR_NONE)
         log_error("%s", err.text);
-    return err.kind == ERR_DENIED && words.what != WORD_RUN ? EXIT_DENIED : code;
+    return code;
 }

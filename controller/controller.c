@@ -227,13 +227,12 @@ int main(int argc, char **argv)
     const char *path;
     enum log_level level = LOG_LEVEL_INFO;
     struct err err = ERR_INIT;
-    bool good;
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-controller " OCEANID_VERSION);
         return EXIT_SUCCESS;
     }
-    if (argc == 2 && text_equal(argv[1], "--help")) {
+    if (config_asks_help(argc, argv)) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
@@ -242,13 +241,14 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     log_init("oceanid-controller", level);
-    good = read_config(&program, path, &err);
-    if (good) {
-        if (log_level_parse(program.config.log, &level))
-            log_init("oceanid-controller", level);
-        good = run(&program, &err);
-    }
-    if (!good)
+    if (!read_config(&program, path, &err)) {
         log_error("%s", err.text);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+        return EXIT_USAGE;
+    }
+    if (log_level_parse(program.config.log, &level))
+        log_init("oceanid-controller", level);
+    if (run(&program, &err))
+        return EXIT_SUCCESS;
+    log_error("%s", err.text);
+    return EXIT_FAILURE;
 }

@@ -252,7 +252,7 @@ int main(int argc, char **argv)
         puts("oceanid-guard " OCEANID_VERSION);
         return 0;
     }
-    if (argc == 2 && text_equal(argv[1], "--help")) {
+    if (config_asks_help(argc, argv)) {
         fputs(usage, stdout);
         return 0;
     }

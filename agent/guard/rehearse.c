@@ -79,12 +79,13 @@ int main(int argc, char **argv)
         puts("oceanid-rehearse " OCEANID_VERSION);
         return 0;
     }
-    if (argc == 2 && text_equal(argv[1], "--help")) {
+    if (argc > 1 && text_is_help(argv[1])) {
         fputs(usage, stdout);
         return 0;
     }
     if (argc != 1) {
-        fputs(usage, stderr);
+        fprintf(stderr, "oceanid-rehearse: '%.80s' is not known: it takes no words\n%s", argv[1],
+                usage);
         return 2;
     }
     log_init("oceanid-rehearse", LOG_LEVEL_INFO);

@@ -37,6 +37,7 @@ static const char usage[] =
     "                back; asks\n"
     "  --accept-clock    this host's clock is right, whatever the journal has seen; asks\n"
     "  --boot, --stop-post, --finish   what the units run\n"
+    "  --help, --version\n"
     "exit: 0 done and verified, or nothing to do; 1 differs, or not done; 2 usage; 4 not root;\n"
     "      5 done as far as possible, the rest is tried again\n";
 
@@ -435,14 +436,14 @@ int main(int argc, char **argv)
         puts("oceanid-rollback " OCEANID_VERSION);
         return EXIT_DONE;
     }
-    if (argc == 2 && text_equal(argv[1], "--help")) {
-        fputs(usage, stdout);
-        return EXIT_DONE;
-    }
     if (!rollback_parse(argc, argv, &options, &err)) {
         fprintf(stderr, "oceanid-rollback: %s; nothing was done (oceanid-rollback --help)\n",
                 err.text);
         return EXIT_USAGE;
+    }
+    if (options.help) {
+        fputs(usage, stdout);
+        return EXIT_DONE;
     }
     if (geteuid() != 0) {
         fprintf(stderr, "oceanid-rollback: expected root, observed uid %u; run it as root\n",

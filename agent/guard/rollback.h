@@ -17,6 +17,7 @@ enum {
 
 struct options {
     const char *mode; /* "" for none */
+    bool help;        /* say how it is used, and nothing else */
     bool yes;         /* ask nothing */
     uint32_t to;
     const char *order_path; /* --order */

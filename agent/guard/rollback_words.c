@@ -58,6 +58,8 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     const char *word = words[*at];
     const char *value;
 
+    if (text_is_help(word))
+        return options->help = true;
     if (text_equal(word, "--yes"))
         return options->yes = true;
     if (text_equal(word, "--void"))
@@ -65,6 +67,8 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     if (!is_any(word, with_value))
         return set_mode(options, word, err);
     value = words[++*at]; /* NULL behind the last */
+    if (value != NULL && text_is_help(value) && !text_equal(word, "--reason"))
+        return options->help = true;
     if (value == NULL)
         return err_set(err, ERR_INPUT, "%s: expected %s behind it, found nothing", word,
                        text_equal(word, "--to") ? "a number of --list" : "a value");
@@ -96,9 +100,9 @@ static bool check_together(const struct options *options, struct err *err)
 
 bool rollback_parse(int argc, char **argv, struct options *options, struct err *err)
 {
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc && !options->help; i++) {
         if (!take_word(options, argv, &i, err))
             return false;
     }
-    return check_together(options, err);
+    return options->help || check_together(options, err);
 }

@@ -378,13 +378,18 @@ static bool read_guard(const struct words *words, struct guard_config *ret_guard
                : config_read_guard(CONFIG_GUARD_PATH, ret_guard, err);
 }
 
-bool join_run(const struct words *words, const struct agent_config *agent, struct err *err)
+bool join_read(const struct words *words, const struct agent_config *agent,
+               struct guard_config *ret_guard, struct err *err)
 {
-    struct guard_config guard;
+    return check_kind(words, agent, err) && read_guard(words, ret_guard, err);
+}
+
+bool join_run(const struct words *words, const struct agent_config *agent,
+              const struct guard_config *guard, struct err *err)
+{
     struct join_place place;
 
-    if (!check_kind(words, agent, err) || !read_guard(words, &guard, err) ||
-        !join_find_place(agent, &guard, &place, err))
+    if (!join_find_place(agent, guard, &place, err))
         return false;
     switch (words->what) {
     case WORD_REQUEST:

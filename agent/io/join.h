@@ -35,7 +35,12 @@ bool join_install(const struct join_place *place, const char *bundle_path, FILE 
 bool join_trust(const struct join_place *place, const char *trust_path, FILE *notes,
                 struct err *err);
 
+/* Before anything is done: whether the words agree with agent.yaml, and guard.yaml. */
+bool join_read(const struct words *words, const struct agent_config *agent,
+               struct guard_config *ret_guard, struct err *err);
+
 /* The one of the three that the words say. */
-bool join_run(const struct words *words, const struct agent_config *agent, struct err *err);
+bool join_run(const struct words *words, const struct agent_config *agent,
+              const struct guard_config *guard, struct err *err);
 
 #endif

@@ -7,17 +7,50 @@
 
 #include "common/core/text.h"
 
-const char words_usage[] =
-    "usage: oceanid-agent [--config FILE]                       run\n"
-    "       oceanid-agent request --name NODE [--witness]       (root) make keys, print a request\n"
-    "       oceanid-agent install BUNDLE                        (root) install what admit "
-    "answered\n"
-    "       oceanid-agent trust FILE                            (root) say who may approve "
-    "changes\n"
-    "options: --config FILE        default /etc/oceanid/agent.yaml\n"
-    "         --guard-config FILE  default /etc/oceanid/guard.yaml\n";
+static const struct {
+    const char *name, *behind, *help;
+} rows[] = {
+    [WORD_RUN] = {"", "[--config FILE]", "run"},
+    [WORD_REQUEST] = {"request", "--name NODE [--witness]", "(root) make keys, print a request"},
+    [WORD_INSTALL] = {"install", "BUNDLE", "(root) install what admit answered"},
+    [WORD_TRUST] = {"trust", "FILE", "(root) say who may approve changes"},
+};
+enum { ROWS_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const names[] = {"oceanid-agent", "request", "install", "trust"};
+void words_print_usage(FILE *to, enum word what)
+{
+    const char *before = "usage:";
+
+    for (unsigned i = WORD_RUN; i < ROWS_COUNT; i++) {
+        char line[80];
+
+        if (what != WORD_RUN && what != i)
+            continue;
+        snprintf(line, sizeof(line), "%s%s%s", rows[i].name, i != WORD_RUN ? " " : "",
+                 rows[i].behind);
+        fprintf(to, "%-6s oceanid-agent %-36s%s\n", before, line, rows[i].help);
+        before = "";
+    }
+    fputs("options: --config FILE        default /etc/oceanid/agent.yaml\n"
+          "         --guard-config FILE  default /etc/oceanid/guard.yaml\n"
+          "         --help, --version\n",
+          to);
+}
+
+/* What it is asked with: the word in front of it, wherever either stands. */
+static bool asks_help(int argc, char **argv, enum word *ret_what)
+{
+    *ret_what = WORD_RUN;
+    for (int i = 1; i < argc; i++) {
+        if (text_is_help(argv[i]))
+            return true;
+        for (unsigned word = WORD_REQUEST; word < ROWS_COUNT; word++) {
+            if (text_equal(argv[i], rows[word].name))
+                *ret_what = (enum word)word;
+        }
+    }
+    return false;
+}
 
 static bool take_option(struct words *words, const char *word, const char *value, struct err *err)
 {
@@ -42,12 +75,13 @@ static bool take_word(struct words *words, const char *word, struct err *err)
     if (words->what != WORD_RUN) { /* the one behind it is a file */
         if (words->file != NULL || words->what == WORD_REQUEST)
             return err_set(err, ERR_INPUT, "'%.80s' is one word too many: %s takes %s", word,
-                           names[words->what], words->what == WORD_REQUEST ? "none" : "one file");
+                           rows[words->what].name,
+                           words->what == WORD_REQUEST ? "none" : "one file");
         words->file = word;
         return true;
     }
-    for (unsigned i = WORD_REQUEST; i <= WORD_TRUST; i++) {
-        if (text_equal(word, names[i]))
+    for (unsigned i = WORD_REQUEST; i < ROWS_COUNT; i++) {
+        if (text_equal(word, rows[i].name))
             words->what = (enum word)i;
     }
     return words->what != WORD_RUN ||
@@ -64,12 +98,17 @@ static bool check_complete(const struct words *words, struct err *err)
     if (words->name != NULL || words->witness)
         return err_set(err, ERR_INPUT, "--name and --witness go with request only");
     return words->what == WORD_RUN || words->file != NULL ||
-           err_set(err, ERR_INPUT, "%s: expected a file behind it, found none", names[words->what]);
+           err_set(err, ERR_INPUT, "%s: expected a file behind it, found none",
+                   rows[words->what].name);
 }
 
 bool words_parse(int argc, char **argv, struct words *ret_words, struct err *err)
 {
     *ret_words = (struct words){.config = "/etc/oceanid/agent.yaml"};
+    ret_words->help = asks_help(argc, argv, &ret_words->what);
+    if (ret_words->help)
+        return true;
+    ret_words->what = WORD_RUN;
     for (int i = 1; i < argc; i++) {
         if (text_equal(argv[i], "--witness")) {
             ret_words->witness = true;

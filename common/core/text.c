@@ -157,6 +157,11 @@ bool text_parse_duration(const char *from, unsigned *ret_seconds)
     return true;
 }
 
+bool text_is_help(const char *word)
+{
+    return text_equal(word, "-h") || text_equal(word, "--help");
+}
+
 bool text_equal(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;

@@ -40,6 +40,9 @@ bool text_parse_mark(const char *from, uint32_t *ret_mark, uint32_t *ret_mask);
 /* "90s", "5m", "2h", "45" (seconds) -> seconds. False for anything else. */
 bool text_parse_duration(const char *from, unsigned *ret_seconds);
 
+/* "-h" or "--help", with which a person asks how something is used. */
+bool text_is_help(const char *word);
+
 bool text_equal(const char *a, const char *b);
 bool text_starts(const char *text, const char *start);
 

@@ -36,6 +36,9 @@ struct controller_config {
     char log[NAME_SIZE];
 };
 
+/* Is one of the words behind a daemon's name -h or --help? */
+bool config_asks_help(int argc, char **argv);
+
 /* The words behind a daemon's name: none (path NULL), or --config FILE. hint: behind what is
  * accepted, for who meant another program; "" for none. */
 bool config_take_words(int argc, char **argv, const char *hint, const char **ret_path,

@@ -18,6 +18,15 @@ enum {
     ROLES_MAX = sizeof(((struct controller_config *)0)->roles) / sizeof(struct config_role),
 };
 
+bool config_asks_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (text_is_help(argv[i]))
+            return true;
+    }
+    return false;
+}
+
 bool config_take_words(int argc, char **argv, const char *hint, const char **ret_path,
                        struct err *err)
 {

@@ -7,7 +7,7 @@
 
 #include "common/core/text.h"
 
-static const char *const everywhere[] = {"--pki=", "--controller=", "-o=", "--help", NULL};
+static const char *const everywhere[] = {"--pki=", "--controller=", "-o=", "--help", "-h", NULL};
 
 /* The accepted spelling ("--node=") of an option as typed ("--node", "--node=x"), or NULL. */
 static const char *find_spelling(const char *const *accepted, const char *typed)

@@ -24,7 +24,7 @@ struct arguments {
 };
 
 /* accepted: NULL-ended; "--yes" takes no value, "--node=" takes one (as the next word or behind
- * `=`). The options of every command (--pki, --controller, -o, --help) are accepted as well. */
+ * `=`). The options of every command (--pki, --controller, -o, --help, -h) are accepted as well. */
 bool arguments_parse(char *const *from, int count, const char *const *accepted,
                      struct arguments *ret_arguments, struct err *err);
 

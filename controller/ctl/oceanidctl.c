@@ -211,8 +211,8 @@ enum { COMMANDS_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
 static void print_usage(FILE *to, const struct command *command)
 {
-    fprintf(to, "usage: oceanidctl %s %s\n       %s\n", command->name, command->usage,
-            command->help);
+    fprintf(to, "usage: oceanidctl %s%s%s\n       %s\n", command->name,
+            command->usage[0] != '\0' ? " " : "", command->usage, command->help);
 }
 
 static void print_help(const struct command *command)
@@ -313,6 +313,27 @@ static enum outcome help(char *const *argv, int argc)
     return OUTCOME_DONE;
 }
 
+/* Takes -h and --help out of words; how many are left. */
+static int drop_help(char **words, int count)
+{
+    int kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (!text_is_help(words[i]))
+            words[kept++] = words[i];
+    }
+    return kept;
+}
+
+/* No command, but a group of them or all, if that is what was asked for. */
+static enum outcome help_or_refuse(char **leading, int leading_count, char **rest, int rest_count)
+{
+    bool asked = drop_help(leading, leading_count) < leading_count;
+    int kept = drop_help(rest, rest_count);
+
+    return asked || kept < rest_count ? help(rest, kept) : refuse_command(rest, kept);
+}
+
 static bool writes_file(const struct command *command)
 {
     return command->run == manifest_build_run || command->run == manifest_sign_run;
@@ -335,7 +356,7 @@ static enum outcome run(const struct command *command, char *const *words, int c
 
     if (!arguments_parse(words, count, command->options, &arguments, &err))
         return refuse_usage(command, &err);
-    if (arguments_get(&arguments, "--help") != NULL) {
+    if (arguments_get(&arguments, "--help") != NULL || arguments_get(&arguments, "-h") != NULL) {
         print_help(command);
         return OUTCOME_DONE;
     }
@@ -365,17 +386,15 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0); /* in a pipe too: stderr stands where it was said */
     log_init("oceanidctl", LOG_LEVEL_WARNING);
-    if (leading > 0 && rest_count == 0 && text_equal(argv[leading], "--help"))
-        return help(NULL, 0);
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanidctl " OCEANID_VERSION);
         return OUTCOME_DONE;
     }
     if (rest_count > 0 && text_equal(rest[0], "help"))
-        return help(rest + 1, rest_count - 1);
+        return help(rest + 1, drop_help(rest + 1, rest_count - 1));
     command = find_command(rest, rest_count, &taken);
     if (command == NULL || argc > ARGV_MAX)
-        return refuse_command(rest, rest_count);
+        return help_or_refuse(argv + 1, leading, rest, rest_count);
     memcpy(words, argv + 1, (size_t)leading * sizeof(*words));
     memcpy(words + leading, rest + taken, (size_t)(rest_count - taken) * sizeof(*words));
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -115,7 +115,7 @@ def test_what_a_new_controllers_host_is_missing_is_said(fleet):
         done = start(*words)
         assert done.returncode == 2 and done.stderr.startswith(f"oceanid-controller: {said}")
     done = start("--config", "/none.yaml")
-    assert done.returncode == 1 and "a controller.yaml has to be there" in done.stderr, done.stderr
+    assert done.returncode == 2 and "a controller.yaml has to be there" in done.stderr, done.stderr
     fleet.write(fleet.operator, "/run/new.yaml", "state: /run/new\n")
     done = start("--config", "/run/new.yaml")
     assert done.returncode == 1 and "`oceanidctl pki init` put in controller/" in done.stderr

@@ -44,6 +44,31 @@ static void reads_what_the_usage_says(void **state)
     assert_string_equal(words.guard_config, "/g");
 }
 
+static void is_asked_how_a_word_is_used(void **state)
+{
+    static const struct {
+        const char *words[5];
+        enum word what;
+    } cases[] = {
+        {{"-h"}, WORD_RUN},
+        {{"--config", "--help"}, WORD_RUN},
+        {{"request", "-h"}, WORD_REQUEST},
+        {{"--help", "request"}, WORD_RUN},
+        {{"install", "f", "--nosuch", "--help"}, WORD_INSTALL},
+        {{"--config", "f", "trust", "--help"}, WORD_TRUST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct words words;
+        struct err err = ERR_INIT;
+
+        assert_true(parse(cases[i].words, &words, &err));
+        assert_true(words.help);
+        assert_int_equal(words.what, cases[i].what);
+    }
+}
+
 static void names_what_it_refuses(void **state)
 {
     static const struct {
@@ -77,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_the_usage_says),
+        cmocka_unit_test(is_asked_how_a_word_is_used),
         cmocka_unit_test(names_what_it_refuses),
     };
 
