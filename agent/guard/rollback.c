@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "agent/guard/io/disk_probe.h"
-#include "agent/guard/io/guard_yaml.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
 #include "agent/guard/io/standard.h"
@@ -43,8 +42,8 @@ static const char usage[] =
 
 /* ---- what is to be undone ------------------------------------------------------------------- */
 
-bool rollback_choose(const struct ledger *ledger, const struct options *options,
-                     struct target *ret_target, struct err *err)
+static bool choose(const struct ledger *ledger, const struct options *options,
+                   struct target *ret_target, struct err *err)
 {
     *ret_target = (struct target){.is_open = ledger->is_open, .opened = CAUSE_RESCUED};
     if (ledger->is_open)
@@ -328,7 +327,7 @@ static int run_undo(const struct options *options, struct err *err)
 
     if (!rollback_look(options, &rescue, &code, err))
         return code;
-    chosen = rollback_choose(rescue.ledger, options, &target, err);
+    chosen = choose(rescue.ledger, options, &target, err);
     count = 0;
     if (chosen) {
         rollback_say_intent(&rescue, &target);

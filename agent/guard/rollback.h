@@ -62,8 +62,6 @@ struct target {
     const char *reason;          /* of an order; lent */
     enum end_cause opened;       /* why an open trial ends */
 };
-bool rollback_choose(const struct ledger *ledger, const struct options *options,
-                     struct target *ret_target, struct err *err);
 
 /* What is open, then down to the target's generation. False: something waits to be tried again. */
 bool rollback_undo(struct rescue *rescue, const struct target *target, mono_t until);

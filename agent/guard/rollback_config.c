@@ -13,7 +13,6 @@
 #include "agent/guard/io/in_force.h"
 #include "agent/guard/rollback.h"
 #include "common/core/text.h"
-#include "common/io/clock.h"
 
 /* A unit has nobody beside it who would name another file; what it waits here counts towards its
  * own limit (began). */

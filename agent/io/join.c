@@ -24,8 +24,9 @@
 
 enum { FINGERPRINT_SIZE = 64 };
 
-bool join_find_place(const struct agent_config *agent, const struct guard_config *guard,
-                     struct join_place *ret_place, struct err *err)
+/* From both configurations; the agent's user must exist. Strings are lent from the two. */
+static bool find_place(const struct agent_config *agent, const struct guard_config *guard,
+                       struct join_place *ret_place, struct err *err)
 {
     const struct passwd *user = getpwnam(guard->agent_user);
 
@@ -389,7 +390,7 @@ bool join_run(const struct words *words, const struct agent_config *agent,
 {
     struct join_place place;
 
-    if (!join_find_place(agent, guard, &place, err))
+    if (!find_place(agent, guard, &place, err))
         return false;
     switch (words->what) {
     case WORD_REQUEST:

@@ -19,10 +19,6 @@ struct join_place {
     const char *trust;       /* the trust root's file; root's */
 };
 
-/* From both configurations; the agent's user must exist. Strings are lent from the two. */
-bool join_find_place(const struct agent_config *agent, const struct guard_config *guard,
-                     struct join_place *ret_place, struct err *err);
-
 /* Keys that are there already are kept. The request goes to out, for whoever carries it to the
  * operator; the keys' fingerprints to notes. */
 bool join_request_make(const struct join_place *place, const char *name, bool witness_only,

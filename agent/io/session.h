@@ -26,7 +26,6 @@ enum session_state {
     SESSION_GREETING,     /* hello is out */
     SESSION_WELCOMED,
     SESSION_LOST, /* why says it */
-    SESSION_STATE_COUNT,
 };
 
 struct session {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/core/mem.h"
 #include "common/io/localapi.h"
 
 enum { AGAIN_S = 2 };

@@ -21,8 +21,7 @@ enum {
     OPERATIONS_MAX = 256, /* for one node */
     CHECKS_MAX = 64,      /* that concern one node */
     FLOWS_MAX = 32,       /* protected flows of one node */
-    WAIVERS_MAX = 16,
-    LIFTS_MAX = 64, /* ends and quarantines that one approval lifts */
+    LIFTS_MAX = 64,       /* ends and quarantines that one approval lifts */
     SIGNATURES_MAX = 8,
     KEYS_MAX = 64,        /* in the trust root */
     GENERATIONS_MAX = 32, /* confirmed, on one node's stack */

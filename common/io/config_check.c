@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/config_yaml.h"
 

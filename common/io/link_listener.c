@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/io/log.h"
-
 enum { SILENT_LOOKS = 3 };
 
 /* ---- its counters -----------------------------------------------------------------------------

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "common/core/mem.h"
 #include "common/io/wire_envelope.h"
 
 static struct bytes lend_binary(const ProtobufCBinaryData *from)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/core/mem.h"
-#include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/wire_parts.h"
 

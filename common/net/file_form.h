@@ -69,9 +69,6 @@ struct file_key {
     const char *choices; /* "ipv4 ipv6" */
 };
 
-/* False, with what is accepted. */
-bool file_value_check(const struct file_key *row, const char *value, struct err *err);
-
 /* Of a FILE_VALUE_BOOL. */
 bool file_value_is_yes(const char *value);
 

@@ -165,7 +165,8 @@ static const char *const accepted[] = {
 };
 _Static_assert(sizeof(accepted) / sizeof(accepted[0]) == FILE_VALUE_COUNT, "one text a value");
 
-bool file_value_check(const struct file_key *row, const char *value, struct err *err)
+/* False, with what is accepted. */
+static bool check(const struct file_key *row, const char *value, struct err *err)
 {
     assert(row->value < FILE_VALUE_COUNT);
     if (is_good(row, value))
@@ -179,7 +180,7 @@ bool file_value_take(struct file_listener *listener, const struct file_key *row,
 {
     const struct file_said said = {row->section, row->key, value, listener->entry};
 
-    if (!file_value_check(row, value, err))
+    if (!check(row, value, err))
         return false;
     if (listener->said_fn != NULL)
         listener->said_fn(listener->context, &said);

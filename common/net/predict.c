@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/net/render.h"
-#include "common/net/tailnet.h"
 #include "common/net/uplink.h"
 
 bool predict_apply(const struct snapshot *before, const struct operation *operations, size_t count,

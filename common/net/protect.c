@@ -13,7 +13,6 @@
 #include "common/net/predict.h"
 #include "common/net/protect_rescue.h"
 #include "common/net/tailnet.h"
-#include "common/net/uplink.h"
 
 enum { POD_FLOWS_MAX = 8 }; /* main's pod routes that get a flow of their own */
 

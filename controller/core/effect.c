@@ -28,7 +28,7 @@ static const char *const send_names[] = {
 };
 _Static_assert(sizeof(send_names) / sizeof(send_names[0]) == ROLLOUT_SEND_COUNT, "one name each");
 
-const char *rollout_send_name(enum rollout_send request)
+static const char *send_name(enum rollout_send request)
 {
     return request < ROLLOUT_SEND_COUNT ? send_names[request] : "unknown";
 }
@@ -47,7 +47,7 @@ static void render_nonce(const char *what, const struct nonce *nonce, struct tex
 
 static void render_send(const struct rollout_effect *effect, struct text *out)
 {
-    text_add(out, "to %s: %s%s", effect->node, rollout_send_name(effect->send.request),
+    text_add(out, "to %s: %s%s", effect->node, send_name(effect->send.request),
              effect->send.emergency ? " (emergency)" : "");
     render_nonce("over", &effect->send.id.start, out);
     render_nonce("quoting hello", &effect->send.stack_nonce, out);

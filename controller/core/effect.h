@@ -64,8 +64,6 @@ struct rollout_effects {
 struct rollout_effect *rollout_effects_add(struct rollout_effects *effects,
                                            enum rollout_effect_kind kind, const char *node);
 
-const char *rollout_send_name(enum rollout_send request);
-
 /* One line, the same in the debug log and in the golden tests. */
 void rollout_effect_render(const struct rollout_effect *effect, char *to, size_t size);
 

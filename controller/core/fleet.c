@@ -319,8 +319,8 @@ static void say_silent(const struct fleet_member *member, const struct fleet_ver
                  (long long)(now - member->heard_at) / 1000, verdict_format(known->verdict.value));
 }
 
-void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
-               struct verdict *ret_verdict)
+static void age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
+                struct verdict *ret_verdict)
 {
     *ret_verdict = known->verdict;
     if (silent_for(member, known->interval_s, now)) {
@@ -336,7 +336,7 @@ void fleet_age(const struct fleet_member *member, const struct fleet_verdict *kn
 void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
                 struct verdict *ret_verdict)
 {
-    fleet_age(member, known, now, ret_verdict);
+    age(member, known, now, ret_verdict);
     if (!fleet_answers(member))
         say_silent(member, known, now, ret_verdict);
 }
@@ -346,7 +346,7 @@ void fleet_verdict_now(const struct fleet_member *member, const char *check, mon
 {
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
         if (text_equal(member->verdicts[i].verdict.check, check)) {
-            fleet_age(member, &member->verdicts[i], now, ret_verdict);
+            age(member, &member->verdicts[i], now, ret_verdict);
             return;
         }
     }
@@ -390,7 +390,7 @@ enum verdict_value fleet_health(const struct fleet_member *member, mono_t now)
     for (uint32_t i = 0; i < member->verdicts_count; i++) {
         struct verdict verdict;
 
-        fleet_age(member, &member->verdicts[i], now, &verdict);
+        age(member, &member->verdicts[i], now, &verdict);
         if (verdict.severity != SEVERITY_CRITICAL || fleet_reach_target(verdict.check) != NULL)
             continue;
         worst = verdict_worst(worst, verdict.value);

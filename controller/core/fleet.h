@@ -119,8 +119,6 @@ void fleet_end_telling(struct fleet_member *member);
  * earlier session, or was never said. */
 void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
                        struct verdict *ret_verdict);
-void fleet_age(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,
-               struct verdict *ret_verdict);
 /* As people are shown it: unknown as soon as it does not answer, which a gate bears with until the
  * verdict is old. */
 void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,

@@ -127,9 +127,4 @@ void gates_judge_witnesses(const struct gates_inputs *inputs, const struct manif
 void gates_judge_rehearsal(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                            const struct fleet_member *member, struct gate_answer *answer);
 
-/* Whether a witness with this source can speak for the rest of the world (design 7): where the
- * audience is everywhere, it must be routed like an undeclared address. */
-bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,
-                         const struct address *source);
-
 #endif

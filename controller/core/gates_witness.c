@@ -17,8 +17,10 @@ struct look {
     struct fib *fib;
 };
 
-bool gates_source_counts(const struct fib *subject, const struct ssh_target *ssh,
-                         const struct address *source)
+/* Whether a witness with this source can speak for the rest of the world (design 7): where the
+ * audience is everywhere, it must be routed like an undeclared address. */
+static bool source_counts(const struct fib *subject, const struct ssh_target *ssh,
+                          const struct address *source)
 {
     struct flow reply = {.destination = *source, .source = ssh->address, .sport = ssh->port};
     struct fib_decision decision;
@@ -41,7 +43,7 @@ static bool witness_counts(const struct look *look, const char *witness)
     if (node == NULL || !address_is_set(&node->ssh.address) ||
         fleet_file_audience(&node->ssh.address) != AUDIENCE_EVERYWHERE)
         return true;
-    return gates_source_counts(look->fib, &look->plan->ssh, &node->ssh.address);
+    return source_counts(look->fib, &look->plan->ssh, &node->ssh.address);
 }
 
 /* What the witnesses of a target say now. */

@@ -78,7 +78,7 @@ static bool all_answered(const struct target *target)
     return target->own_baseline && count_bits(target->answered) >= target->plan->witnesses_count;
 }
 
-mono_t rollout_start_at(const struct target *target)
+static mono_t start_at(const struct target *target)
 {
     mono_t linger;
 
@@ -97,7 +97,7 @@ static bool is_gathering(const struct rollout *rollout, const struct target *tar
 
 bool rollout_may_start(const struct rollout *rollout, const struct target *target)
 {
-    return is_gathering(rollout, target) && rollout->now >= rollout_start_at(target) &&
+    return is_gathering(rollout, target) && rollout->now >= start_at(target) &&
            rollout->now < mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS);
 }
 
@@ -117,7 +117,7 @@ mono_t rollout_gathers_until(const struct rollout *rollout, const struct target 
 {
     if (!is_gathering(rollout, target))
         return MONO_NEVER;
-    return mono_min(rollout_start_at(target), mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS));
+    return mono_min(start_at(target), mono_add(target->prepared_at, ROLLOUT_NONCE_AGE_MS));
 }
 
 /* ---- one target, as a question -------------------------------------------------------------- */

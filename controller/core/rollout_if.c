@@ -3,7 +3,6 @@
  */
 #include <stddef.h>
 
-#include "common/core/text.h"
 #include "controller/core/rollout_table.h"
 
 static const struct target_record *record_of(const struct rollout_move *move)

@@ -91,7 +91,6 @@ bool rollout_stage_done(const struct rollout *rollout);
 /* Bits of the targets of all earlier stages: whose guards have to say that they stand. */
 uint64_t rollout_earlier(const struct rollout *rollout, const struct target *target);
 bool rollout_has_proofs(const struct rollout *rollout, const struct target *target);
-mono_t rollout_start_at(const struct target *target);
 /* When its start, or the end of its nonce, is to be looked at; MONO_NEVER: it is not prepared. */
 mono_t rollout_gathers_until(const struct rollout *rollout, const struct target *target);
 /* It has prepared so long behind the gates that it must not start on them. Those that pass are good

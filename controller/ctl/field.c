@@ -3,7 +3,6 @@
  */
 #include "controller/ctl/field.h"
 
-#include "common/core/mem.h"
 #include "common/core/text.h"
 
 enum { BUFFERS_COUNT = 16 }; /* more than any one line prints */

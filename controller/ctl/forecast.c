@@ -10,7 +10,6 @@
 #include "common/io/json_text.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
-#include "controller/ctl/field.h"
 
 enum { LINE_SIZE = 1024 };
 

@@ -33,7 +33,7 @@ struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *
     return ctl_path(ctl, name, path, sizeof(path), err) ? sign_key_load(path, err) : NULL;
 }
 
-bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err)
+static bool read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err)
 {
     AUTO_WIRE struct wire_bytes text = {NULL, 0};
 
@@ -48,7 +48,7 @@ static bool check_approver(const struct ctl *ctl, const struct sign_key *key, st
     struct public_key public_key;
     char fingerprint[64];
 
-    if (!keys_read_trust(ctl, trust, err))
+    if (!read_trust(ctl, trust, err))
         return false;
     sign_key_public(key, &public_key);
     known = trust_find(trust, &public_key);
@@ -78,7 +78,7 @@ static bool verify_roster(const struct ctl *ctl, struct bytes envelope, struct e
 {
     AUTO_FREE struct trust *trust = mem_alloc(1, sizeof(*trust));
 
-    if (!keys_read_trust(ctl, trust, err))
+    if (!read_trust(ctl, trust, err))
         return false;
     for (uint32_t i = 0; i < trust->keys_count; i++) {
         if ((trust->keys[i].roles & TRUST_APPROVER) != 0 &&
@@ -91,7 +91,7 @@ static bool verify_roster(const struct ctl *ctl, struct bytes envelope, struct e
                    ctl->pki);
 }
 
-bool keys_read_roster_bytes(const struct ctl *ctl, struct wire_bytes *ret_bytes, struct err *err)
+static bool read_roster_bytes(const struct ctl *ctl, struct wire_bytes *ret_bytes, struct err *err)
 {
     return keys_read_file(ctl, "roster", ret_bytes, err) &&
            verify_roster(ctl, wire_lend(ret_bytes), err);
@@ -101,7 +101,7 @@ bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct e
 {
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
 
-    return keys_read_roster_bytes(ctl, &bytes, err) &&
+    return read_roster_bytes(ctl, &bytes, err) &&
            wire_decode_roster(wire_lend(&bytes), ret_roster, err);
 }
 

@@ -15,10 +15,7 @@ struct sign_key *keys_load(const struct ctl *ctl, const char *name, struct err *
  * and that nothing was signed. */
 struct sign_key *keys_load_approver(const struct ctl *ctl, struct err *err);
 
-bool keys_read_trust(const struct ctl *ctl, struct trust *ret_trust, struct err *err);
-
-/* The roster file's bytes, whose signature by an approver of trust.yaml was verified. */
-bool keys_read_roster_bytes(const struct ctl *ctl, struct wire_bytes *ret_bytes, struct err *err);
+/* The roster file, whose signature by an approver of trust.yaml was verified. */
 bool keys_read_roster(const struct ctl *ctl, struct roster *ret_roster, struct err *err);
 
 /* As it lies there, whoever signed it: for a person's eyes. */

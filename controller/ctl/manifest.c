@@ -72,7 +72,8 @@ static bool print_parts(struct bytes body, const struct approval *approval, bool
     return good;
 }
 
-bool manifest_print(struct bytes bytes, enum manifest_file_kind kind, bool json, struct err *err)
+/* Prints what these bytes say, decoded from them. */
+static bool print(struct bytes bytes, enum manifest_file_kind kind, bool json, struct err *err)
 {
     AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
     struct signed_manifest parts = {0};
@@ -137,7 +138,7 @@ enum outcome manifest_show_run(struct ctl *ctl, const struct arguments *argument
     struct err err = ERR_INIT;
 
     if (manifest_read_file(arguments->words[0], &bytes, &kind, &err) &&
-        manifest_print(wire_lend(&bytes), kind, ctl->json, &err))
+        print(wire_lend(&bytes), kind, ctl->json, &err))
         return OUTCOME_DONE;
     err_wrap(&err, "%s", arguments->words[0]);
     return ctl_fail(ctl, &err);
@@ -222,7 +223,7 @@ enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *argument
 
     if (!manifest_read_file(arguments->words[0], &bytes, &kind, &err) ||
         !read_request(arguments, named, &request, &err) ||
-        !(manifest_print(wire_lend(&bytes), kind, false, &err) ||
+        !(print(wire_lend(&bytes), kind, false, &err) ||
           err_wrap(&err, "%s", arguments->words[0])) ||
         !approve(wire_lend(&bytes), kind, arguments, &err))
         return ctl_fail(ctl, &err);

@@ -16,9 +16,6 @@ enum manifest_file_kind manifest_kind(struct bytes bytes);
 bool manifest_read_file(const char *path, struct wire_bytes *ret_bytes,
                         enum manifest_file_kind *ret_kind, struct err *err);
 
-/* Prints what these bytes say, decoded from them. */
-bool manifest_print(struct bytes bytes, enum manifest_file_kind kind, bool json, struct err *err);
-
 enum outcome manifest_build_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome manifest_show_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome manifest_sign_run(struct ctl *ctl, const struct arguments *arguments);

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "common/change/change.h"
 #include "common/core/text.h"
 #include "controller/ctl/propose_find.h"
 

@@ -50,7 +50,9 @@ static unsigned rank(const struct snapshot *snapshot, const struct link_address 
     return UINT32_MAX;
 }
 
-bool propose_find_address(const struct snapshot *snapshot, struct address *ret_address)
+/* The address at which most others could reach its sshd: a public one, else the tailnet's, else one
+ * of a private network; false: there is none. */
+static bool find_address(const struct snapshot *snapshot, struct address *ret_address)
 {
     unsigned best = UINT32_MAX;
 
@@ -147,7 +149,7 @@ void propose_find(struct propose *propose)
 
         if (node->snapshot == NULL || node->witness_only)
             continue;
-        propose_find_address(node->snapshot, &node->ssh);
+        find_address(node->snapshot, &node->ssh);
         node->exit_node = node->snapshot->tailscale.self_exit_node_option;
         add_advertised(propose, node);
     }
@@ -183,7 +185,7 @@ static bool is_like_others(const struct fib *fib, const struct propose_node *nod
     struct fib_decision decision;
 
     if (fib == NULL || other->snapshot == NULL ||
-        !propose_find_address(other->snapshot, &reply.destination) ||
+        !find_address(other->snapshot, &reply.destination) ||
         fleet_file_audience(&reply.destination) != AUDIENCE_EVERYWHERE)
         return true;
     if (reply.destination.family != node->ssh.family)

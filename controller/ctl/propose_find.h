@@ -6,10 +6,6 @@
 
 #include "controller/ctl/propose.h"
 
-/* The address at which most others could reach its sshd: a public one, else the tailnet's, else one
- * of a private network; false: there is none. */
-bool propose_find_address(const struct snapshot *snapshot, struct address *ret_address);
-
 /* Fills what propose.h says is found. */
 void propose_find(struct propose *propose);
 

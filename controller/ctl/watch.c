@@ -65,9 +65,9 @@ static bool is_stage_confirmed(const json_t *rollout)
     return true;
 }
 
-/* Waiting behind a confirmed stage is as planned; before one, a gate, a freeze or a node said no.
- */
-enum outcome watch_outcome(const json_t *rollout)
+/* The exit code. Waiting behind a confirmed stage is as planned; before one, a gate, a freeze or a
+ * node said no. */
+static enum outcome outcome_of(const json_t *rollout)
 {
     const char *outcome = field_text(rollout, "outcome");
 
@@ -256,7 +256,7 @@ static enum outcome follow(struct ctl *ctl, long long id, bool to_the_end)
                 render_document_take(json_incref(rollout));
             else
                 tell_end(news, rollout);
-            return watch_outcome(rollout);
+            return outcome_of(rollout);
         }
         nanosleep(&pause, NULL);
     }

@@ -15,7 +15,4 @@ bool watch_find(struct ctl *ctl, const char *given, long long *ret_id, struct er
  * all. */
 enum outcome watch_follow(struct ctl *ctl, long long id, bool to_the_end);
 
-/* The exit code of a rollout as it stands. */
-enum outcome watch_outcome(const json_t *rollout);
-
 #endif

@@ -139,7 +139,8 @@ static uint32_t fill_watches(const struct downlink *downlink, const char *node,
     return count;
 }
 
-void downlink_put_checks(struct downlink *downlink, const char *node)
+/* Checks and who is to be watched, as a command. */
+static void put_checks(struct downlink *downlink, const char *node)
 {
     AUTO_FREE struct session_reply *command = mem_alloc(1, sizeof(*command));
     AUTO_FREE struct watch *watches = mem_alloc(NODES_MAX, sizeof(*watches));
@@ -212,7 +213,7 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
     greet(downlink, pipe, asked);
     welcome(downlink, asked->name, request);
     if (!asked->extra) {
-        downlink_put_checks(downlink, asked->name);
+        put_checks(downlink, asked->name);
         outbox_put_snapshot(downlink->outbox, asked->name);
         fresh_greeted(downlink->fresh, asked->name);
     }
@@ -245,6 +246,6 @@ void downlink_tell_checks(struct downlink *downlink)
             log_info("%s: %s: its session is over", pipe->name, why);
             downlink_end_session(downlink, pipe, why, true);
         } else if (pipe->bound)
-            downlink_put_checks(downlink, pipe->name);
+            put_checks(downlink, pipe->name);
     }
 }

@@ -89,8 +89,6 @@ void downlink_hello(struct downlink *downlink, struct pipe *pipe,
                     const struct session_request *asked, struct link_request *request);
 /* Of one that is bound: why the roster ends its session. NULL: it goes on. */
 const char *downlink_why_not_any_more(const struct downlink *downlink, const struct pipe *pipe);
-/* Checks and who is to be watched, as a command. */
-void downlink_put_checks(struct downlink *downlink, const char *node);
 
 /* NULL: it is gone. */
 struct pipe *downlink_find_pipe(const struct downlink *downlink, uint32_t id);

@@ -14,7 +14,6 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
-#include "common/io/log.h"
 #include "controller/io/http_parts.h"
 
 enum { CONNECTIONS_MAX = 512, PER_ADDRESS_MAX = 128, IDLE_S = 60, PEM_MAX = 65536 };

@@ -34,7 +34,6 @@ void http_close(struct http *http);
 unsigned http_port(const struct http *http);
 
 const char *http_role_name(enum http_role role);
-bool http_role_parse(const char *text, enum http_role *ret_role);
 
 /* What was asked. All is lent until the answer. */
 const char *http_method(const struct http_call *call);

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "controller/io/http_parts.h"
@@ -24,7 +23,7 @@ const char *http_role_name(enum http_role role)
     return names[role];
 }
 
-bool http_role_parse(const char *text, enum http_role *ret_role)
+static bool parse_role(const char *text, enum http_role *ret_role)
 {
     for (unsigned i = ROLE_VIEWER; i < HTTP_ROLE_COUNT; i++) {
         if (text_equal(names[i], text)) {
@@ -66,7 +65,7 @@ void http_identify_user(int fd, const struct config_role *roles, uint32_t roles_
     snprintf(number, sizeof(number), "%u", (unsigned)peer.uid);
     for (uint32_t i = 0; i < roles_count; i++) {
         if ((text_equal(roles[i].user, ret_peer->who) || text_equal(roles[i].user, number)) &&
-            http_role_parse(roles[i].role, &ret_peer->role))
+            parse_role(roles[i].role, &ret_peer->role))
             return;
     }
     snprintf(ret_peer->denied, REASON_SIZE,

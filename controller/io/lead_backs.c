@@ -19,14 +19,15 @@ void lead_back_say(struct lead_back *back, const char *state, const char *senten
     text_copy(back->sentence, sizeof(back->sentence), sentence);
 }
 
-bool lead_back_is_reachable(const struct lead *lead, const struct lead_back *back)
+/* Whether its node is in the roster: one that left cannot be spoken with. */
+static bool is_reachable(const struct lead *lead, const struct lead_back *back)
 {
     return roster_find(lead->desk->roster, back->name) != NULL;
 }
 
 bool lead_back_is_to_ask(const struct lead *lead, const struct lead_back *back)
 {
-    return !back->done && back->rollout == 0 && lead_back_is_reachable(lead, back);
+    return !back->done && back->rollout == 0 && is_reachable(lead, back);
 }
 
 static struct lead_back *find(struct lead *lead, const char *node, const struct attempt *attempt,
@@ -107,7 +108,7 @@ static void say_left(struct lead_back *back, const char *why)
 /* Admitted again under its name it has a guard that can be asked, and the machine does not. */
 static void read_let_go(const struct lead *lead, struct lead_back *back, const char *why)
 {
-    if (!lead_back_is_reachable(lead, back)) {
+    if (!is_reachable(lead, back)) {
         say_left(back, why);
         return;
     }
@@ -160,7 +161,7 @@ static void bring_up_to_date(struct lead *lead, struct lead_back *back)
     const struct led *led = back->rollout != 0 ? lead_find(lead, back->rollout) : NULL;
 
     if (back->rollout == 0) {
-        if (!lead_back_is_reachable(lead, back))
+        if (!is_reachable(lead, back))
             say_left(back, "");
     } else if (led != NULL) {
         read_machine(lead, &led->machine, back);
@@ -204,7 +205,7 @@ void lead_backs_done(struct lead *lead)
 /* Not back yet, of a node that can still come. */
 static bool is_owed(const struct lead *lead, const struct lead_back *back)
 {
-    return !back->done && lead_back_is_reachable(lead, back);
+    return !back->done && is_reachable(lead, back);
 }
 
 static void forget_done(struct lead *lead)

@@ -67,8 +67,6 @@ bool lead_backs_make_room(struct lead *lead, const struct lead_backs_wanted *wan
  * right. NULL: there is no room. */
 struct lead_back *lead_backs_put(struct lead *lead, const char *node, const struct attempt *attempt,
                                  struct bytes order);
-/* Whether its node is in the roster: one that left cannot be spoken with. */
-bool lead_back_is_reachable(const struct lead *lead, const struct lead_back *back);
 /* Its guard itself is asked, again and again. */
 bool lead_back_is_to_ask(const struct lead *lead, const struct lead_back *back);
 void lead_back_say(struct lead_back *back, const char *state, const char *sentence);

@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"

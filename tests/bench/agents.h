@@ -10,7 +10,6 @@
 #include "tests/bench/agents_home.h"
 
 struct agents;
-struct agent;
 
 /* A guard's request that came in a command; came_us: when the library had it (time_us). */
 typedef void (*agents_guard_fn)(void *context, unsigned index, const struct guard_request *request,

@@ -83,6 +83,35 @@ def check_symbols(build):
             yield f"{where} calls {symbol}: pure code takes facts and time as arguments"
 
 
+def product_objects(build):
+    """(object, its source): those of our own sources that are still there, and no tests'."""
+    for path in sorted(pathlib.Path(build).rglob("*.c.o")):
+        source = re.sub(r"CMakeFiles/[^/]+\.dir/", "", str(path.relative_to(build)))[:-len(".o")]
+        if not source.startswith("tests/") and (ROOT / source).is_file():
+            yield path, source
+
+
+def check_exports(build):
+    """What no other file asks for, and no test names, is static, and in no header."""
+    named = set()
+    for name in tracked(".c", ".h"):
+        if name.startswith("tests/"):
+            named |= set(re.findall(r"\b(?:__wrap_|__real_)?(\w+)", (ROOT / name).read_text()))
+    where, wanted = {}, set()
+    for path, source in product_objects(build):
+        for line in subprocess.run(["nm", "-P", str(path)], capture_output=True, text=True,
+                                   check=True).stdout.split("\n"):
+            found = re.match(r"(\w+) ([A-Z])", line)
+            if found and found[2] == "U":
+                wanted.add(found[1])
+            elif found and not found[1].startswith("__"):
+                where[found[1]] = source
+    if not where:
+        yield f"no objects below {build}: build it first"
+    for symbol in sorted(set(where) - wanted - named - {"main"}):
+        yield f"{where[symbol]}: {symbol} is for no other file: static, and in no header"
+
+
 def check_headers(build):
     for name in tracked(".h"):
         if name.startswith("tests/"):
@@ -232,6 +261,7 @@ def check_safety():
 
 CHECKS = {
     "purity": lambda build: [*check_includes(), *check_symbols(build)],
+    "exports": check_exports,
     "headers": check_headers,
     "format": lambda _build: check_format(),
     "guard-has-no-nng": check_guard,

@@ -12,7 +12,6 @@
 enum {
     FAULTS_UNTIL_MS = 400 * 1000,  /* then it is quiet */
     GUARDS_END_AT_MS = 700 * 1000, /* by then every guard has come to its end alone */
-    ENDS_AT_MS = 1600 * 1000,      /* by then everything has ended, or liveness is broken */
     PATIENCES = 4, /* of people: by then everything has ended, or liveness is broken */
     UNIX_AT_START = 1790000000,
 };

@@ -21,7 +21,6 @@ enum revert_outcome {
     REVERT_DONE,
     REVERT_LEFT,  /* changed by others meanwhile, or void: left as it is, and said */
     REVERT_RETRY, /* failed, or not answered: tried again later */
-    REVERT_OUTCOME_COUNT,
 };
 
 struct revert_step {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "common/net/file_form.h"
-
 static const struct snapshot_file *kept_before(const struct undo_item *item)
 {
     return snapshot_find_file(&item->before, item->change.file.path);

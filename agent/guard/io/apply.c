@@ -16,12 +16,10 @@
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/apply_rule.h"
-#include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
 #include "common/io/clock.h"
 #include "common/io/localapi.h"
 #include "common/net/predict.h"
-#include "common/net/render.h"
 
 /* ---- doing one --------------------------------------------------------------------------------
  */

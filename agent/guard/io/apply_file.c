@@ -16,7 +16,6 @@
 #include "agent/guard/io/apply_place.h"
 #include "agent/guard/io/bus.h"
 #include "common/core/mem.h"
-#include "common/io/file.h"
 #include "common/net/file_form.h"
 
 enum { NETWORKD_MODE = 0644, NETPLAN_MODE = 0600 };

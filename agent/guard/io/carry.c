@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "agent/guard/io/guard.h"
-#include "agent/guard/io/owned.h"
 #include "agent/guard/io/owned_drift.h"
 #include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"

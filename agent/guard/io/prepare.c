@@ -13,7 +13,6 @@
 #include "common/net/predict.h"
 #include "common/net/render.h"
 #include "common/net/sever.h"
-#include "common/net/tailnet.h"
 
 /* A plan is literal: it was compiled for this node's devices, or it is not for this node. */
 static bool check_devices(const struct work *work, const struct snapshot *snapshot, struct err *err)

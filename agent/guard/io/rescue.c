@@ -365,7 +365,8 @@ static void step(struct rescue *rescue, struct guard_event *ev)
         carry(rescue, &rescue->effects->list[i]);
 }
 
-void rescue_give(struct rescue *rescue, struct guard_event *ev)
+/* Gives one event, and all that follows from it at once. */
+static void give(struct rescue *rescue, struct guard_event *ev)
 {
     struct answer *answer;
 
@@ -383,10 +384,10 @@ void rescue_give_boot(struct rescue *rescue, enum end_cause cause)
 {
     struct guard_event ev = {.kind = ON_BOOT, .boot = cause};
 
-    rescue_give(rescue, &ev);
+    give(rescue, &ev);
 }
 
-bool rescue_is_done(const struct rescue *rescue)
+static bool is_done(const struct rescue *rescue)
 {
     return rescue->trial->state == TRIAL_IDLE;
 }
@@ -412,7 +413,7 @@ bool rescue_run(struct rescue *rescue, mono_t until)
     struct guard_event ev = {.kind = ON_TIMEOUT};
 
     /* Whatever the machine asks for, it is not asked for ever without waiting. */
-    for (int due = 0; !rescue_is_done(rescue) && due < DUE_MAX; due++) {
+    for (int due = 0; !is_done(rescue) && due < DUE_MAX; due++) {
         mono_t at = trial_deadline(rescue->trial);
         mono_t now = clock_now();
 
@@ -422,9 +423,9 @@ bool rescue_run(struct rescue *rescue, mono_t until)
             due = 0;
         wait_until(rescue, mono_min(at, until));
         if (clock_now() >= at)
-            rescue_give(rescue, &ev);
+            give(rescue, &ev);
     }
-    return rescue_is_done(rescue);
+    return is_done(rescue);
 }
 
 bool rescue_say_open(struct rescue *rescue)

@@ -94,8 +94,6 @@ bool rescue_is_shielded(const struct rescue *rescue);
  * what it put. Returns how many there are; 0, and nothing is put, while a person works by hand. */
 uint32_t rescue_put_back(struct rescue *rescue, bool everything);
 
-/* Gives one event, and all that follows from it at once. */
-void rescue_give(struct rescue *rescue, struct guard_event *ev);
 /* Durable from here on, for whoever takes over: what stands goes down to and with what the order
  * names (nothing, where that does not stand); what waits for tailscaled is void. Before the boot
  * that begins with it. */
@@ -108,7 +106,6 @@ void rescue_give_boot(struct rescue *rescue, enum end_cause cause);
 /* Waits for what the machine waits for, at most until then (0: not at all), or until it is told to
  * stop (told_fd). True: nothing is open any more. */
 bool rescue_run(struct rescue *rescue, mono_t until);
-bool rescue_is_done(const struct rescue *rescue);
 
 bool rescue_misses_tailscaled(const struct rescue *rescue);
 
