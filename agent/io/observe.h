@@ -36,7 +36,8 @@ struct observer_options {
     observer_fn observer_fn;
     void *context;
 };
-/* The netlink socket with the large buffer that systemd opened for us; -1: none. */
+/* The netlink socket with the large buffer that systemd opened for us (docs/decisions/0002); -1:
+ * none. */
 int observer_take_socket(void);
 
 struct observer *observer_new(const struct observer_options *options);

@@ -259,6 +259,22 @@ def check_safety():
                 yield f"{where} names {name}: it is not in tests/{path}"
 
 
+def check_decisions():
+    """Each of docs/decisions is linked from where it matters, and each link leads to one."""
+    decisions = {path.name[:4]: path for path in (ROOT / "docs/decisions").glob("*.md")}
+    linked = set()
+    for name in tracked(""):
+        if name.startswith("docs/decisions/"):
+            continue
+        for number, line in enumerate((ROOT / name).read_text(errors="replace").split("\n"), 1):
+            for found, rest in re.findall(r"\bdecisions/(\d{4})([\w.-]*)", line):
+                linked.add(found)
+                if found not in decisions or rest.endswith(".md") and found + rest != decisions[found].name:
+                    yield f"{name}:{number} links decisions/{found}{rest}: there is no such file"
+    for number in sorted(set(decisions) - linked):
+        yield f"{decisions[number]} is linked from nowhere: the code or the page that it decides about links it"
+
+
 CHECKS = {
     "purity": lambda build: [*check_includes(), *check_symbols(build)],
     "exports": check_exports,
@@ -270,6 +286,7 @@ CHECKS = {
     "root": lambda _build: check_root(),
     "console": lambda _build: check_console(),
     "safety": lambda _build: check_safety(),
+    "decisions": lambda _build: check_decisions(),
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * take: gets hold of the journal for a rescue, whoever has it; and leaves somebody behind who
- * finishes.
+ * take: gets hold of the journal for a rescue, whoever has it (docs/decisions/0005); and leaves
+ * somebody behind who finishes.
  */
 #ifndef AGENT_GUARD_IO_TAKE_H
 #define AGENT_GUARD_IO_TAKE_H
