@@ -57,7 +57,7 @@ class BusyGround(Ground):
         self.base = dump.read(self.node)
         wait_until(self.plans_for_ra, 20, "a plan that shields the new address")
         self.calibrate()
-        self.show_what_is_left()
+        self.undisturbed(self.show_what_is_left)
         self.begin_others(seed)
 
     def prepare_others(self):
@@ -78,10 +78,8 @@ class BusyGround(Ground):
 
     def show_what_is_left(self):
         """That the judge sees it: a route of a drill that somebody has really replaced."""
-        drill = self.next_drill("routes")
         at = len(self.log_from(0))
-        self.start(drill)
-        assert self.wait_end()["outcome"] == "complete", "an undisturbed drill did not confirm"
+        drill = self.confirm("routes")
         assert not left_in(self.log_from(at)), self.log_from(at)
         self.node.ip("route", "replace", f"{drill.routes[0]}/32", "via", OTHERS, "dev", "eth0",
                      "proto", "static")

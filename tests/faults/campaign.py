@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 
-from ground import NotTried
+from ground import NotTried, UndisturbedFailed
 from lab.ends import EndedItself
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -97,12 +97,13 @@ class Campaign:
             print(f"FAILED {self.name}: {error}", flush=True)
 
     def _ground(self, plan):
-        """A lab that comes up half, on a busy machine, gets another chance."""
+        """A lab that comes up half, on a busy machine, gets another chance; what went wrong in it
+        without being disturbed is a failure all the same."""
         for _ in range(GROUND_ATTEMPTS - 1):
             try:
                 return self.tier.make_ground(plan)
             except Exception as error:
-                if isinstance(error, EndedItself):
+                if isinstance(error, (EndedItself, UndisturbedFailed)):
                     self._fail(error)
                 print(f"{self.name}: another ground is made: {error}", flush=True)
         return self.tier.make_ground(plan)

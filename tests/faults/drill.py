@@ -22,15 +22,16 @@ KINDS = ("routes", "exit-node")
 class Drill:
     """number: which routes and rule it uses; two drills never share an object."""
 
-    def __init__(self, number, kind, soak_s=None):
-        self.number, self.kind, self.soak_s = number, kind, soak_s
+    def __init__(self, number, kind, soak_s=None, lease_s=None):
+        self.number, self.kind, self.soak_s, self.lease_s = number, kind, soak_s, lease_s
         block = 4 * (number % 8000)
         self.routes = [f"198.18.{128 + (block + i) // 256}.{(block + i) % 256}" for i in range(3)]
         self.priority = 6000 + number % 20000
         self.name = f"drill-{number}"
 
     def text(self):
-        times = f"soak: {self.soak_s}s\n" if self.soak_s else ""
+        times = "".join(f"{key}: {value}s\n" for key, value in
+                        (("soak", self.soak_s), ("lease", self.lease_s)) if value)
         lines = [f"  - route: {{ to: {route}/32, via: {GATEWAY}, dev: eth0 }}\n"
                  for route in self.routes]
         lines.append(f"  - rule: {{ priority: {self.priority}, to: {self.routes[0]}/32, "

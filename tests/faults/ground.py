@@ -21,12 +21,18 @@ ENDED = ("complete", "reverted", "aborted", "halted")
 STANDS = {"confirmed": True, "reverted": False, "tombstone": False, "popped": False,
           "untouched": False}
 SETTLE_S = 45
-CALIBRATIONS_MAX = 4
+UNDISTURBED_LEASE_S = 20        # no machine is so busy that it loses a proof of that
 
 
 class NotTried(AssertionError):
     """The trial did not get to where it was to be disturbed: a machine that is too busy, or a fleet
     that is ill. Nothing was learnt; it is tried again on another ground."""
+
+
+class UndisturbedFailed(AssertionError):
+    """A drill that nobody disturbed did not confirm, did other than it says, or did not go when it
+    was taken back: nothing that a busy machine excuses, as its lease is UNDISTURBED_LEASE_S. It is
+    a failure of the campaign, and no reason to look on another ground whether it goes better."""
 
 
 class Ground:
@@ -106,9 +112,9 @@ class Ground:
         except AssertionError as error:
             raise NotTried(f"{error}: first {said[0]}\nlast {said[-1]}") from None
 
-    def next_drill(self, kind, soak_s=None):
+    def next_drill(self, kind, soak_s=None, lease_s=None):
         self.drills += 1
-        return Drill(self.drills, kind, soak_s)
+        return Drill(self.drills, kind, soak_s, lease_s)
 
     def rollout(self):
         """The newest one; None while the controller cannot be asked."""
@@ -124,23 +130,38 @@ class Ground:
             return rollout if rollout and rollout["outcome"] in ENDED else None
         return wait_until(look, deadline_s, "the rollout to end", every_s=0.1)
 
-    def calibrate(self):
-        """An undisturbed exit-node drill: what it makes of the kernel is what all others are held
-        to. It has to confirm and to be taken back; else the ground is closed."""
+    def undisturbed(self, look):
+        """look() makes drills that nobody disturbs, and judges them: where that is not as it should
+        be the ground is closed, and it is UndisturbedFailed, but for one that does not begin."""
         try:
-            self._calibrate()
+            look()
+        except NotTried:
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            raise UndisturbedFailed(f"{look.__name__}: {type(error).__name__}: {error}") from error
         except BaseException:
             self.close()
             raise
 
+    def confirm(self, kind):
+        """A drill of that kind, confirmed."""
+        drill = self.next_drill(kind, lease_s=UNDISTURBED_LEASE_S)
+        self.start(drill)
+        rollout = self.wait_end()
+        assert rollout["outcome"] == "complete", (
+            f"{drill.name}, which nobody disturbs, ended {rollout['outcome']}: "
+            f"{rollout['nodes'][0]['sentence']}")
+        return drill
+
+    def calibrate(self):
+        """An exit-node drill: what it makes of the kernel is what all others are held to. It has to
+        confirm and to be taken back."""
+        self.undisturbed(self._calibrate)
+
     def _calibrate(self):
-        for _ in range(CALIBRATIONS_MAX):   # a busy machine may lose a proof of a lease of 4 s
-            drill = self.next_drill("exit-node")
-            self.start(drill)
-            outcome = self.wait_end()["outcome"]
-            if outcome == "complete":
-                break
-        assert outcome == "complete", f"an undisturbed drill ended {outcome}"
+        drill = self.confirm("exit-node")
         self.exit_delta = learn_exit_delta(self.base, dump.read(self.node), drill)
         self.take_back()
         self.node.ip("route", "add", "198.18.127.1/32", "dev", "eth0")

@@ -143,6 +143,14 @@ class Host:
         for kind in kinds:
             self.say(f"info: receipt 3: sequence {SEQUENCE} {kind} (ordered)")
 
+    def run_ip(self, *words):
+        """route add|del TO dev DEVICE"""
+        route = {"dst": words[2].removesuffix("/32"), "dev": words[4], "flags": []}
+        if words[1] == "add":
+            self.put_route(route)
+        else:
+            self.take("routes", dst=route["dst"])
+
     def change(self, drill):
         for route in drill.routes:
             self.put_route(route_of(route))

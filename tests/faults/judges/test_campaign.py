@@ -119,6 +119,13 @@ class Campaigns(unittest.TestCase):
         self.assertEqual((good, run.count), (False, 2))
         self.assertIn("FAILED made-up: observed: runtime error: shift", said)
 
+    def test_a_ground_whose_undisturbed_drill_failed_is_a_failure(self):
+        """Not one of those that a busy machine did not bring up; the next goes on all the same."""
+        failed = ground_module.UndisturbedFailed("drill-1 ended reverted: no proof for 20 s")
+        good, run, said, _ = self.run_seeds({}, seeds=[1], grounds_fail=[failed])
+        self.assertEqual((good, run.count), (False, 2))
+        self.assertIn("FAILED made-up: drill-1 ended reverted: no proof for 20 s", said)
+
     def test_a_ground_is_not_used_again(self):
         """What failed on it, or says that it is spent, might have left something behind."""
         _, _, _, tier = self.run_seeds({1: [AssertionError("MIXED")]})

@@ -228,5 +228,62 @@ class Learning(Case):
                     made_up.learn_exit_delta(before, dump.read(host), EXIT)
 
 
+class Calibrating(Case):
+    """The drill that nobody disturbs: it confirms at its first try, or that is a failure; its lease
+    is one that a busy machine does not lose."""
+
+    def calibrate(self, outcomes, spoil=nothing, gates_pass=True):
+        """(the drills that it started, the ground)"""
+        host, started = Host(self.folder), []
+        judge = Ground(host, None)
+        judge.drills, judge.closed = 0, False
+
+        def start(drill):
+            if not gates_pass:
+                raise ground.NotTried("the gates did not pass")
+            started.append(drill)
+
+        def wait_end():
+            outcome = outcomes.pop(0)
+            if outcome == "complete":
+                host.change(started[-1])
+            spoil(host)
+            return rollout("confirmed" if outcome == "complete" else "reverted", outcome)
+
+        judge.start, judge.wait_end = start, wait_end
+        judge.take_back = lambda: host.change_back(started[-1])
+        judge.close = lambda: setattr(judge, "closed", True)
+        host.ip = host.run_ip
+        try:
+            judge.calibrate()
+        finally:
+            self.started, self.ground = started, judge
+        return judge
+
+    def test_whole(self):
+        judge = self.calibrate(["complete"])
+        self.assertFalse(judge.closed)
+        self.assertEqual(judge.exit_delta, self.delta)
+        self.assertIn("lease: 20s\n", self.started[0].text())
+
+    def test_no_other_end_is_forgiven(self):
+        for outcome in ("reverted", "halted", "aborted"):
+            with self.subTest(outcome):
+                with self.assertRaisesRegex(ground.UndisturbedFailed, f"{outcome}.*for a test"):
+                    self.calibrate([outcome, "complete"])
+                self.assertEqual(len(self.started), 1)
+                self.assertTrue(self.ground.closed)
+
+    def test_nor_is_another_effect(self):
+        with self.assertRaises(ground.UndisturbedFailed):
+            self.calibrate(["complete"], lambda host: host.take("rules", priority=5140))
+        self.assertTrue(self.ground.closed)
+
+    def test_where_it_does_not_begin_nothing_was_learnt(self):
+        with self.assertRaises(ground.NotTried):
+            self.calibrate([], gates_pass=False)
+        self.assertTrue(self.ground.closed)
+
+
 if __name__ == "__main__":
     unittest.main()
