@@ -14,6 +14,8 @@ import uuid
 
 REPO = pathlib.Path(__file__).resolve().parent.parent.parent
 ENDED_BY_MISTAKE = re.compile(r"status=\d+/(ILL|ABRT|BUS|FPE|SEGV|SYS)\b")
+# What systemd says of an ExecStopPost, or another command beside the main one, that failed.
+COMMAND_FAILED = re.compile(r"Control process exited, code=\w+, status=")
 MASKED = ("getty.target", "systemd-logind.service", "ssh.service", "cron.service",
           "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
           "systemd-udev-trigger.service", "systemd-networkd-wait-online.service",
@@ -82,6 +84,7 @@ class Machine:
         self.process = None
         self.pid = None
         self.trials = 0  # the sequence that approvers count
+        self.expected = set()  # lines of commands that a test had fail
         self.ends = []  # receipts of ended trials, which the next approval has to name
         mount_disk(self.disk)
         subprocess.run(["cp", "-a", str(image), str(self.disk / "upper")], check=True)
@@ -180,13 +183,22 @@ class Machine:
         return self.run(["journalctl", "--no-pager", "-o", "cat", "-u", unit]).stdout
 
     def programs_that_ended(self):
-        """What systemd said of processes of our units that ended by a signal which nobody sends."""
+        """What systemd said of processes of our units that ended by a signal which nobody sends;
+        and of an ExecStopPost that failed, where no test expected that."""
         if self.pid is None:
             return []
         said = self.run(["journalctl", "--no-pager", "-o", "short-monotonic", "-u", "oceanid*"])
         lines = said.stdout.splitlines()
-        return [line for at, line in enumerate(lines) if ENDED_BY_MISTAKE.search(line)
-                and not (at > 0 and "ending this process" in lines[at - 1])]
+        return [line for at, line in enumerate(lines)
+                if ENDED_BY_MISTAKE.search(line)
+                and not (at > 0 and "ending this process" in lines[at - 1])
+                or COMMAND_FAILED.search(line) and line not in self.expected]
+
+    def expect_failed(self, status, times):
+        """So many commands beside the main one have failed with that status, and no others."""
+        failed = self.programs_that_ended()
+        assert len(failed) == times and all(f"status={status}" in line for line in failed), failed
+        self.expected.update(failed)
 
     def path(self, inside):
         return pathlib.Path(f"/proc/{self.pid}/root{inside}")

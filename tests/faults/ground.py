@@ -254,4 +254,11 @@ class Ground:
         told = self.receipts(rollout["sequence"])
         assert not told or STANDS[told[-1]] == stands, f"{state}, but the guard told {told}"
         assert not ("reverted" in told and stands), f"{state}, but the guard told {told}"
+        self.judge_stop_posts()
         return state
+
+    def judge_stop_posts(self):
+        """Whoever killed the guard, its ExecStopPost ends with 0, whatever it leaves to the next
+        guard; but for one that was killed, which `kill` alone does."""
+        for code in self.node.unit("oceanid-guard").stop_post_codes:
+            assert code in (0, -signal.SIGKILL), f"the guard's ExecStopPost ended with {code}"

@@ -74,6 +74,7 @@ class Host:
                       "RouteAll": False, "AdvertiseRoutes": None}
         self.tailscaled_answers = self.guard_runs = True
         self.journal, self.stands_as = [], "confirmed after 1 s of soak"
+        self.stop_posts = [0]   # how the guard's ExecStopPosts ended
         self.ill = ""           # what keeps the fleet from being whole again
         self.is_open = ""       # the name of an open trial's change
         (self.logs / "oceanid-guard.log").write_text("")
@@ -101,7 +102,8 @@ class Host:
             for number, name, what in entries)
 
     def unit(self, _name):
-        return types.SimpleNamespace(active=lambda: self.guard_runs)
+        return types.SimpleNamespace(active=lambda: self.guard_runs,
+                                     stop_post_codes=self.stop_posts)
 
     def read_prefs(self):
         if not self.tailscaled_answers:

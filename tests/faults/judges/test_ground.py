@@ -185,6 +185,16 @@ class Mixed(Case):
             with self.subTest(what):
                 self.refuse(ROUTES, stands, spoil, says, told, words)
 
+    def test_a_stop_post_that_failed_is_seen(self):
+        """It takes back what is open, and ends with 0, whatever is left to the guard; one that the
+        campaign killed says nothing."""
+        self.assertEqual(self.judge(ROUTES, False, lambda host: host.stop_posts.append(-9),
+                                    "reverted", ["reverted"]), "before")
+        for code in (1, 2, -11):
+            with self.subTest(code):
+                self.refuse(ROUTES, False, lambda host, code=code: host.stop_posts.append(code),
+                            "reverted", ["reverted"], f"ExecStopPost ended with {code}")
+
     def test_a_fault_that_goes_on_needs_no_journal(self):
         """What the dead-man classes ask while nobody answers: the kernel alone is judged."""
         host = Host(self.folder)

@@ -69,7 +69,7 @@ class Unit:
         self.helper = None          # the process of the ExecStartPre or ExecStopPost run last
         self.more_environment = {}
         self.starts = 0
-        self.stop_posts = 0
+        self.stop_post_codes = []   # of each; 1 where it could not be run, or did not end
         self._stopping = threading.Event()
         self._watcher = None
 
@@ -232,7 +232,6 @@ class Unit:
             "SERVICE_RESULT": "success" if code == 0 else "signal" if killed else "exit-code",
             "EXIT_CODE": "killed" if killed else "exited",
             "EXIT_STATUS": signal.Signals(-code).name[3:] if killed else str(code)})
-        self.stop_posts += 1
         if self.state == "off":
             return False
         self.state = "inactive"
@@ -246,6 +245,8 @@ class Unit:
                 self._tell_mistake(" ".join(argv), self.helper)
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
                 code = self._note(f"{key} {' '.join(argv)}: {error}")
+            if key == "ExecStopPost":
+                self.stop_post_codes.append(code)
             if code and not may_fail:
                 self._note(f"{key} {' '.join(argv)} ended with {code}")
 
