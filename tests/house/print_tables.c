@@ -80,7 +80,22 @@ static const struct printed_table tables[] = {
      "of `agent/guard/core/trial_table.c`. The first row that fits wins. Before every event other\n"
      "than a time-out the rows for `time-out` are looked at, so that nothing late wins over a "
      "deadline\n"
-     "([protocol.md](protocol.md)). `any` is every state but fenced.\n",
+     "([protocol.md](protocol.md)). `any` is every state but fenced.\n"
+     "\n"
+     "What comes to it: `boot` when the journal has been read. What the agent asks for: "
+     "`prepare`,\n"
+     "`start`, `abort`, `pop` (of a confirmed change, by an order or a rollout's way back), "
+     "`stack`\n"
+     "(what stands here, with each hello), `standing` (does an earlier stage's change still stand? "
+     "a\n"
+     "later stage's guard asks). Proofs: `statement` of a witness or of the own agent, `source` "
+     "(from\n"
+     "where a witness's connection came, so that it counts). What the guard's own threads answer:\n"
+     "`prepared`, `recorded` and `synced` (the journal's disk), `applied`, `settled`, `undone`,\n"
+     "`verified`. `fence`: `oceanid-rollback` wants the journal; `rescue`: root takes back (no\n"
+     "program asks that today: `oceanid-rollback` fences the guard and does it itself); `stop`: "
+     "the\n"
+     "guard is told to end; `time-out`: a deadline has come.\n",
      TRIAL_STATE_COUNT, ((UINT64_C(1) << TRIAL_STATE_COUNT) - 1) & ~(UINT64_C(1) << TRIAL_FENCED),
      trial_state, trial_row},
     {"rollout", "The rollout machine",
