@@ -149,9 +149,8 @@ def check_line(program, behind):
         if not re.fullmatch(r"[a-z][a-z-]*", word):
             break
         words.append(word)
-    groups = {name.split()[0] for name in commands()}
     name = next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in commands()), None)
-    if name is None and words and words[0] != "help" and not (words[0] in groups and len(words) == 1):
+    if name is None and words and words[0] != "help":
         yield f"has no command {' '.join(words)}"
     taken = commands()[name][2] if name else accepted(program)
     for option in options:
