@@ -223,10 +223,13 @@ static void forget_done(struct lead *lead)
     backs->count = count;
 }
 
-void lead_backs_begin(struct lead *lead, uint64_t rollout)
+void lead_backs_begin(struct lead *lead, uint64_t rollout, const struct lead_wish *wish)
 {
     forget_done(lead);
     lead->backs.rollout = rollout;
+    lead->backs.asked_at = clock_unix();
+    text_copy(lead->backs.by, sizeof(lead->backs.by), wish->by);
+    text_copy(lead->backs.reason, sizeof(lead->backs.reason), wish->reason);
 }
 
 /* How many of these nodes have no place for it yet. */
@@ -270,11 +273,22 @@ bool lead_backs_make_room(struct lead *lead, const struct lead_backs_wanted *wan
                    lead->backs.count, count_orders(lead), BACKS_MAX, BACKS_ORDERS_MAX);
 }
 
+static bool keep_asked(struct lead *lead)
+{
+    struct store_emergency kept = {.rollout = lead->backs.rollout, .at = lead->backs.asked_at};
+    struct err err = ERR_INIT;
+
+    text_copy(kept.by, sizeof(kept.by), lead->backs.by);
+    text_copy(kept.reason, sizeof(kept.reason), lead->backs.reason);
+    return desk_kept(lead->desk, store_put_emergency(lead->desk->store, &kept, &err), &err);
+}
+
 bool lead_backs_keep(struct lead *lead)
 {
     struct err err = ERR_INIT;
 
-    if (!desk_kept(lead->desk, store_forget_backs(lead->desk->store, &err), &err))
+    if (!desk_kept(lead->desk, store_forget_backs(lead->desk->store, &err), &err) ||
+        !keep_asked(lead))
         return false;
     for (uint32_t i = 0; i < lead->backs.count; i++) {
         if (!keep_one(lead, &lead->backs.list[i]))
@@ -306,11 +320,26 @@ static void load_one(void *context, const struct store_back *kept)
     lead_back_say(back, kept->state, kept->sentence);
 }
 
+/* A database of an older controller has a number only. */
+static bool load_asked(struct lead *lead, struct err *err)
+{
+    struct store_emergency kept;
+
+    if (!store_read_emergency(lead->desk->store, &kept, err))
+        return false;
+    if (kept.rollout != 0)
+        lead->backs.rollout = kept.rollout;
+    lead->backs.asked_at = kept.at;
+    text_copy(lead->backs.by, sizeof(lead->backs.by), kept.by);
+    text_copy(lead->backs.reason, sizeof(lead->backs.reason), kept.reason);
+    return true;
+}
+
 bool lead_backs_load(struct lead *lead, struct err *err)
 {
     struct loading loading = {lead, true};
 
-    return store_read_backs(lead->desk->store, load_one, &loading, err) &&
+    return load_asked(lead, err) && store_read_backs(lead->desk->store, load_one, &loading, err) &&
            (loading.fits || err_set(err, ERR_LIMIT,
                                     "more than %d are to come back in the database: accepted are "
                                     "no more",

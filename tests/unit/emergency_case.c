@@ -38,6 +38,10 @@ const char OPEN[] =
 
 static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"nodes\": [{\"name\": "
                              "\"styx\", \"sentence\": \"it stands there\"}]}";
+static const char OLDER[] = "{\"rollout\": 9, \"change\": \"drill1\", \"before\": \"rollout 10, "
+                            "drill2, was asked back 3 min ago by olga (drill): styx popped\", "
+                            "\"nodes\": [{\"name\": \"styx\", \"sentence\": \"it stands "
+                            "there\"}]}";
 static const char NODES[] =
     "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
     "\"generations\": [{\"change\": \"drill2\", \"sequence\": 7}]}]}";
@@ -118,7 +122,7 @@ bool __wrap_api_send_take(struct api *api, const char *method, const char *path,
     controller.body = body;
     assert_string_equal(method, "POST");
     if (text_equal(path, "/v1/emergency-rollback/losses"))
-        return foretell(LOSSES, ret_document, err);
+        return foretell(controller.older ? OLDER : LOSSES, ret_document, err);
     assert_string_equal(path, "/v1/emergency-rollback");
     controller.asked++;
     return answer(controller.rollback, ret_document);

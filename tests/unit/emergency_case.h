@@ -17,6 +17,7 @@ extern char pki[]; /* the operator's directory */
 extern struct emergency_controller {
     const char *rollback;     /* what it answers */
     enum err_kind no;         /* to what would go; ERR_NONE: it says */
+    bool older;               /* what would go is older than what was asked back before */
     bool unheard;             /* the node has not said what stands there */
     unsigned foretold, asked; /* how often what would go, and to take it back */
     unsigned ordered;         /* how often by a signed order */

@@ -243,6 +243,73 @@ static void a_reason_in_another_character_set_keeps_the_nodes(void **state)
     assert_string_equal(json_string_value(json_object_get(controller.body, "reason")), "?berlast");
 }
 
+/* ---- which one ------------------------------------------------------------------------------- */
+
+static void names_the_rollout_that_is_meant(void **state)
+{
+    static const char *const options[] = {"--yes", "", "--rollout=", "10", "--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.rollback = POPPED;
+    run(options, 6, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    assert_int_equal(field_number(controller.body, "rollout"), 10);
+    assert_int_equal(controller.foretold, 0);
+}
+
+static void asks_nobody_for_another_rollout_than_is_meant(void **state)
+{
+    static const char *const options[] = {"--rollout=", "9", "--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    run_asked("yes\n", options, 4, &said);
+    assert_int_equal(said.outcome, OUTCOME_NO);
+    expect_no_question(&said);
+    expect_part(said.err,
+                "--rollout 9: another one would go by now, as said above; nothing was done");
+}
+
+static void says_that_what_goes_is_older_than_what_was_asked_back(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.older = true;
+    run_asked("no\n", options, 2, &said);
+    expect_part(said.err, "rollout 10, drill2, was asked back 3 min ago by olga (drill): styx "
+                          "popped. What would go now is older:\nWhat goes of drill1 (rollout 9):");
+    assert_int_equal(controller.asked, 0);
+}
+
+static void a_rollout_is_named_of_what_the_controller_takes_back(void **state)
+{
+    static const struct {
+        const char *options[6];
+        const char *said;
+    } cases[] = {
+        {{"--rollout=", "x", "--yes", ""},
+         "--rollout 'x': accepted is a number, as `oceanidctl rollout list`"},
+        {{"--rollout=", "0", "--yes", ""}, "--rollout '0': accepted is a number"},
+        {{"--rollout=", "9", "--direct", "", "--yes", ""},
+         "--rollout and --direct exclude each other"},
+        {{"--rollout=", "9", "--to=", "drill1", "--node=", "styx"},
+         "--rollout and --to exclude each other"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct said said;
+
+        run(cases[i].options, cases[i].options[4] != NULL ? 6 : 4, &said);
+        assert_int_equal(said.outcome, OUTCOME_USAGE);
+        expect_part(said.err, cases[i].said);
+        assert_int_equal(controller.asked, 0);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, forget)
 
 int main(void)
@@ -262,6 +329,10 @@ int main(void)
         CASE(waits_for_a_controller_that_begins_again),
         CASE(says_that_it_was_asked_where_nobody_answers_any_more),
         CASE(a_reason_in_another_character_set_keeps_the_nodes),
+        CASE(names_the_rollout_that_is_meant),
+        CASE(asks_nobody_for_another_rollout_than_is_meant),
+        CASE(says_that_what_goes_is_older_than_what_was_asked_back),
+        CASE(a_rollout_is_named_of_what_the_controller_takes_back),
     };
 
     return cmocka_run_group_tests(tests, open_directory, close_directory);
