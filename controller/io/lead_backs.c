@@ -42,6 +42,26 @@ static struct lead_back *find(struct lead *lead, const char *node, const struct 
     return NULL;
 }
 
+/* It was told already: what goes then has gone by that, whoever asks once more. */
+static bool is_under_way(const struct lead_back *back)
+{
+    return !back->done && text_equal(back->state, "reverting");
+}
+
+static void empty(struct lead_back *back, const char *node, const struct attempt *attempt)
+{
+    const struct lead_back before = *back;
+
+    wire_bytes_done(&back->order);
+    memset(back, 0, sizeof(*back));
+    text_copy(back->name, sizeof(back->name), node);
+    back->attempt = *attempt;
+    if (is_under_way(&before))
+        lead_back_say(back, before.state, before.sentence);
+    else
+        lead_back_say(back, "unreachable", "it was asked, and has not answered yet");
+}
+
 struct lead_back *lead_backs_put(struct lead *lead, const char *node, const struct attempt *attempt,
                                  struct bytes order)
 {
@@ -51,12 +71,8 @@ struct lead_back *lead_backs_put(struct lead *lead, const char *node, const stru
         back = &lead->backs.list[lead->backs.count++];
     if (back == NULL)
         return NULL;
-    wire_bytes_done(&back->order);
-    memset(back, 0, sizeof(*back));
-    text_copy(back->name, sizeof(back->name), node);
-    back->attempt = *attempt;
+    empty(back, node, attempt);
     back->order = (struct wire_bytes){mem_copy(order.data, order.len), order.len};
-    lead_back_say(back, "unreachable", "it was asked, and has not answered yet");
     return back;
 }
 

@@ -108,6 +108,27 @@ static void the_same_once_more_takes_the_same(void **state)
     }
 }
 
+/* Its guard was told already: that it goes then is this emergency's doing, whatever else was asked
+ * for meanwhile. */
+static void what_goes_is_said_to_have_gone(void **state)
+{
+    (void)state;
+    lead_case_add_standing(1, SAYS_CONFIRMED);
+    hear_of(1);
+    take_back();
+    hear_of(1);
+    assert_string_equal(lead_case_find_back("a1")->state, "reverting");
+    take_back();
+    assert_string_equal(lead_case_find_back("a1")->state, "reverting");
+    lead_case_restart();
+    hear_of(0);
+    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+    take_back(); /* it stands nowhere by now */
+    assert_string_equal(lead_case_find_back("a1")->state, "unreachable");
+    hear_of(0);
+    assert_string_equal(lead_case_find_back("a1")->state, "not there");
+}
+
 static void an_hour_later_it_is_another_one(void **state)
 {
     struct err err = ERR_INIT;
@@ -136,9 +157,13 @@ static void a_clock_that_was_set_back_refuses_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(it_is_known_after_a_restart),           CASE(the_first_one_is_never_refused),
-        CASE(one_of_a_newer_rollout_is_another_one), CASE(the_same_once_more_takes_the_same),
-        CASE(an_hour_later_it_is_another_one),       CASE(a_clock_that_was_set_back_refuses_nobody),
+        CASE(it_is_known_after_a_restart),
+        CASE(the_first_one_is_never_refused),
+        CASE(one_of_a_newer_rollout_is_another_one),
+        CASE(the_same_once_more_takes_the_same),
+        CASE(what_goes_is_said_to_have_gone),
+        CASE(an_hour_later_it_is_another_one),
+        CASE(a_clock_that_was_set_back_refuses_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
