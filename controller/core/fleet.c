@@ -109,6 +109,7 @@ static void forget_agent(struct fleet_member *member)
 static void forget_guard(struct fleet_member *member)
 {
     member->has_stack = member->stack_is_of_session = false;
+    member->stack_refused[0] = '\0';
     memset(&member->stack, 0, sizeof(member->stack));
     member->newest.index = 0;
     member->soak_left_s = 0;
@@ -203,8 +204,27 @@ bool fleet_take_stack(struct fleet_member *member, const struct stack *stack, mo
         return false;
     member->stack = *stack;
     member->has_stack = member->stack_is_of_session = true;
+    member->stack_refused[0] = '\0';
     newest_word_note(&member->newest, stack->receipt_index, now);
     return true;
+}
+
+void fleet_refuse_stack(struct fleet_member *member, const char *why)
+{
+    text_copy(member->stack_refused, sizeof(member->stack_refused), why);
+}
+
+void fleet_say_unheard(const struct fleet_member *member, struct text *out)
+{
+    if (member == NULL || !member->connected)
+        text_add(out, "not connected");
+    else if (member->silent)
+        text_add(out, "it is connected, and does not ask for what is to be done");
+    else if (member->stack_refused[0] != '\0')
+        text_add(out, "its agent is connected, what its guard says of itself is refused: %s",
+                 member->stack_refused);
+    else
+        text_add(out, "its agent is connected, its guard does not answer");
 }
 
 void fleet_take_receipt(struct fleet_member *member, const struct receipt *receipt,

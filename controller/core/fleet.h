@@ -69,6 +69,8 @@ struct fleet_member {
                      * by receipts since: for people */
     bool stack_is_of_session; /* it came in the one that goes on: its guard lives */
     struct stack stack;
+    char
+        stack_refused[SENTENCE_SIZE]; /* why the one that came since was not taken; "": none came */
     struct newest_word newest;
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
     struct quota notes[4]; /* what came of its words, by desk_note */
@@ -149,6 +151,12 @@ bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t n
 /* How long a parked poll waits for its answer, which is the beat by which a lost node is known. So
  * many connections share what beats may cost. */
 int64_t fleet_beat_ms(uint32_t connections);
+
+/* What came as its stack is none that counts. */
+void fleet_refuse_stack(struct fleet_member *member, const char *why);
+
+/* Why its guard's word may be missing, as far as it is known; for people. */
+void fleet_say_unheard(const struct fleet_member *member, struct text *out);
 
 /* It is connected and not silent. member may be NULL. */
 bool fleet_answers(const struct fleet_member *member);

@@ -54,30 +54,44 @@ static void judge_kind(const struct gates_inputs *inputs, const char *node, size
         text_add(&text, "; `oceanidctl hold lift %llu` lifts it", (unsigned long long)hold->id);
 }
 
+/* A waiver is for what was known when it was signed, as a lift is for the guard (docs/protocol.md
+ * rule 19): what is signed contains the receipts of all that had ended. One that came later is
+ * named in a new approval, or stops it. */
+static void judge_object(const struct gates_inputs *inputs, const char *node, const char *object,
+                         struct gate_answer *answer)
+{
+    const struct hold *later =
+        inputs->is_signed ? holds_find_later(inputs->holds, node, object, inputs->approval) : NULL;
+    const struct hold *hold =
+        later != NULL ? later
+                      : holds_find_quarantine(inputs->holds, node, object, inputs->approval);
+    struct gate_evidence *evidence;
+    char hex[2 * HASH_SIZE + 1];
+    char reason[64];
+
+    if (hold == NULL)
+        return;
+    bytes_format_hex(hold->receipt.bytes, HASH_SIZE, hex);
+    text_shorten(reason, sizeof(reason), hold->reason);
+    evidence = gates_add_evidence(answer, node, "quarantine", VERDICT_FAIL);
+    verdict_set(&evidence->verdict, VERDICT_FAIL,
+                later != NULL ? "nothing that it touches came into quarantine after it was signed"
+                              : "nothing that it touches is in quarantine",
+                "");
+    snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
+             "'%.95s' is: %s; an approval that names receipt %.16s... with a reason lifts it",
+             object, reason, hex);
+    evidence->waivable = later != NULL ? WAIVE_COUNT : WAIVE_QUARANTINE;
+}
+
 static void judge_quarantine(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                              struct gate_answer *answer)
 {
     for (uint32_t i = 0; i < manifest_plan_places(plan); i++) {
         char object[HOLD_OBJECT_SIZE];
-        const struct hold *hold;
-        struct gate_evidence *evidence;
-        char hex[2 * HASH_SIZE + 1];
-        char reason[64];
 
-        if (!manifest_plan_object(plan, i, object, sizeof(object)))
-            continue;
-        hold = holds_find_quarantine(inputs->holds, plan->node, object, inputs->approval);
-        if (hold == NULL)
-            continue;
-        bytes_format_hex(hold->receipt.bytes, HASH_SIZE, hex);
-        text_shorten(reason, sizeof(reason), hold->reason);
-        evidence = gates_add_evidence(answer, plan->node, "quarantine", VERDICT_FAIL);
-        verdict_set(&evidence->verdict, VERDICT_FAIL, "nothing that it touches is in quarantine",
-                    "");
-        snprintf(evidence->verdict.observed, sizeof(evidence->verdict.observed),
-                 "'%.95s' is: %s; an approval that names receipt %.16s... with a reason lifts it",
-                 object, reason, hex);
-        evidence->waivable = WAIVE_QUARANTINE;
+        if (manifest_plan_object(plan, i, object, sizeof(object)))
+            judge_object(inputs, plan->node, object, answer);
     }
 }
 

@@ -404,3 +404,24 @@ const struct hold *holds_find_quarantine(const struct holds *holds, const char *
     }
     return NULL;
 }
+
+static bool contains(const struct approval *approval, const struct hash *receipt)
+{
+    for (uint32_t i = 0; i < approval->lifts_count; i++) {
+        if (hash_equal(&approval->lifts[i].receipt, receipt))
+            return true;
+    }
+    return false;
+}
+
+const struct hold *holds_find_later(const struct holds *holds, const char *node, const char *object,
+                                    const struct approval *approval)
+{
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+
+        if (hold_quarantines(hold, node, object) && !contains(approval, &hold->receipt))
+            return hold;
+    }
+    return NULL;
+}

@@ -100,8 +100,13 @@ const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, co
 /* It is an active quarantine of this object on this node. */
 bool hold_quarantines(const struct hold *hold, const char *node, const char *object);
 
-/* The next active quarantine (from index on) of this object on this node that the approval does not
- * name with a reason, or NULL. approval NULL: names none. */
+/* The first active quarantine of this object on this node whose receipt the approval does not
+ * contain at all: it came later than what was signed. NULL: none. */
+const struct hold *holds_find_later(const struct holds *holds, const char *node, const char *object,
+                                    const struct approval *approval);
+
+/* The first active quarantine of this object on this node that the approval does not name with a
+ * reason, or NULL. approval NULL: names none. */
 const struct hold *holds_find_quarantine(const struct holds *holds, const char *node,
                                          const char *object, const struct approval *approval);
 

@@ -71,6 +71,11 @@ void rollout_load_at_once(struct rollout *rollout, const char *node)
     }
 }
 
+void rollout_note_unheard(struct rollout *rollout, uint32_t target, const char *why)
+{
+    text_copy(rollout->targets[target].unheard, sizeof(rollout->targets[target].unheard), why);
+}
+
 /* ---- a step --------------------------------------------------------------------------------- */
 
 bool rollout_has_room(const struct rollout_effects *effects, uint32_t count)

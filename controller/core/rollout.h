@@ -77,6 +77,10 @@ void rollout_load_at_once(struct rollout *rollout, const char *node);
 void rollout_step(struct rollout *rollout, const struct rollout_event *ev,
                   struct rollout_effects *effects);
 
+/* What the caller knows of why a target may not answer; nothing follows from it, people read it.
+ * why: "" for nothing. */
+void rollout_note_unheard(struct rollout *rollout, uint32_t target, const char *why);
+
 /* When to give EVENT_TIMEOUT next; MONO_NEVER if nothing is pending. */
 mono_t rollout_deadline(const struct rollout *rollout);
 

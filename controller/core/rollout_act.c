@@ -296,8 +296,10 @@ void rollout_do_say_silent(struct rollout_move *move)
     struct target *target = rollout_first(move->rollout, rollout_is_newly_silent);
 
     target->silent = true;
-    say_of(move, target,
-           target_is_open(target) ? "in doubt, only its guard can tell" : "not connected?");
+    if (target_is_open(target))
+        say_of(move, target, "in doubt, only its guard can tell");
+    else
+        say_of(move, target, target->unheard[0] != '\0' ? target->unheard : "not connected?");
 }
 
 /* docs/protocol.md rule 18: what failed its proof is a quarantine from here on. */

@@ -5,6 +5,8 @@
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
 
+#include <string.h>
+
 #define MOVES "what moves it"
 #define BY_ITSELF "goes on by itself; "
 #define HEALTHY "goes on by itself, nothing to do; to end it"
@@ -172,6 +174,14 @@ static bool is_lacking(const struct rollout *rollout)
     return false;
 }
 
+/* Its approval lacks what its guard knows: it would refuse the same again. */
+static bool is_refused_for_good(const struct rollout *rollout, const struct target *target)
+{
+    (void)rollout;
+    return target->record->wants == WANTS_CHANGE && target->record->says == SAYS_REFUSED &&
+           strstr(target->record->reason, REFUSED_FOR_GOOD) != NULL;
+}
+
 static void say_how(const struct rollout *rollout, struct rollout_wait *wait)
 {
     enum rollout_state state = rollout->record.state;
@@ -180,6 +190,8 @@ static void say_how(const struct rollout *rollout, struct rollout_wait *wait)
     wait->command = waits[state].command;
     if (state == ROLLOUT_HALTED && rollout_first(rollout, rollout_is_unknown_to_guard) != NULL)
         wait->command = "oceanidctl rollout abort"; /* to try it again would halt again */
+    if (state == ROLLOUT_HALTED && rollout_first(rollout, is_refused_for_good) != NULL)
+        wait->command = "oceanidctl rollout abort && oceanidctl rollout start CHANGE.yaml";
     if (is_lacking(rollout))
         wait->how = LACKING;
     if (state == ROLLOUT_REVERTING && rollout->record.emergency) {

@@ -74,6 +74,7 @@ struct target {
     mono_t retry_at;               /* MONO_NEVER: nothing is owed */
     mono_t asked_at;               /* of the first request that it has not answered */
     bool silent;                   /* that it does not answer was said */
+    char unheard[SENTENCE_SIZE];   /* what is known of why, for people; "": nothing */
     bool at_once;                  /* taken back without waiting for its turn */
     struct newest_word newest;
 };

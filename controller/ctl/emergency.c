@@ -50,7 +50,7 @@ static bool confirm(const struct arguments *arguments, size_t nodes_count, struc
               "others follow, of one that has ended they keep it. Type yes:"
             : "This takes the open or last rollout back on all its nodes, at once. Type yes:";
 
-    if (arguments_get(arguments, "--yes") != NULL || ctl_ask(question, "yes"))
+    if (ctl_ask(question, "yes"))
         return true;
     return err_set(err, ERR_DENIED, "not confirmed; nothing was done");
 }
@@ -65,7 +65,7 @@ static const char *reason_of(const struct arguments *arguments)
 /* What was consented to, and nothing else. */
 struct consent {
     json_t *nodes;     /* none: all */
-    long long rollout; /* that was shown; 0: none was */
+    long long rollout; /* that was shown, or named; 0: none was */
     unsigned wait_s;
 };
 
@@ -245,6 +245,53 @@ static bool read_wait(const struct arguments *arguments, unsigned *ret_wait_s, s
     return err_set(err, ERR_INPUT, "--wait '%.40s': accepted is a duration as 30s or 5m", given);
 }
 
+/* Which one is meant: what it goes by is never an older one. 0: whichever is the newest. */
+static bool read_rollout(const struct arguments *arguments, long long *ret_rollout, struct err *err)
+{
+    static const char *const others[] = {"--to", "--direct", "--order"};
+    const char *given = arguments_get(arguments, "--rollout");
+    unsigned long long number = 0;
+
+    *ret_rollout = 0;
+    if (given == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (arguments_get(arguments, others[i]) != NULL)
+            return err_set(err, ERR_INPUT,
+                           "--rollout and %s exclude each other: a rollout is taken back by the "
+                           "controller's own right",
+                           others[i]);
+    }
+    if (!text_parse_u64(given, INT64_MAX, &number) || number == 0)
+        return err_set(
+            err, ERR_INPUT,
+            "--rollout '%.40s': accepted is a number, as `oceanidctl rollout list` shows "
+            "them",
+            given);
+    *ret_rollout = (long long)number;
+    return true;
+}
+
+/* What goes is shown, and asked for, unless it was said at once. */
+static bool consent_to(struct ctl *ctl, const struct arguments *arguments, const char *to,
+                       struct consent *consent, struct err *err)
+{
+    long long meant = consent->rollout;
+
+    if (arguments_get(arguments, "--yes") != NULL) /* it waits for no answer */
+        return true;
+    if (!losses_print(ctl, consent->nodes, to, &consent->rollout, err))
+        return false;
+    if (meant != 0 && consent->rollout != 0 && consent->rollout != meant)
+        return err_set(err, ERR_CONFLICT,
+                       "--rollout %lld: another one would go by now, as said above; nothing was "
+                       "done",
+                       meant);
+    if (meant != 0)
+        consent->rollout = meant;
+    return confirm(arguments, json_array_size(consent->nodes), err);
+}
+
 /* Nothing is sent: signing is consent, so nothing is asked. */
 static enum outcome write_order(struct ctl *ctl, const struct arguments *arguments,
                                 const json_t *nodes, const char *path)
@@ -289,7 +336,8 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
     AUTO_JSON json_t *nodes = wanted_nodes(arguments, &err);
     struct consent consent = {.nodes = nodes};
 
-    if (nodes == NULL || !read_wait(arguments, &consent.wait_s, &err))
+    if (nodes == NULL || !read_wait(arguments, &consent.wait_s, &err) ||
+        !read_rollout(arguments, &consent.rollout, &err))
         return ctl_fail(ctl, &err);
     if (json_array_size(nodes) > 0 && arguments_get(arguments, "--all") != NULL) {
         err_set(&err, ERR_INPUT, "--node and --all exclude each other");
@@ -303,9 +351,7 @@ enum outcome emergency_run(struct ctl *ctl, const struct arguments *arguments)
         refuse_without_nodes(to, &err);
         return ctl_fail(ctl, &err);
     }
-    if ((arguments_get(arguments, "--yes") == NULL && /* it waits for no answer */
-         !losses_print(ctl, nodes, to, &consent.rollout, &err)) ||
-        !confirm(arguments, json_array_size(nodes), &err))
+    if (!consent_to(ctl, arguments, to, &consent, &err))
         return ctl_fail(ctl, &err);
     return to != NULL ? take_by_orders(ctl, arguments, nodes, consent.wait_s)
                       : take_by_controller(ctl, arguments, &consent);

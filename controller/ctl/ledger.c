@@ -33,7 +33,17 @@ static void keep_signed(struct ledger *ledger, const struct ledger_signed *entry
     ledger->entries[ledger->signed_count++] = *entry;
 }
 
-static bool keep_receipt(struct ledger *ledger, struct bytes envelope, struct err *err)
+bool ledger_has_signed(const struct ledger *ledger, const struct attempt *attempt)
+{
+    for (size_t i = 0; i < ledger->signed_count; i++) {
+        if (attempt_equal(&ledger->entries[i].attempt, attempt))
+            return true;
+    }
+    return false;
+}
+
+static bool keep_receipt(struct ledger *ledger, struct bytes envelope, uint64_t signer,
+                         struct err *err)
 {
     struct ledger_receipt *fresh;
 
@@ -43,6 +53,8 @@ static bool keep_receipt(struct ledger *ledger, struct bytes envelope, struct er
     if (!wire_decode_receipt(envelope, &fresh->receipt, err) ||
         !wire_payload_hash(envelope, &fresh->hash, err))
         return false;
+    fresh->signer = signer;
+    fresh->is_strange = !ledger_has_signed(ledger, &fresh->receipt.generation.attempt);
     ledger->receipts_count++;
     return true;
 }
@@ -92,10 +104,11 @@ static bool read_receipt(struct ledger *ledger, const json_t *line, struct err *
     const char *text = field_text(line, "envelope");
     size_t len = strlen(text) / 2;
     AUTO_FREE uint8_t *envelope = mem_alloc(len, 1);
+    uint64_t signer = strtoull(field_text(line, "signer"), NULL, 16);
 
     if (!bytes_parse_hex(text, envelope, len))
         return err_set(err, ERR_INPUT, "a receipt's envelope is not hexadecimal");
-    return keep_receipt(ledger, (struct bytes){envelope, len}, err);
+    return keep_receipt(ledger, (struct bytes){envelope, len}, signer, err);
 }
 
 static bool read_line(struct ledger *ledger, const char *text, size_t len, struct err *err)
@@ -177,6 +190,7 @@ void ledger_close(struct ledger *ledger)
         close(ledger->fd);
     free(ledger->entries);
     free(ledger->receipts);
+    free(ledger->crowded);
     *ledger = (struct ledger){.fd = -1};
 }
 
@@ -244,22 +258,34 @@ bool ledger_add_signed(struct ledger *ledger, const struct ledger_signed *entry,
     return true;
 }
 
-bool ledger_add_receipt(struct ledger *ledger, struct bytes envelope, struct err *err)
+static bool append_receipt(struct ledger *ledger, const struct ledger_receipt *fresh,
+                           struct bytes envelope, struct err *err)
 {
+    char signer[17];
     AUTO_JSON json_t *line = NULL;
-    const struct ledger_receipt *fresh;
-    struct hash hash;
 
-    if (!wire_payload_hash(envelope, &hash, err))
-        return false;
-    if (ledger_find(ledger, &hash) != NULL)
-        return true;
-    if (!keep_receipt(ledger, envelope, err))
-        return false;
-    fresh = &ledger->receipts[ledger->receipts_count - 1];
-    line = json_pack("{s:s, s:s, s:s, s:I}", "kind", "receipt", "node", fresh->receipt.node, "what",
-                     receipt_kind_name(fresh->receipt.kind), "sequence",
-                     (json_int_t)fresh->receipt.generation.attempt.sequence);
+    snprintf(signer, sizeof(signer), "%016llx", (unsigned long long)fresh->signer);
+    line = json_pack("{s:s, s:s, s:s, s:I, s:s}", "kind", "receipt", "node", fresh->receipt.node,
+                     "what", receipt_kind_name(fresh->receipt.kind), "sequence",
+                     (json_int_t)fresh->receipt.generation.attempt.sequence, "signer", signer);
     json_object_set_new(line, "envelope", hex(envelope.data, envelope.len));
     return append(ledger, line, err);
+}
+
+bool ledger_add_receipt(struct ledger *ledger, struct bytes envelope,
+                        const struct public_key *signer, struct err *err)
+{
+    AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
+    enum ledger_room room;
+    struct hash hash;
+
+    if (!wire_decode_receipt(envelope, receipt, err) || !wire_payload_hash(envelope, &hash, err))
+        return false;
+    room = ledger_find_room(ledger, receipt, &hash, ledger_signer(signer));
+    if (room == LEDGER_IS_FULL)
+        ledger_note_crowded(ledger, receipt->node);
+    if (room != LEDGER_HAS_ROOM)
+        return true;
+    return keep_receipt(ledger, envelope, ledger_signer(signer), err) &&
+           append_receipt(ledger, &ledger->receipts[ledger->receipts_count - 1], envelope, err);
 }

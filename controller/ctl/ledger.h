@@ -28,6 +28,24 @@ struct ledger_signed {
 struct ledger_receipt {
     struct receipt receipt;
     struct hash hash; /* its name */
+    uint64_t signer;  /* the guard's key, in short; 0: an older oceanidctl wrote it */
+    bool is_strange;  /* of an attempt that was not signed here before */
+};
+
+/* How much of one guard's is kept, so that whoever has its key fills nobody's ledger.
+ *
+ * Of an attempt that was signed here a guard has two to say: it stands, and how it ended; one whose
+ * disk was restored says them again. Of others: what was aborted there and nobody made,
+ * TOMBSTONES_MAX until an approval answers them, and what was signed while this ledger was another.
+ * What was answered counts no more. A line has 0.7 KB, and 4.5 KB at most: of 64 MiB a guard has
+ * 1.2 MB, and 36 KB for each change that somebody signs for it; an honest one 1.4 KB of these. */
+enum { LEDGER_ATTEMPT_MAX = 8, LEDGER_STRANGERS_MAX = 8 * TOMBSTONES_MAX };
+
+/* What becomes of one that comes. */
+enum ledger_room {
+    LEDGER_HAS_ROOM,
+    LEDGER_NEEDS_NOT, /* it is there, or nothing here ever asks for it */
+    LEDGER_IS_FULL,   /* of what this guard signs */
 };
 
 /* Both lists are in the order of the file: oldest first. */
@@ -37,6 +55,8 @@ struct ledger {
     struct ledger_signed *entries;
     size_t receipts_count, receipts_capacity;
     struct ledger_receipt *receipts;
+    size_t crowded_count, crowded_capacity;
+    char (*crowded)[NAME_SIZE]; /* nodes whose guards signed more than is kept, since it is open */
 };
 
 /* Makes an empty file when there is none, waits for another oceanidctl that has it open. */
@@ -48,7 +68,22 @@ const struct ledger_receipt *ledger_find(const struct ledger *ledger, const stru
 
 bool ledger_add_signed(struct ledger *ledger, const struct ledger_signed *entry, struct err *err);
 
-/* One that is there already is passed over. The caller verified its signature. */
-bool ledger_add_receipt(struct ledger *ledger, struct bytes envelope, struct err *err);
+bool ledger_has_signed(const struct ledger *ledger, const struct attempt *attempt);
+
+/* In ledger_room.c. The node began an approval that contains this end (named: with a reason), so it
+ * knows already. */
+bool ledger_is_answered(const struct ledger *ledger, const struct ledger_receipt *end, bool named);
+
+/* Without looking at its signature. */
+uint64_t ledger_signer(const struct public_key *key);
+enum ledger_room ledger_find_room(const struct ledger *ledger, const struct receipt *receipt,
+                                  const struct hash *hash, uint64_t signer);
+void ledger_note_crowded(struct ledger *ledger, const char *node);
+bool ledger_is_crowded(const struct ledger *ledger, const char *node);
+
+/* One that is not needed is passed over, and one that finds no room makes its node crowded. The
+ * caller verified its signature with that key. */
+bool ledger_add_receipt(struct ledger *ledger, struct bytes envelope,
+                        const struct public_key *signer, struct err *err);
 
 #endif

@@ -69,6 +69,9 @@ static bool print_last(struct ctl *ctl, json_t *names, long long *ret_rollout, s
         return false;
     nodes = field_array(losses, "nodes");
     *ret_rollout = field_number(losses, "rollout");
+    if (field_text(losses, "before")[0] != '\0')
+        fprintf(stderr, "%s. What would go now is older:\n",
+                field_plain(field_text(losses, "before")));
     fprintf(stderr, "What goes of %s (rollout %lld):\n", field_plain(field_text(losses, "change")),
             field_number(losses, "rollout"));
     for (size_t i = 0; i < json_array_size(nodes); i++) {

@@ -39,7 +39,8 @@ static const char *const pause_options[] = {"--reason=", "--for=", NULL};
 static const char *const resume_options[] = {"--reason=", "--no-watch", NULL};
 static const char *const lift_options[] = {"--reason=", NULL};
 static const char *const emergency_options[] = {
-    "--node=", "--all", "--to=", "--order=", "--direct", "--yes", "--wait=", "--reason=", NULL};
+    "--node=",  "--all", "--rollout=", "--to=",     "--order=",
+    "--direct", "--yes", "--wait=",    "--reason=", NULL};
 static const char *const audit_options[] = {"--after=", "--last=", NULL};
 
 #define AS_TAKEN                                                                                   \
@@ -179,8 +180,8 @@ static const struct command commands[] = {
      "Not of a quarantine: that is lifted by a change that names its receipt and why:\n"
      "quarantines: [{receipt: HASH, reason: WHY}]. Nor of maintenance: `node return` ends it."},
     {"emergency-rollback",
-     "[--node NAME]... | --all  [--to CHANGE|SEQUENCE [--order FILE]] [--direct]\n"
-     "                          [--reason TEXT] [--wait DURATION] [--yes]",
+     "[--node NAME]... | --all  [--rollout ID | --to CHANGE|SEQUENCE [--order FILE]]\n"
+     "                          [--direct] [--reason TEXT] [--wait DURATION] [--yes]",
      "take the open or last rollout back, everywhere at once", 0, 0, emergency_options,
      emergency_run,
      "Prints what goes where and asks; with --yes neither. It asks for no yes to what would be\n"
@@ -188,7 +189,9 @@ static const struct command commands[] = {
      "open\n"
      "rollout, else of the newest of which something stands (--all says the same), every one at\n"
      "once, each by its own guard; it waits for nobody. With --node these at once; of a rollout\n"
-     "that is still going ahead the others follow, of one that has ended they keep it. --to takes "
+     "that is still going ahead the others follow, of one that has ended they keep it. With --yes\n"
+     "and neither --node nor --rollout nothing goes that is older than what was asked back within\n"
+     "the hour: it may be the same command again. --rollout says which one is meant. --to takes "
      "a node back down to and\n"
      "including that change, which may have completed long ago: it needs --node (but for "
      "--direct),\n"

@@ -25,8 +25,10 @@ struct fetch {
     struct api *api;
     const struct roster *roster;
     struct ledger *ledger;
-    long long after; /* the controller's index of the last one */
-    bool unanswered; /* the controller has said nothing */
+    long long after;          /* the controller's index of the last one */
+    bool unanswered;          /* the controller has said nothing */
+    unsigned unproven;        /* receipts that the roster's keys do not prove */
+    char doubtful[NAME_SIZE]; /* node of the first of them */
 };
 
 /* A page that repeats itself would hide what comes behind it. */
@@ -43,26 +45,47 @@ static bool go_on(struct fetch *fetch, const json_t *line, struct err *err)
     return true;
 }
 
-static bool add_receipt(const struct fetch *fetch, const json_t *line, struct err *err)
+static void note_unproven(struct fetch *fetch, const char *node)
+{
+    if (fetch->unproven++ == 0)
+        text_copy(fetch->doubtful, sizeof(fetch->doubtful), node);
+}
+
+/* A signature is looked at where that changes anything: of one guard's there may be any number. */
+static bool is_passed_over(const struct fetch *fetch, const struct receipt *receipt,
+                           struct bytes envelope, const struct roster_entry *entry)
+{
+    struct err err = ERR_INIT;
+    enum ledger_room room;
+    struct hash hash;
+
+    if (!wire_payload_hash(envelope, &hash, &err))
+        return false;
+    room = ledger_find_room(fetch->ledger, receipt, &hash, ledger_signer(&entry->guard_key));
+    return room == LEDGER_NEEDS_NOT ||
+           (room == LEDGER_IS_FULL && ledger_is_crowded(fetch->ledger, receipt->node));
+}
+
+static bool add_receipt(struct fetch *fetch, const json_t *line, struct err *err)
 {
     const char *text = field_text(line, "signed");
     size_t len = strlen(text) / 2;
     AUTO_FREE uint8_t *data = mem_alloc(len, 1);
     AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
     struct bytes envelope = {data, len};
+    struct err unproven = ERR_INIT;
     const struct roster_entry *entry;
 
     if (!bytes_parse_hex(text, data, len) || !wire_decode_receipt(envelope, receipt, err))
         return err_set(err, ERR_PEER, "the controller sent a receipt that cannot be read");
     entry = roster_find(fetch->roster, receipt->node);
-    if (entry == NULL || !wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, err)) {
-        fprintf(stderr,
-                "oceanidctl: a receipt of %s is not signed by the guard in the roster, "
-                "passing over it\n",
-                receipt->node);
+    if (entry != NULL && is_passed_over(fetch, receipt, envelope, entry))
+        return true;
+    if (entry == NULL || !wire_verify(envelope, SIGN_RECEIPT, &entry->guard_key, &unproven)) {
+        note_unproven(fetch, receipt->node);
         return true;
     }
-    return ledger_add_receipt(fetch->ledger, envelope, err);
+    return ledger_add_receipt(fetch->ledger, envelope, &entry->guard_key, err);
 }
 
 static bool fetch_page(struct fetch *fetch, size_t *ret_count, struct err *err)
@@ -97,6 +120,11 @@ bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_un
 
     while (good && count > 0)
         good = fetch_page(&fetch, &count, err);
+    if (fetch.unproven > 0)
+        fprintf(stderr,
+                "oceanidctl: %u receipts, the first of %s, are not signed by the guard in the "
+                "roster, passing over them\n",
+                fetch.unproven, fetch.doubtful);
     *ret_unanswered = fetch.unanswered;
     return good;
 }
@@ -156,6 +184,7 @@ static bool fill(struct ctl *ctl, struct ledger *ledger, const struct signing_re
         valid_s = all > VALID_MIN_S ? (unsigned)all : VALID_MIN_S;
     if (!signing_check_budget(manifest, valid_s, err) || !refresh(ctl, ledger, err) ||
         !signing_check_ended(ledger, clock_unix(), err) ||
+        !signing_check_room(ledger, manifest, err) ||
         !signing_choose_lifts(ledger, manifest, request->named, request->named_count, approval,
                               err))
         return false;

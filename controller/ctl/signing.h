@@ -14,6 +14,10 @@
  * begin. Refuses with the nodes whose receipts are missing and when it lapses. */
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err);
 
+/* What the guards of its targets signed is known: none signed more than is kept of one guard. */
+bool signing_check_room(const struct ledger *ledger, const struct manifest *manifest,
+                        struct err *err);
+
 /* Rules 18 and 19: the ends of the targets that this approval lifts. Quarantines come from named,
  * each with its reason; refuses one that the manifest touches and nobody named. */
 bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,

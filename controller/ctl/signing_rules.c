@@ -10,6 +10,11 @@
 
 enum { NONCE_AGE_S = 30, CLOCK_ALLOWANCE_S = 60, OBJECTS_SHOWN_MAX = 16 };
 
+/* Of a node that nothing can be signed for. */
+#define LEDGER_OTHERWISE                                                                           \
+    "Leave it out of the change, or give its guard a new key: `oceanidctl node remove %s`, "       \
+    "install Oceanid anew there, have it join"
+
 /* Confirmed, reverted, tombstone, popped: after these the attempt cannot begin on that node. */
 static bool ends_attempt(const struct ledger *ledger, const struct attempt *attempt,
                          const char *node)
@@ -69,39 +74,23 @@ bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, str
                    valid_s, manifest->stages_count, trial, all, all);
 }
 
-static bool contains(const struct ledger_signed *entry, const struct hash *receipt, bool named)
+bool signing_check_room(const struct ledger *ledger, const struct manifest *manifest,
+                        struct err *err)
 {
-    for (uint32_t i = 0; i < entry->lifts_count; i++) {
-        if (hash_equal(&entry->lifts[i].receipt, receipt) && (entry->lifts[i].named || !named))
-            return true;
+    for (uint32_t i = 0; i < manifest->plans_count; i++) {
+        const char *node = manifest->plans[i].node;
+
+        if (ledger_is_crowded(ledger, node))
+            return err_set(
+                err, ERR_CONFLICT,
+                "%s's guard has signed more receipts than a guard has to (%d of one "
+                "attempt, or %d of what was never signed here), so that somebody else "
+                "may have its key; nothing was signed. Leave it out, `oceanidctl node "
+                "remove %s`, or give it new keys: remove it, install Oceanid anew there, "
+                "have it join",
+                node, LEDGER_ATTEMPT_MAX, LEDGER_STRANGERS_MAX, node);
     }
-    return false;
-}
-
-static bool was_begun(const struct ledger *ledger, const struct attempt *attempt, const char *node)
-{
-    for (size_t i = 0; i < ledger->receipts_count; i++) {
-        const struct receipt *receipt = &ledger->receipts[i].receipt;
-
-        if (text_equal(receipt->node, node) &&
-            attempt_equal(&receipt->generation.attempt, attempt) &&
-            !nonce_is_zero(&receipt->generation.start))
-            return true;
-    }
-    return false;
-}
-
-/* The node began an approval that contains this end (named: with a reason), so it knows already. */
-static bool is_answered(const struct ledger *ledger, const struct ledger_receipt *end, bool named)
-{
-    for (size_t s = 0; s < ledger->signed_count; s++) {
-        const struct ledger_signed *entry = &ledger->entries[s];
-
-        if (contains(entry, &end->hash, named) &&
-            was_begun(ledger, &entry->attempt, end->receipt.node))
-            return true;
-    }
-    return false;
+    return true;
 }
 
 /* The first object that both touch, or NULL. A receipt with a full list may have been cut. */
@@ -191,7 +180,14 @@ static bool refuse_so_many(const struct ledger *ledger, const struct manifest_pl
     for (size_t i = 0; i < ledger->receipts_count; i++)
         count += text_equal(ledger->receipts[i].receipt.node, plan->node) &&
                  receipt_is_end(&ledger->receipts[i].receipt) &&
-                 !is_answered(ledger, &ledger->receipts[i], false);
+                 !ledger_is_answered(ledger, &ledger->receipts[i], false);
+    if (count > LIFTS_MAX)
+        return err_set(
+            err, ERR_LIMIT,
+            "%s alone has %u ends of earlier attempts that no approval has answered: one "
+            "approval answers %d, and a guard keeps %d that nobody began; nothing was "
+            "signed. " LEDGER_OTHERWISE,
+            plan->node, count, LIFTS_MAX, TOMBSTONES_MAX, plan->node);
     return err_set(err, ERR_LIMIT,
                    "the targets have more ends of earlier attempts than the %d that one approval "
                    "can answer, %u of them %s's; nothing was signed. Give the change to fewer of "
@@ -204,14 +200,30 @@ static bool refuse_so_many(const struct ledger *ledger, const struct manifest_pl
 static bool take_end(const struct ledger *ledger, const struct manifest_plan *plan,
                      const struct ledger_receipt *end, struct approval *approval, struct err *err)
 {
-    if (receipt_quarantines(&end->receipt) && !is_answered(ledger, end, true)) {
+    if (receipt_quarantines(&end->receipt) && !ledger_is_answered(ledger, end, true)) {
         const char *object = shared_object(plan, &end->receipt);
 
         if (object != NULL)
             return refuse_quarantine(end, object, err);
     }
-    return is_answered(ledger, end, false) || add_lift(approval, &end->hash, "") ||
+    return ledger_is_answered(ledger, end, false) || add_lift(approval, &end->hash, "") ||
            refuse_so_many(ledger, plan, err);
+}
+
+/* It has joined anew: what its guard signed under another key it knows only if it has the journal
+ * still. So that goes along as far as there is room, and the guard has the last word. */
+static bool is_of_another_key(const struct ledger_receipt *end, const struct manifest *manifest)
+{
+    const struct roster_entry *entry = manifest_find_entry(manifest, end->receipt.node);
+
+    return entry != NULL && end->signer != 0 && end->signer != ledger_signer(&entry->guard_key);
+}
+
+static bool is_to_take(const struct ledger_receipt *end, const struct manifest *manifest,
+                       const struct approval *approval)
+{
+    return receipt_is_end(&end->receipt) && !is_named(approval, &end->hash) &&
+           manifest_find_plan(manifest, end->receipt.node) != NULL;
 }
 
 bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,
@@ -224,9 +236,16 @@ bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *ma
         const struct ledger_receipt *end = &ledger->receipts[i];
         const struct manifest_plan *plan = manifest_find_plan(manifest, end->receipt.node);
 
-        if (plan != NULL && receipt_is_end(&end->receipt) && !is_named(approval, &end->hash) &&
-            !take_end(ledger, plan, end, approval, err))
+        if (plan != NULL && is_to_take(end, manifest, approval) &&
+            !is_of_another_key(end, manifest) && !take_end(ledger, plan, end, approval, err))
             return false;
+    }
+    for (size_t i = ledger->receipts_count; i > 0; i--) { /* newest first */
+        const struct ledger_receipt *end = &ledger->receipts[i - 1];
+
+        if (is_to_take(end, manifest, approval) && is_of_another_key(end, manifest) &&
+            !ledger_is_answered(ledger, end, false))
+            add_lift(approval, &end->hash, "");
     }
     return true;
 }

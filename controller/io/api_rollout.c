@@ -158,8 +158,9 @@ static void pass_order(struct api *api, struct http_call *call)
         api_refuse(call, &err);
 }
 
-/* What was shown is what the person's yes is for: another one may have been taken back since, by
- * somebody else, and then an older one would go. */
+/* What was shown, or named, is what the person's yes is for: another one may have been taken back
+ * since, by somebody else, and then an older one would go. Where nothing was, it may have been by
+ * himself. */
 static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_SIZE], size_t count,
                         struct err *err)
 {
@@ -167,17 +168,20 @@ static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_
     const json_t *shown = json_object_get(body, "rollout");
 
     if (shown == NULL)
-        return true;
+        return count > 0 || lead_check_repeat(api->lead, err);
     if (!json_is_integer(shown))
         return err_set(err, ERR_INPUT, "rollout: accepted is a number");
     if (!lead_foretell(api->lead, names, count, losses, err))
         return false;
     return losses->rollout == (uint64_t)json_integer_value(shown) ||
-           err_set(err, ERR_CONFLICT,
-                   "rollout %llu, %s, would go by now, and rollout %lld was shown; nothing was "
-                   "done. Give the command again to see what would go",
-                   (unsigned long long)losses->rollout, losses->change,
-                   (long long)json_integer_value(shown));
+           err_set(
+               err, ERR_CONFLICT,
+               "rollout %llu%s%s%s would go by now, and rollout %lld was shown or named; nothing "
+               "was done%s%s. Give the command without --yes to see what would go",
+               (unsigned long long)losses->rollout, losses->change[0] != '\0' ? ", " : "",
+               losses->change, losses->change[0] != '\0' ? "," : "",
+               (long long)json_integer_value(shown), losses->before[0] != '\0' ? "; " : "",
+               losses->before);
 }
 
 void api_post_emergency(struct api *api, struct http_call *call, const char *word)

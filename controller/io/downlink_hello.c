@@ -100,6 +100,7 @@ static bool read_stack(struct downlink *downlink, const struct session_request *
             return true;
         err_set(&err, ERR_DENIED, "it is of %s, or over another challenge", ret_stack->node);
     }
+    fleet_refuse_stack(fleet_find(&downlink->desk->fleet, asked->name), err.text);
     err_wrap(&err, "the stack of %s's guard", asked->name);
     downlink_refuse(downlink, asked->name, &err);
     return false;

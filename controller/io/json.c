@@ -349,6 +349,7 @@ json_t *json_losses(const struct lead_losses *losses)
     }
     set_number(object, "rollout", (int64_t)losses->rollout);
     set_text(object, "change", losses->change);
+    set_text(object, "before", losses->before);
     json_object_set_new(object, "nodes", nodes);
     return object;
 }

@@ -148,6 +148,19 @@ static struct led *find_led(struct lead *lead, uint64_t id)
     return led;
 }
 
+/* Of those that may be said to be silent now. */
+static void note_unheard(const struct lead *lead, struct led *led)
+{
+    for (uint32_t i = 0; i < led->machine.record.targets_count; i++) {
+        char why[SENTENCE_SIZE] = "";
+        struct text text = TEXT_IN(why);
+
+        fleet_say_unheard(fleet_find(&lead->desk->fleet, led->machine.record.targets[i].name),
+                          &text);
+        rollout_note_unheard(&led->machine, i, why);
+    }
+}
+
 static void tick(uv_timer_t *timer)
 {
     struct lead *lead = timer->data;
@@ -157,8 +170,10 @@ static void tick(uv_timer_t *timer)
     for (struct led *led = lead->leds; led != NULL; led = led->next) {
         struct rollout_event ev = {.kind = EVENT_TIMEOUT};
 
-        if (rollout_deadline(&led->machine) <= now)
-            lead_step(lead, led, &ev, NULL);
+        if (rollout_deadline(&led->machine) > now)
+            continue;
+        note_unheard(lead, led);
+        lead_step(lead, led, &ev, NULL);
     }
     lead_backs_tick(lead, now);
     lead_set_timer(lead);

@@ -116,7 +116,9 @@ struct lead_back {
     mono_t again_at;
 };
 struct lead_backs {
-    uint64_t rollout; /* of the latest emergency; 0: none */
+    uint64_t rollout;                        /* of the latest emergency; 0: none */
+    int64_t asked_at;                        /* unix seconds, and */
+    char by[NAME_SIZE], reason[REASON_SIZE]; /* by whom, and why */
     uint32_t count;
     struct lead_back list[BACKS_MAX]; /* one each of node, attempt, and signed or not */
 };
@@ -126,9 +128,11 @@ struct lead_backs {
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err);
 /* The same, and nothing is done: what would go of which nodes. */
+enum { LEAD_BEFORE_SIZE = 360 };
 struct lead_losses {
     uint64_t rollout;
     char change[NAME_SIZE];
+    char before[LEAD_BEFORE_SIZE]; /* it is older than what was asked back shortly before; "": no */
     uint32_t count;
     struct lead_loss {
         char name[NAME_SIZE], sentence[SENTENCE_SIZE];
@@ -136,6 +140,10 @@ struct lead_losses {
 };
 bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
                    struct lead_losses *ret_losses, struct err *err);
+/* Of an emergency that names neither rollout nor node. ERR_CONFLICT: what would go is older than
+ * what was asked back shortly before, so it may be the same command given again, and is to be named
+ * if it is meant. */
+bool lead_check_repeat(struct lead *lead, struct err *err);
 /* What its manifest calls it. */
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 /* An operator's signed order, passed to its node's guard until it has obeyed. True: it is kept.

@@ -43,6 +43,26 @@ static struct lead_back *find(struct lead *lead, const char *node, const struct 
     return NULL;
 }
 
+/* It was told already: what goes then has gone by that, whoever asks once more. */
+static bool is_under_way(const struct lead_back *back)
+{
+    return !back->done && text_equal(back->state, "reverting");
+}
+
+static void empty(struct lead_back *back, const char *node, const struct attempt *attempt)
+{
+    const struct lead_back before = *back;
+
+    wire_bytes_done(&back->order);
+    memset(back, 0, sizeof(*back));
+    text_copy(back->name, sizeof(back->name), node);
+    back->attempt = *attempt;
+    if (is_under_way(&before))
+        lead_back_say(back, before.state, before.sentence);
+    else
+        lead_back_say(back, "unreachable", "it was asked, and has not answered yet");
+}
+
 struct lead_back *lead_backs_put(struct lead *lead, const char *node, const struct attempt *attempt,
                                  struct bytes order)
 {
@@ -52,12 +72,8 @@ struct lead_back *lead_backs_put(struct lead *lead, const char *node, const stru
         back = &lead->backs.list[lead->backs.count++];
     if (back == NULL)
         return NULL;
-    wire_bytes_done(&back->order);
-    memset(back, 0, sizeof(*back));
-    text_copy(back->name, sizeof(back->name), node);
-    back->attempt = *attempt;
+    empty(back, node, attempt);
     back->order = (struct wire_bytes){mem_copy(order.data, order.len), order.len};
-    lead_back_say(back, "unreachable", "it was asked, and has not answered yet");
     return back;
 }
 
@@ -224,10 +240,13 @@ static void forget_done(struct lead *lead)
     backs->count = count;
 }
 
-void lead_backs_begin(struct lead *lead, uint64_t rollout)
+void lead_backs_begin(struct lead *lead, uint64_t rollout, const struct lead_wish *wish)
 {
     forget_done(lead);
     lead->backs.rollout = rollout;
+    lead->backs.asked_at = clock_unix();
+    text_copy(lead->backs.by, sizeof(lead->backs.by), wish->by);
+    text_copy(lead->backs.reason, sizeof(lead->backs.reason), wish->reason);
 }
 
 /* How many of these nodes have no place for it yet. */
@@ -271,11 +290,22 @@ bool lead_backs_make_room(struct lead *lead, const struct lead_backs_wanted *wan
                    lead->backs.count, count_orders(lead), BACKS_MAX, BACKS_ORDERS_MAX);
 }
 
+static bool keep_asked(struct lead *lead)
+{
+    struct store_emergency kept = {.rollout = lead->backs.rollout, .at = lead->backs.asked_at};
+    struct err err = ERR_INIT;
+
+    text_copy(kept.by, sizeof(kept.by), lead->backs.by);
+    text_copy(kept.reason, sizeof(kept.reason), lead->backs.reason);
+    return desk_kept(lead->desk, store_put_emergency(lead->desk->store, &kept, &err), &err);
+}
+
 bool lead_backs_keep(struct lead *lead)
 {
     struct err err = ERR_INIT;
 
-    if (!desk_kept(lead->desk, store_forget_backs(lead->desk->store, &err), &err))
+    if (!desk_kept(lead->desk, store_forget_backs(lead->desk->store, &err), &err) ||
+        !keep_asked(lead))
         return false;
     for (uint32_t i = 0; i < lead->backs.count; i++) {
         if (!keep_one(lead, &lead->backs.list[i]))
@@ -307,11 +337,26 @@ static void load_one(void *context, const struct store_back *kept)
     lead_back_say(back, kept->state, kept->sentence);
 }
 
+/* A database of an older controller has a number only. */
+static bool load_asked(struct lead *lead, struct err *err)
+{
+    struct store_emergency kept;
+
+    if (!store_read_emergency(lead->desk->store, &kept, err))
+        return false;
+    if (kept.rollout != 0)
+        lead->backs.rollout = kept.rollout;
+    lead->backs.asked_at = kept.at;
+    text_copy(lead->backs.by, sizeof(lead->backs.by), kept.by);
+    text_copy(lead->backs.reason, sizeof(lead->backs.reason), kept.reason);
+    return true;
+}
+
 bool lead_backs_load(struct lead *lead, struct err *err)
 {
     struct loading loading = {lead, true};
 
-    return store_read_backs(lead->desk->store, load_one, &loading, err) &&
+    return load_asked(lead, err) && store_read_backs(lead->desk->store, load_one, &loading, err) &&
            (loading.fits || err_set(err, ERR_LIMIT,
                                     "more than %d are to come back in the database: accepted are "
                                     "no more",

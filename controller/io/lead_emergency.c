@@ -439,7 +439,7 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
                     "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,
                     count == 0 ? "all nodes" : "some nodes", reason))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
-    lead_backs_begin(lead, record->id);
+    lead_backs_begin(lead, record->id, &wish);
     if (!begin(lead, record, led, &wish))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
     lead_backs_tick(lead, clock_now());

@@ -36,6 +36,7 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
         return;
     if (!fleet_take_stack(member, stack, asked_at, clock_now())) {
         log_debug("%s: a stack that its guard signed before its last receipt, asking again", node);
+        fleet_refuse_stack(member, "it is older than its last receipt");
         outbox_put_stack(lead->outbox, node);
         return;
     }
@@ -50,17 +51,29 @@ void lead_take_lost(struct lead *lead, const char *node)
     lead_give(lead, &ev, NULL, NULL);
 }
 
+static bool verify_stack(const struct lead *lead, const char *node, struct bytes envelope,
+                         struct stack *ret_stack, struct err *err)
+{
+    const struct public_key *key = guard_key(lead, node, err);
+
+    if (key == NULL || !wire_verify(envelope, SIGN_STACK, key, err) ||
+        !wire_decode_stack(envelope, ret_stack, err))
+        return false;
+    return text_equal(ret_stack->node, node) ||
+           err_set(err, ERR_DENIED, "a stack of %s came from %s", ret_stack->node, node);
+}
+
 static bool take_stack(struct lead *lead, const char *node, struct bytes envelope, struct err *err)
 {
     AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
-    const struct public_key *key = guard_key(lead, node, err);
+    struct fleet_member *member = fleet_find(&lead->desk->fleet, node);
     mono_t asked_at;
 
-    if (key == NULL || !wire_verify(envelope, SIGN_STACK, key, err) ||
-        !wire_decode_stack(envelope, stack, err))
+    if (!verify_stack(lead, node, envelope, stack, err)) {
+        if (member != NULL)
+            fleet_refuse_stack(member, err->text);
         return false;
-    if (!text_equal(stack->node, node))
-        return err_set(err, ERR_DENIED, "a stack of %s came from %s", stack->node, node);
+    }
     if (!outbox_take_challenge(lead->outbox, node, &stack->challenge, &asked_at)) {
         log_debug("%s: a stack over a challenge that is not out, ignoring", node);
         return true;

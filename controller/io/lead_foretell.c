@@ -55,6 +55,7 @@ bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
     const struct lead_wish wish = {names, count, "", ""};
     struct err unread = ERR_INIT;
+    struct text before = TEXT_IN(ret_losses->before);
     bool all_follow;
 
     *ret_losses = (struct lead_losses){.rollout = 0};
@@ -63,6 +64,7 @@ bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
     ret_losses->rollout = record->id;
     if (!lead_read_change(lead, record->id, ret_losses->change, &unread))
         log_warning("%s; what goes is told without its name", unread.text);
+    lead_say_before(lead, record->id, &before);
     all_follow = goes_ahead(lead, record->id);
     for (uint32_t i = 0; i < record->targets_count; i++) {
         bool wanted = lead_is_wanted(&wish, record->targets[i].name);

@@ -75,7 +75,8 @@ bool lead_back_keep(struct lead *lead, const struct lead_back *back);
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence);
 /* Of what was asked before, what is back is forgotten; what is not is still owed. */
-void lead_backs_begin(struct lead *lead, uint64_t rollout);
+struct lead_wish;
+void lead_backs_begin(struct lead *lead, uint64_t rollout, const struct lead_wish *wish);
 /* All of them, in the open transaction. False: the desk has failed. */
 bool lead_backs_keep(struct lead *lead);
 bool lead_backs_load(struct lead *lead, struct err *err);
@@ -107,6 +108,10 @@ void lead_backs_refused(struct lead *lead, const char *node, const struct attemp
                         const char *reason);
 void lead_backs_tick(struct lead *lead, mono_t now);
 
+/* In lead_repeat.c. Of what was asked back last, if it is newer than that one and was asked for not
+ * long ago: when, by whom, and how far it is. */
+void lead_say_before(struct lead *lead, uint64_t id, struct text *out);
+
 /* In lead_rehearsal.c: a guard's answer to a plan that it was asked to rehearse, and what it says
  * of the rehearsal when it has prepared. Known to the fleet and in the audit before anybody goes on
  * by it, and kept with the rollouts of that manifest. */
@@ -120,7 +125,9 @@ bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
 
-/* In lead_refuse.c. Always false: it is not open. How it ended and what of it stands, and to who
+/* In lead_refuse.c. "rollout 11, bh2,": by its number alone where the manifest cannot be read. */
+void lead_say_rollout(struct lead *lead, uint64_t id, struct text *out);
+/* Always false: it is not open. How it ended and what of it stands, and to who
  * would abort it what takes that back, and nothing else. */
 bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err);
 bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err);

@@ -26,8 +26,7 @@ static const char *list_standing(const struct lead *lead, const struct rollout_r
     return first;
 }
 
-/* "rollout 11, bh2,": by its number alone where the manifest cannot be read. */
-static void say_name(struct lead *lead, uint64_t id, struct text *out)
+void lead_say_rollout(struct lead *lead, uint64_t id, struct text *out)
 {
     char change[NAME_SIZE];
     struct err err = ERR_INIT;
@@ -60,7 +59,7 @@ bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err)
 
     if (!read_record(lead, id, record, err))
         return false;
-    say_name(lead, id, &text);
+    lead_say_rollout(lead, id, &text);
     first = list_standing(lead, record, &listed);
     return err_set(err, ERR_CONFLICT, "%s has ended: %s, %s%s; nothing was done", name,
                    rollout_state_name(record->state),
@@ -102,7 +101,7 @@ bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err)
     first = list_standing(lead, record, &listed);
     if (first == NULL)
         return lead_refuse_next(lead, id, err);
-    say_name(lead, id, &named);
+    lead_say_rollout(lead, id, &named);
     say_command(lead, record, first, &commanded);
     return err_set(err, ERR_CONFLICT,
                    "%s has ended: %s; nothing was done. `oceanidctl emergency-rollback%s%s", name,
@@ -149,7 +148,7 @@ bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct e
     char name[2 * NAME_SIZE] = "", rest[2 * SENTENCE_SIZE] = "";
     struct text named = TEXT_IN(name), text = TEXT_IN(rest);
 
-    say_name(lead, id, &named);
+    lead_say_rollout(lead, id, &named);
     say_what_stands(lead, node, &text);
     return err_set(err, ERR_INPUT, "%s %s and has no node %s; nothing was done. %s", name,
                    open != NULL ? "is open" : "is the last one", node, rest);

@@ -51,6 +51,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS backs (id INTEGER PRIMARY KEY, node TEXT UNIQUE, asked INTEGER,"
     " rollout INTEGER, hash BLOB, sequence INTEGER, envelope BLOB, done INTEGER, state TEXT,"
     " sentence TEXT, reason TEXT);"
+    "CREATE TABLE IF NOT EXISTS emergency (one INTEGER PRIMARY KEY, rollout INTEGER, at INTEGER,"
+    " by TEXT, reason TEXT);"
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, at INTEGER, who TEXT, what TEXT,"
     " subject TEXT, sentence TEXT, previous BLOB, hash BLOB);";
 

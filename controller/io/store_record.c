@@ -207,6 +207,31 @@ bool store_read_backs(struct store *store, store_back_fn back_fn, void *context,
     return err->kind == ERR_NONE;
 }
 
+bool store_put_emergency(struct store *store, const struct store_emergency *emergency,
+                         struct err *err)
+{
+    return sql_run(store->db, err, "INSERT OR REPLACE INTO emergency VALUES (1, ?, ?, ?, ?)",
+                   "iitt", (int64_t)emergency->rollout, emergency->at, emergency->by,
+                   emergency->reason);
+}
+
+bool store_read_emergency(struct store *store, struct store_emergency *ret_emergency,
+                          struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    *ret_emergency = (struct store_emergency){.rollout = 0};
+    if (!sql_query(store->db, &rows, err, "SELECT rollout, at, by, reason FROM emergency", ""))
+        return false;
+    if (!sql_next(&rows, err))
+        return err->kind == ERR_NONE;
+    ret_emergency->rollout = (uint64_t)sql_number(&rows, 0);
+    ret_emergency->at = sql_number(&rows, 1);
+    sql_text(&rows, 2, ret_emergency->by, sizeof(ret_emergency->by));
+    sql_text(&rows, 3, ret_emergency->reason, sizeof(ret_emergency->reason));
+    return true;
+}
+
 bool store_add_audit(struct store *store, const struct audit_row *row, struct err *err)
 {
     return sql_run(store->db, err, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "iittttbb",

@@ -200,6 +200,39 @@ def test_5_done_but_incomplete(fleet):
     wait_until(lambda: lab.tailnet.prefs(node)["ExitNodeID"] == "", 30, "the pref to follow")
 
 
+def standing(fleet, name):
+    return [made["change"] for made in fleet.json("node", name)["generations"]]
+
+
+@pytest.mark.parametrize("controller_lives", [True, False])
+def test_1_an_emergency_given_again_takes_nothing_older(fleet, controller_lives):
+    """Its answer was lost on a bad line: whoever gives it again has not said yes to an older one."""
+    node = "srv712695"
+    changed = ["older", "newer"]
+    for number, name in enumerate(changed):
+        fleet.wait_settled()
+        fleet.start(name, changes.HARMLESS.replace(RULE, f"198.18.{number}.0/24"))
+        assert fleet.wait_outcome(("complete", "reverted", "halted"))["outcome"] == "complete"
+    older = fleet.json("rollout", "list")["rollouts"][1]
+    fleet.ctl("emergency-rollback", "--yes", "--wait", "0s", "--reason", "drill", check=False)
+    wait_until(lambda: standing(fleet, node) == ["older"], 20, "the newer one to go")
+    if not controller_lives:
+        controller = fleet.controller.unit("oceanid-controller")
+        controller.kill(signal.SIGKILL)
+        controller.stop()
+        controller.start()
+        fleet.wait_settled()
+    for _ in range(3):
+        done = fleet.ctl("emergency-rollback", "--yes", check=False)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "newer, was asked back" in done.stderr and "(drill)" in done.stderr
+        assert f"emergency-rollback --rollout {older['id']} --yes`" in done.stderr
+        assert standing(fleet, node) == ["older"]
+    done = fleet.ctl("emergency-rollback", "--rollout", str(older["id"]), "--yes", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert standing(fleet, node) == []
+
+
 def write_ssh(fleet):
     """The operator's own ssh, with his key; PATH begins with where it lies."""
     path = fleet.operator.path(f"{PKI}/bin/ssh")

@@ -356,6 +356,107 @@ static void takes_back_in_an_emergency(void **state)
     expect_refusal(send_text("POST", "/v1/emergency-rollback?signed=1", "x"), 400, "input", "");
 }
 
+/* ---- the same command once more -------------------------------------------------------------- */
+
+/* Of a1, confirmed, its guard asked directly: it has ended here. */
+static void add_standing(uint64_t id)
+{
+    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
+    struct target_record *target = &ended->record.targets[0];
+    struct err err = ERR_INIT;
+
+    ended->record.id = id;
+    ended->record.attempt.sequence = 100 + id;
+    ended->record.state = ROLLOUT_REVERTED;
+    ended->record.targets_count = 1;
+    text_copy(target->name, sizeof(target->name), "a1");
+    target->says = SAYS_CONFIRMED;
+    if (!store_add_rollout(place.desk.store, ended, &err) ||
+        !store_put_record(place.desk.store, &ended->record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+/* What stands on a1: of the rollouts 1 to newest. */
+static void hear_of(uint64_t newest)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    stack->nonce.bytes[0] = (uint8_t)(20 - newest);
+    for (uint64_t id = 1; id <= newest; id++) {
+        struct generation *generation = &stack->generations[stack->generations_count++];
+
+        generation->id.attempt.sequence = 100 + id;
+        generation->id.start.bytes[0] = (uint8_t)id;
+    }
+    lead_take_stack(place.lead, "a1", stack, clock_now());
+}
+
+/* Three stand, one above the other, and the newest is taken back. */
+static void take_back_the_newest(void)
+{
+    struct answer answer;
+
+    for (uint64_t id = 1; id <= 3; id++)
+        add_standing(id);
+    hear_of(3);
+    answer = send_text("POST", "/v1/emergency-rollback", "{\"reason\": \"drill\"}");
+    assert_int_equal(answer.status, 202);
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "rollout")), 3);
+    answer_done(&answer);
+}
+
+static void expect_taken(const char *body, long long rollout)
+{
+    struct answer answer = send_text("POST", "/v1/emergency-rollback", body);
+
+    assert_int_equal(answer.status, 202);
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "rollout")), rollout);
+    answer_done(&answer);
+}
+
+/* Its answer was lost: nobody says yes to the next older one by asking again. */
+static void an_emergency_given_again_takes_nothing_older(void **state)
+{
+    (void)state;
+    take_back_the_newest();
+    expect_taken("{}", 3); /* it still stands there: the same once more */
+    hear_of(3);            /* its guard is told */
+    hear_of(2);
+    for (int i = 0; i < 2; i++) { /* being refused is no emergency */
+        expect_refusal(
+            send_text("POST", "/v1/emergency-rollback", "{}"), 409, "conflict",
+            "s ago by root (emergency rollback). Now rollout 2 would go, which is older");
+        expect_refusal(send_text("POST", "/v1/emergency-rollback", "{}"), 409, "conflict",
+                       "How far rollout 3 is: a1 popped");
+        expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"nodes\": []}"), 409,
+                       "conflict", "`oceanidctl emergency-rollback --rollout 2 --yes`");
+    }
+    expect_taken("{\"rollout\": 2}", 2);
+    hear_of(2);
+    hear_of(1);
+    expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": 2}"), 409, "conflict",
+                   "rollout 1 would go by now, and rollout 2 was shown or named; nothing was "
+                   "done; rollout 2 was asked back");
+    expect_taken("{\"nodes\": [\"a1\"]}", 1); /* a node that is named is another command */
+}
+
+static void what_is_shown_says_what_was_asked_back_before(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    take_back_the_newest();
+    answer = send_text("POST", "/v1/emergency-rollback/losses", "{}");
+    assert_string_equal(text_of(answer.json, "before"), ""); /* it is that one */
+    answer_done(&answer);
+    hear_of(3); /* its guard is told */
+    hear_of(2);
+    answer = send_text("POST", "/v1/emergency-rollback/losses", "{}");
+    assert_non_null(strstr(text_of(answer.json, "before"), "s ago by root (drill): a1 popped"));
+    answer_done(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +471,8 @@ int main(void)
         WITH_PLACE(the_one_who_comes_second_is_told_who_was_first),
         WITH_PLACE(shows_and_aborts_a_rollout),
         WITH_PLACE(takes_back_in_an_emergency),
+        WITH_PLACE(an_emergency_given_again_takes_nothing_older),
+        WITH_PLACE(what_is_shown_says_what_was_asked_back_before),
     };
 
     return cmocka_run_group_tests_name("api_rollout", tests, NULL, NULL);

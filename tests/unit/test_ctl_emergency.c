@@ -1,264 +1,20 @@
 /*
  * test_ctl_emergency: what emergency-rollback asks, says and ends with, by what the controller
- * answers: a stand-in that counts what it is asked.
+ * answers.
  */
-#include "controller/ctl/emergency.h"
-
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "common/core/mem.h"
 #include "common/core/text.h"
-#include "common/io/file.h"
-#include "common/io/sign.h"
 #include "controller/ctl/api.h"
 #include "controller/ctl/rescue.h"
-
-static const char POPPED[] =
-    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": false, \"awaited\": false, \"nodes\": ["
-    "{\"name\": \"styx\", \"state\": \"popped\", \"sentence\": \"by order\"},"
-    "{\"name\": \"calypso\", \"state\": \"not there\", \"sentence\": \"nothing of it stands "
-    "there\"}]}";
-static const char NOTHING[] =
-    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": false, \"awaited\": false, \"nodes\": ["
-    "{\"name\": \"styx\", \"state\": \"not there\", \"sentence\": \"nothing of it stands "
-    "there\"}]}";
-static const char OPEN[] =
-    "{\"rollout\": 10, \"change\": \"drill2\", \"open\": true, \"awaited\": true, \"nodes\": ["
-    "{\"name\": \"styx\", \"state\": \"unreachable\", \"sentence\": \"it was asked\"}]}";
-
-static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"nodes\": [{\"name\": "
-                             "\"styx\", \"sentence\": \"it stands there\"}]}";
-static const char NODES[] =
-    "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
-    "\"generations\": [{\"change\": \"drill2\", \"sequence\": 7}]}]}";
-static const char UNHEARD[] =
-    "{\"nodes\": [{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", "
-    "\"known\": false, \"generations\": []}]}";
-static const char REMEMBERED[] =
-    "[{\"name\": \"styx\", \"role\": \"node\", \"ssh\": \"203.0.113.10:22\", \"generations\": ["
-    "{\"change\": \"drill2\", \"sequence\": 7, \"start\": \"00112233445566778899aabbccddeeff\", "
-    "\"body\": \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}]}]";
-
-/* ---- the stand-in ---------------------------------------------------------------------------- */
-
-static char pki[] = "/tmp/oceanid-emergency-XXXXXX";
-
-static struct {
-    const char *rollback;     /* what it answers */
-    enum err_kind no;         /* to what would go; ERR_NONE: it says */
-    bool unheard;             /* the node has not said what stands there */
-    unsigned foretold, asked; /* how often what would go, and to take it back */
-    unsigned ordered;         /* how often by a signed order */
-    unsigned deaf;            /* so often nobody answers how far it is; UINT_MAX: never */
-    json_t *body;             /* of what it was asked last; NULL: it had none */
-} controller;
-
-bool __wrap_api_call(struct api *api, const char *method, const char *path, struct bytes body,
-                     struct api_answer *ret_answer, struct err *err);
-bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err);
-bool __wrap_api_send_take(struct api *api, const char *method, const char *path, json_t *body,
-                          json_t **ret_document, struct err *err);
-
-static bool answer(const char *text, json_t **ret_document)
-{
-    *ret_document = json_loads(text, 0, NULL);
-    assert_non_null(*ret_document);
-    return true;
-}
-
-static bool foretell(const char *text, json_t **ret_document, struct err *err)
-{
-    controller.foretold++;
-    if (controller.no != ERR_NONE)
-        return err_set(err, controller.no, "controller unix:/x: it says no");
-    return answer(text, ret_document);
-}
-
-static bool tell_node(json_t **ret_document)
-{
-    AUTO_JSON json_t *document = json_loads(controller.unheard ? UNHEARD : NODES, 0, NULL);
-
-    *ret_document = json_incref(json_array_get(json_object_get(document, "nodes"), 0));
-    return true;
-}
-
-bool __wrap_api_call(struct api *api, const char *method, const char *path, struct bytes body,
-                     struct api_answer *ret_answer, struct err *err)
-{
-    (void)api, (void)ret_answer, (void)err;
-    assert_string_equal(method, "POST");
-    assert_string_equal(path, "/v1/emergency-rollback?signed=1");
-    assert_true(body.len > 0);
-    controller.ordered++;
-    return true;
-}
-
-bool __wrap_api_get(struct api *api, const char *path, json_t **ret_document, struct err *err)
-{
-    (void)api;
-    if (text_equal(path, "/v1/nodes"))
-        return foretell(controller.unheard ? UNHEARD : NODES, ret_document, err);
-    if (text_equal(path, "/v1/nodes/styx"))
-        return tell_node(ret_document);
-    assert_string_equal(path, "/v1/emergency-rollback");
-    if (controller.deaf > 0) {
-        controller.deaf -= controller.deaf != UINT_MAX;
-        return err_set(err, ERR_TIMEOUT, "controller unix:/x is not reachable");
-    }
-    return answer(controller.rollback, ret_document);
-}
-
-bool __wrap_api_send_take(struct api *api, const char *method, const char *path, json_t *body,
-                          json_t **ret_document, struct err *err)
-{
-    (void)api;
-    json_decref(controller.body);
-    controller.body = body;
-    assert_string_equal(method, "POST");
-    if (text_equal(path, "/v1/emergency-rollback/losses"))
-        return foretell(LOSSES, ret_document, err);
-    assert_string_equal(path, "/v1/emergency-rollback");
-    controller.asked++;
-    return answer(controller.rollback, ret_document);
-}
-
-/* ---- running --------------------------------------------------------------------------------- */
-
-struct said {
-    enum outcome outcome;
-    char out[4096], err[4096];
-};
-
-static int redirect(int fd)
-{
-    int seen = memfd_create("said", MFD_CLOEXEC);
-
-    assert_true(seen >= 0 && dup2(seen, fd) >= 0);
-    return seen;
-}
-
-static void read_back(int fd, int kept, int seen, char *to, size_t size)
-{
-    dup2(kept, fd);
-    assert_true(pread(seen, to, size - 1, 0) >= 0);
-    close(kept);
-    close(seen);
-}
-
-/* words: after the command; answered: what is typed. */
-static void run(const char *const *options, size_t options_count, struct said *ret_said)
-{
-    AUTO_FREE struct arguments *arguments = mem_alloc(1, sizeof(*arguments));
-    struct ctl ctl = {.controller = "unix:/nonexistent"};
-    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-    int seen_out, seen_err;
-
-    memset(ret_said, 0, sizeof(*ret_said));
-    text_copy(ctl.pki, sizeof(ctl.pki), pki);
-    for (size_t i = 0; i < options_count; i += 2) {
-        arguments->options[i / 2].name = options[i];
-        arguments->options[i / 2].value = options[i + 1];
-        arguments->options_count++;
-    }
-    fflush(stdout);
-    seen_out = redirect(STDOUT_FILENO);
-    seen_err = redirect(STDERR_FILENO);
-    ret_said->outcome = emergency_run(&ctl, arguments);
-    fflush(stdout);
-    read_back(STDOUT_FILENO, out, seen_out, ret_said->out, sizeof(ret_said->out));
-    read_back(STDERR_FILENO, err, seen_err, ret_said->err, sizeof(ret_said->err));
-    ctl_done(&ctl);
-}
-
-static void run_sure(const char *rollback, struct said *ret_said)
-{
-    static const char *const options[] = {"--yes", "", "--wait=", "0s"};
-
-    controller.rollback = rollback;
-    run(options, 4, ret_said);
-}
-
-/* Somebody is at the terminal, and types that. */
-static void run_asked(const char *typed, const char *const *options, size_t options_count,
-                      struct said *ret_said)
-{
-    FILE *kept = stdin;
-    char line[16];
-
-    text_copy(line, sizeof(line), typed);
-    stdin = fmemopen(line, strlen(line), "r");
-    assert_non_null(stdin);
-    controller.rollback = POPPED;
-    run(options, options_count, ret_said);
-    fclose(stdin);
-    stdin = kept;
-}
-
-static void expect_part(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL)
-        fail_msg("'%s' does not say '%s'", text, part);
-}
-
-static void expect_no_question(const struct said *said)
-{
-    if (strstr(said->err, "Type yes") != NULL)
-        fail_msg("it asked: %s", said->err);
-    assert_int_equal(controller.asked, 0);
-}
-
-static bool remember(const char *text)
-{
-    char path[64];
-    struct err err = ERR_INIT;
-
-    snprintf(path, sizeof(path), "%s/nodes.json", pki);
-    return file_write(path, text, strlen(text), 0600, &err);
-}
-
-static int open_directory(void **state)
-{
-    struct sign_key *key = sign_key_generate();
-    char path[64];
-    struct err err = ERR_INIT;
-    bool kept;
-
-    (void)state;
-    assert_non_null(mkdtemp(pki));
-    snprintf(path, sizeof(path), "%s/approver.key", pki);
-    kept = sign_key_save(key, path, &err);
-    sign_key_free(key);
-    return kept ? 0 : -1;
-}
-
-static int close_directory(void **state)
-{
-    char command[64];
-
-    (void)state;
-    json_decref(controller.body);
-    snprintf(command, sizeof(command), "rm -r %s", pki);
-    return system(command);
-}
-
-static int forget(void **state)
-{
-    (void)state;
-    json_decref(controller.body);
-    memset(&controller, 0, sizeof(controller));
-    return remember(REMEMBERED) ? 0 : -1;
-}
+#include "tests/unit/emergency_case.h"
 
 /* ---- what went ------------------------------------------------------------------------------- */
 
@@ -487,6 +243,73 @@ static void a_reason_in_another_character_set_keeps_the_nodes(void **state)
     assert_string_equal(json_string_value(json_object_get(controller.body, "reason")), "?berlast");
 }
 
+/* ---- which one ------------------------------------------------------------------------------- */
+
+static void names_the_rollout_that_is_meant(void **state)
+{
+    static const char *const options[] = {"--yes", "", "--rollout=", "10", "--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.rollback = POPPED;
+    run(options, 6, &said);
+    assert_int_equal(said.outcome, OUTCOME_DONE);
+    assert_int_equal(field_number(controller.body, "rollout"), 10);
+    assert_int_equal(controller.foretold, 0);
+}
+
+static void asks_nobody_for_another_rollout_than_is_meant(void **state)
+{
+    static const char *const options[] = {"--rollout=", "9", "--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    run_asked("yes\n", options, 4, &said);
+    assert_int_equal(said.outcome, OUTCOME_NO);
+    expect_no_question(&said);
+    expect_part(said.err,
+                "--rollout 9: another one would go by now, as said above; nothing was done");
+}
+
+static void says_that_what_goes_is_older_than_what_was_asked_back(void **state)
+{
+    static const char *const options[] = {"--wait=", "0s"};
+    struct said said;
+
+    (void)state;
+    controller.older = true;
+    run_asked("no\n", options, 2, &said);
+    expect_part(said.err, "rollout 10, drill2, was asked back 3 min ago by olga (drill): styx "
+                          "popped. What would go now is older:\nWhat goes of drill1 (rollout 9):");
+    assert_int_equal(controller.asked, 0);
+}
+
+static void a_rollout_is_named_of_what_the_controller_takes_back(void **state)
+{
+    static const struct {
+        const char *options[6];
+        const char *said;
+    } cases[] = {
+        {{"--rollout=", "x", "--yes", ""},
+         "--rollout 'x': accepted is a number, as `oceanidctl rollout list`"},
+        {{"--rollout=", "0", "--yes", ""}, "--rollout '0': accepted is a number"},
+        {{"--rollout=", "9", "--direct", "", "--yes", ""},
+         "--rollout and --direct exclude each other"},
+        {{"--rollout=", "9", "--to=", "drill1", "--node=", "styx"},
+         "--rollout and --to exclude each other"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct said said;
+
+        run(cases[i].options, cases[i].options[4] != NULL ? 6 : 4, &said);
+        assert_int_equal(said.outcome, OUTCOME_USAGE);
+        expect_part(said.err, cases[i].said);
+        assert_int_equal(controller.asked, 0);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, forget)
 
 int main(void)
@@ -506,6 +329,10 @@ int main(void)
         CASE(waits_for_a_controller_that_begins_again),
         CASE(says_that_it_was_asked_where_nobody_answers_any_more),
         CASE(a_reason_in_another_character_set_keeps_the_nodes),
+        CASE(names_the_rollout_that_is_meant),
+        CASE(asks_nobody_for_another_rollout_than_is_meant),
+        CASE(says_that_what_goes_is_older_than_what_was_asked_back),
+        CASE(a_rollout_is_named_of_what_the_controller_takes_back),
     };
 
     return cmocka_run_group_tests(tests, open_directory, close_directory);

@@ -320,9 +320,38 @@ static void hold_by_quarantine(void **state)
     gates_case_expect_no(scene, GATE_HOLD, "hold");
     text_copy(scene->approval.lifts[0].reason, REASON_SIZE, "the relay was down");
     gates_case_expect_yes(scene);
-    scene->approval.lifts_count = 0;
+    scene->approval.lifts[0].reason[0] = '\0';
     gates_case_waive(scene, WAIVE_QUARANTINE);
     gates_case_expect_yes(scene);
+}
+
+/* What was signed waives what was known then: the approval contains its receipt. */
+static void a_waiver_is_for_no_later_quarantine(void **state)
+{
+    struct scene *scene = *state;
+    struct receipt receipt = {
+        .node = "b1", .kind = RECEIPT_REVERTED, .cause = CAUSE_PROOF_FAILED, .objects_count = 1};
+    struct text object;
+    struct gates gates;
+    struct hash hash;
+
+    text_init(&object, receipt.objects[0], sizeof(receipt.objects[0]));
+    operation_object(&scene->manifest.plans[1].operations[0], &object);
+    memset(hash.bytes, 9, HASH_SIZE);
+    assert_int_equal(holds_add_quarantine(&scene->holds, &receipt, &hash, NOW_UNIX), 1);
+    gates_case_waive(scene, WAIVE_QUARANTINE);
+    gates_case_expect_no(scene, GATE_HOLD, "came into quarantine after it was signed");
+    scene->inputs.is_signed = false; /* all that there is will be known by then */
+    gates_evaluate(&scene->inputs, &gates);
+    assert_true(gates.answers[GATE_HOLD].passes);
+    gates_done(&gates);
+    scene->inputs.is_signed = true;
+    scene->approval.lifts_count = 1;
+    scene->approval.lifts[0].receipt = hash;
+    gates_case_expect_yes(scene);
+    memset(hash.bytes, 8, HASH_SIZE); /* of the same object, behind the one that is known */
+    assert_int_equal(holds_add_quarantine(&scene->holds, &receipt, &hash, NOW_UNIX), 1);
+    gates_case_expect_no(scene, GATE_HOLD, "0808080808080808");
 }
 
 /* Nobody has spoken yet: unknown, never yes. */
@@ -362,6 +391,7 @@ int main(void)
         CASE(hold_by_pause_and_maintenance),
         CASE(hold_outside_of_a_window),
         CASE(hold_by_quarantine),
+        CASE(a_waiver_is_for_no_later_quarantine),
         CASE(an_unknown_fleet_never_passes),
     };
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -118,6 +119,77 @@ static void its_stack_is_asked_for_behind_the_receipt(void **state)
     assert_true(lead_case_has_command("a1", GUARD_STACK));
 }
 
+/* ---- who does not answer --------------------------------------------------------------------- */
+
+static bool was_said_of_a1(void *context)
+{
+    AUTO_FREE struct audit_row *rows = mem_alloc(16, sizeof(*rows));
+    struct err err = ERR_INIT;
+    size_t count;
+
+    assert_true(store_read_audit(place.desk.store, 0, rows, 16, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(rows[i].text, "a node does not answer") != NULL &&
+            strstr(rows[i].text, context) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Both were asked long ago. */
+static void fall_silent(struct led *led)
+{
+    for (uint32_t i = 0; i < led->machine.record.targets_count; i++)
+        led->machine.targets[i].asked_at = clock_now() - 60000;
+    lead_set_timer(place.lead);
+}
+
+static void a_guard_that_is_not_believed_is_no_lost_connection(void **state)
+{
+    const struct place_member other = {.name = "a1", .guard = place.members[PLACE_B2].guard};
+    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
+    struct guard_report report = {.kind = REPORT_STACK};
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    fleet_find(&place.desk.fleet, "a1")->connected = true;
+    report.envelope = place_make_stack(&other, &(struct nonce){{1}}, NULL);
+    bytes = wire_encode_guard_report(&report);
+    wire_bytes_done(&report.envelope);
+    assert_false(lead_take_report(place.lead, "a1", wire_lend(&bytes), &err));
+    fall_silent(led);
+    place_until(&place, was_said_of_a1,
+                "a1: its agent is connected, what its guard says of itself is refused: ",
+                "what is known of a1");
+    place_until(&place, was_said_of_a1, "b2: not connected", "what is known of b2");
+}
+
+static void a_guard_that_says_nothing_is_no_lost_connection(void **state)
+{
+    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
+
+    (void)state;
+    fleet_find(&place.desk.fleet, "a1")->connected = true;
+    fall_silent(led);
+    place_until(&place, was_said_of_a1, "a1: its agent is connected, its guard does not answer",
+                "what is known of a1");
+}
+
+/* It was signed before its last receipt, and is asked for again. */
+static void a_guard_with_an_old_word_is_no_lost_connection(void **state)
+{
+    struct led *led = (struct led *)lead_find(place.lead, lead_case_start());
+    struct fleet_member *a1 = fleet_find(&place.desk.fleet, "a1");
+
+    (void)state;
+    a1->connected = true;
+    newest_word_note(&a1->newest, 6, clock_now());
+    hear_empty(a1->newest.at - 1);
+    fall_silent(led);
+    place_until(&place, was_said_of_a1, "is older than its last receipt", "what is known of a1");
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
 
 int main(void)
@@ -127,6 +199,9 @@ int main(void)
         WITH_PLACE(a_guard_with_another_journal_is_heard_at_once),
         WITH_PLACE(its_receipt_that_comes_again_settles_nothing),
         WITH_PLACE(its_stack_is_asked_for_behind_the_receipt),
+        WITH_PLACE(a_guard_that_is_not_believed_is_no_lost_connection),
+        WITH_PLACE(a_guard_that_says_nothing_is_no_lost_connection),
+        WITH_PLACE(a_guard_with_an_old_word_is_no_lost_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

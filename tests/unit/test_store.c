@@ -537,6 +537,27 @@ static void reads_who_is_to_come_back(void **state)
     store_close(store);
 }
 
+static void reads_the_latest_emergency(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct store_emergency emergency = {
+        .rollout = 8, .at = 1764000000, .by = "olga", .reason = "drill"};
+    struct store_emergency read;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    store_case_must(store_read_emergency(store, &read, &err), &err);
+    assert_int_equal(read.rollout, 0);
+    for (; emergency.rollout < 10; emergency.rollout++)
+        store_case_must(store_put_emergency(store, &emergency, &err), &err);
+    store_case_must(store_read_emergency(store, &read, &err), &err);
+    assert_int_equal(read.rollout, 9);
+    assert_int_equal(read.at, 1764000000);
+    assert_string_equal(read.by, "olga");
+    assert_string_equal(read.reason, "drill");
+    store_close(store);
+}
+
 static void keeps_the_audit_chain(void **state)
 {
     struct store *store = store_case_open_at(place);
@@ -676,6 +697,7 @@ static int run_engine(const struct store_engine *which)
         CASE(keeps_the_audit_chain),
         CASE(forgets_what_was_cancelled),
         CASE(reads_who_is_to_come_back),
+        CASE(reads_the_latest_emergency),
         CASE(keeps_what_was_rehearsed),
         CASE(reads_every_active_hold_back),
         CASE(gives_no_hold_id_twice),

@@ -46,7 +46,7 @@ static bool end_admits(const struct ledger_end *end, const struct approval *appr
     if (lift == NULL && ledger_is_unanswered(end))
         return err_set(err, ERR_DENIED,
                        "sequence %llu ended here (%s: %s) and the approval does not contain its "
-                       "receipt %s: abort it and start it anew, signed knowing that",
+                       "receipt %s: " REFUSED_FOR_GOOD ", signed knowing that",
                        (unsigned long long)end->receipt.generation.attempt.sequence,
                        receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause),
                        hash);

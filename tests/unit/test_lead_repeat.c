@@ -1,0 +1,170 @@
+/*
+ * test_lead_repeat: the same emergency once more, because its answer was lost: nothing older goes
+ * by it, and no other emergency is in its way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "common/io/clock.h"
+#include "tests/unit/lead_case.h"
+
+/* What stands on a1: of the rollouts 1 to newest. */
+static void hear_of(uint64_t newest)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    for (uint64_t id = 1; id <= newest; id++) {
+        struct generation *generation = &stack->generations[stack->generations_count++];
+
+        generation->id.attempt.sequence = 100 + id;
+        generation->id.start.bytes[0] = (uint8_t)id;
+    }
+    lead_take_stack(place.lead, "a1", stack, clock_now());
+}
+
+static void take_back(void)
+{
+    struct err err = ERR_INIT;
+
+    if (!lead_check_repeat(place.lead, &err) ||
+        !lead_emergency(place.lead, NULL, 0, "olga", "drill", &err))
+        fail_msg("%s", err.text);
+}
+
+/* Rollout 2 was taken back, and rollout 1 stands. */
+static void take_back_the_newest(void)
+{
+    lead_case_add_standing(1, SAYS_CONFIRMED);
+    lead_case_add_standing(2, SAYS_CONFIRMED);
+    hear_of(2);
+    take_back();
+    hear_of(2);
+    hear_of(1);
+}
+
+static void expect_refused(const char *part)
+{
+    struct err err = ERR_INIT;
+
+    assert_false(lead_check_repeat(place.lead, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    if (strstr(err.text, part) == NULL)
+        fail_msg("'%s' does not say '%s'", err.text, part);
+}
+
+static void it_is_known_after_a_restart(void **state)
+{
+    (void)state;
+    take_back_the_newest();
+    lead_case_restart();
+    expect_refused("rollout 2 was asked back ");
+    expect_refused(" s ago by olga (drill). Now rollout 1 would go");
+    expect_refused("`oceanidctl emergency-rollback --rollout 1 --yes` takes it back");
+    expect_refused("How far rollout 2 is: a1 popped");
+}
+
+static void the_first_one_is_never_refused(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_false(lead_check_repeat(place.lead, &err)); /* there is no rollout at all */
+    assert_int_equal(err.kind, ERR_MISSING);
+    lead_case_add_standing(1, SAYS_CONFIRMED);
+    err = (struct err)ERR_INIT;
+    assert_true(lead_check_repeat(place.lead, &err));
+}
+
+/* It is no repetition: something has been started since. */
+static void one_of_a_newer_rollout_is_another_one(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    take_back_the_newest();
+    lead_case_add_standing(3, SAYS_CONFIRMED);
+    hear_of(3);
+    assert_true(lead_check_repeat(place.lead, &err));
+}
+
+/* As long as something of it stands it is what goes. */
+static void the_same_once_more_takes_the_same(void **state)
+{
+    (void)state;
+    lead_case_add_standing(1, SAYS_CONFIRMED);
+    lead_case_add_standing(2, SAYS_CONFIRMED);
+    hear_of(2);
+    for (int i = 0; i < 3; i++) {
+        take_back();
+        assert_int_equal(place.lead->backs.rollout, 2);
+    }
+}
+
+/* Its guard was told already: that it goes then is this emergency's doing, whatever else was asked
+ * for meanwhile. */
+static void what_goes_is_said_to_have_gone(void **state)
+{
+    (void)state;
+    lead_case_add_standing(1, SAYS_CONFIRMED);
+    hear_of(1);
+    take_back();
+    hear_of(1);
+    assert_string_equal(lead_case_find_back("a1")->state, "reverting");
+    take_back();
+    assert_string_equal(lead_case_find_back("a1")->state, "reverting");
+    lead_case_restart();
+    hear_of(0);
+    assert_string_equal(lead_case_find_back("a1")->state, "popped");
+    take_back(); /* it stands nowhere by now */
+    assert_string_equal(lead_case_find_back("a1")->state, "unreachable");
+    hear_of(0);
+    assert_string_equal(lead_case_find_back("a1")->state, "not there");
+}
+
+static void an_hour_later_it_is_another_one(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    take_back_the_newest();
+    place.lead->backs.asked_at -= 3590;
+    expect_refused("rollout 2 was asked back 59 min ago");
+    place.lead->backs.asked_at -= 10;
+    assert_true(lead_check_repeat(place.lead, &err));
+}
+
+/* Nobody would know when the hour is over. */
+static void a_clock_that_was_set_back_refuses_nobody(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    take_back_the_newest();
+    place.lead->backs.asked_at += 1000;
+    assert_true(lead_check_repeat(place.lead, &err));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, lead_case_open, lead_case_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(it_is_known_after_a_restart),
+        CASE(the_first_one_is_never_refused),
+        CASE(one_of_a_newer_rollout_is_another_one),
+        CASE(the_same_once_more_takes_the_same),
+        CASE(what_goes_is_said_to_have_gone),
+        CASE(an_hour_later_it_is_another_one),
+        CASE(a_clock_that_was_set_back_refuses_nobody),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
