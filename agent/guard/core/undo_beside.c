@@ -45,6 +45,19 @@ bool undo_beside_fits(const struct route *there, const struct route *own)
            there->protocol == OCEANID_PROTOCOL && undo_touch_same_key(&like, own);
 }
 
+enum undo_beside_place undo_beside_place(const struct undo_loss *loss, size_t index)
+{
+    switch (undo_lost_way(&loss->had->routes[index], loss->now)) {
+    case UNDO_LOST_INSTEAD:
+        return UNDO_BESIDE_INSTEAD;
+    case UNDO_LOST_BESIDE:
+        return undo_lost_stood_first(loss, index) ? UNDO_BESIDE_FIRST : UNDO_BESIDE_LAST;
+    case UNDO_LOST_ALONE:
+        break;
+    }
+    return undo_lost_is_behind(loss, index) ? UNDO_BESIDE_LAST : UNDO_BESIDE_ALONE;
+}
+
 /* ---- what is left -----------------------------------------------------------------------------
  */
 

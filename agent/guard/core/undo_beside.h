@@ -7,6 +7,7 @@
 #ifndef AGENT_GUARD_CORE_UNDO_BESIDE_H
 #define AGENT_GUARD_CORE_UNDO_BESIDE_H
 
+#include "agent/guard/core/undo_lost.h"
 #include "common/net/operation.h"
 
 bool undo_beside_leads_by(const struct route *route, uint32_t link);
@@ -26,6 +27,16 @@ bool undo_beside_has(const struct snapshot *snapshot, const struct route *route)
 
 /* Whether this one, of a snapshot, stood before all others of its key there. */
 bool undo_beside_is_first(const struct snapshot *snapshot, const struct route *route);
+
+/* Where a lost route (undo_lost_route) is put among those of its key, as loss->now is before the
+ * first of them is put. Those that come first are put last one first, before the others. */
+enum undo_beside_place {
+    UNDO_BESIDE_ALONE,
+    UNDO_BESIDE_FIRST,
+    UNDO_BESIDE_LAST,
+    UNDO_BESIDE_INSTEAD,
+};
+enum undo_beside_place undo_beside_place(const struct undo_loss *loss, size_t index);
 
 /* Adds to what was read back of an address or a link what is there of the keys of before by other
  * devices, whosever it is. */
