@@ -8,14 +8,32 @@
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
+
+/* One of ours that is put again as it was. */
+static bool is_put_again(const struct undo_item *item)
+{
+    const struct route *was = undo_find_route(item, &item->before), *made;
+    struct snapshot after;
+    bool same;
+
+    if (was == NULL || item->change.route.absent)
+        return false;
+    undo_take_made(item, &after);
+    made = undo_find_route(item, &after);
+    same = made != NULL && undo_touch_same_route(was, made);
+    snapshot_done(&after);
+    return same;
+}
 
 bool undo_render_is_nothing(const struct undo_item *item)
 {
     bool route = item->change.kind == OPERATION_ROUTE && item->change.route.absent;
     bool rule = item->change.kind == OPERATION_RULE && item->change.rule.absent;
     bool nexthop = item->change.kind == OPERATION_NEXTHOP && item->change.nexthop.absent;
-    bool put_again = item->change.kind == OPERATION_RULE && !rule && item->existed;
+    bool put_again = (item->change.kind == OPERATION_RULE && !rule && item->existed) ||
+                     (item->change.kind == OPERATION_ROUTE && is_put_again(item));
 
     bool address =
         item->change.kind == OPERATION_ADDRESS && item->change.address.absent == !item->existed;
