@@ -38,14 +38,25 @@ static void add_line(void *context, const char *line)
     text_add(context, "%s\n", line);
 }
 
-enum way { BY_GUARD, BY_TEXT, WAYS };
+/* By the guard, or by undo.txt; of which a guard that dies before it has read back what became of
+ * the operation leaves what it expected. */
+enum way { BY_GUARD, BY_NEXT_GUARD, BY_TEXT, BY_FIRST_TEXT, WAYS };
 
-static void take_back(const struct undo_item *item, enum way way)
+static bool by_guard(enum way way)
+{
+    return way == BY_GUARD || way == BY_NEXT_GUARD;
+}
+
+static void take_back(struct undo_item *item, enum way way)
 {
     char script[8192] = "";
     struct text text = TEXT_IN(script);
 
-    if (way == BY_GUARD) {
+    if (way == BY_NEXT_GUARD || way == BY_FIRST_TEXT) {
+        snapshot_done(&item->after);
+        item->has_after = false;
+    }
+    if (by_guard(way)) {
         apply_case_undo(item, REVERT_DONE);
         return;
     }
@@ -86,7 +97,7 @@ static void check_meanwhile(const struct operation *operation, enum way way)
     netns_run("ip route prepend 10.0.0.0/8 via 203.0.113.9 proto static\n");
     take_back(&item, way);
     render_routes(now, sizeof(now));
-    if (way == BY_GUARD)
+    if (by_guard(way))
         snprintf(expected, sizeof(expected), "%s%s", fresh, before);
     else
         snprintf(expected, sizeof(expected), "%.*s%s%s", (int)(first - before), before, fresh,
@@ -116,7 +127,7 @@ static void add_ways(const char *const *ways)
     char lines[1024] = "";
     struct text text = TEXT_IN(lines);
 
-    text_add(&text, "ip route flush 10.0.0.0/8\n");
+    text_add(&text, "while ip route del 10.0.0.0/8 2>/dev/null; do :; done\n");
     for (size_t i = 0; i < 4 && ways[i] != NULL; i++)
         text_add(&text, "ip route append 10.0.0.0/8 %s %s\n",
                  strstr(ways[i], "proto") != NULL ? "" : "proto static", ways[i]);
@@ -192,6 +203,13 @@ static const struct {
     {{"via 203.0.113.1", "via 203.0.113.2", "via 192.0.2.1", "via 203.0.113.3"}},
     {{"dev eth0 scope link", "via 192.0.2.1"}},
     {{"nexthop via 203.0.113.1 nexthop via 203.0.113.2", "via 192.0.2.1"}},
+    {{"nhid 7", "via 192.0.2.1"}},
+    {{"via 192.0.2.1", "nhid 7"}},
+    {{"via 203.0.113.2", "nhid 7"}},
+    {{"nhid 7", "via 203.0.113.2"}},
+    {{"via 203.0.113.1", "via 192.0.2.1 proto dhcp"}},
+    {{"via 192.0.2.1 proto dhcp", "via 203.0.113.1"}},
+    {{"via 203.0.113.1", "via 192.0.2.1 proto dhcp", "via 203.0.113.2"}},
 };
 
 /* Of one metric the first is the one that is used: what comes back comes to where it was. */
@@ -202,10 +220,35 @@ static void test_others_keep_their_order(void **state)
     (void)state;
     apply_case_begin("ip link add eth1 type veth peer name far1\n"
                      "ip link set eth1 up\nip link set far1 up\n"
-                     "ip address add 192.0.2.10/24 dev eth1\n");
+                     "ip address add 192.0.2.10/24 dev eth1\n"
+                     "ip nexthop add id 7 via 203.0.113.1 dev eth0 proto static\n");
     for (size_t i = 0; i < sizeof(order_cases) / sizeof(order_cases[0]); i++) {
         for (enum way way = BY_GUARD; way < WAYS; way++) {
             add_ways(order_cases[i].ways);
+            check_order(&operation, way);
+        }
+    }
+}
+
+/* Those by an object that goes, beside one by another device. */
+static void test_those_of_an_object_keep_their_order(void **state)
+{
+    static const char *const ways[][4] = {
+        {"nhid 7", "via 203.0.113.3"},
+        {"via 203.0.113.3", "nhid 7"},
+        {"nhid 7", "nhid 8"},
+        {"nhid 8", "nhid 7"},
+        {"nhid 7", "via 203.0.113.3 proto dhcp"},
+        {"via 203.0.113.3 proto dhcp", "nhid 7"},
+    };
+    struct operation operation = apply_case_removal("nexthop 7 blackhole");
+
+    (void)state;
+    apply_case_begin("ip nexthop add id 7 via 203.0.113.1 dev eth0 proto 153\n"
+                     "ip nexthop add id 8 via 203.0.113.2 dev eth0 proto static\n");
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        for (enum way way = BY_GUARD; way < WAYS; way++) {
+            add_ways(ways[i]);
             check_order(&operation, way);
         }
     }
@@ -220,6 +263,7 @@ int main(void)
         IN_NAMESPACE(test_deletes_its_own),
         IN_NAMESPACE(test_comes_back_beside_others),
         IN_NAMESPACE(test_others_keep_their_order),
+        IN_NAMESPACE(test_those_of_an_object_keep_their_order),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -305,7 +305,7 @@ static void tell_lost(const struct undo_made *made, undo_line_fn line_fn, void *
     const struct snapshot nothing = {.links = NULL};
     struct snapshot lost;
     const struct lines lines = {
-        made->item, {&lost, &nothing, made->now, NULL}, NULL, line_fn, context};
+        made->item, {&lost, &nothing, made->now, NULL, true}, NULL, line_fn, context};
 
     undo_made_take_lost(made, &lost);
     for (size_t i = 0; i < lost.addresses_count; i++)
@@ -364,7 +364,8 @@ static void follow_mtu(const struct undo_item *item, struct snapshot *then)
 static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void *context)
 {
     struct snapshot after, then, expected;
-    struct lines lines = {item, {&item->before, &after, &then, NULL}, &expected, line_fn, context};
+    struct lines lines = {
+        item, {&item->before, &after, &then, NULL, false}, &expected, line_fn, context};
 
     undo_touch_predict(&item->change, &item->before, &expected);
     undo_take_made(item, &after);

@@ -7,6 +7,7 @@
 #include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -95,6 +96,7 @@ static void render_nexthop_undo(const struct undo_item *item, struct text *out)
 {
     uint32_t id = item->change.nexthop.nexthop.id;
     const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
+    size_t count = 0;
 
     if (before == NULL) {
         text_add(out, "delete nexthop id %u", id);
@@ -102,8 +104,10 @@ static void render_nexthop_undo(const struct undo_item *item, struct text *out)
     }
     text_add(out, "restore ");
     render_nexthop(before, &item->before, out);
-    if (item->before.routes_count > 0)
-        text_add(out, " (and %zu routes that go with it)", item->before.routes_count);
+    for (size_t i = 0; i < item->before.routes_count; i++)
+        count += undo_nexthop_goes(&item->before.routes[i], &item->before);
+    if (count > 0)
+        text_add(out, " (and %zu routes that go with it)", count);
 }
 
 static void render_address_undo(const struct undo_item *item, struct text *out)

@@ -364,7 +364,8 @@ static bool restore(const struct apply_restore *with, struct undo_loss loss, str
 bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
                    const struct snapshot *after, struct err *err)
 {
-    struct undo_loss loss = {.had = had, .after = after};
+    struct undo_loss loss = {
+        .had = had, .after = after, .whosever = with->operation->kind == OPERATION_FILE};
 
     return restore(with, loss, err);
 }
