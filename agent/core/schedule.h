@@ -18,6 +18,7 @@ enum {
     DEBOUNCE_QUIET_MS = 50,   /* no event for so long */
     DEBOUNCE_MAX_MS = 250,    /* since the first one */
     OBSERVE_EVERY_MS = 20000, /* without an event */
+    OBSERVE_AGAIN_MS = 500,   /* after one that failed */
     /* Says nothing any more about now: one look may fail or be slow, not three in a row. */
     OBSERVED_MAX_MS = 3 * OBSERVE_EVERY_MS,
     HANDSHAKE_EVERY_MS = 30000,

@@ -10,20 +10,31 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "agent/io/netlink_parse.h"
+#include "common/io/clock.h"
 
-/* A host whose routes never stand still must not keep the guard from undoing. */
-enum { TRIES_MAX = 4, DATAGRAM_SIZE = 32 << 10, RECEIVE_BUFFER = 1 << 20 };
+enum {
+    TRIES_MAX = 4,
+    TORN_MS = 1000, /* for so long a list that was interrupted is asked for again */
+    TORN_PAUSE_MS = 5,
+    DATAGRAM_SIZE = 32 << 10,
+    RECEIVE_BUFFER = 1 << 20,
+};
 
 struct reader {
     struct nl_sock *socket;
-    struct snapshot *snapshot; /* borrowed */
-    int type;                  /* of the dump that runs */
-    uint8_t family;            /* of it; others are passed over */
+    struct snapshot *snapshot;   /* borrowed */
+    struct netlink_watch *watch; /* borrowed */
+    unsigned changes;            /* it told, since all was begun; enum netlink_change */
+    mono_t until;                /* see TORN_MS */
+    int type;                    /* of the dump that runs */
+    uint8_t family;              /* of it; others are passed over */
+    unsigned datagrams;          /* of the dump that runs */
     bool interrupted;
     bool over;
 };
@@ -133,8 +144,10 @@ static bool take_answer(struct reader *reader, struct err *err)
 
         if (len <= 0)
             refuse(len, "dump", err);
-        else if (from.nl_pid == 0) /* the kernel's */
+        else if (from.nl_pid == 0) { /* the kernel's */
+            reader->datagrams++;
             good = take_datagram(reader, data, len, err);
+        }
         free(data);
         if (!good)
             return false;
@@ -143,8 +156,8 @@ static bool take_answer(struct reader *reader, struct err *err)
 }
 
 /* header begins with its family. table 0: all. */
-static bool dump(struct reader *reader, int type, const void *header, size_t size, uint32_t table,
-                 struct err *err)
+static bool dump_once(struct reader *reader, int type, const void *header, size_t size,
+                      uint32_t table, struct err *err)
 {
     struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_DUMP);
     int code;
@@ -158,7 +171,57 @@ static bool dump(struct reader *reader, int type, const void *header, size_t siz
     nlmsg_free(message);
     reader->type = type;
     reader->family = ((const struct rtgenmsg *)header)->rtgen_family;
+    reader->datagrams = 0;
+    reader->interrupted = false;
     return code < 0 ? refuse(code, "dump", err) : take_answer(reader, err);
+}
+
+/* Takes out what came behind those that `had` counts. */
+static void cut(struct snapshot *snapshot, const struct snapshot *had)
+{
+    snapshot->links_count = had->links_count;
+    snapshot->addresses_count = had->addresses_count;
+    while (snapshot->routes_count > had->routes_count)
+        snapshot_remove_route(snapshot, snapshot->routes_count - 1);
+    while (snapshot->rules_count > had->rules_count)
+        snapshot_remove_rule(snapshot, snapshot->rules_count - 1);
+    while (snapshot->nexthops_count > had->nexthops_count)
+        snapshot_remove_nexthop(snapshot, snapshot->nexthops_count - 1);
+}
+
+/* The kernel does not say of rules that it was interrupted: of those that came in several messages
+ * one may be lacking if any has changed. Of routes it does not say it either (dump_until_still). */
+static bool is_torn(struct reader *reader)
+{
+    unsigned changes = netlink_watch_take(reader->watch);
+
+    reader->changes |= changes;
+    return reader->interrupted ||
+           (reader->type == RTM_GETRULE && reader->datagrams > 1 && (changes & NETLINK_RULES) != 0);
+}
+
+/* Interrupted, a list may lack what stands all the time: the kernel counts where it was, and what
+ * is deleted before that moves the rest up. Such a one is none. */
+static bool dump(struct reader *reader, int type, const void *header, size_t size, uint32_t table,
+                 struct err *err)
+{
+    const struct snapshot had = *reader->snapshot; /* its counts */
+
+    reader->changes |= netlink_watch_take(reader->watch);
+    for (unsigned tries = 1;; tries++) {
+        if (!dump_once(reader, type, header, size, table, err))
+            return false;
+        if (!is_torn(reader))
+            return true;
+        if (tries >= TRIES_MAX && clock_now() >= reader->until)
+            return err_set(err, ERR_SYSTEM,
+                           "netlink: expected all %s in one piece, the kernel was interrupted in "
+                           "each of %u lists, so often are they changed",
+                           name_of(type), tries);
+        cut(reader->snapshot, &had);
+        if (tries >= TRIES_MAX)
+            poll(NULL, 0, TORN_PAUSE_MS);
+    }
 }
 
 /* ---- all that was asked for -------------------------------------------------------------------
@@ -209,23 +272,23 @@ static bool dump_rules(struct reader *reader, unsigned parts, struct err *err)
 
 static bool dump_all(struct reader *reader, const struct netlink_filter *filter, struct err *err)
 {
-    reader->interrupted = false;
     return dump_links(reader, filter->parts, err) && dump_rules(reader, filter->parts, err) &&
            dump_routes(reader, filter, err);
 }
 
-/* NLM_F_DUMP_INTR is never set for IPv4 routes: only the subscription tells of changes meanwhile.
- */
+/* Each list is whole; of what is told to have changed meanwhile one may have it and another not.
+ * Only routes are taken as they are in the end: there are hosts on which they never stand still,
+ * and those must not keep the guard from undoing, nor each check from its verdict. Of IPv4 none is
+ * lacking that stands all the time: the kernel goes on behind the prefix that it told last. Of IPv6
+ * it counts them when any has changed, so of several hundred one may be. */
 static bool dump_until_still(struct reader *reader, const struct netlink_filter *filter,
-                             struct netlink_watch *watch, struct err *err)
+                             struct err *err)
 {
     for (int i = 1;; i++) {
-        unsigned changes;
-
+        reader->changes = 0;
         if (!dump_all(reader, filter, err))
             return false;
-        changes = netlink_watch_take(watch) & filter->parts;
-        if ((changes == 0 && !reader->interrupted) || i == TRIES_MAX)
+        if ((reader->changes & filter->parts) == 0 || i == TRIES_MAX)
             return true;
         snapshot_done(reader->snapshot);
     }
@@ -234,14 +297,15 @@ static bool dump_until_still(struct reader *reader, const struct netlink_filter 
 bool netlink_read(const struct netlink_filter *filter, struct snapshot *ret_snapshot,
                   struct err *err)
 {
-    struct reader reader = {.snapshot = ret_snapshot};
-    struct netlink_watch *watch = netlink_watch_open(-1, err);
-    bool good = watch != NULL;
+    struct reader reader = {.snapshot = ret_snapshot,
+                            .watch = netlink_watch_open(-1, err),
+                            .until = clock_now() + TORN_MS};
+    bool good = reader.watch != NULL;
 
     snapshot_init(ret_snapshot);
-    good = good && open_socket(&reader, err) && dump_until_still(&reader, filter, watch, err);
+    good = good && open_socket(&reader, err) && dump_until_still(&reader, filter, err);
     nl_socket_free(reader.socket);
-    netlink_watch_close(watch);
+    netlink_watch_close(reader.watch);
     if (good)
         snapshot_sort(ret_snapshot);
     else

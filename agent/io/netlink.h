@@ -25,7 +25,8 @@ enum netlink_change { /* bits */
 bool netlink_snapshot(struct snapshot *ret_snapshot, struct err *err);
 
 /* Only these parts of it; of the routes only those with that family, table and protocol (0: any;
- * the kernel filters). Where somebody changes them all the time, the last of several dumps. */
+ * the kernel filters). Where somebody changes them all the time, the last of several dumps; never
+ * one in which the kernel was interrupted: false, where it is so for a second. */
 struct netlink_filter {
     unsigned parts; /* enum netlink_change */
     uint8_t family;

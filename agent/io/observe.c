@@ -50,7 +50,7 @@ struct observer {
     uv_timer_t timer;
     struct debounce kernel, bus; /* hints that nobody has looked into */
     int64_t event_at_us;         /* of the first of kernel's */
-    mono_t every_at;
+    mono_t every_at, again_at;   /* again_at MONO_NEVER: the last dump did not fail */
     bool dump_wanted, reading_wanted;
     struct dump *dump;       /* running; NULL: none */
     struct reading *reading; /* running; NULL: none */
@@ -161,6 +161,14 @@ static void note_outcome(struct observer *observer, const struct dump *dump)
     observer->failing = dump->made == NULL;
 }
 
+/* The hint that led to it was not looked into. */
+static void want_again(struct observer *observer, const struct dump *dump)
+{
+    observer->again_at = clock_now() + OBSERVE_AGAIN_MS;
+    if (dump->event_at_us != 0)
+        observer->event_at_us = dump->event_at_us;
+}
+
 static void after_dump(uv_work_t *work, int status)
 {
     struct dump *dump = work->data;
@@ -170,6 +178,8 @@ static void after_dump(uv_work_t *work, int status)
 
     (void)status; /* never cancelled */
     note_outcome(observer, dump);
+    if (made == NULL)
+        want_again(observer, dump);
     observer->dump = NULL;
     free(dump);
     if (made != NULL) {
@@ -191,6 +201,7 @@ static void start_dump(struct observer *observer)
     dump->before = observer->now;
     dump->work.data = dump;
     observer->event_at_us = 0;
+    observer->again_at = MONO_NEVER;
     observer->dump_wanted = false;
     debounce_init(&observer->kernel);
     observer->dump = dump;
@@ -206,7 +217,7 @@ static void on_timer(uv_timer_t *timer)
 
 static void look_at_clock(struct observer *observer, mono_t now)
 {
-    if (now >= debounce_deadline(&observer->kernel))
+    if (now >= debounce_deadline(&observer->kernel) || now >= observer->again_at)
         observer->dump_wanted = true;
     if (now >= debounce_deadline(&observer->bus))
         observer->reading_wanted = true;
@@ -233,8 +244,10 @@ static void go_on(struct observer *observer)
         start_dump(observer);
     next = observer->every_at;
     if (observer->dump == NULL &&
-        ready) /* else what is past would be due again at once, for ever */
+        ready) { /* else what is past would be due again at once, for ever */
         next = mono_min(next, debounce_deadline(&observer->kernel));
+        next = mono_min(next, observer->again_at);
+    }
     if (observer->reading == NULL)
         next = mono_min(next, debounce_deadline(&observer->bus));
     uv_timer_start(&observer->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
@@ -301,6 +314,7 @@ struct observer *observer_new(const struct observer_options *options)
     observer->options = *options;
     debounce_init(&observer->kernel);
     debounce_init(&observer->bus);
+    observer->again_at = MONO_NEVER;
     text_copy(observer->tailscale.why, sizeof(observer->tailscale.why), "not used on this host");
     uv_timer_init(options->loop, &observer->timer);
     observer->timer.data = observer;
@@ -327,6 +341,6 @@ void observer_refresh(struct observer *observer)
 
 bool observer_is_current(const struct observer *observer)
 {
-    return observer->now != NULL && observer->dump == NULL && !observer->dump_wanted &&
-           debounce_deadline(&observer->kernel) == MONO_NEVER;
+    return observer->now != NULL && !observer->failing && observer->dump == NULL &&
+           !observer->dump_wanted && debounce_deadline(&observer->kernel) == MONO_NEVER;
 }

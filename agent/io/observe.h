@@ -48,7 +48,8 @@ const struct observation *observer_now(const struct observer *observer);
 /* Asks for an observation of which both times are later than now. */
 void observer_refresh(struct observer *observer);
 
-/* False while a hint is not looked into yet: what observer_now() has may be out of date. */
+/* False while a hint is not looked into yet, or the last look failed: what observer_now() has may
+ * be out of date. */
 bool observer_is_current(const struct observer *observer);
 
 #endif

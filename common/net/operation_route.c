@@ -56,6 +56,18 @@ static const char *name_of(const struct operation *operation, char *text, size_t
     return text;
 }
 
+/* Beside others', wherever it stands. */
+static struct route *find_own(const struct snapshot *snapshot, const struct route *route)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        struct route *there = &snapshot->routes[i];
+
+        if (!there->clone && there->protocol == OCEANID_PROTOCOL && same_key(there, route))
+            return there;
+    }
+    return NULL;
+}
+
 /* ---- what needs no node -----------------------------------------------------------------------
  */
 
@@ -338,21 +350,20 @@ static bool holds(const struct operation *operation, const struct snapshot *snap
                 same_hops(there, &wanted);
 
     free(wanted.hops);
-    if (operation->route.absent)
-        return there == NULL || there->protocol != OCEANID_PROTOCOL;
-    return same;
+    return operation->route.absent ? find_own(snapshot, &operation->route.route) == NULL : same;
 }
 
 static void predict(const struct operation *operation, struct snapshot *snapshot)
 {
-    struct route *there = find_key(snapshot, &operation->route.route);
+    struct route *there = find_own(snapshot, &operation->route.route);
     struct route wanted;
 
     if (operation->route.absent) {
-        if (there != NULL && there->protocol == OCEANID_PROTOCOL)
+        if (there != NULL)
             snapshot_remove_route(snapshot, (size_t)(there - snapshot->routes));
         return;
     }
+    there = find_key(snapshot, &operation->route.route);
     wanted = resolve(&operation->route, snapshot);
     if (there == NULL)
         there = snapshot_add_route(snapshot);

@@ -683,6 +683,26 @@ def test_confirmed_address_and_link_come_back_after_a_reboot(two):
     assert "ok       address 198.51.100.9/24 on eth1" in two.rollback("--check", check=False).stdout
 
 
+def test_what_a_newer_change_took_along_stays_away(two):
+    """Also when a link event has the guard look; with the newer change taken back it is back."""
+    for sequence, also in ((1, "add 192.0.2.20/24 eth1"), (2, "remove 192.0.2.10/24 eth1")):
+        done = two.trial("soak=1", f"sequence={sequence}", f"also={also}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def addresses():
+        return two.ip("-4", "-o", "address", "show", "eth1")
+
+    assert addresses() == ""
+    two.ip("route", "del", "198.18.0.0/32", "dev", "eth0")
+    two.ip("link", "set", "far1", "down")
+    two.ip("link", "set", "far1", "up")
+    wait_until(two.has_route, 5, "the look behind the link event")
+    assert addresses() == ""
+    assert "All as confirmed" in two.rollback("--check").stdout
+    two.rollback("--yes")
+    assert "192.0.2.20/24" in addresses() and "192.0.2.10/24" in addresses()
+
+
 # -- shields -------------------------------------------------------------------------------------
 
 def test_shield_comes_back_within_100_ms(node):

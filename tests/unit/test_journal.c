@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -536,6 +537,25 @@ static void test_undo_text(void **state)
     free(text);
 }
 
+/* One of ours that leads nowhere in the place of another: two lines take it back. */
+static void derive_shield_route(struct undo_item *item)
+{
+    struct operation operation = {.kind = OPERATION_ROUTE, .shield = true};
+    struct route *route = &operation.route.route;
+    struct snapshot before;
+
+    assert_true(prefix_parse("10.0.0.0/8", &route->destination));
+    *route = (struct route){.destination = route->destination,
+                            .table = 254,
+                            .type = RTN_UNREACHABLE,
+                            .protocol = OCEANID_PROTOCOL};
+    snapshot_init(&before);
+    *snapshot_add_route(&before) = *route;
+    route->type = RTN_BLACKHOLE;
+    undo_derive(&operation, 1, &before, item);
+    snapshot_done(&before);
+}
+
 /* ip -batch passes over tailscale set: what shields from that stays until it was typed. */
 static void test_undo_text_keeps_shields_for_what_is_typed(void **state)
 {
@@ -546,19 +566,23 @@ static void test_undo_text_keeps_shields_for_what_is_typed(void **state)
     AUTO_FREE char *text = NULL;
 
     journal_case_open_again(place);
-    generation->items = mem_resize(generation->items, 2, sizeof(*generation->items));
-    generation->items_count = 2;
-    memset(&generation->items[1], 0, sizeof(generation->items[1]));
-    generation->items[1].operation = 1;
-    generation->items[1].change.kind = OPERATION_TAILSCALE;
-    generation->items[1].change.tailscale.set_exit_node = true;
-    snapshot_init(&generation->items[1].before);
-    snapshot_init(&generation->items[1].after);
+    generation->items = mem_resize(generation->items, 3, sizeof(*generation->items));
+    generation->items_count = 3;
+    memset(&generation->items[1], 0, 2 * sizeof(generation->items[1]));
+    derive_shield_route(&generation->items[1]);
+    generation->items[2].operation = 2;
+    generation->items[2].change.kind = OPERATION_TAILSCALE;
+    generation->items[2].change.tailscale.set_exit_node = true;
+    snapshot_init(&generation->items[2].before);
+    snapshot_init(&generation->items[2].after);
     text_copy(record.begin.change, sizeof(record.begin.change), "use-exit-node");
-    record.begin.operations_count = 2;
+    record.begin.operations_count = 3;
     journal_case_append(place, &record, &extra);
     text = journal_render_undo_text(place->journal, place->ledger);
-    assert_non_null(strstr(text, "\n# tailscale set --exit-node=\n# ip rule del pref 5140"));
+    assert_non_null(strstr(text, "\n# tailscale set --exit-node=\n"
+                                 "# ip route prepend unreachable 10.0.0.0/8 proto 153\n"
+                                 "# ip route del blackhole 10.0.0.0/8 proto 153\n"
+                                 "# ip rule del pref 5140"));
     assert_null(strstr(text, "\nrule del"));
 }
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,10 +71,65 @@ static void event_before_tailscaled_has_answered(void **state)
     rmdir(path);
 }
 
+/* ---- a kernel that cannot be read for a moment -------------------------------------------------
+ */
+
+static atomic_int failures; /* left */
+
+bool __real_netlink_snapshot(struct snapshot *ret_snapshot, struct err *err);
+bool __wrap_netlink_snapshot(struct snapshot *ret_snapshot, struct err *err);
+
+bool __wrap_netlink_snapshot(struct snapshot *ret_snapshot, struct err *err)
+{
+    if (atomic_load(&failures) == 0)
+        return __real_netlink_snapshot(ret_snapshot, err);
+    atomic_fetch_sub(&failures, 1);
+    snapshot_init(ret_snapshot);
+    return err_set(err, ERR_SYSTEM, "netlink: expected all links in one piece");
+}
+
+static bool has_route(const struct observation *observation)
+{
+    for (size_t i = 0; observation != NULL && i < observation->snapshot.routes_count; i++) {
+        if (observation->snapshot.routes[i].destination.address.bytes[0] == 192)
+            return true;
+    }
+    return false;
+}
+
+/* It is read again soon, and until then nothing is judged by what was before the hint. */
+static void what_could_not_be_read_is_read_again(void **state)
+{
+    uv_loop_t *loop = uv_loop_new();
+    struct observer_options options = {
+        .loop = loop, .netlink_fd = -1, .tailscale_socket = "", .observer_fn = on_observed};
+    struct observer *observer;
+    uv_timer_t deadline;
+    mono_t until = clock_now() + DEADLINE_MS;
+
+    (void)state;
+    observed = 0;
+    observer = observer_new(&options);
+    uv_timer_init(loop, &deadline);
+    uv_timer_start(&deadline, on_deadline, DEADLINE_MS, 0);
+    while (observed == 0)
+        uv_run(loop, UV_RUN_ONCE);
+    atomic_store(&failures, 3);
+    netns_run("ip route add 192.0.2.0/24 dev eth0\n");
+    while (!has_route(observer_now(observer)) && clock_now() < until) {
+        uv_run(loop, UV_RUN_ONCE);
+        assert_false(atomic_load(&failures) < 3 && observer_is_current(observer) &&
+                     !has_route(observer_now(observer)));
+    }
+    assert_true(has_route(observer_now(observer)));
+    assert_int_equal(atomic_load(&failures), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(event_before_tailscaled_has_answered, netns_enter),
+        cmocka_unit_test(what_could_not_be_read_is_read_again), /* libuv's threads are in there */
     };
 
     if (!netns_is_allowed())

@@ -15,57 +15,77 @@
 #include "common/net/operation.h"
 #include "tests/unit/undo_case.h"
 
+static const struct {
+    const char *operation, *before, *sentence, *batch;
+    bool removes, batched;
+} render_cases[] = {
+    {"rule 5140 from 203.0.113.10 lookup main", "",
+     "delete rule 5140: from 203.0.113.10 lookup main",
+     "rule del pref 5140 from 203.0.113.10 lookup main protocol 153", true, true},
+    {"rule 300 not fwmark 0x1/0xff iif eth0 goto 32766", "",
+     "delete rule 300: not from all fwmark 0x1/0xff iif eth0 goto 32766",
+     "rule del pref 300 not from all fwmark 0x1/0xff iif eth0 goto 32766 protocol 153", true, true},
+    {"rule 5140 from 2001:db8::10 lookup main", "",
+     "delete rule 5140: from 2001:db8::10 lookup main (IPv6)",
+     "# ip -6 rule del pref 5140 from 2001:db8::10 lookup main protocol 153", true, false},
+    {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153",
+     "restore rule 100: from all lookup 7", "rule add pref 100 from all lookup 7 protocol 153",
+     false, true},
+    {"remove rule 100 lookup 7", "", "nothing to undo: rule 100", "# nothing to undo: rule 100",
+     false, false},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100", "",
+     "delete route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100",
+     "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100 proto 153", true, true},
+    {"route -6 default via fe80::1 dev eth0", "", "delete route ::/0 via fe80::1 dev eth0",
+     "route del ::/0 via fe80::1 dev eth0 proto 153", true, true},
+    {"route 10.4.0.0/16 via fe80::1 dev eth0", "", "delete route 10.4.0.0/16 via fe80::1 dev eth0",
+     "route del 10.4.0.0/16 via inet6 fe80::1 dev eth0 proto 153", true, true},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
+     "restore route 10.0.0.0/8 via 203.0.113.2 dev eth0",
+     "route prepend 10.0.0.0/8 via 203.0.113.2 dev eth0 proto 153\n"
+     "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 proto 153",
+     false, true},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 153",
+     "restore route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route prepend 10.0.0.0/8 via 203.0.113.1 dev eth0 proto 153\n"
+     "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400 proto 153",
+     false, true},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400 protocol 153",
+     "restore route 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400",
+     "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 proto 153\n"
+     "route prepend 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400 proto 153",
+     false, true},
+    {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
+     "route 10.0.0.0/8 via 203.0.113.1 dev eth0 protocol 153",
+     "nothing to undo: route 10.0.0.0/8 table main metric 0",
+     "# nothing to undo: route 10.0.0.0/8 table main metric 0", false, false},
+    {"route -6 default via fe80::1 dev eth0",
+     "route -6 default via fe80::2 dev eth0 metric 1024 protocol 153",
+     "restore route ::/0 via fe80::2 dev eth0 metric 1024",
+     "route replace ::/0 via fe80::2 dev eth0 metric 1024 proto 153", false, true},
+};
+
 static void test_render(void **state)
 {
-    static const struct {
-        const char *operation, *before, *sentence, *batch;
-        bool removes, batched;
-    } cases[] = {
-        {"rule 5140 from 203.0.113.10 lookup main", "",
-         "delete rule 5140: from 203.0.113.10 lookup main",
-         "rule del pref 5140 from 203.0.113.10 lookup main protocol 153", true, true},
-        {"rule 300 not fwmark 0x1/0xff iif eth0 goto 32766", "",
-         "delete rule 300: not from all fwmark 0x1/0xff iif eth0 goto 32766",
-         "rule del pref 300 not from all fwmark 0x1/0xff iif eth0 goto 32766 protocol 153", true,
-         true},
-        {"rule 5140 from 2001:db8::10 lookup main", "",
-         "delete rule 5140: from 2001:db8::10 lookup main (IPv6)",
-         "# ip -6 rule del pref 5140 from 2001:db8::10 lookup main protocol 153", true, false},
-        {"remove rule 100 lookup 7", "rule 100 lookup 7 protocol 153",
-         "restore rule 100: from all lookup 7", "rule add pref 100 from all lookup 7 protocol 153",
-         false, true},
-        {"remove rule 100 lookup 7", "", "nothing to undo: rule 100", "# nothing to undo: rule 100",
-         false, false},
-        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100", "",
-         "delete route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100",
-         "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100 proto 153", true, true},
-        {"route -6 default via fe80::1 dev eth0", "", "delete route ::/0 via fe80::1 dev eth0",
-         "route del ::/0 via fe80::1 dev eth0 proto 153", true, true},
-        {"route 10.4.0.0/16 via fe80::1 dev eth0", "",
-         "delete route 10.4.0.0/16 via fe80::1 dev eth0",
-         "route del 10.4.0.0/16 via inet6 fe80::1 dev eth0 proto 153", true, true},
-        {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",
-         "route 10.0.0.0/8 via 203.0.113.2 dev eth0 protocol 153",
-         "restore route 10.0.0.0/8 via 203.0.113.2 dev eth0",
-         "route replace 10.0.0.0/8 via 203.0.113.2 dev eth0 proto 153", false, true},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct operation operation = operation_of(cases[i].operation);
+    for (size_t i = 0; i < sizeof(render_cases) / sizeof(render_cases[0]); i++) {
+        struct operation operation = operation_of(render_cases[i].operation);
         struct undo_item item;
         struct snapshot before;
         char sentence[400] = "", batch[400] = "";
         struct text text = TEXT_IN(sentence);
         struct text batch_text = TEXT_IN(batch);
 
-        make(&before, cases[i].before);
+        make(&before, render_cases[i].before);
         undo_derive(&operation, 0, &before, &item);
         undo_render(&item, &text);
-        assert_string_equal(sentence, cases[i].sentence);
-        assert_int_equal(undo_render_batch(&item, &batch_text), cases[i].batched);
-        assert_string_equal(batch, cases[i].batch);
-        assert_int_equal(undo_removes(&item), cases[i].removes);
+        assert_string_equal(sentence, render_cases[i].sentence);
+        assert_int_equal(undo_render_batch(&item, &batch_text), render_cases[i].batched);
+        assert_string_equal(batch, render_cases[i].batch);
+        assert_int_equal(undo_removes(&item), render_cases[i].removes);
         undo_item_done(&item);
         snapshot_done(&before);
     }

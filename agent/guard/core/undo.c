@@ -367,7 +367,7 @@ static enum undo_state judge_lost(const struct undo_item *item, const struct sna
                                   const struct snapshot *now, enum undo_state state,
                                   struct text *why)
 {
-    const struct undo_loss loss = {&item->before, after, now, NULL};
+    const struct undo_loss loss = {&item->before, after, now, NULL, false};
     char line[REASON_SIZE];
     struct text text = TEXT_IN(line);
 

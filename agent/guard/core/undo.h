@@ -95,9 +95,8 @@ bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *
 /* "delete rule 5140: from 203.0.113.10 lookup main", "set tailscale exit node to none". */
 void undo_render(const struct undo_item *item, struct text *out);
 
-/* The same as a line for `ip -batch`, a nexthop object's as several (as many as fit, and then a
- * comment that says so); false where ip(8) cannot (sysctl, tailscale, file: then a
- * line for a shell behind a #). */
+/* The same as a line for `ip -batch`, of a route that took another one's place as two; false where
+ * ip(8) cannot (sysctl, tailscale, file: then a line for a shell behind a #). */
 bool undo_render_batch(const struct undo_item *item, struct text *out);
 
 /* What went with the object and has to be put back behind it, in the order in which the kernel

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_batch_route.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"
@@ -16,65 +17,7 @@
 #include "common/net/consequence.h"
 #include "common/net/render.h"
 
-enum { LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hops */
-
-/* The line with one word of it replaced; unchanged where there is no such word. */
-static void replace_word(char *line, const char *word, const char *by)
-{
-    char *start = strstr(line, word);
-    char rest[LINE_SIZE];
-    struct text out;
-
-    if (start == NULL)
-        return;
-    text_copy(rest, sizeof(rest), start + strlen(word));
-    text_init(&out, start, LINE_SIZE - (size_t)(start - line));
-    text_add(&out, "%s%s", by, rest);
-}
-
-/* ip(8) wants a gateway of the other family announced. */
-static void announce_gateways(const struct route *route, char *line)
-{
-    const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
-
-    for (uint32_t i = 0; i < route->hops_count; i++) {
-        const struct address *gateway = &hops[i].gateway;
-        char was[ADDRESS_TEXT_SIZE + 16];
-        char by[ADDRESS_TEXT_SIZE + 16];
-        char text[ADDRESS_TEXT_SIZE];
-
-        if (!address_is_set(gateway) || gateway->family == route->destination.address.family)
-            continue;
-        snprintf(was, sizeof(was), " via %s", address_format(gateway, text));
-        snprintf(by, sizeof(by), " via inet6 %s", text);
-        replace_word(line, was, by);
-    }
-}
-
-static void add_route_words(const struct route *route, const struct snapshot *named,
-                            struct text *out)
-{
-    bool hops = route->nexthop_id == 0 && route->hops_count > 1;
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-    char protocol[32];
-
-    render_route(route, named, &text);
-    announce_gateways(route, line);
-    snprintf(protocol, sizeof(protocol), " proto %u%s",
-             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL,
-             hops ? " nexthop" : "");
-    if (hops) /* ip(8) takes nothing behind them */
-        replace_word(line, " nexthop", protocol);
-    text_add(out, "%s%s", line, hops ? "" : protocol);
-}
-
-static bool batch_route(const struct undo_item *item, struct text *out)
-{
-    undo_render_route(item, undo_removes(item) ? "route del " : "route replace ", add_route_words,
-                      out);
-    return true;
-}
+enum { LINE_SIZE = UNDO_BATCH_LINE_SIZE };
 
 /* A batch line cannot say -6, which a rule needs. */
 static bool add_rule_words(const struct rule *rule, const char *verb, unsigned protocol,
@@ -100,30 +43,26 @@ static bool batch_rule(const struct undo_item *item, struct text *out)
                           (unsigned)OCEANID_PROTOCOL, out);
 }
 
-/* The routes that went with it are a line each behind it. */
+static void add_object_words(const struct nexthop *object, const struct snapshot *named,
+                             struct text *out)
+{
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    render_nexthop(object, named, &text);
+    undo_batch_replace_word(line, "nexthop ", "nexthop replace ");
+    text_add(out, "%s proto %u", line, object->protocol);
+}
+
 static bool batch_nexthop(const struct undo_item *item, struct text *out)
 {
     uint32_t id = item->change.nexthop.nexthop.id;
     const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
 
-    if (before == NULL) {
+    if (before == NULL)
         text_add(out, "nexthop del id %u", id);
-        return true;
-    }
-    render_nexthop(before, &item->before, &text);
-    replace_word(line, "nexthop ", "nexthop replace ");
-    text_add(out, "%s proto %u", line, before->protocol);
-    for (size_t i = 0; i < item->before.routes_count; i++) {
-        if (out->size - out->len < LINE_SIZE) { /* half a line is another command */
-            text_add(out, "\n# and %zu routes more, which oceanid-rollback puts back",
-                     item->before.routes_count - i);
-            break;
-        }
-        text_add(out, "\nroute replace ");
-        add_route_words(&item->before.routes[i], &item->before, out);
-    }
+    else
+        add_object_words(before, &item->before, out);
     return true;
 }
 
@@ -206,50 +145,48 @@ static void tell_addresses(const struct lines *lines, uint32_t link, uint8_t fam
     }
 }
 
+static bool has_its_line(const struct undo_item *item, const struct nexthop *object)
+{
+    return item->change.kind == OPERATION_NEXTHOP && item->change.nexthop.nexthop.id == object->id;
+}
+
 static void tell_nexthops(const struct lines *lines, bool groups)
 {
     for (size_t i = 0; i < lines->loss.had->nexthops_count; i++) {
         const struct nexthop *was = &lines->loss.had->nexthops[i];
+        const struct nexthop *made = snapshot_find_nexthop(lines->loss.after, was->id);
         char line[LINE_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        const struct nexthop *made = snapshot_find_nexthop(lines->loss.after, was->id);
-
-        if (was->group != groups || (made != NULL && render_same_nexthop(made, was)))
+        if (was->group != groups || has_its_line(lines->item, was) ||
+            (made != NULL && render_same_nexthop(made, was)))
             continue;
-        render_nexthop(was, lines->loss.had, &text);
-        text_add(&text, " proto %u", was->protocol);
-        replace_word(line, "nexthop ", "nexthop replace ");
+        add_object_words(was, lines->loss.had, &text);
         lines->line_fn(lines->context, line);
     }
 }
 
-/* After was read for what the change touches: a route that has lost its source is not in it, and
- * is in the way all the same. */
-static enum undo_lost_way way_of(const struct lines *lines, const struct route *route)
+static void tell_some_routes(const struct lines *lines, bool gatewayed, bool first)
 {
-    enum undo_lost_way way = undo_lost_way(route, lines->loss.now);
+    size_t count = lines->loss.had->routes_count;
 
-    return way == UNDO_LOST_ALONE && lines->expected != NULL ? undo_lost_way(route, lines->expected)
-                                                             : way;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = first ? count - 1 - i : i;
+        char line[LINE_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        if (undo_lost_has_gateway(&lines->loss.had->routes[at]) != gatewayed ||
+            !undo_lost_route(&lines->loss, at) || undo_lost_stood_first(&lines->loss, at) != first)
+            continue;
+        undo_batch_route_lost(&lines->loss, lines->expected, at, &text);
+        lines->line_fn(lines->context, line);
+    }
 }
 
 static void tell_routes(const struct lines *lines, bool gatewayed)
 {
-    static const char *const verbs[] = {
-        [UNDO_LOST_ALONE] = "add", [UNDO_LOST_BESIDE] = "append", [UNDO_LOST_INSTEAD] = "replace"};
-
-    for (size_t i = 0; i < lines->loss.had->routes_count; i++) {
-        const struct route *route = &lines->loss.had->routes[i];
-        char line[LINE_SIZE] = "";
-        struct text text = TEXT_IN(line);
-
-        if (undo_lost_has_gateway(route) != gatewayed || !undo_lost_route(&lines->loss, i))
-            continue;
-        text_add(&text, "route %s ", verbs[way_of(lines, route)]);
-        add_route_words(route, lines->loss.had, &text);
-        lines->line_fn(lines->context, line);
-    }
+    tell_some_routes(lines, gatewayed, true);
+    tell_some_routes(lines, gatewayed, false);
 }
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -323,7 +260,7 @@ static bool add_left_route(const struct undo_made *made, size_t index, struct te
     if (!undo_made_left_route(made, index, &left))
         return false;
     text_add(out, "route del ");
-    add_route_words(&left, made->now, out);
+    undo_batch_route_words(&left, made->now, out);
     return true;
 }
 
@@ -367,7 +304,7 @@ static void tell_lost(const struct undo_made *made, undo_line_fn line_fn, void *
     const struct snapshot nothing = {.links = NULL};
     struct snapshot lost;
     const struct lines lines = {
-        made->item, {&lost, &nothing, made->now, NULL}, NULL, line_fn, context};
+        made->item, {&lost, &nothing, made->now, NULL, true}, NULL, line_fn, context};
 
     undo_made_take_lost(made, &lost);
     for (size_t i = 0; i < lost.addresses_count; i++)
@@ -426,7 +363,8 @@ static void follow_mtu(const struct undo_item *item, struct snapshot *then)
 static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void *context)
 {
     struct snapshot after, then, expected;
-    struct lines lines = {item, {&item->before, &after, &then, NULL}, &expected, line_fn, context};
+    struct lines lines = {
+        item, {&item->before, &after, &then, NULL, false}, &expected, line_fn, context};
 
     undo_touch_predict(&item->change, &item->before, &expected);
     undo_take_made(item, &after);
@@ -453,8 +391,8 @@ void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, 
     if (item->change.kind == OPERATION_FILE)
         tell_file(item, line_fn, context);
     undo_typed_settings(item, line_fn, context);
-    if (!undo_touch_has_losses(&item->change) || item->change.kind == OPERATION_NEXTHOP)
-        return; /* a nexthop object's line has its routes */
+    if (!undo_touch_has_losses(&item->change))
+        return;
     if (item->change.kind == OPERATION_SYSCTL)
         tell_losses(item, tell_behind_setting, &typed);
     else
@@ -470,7 +408,8 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
     }
     switch (item->change.kind) {
     case OPERATION_ROUTE:
-        return batch_route(item, out);
+        undo_batch_route(item, out);
+        return true;
     case OPERATION_RULE:
         return batch_rule(item, out);
     case OPERATION_SYSCTL:

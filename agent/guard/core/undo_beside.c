@@ -14,23 +14,27 @@ bool undo_beside_leads_by(const struct route *route, uint32_t link)
     return false;
 }
 
-bool undo_beside_goes(const struct route *route, uint32_t link, const struct snapshot *from)
+bool undo_beside_goes(const struct route *route, uint32_t link, const struct snapshot *objects,
+                      const struct snapshot *from)
 {
-    return route->nexthop_id == 0 && undo_beside_leads_by(route, link) &&
-           undo_touch_may_restore(route, from);
+    bool goes = route->nexthop_id != 0 ? snapshot_find_nexthop(objects, route->nexthop_id) != NULL
+                                       : undo_beside_leads_by(route, link);
+
+    return goes && undo_touch_may_restore(route, from);
 }
 
-bool undo_beside_stands(const struct route *route, uint32_t link, const struct snapshot *from)
+bool undo_beside_stands(const struct route *route, uint32_t link, const struct snapshot *objects,
+                        const struct snapshot *from)
 {
     size_t first, count;
 
-    if (route->destination.address.family != FAMILY_IPV4 || undo_beside_leads_by(route, link) ||
-        !undo_touch_may_restore(route, from))
+    if (route->destination.address.family != FAMILY_IPV4 || route->clone ||
+        undo_beside_leads_by(route, link) || undo_beside_goes(route, link, objects, from))
         return false;
     count = snapshot_find_routes(from, route->table, &route->destination, &first);
     for (size_t i = first; i < first + count; i++) {
         if (undo_touch_same_key(&from->routes[i], route) &&
-            undo_beside_goes(&from->routes[i], link, from))
+            undo_beside_goes(&from->routes[i], link, objects, from))
             return true;
     }
     return false;
@@ -45,8 +49,23 @@ bool undo_beside_fits(const struct route *there, const struct route *own)
            there->protocol == OCEANID_PROTOCOL && undo_touch_same_key(&like, own);
 }
 
+enum undo_beside_place undo_beside_place(const struct undo_loss *loss, size_t index)
+{
+    switch (undo_lost_way(&loss->had->routes[index], loss->now)) {
+    case UNDO_LOST_INSTEAD:
+        return UNDO_BESIDE_INSTEAD;
+    case UNDO_LOST_BESIDE:
+        return undo_lost_stood_first(loss, index) ? UNDO_BESIDE_FIRST : UNDO_BESIDE_LAST;
+    case UNDO_LOST_ALONE:
+        break;
+    }
+    return undo_lost_is_behind(loss, index) ? UNDO_BESIDE_LAST : UNDO_BESIDE_ALONE;
+}
+
 /* ---- what is left -----------------------------------------------------------------------------
  */
+
+enum { NO_LINK = 0 };
 
 static const char *device_of(const struct operation *operation)
 {
@@ -92,9 +111,10 @@ void undo_beside_take_left(const struct operation *operation, const struct snaps
                            const struct snapshot *now, struct snapshot *to)
 {
     const struct link *link = snapshot_find_device(now, device_of(operation));
+    bool object = operation->kind == OPERATION_NEXTHOP; /* by whatever device */
 
-    for (size_t i = 0; link != NULL && i < before->routes_count; i++) {
+    for (size_t i = 0; (link != NULL || object) && i < before->routes_count; i++) {
         if (before->routes[i].destination.address.family == FAMILY_IPV4)
-            take_beside(&before->routes[i], link->index, now, to);
+            take_beside(&before->routes[i], object ? NO_LINK : link->index, now, to);
     }
 }

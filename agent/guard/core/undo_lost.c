@@ -300,6 +300,8 @@ bool undo_lost_route(const struct undo_loss *loss, size_t index)
 {
     const struct route *was = &loss->had->routes[index];
 
+    if (!loss->whosever && !undo_touch_may_restore(was, loss->had))
+        return false;
     if (undo_mtu_is_moved(loss, was))
         return true;
     return !has_all(loss->after, was) && !has_all(loss->now, was) && !is_taken(loss, was) &&

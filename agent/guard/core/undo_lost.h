@@ -2,8 +2,8 @@
  * undo_lost: what the kernel took along with an address, a link or IPv6, and in which order it
  * comes back.
  *
- * Pure. Of `had` only what Oceanid may restore is there (undo_touch.h); what `after` still has was
- * not taken by the change.
+ * Pure. Of `had` nothing is put back that Oceanid may not restore (undo_touch.h): such a route
+ * tells who stood beside one that is. What `after` still has was not taken by the change.
  */
 #ifndef AGENT_GUARD_CORE_UNDO_LOST_H
 #define AGENT_GUARD_CORE_UNDO_LOST_H
@@ -14,6 +14,7 @@
 struct undo_loss {
     const struct snapshot *had, *after, *now; /* borrowed */
     const struct snapshot *ordered; /* of what this has the order is not had's to say; NULL: none */
+    bool whosever;                  /* all of had is to be put back: a file has asked for it */
 };
 
 /* Whether this item of had was taken, is not there, and can be: its device is there. A route also

@@ -386,7 +386,7 @@ static bool find_lost(const struct undo_made *made, struct text *out)
 {
     const struct snapshot nothing = {.links = NULL};
     struct snapshot lost;
-    const struct undo_loss loss = {&lost, &nothing, made->now, NULL};
+    const struct undo_loss loss = {&lost, &nothing, made->now, NULL, true};
     bool some;
 
     undo_made_take_lost(made, &lost);

@@ -3,10 +3,13 @@
  */
 #include "agent/guard/core/undo_nexthop.h"
 
+#include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
 #include "common/net/owner.h"
 #include "common/net/render.h"
+
+enum { NO_LINK = 0 };
 
 static bool has_member(const struct nexthop *group, uint32_t id)
 {
@@ -25,6 +28,12 @@ static void take_object(const struct nexthop *object, struct snapshot *to)
     copy->raw = object->raw != NULL ? mem_copy(object->raw, object->raw_len) : NULL;
 }
 
+bool undo_nexthop_goes(const struct route *route, const struct snapshot *objects)
+{
+    return !route->clone && route->nexthop_id != 0 &&
+           snapshot_find_nexthop(objects, route->nexthop_id) != NULL;
+}
+
 void undo_nexthop_take(const struct operation_nexthop *operation, const struct snapshot *from,
                        struct snapshot *to)
 {
@@ -39,8 +48,7 @@ void undo_nexthop_take(const struct operation_nexthop *operation, const struct s
     for (size_t i = 0; operation->absent && i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
 
-        if (!route->clone && route->nexthop_id != 0 &&
-            snapshot_find_nexthop(to, route->nexthop_id) != NULL)
+        if (undo_nexthop_goes(route, to) || undo_beside_stands(route, NO_LINK, to, from))
             undo_touch_take_route(from, route, to);
     }
     for (size_t i = 0; i < from->links_count; i++) {
@@ -73,13 +81,6 @@ void undo_nexthop_take_link(const struct snapshot *from, uint32_t link, struct s
 
         if (is_by_link(from, object, link) && owner_row(owner_of_nexthop(object, from))->undo)
             take_object(object, to);
-    }
-    for (size_t i = 0; to->nexthops_count > 0 && i < from->routes_count; i++) {
-        const struct route *route = &from->routes[i];
-
-        if (route->nexthop_id != 0 && snapshot_find_nexthop(to, route->nexthop_id) != NULL &&
-            undo_touch_may_restore(route, from))
-            undo_touch_take_route(from, route, to);
     }
 }
 
@@ -125,7 +126,8 @@ bool undo_nexthop_is_possible(const struct undo_item *item, struct err *err)
         char line[SENTENCE_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        if (undo_touch_may_restore(route, &item->before))
+        if (!undo_nexthop_goes(route, &item->before) ||
+            undo_touch_may_restore(route, &item->before))
             continue;
         render_route(route, &item->before, &text);
         return err_set(

@@ -6,13 +6,16 @@
 
 #include "agent/guard/core/undo.h"
 
+/* Whether it goes with one of these objects. */
+bool undo_nexthop_goes(const struct route *route, const struct snapshot *objects);
+
 /* Copies of the object, of the groups that have it, and of the routes that go with it when it is
- * deleted. */
+ * deleted, and IPv4 ones of their keys that stay. */
 void undo_nexthop_take(const struct operation_nexthop *operation, const struct snapshot *from,
                        struct snapshot *to);
 
-/* Copies of the objects by that link, of the groups that have one of them, and of the routes that
- * use any of these; only what Oceanid may restore. */
+/* Copies of the objects by that link and of the groups that have one of them; only what Oceanid may
+ * restore. */
 void undo_nexthop_take_link(const struct snapshot *from, uint32_t link, struct snapshot *to);
 
 /* A group that lost its member by a link is touched no more, but left: copies of what is there now

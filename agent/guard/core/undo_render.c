@@ -7,15 +7,34 @@
 #include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_file.h"
 #include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_nexthop.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
+
+/* One of ours that is put again as it was. */
+static bool is_put_again(const struct undo_item *item)
+{
+    const struct route *was = undo_find_route(item, &item->before), *made;
+    struct snapshot after;
+    bool same;
+
+    if (was == NULL || item->change.route.absent)
+        return false;
+    undo_take_made(item, &after);
+    made = undo_find_route(item, &after);
+    same = made != NULL && undo_touch_same_route(was, made);
+    snapshot_done(&after);
+    return same;
+}
 
 bool undo_render_is_nothing(const struct undo_item *item)
 {
     bool route = item->change.kind == OPERATION_ROUTE && item->change.route.absent;
     bool rule = item->change.kind == OPERATION_RULE && item->change.rule.absent;
     bool nexthop = item->change.kind == OPERATION_NEXTHOP && item->change.nexthop.absent;
-    bool put_again = item->change.kind == OPERATION_RULE && !rule && item->existed;
+    bool put_again = (item->change.kind == OPERATION_RULE && !rule && item->existed) ||
+                     (item->change.kind == OPERATION_ROUTE && is_put_again(item));
 
     bool address =
         item->change.kind == OPERATION_ADDRESS && item->change.address.absent == !item->existed;
@@ -77,6 +96,7 @@ static void render_nexthop_undo(const struct undo_item *item, struct text *out)
 {
     uint32_t id = item->change.nexthop.nexthop.id;
     const struct nexthop *before = snapshot_find_nexthop(&item->before, id);
+    size_t count = 0;
 
     if (before == NULL) {
         text_add(out, "delete nexthop id %u", id);
@@ -84,8 +104,10 @@ static void render_nexthop_undo(const struct undo_item *item, struct text *out)
     }
     text_add(out, "restore ");
     render_nexthop(before, &item->before, out);
-    if (item->before.routes_count > 0)
-        text_add(out, " (and %zu routes that go with it)", item->before.routes_count);
+    for (size_t i = 0; i < item->before.routes_count; i++)
+        count += undo_nexthop_goes(&item->before.routes[i], &item->before);
+    if (count > 0)
+        text_add(out, " (and %zu routes that go with it)", count);
 }
 
 static void render_address_undo(const struct undo_item *item, struct text *out)

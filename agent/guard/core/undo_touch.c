@@ -193,7 +193,7 @@ static void take_routes_by(const struct snapshot *from, uint32_t link, uint8_t f
         const struct route *route = &from->routes[i];
 
         if (route->destination.address.family == family &&
-            (undo_beside_goes(route, link, from) || undo_beside_stands(route, link, from)))
+            (undo_beside_goes(route, link, to, from) || undo_beside_stands(route, link, to, from)))
             undo_touch_take_route(from, route, to);
     }
 }
@@ -234,7 +234,7 @@ static void take_address(const struct operation_address *operation, const struct
         const struct route *route = &from->routes[i];
 
         if (address_is_set(&route->prefsrc) && !undo_beside_leads_by(route, link->index) &&
-            !undo_beside_stands(route, link->index, from) &&
+            !undo_beside_stands(route, link->index, to, from) &&
             is_source_by(route, operation, link, from) && undo_touch_may_restore(route, from))
             undo_touch_take_route(from, route, to);
     }
@@ -257,8 +257,8 @@ static void take_link_losses(const struct operation_link *operation, const struc
 
     if (link == NULL)
         return;
-    take_lost(from, link, FAMILY_IPV6, to);
     undo_nexthop_take_link(from, link->index, to);
+    take_lost(from, link, FAMILY_IPV6, to);
     take_routes_by(from, link->index, FAMILY_IPV4, to);
     for (size_t i = 0; i < from->sysctls_count; i++) {
         if (is_ipv6_setting_of(from->sysctls[i].name, link))

@@ -8,7 +8,9 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 
-/* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). */
+/* Kernel state that operations of ours concern; LocalAPI is not asked (100 ms are at stake). Where
+ * it does not come whole (netlink.h) nothing is put: who changes it all the time has the guard look
+ * again (keep.c). */
 static bool read_for_assert(struct snapshot *ret_now, struct err *err)
 {
     struct netlink_filter filter = {.parts = NETLINK_EVERYTHING, .protocol = OCEANID_PROTOCOL};

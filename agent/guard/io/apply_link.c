@@ -70,7 +70,7 @@ bool apply_link_check_unchanged(const struct undo_item *item, const struct snaps
                                 struct err *err)
 {
     const struct snapshot nothing = {.links = NULL};
-    const struct undo_loss loss = {&item->before, &nothing, now, NULL};
+    const struct undo_loss loss = {&item->before, &nothing, now, NULL, false};
     char why[REASON_SIZE];
     struct text text = TEXT_IN(why);
 

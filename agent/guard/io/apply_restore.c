@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <stdint.h>
 
+#include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
@@ -297,19 +298,10 @@ bool apply_restore_mtus(const struct apply_restore *with, const struct snapshot 
     return good;
 }
 
-/* loss->now is how it was before the first of them was put. */
-static enum apply_put way_of(const struct undo_loss *loss, size_t index)
-{
-    switch (undo_lost_way(&loss->had->routes[index], loss->now)) {
-    case UNDO_LOST_INSTEAD:
-        return APPLY_REPLACE;
-    case UNDO_LOST_BESIDE:
-        return undo_lost_stood_first(loss, index) ? APPLY_PREPEND : APPLY_APPEND;
-    case UNDO_LOST_ALONE:
-        break;
-    }
-    return undo_lost_is_behind(loss, index) ? APPLY_APPEND : APPLY_EXCLUSIVE;
-}
+static const enum apply_put as_placed[] = {[UNDO_BESIDE_ALONE] = APPLY_EXCLUSIVE,
+                                           [UNDO_BESIDE_FIRST] = APPLY_PREPEND,
+                                           [UNDO_BESIDE_LAST] = APPLY_APPEND,
+                                           [UNDO_BESIDE_INSTEAD] = APPLY_REPLACE};
 
 static bool put_route(struct nl_sock *socket, const struct undo_loss *loss, size_t index,
                       struct err *err)
@@ -318,7 +310,7 @@ static bool put_route(struct nl_sock *socket, const struct undo_loss *loss, size
 
     if (undo_mtu_differs(loss->now, was))
         return put_mtu(socket, was, loss->now, err);
-    return apply_netlink_put_route(socket, was, way_of(loss, index), err) ||
+    return apply_netlink_put_route(socket, was, as_placed[undo_beside_place(loss, index)], err) ||
            wait_for_carrier(find_silent(was, loss->now), err);
 }
 
@@ -372,7 +364,8 @@ static bool restore(const struct apply_restore *with, struct undo_loss loss, str
 bool apply_restore(const struct apply_restore *with, const struct snapshot *had,
                    const struct snapshot *after, struct err *err)
 {
-    struct undo_loss loss = {.had = had, .after = after};
+    struct undo_loss loss = {
+        .had = had, .after = after, .whosever = with->operation->kind == OPERATION_FILE};
 
     return restore(with, loss, err);
 }

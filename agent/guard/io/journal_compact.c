@@ -285,19 +285,25 @@ struct page {
     bool by_hand; /* something above is to be typed in a shell */
 };
 
-static void page_add(struct page *page, const char *line)
+static void page_add_text(struct page *page, const char *text)
 {
-    size_t len = strlen(line);
+    size_t len = strlen(text);
 
     while (page->len + len + 2 > page->capacity) {
         page->capacity = page->capacity == 0 ? 4096 : page->capacity * 2;
         page->data = mem_resize(page->data, page->capacity, 1);
     }
-    memcpy(page->data + page->len, line, len);
+    memcpy(page->data + page->len, text, len + 1);
     page->len += len;
+}
+
+static void page_add(struct page *page, const char *line)
+{
+    size_t len = strlen(line);
+
+    page_add_text(page, line);
     if (len == 0 || line[len - 1] != '\n')
-        page->data[page->len++] = '\n';
-    page->data[page->len] = '\0';
+        page_add_text(page, "\n");
 }
 
 static void add_lost(void *page, const char *line)
@@ -305,22 +311,35 @@ static void add_lost(void *page, const char *line)
     page_add(page, line);
 }
 
+enum { STEP_SIZE = 8192 }; /* holds two routes */
+
+static void page_add_typed(struct page *page, char *lines)
+{
+    char *rest = NULL;
+
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        page_add_text(page, "# ip ");
+        page_add(page, line);
+    }
+}
+
 /* A shield goes behind what it shields: where ip(8) passes over that, it passes over the shield. */
 static void page_add_step(struct page *page, const struct undo_item *item)
 {
     bool is_held = page->by_hand && item->change.shield;
-    char line[16384];
-    struct text text = TEXT_IN(line);
-    size_t start;
+    char lines[STEP_SIZE] = "";
+    struct text text = TEXT_IN(lines);
 
-    text_add(&text, "%s", is_held ? "# ip " : "");
-    start = text.len;
     if (!undo_render_batch(item, &text)) {
         is_held = false;
         if (!item->change.shield && !undo_render_is_nothing(item))
             page->by_hand = true;
     }
-    page_add(page, is_held ? line : line + start);
+    if (is_held)
+        page_add_typed(page, lines);
+    else
+        page_add(page, lines);
     undo_render_batch_lost(item, add_lost, page);
 }
 

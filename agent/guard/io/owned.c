@@ -61,18 +61,86 @@ static bool replaces(const struct operation *newer, struct operation *older)
     return false;
 }
 
-/* A setting of all devices overwrote that of one, as it was read back: what the newer change was
- * proven with is its own. Where it was another already, nobody but its owner answers for it. */
-static bool overwrites(const struct undo_item *newer, const struct operation *older)
-{
-    const struct sysctl *own = &older->sysctl.setting, *was, *made;
+/* ---- what went with a newer one ------------------------------------------------------------- */
 
-    if (newer->change.kind != OPERATION_SYSCTL || older->kind != OPERATION_SYSCTL)
+static bool puts_object(const struct operation *operation)
+{
+    switch (operation->kind) {
+    case OPERATION_ROUTE:
+        return !operation->route.absent;
+    case OPERATION_ADDRESS:
+        return !operation->address.absent;
+    case OPERATION_NEXTHOP:
+        return !operation->nexthop.absent;
+    case OPERATION_RULE:
+    case OPERATION_SYSCTL:
+    case OPERATION_TAILSCALE:
+    case OPERATION_FILE:
+    case OPERATION_LINK:
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* A setting that is not there any more went with IPv6 of its device, or with the device. */
+static bool overwrites(const struct undo_item *newer, const struct snapshot *after,
+                       const struct sysctl *own)
+{
+    const struct sysctl *was = snapshot_find_sysctl(&newer->before, own->name);
+    const struct sysctl *made = snapshot_find_sysctl(after, own->name);
+
+    if (was == NULL || !text_equal(was->value, own->value))
         return false;
-    was = snapshot_find_sysctl(&newer->before, own->name);
-    made = newer->has_after ? snapshot_find_sysctl(&newer->after, own->name) : NULL;
-    return was != NULL && made != NULL && text_equal(was->value, own->value) &&
-           !text_equal(made->value, own->value);
+    return made != NULL ? !text_equal(made->value, own->value)
+                        : newer->change.kind == OPERATION_LINK;
+}
+
+/* Its mtu follows its device's: as that left it, it is the older one's still. */
+static bool follows(struct operation *older, const struct snapshot *after)
+{
+    struct operation moved = *older;
+
+    for (size_t i = 0; older->kind == OPERATION_ROUTE && i < after->routes_count; i++) {
+        if (!undo_touch_same_key(&after->routes[i], &older->route.route))
+            continue;
+        moved.route.route.mtu = after->routes[i].mtu;
+        if (!operation_holds(&moved, after))
+            continue;
+        *older = moved;
+        return true;
+    }
+    return false;
+}
+
+/* It stood as the older change put it, and the newer one's After says that the kernel took it along
+ * or overwrote it: what the newer one was proven with is its own. What was another already, nobody
+ * but its owner answers for. A shield cuts nobody off, and waits for what it needs. */
+static bool takes_along(const struct undo_item *newer, const struct snapshot *after,
+                        struct operation *older)
+{
+    if (older->kind == OPERATION_SYSCTL)
+        return overwrites(newer, after, &older->sysctl.setting);
+    return puts_object(older) && !older->shield && operation_holds(older, &newer->before) &&
+           !operation_holds(older, after) && !follows(older, after);
+}
+
+static void drop_gone(struct owned *owned, const struct undo_item *newer)
+{
+    struct snapshot after;
+    uint32_t kept = 0;
+
+    if (!undo_touch_has_losses(&newer->change) || owned->count == 0)
+        return;
+    undo_take_made(newer, &after);
+    for (uint32_t i = 0; i < owned->count; i++) {
+        struct operation *older = &owned->operations[i];
+
+        if (!takes_along(newer, &after, older))
+            owned->operations[kept++] = *older;
+    }
+    owned->count = kept;
+    snapshot_done(&after);
 }
 
 static void drop_replaced(struct owned *owned, const struct undo_item *newer)
@@ -82,10 +150,11 @@ static void drop_replaced(struct owned *owned, const struct undo_item *newer)
     for (uint32_t i = 0; i < owned->count; i++) {
         struct operation *older = &owned->operations[i];
 
-        if (!replaces(&newer->change, older) && !overwrites(newer, older))
+        if (!replaces(&newer->change, older))
             owned->operations[kept++] = *older;
     }
     owned->count = kept;
+    drop_gone(owned, newer);
 }
 
 static void add(struct owned *owned, const struct operation *operation)

@@ -2,8 +2,8 @@
  * owned: the operations that this node answers for: those of the confirmed generations, and the
  * shields of the open trial.
  *
- * An older generation's operation that a newer one has replaced is not owned any more; one that is
- * being undone is not either.
+ * An older generation's operation that a newer one has replaced, or whose object went with what the
+ * newer one did, is not owned any more; one that is being undone is not either.
  */
 #ifndef AGENT_GUARD_IO_OWNED_H
 #define AGENT_GUARD_IO_OWNED_H

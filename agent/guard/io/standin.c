@@ -130,7 +130,7 @@ static bool look(const struct snapshot *host, bool *ret_settled)
     struct err err = ERR_INIT;
     struct snapshot here;
 
-    if (!netlink_read(&filter, &here, &err))
+    if (!netlink_read(&filter, &here, &err)) /* nobody else changes anything here */
         return false;
     *ret_settled = addresses_are_settled(host, &here);
     snapshot_done(&here);
