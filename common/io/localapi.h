@@ -13,8 +13,15 @@
 /* status and prefs. Always fills ret_tailscale (peers are heap: the snapshot's). */
 void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *ret_tailscale);
 
-/* PATCH prefs, then reads the returned prefs back: false if they are not as asked. */
+/* Which profile is current by tailscaled's own ID for it, and whether the one that is sought (NULL:
+ * none is) is there; only root is told. What is not answered stays as it is. */
+void localapi_find_profile(const char *socket_path, int timeout_ms,
+                           const struct tailscale_profile *sought, struct tailscale *now);
+
+/* PATCH prefs, then reads the returned prefs back: false if they are not as asked, or not that
+ * profile's (one that is not known: whichever is current). */
 bool localapi_patch(const char *socket_path, int timeout_ms,
+                    const struct tailscale_profile *profile,
                     const struct operation_tailscale *change, struct err *err);
 
 /* Disco ping: false unless NodeIP is the address that was pinged. */

@@ -295,13 +295,15 @@ static void garbage_is_silent_with_reason(void **state)
     stop(&daemon);
 }
 
+static const struct tailscale_profile any;
+
 static bool patch_exit_node(const struct daemon *daemon, const char *id, struct err *err)
 {
     struct operation_tailscale change = {
         .set_exit_node = true, .set_allow_lan_access = true, .allow_lan_access = true};
 
     text_copy(change.exit_node_id, sizeof(change.exit_node_id), id);
-    return localapi_patch(daemon->path, PATIENCE_MS, &change, err);
+    return localapi_patch(daemon->path, PATIENCE_MS, &any, &change, err);
 }
 
 static void refusals_say_what_the_daemon_said(void **state)
@@ -398,9 +400,84 @@ static void routes_that_do_not_fit_are_not_as_asked(void **state)
     }
     format_prefs(TAILSCALE_ROUTES_MAX, "\"192.0.2.0/24\"", &text);
     start(&daemon, "200 OK", prefs, "", "");
-    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &change, &err));
+    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &any, &change, &err));
     assert_non_null(strstr(err.text, "it advertises 65 routes, accepted are at most 64"));
     stop(&daemon);
+}
+
+/* ---- profiles ------------------------------------------------------------------------------- */
+
+#define LISTED(id, node)                                                                           \
+    "{\"ID\":\"" id "\",\"Name\":\"lab\",\"NodeID\":\"" node "\",\"ControlURL\":"                  \
+    "\"http://192.168.99.2:8080\"}"
+
+static void look_for(const char *list, const struct tailscale_profile *sought,
+                     struct tailscale *now)
+{
+    struct daemon daemon;
+
+    start(&daemon, "200 OK", "", "", list);
+    now->home = HOME_UNASKED;
+    now->profile.id[0] = '\0';
+    localapi_find_profile(daemon.path, PATIENCE_MS, sought, now);
+    stop(&daemon);
+}
+
+/* It is known by its node at its server, and by tailscaled's own ID also with another node. */
+static void profiles_are_told_apart(void **state)
+{
+    struct tailscale_profile sought;
+    struct tailscale now;
+
+    (void)state;
+    read_captured(DATA "prefs_exit_ok.json", DATA "status_exit_ok.json", &now);
+    assert_string_equal(now.profile.node_id, "2");
+    assert_string_equal(now.profile.control, "http://192.168.99.2:8080");
+    assert_string_equal(now.profile.name, "lab");
+    look_for("[" LISTED("a1b2", "2") "]", NULL, &now);
+    assert_string_equal(now.profile.id, "a1b2");
+    assert_int_equal(now.home, HOME_UNASKED);
+    sought = now.profile;
+    text_copy(sought.node_id, sizeof(sought.node_id), "3");
+    look_for("[" LISTED("c3d4", "2") "," LISTED("a1b2", "4") "]", &sought, &now);
+    assert_string_equal(now.profile.id, "c3d4");
+    assert_int_equal(now.home, HOME_THERE);
+    look_for("[" LISTED("c3d4", "2") "]", &sought, &now);
+    assert_int_equal(now.home, HOME_GONE);
+    look_for("{\"a\":1}", &sought, &now);
+    assert_int_equal(now.home, HOME_UNASKED);
+    free(now.peers);
+}
+
+/* Somebody switched between the look and the writing. */
+static void written_into_another_profile_is_no(void **state)
+{
+    const struct operation_tailscale change = {.set_accept_routes = true};
+    struct tailscale_profile profile = {.node_id = "1", .name = "work"};
+    char *prefs = load(DATA "prefs_exit_ok.json");
+    struct err err = ERR_INIT;
+    struct daemon daemon;
+
+    (void)state;
+    start(&daemon, "200 OK", prefs, "", "");
+    assert_true(localapi_patch(daemon.path, PATIENCE_MS, &any, &change, &err));
+    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &profile, &change, &err));
+    assert_non_null(strstr(err.text, "expected tailscale's profile work, found that lab"));
+    stop(&daemon);
+    free(prefs);
+}
+
+static void a_name_forges_no_line(void **state)
+{
+    static const char prefs[] = "{\"ProfileName\":\"a\\nip rule\\u00e4\",\"ControlURL\":7,"
+                                "\"Config\":{\"NodeID\":\"2\"}}";
+    struct err err = ERR_INIT;
+    struct tailscale tailscale = {.presence = TAILSCALE_ABSENT};
+
+    (void)state;
+    assert_true(localapi_parse_prefs((struct bytes){(const uint8_t *)prefs, strlen(prefs)},
+                                     &tailscale, &err));
+    assert_string_equal(tailscale.profile.name, "a?ip rule??");
 }
 
 static void ping_believes_only_the_peer_itself(void **state)
@@ -445,6 +522,9 @@ int main(void)
         cmocka_unit_test(a_yes_that_was_not_done_is_no),
         cmocka_unit_test(routes_that_are_not_read_are_said),
         cmocka_unit_test(routes_that_do_not_fit_are_not_as_asked),
+        cmocka_unit_test(profiles_are_told_apart),
+        cmocka_unit_test(written_into_another_profile_is_no),
+        cmocka_unit_test(a_name_forges_no_line),
         cmocka_unit_test(ping_believes_only_the_peer_itself),
     };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
@@ -126,6 +127,63 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
     if (operation->kind == OPERATION_TAILSCALE)
         read_tailscale(apply, until, ret_snapshot);
     return true;
+}
+
+/* ---- of whose undo it is ----------------------------------------------------------------------
+ */
+
+void apply_part_find_profile(const struct apply *apply, const struct tailscale_profile *home,
+                             struct snapshot *now)
+{
+    if (now->tailscale.presence == TAILSCALE_ANSWERS && now->tailscale.home == HOME_UNASKED &&
+        !undo_profile_is_current(home, &now->tailscale))
+        localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, home, &now->tailscale);
+}
+
+static void find_profile_of(const struct apply *apply, const struct undo_item *item,
+                            struct snapshot *now)
+{
+    if (item->change.kind == OPERATION_TAILSCALE)
+        apply_part_find_profile(apply, &item->before.tailscale.profile, now);
+}
+
+bool apply_part_read_item(const struct apply *apply, const struct undo_item *item, mono_t until,
+                          struct snapshot *ret_snapshot, struct err *err)
+{
+    if (!apply_part_read(apply, &item->change, until, ret_snapshot, err))
+        return false;
+    find_profile_of(apply, item, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                           struct snapshot *ret_now, struct err *err)
+{
+    if (!apply_read(apply, ret_now, err))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].change.kind == OPERATION_SYSCTL)
+            apply_part_add(&items[i].change, ret_now);
+        find_profile_of(apply, &items[i], ret_now);
+    }
+    if (apply_file_read_items(apply, items, count, ret_now, err))
+        return true;
+    snapshot_done(ret_now);
+    return false;
+}
+
+bool apply_part_check_profile(const struct operation *operation,
+                              const struct tailscale_profile *home, const struct snapshot *now,
+                              struct err *err)
+{
+    char line[REASON_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (operation->kind != OPERATION_TAILSCALE || now->tailscale.presence != TAILSCALE_ANSWERS ||
+        undo_profile_is_current(home, &now->tailscale))
+        return true;
+    undo_profile_say(home, &now->tailscale, &text);
+    return err_set(err, ERR_CONFLICT, "%s", line);
 }
 
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,

@@ -14,6 +14,23 @@ enum { APPLY_LOCALAPI_MS = 2000 };
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
                      struct snapshot *ret_snapshot, struct err *err);
 
+/* The same for its undo: whether the profile of before is there, too, where another is current. */
+bool apply_part_read_item(const struct apply *apply, const struct undo_item *item, mono_t until,
+                          struct snapshot *ret_snapshot, struct err *err);
+
+/* Everything, and the files, settings and profiles that the items name. */
+bool apply_part_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                           struct snapshot *ret_now, struct err *err);
+
+/* Where another profile than home is current: whether home is there. */
+void apply_part_find_profile(const struct apply *apply, const struct tailscale_profile *home,
+                             struct snapshot *now);
+
+/* False, with both, of prefs where tailscaled's current profile is not home. */
+bool apply_part_check_profile(const struct operation *operation,
+                              const struct tailscale_profile *home, const struct snapshot *now,
+                              struct err *err);
+
 /* Adds to a whole snapshot what only this operation takes along (an mtu below 1280, the device's
  * settings of IPv6), and its own setting, which may have been left out. */
 void apply_part_add(const struct operation *operation, struct snapshot *snapshot);

@@ -5,6 +5,7 @@
 
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_file.h"
@@ -167,7 +168,8 @@ static bool undo_tailscale(const struct apply *apply, const struct undo_item *it
         return err_set(err, ERR_TIMEOUT, "%s", now->tailscale.why);
     if (!undo_tailscale_change(item, now, &change, err))
         return false;
-    return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &change, err) &&
+    return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &now->tailscale.profile,
+                          &change, err) &&
            (!undo_table_is_concerned(&change) ||
             apply_part_wait_table(apply, &item->change, apply_part_until(), err));
 }
@@ -252,8 +254,9 @@ uint32_t apply_undo_as_made(const struct snapshot *made)
     return done;
 }
 
-/* Somebody else's exit node diverts what ours did, and the change's shields would go behind it
- * (docs/protocol.md rule 15): they stay until it is none. */
+/* What stands in another profile comes back with that. Somebody else's exit node diverts what ours
+ * did, and the change's shields would go behind it (docs/protocol.md rule 15): they stay until it
+ * is none. */
 static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_state state,
                                       const struct snapshot *now, char *ret_why, size_t size)
 {
@@ -263,6 +266,8 @@ static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_st
         return REVERT_DONE;
     if (state == UNDO_NEEDED)
         return REVERT_RETRY;
+    if (undo_profile_is_away(item, now))
+        return REVERT_RETRY; /* what it says is in ret_why */
     if (!undo_prefs_diverts(item, now))
         return REVERT_LEFT;
     text_init(&why, ret_why, size);
@@ -280,7 +285,7 @@ static enum revert_outcome judge(const struct step *step, char *ret_why, size_t 
     struct snapshot now;
     enum revert_outcome outcome;
 
-    if (!apply_part_read(step->apply, &step->item->change, apply_part_until(), &now, &err))
+    if (!apply_part_read_item(step->apply, step->item, apply_part_until(), &now, &err))
         return retry(&err, ret_why, size);
     outcome =
         outcome_of(step->item, undo_judge(step->item, &now, ret_why, size), &now, ret_why, size);
@@ -296,7 +301,7 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
     enum undo_state state;
     bool good;
 
-    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+    if (!apply_part_read_item(step->apply, step->item, step->until, &now, &err))
         return retry(&err, ret_why, size);
     state = undo_judge(step->item, &now, ret_why, size);
     good = state == UNDO_NEEDED && undo_translated(step, &now, &err);
@@ -334,7 +339,7 @@ static enum revert_outcome undo_file(const struct step *step, char *ret_why, siz
     struct snapshot now;
     bool good;
 
-    if (!apply_part_read(step->apply, &step->item->change, step->until, &now, &err))
+    if (!apply_part_read_item(step->apply, step->item, step->until, &now, &err))
         return retry(&err, ret_why, size);
     good = apply_file_restore(step->apply, step->item, &now, &err);
     snapshot_done(&now);
