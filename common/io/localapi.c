@@ -252,8 +252,8 @@ static bool check_profile(const struct tailscale_profile *profile,
 }
 
 bool localapi_patch(const char *socket_path, int timeout_ms,
-                    const struct tailscale_profile *profile,
-                    const struct operation_tailscale *change, struct err *err)
+                    const struct operation_tailscale *change, struct tailscale *now,
+                    struct err *err)
 {
     AUTO_FREE char *body = localapi_format_prefs(change);
     struct call call = {.socket_path = socket_path,
@@ -262,11 +262,11 @@ bool localapi_patch(const char *socket_path, int timeout_ms,
                         .body = body,
                         .timeout_ms = timeout_ms};
     AUTO_ANSWER struct answer answer = {0};
-    struct tailscale now = {0};
+    const struct tailscale_profile profile = now->profile;
 
     return ask(&call, &answer, err) &&
-           localapi_parse_prefs((struct bytes){answer.data, answer.len}, &now, err) &&
-           check_profile(profile, &now.profile, err) && check_answer(change, &now, err);
+           localapi_parse_prefs((struct bytes){answer.data, answer.len}, now, err) &&
+           check_profile(&profile, &now->profile, err) && check_answer(change, now, err);
 }
 
 bool localapi_ping(const char *socket_path, int timeout_ms, const struct address *address,

@@ -108,7 +108,9 @@ static void test_slow_tailscaled_is_waited_for(void **state)
     apply_case_begin("");
     apply_case_run(&use_exit_node, &item);
     fake_tailscaled_be_slow(fake, 800);
+    fake_tailscaled_questions(fake);
     apply_case_undo(&item, REVERT_DONE);
+    assert_int_equal(fake_tailscaled_questions(fake), 3); /* prefs, status, and what it answers */
     fake_tailscaled_be_slow(fake, 0);
     assert_string_equal(fake_tailscaled_exit_node(fake), "");
     apply_case_check("");

@@ -295,15 +295,14 @@ static void garbage_is_silent_with_reason(void **state)
     stop(&daemon);
 }
 
-static const struct tailscale_profile any;
-
 static bool patch_exit_node(const struct daemon *daemon, const char *id, struct err *err)
 {
     struct operation_tailscale change = {
         .set_exit_node = true, .set_allow_lan_access = true, .allow_lan_access = true};
+    struct tailscale now = {.presence = TAILSCALE_ANSWERS};
 
     text_copy(change.exit_node_id, sizeof(change.exit_node_id), id);
-    return localapi_patch(daemon->path, PATIENCE_MS, &any, &change, err);
+    return localapi_patch(daemon->path, PATIENCE_MS, &change, &now, err);
 }
 
 static void refusals_say_what_the_daemon_said(void **state)
@@ -386,6 +385,7 @@ static void routes_that_do_not_fit_are_not_as_asked(void **state)
 {
     struct operation_tailscale change = {.set_advertise_routes = true,
                                          .advertise_routes_count = TAILSCALE_ROUTES_MAX};
+    struct tailscale now = {.presence = TAILSCALE_ANSWERS};
     static char prefs[4096];
     struct text text = TEXT_IN(prefs);
     struct err err = ERR_INIT;
@@ -400,7 +400,7 @@ static void routes_that_do_not_fit_are_not_as_asked(void **state)
     }
     format_prefs(TAILSCALE_ROUTES_MAX, "\"192.0.2.0/24\"", &text);
     start(&daemon, "200 OK", prefs, "", "");
-    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &any, &change, &err));
+    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &change, &now, &err));
     assert_non_null(strstr(err.text, "it advertises 65 routes, accepted are at most 64"));
     stop(&daemon);
 }
@@ -453,15 +453,17 @@ static void profiles_are_told_apart(void **state)
 static void written_into_another_profile_is_no(void **state)
 {
     const struct operation_tailscale change = {.set_accept_routes = true};
-    struct tailscale_profile profile = {.node_id = "1", .name = "work"};
+    struct tailscale now = {.presence = TAILSCALE_ANSWERS};
     char *prefs = load(DATA "prefs_exit_ok.json");
     struct err err = ERR_INIT;
     struct daemon daemon;
 
     (void)state;
     start(&daemon, "200 OK", prefs, "", "");
-    assert_true(localapi_patch(daemon.path, PATIENCE_MS, &any, &change, &err));
-    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &profile, &change, &err));
+    assert_true(localapi_patch(daemon.path, PATIENCE_MS, &change, &now, &err));
+    assert_string_equal(now.exit_node_id, "1"); /* as answered */
+    now.profile = (struct tailscale_profile){.node_id = "1", .name = "work"};
+    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &change, &now, &err));
     assert_non_null(strstr(err.text, "expected tailscale's profile work, found that lab"));
     stop(&daemon);
     free(prefs);

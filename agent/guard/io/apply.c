@@ -139,6 +139,17 @@ static bool do_rule(struct nl_sock *socket, const struct operation *operation,
     return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);
 }
 
+static bool do_tailscale(const struct apply *apply, const struct operation *operation,
+                         const struct snapshot *now, struct err *err)
+{
+    struct tailscale answered = now->tailscale; /* borrows the peers */
+
+    return operation_holds(operation, now) ||
+           (operation_check(operation, now, err) &&
+            localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &operation->tailscale,
+                           &answered, err));
+}
+
 bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
                    const struct operation *operation, const struct snapshot *now, struct err *err)
 {
@@ -153,12 +164,7 @@ bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
     case OPERATION_SYSCTL:
         return operation_holds(operation, now) || sysctl_write(&operation->sysctl.setting, err);
     case OPERATION_TAILSCALE:
-        if (operation_holds(operation, now))
-            return true;
-        if (!operation_check(operation, now, err))
-            return false;
-        return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &now->tailscale.profile,
-                              &operation->tailscale, err);
+        return do_tailscale(apply, operation, now, err);
     case OPERATION_FILE:
         return apply_file_run(apply, operation, now, err);
     case OPERATION_ADDRESS:

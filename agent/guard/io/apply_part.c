@@ -13,6 +13,7 @@
 #include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
+#include "common/core/mem.h"
 #include "common/io/clock.h"
 #include "common/io/localapi.h"
 #include "common/net/render.h"
@@ -109,8 +110,8 @@ void apply_part_add(const struct operation *operation, struct snapshot *snapshot
         sysctl_read_also(operation->sysctl.setting.name, snapshot);
 }
 
-bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
-                     struct snapshot *ret_snapshot, struct err *err)
+static bool read_host(const struct apply *apply, const struct operation *operation,
+                      struct snapshot *ret_snapshot, struct err *err)
 {
     struct netlink_filter filter = filter_of(operation);
 
@@ -124,8 +125,27 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
         operation->kind == OPERATION_LINK)
         sysctl_read(ret_snapshot);
     apply_part_add(operation, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
+                     struct snapshot *ret_snapshot, struct err *err)
+{
+    if (!read_host(apply, operation, ret_snapshot, err))
+        return false;
     if (operation->kind == OPERATION_TAILSCALE)
         read_tailscale(apply, until, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read_told(const struct apply *apply, const struct operation *operation,
+                          const struct tailscale *told, struct snapshot *ret_snapshot,
+                          struct err *err)
+{
+    if (!read_host(apply, operation, ret_snapshot, err))
+        return false;
+    ret_snapshot->tailscale = *told;
+    ret_snapshot->tailscale.peers = mem_copy(told->peers, told->peers_count * sizeof(*told->peers));
     return true;
 }
 
@@ -238,14 +258,14 @@ bool apply_part_table_fits(const struct operation *operation, const struct snaps
     return fits;
 }
 
-static bool look(const struct apply *apply, const struct operation *operation, mono_t until,
-                 struct err *err)
+static bool look(const struct apply *apply, const struct operation *operation,
+                 const struct tailscale *told, struct err *err)
 {
     const struct route *thrown;
     struct snapshot now;
     bool fits;
 
-    if (!apply_part_read(apply, operation, until, &now, err))
+    if (!apply_part_read_told(apply, operation, told, &now, err))
         return false;
     thrown = undo_table_find_thrown(&operation->tailscale, &now);
     fits =
@@ -256,10 +276,10 @@ static bool look(const struct apply *apply, const struct operation *operation, m
 }
 
 bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
-                           mono_t until, struct err *err)
+                           const struct tailscale *told, mono_t until, struct err *err)
 {
     struct netlink_watch *watch = netlink_watch_open(-1, err);
-    bool fits = watch != NULL && look(apply, operation, until, err);
+    bool fits = watch != NULL && look(apply, operation, told, err);
 
     while (watch != NULL && !fits) {
         struct pollfd poll_fd = {.fd = netlink_watch_fd(watch), .events = POLLIN};
@@ -268,7 +288,7 @@ bool apply_part_wait_table(const struct apply *apply, const struct operation *op
         if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
             break;
         if ((netlink_watch_take(watch) & NETLINK_ROUTES) != 0)
-            fits = look(apply, operation, until, err);
+            fits = look(apply, operation, told, err);
     }
     netlink_watch_close(watch);
     return fits;

@@ -47,10 +47,15 @@ mono_t apply_part_until(void);
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
                          struct err *err);
 
-/* Waits until table 52 is as the prefs ask, with nothing thrown any more where there is no exit
- * node; at most until `until`. */
+/* The same of the kernel, and what tailscaled has said of itself: it is not asked again. */
+bool apply_part_read_told(const struct apply *apply, const struct operation *operation,
+                          const struct tailscale *told, struct snapshot *ret_snapshot,
+                          struct err *err);
+
+/* Waits until table 52 is as the prefs ask that tailscaled has told, with nothing thrown any more
+ * where there is no exit node; at most until `until`. */
 bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
-                           mono_t until, struct err *err);
+                           const struct tailscale *told, mono_t until, struct err *err);
 
 /* Table 52's default routes are as tailscaled makes them from the snapshot's own prefs, and of what
  * the operation sets nothing is left that they contradict (undo_table.h). */

@@ -85,6 +85,10 @@ class Backend:
         self.tell({"Prefs": new, "State": STATE_NUMBERS[self.state]})
         return new
 
+    def slowness_s(self):
+        """How long an answer takes: a machine that has hardly any time for it."""
+        return self._state.slowness_s()
+
     # -- profiles -----------------------------------------------------------------------------
 
     def profiles(self):

@@ -8,6 +8,7 @@ import select
 import socket
 import socketserver
 import struct
+import time
 from urllib.parse import parse_qs, urlsplit
 
 from standin import documents
@@ -28,6 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # -- requests -----------------------------------------------------------------------------
 
     def _serve(self):
+        time.sleep(self.server.backend.slowness_s())
         url = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         if self.headers.get("Host", "") not in ("", "local-tailscaled.sock") or \

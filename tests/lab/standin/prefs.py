@@ -21,6 +21,7 @@ class State:
 
     def __init__(self, folder):
         self._path = pathlib.Path(folder) / "standin.json"
+        self._slow = pathlib.Path(folder) / "slow"
         if self._path.exists():
             document = json.loads(self._path.read_text(encoding="utf-8"))
             self.profiles, self.current = document["profiles"], document["current"]
@@ -55,6 +56,10 @@ class State:
         profiles = {**self.profiles, self.current: {"key": self.key, "prefs": prefs}}
         self._write(profiles, self.current)
         self.profiles = profiles
+
+    def slowness_s(self):
+        """Seconds, in a file of that name."""
+        return float(self._slow.read_text(encoding="ascii")) if self._slow.exists() else 0
 
     def new_profile(self):
         """A blank one, which is current."""
