@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -164,6 +165,52 @@ static void one_that_is_left_behind_holds_nothing(void **state)
     unlink(lock_path);
 }
 
+/* Reports its reader and is killed, as whoever waits for a dead disk may be. */
+_Noreturn static void be_killed_waiting(int told_fd)
+{
+    struct disk_read read;
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL); /* as guard and rescue have SIGTERM */
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    (void)disk_read_is_there(&read, clock_now() + SOON_MS);
+    if (write(told_fd, &read.pid, sizeof(read.pid)) == sizeof(read.pid))
+        pause();
+    _exit(1);
+}
+
+/* Nobody else wants its answer: it is not there for as long as the disk is dead, beside those that
+ * others have started since. */
+static void whoever_asked_is_not_outlived(void **state)
+{
+    mono_t until = clock_now() + LONG_MS;
+    pid_t asker, reader, gone = 0;
+    int ends[2], status = 0;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    asker = fork();
+    if (asker == 0)
+        be_killed_waiting(ends[1]);
+    assert_int_equal(read(ends[0], &reader, sizeof(reader)), sizeof(reader));
+    assert_int_equal(kill(asker, SIGKILL), 0);
+    assert_int_equal(waitpid(asker, &status, 0), asker);
+    while (gone == 0 && clock_now() < until) {
+        poll(NULL, 0, 10);
+        gone = waitpid(reader, &status, WNOHANG);
+    }
+    if (gone == 0) {
+        kill(reader, SIGKILL);
+        fail_msg("reader %d is there without whoever asked", (int)reader);
+    }
+    assert_int_equal(gone, reader);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* It is asked again and again, and taken when it is there. */
 static void what_answers_late_is_taken(void **state)
 {
@@ -244,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_left_behind_holds_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_asked_is_not_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_answers_late_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_callers_own_stdin_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_shortens_no_wait, set_up, tear_down),
