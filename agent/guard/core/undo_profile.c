@@ -29,21 +29,24 @@ void undo_profile_render(const struct tailscale_profile *profile, struct text *o
     if (profile->id[0] != '\0')
         text_add(out, profile->name[0] != '\0' ? " (%s)" : "%s", profile->id);
     if (profile->name[0] == '\0' && profile->id[0] == '\0')
-        text_add(out, profile->node_id[0] != '\0' ? "of node %.40s" : "that is not logged in",
+        text_add(out, profile->node_id[0] != '\0' ? "node %.40s" : "one that is not logged in",
                  profile->node_id);
 }
 
 void undo_profile_say(const struct tailscale_profile *home, const struct tailscale *now,
                       struct text *out)
 {
+    const char *word = home->id[0] != '\0' ? home->id : home->name;
+
     text_add(out, "changed in tailscale's profile ");
     undo_profile_render(home, out);
     if (now->home == HOME_GONE)
         text_add(out, ", which is gone, and that with it");
+    else if (word[0] != '\0')
+        text_add(out, ": `tailscale switch %s` leads back", word);
     else
-        text_add(out, ": `tailscale switch %s` leads back",
-                 home->id[0] != '\0' ? home->id : home->name);
-    text_add(out, "; now the one ");
+        text_add(out, ": `tailscale switch --list` shows the way back");
+    text_add(out, "; now ");
     undo_profile_render(&now->profile, out);
     text_add(out, " is current, and is left as it is");
 }
