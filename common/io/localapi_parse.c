@@ -212,8 +212,8 @@ bool localapi_parse_profiles(struct bytes document, const struct tailscale_profi
                              struct tailscale *now, struct err *err)
 {
     json_error_t why;
-    json_t *root = json_loadb((const char *)document.data, document.len, 0, &why);
-    bool good = json_is_array(root);
+    json_t *root = json_loadb((const char *)document.data, document.len, JSON_DECODE_ANY, &why);
+    bool good = json_is_array(root) || json_is_null(root); /* as Go writes a list of none */
 
     if (good && sought != NULL)
         now->home = HOME_GONE;

@@ -444,9 +444,26 @@ static void profiles_are_told_apart(void **state)
     assert_int_equal(now.home, HOME_THERE);
     look_for("[" LISTED("c3d4", "2") "]", &sought, &now);
     assert_int_equal(now.home, HOME_GONE);
+    look_for("null", &sought, &now); /* how Go may write an empty one */
+    assert_int_equal(now.home, HOME_GONE);
     look_for("{\"a\":1}", &sought, &now);
     assert_int_equal(now.home, HOME_UNASKED);
     free(now.peers);
+}
+
+static void captured_profiles(void **state)
+{
+    const struct tailscale_profile work = {.node_id = "4", .control = "http://192.168.99.2:8080"};
+    char *profiles = load(DATA "profiles.json");
+    struct tailscale now;
+
+    (void)state;
+    read_captured(DATA "prefs_exit_ok.json", DATA "status_exit_ok.json", &now);
+    look_for(profiles, &work, &now);
+    assert_string_equal(now.profile.id, "9857");
+    assert_int_equal(now.home, HOME_THERE);
+    free(now.peers);
+    free(profiles);
 }
 
 /* Somebody switched between the look and the writing. */
@@ -525,6 +542,7 @@ int main(void)
         cmocka_unit_test(routes_that_are_not_read_are_said),
         cmocka_unit_test(routes_that_do_not_fit_are_not_as_asked),
         cmocka_unit_test(profiles_are_told_apart),
+        cmocka_unit_test(captured_profiles),
         cmocka_unit_test(written_into_another_profile_is_no),
         cmocka_unit_test(a_name_forges_no_line),
         cmocka_unit_test(ping_believes_only_the_peer_itself),
