@@ -149,7 +149,8 @@ static bool check_void(const struct rescue *rescue, const struct target *target,
     return rescue_misses_tailscaled(rescue) ||
            err_set(err, ERR_CONFLICT,
                    "expected nobody at %s, observed that a tailscaled is there: its preference is "
-                   "taken back as soon as it answers. If it is to go for good: systemctl stop "
+                   "taken back as soon as it answers in the profile of the change (tailscale "
+                   "switch). If it is to go for good: systemctl stop "
                    "tailscaled, then this again",
                    rescue->config.tailscale_socket);
 }

@@ -18,7 +18,7 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 
-/* Of ExecStopPost: the unit's TimeoutStopSec is 30 s. Ending takes up to 4 of them, and 14 a try
+/* Of ExecStopPost: the unit's TimeoutStopSec is 30 s. Ending takes up to 4 of them, and 8 a try
  * that asks a tailscaled which takes nearly two seconds for each answer: what has failed is tried
  * again within the first 12. */
 enum {

@@ -14,6 +14,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/localapi_parse.h"
+#include "common/net/tailnet.h"
 
 #include <curl/curl.h>
 
@@ -180,6 +181,21 @@ void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *re
     text_copy(ret_tailscale->why, sizeof(ret_tailscale->why), err.text);
 }
 
+void localapi_find_profile(const char *socket_path, int timeout_ms,
+                           const struct tailscale_profile *sought, struct tailscale *now)
+{
+    struct call call = {.socket_path = socket_path,
+                        .url = API "profiles/",
+                        .method = "GET",
+                        .timeout_ms = timeout_ms};
+    AUTO_ANSWER struct answer answer = {0};
+    struct err ignored = ERR_INIT;
+
+    if (ask(&call, &answer, &ignored))
+        (void)localapi_parse_profiles((struct bytes){answer.data, answer.len}, sought, now,
+                                      &ignored);
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 static bool same_routes(const struct operation_tailscale *change, const struct tailscale *now)
@@ -222,8 +238,22 @@ static bool check_answer(const struct operation_tailscale *change, const struct 
     return true;
 }
 
+/* Another one was made current since it was looked: there is no asking and writing in one. */
+static bool check_profile(const struct tailscale_profile *profile,
+                          const struct tailscale_profile *now, struct err *err)
+{
+    if (profile->node_id[0] == '\0' || tailnet_same_profile(profile, now))
+        return true;
+    return err_set(err, ERR_CONFLICT,
+                   "expected tailscale's profile %.40s, found that %.40s was made current in just "
+                   "this moment: what was for the former was set in the latter, and nobody takes "
+                   "it back there",
+                   profile->name, now->name);
+}
+
 bool localapi_patch(const char *socket_path, int timeout_ms,
-                    const struct operation_tailscale *change, struct err *err)
+                    const struct operation_tailscale *change, struct tailscale *now,
+                    struct err *err)
 {
     AUTO_FREE char *body = localapi_format_prefs(change);
     struct call call = {.socket_path = socket_path,
@@ -232,11 +262,11 @@ bool localapi_patch(const char *socket_path, int timeout_ms,
                         .body = body,
                         .timeout_ms = timeout_ms};
     AUTO_ANSWER struct answer answer = {0};
-    struct tailscale now = {0};
+    const struct tailscale_profile profile = now->profile;
 
     return ask(&call, &answer, err) &&
-           localapi_parse_prefs((struct bytes){answer.data, answer.len}, &now, err) &&
-           check_answer(change, &now, err);
+           localapi_parse_prefs((struct bytes){answer.data, answer.len}, now, err) &&
+           check_profile(&profile, &now->profile, err) && check_answer(change, now, err);
 }
 
 bool localapi_ping(const char *socket_path, int timeout_ms, const struct address *address,

@@ -13,9 +13,17 @@
 /* status and prefs. Always fills ret_tailscale (peers are heap: the snapshot's). */
 void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *ret_tailscale);
 
-/* PATCH prefs, then reads the returned prefs back: false if they are not as asked. */
+/* Which profile is current by tailscaled's own ID for it, and whether the one that is sought (NULL:
+ * none is) is there; only root is told. What is not answered stays as it is. */
+void localapi_find_profile(const char *socket_path, int timeout_ms,
+                           const struct tailscale_profile *sought, struct tailscale *now);
+
+/* PATCH prefs. now: as they were read; they become what tailscaled answers, from which it is taken
+ * whether they are as asked. False, too, if they are another profile's than now's was (where that
+ * is not known: whichever is current). */
 bool localapi_patch(const char *socket_path, int timeout_ms,
-                    const struct operation_tailscale *change, struct err *err);
+                    const struct operation_tailscale *change, struct tailscale *now,
+                    struct err *err);
 
 /* Disco ping: false unless NodeIP is the address that was pinged. */
 bool localapi_ping(const char *socket_path, int timeout_ms, const struct address *address,

@@ -9,6 +9,7 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/net/tailnet.h"
 
 #include <jansson.h>
 
@@ -146,6 +147,28 @@ static void take_routes(const json_t *list, struct tailscale *tailscale)
                  "it advertises %zu routes, accepted are at most %u", count, TAILSCALE_ROUTES_MAX);
 }
 
+/* For people and for lines that they type: whatever stands in it forges no other line. */
+static void take_name(const json_t *from, const char *key, char *to, size_t size)
+{
+    take_text(from, key, to, size);
+    for (char *at = to; *at != '\0'; at++) {
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+    }
+}
+
+static void take_profile(const json_t *prefs, struct tailscale_profile *to)
+{
+    const json_t *config = json_object_get(prefs, "Config");
+
+    memset(to, 0, sizeof(*to));
+    take_name(config, "NodeID", to->node_id, sizeof(to->node_id));
+    take_name(prefs, "ControlURL", to->control, sizeof(to->control));
+    take_name(prefs, "ProfileName", to->name, sizeof(to->name));
+    if (to->name[0] == '\0')
+        take_name(json_object_get(config, "UserProfile"), "LoginName", to->name, sizeof(to->name));
+}
+
 bool localapi_parse_prefs(struct bytes document, struct tailscale *tailscale, struct err *err)
 {
     json_t *root = load("prefs", document, err);
@@ -163,8 +186,42 @@ bool localapi_parse_prefs(struct bytes document, struct tailscale *tailscale, st
     tailscale->accept_routes = take_bool(root, "RouteAll");
     tailscale->want_running = take_bool(root, "WantRunning");
     take_routes(json_object_get(root, "AdvertiseRoutes"), tailscale);
+    take_profile(root, &tailscale->profile);
     json_decref(root);
     return true;
+}
+
+/* ---- profiles ------------------------------------------------------------------------------- */
+
+static void take_listed(const json_t *listed, const struct tailscale_profile *sought,
+                        struct tailscale *now)
+{
+    struct tailscale_profile profile = {.id = ""};
+
+    take_name(listed, "ID", profile.id, sizeof(profile.id));
+    take_name(listed, "NodeID", profile.node_id, sizeof(profile.node_id));
+    take_name(listed, "ControlURL", profile.control, sizeof(profile.control));
+    if (tailnet_same_profile(&profile, &now->profile))
+        memcpy(now->profile.id, profile.id, sizeof(profile.id));
+    if (sought != NULL && (tailnet_same_profile(&profile, sought) ||
+                           (sought->id[0] != '\0' && text_equal(profile.id, sought->id))))
+        now->home = HOME_THERE;
+}
+
+bool localapi_parse_profiles(struct bytes document, const struct tailscale_profile *sought,
+                             struct tailscale *now, struct err *err)
+{
+    json_error_t why;
+    json_t *root = json_loadb((const char *)document.data, document.len, JSON_DECODE_ANY, &why);
+    bool good = json_is_array(root) || json_is_null(root); /* as Go writes a list of none */
+
+    if (good && sought != NULL)
+        now->home = HOME_GONE;
+    for (size_t i = 0; good && i < json_array_size(root); i++)
+        take_listed(json_array_get(root, i), sought, now);
+    json_decref(root);
+    return good || err_set(err, ERR_PEER, "profiles: expected a JSON list, observed %zu bytes",
+                           document.len);
 }
 
 char *localapi_format_prefs(const struct operation_tailscale *change)

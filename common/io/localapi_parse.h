@@ -16,6 +16,10 @@ bool localapi_parse_status(struct bytes document, struct tailscale *tailscale, s
  * advertise_routes_unread says so. */
 bool localapi_parse_prefs(struct bytes document, struct tailscale *tailscale, struct err *err);
 
+/* GET profiles/: fills now->profile.id and, where a profile is sought, now->home. */
+bool localapi_parse_profiles(struct bytes document, const struct tailscale_profile *sought,
+                             struct tailscale *now, struct err *err);
+
 /* POST ping: false with the reason unless the peer that has the address itself has answered. A ping
  * to an unknown address is answered by the exit node: NodeIP tells (facts). */
 bool localapi_parse_ping(struct bytes document, const struct address *address, struct err *err);

@@ -109,7 +109,21 @@ static void put_prefs(struct arena *arena, Oceanid__Tailscale *to, const struct 
         wire_put_prefixes(arena, from->advertise_routes, from->advertise_routes_count);
 }
 
-static Oceanid__Tailscale *put_tailscale(struct arena *arena, const struct tailscale *from)
+static Oceanid__TailscaleProfile *put_profile(struct arena *arena,
+                                              const struct tailscale_profile *from)
+{
+    Oceanid__TailscaleProfile *to =
+        wire_new(arena, Oceanid__TailscaleProfile, oceanid__tailscale_profile__init);
+
+    to->node_id = wire_put_text(arena, from->node_id);
+    to->control = wire_put_text(arena, from->control);
+    to->name = wire_put_text(arena, from->name);
+    to->id = wire_put_text(arena, from->id);
+    return to;
+}
+
+static Oceanid__Tailscale *put_tailscale(struct arena *arena, const struct tailscale *from,
+                                         bool raw)
 {
     Oceanid__Tailscale *to = wire_new(arena, Oceanid__Tailscale, oceanid__tailscale__init);
 
@@ -125,6 +139,8 @@ static Oceanid__Tailscale *put_tailscale(struct arena *arena, const struct tails
                               from->peers_count);
     for (uint32_t i = 0; i < from->peers_count; i++)
         put_peer(arena, to->peers[i], &from->peers[i]);
+    if (raw && from->profile.node_id[0] != '\0')
+        to->profile = put_profile(arena, &from->profile);
     return to;
 }
 
@@ -162,7 +178,7 @@ Oceanid__Snapshot *wire_put_snapshot(struct arena *arena, const struct snapshot 
     PUT_EACH(arena, to, from, nexthops, wire_put_nexthop(arena, &from->nexthops[put_i], raw));
     PUT_EACH(arena, to, from, sysctls, wire_put_sysctl(arena, &from->sysctls[put_i]));
     PUT_EACH(arena, to, from, files, put_file(arena, &from->files[put_i]));
-    to->tailscale = put_tailscale(arena, &from->tailscale);
+    to->tailscale = put_tailscale(arena, &from->tailscale, raw);
     return to;
 }
 
@@ -282,6 +298,18 @@ static bool take_prefs(struct tailscale *to, const Oceanid__Tailscale *from, str
                               from->advertise_routes, from->n_advertise_routes, err);
 }
 
+static bool take_profile(struct tailscale_profile *to, const Oceanid__TailscaleProfile *from,
+                         struct err *err)
+{
+    if (from == NULL)
+        return true;
+    return wire_take_line(to->node_id, sizeof(to->node_id), from->node_id, "profile's node", err) &&
+           wire_take_line(to->control, sizeof(to->control), from->control, "profile's server",
+                          err) &&
+           wire_take_line(to->name, sizeof(to->name), from->name, "profile's name", err) &&
+           wire_take_line(to->id, sizeof(to->id), from->id, "profile", err);
+}
+
 static bool take_tailscale(struct tailscale *to, const Oceanid__Tailscale *from, struct err *err)
 {
     if (from == NULL)
@@ -296,7 +324,7 @@ static bool take_tailscale(struct tailscale *to, const Oceanid__Tailscale *from,
            take_prefs(to, from, err) &&
            take_addresses(to->addresses, &to->addresses_count, from->addresses, from->n_addresses,
                           err) &&
-           take_peers(to, from, err);
+           take_peers(to, from, err) && take_profile(&to->profile, from->profile, err);
 }
 
 static bool take_file(struct snapshot_file *to, const Oceanid__File *from, struct err *err)

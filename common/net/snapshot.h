@@ -126,7 +126,12 @@ struct sysctl {
 };
 
 enum tailscale_presence { TAILSCALE_ABSENT, TAILSCALE_SILENT, TAILSCALE_ANSWERS };
-enum { TAILSCALE_ID_SIZE = 64, TAILSCALE_ROUTES_MAX = 64, TAILSCALE_ADDRESSES_MAX = 4 };
+enum {
+    TAILSCALE_ID_SIZE = 64,
+    TAILSCALE_ROUTES_MAX = 64,
+    TAILSCALE_ADDRESSES_MAX = 4,
+    TAILSCALE_PROFILE_SIZE = 16
+};
 
 struct tailscale_peer {
     char id[TAILSCALE_ID_SIZE]; /* StableNodeID */
@@ -136,6 +141,18 @@ struct tailscale_peer {
     uint32_t addresses_count;
     bool online, exit_node_option, direct; /* direct: CurAddr is set */
 };
+
+/* Whose the prefs are: tailscaled keeps several sets of them, of which one is current (`tailscale
+ * switch`). Not logged in, it has no node_id. */
+struct tailscale_profile {
+    char node_id[TAILSCALE_ID_SIZE]; /* this node's StableID in it */
+    char control[128];               /* its server's URL, cut; a StableID says nothing elsewhere */
+    char name[NAME_SIZE];            /* the account, cut, or how a person named it */
+    char id[TAILSCALE_PROFILE_SIZE]; /* tailscaled's own for it; "" where only prefs were read */
+};
+
+/* Whether tailscaled still has the profile of another moment, which is not current now. */
+enum tailscale_home { HOME_UNASKED, HOME_THERE, HOME_GONE };
 
 struct tailscale {
     enum tailscale_presence presence;
@@ -155,6 +172,8 @@ struct tailscale {
     uint32_t addresses_count;
     struct tailscale_peer *peers; /* owned by the snapshot */
     uint32_t peers_count;
+    struct tailscale_profile profile; /* stays on the node, as does what follows */
+    enum tailscale_home home;
 };
 
 /* A configuration file, or a place where one may be. Only the guard reads them, and only those that

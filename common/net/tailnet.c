@@ -49,6 +49,12 @@ const struct link *tailnet_find_device(const struct snapshot *snapshot)
     return snapshot_find_device(snapshot, "tailscale0");
 }
 
+bool tailnet_same_profile(const struct tailscale_profile *a, const struct tailscale_profile *b)
+{
+    return a->node_id[0] != '\0' && text_equal(a->node_id, b->node_id) &&
+           text_equal(a->control, b->control);
+}
+
 /* ---- rules ------------------------------------------------------------------------------------
  */
 

@@ -14,6 +14,9 @@ bool tailnet_has_address(const struct address *address);
  * there is none. */
 const struct link *tailnet_find_device(const struct snapshot *snapshot);
 
+/* The same node of the same server: of one profile. False where either is not logged in. */
+bool tailnet_same_profile(const struct tailscale_profile *a, const struct tailscale_profile *b);
+
 /* By its StableID, by an address or by tailscaled's own choice. */
 bool tailnet_uses_exit_node(const struct tailscale *tailscale);
 

@@ -226,12 +226,11 @@ static void fill_operations(struct manifest_plan *plan, const struct drive_optio
         *count += fill_protected(plan->operations);
     if (options->address != NULL)
         fill_shield(&plan->operations[(*count)++], options->address);
+    if (!exits)
+        fill_routes(plan, options);
+    *count += fill_steps(&plan->operations[*count], options->also);
     if (exits)
         fill_exit_node(&plan->operations[(*count)++], options->exit_node);
-    else
-        fill_routes(plan, options);
-    if (!exits)
-        *count += fill_steps(&plan->operations[*count], options->also);
     if (options->file != NULL)
         fill_file(&plan->operations[(*count)++], options);
 }

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void)!localapi_parse_status(document, &tailscale, &err);
     (void)!localapi_parse_prefs(document, &tailscale, &err);
+    (void)!localapi_parse_profiles(document, &tailscale.profile, &tailscale, &err);
     (void)!localapi_parse_ping(document, &address, &err);
     localapi_parse_error(document, text, sizeof(text));
     free(tailscale.peers);

@@ -13,8 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/core/text.h"
 #include "common/io/clock.h"
 #include "tests/unit/netns.h"
+
+struct prefs {
+    char exit_node[64], advertised[256];
+    bool allow_lan, accept_routes, chosen, removed;
+};
 
 struct fake_tailscaled {
     pthread_t thread;
@@ -22,8 +28,10 @@ struct fake_tailscaled {
     int fd;
     int stop[2];
     char path[108];
-    char exit_node[64], advertised[256], asked[256];
-    bool allow_lan, accept_routes, chosen, leave_routes, hangs;
+    char asked[256];
+    struct prefs profiles[FAKE_PROFILES], *prefs; /* the current one's */
+    bool leave_routes, hangs;
+    uint32_t questions;
     int late_ms, slow_ms;
     mono_t follows_at; /* the table is behind the prefs until then; MONO_NEVER: it is not */
 };
@@ -77,15 +85,15 @@ static void run(const struct batches *batches)
 static void follow_rest(struct fake_tailscaled *fake)
 {
     struct batches batches = {"", ""};
-    bool exits = fake->exit_node[0] != '\0';
+    bool exits = fake->prefs->exit_node[0] != '\0';
 
     fake->follows_at = MONO_NEVER;
     if (fake->leave_routes)
         return;
     put(batches.ipv4, "127.0.0.0/8", exits ? "throw" : "", "");
-    put_both(&batches, "203.0.113.0/24", "2001:db8:1::/64", exits && fake->allow_lan,
-             exits && !fake->allow_lan);
-    put(batches.ipv4, "198.18.40.0/24", "", fake->accept_routes ? "dev tailscale0" : "");
+    put_both(&batches, "203.0.113.0/24", "2001:db8:1::/64", exits && fake->prefs->allow_lan,
+             exits && !fake->prefs->allow_lan);
+    put(batches.ipv4, "198.18.40.0/24", "", fake->prefs->accept_routes ? "dev tailscale0" : "");
     run(&batches);
 }
 
@@ -93,7 +101,7 @@ static void follow(struct fake_tailscaled *fake)
 {
     struct batches batches = {"", ""};
 
-    put_both(&batches, "0.0.0.0/0", "::/0", false, fake->exit_node[0] != '\0');
+    put_both(&batches, "0.0.0.0/0", "::/0", false, fake->prefs->exit_node[0] != '\0');
     if (!fake->leave_routes)
         run(&batches);
     if (fake->late_ms > 0)
@@ -117,7 +125,8 @@ static void keep_advertised(struct fake_tailscaled *fake, const json_t *routes)
 {
     char *text = json_dumps(routes, JSON_COMPACT | JSON_ENCODE_ANY);
 
-    snprintf(fake->advertised, sizeof(fake->advertised), "%s", text != NULL ? text : "null");
+    snprintf(fake->prefs->advertised, sizeof(fake->prefs->advertised), "%s",
+             text != NULL ? text : "null");
     free(text);
 }
 
@@ -129,11 +138,12 @@ static void take_patch(struct fake_tailscaled *fake, const char *body)
     if (changed) {
         const char *id = json_string_value(json_object_get(patch, "ExitNodeID"));
 
-        snprintf(fake->exit_node, sizeof(fake->exit_node), "%s", id != NULL ? id : "");
-        fake->chosen = false;
+        snprintf(fake->prefs->exit_node, sizeof(fake->prefs->exit_node), "%s",
+                 id != NULL ? id : "");
+        fake->prefs->chosen = false;
     }
-    changed |= take_flag(patch, "ExitNodeAllowLANAccess", &fake->allow_lan);
-    changed |= take_flag(patch, "RouteAll", &fake->accept_routes);
+    changed |= take_flag(patch, "ExitNodeAllowLANAccess", &fake->prefs->allow_lan);
+    changed |= take_flag(patch, "RouteAll", &fake->prefs->accept_routes);
     if (json_is_true(json_object_get(patch, "AdvertiseRoutesSet")))
         keep_advertised(fake, json_object_get(patch, "AdvertiseRoutes"));
     if (changed)
@@ -141,23 +151,55 @@ static void take_patch(struct fake_tailscaled *fake, const char *body)
     json_decref(patch);
 }
 
+static const char *const names[FAKE_PROFILES] = {"lab@example", "work@example"};
+
+static void format_prefs(const struct fake_tailscaled *fake, char *to, size_t size)
+{
+    const struct prefs *prefs = fake->prefs;
+    int number = (int)(prefs - fake->profiles);
+
+    snprintf(
+        to, size,
+        "{\"ControlURL\":\"http://192.168.99.2:8080\",\"RouteAll\":%s,"
+        "\"ExitNodeID\":\"%s\",\"ExitNodeIP\":\"\",\"ExitNodeAllowLANAccess\":%s,"
+        "\"AutoExitNode\":\"%s\",\"WantRunning\":true,\"AdvertiseRoutes\":%s,"
+        "\"Config\":{\"UserProfile\":{\"ID\":%d,\"LoginName\":\"%s\"},\"NodeID\":\"nSELF%d\"}}",
+        prefs->accept_routes ? "true" : "false", prefs->exit_node,
+        prefs->allow_lan ? "true" : "false", prefs->chosen ? "any" : "", prefs->advertised,
+        number + 1, names[number], number);
+}
+
+static void format_profiles(const struct fake_tailscaled *fake, char *to, size_t size)
+{
+    struct text text;
+
+    text_init(&text, to, size);
+    text_add(&text, "[");
+    for (int i = 0; i < FAKE_PROFILES; i++) {
+        if (!fake->profiles[i].removed)
+            text_add(&text,
+                     "%s{\"ID\":\"00a%d\",\"Name\":\"%s\",\"NodeID\":\"nSELF%d\","
+                     "\"ControlURL\":\"http://192.168.99.2:8080\"}",
+                     text.len > 1 ? "," : "", i, names[i], i);
+    }
+    text_add(&text, "]");
+}
+
 static void answer(struct fake_tailscaled *fake, int fd, const char *request)
 {
     const char *body = strstr(request, "\r\n\r\n");
-    char prefs[1024];
+    char said[1024];
     char head[256];
     const char *text = status_text;
 
     if (strncmp(request, "PATCH", 5) == 0)
         take_patch(fake, body + 4);
     if (strstr(request, "/localapi/v0/prefs") != NULL) {
-        snprintf(prefs, sizeof(prefs),
-                 "{\"ControlURL\":\"http://192.168.99.2:8080\",\"RouteAll\":%s,"
-                 "\"ExitNodeID\":\"%s\",\"ExitNodeIP\":\"\",\"ExitNodeAllowLANAccess\":%s,"
-                 "\"AutoExitNode\":\"%s\",\"WantRunning\":true,\"AdvertiseRoutes\":%s}",
-                 fake->accept_routes ? "true" : "false", fake->exit_node,
-                 fake->allow_lan ? "true" : "false", fake->chosen ? "any" : "", fake->advertised);
-        text = prefs;
+        format_prefs(fake, said, sizeof(said));
+        text = said;
+    } else if (strstr(request, "/localapi/v0/profiles/") != NULL) {
+        format_profiles(fake, said, sizeof(said));
+        text = said;
     }
     snprintf(head, sizeof(head),
              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTailscale-Cap: 142\r\n"
@@ -214,6 +256,7 @@ static bool serve_one(struct fake_tailscaled *fake, int fd)
     be_slow(fake);
     pthread_mutex_lock(&fake->lock);
     hangs = fake->hangs;
+    fake->questions++;
     if (!hangs)
         answer(fake, fd, request);
     pthread_mutex_unlock(&fake->lock);
@@ -281,7 +324,9 @@ struct fake_tailscaled *fake_tailscaled_start(const char *path)
     if (fake == NULL)
         abort();
     pthread_mutex_init(&fake->lock, NULL);
-    snprintf(fake->advertised, sizeof(fake->advertised), "null");
+    for (int i = 0; i < FAKE_PROFILES; i++)
+        snprintf(fake->profiles[i].advertised, sizeof(fake->profiles[i].advertised), "null");
+    fake->prefs = &fake->profiles[0];
     fake->follows_at = MONO_NEVER;
     snprintf(fake->path, sizeof(fake->path), "%s", path);
     snprintf(own.sun_path, sizeof(own.sun_path), "%s", path);
@@ -309,22 +354,48 @@ void fake_tailscaled_stop(struct fake_tailscaled *fake)
 void fake_tailscaled_set_exit_node(struct fake_tailscaled *fake, const char *id)
 {
     pthread_mutex_lock(&fake->lock);
-    snprintf(fake->exit_node, sizeof(fake->exit_node), "%s", id);
+    snprintf(fake->prefs->exit_node, sizeof(fake->prefs->exit_node), "%s", id);
     follow(fake);
     pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_switch(struct fake_tailscaled *fake, int profile)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->prefs = &fake->profiles[profile];
+    follow(fake);
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_tailscaled_remove_profile(struct fake_tailscaled *fake, int profile)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->profiles[profile].removed = true;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+uint32_t fake_tailscaled_questions(struct fake_tailscaled *fake)
+{
+    uint32_t questions;
+
+    pthread_mutex_lock(&fake->lock);
+    questions = fake->questions;
+    fake->questions = 0;
+    pthread_mutex_unlock(&fake->lock);
+    return questions;
 }
 
 void fake_tailscaled_choose_exit_node(struct fake_tailscaled *fake)
 {
     pthread_mutex_lock(&fake->lock);
-    fake->chosen = true;
+    fake->prefs->chosen = true;
     pthread_mutex_unlock(&fake->lock);
 }
 
 void fake_tailscaled_allow_lan(struct fake_tailscaled *fake, bool allow)
 {
     pthread_mutex_lock(&fake->lock);
-    fake->allow_lan = allow;
+    fake->prefs->allow_lan = allow;
     follow(fake);
     pthread_mutex_unlock(&fake->lock);
 }
@@ -332,7 +403,7 @@ void fake_tailscaled_allow_lan(struct fake_tailscaled *fake, bool allow)
 void fake_tailscaled_accept_routes(struct fake_tailscaled *fake, bool accept)
 {
     pthread_mutex_lock(&fake->lock);
-    fake->accept_routes = accept;
+    fake->prefs->accept_routes = accept;
     follow(fake);
     pthread_mutex_unlock(&fake->lock);
 }
@@ -340,7 +411,7 @@ void fake_tailscaled_accept_routes(struct fake_tailscaled *fake, bool accept)
 void fake_tailscaled_advertise(struct fake_tailscaled *fake, const char *routes)
 {
     pthread_mutex_lock(&fake->lock);
-    snprintf(fake->advertised, sizeof(fake->advertised), "%s", routes);
+    snprintf(fake->prefs->advertised, sizeof(fake->prefs->advertised), "%s", routes);
     pthread_mutex_unlock(&fake->lock);
 }
 
@@ -384,12 +455,12 @@ static const char *ask(struct fake_tailscaled *fake, const char *what)
 
 const char *fake_tailscaled_exit_node(struct fake_tailscaled *fake)
 {
-    return ask(fake, fake->exit_node);
+    return ask(fake, fake->prefs->exit_node);
 }
 
 const char *fake_tailscaled_advertised(struct fake_tailscaled *fake)
 {
-    return ask(fake, fake->advertised);
+    return ask(fake, fake->prefs->advertised);
 }
 
 bool fake_tailscaled_accepts_routes(struct fake_tailscaled *fake)
@@ -397,7 +468,7 @@ bool fake_tailscaled_accepts_routes(struct fake_tailscaled *fake)
     bool accepts;
 
     pthread_mutex_lock(&fake->lock);
-    accepts = fake->accept_routes;
+    accepts = fake->prefs->accept_routes;
     pthread_mutex_unlock(&fake->lock);
     return accepts;
 }

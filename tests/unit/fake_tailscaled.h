@@ -10,6 +10,9 @@
 #define TESTS_UNIT_FAKE_TAILSCALED_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+enum { FAKE_PROFILES = 2 };
 
 struct fake_tailscaled;
 
@@ -32,6 +35,12 @@ void fake_tailscaled_be_late(struct fake_tailscaled *fake, int ms);
 void fake_tailscaled_be_slow(struct fake_tailscaled *fake, int ms);
 /* Takes connections and says nothing. */
 void fake_tailscaled_hang(struct fake_tailscaled *fake, bool hang);
+/* `tailscale switch`: to 0, lab@example, with which it starts, or 1, work@example; each has its own
+ * prefs and an ID of tailscaled's, 00a0 and 00a1. `tailscale switch remove`. */
+void fake_tailscaled_switch(struct fake_tailscaled *fake, int profile);
+void fake_tailscaled_remove_profile(struct fake_tailscaled *fake, int profile);
+/* How many were asked since this was asked last. */
+uint32_t fake_tailscaled_questions(struct fake_tailscaled *fake);
 /* "" for none; valid until the next call. */
 const char *fake_tailscaled_exit_node(struct fake_tailscaled *fake);
 /* As a JSON list. */

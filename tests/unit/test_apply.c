@@ -344,6 +344,7 @@ static void test_a_setting_behind_very_many(void **state)
                                "sysctl -qw net.ipv4.conf.eth9.rp_filter=2\n";
     struct operation operation = apply_case_sysctl("net.ipv4.conf.eth9.rp_filter", "2");
     static char drifted[APPLY_DRIFT_MAX][SENTENCE_SIZE];
+    const struct tailscale_profile none = {.id = ""};
     char value[SYSCTL_VALUE_SIZE];
     struct undo_item item;
     struct err err = ERR_INIT;
@@ -354,7 +355,7 @@ static void test_a_setting_behind_very_many(void **state)
     apply_case_run(&operation, &item);
     netns_run("for i in $(seq 150); do ip link add a$i type veth peer name b$i; done\n");
     netns_run(anew);
-    assert_int_equal(apply_find_drift(&apply_case, &operation, 1, drifted), 0);
+    assert_int_equal(apply_find_drift(&apply_case, &operation, 1, &none, drifted), 0);
     assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
     apply_case_undo(&item, REVERT_DONE);
     assert_true(sysctl_read_one(operation.sysctl.setting.name, value, sizeof(value), &err));

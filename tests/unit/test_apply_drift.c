@@ -20,13 +20,14 @@
 
 #define FORWARDING "net.ipv4.conf.eth0.forwarding"
 
-static char told[1024]; /* all lines, in one text */
+static char told[1024];               /* all lines, in one text */
+static struct tailscale_profile home; /* of the prefs; not known, until a test says it */
 
 static void find(const struct operation *operations, uint32_t count)
 {
     char found[APPLY_DRIFT_MAX][SENTENCE_SIZE];
     struct text text = TEXT_IN(told);
-    uint32_t drifted = apply_find_drift(&apply_case, operations, count, found);
+    uint32_t drifted = apply_find_drift(&apply_case, operations, count, &home, found);
 
     told[0] = '\0';
     for (uint32_t i = 0; i < drifted; i++)

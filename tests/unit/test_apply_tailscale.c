@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/apply_drift.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/fake_tailscaled.h"
 #include "tests/unit/netns.h"
@@ -107,7 +108,9 @@ static void test_slow_tailscaled_is_waited_for(void **state)
     apply_case_begin("");
     apply_case_run(&use_exit_node, &item);
     fake_tailscaled_be_slow(fake, 800);
+    fake_tailscaled_questions(fake);
     apply_case_undo(&item, REVERT_DONE);
+    assert_int_equal(fake_tailscaled_questions(fake), 3); /* prefs, status, and what it answers */
     fake_tailscaled_be_slow(fake, 0);
     assert_string_equal(fake_tailscaled_exit_node(fake), "");
     apply_case_check("");
@@ -176,6 +179,124 @@ static void test_prefs_of_two_operations(void **state)
     apply_case_check("");
     undo_item_done(&items[0]);
     undo_item_done(&items[1]);
+    fake_tailscaled_stop(fake);
+}
+
+/* ---- `tailscale switch` -----------------------------------------------------------------------
+ */
+
+/* What is current by then is somebody else's, also where it says the same; and where the change was
+ * made it still stands, so it is not over either. */
+static void test_another_profile_is_left_and_waited_for(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+    const char *why;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_switch(fake, 1);
+    fake_tailscaled_set_exit_node(fake, "nEXIT");
+    fake_tailscaled_allow_lan(fake, true);
+    assert_false(apply_is_settled(&apply_case, &item, 1, &err));
+    assert_non_null(strstr(err.text, "lab@example"));
+    err = (struct err)ERR_INIT;
+    why = apply_case_undo(&item, REVERT_RETRY);
+    assert_non_null(strstr(why, "lab@example"));
+    assert_non_null(strstr(why, "work@example"));
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_false(apply_undo_again(&apply_case, &item, 1));
+    assert_string_equal(fake_tailscaled_exit_node(fake), "nEXIT");
+    fake_tailscaled_switch(fake, 0);
+    apply_case_undo(&item, REVERT_DONE);
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    apply_case_check("");
+    err = (struct err)ERR_INIT;
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+/* As before it is, but not where the change was made. */
+static void test_another_profile_as_before_is_no_proof(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_switch(fake, 1);
+    apply_case_check("");
+    apply_case_undo(&item, REVERT_RETRY);
+    assert_false(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    assert_non_null(strstr(err.text, "lab@example"));
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+/* With it went what was set there. */
+static void test_a_profile_that_is_gone_is_not_waited_for(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    fake_tailscaled_switch(fake, 1);
+    fake_tailscaled_allow_lan(fake, true);
+    fake_tailscaled_remove_profile(fake, 0);
+    assert_non_null(strstr(apply_case_undo(&item, REVERT_LEFT), "lab@example"));
+    assert_true(apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err));
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+static void test_another_profile_is_not_begun_in(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_derive(&use_exit_node, &item);
+    fake_tailscaled_switch(fake, 1);
+    assert_false(apply_run(&apply_case, &item, &err));
+    assert_non_null(strstr(err.text, "changed since it was planned"));
+    assert_string_equal(fake_tailscaled_exit_node(fake), "");
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
+/* What another one has says nothing of what was confirmed. */
+static void test_another_profile_is_no_drift(void **state)
+{
+    static char lines[APPLY_DRIFT_MAX][SENTENCE_SIZE];
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct tailscale_profile home;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    home = item.before.tailscale.profile;
+    assert_int_equal(apply_find_drift(&apply_case, &item.change, 1, &home, lines), 0);
+    fake_tailscaled_switch(fake, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(apply_find_drift(&apply_case, &item.change, 1, &home, lines), 1);
+        assert_non_null(strstr(lines[0], "? could not be read: tailscale: exit node tethys"));
+        assert_non_null(strstr(lines[0], "lab@example"));
+        fake_tailscaled_set_exit_node(fake, "nEXIT");
+        fake_tailscaled_allow_lan(fake, true);
+    }
+    undo_item_done(&item);
     fake_tailscaled_stop(fake);
 }
 
@@ -345,6 +466,11 @@ int main(void)
         IN_NAMESPACE(test_exit_node_of_others_is_left_and_waited_for),
         IN_NAMESPACE(test_other_exit_node_comes_back),
         IN_NAMESPACE(test_prefs_of_two_operations),
+        IN_NAMESPACE(test_another_profile_is_left_and_waited_for),
+        IN_NAMESPACE(test_another_profile_as_before_is_no_proof),
+        IN_NAMESPACE(test_a_profile_that_is_gone_is_not_waited_for),
+        IN_NAMESPACE(test_another_profile_is_not_begun_in),
+        IN_NAMESPACE(test_another_profile_is_no_drift),
         IN_NAMESPACE(test_accepted_routes_there_and_back),
         IN_NAMESPACE(test_advertised_routes_there_and_back),
         IN_NAMESPACE(test_table_is_waited_for),

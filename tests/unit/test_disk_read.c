@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -124,6 +126,17 @@ static void what_does_not_answer_is_left_behind(void **state)
     answer(&read);
 }
 
+/* The kernel lets go of what one call closes in an order of its own: the pipe maybe first. */
+static void expect_free(int lock_fd)
+{
+    mono_t until = clock_now() + LONG_MS;
+
+    while (flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        assert_true(errno == EWOULDBLOCK && clock_now() < until);
+        poll(NULL, 0, 1);
+    }
+}
+
 /* Whoever has the journal's lock reads its key so, and somebody waits for its own end of a pipe. */
 static void one_that_is_left_behind_holds_nothing(void **state)
 {
@@ -144,12 +157,58 @@ static void one_that_is_left_behind_holds_nothing(void **state)
     look.fd = ends[0];
     assert_int_equal(poll(&look, 1, LONG_MS), 1);
     lock_fd = open(lock_path, O_RDWR | O_CLOEXEC);
-    assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+    expect_free(lock_fd);
     answer(&read);
     close(read.end_fd);
     close(lock_fd);
     close(ends[0]);
     unlink(lock_path);
+}
+
+/* Reports its reader and is killed, as whoever waits for a dead disk may be. */
+_Noreturn static void be_killed_waiting(int told_fd)
+{
+    struct disk_read read;
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL); /* as guard and rescue have SIGTERM */
+    disk_read_start(&read, path, SIZE_MAX_HERE);
+    (void)disk_read_is_there(&read, clock_now() + SOON_MS);
+    if (write(told_fd, &read.pid, sizeof(read.pid)) == sizeof(read.pid))
+        pause();
+    _exit(1);
+}
+
+/* Nobody else wants its answer: it is not there for as long as the disk is dead, beside those that
+ * others have started since. */
+static void whoever_asked_is_not_outlived(void **state)
+{
+    mono_t until = clock_now() + LONG_MS;
+    pid_t asker, reader, gone = 0;
+    int ends[2], status = 0;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    asker = fork();
+    if (asker == 0)
+        be_killed_waiting(ends[1]);
+    assert_int_equal(read(ends[0], &reader, sizeof(reader)), sizeof(reader));
+    assert_int_equal(kill(asker, SIGKILL), 0);
+    assert_int_equal(waitpid(asker, &status, 0), asker);
+    while (gone == 0 && clock_now() < until) {
+        poll(NULL, 0, 10);
+        gone = waitpid(reader, &status, WNOHANG);
+    }
+    if (gone == 0) {
+        kill(reader, SIGKILL);
+        fail_msg("reader %d is there without whoever asked", (int)reader);
+    }
+    assert_int_equal(gone, reader);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 /* It is asked again and again, and taken when it is there. */
@@ -232,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_read_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_answer_is_left_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_left_behind_holds_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_asked_is_not_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_answers_late_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_callers_own_stdin_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_shortens_no_wait, set_up, tear_down),

@@ -5,12 +5,10 @@
 #include "common/io/localapi.h"
 
 #include "common/core/text.h"
-#include "common/io/file.h"
 #include "common/io/localapi_parse.h"
+#include "tests/unit/localapi_case.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,138 +23,7 @@
 
 #include <cmocka.h>
 
-#define DATA OCEANID_SOURCE "/tests/data/tailscale/"
-
-enum { PATIENCE_MS = 20000 }; /* of who asks one that answers, on a machine that is busy */
-
-/* ---- a daemon that says what it is told ------------------------------------------------------ */
-
-struct daemon {
-    char path[100];
-    int listener, wake[2];
-    pthread_t thread;
-    const char *status_line; /* NULL: hangs */
-    const char *bodies[3];   /* prefs, status, anything else */
-    char asked[4096];        /* the last request */
-};
-
-static const char *body_for(const struct daemon *daemon, const char *request)
-{
-    if (strstr(request, " /localapi/v0/prefs ") != NULL)
-        return daemon->bodies[0];
-    return strstr(request, " /localapi/v0/status ") != NULL ? daemon->bodies[1] : daemon->bodies[2];
-}
-
-/* Up to the blank line, and a body as long as Content-Length says. */
-static void read_request(int fd, char *to, size_t size)
-{
-    size_t len = 0;
-
-    for (;;) {
-        ssize_t got = read(fd, to + len, size - 1 - len);
-        const char *end, *length;
-
-        if (got <= 0)
-            return;
-        len += (size_t)got;
-        to[len] = '\0';
-        end = strstr(to, "\r\n\r\n");
-        if (end == NULL)
-            continue;
-        length = strstr(to, "Content-Length: ");
-        if (length == NULL || strlen(end + 4) >= (size_t)atoi(length + 16))
-            return;
-    }
-}
-
-static void serve(struct daemon *daemon, int fd)
-{
-    const char *body;
-
-    read_request(fd, daemon->asked, sizeof(daemon->asked));
-    body = body_for(daemon, daemon->asked);
-    dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-            daemon->status_line, strlen(body), body);
-}
-
-static void *run(void *context)
-{
-    struct daemon *daemon = context;
-    int held = -1;
-
-    for (;;) {
-        struct pollfd wait[2] = {{daemon->listener, POLLIN, 0}, {daemon->wake[0], POLLIN, 0}};
-        int fd;
-
-        if (poll(wait, 2, -1) < 0 || wait[1].revents != 0)
-            break;
-        fd = accept(daemon->listener, NULL, NULL);
-        if (daemon->status_line == NULL) {
-            held = fd; /* says nothing until the end */
-            continue;
-        }
-        serve(daemon, fd);
-        close(fd);
-    }
-    if (held >= 0)
-        close(held);
-    return NULL;
-}
-
-static void start(struct daemon *daemon, const char *status_line, const char *prefs,
-                  const char *status, const char *other)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    *daemon = (struct daemon){.status_line = status_line, .bodies = {prefs, status, other}};
-    snprintf(daemon->path, sizeof(daemon->path), "/tmp/oceanid-localapi-%d.sock", getpid());
-    unlink(daemon->path);
-    text_copy(address.sun_path, sizeof(address.sun_path), daemon->path);
-    daemon->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(daemon->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(daemon->listener, 8), 0);
-    assert_int_equal(pipe(daemon->wake), 0);
-    assert_int_equal(pthread_create(&daemon->thread, NULL, run, daemon), 0);
-}
-
-static void stop(struct daemon *daemon)
-{
-    assert_int_equal(write(daemon->wake[1], "x", 1), 1);
-    pthread_join(daemon->thread, NULL);
-    close(daemon->listener);
-    close(daemon->wake[0]);
-    close(daemon->wake[1]);
-    unlink(daemon->path);
-}
-
-static char *load(const char *path)
-{
-    struct err err = ERR_INIT;
-    uint8_t *data = NULL;
-    size_t len = 0;
-
-    if (!file_read(path, 1 << 20, &data, &len, &err))
-        fail_msg("%s", err.text);
-    return (char *)data;
-}
-
 /* ---- captured documents ---------------------------------------------------------------------- */
-
-static void read_captured(const char *prefs_path, const char *status_path,
-                          struct tailscale *ret_tailscale)
-{
-    char *prefs = load(prefs_path);
-    char *status = load(status_path);
-    struct daemon daemon;
-
-    start(&daemon, "200 OK", prefs, status, "{}");
-    localapi_read(daemon.path, PATIENCE_MS, ret_tailscale);
-    stop(&daemon);
-    assert_non_null(strstr(daemon.asked, "Host: local-tailscaled.sock"));
-    assert_null(strstr(daemon.asked, "Origin:"));
-    free(prefs);
-    free(status);
-}
 
 static void captured_exit_node_in_use(void **state)
 {
@@ -164,7 +31,7 @@ static void captured_exit_node_in_use(void **state)
     char text[ADDRESS_TEXT_SIZE];
 
     (void)state;
-    read_captured(DATA "prefs_exit_ok.json", DATA "status_exit_ok.json", &tailscale);
+    localapi_case_read(DATA "prefs_exit_ok.json", DATA "status_exit_ok.json", &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_ANSWERS);
     assert_string_equal(tailscale.backend_state, "Running");
     assert_string_equal(tailscale.exit_node_id, "1");
@@ -184,7 +51,7 @@ static void captured_exit_node_deleted(void **state)
     struct tailscale tailscale;
 
     (void)state;
-    read_captured(DATA "prefs_exit_deleted.json", DATA "status_exit_deleted.json", &tailscale);
+    localapi_case_read(DATA "prefs_exit_deleted.json", DATA "status_exit_deleted.json", &tailscale);
     assert_string_equal(tailscale.exit_node_id, "1"); /* dangling: nobody says so */
     for (uint32_t i = 0; i < tailscale.peers_count; i++)
         assert_string_not_equal(tailscale.peers[i].id, "1");
@@ -196,7 +63,8 @@ static void captured_exit_node_itself(void **state)
     struct tailscale tailscale;
 
     (void)state;
-    read_captured(DATA "prefs_exit_node_side.json", DATA "status_exit_node_side.json", &tailscale);
+    localapi_case_read(DATA "prefs_exit_node_side.json", DATA "status_exit_node_side.json",
+                       &tailscale);
     assert_int_equal(tailscale.self_exit_node_option, false); /* not approved yet, just then */
     assert_int_equal(tailscale.advertise_routes_count, 4);
     assert_string_equal(tailscale.exit_node_id, "");
@@ -208,7 +76,7 @@ static void captured_key_expired(void **state)
     struct tailscale tailscale;
 
     (void)state;
-    read_captured(DATA "prefs_key_expired.json", DATA "status_key_expired.json", &tailscale);
+    localapi_case_read(DATA "prefs_key_expired.json", DATA "status_key_expired.json", &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_ANSWERS);
     assert_string_equal(tailscale.backend_state, "NeedsLogin");
     free(tailscale.peers);
@@ -272,73 +140,74 @@ static void frozen_with_a_full_backlog_is_silent(void **state)
 static void hanging_is_silent_in_time(void **state)
 {
     struct tailscale tailscale;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
-    start(&daemon, NULL, "", "", "");
+    localapi_case_start(&daemon, NULL, "", "", "");
     localapi_read(daemon.path, 200, &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_SILENT);
     assert_string_equal(tailscale.why, "tailscaled does not answer in 200 ms");
-    stop(&daemon);
+    localapi_case_stop(&daemon);
 }
 
 static void garbage_is_silent_with_reason(void **state)
 {
     struct tailscale tailscale;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
-    start(&daemon, "200 OK", "\x01{]", "", "");
-    localapi_read(daemon.path, PATIENCE_MS, &tailscale);
+    localapi_case_start(&daemon, "200 OK", "\x01{]", "", "");
+    localapi_read(daemon.path, LOCALAPI_CASE_PATIENCE_MS, &tailscale);
     assert_int_equal(tailscale.presence, TAILSCALE_SILENT);
     assert_non_null(strstr(tailscale.why, "expected a JSON object"));
-    stop(&daemon);
+    localapi_case_stop(&daemon);
 }
 
-static bool patch_exit_node(const struct daemon *daemon, const char *id, struct err *err)
+static bool patch_exit_node(const struct localapi_case *daemon, const char *id, struct err *err)
 {
     struct operation_tailscale change = {
         .set_exit_node = true, .set_allow_lan_access = true, .allow_lan_access = true};
+    struct tailscale now = {.presence = TAILSCALE_ANSWERS};
 
     text_copy(change.exit_node_id, sizeof(change.exit_node_id), id);
-    return localapi_patch(daemon->path, PATIENCE_MS, &change, err);
+    return localapi_patch(daemon->path, LOCALAPI_CASE_PATIENCE_MS, &change, &now, err);
 }
 
 static void refusals_say_what_the_daemon_said(void **state)
 {
-    char *body = load(DATA "prefs_patch_error_400.json");
+    char *body = localapi_case_load(DATA "prefs_patch_error_400.json");
     struct err err = ERR_INIT;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
-    start(&daemon, "400 Bad Request", body, "", "");
+    localapi_case_start(&daemon, "400 Bad Request", body, "", "");
     assert_int_equal(patch_exit_node(&daemon, "1", &err), false);
     assert_string_equal(err.text, "tailscaled says 400: Cannot advertise an exit node and use an "
                                   "exit node at the same time.");
-    stop(&daemon);
-    start(&daemon, "403 Forbidden", "access denied\n", "", "");
+    localapi_case_stop(&daemon);
+    localapi_case_start(&daemon, "403 Forbidden", "access denied\n", "", "");
     assert_int_equal(patch_exit_node(&daemon, "1", &err), false);
     assert_int_equal(err.kind, ERR_DENIED);
-    stop(&daemon);
+    localapi_case_stop(&daemon);
     free(body);
 }
 
 static void a_yes_that_was_not_done_is_no(void **state)
 {
-    char *prefs = load(DATA "prefs_exit_ok.json");
+    char *prefs = localapi_case_load(DATA "prefs_exit_ok.json");
     struct err err = ERR_INIT;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
-    start(&daemon, "200 OK", prefs, "", "");
+    localapi_case_start(&daemon, "200 OK", prefs, "", "");
     assert_int_equal(patch_exit_node(&daemon, "1", &err), true);
-    stop(&daemon);
+    localapi_case_stop(&daemon);
     assert_non_null(strstr(daemon.asked, "\"ExitNodeID\":\"1\",\"ExitNodeIDSet\":true"));
     assert_non_null(strstr(daemon.asked, "\"ExitNodeIP\":\"\",\"ExitNodeIPSet\":true"));
-    start(&daemon, "200 OK", prefs, "", "");
+    localapi_case_start(&daemon, "200 OK", prefs, "", "");
     assert_int_equal(patch_exit_node(&daemon, "", &err), false);
     assert_non_null(strstr(err.text, "has ExitNodeID '1'"));
-    stop(&daemon);
+    localapi_case_stop(&daemon);
     free(prefs);
 }
 
@@ -384,10 +253,11 @@ static void routes_that_do_not_fit_are_not_as_asked(void **state)
 {
     struct operation_tailscale change = {.set_advertise_routes = true,
                                          .advertise_routes_count = TAILSCALE_ROUTES_MAX};
+    struct tailscale now = {.presence = TAILSCALE_ANSWERS};
     static char prefs[4096];
     struct text text = TEXT_IN(prefs);
     struct err err = ERR_INIT;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
     for (unsigned i = 0; i < TAILSCALE_ROUTES_MAX; i++) {
@@ -397,35 +267,35 @@ static void routes_that_do_not_fit_are_not_as_asked(void **state)
         assert_true(prefix_parse(network, &change.advertise_routes[i]));
     }
     format_prefs(TAILSCALE_ROUTES_MAX, "\"192.0.2.0/24\"", &text);
-    start(&daemon, "200 OK", prefs, "", "");
-    assert_false(localapi_patch(daemon.path, PATIENCE_MS, &change, &err));
+    localapi_case_start(&daemon, "200 OK", prefs, "", "");
+    assert_false(localapi_patch(daemon.path, LOCALAPI_CASE_PATIENCE_MS, &change, &now, &err));
     assert_non_null(strstr(err.text, "it advertises 65 routes, accepted are at most 64"));
-    stop(&daemon);
+    localapi_case_stop(&daemon);
 }
 
 static void ping_believes_only_the_peer_itself(void **state)
 {
-    char *good = load(DATA "ping_disco_ok.json");
-    char *other = load(DATA "ping_unknown_address_answered_by_exit_node.json");
+    char *good = localapi_case_load(DATA "ping_disco_ok.json");
+    char *other = localapi_case_load(DATA "ping_unknown_address_answered_by_exit_node.json");
     struct err err = ERR_INIT;
     struct address exit_node, unknown;
-    struct daemon daemon;
+    struct localapi_case daemon;
 
     (void)state;
     address_parse("100.64.0.1", &exit_node);
     address_parse("100.64.0.77", &unknown);
-    start(&daemon, "200 OK", "", "", good);
-    assert_int_equal(localapi_ping(daemon.path, PATIENCE_MS, &exit_node, &err), true);
-    stop(&daemon);
-    start(&daemon, "200 OK", "", "", other);
-    assert_int_equal(localapi_ping(daemon.path, PATIENCE_MS, &unknown, &err), false);
+    localapi_case_start(&daemon, "200 OK", "", "", good);
+    assert_int_equal(localapi_ping(daemon.path, LOCALAPI_CASE_PATIENCE_MS, &exit_node, &err), true);
+    localapi_case_stop(&daemon);
+    localapi_case_start(&daemon, "200 OK", "", "", other);
+    assert_int_equal(localapi_ping(daemon.path, LOCALAPI_CASE_PATIENCE_MS, &unknown, &err), false);
     assert_string_equal(err.text,
                         "disco ping to 100.64.0.77 was answered by 100.64.0.1, another node");
-    stop(&daemon);
-    start(&daemon, NULL, "", "", "");
+    localapi_case_stop(&daemon);
+    localapi_case_start(&daemon, NULL, "", "", "");
     assert_int_equal(localapi_ping(daemon.path, 200, &exit_node, &err), false);
     assert_string_equal(err.text, "disco ping to 100.64.0.1: no answer in 200 ms");
-    stop(&daemon);
+    localapi_case_stop(&daemon);
     free(good);
     free(other);
 }

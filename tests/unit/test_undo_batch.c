@@ -276,6 +276,21 @@ static void an_exit_node_is_set_by_its_address(void **state)
     assert_string_equal(line, "# tailscale set --exit-node=100.64.0.7");
 }
 
+/* Of a host with one profile the first line changes nothing. */
+static void the_profile_is_made_current_first(void **state)
+{
+    struct tailscale before = {.presence = TAILSCALE_ANSWERS,
+                               .profile = {.node_id = "2", .name = "lab", .id = "a1b2"}};
+    char line[LINE_SIZE];
+
+    (void)state;
+    render_prefs(&before, false, line);
+    assert_string_equal(line, "# tailscale switch a1b2\n# tailscale set --exit-node=");
+    before.profile.id[0] = '\0';
+    render_prefs(&before, false, line);
+    assert_string_equal(line, "# tailscale set --exit-node=");
+}
+
 /* That there was one is said; what can be set is set, and none is cleared. */
 static void an_exit_node_without_an_address_is_said(void **state)
 {
@@ -363,6 +378,7 @@ int main(void)
         TEST(what_follows_from_a_sysctl_comes_back),
         TEST(what_went_with_ipv6_comes_back),
         cmocka_unit_test(an_exit_node_is_set_by_its_address),
+        cmocka_unit_test(the_profile_is_made_current_first),
         cmocka_unit_test(an_exit_node_without_an_address_is_said),
         FILE_TEST(a_file_goes_with_what_networkd_made_of_it),
         FILE_TEST(a_file_comes_back_with_what_networkd_had_made_of_it),

@@ -68,7 +68,7 @@ static void expect_same_nexthop(const struct nexthop *a, const struct nexthop *b
     assert_memory_equal(&left, &right, sizeof(left));
 }
 
-static void expect_same_tailscale(const struct tailscale *a, const struct tailscale *b)
+static void expect_same_tailscale(const struct tailscale *a, const struct tailscale *b, bool raw)
 {
     struct tailscale left = *a;
     struct tailscale right = *b;
@@ -77,6 +77,10 @@ static void expect_same_tailscale(const struct tailscale *a, const struct tailsc
     if (a->peers_count > 0)
         assert_memory_equal(a->peers, b->peers, a->peers_count * sizeof(*a->peers));
     left.peers = right.peers = NULL;
+    if (!raw) { /* it stays on the node */
+        assert_string_equal(right.profile.node_id, "");
+        left.profile = right.profile;
+    }
     assert_memory_equal(&left, &right, sizeof(left));
 }
 
@@ -116,7 +120,7 @@ void expect_same_snapshot(const struct snapshot *a, const struct snapshot *b, bo
     assert_int_equal(a->nexthops_count, b->nexthops_count);
     for (size_t i = 0; i < a->nexthops_count; i++)
         expect_same_nexthop(&a->nexthops[i], &b->nexthops[i], raw);
-    expect_same_tailscale(&a->tailscale, &b->tailscale);
+    expect_same_tailscale(&a->tailscale, &b->tailscale, raw);
     expect_same_files(a, b);
 }
 

@@ -342,6 +342,10 @@ static void fill_tailscale(struct tailscale *tailscale)
     tailscale->addresses[0] = address("100.64.0.1");
     tailscale->addresses[1] = address("fd7a:115c:a1e0::1");
     fill_peers(tailscale);
+    text_copy(tailscale->profile.node_id, sizeof(tailscale->profile.node_id), "nSELF");
+    text_copy(tailscale->profile.control, sizeof(tailscale->profile.control), "http://192.0.2.1");
+    text_copy(tailscale->profile.name, sizeof(tailscale->profile.name), "lab@example");
+    text_copy(tailscale->profile.id, sizeof(tailscale->profile.id), "a1b2");
 }
 
 static void fill_file(struct snapshot_file *file, uint32_t len)

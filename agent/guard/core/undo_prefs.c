@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/core/undo_table.h"
 #include "common/net/render.h"
 #include "common/net/tailnet.h"
@@ -94,6 +95,20 @@ static void judge_fields(const struct undo_item *item, const struct tailscale *a
             set[i] ? judge_field(same[i], &item->before.tailscale, after, now) : UNDO_RESTORED;
 }
 
+bool undo_prefs_differ(const struct undo_item *item)
+{
+    enum undo_state states[FIELDS];
+    struct snapshot after;
+    bool differ = false;
+
+    undo_take_made(item, &after);
+    judge_fields(item, &after.tailscale, &after.tailscale, states);
+    for (int i = 0; i < FIELDS; i++)
+        differ |= states[i] != UNDO_RESTORED;
+    snapshot_done(&after);
+    return differ;
+}
+
 bool undo_prefs_take_out(struct operation_tailscale *change,
                          const struct operation_tailscale *other)
 {
@@ -150,6 +165,10 @@ enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tail
     if (item->before.tailscale.presence != TAILSCALE_ANSWERS) {
         text_add(why, "the prefs before are not known: %s", item->before.tailscale.why);
         return UNDO_FOREIGN;
+    }
+    if (!undo_profile_is_current(&item->before.tailscale.profile, &now->tailscale)) {
+        undo_profile_say(&item->before.tailscale.profile, &now->tailscale, why);
+        return undo_prefs_differ(item) ? UNDO_FOREIGN : UNDO_RESTORED;
     }
     judge_fields(item, after, &now->tailscale, states);
     for (int i = 0; i < FIELDS; i++) {
@@ -290,5 +309,9 @@ void undo_prefs_render(const struct undo_item *item, struct text *out)
         }
         if (before->advertise_routes_count == 0)
             text_add(out, " none");
+    }
+    if (before->profile.node_id[0] != '\0') {
+        text_add(out, " in profile ");
+        undo_profile_render(&before->profile, out);
     }
 }

@@ -10,11 +10,16 @@
 enum undo_state undo_prefs_judge(const struct undo_item *item, const struct tailscale *after,
                                  const struct snapshot *now, struct text *why);
 
+/* In another profile than the one of before nothing is looked at: undo_profile.h. */
+
 /* Only the fields that are as the change left them. False if the exit node of before was named by
  * an address that no peer had, or was chosen automatically: there is no StableID to restore. */
 bool undo_prefs_change(const struct undo_item *item, const struct tailscale *after,
                        const struct snapshot *now, struct operation_tailscale *ret_change,
                        struct err *err);
+
+/* Whether it left any field that it sets other than it was before. */
+bool undo_prefs_differ(const struct undo_item *item);
 
 /* Takes out what other sets too; false: nothing is left. */
 bool undo_prefs_take_out(struct operation_tailscale *change,

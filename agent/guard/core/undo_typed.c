@@ -57,6 +57,7 @@ void undo_typed_tailscale(const struct undo_item *item, struct text *out)
     const struct operation_tailscale *change = &item->change.tailscale;
     const struct tailscale *before = &item->before.tailscale;
     char words[TAILSCALE_ROUTES_MAX * PREFIX_TEXT_SIZE + 256] = "", said[400] = "";
+    const char *profile = before->profile.id;
     struct text text = TEXT_IN(words), unknown = TEXT_IN(said);
 
     if (change->set_exit_node)
@@ -68,6 +69,8 @@ void undo_typed_tailscale(const struct undo_item *item, struct text *out)
         text_add(&text, " --accept-routes=%s", before->accept_routes ? "true" : "false");
     if (change->set_advertise_routes)
         add_routes(before, &text);
+    if (profile[0] != '\0') /* is so already, as a rule, and then says so */
+        text_add(out, "# tailscale switch %s\n", profile);
     text_add(out, "%s%s%s%s", said, said[0] != '\0' && words[0] != '\0' ? "\n" : "",
              words[0] != '\0' ? "# tailscale set" : "", words);
 }

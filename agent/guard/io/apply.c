@@ -9,6 +9,7 @@
 
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_others.h"
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
 #include "agent/guard/io/apply_made.h"
@@ -136,6 +137,17 @@ static bool do_rule(struct nl_sock *socket, const struct operation *operation,
     return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);
 }
 
+static bool do_tailscale(const struct apply *apply, const struct operation *operation,
+                         const struct snapshot *now, struct err *err)
+{
+    struct tailscale answered = now->tailscale; /* borrows the peers */
+
+    return operation_holds(operation, now) ||
+           (operation_check(operation, now, err) &&
+            localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &operation->tailscale,
+                           &answered, err));
+}
+
 bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
                    const struct operation *operation, const struct snapshot *now, struct err *err)
 {
@@ -150,12 +162,7 @@ bool apply_part_do(const struct apply *apply, struct nl_sock *socket,
     case OPERATION_SYSCTL:
         return operation_holds(operation, now) || sysctl_write(&operation->sysctl.setting, err);
     case OPERATION_TAILSCALE:
-        if (operation_holds(operation, now))
-            return true;
-        if (!operation_check(operation, now, err))
-            return false;
-        return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &operation->tailscale,
-                              err);
+        return do_tailscale(apply, operation, now, err);
     case OPERATION_FILE:
         return apply_file_run(apply, operation, now, err);
     case OPERATION_ADDRESS:
@@ -195,18 +202,20 @@ static bool check_unchanged(const struct undo_item *item, const struct snapshot 
     if ((item->change.kind == OPERATION_ADDRESS || item->change.kind == OPERATION_LINK) &&
         !apply_link_check_unchanged(item, now, err))
         return false;
+    if (!apply_part_check_profile(&item->change, &item->before.tailscale.profile, now, err))
+        return err_wrap(err, "changed since it was planned");
     if (item->change.kind == OPERATION_ROUTE ||
         (undo_judge(&fresh, now, why, sizeof(why)) != UNDO_FOREIGN && !is_made(&fresh, now, why)))
         return true;
     return err_set(err, ERR_CONFLICT, "changed since it was planned: %s", why);
 }
 
-static bool read_before(const struct apply *apply, const struct operation *operation,
+static bool read_before(const struct apply *apply, const struct undo_item *item,
                         struct snapshot *ret_now, struct err *err)
 {
     snapshot_init(ret_now);
-    return operation->kind == OPERATION_ROUTE ||
-           apply_part_read(apply, operation, apply_part_until(), ret_now, err);
+    return item->change.kind == OPERATION_ROUTE ||
+           apply_part_read_item(apply, item, apply_part_until(), ret_now, err);
 }
 
 static void take_after(struct undo_item *item, const struct snapshot *now)
@@ -257,7 +266,7 @@ static bool run_one(const struct apply *apply, struct nl_sock *socket, struct un
     struct snapshot now;
     bool good;
 
-    if (!undo_is_possible(item, err) || !read_before(apply, &item->change, &now, err))
+    if (!undo_is_possible(item, err) || !read_before(apply, item, &now, err))
         return false;
     good = check_unchanged(item, &now, err);
     if (!good)
@@ -325,22 +334,6 @@ bool apply_run(const struct apply *apply, struct undo_item *item, struct err *er
 /* ---- looking ----------------------------------------------------------------------------------
  */
 
-/* Everything, and the files and settings that the items name. */
-static bool read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
-                       struct snapshot *ret_now, struct err *err)
-{
-    if (!apply_read(apply, ret_now, err))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (items[i].change.kind == OPERATION_SYSCTL)
-            apply_part_add(&items[i].change, ret_now);
-    }
-    if (apply_file_read_items(apply, items, count, ret_now, err))
-        return true;
-    snapshot_done(ret_now);
-    return false;
-}
-
 static bool fail(const struct operation *operation, const char *what, struct err *err)
 {
     char line[SENTENCE_SIZE] = "";
@@ -369,14 +362,16 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
     struct snapshot now;
     bool settled = true;
 
-    if (!read_items(apply, items, count, &now, err))
+    if (!apply_part_read_items(apply, items, count, &now, err))
         return false;
     for (uint32_t i = 0; settled && i < count; i++) {
         struct undo_item part;
 
         if (!lasts(items, count, i, &part))
             continue;
-        if (!operation_holds(&part.change, &now))
+        if (!apply_part_check_profile(&part.change, &part.before.tailscale.profile, &now, err))
+            settled = false;
+        else if (!operation_holds(&part.change, &now))
             settled = fail(&part.change, "not seen yet", err);
         else if (part.change.kind == OPERATION_TAILSCALE)
             settled = apply_part_table_fits(&part.change, &now, err);
@@ -422,7 +417,8 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
         char why[REASON_SIZE];
         struct undo_item part;
 
-        if (judge_in_plan(items, i, now, &part, why) == UNDO_NEEDED)
+        if (judge_in_plan(items, i, now, &part, why) == UNDO_NEEDED ||
+            undo_profile_is_away(&part, now))
             return fail(&part.change, why, err);
     }
     return true;
@@ -472,7 +468,7 @@ bool apply_undo_again(const struct apply *apply, const struct undo_item *items, 
     struct snapshot now;
     bool some;
 
-    if (!read_items(apply, items, count, &now, &err))
+    if (!apply_part_read_items(apply, items, count, &now, &err))
         return false;
     some = undo_what_came_back(apply, items, count, &now);
     snapshot_done(&now);
@@ -486,7 +482,7 @@ bool apply_is_restored(const struct apply *apply, const struct undo_item *items,
     struct snapshot now;
     bool restored;
 
-    if (!read_items(apply, items, count, &now, err))
+    if (!apply_part_read_items(apply, items, count, &now, err))
         return false;
     restored = objects_are_restored(items, count, &now, err) &&
                flows_answer(&now, flows, flows_count, flows_held, err);

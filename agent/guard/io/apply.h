@@ -2,8 +2,9 @@
  * apply: does operations to kernel and tailscaled, takes them back, and looks whether it is so.
  *
  * Blocks, each call for a bounded time: for the guard's worker thread and for rescue. LocalAPI has
- * 2 s for each answer, of which apply_undo waits for seven at most: 14 s, 2 s where none comes.
- * Every netlink message is acknowledged; the kernel's extended-ack text is in the error.
+ * 2 s for each answer, of which apply_undo waits for three at most, and for table 52: 8 s, 2 s
+ * where none comes. Every netlink message is acknowledged; the kernel's extended-ack text is in the
+ * error.
  */
 #ifndef AGENT_GUARD_IO_APPLY_H
 #define AGENT_GUARD_IO_APPLY_H

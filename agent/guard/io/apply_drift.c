@@ -41,7 +41,8 @@ static bool has_kind(const struct operation *operations, uint32_t count, enum op
 }
 
 static bool read_what_is_asked(const struct apply *apply, const struct operation *operations,
-                               uint32_t count, struct snapshot *ret_now, struct err *err)
+                               uint32_t count, const struct tailscale_profile *home,
+                               struct snapshot *ret_now, struct err *err)
 {
     static const struct netlink_filter filter = {.parts = NETLINK_LINKS | NETLINK_NEXTHOPS};
 
@@ -49,8 +50,10 @@ static bool read_what_is_asked(const struct apply *apply, const struct operation
         return false;
     if (has_kind(operations, count, OPERATION_SYSCTL))
         sysctl_read(ret_now);
-    if (has_kind(operations, count, OPERATION_TAILSCALE))
+    if (has_kind(operations, count, OPERATION_TAILSCALE)) {
         localapi_read(apply->tailscale_socket, APPLY_LOCALAPI_MS, &ret_now->tailscale);
+        apply_part_find_profile(apply, home, ret_now);
+    }
     return true;
 }
 
@@ -58,10 +61,12 @@ static bool read_what_is_asked(const struct apply *apply, const struct operation
 
 /* False: nobody knows what stands there. */
 static bool read_item(const struct apply *apply, const struct operation *operation,
-                      struct snapshot *now, struct err *err)
+                      const struct tailscale_profile *home, struct snapshot *now, struct err *err)
 {
     if (operation->kind == OPERATION_TAILSCALE && now->tailscale.presence != TAILSCALE_ANSWERS)
         return err_set(err, ERR_MISSING, "%s", now->tailscale.why);
+    if (!apply_part_check_profile(operation, home, now, err))
+        return false;
     apply_part_add(operation, now);
     return apply_file_read(apply, operation, now, err);
 }
@@ -80,11 +85,11 @@ static void say_unread(const struct operation *operation, const struct err *why,
 }
 
 static void compare(const struct apply *apply, const struct operation *operation,
-                    struct snapshot *now, struct text *line)
+                    const struct tailscale_profile *home, struct snapshot *now, struct text *line)
 {
     struct err err = ERR_INIT;
 
-    if (!read_item(apply, operation, now, &err))
+    if (!read_item(apply, operation, home, now, &err))
         say_unread(operation, &err, line);
     else if (!operation_holds(operation, now))
         say_drifted(operation, line);
@@ -93,11 +98,12 @@ static void compare(const struct apply *apply, const struct operation *operation
 /* ---- all ------------------------------------------------------------------------------------ */
 
 uint32_t apply_find_drift(const struct apply *apply, const struct operation *operations,
-                          uint32_t count, char (*ret_lines)[SENTENCE_SIZE])
+                          uint32_t count, const struct tailscale_profile *home,
+                          char (*ret_lines)[SENTENCE_SIZE])
 {
     struct err err = ERR_INIT;
     struct snapshot now;
-    bool is_read = read_what_is_asked(apply, operations, count, &now, &err);
+    bool is_read = read_what_is_asked(apply, operations, count, home, &now, &err);
     uint32_t found = 0;
 
     for (uint32_t i = 0; i < count && found < APPLY_DRIFT_MAX; i++) {
@@ -107,7 +113,7 @@ uint32_t apply_find_drift(const struct apply *apply, const struct operation *ope
             continue;
         text_init(&line, ret_lines[found], SENTENCE_SIZE);
         if (is_read)
-            compare(apply, &operations[i], &now, &line);
+            compare(apply, &operations[i], home, &now, &line);
         else
             say_unread(&operations[i], &err, &line);
         found += line.len > 0;

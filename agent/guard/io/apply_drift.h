@@ -14,8 +14,10 @@ bool apply_drift_concerns(const struct operation *operation);
 
 /* One line for each that is not as it was confirmed, "- link eth1: mtu 1400", and for each of which
  * nobody knows, "? could not be read: ": no line is a promise that all stands. Returns their
- * number; ret_lines has room for APPLY_DRIFT_MAX. Blocks in the disk that a file lies on. */
+ * number; ret_lines has room for APPLY_DRIFT_MAX. home: of the prefs; in another profile nobody
+ * knows of them. Blocks in the disk that a file lies on. */
 uint32_t apply_find_drift(const struct apply *apply, const struct operation *operations,
-                          uint32_t count, char (*ret_lines)[SENTENCE_SIZE]);
+                          uint32_t count, const struct tailscale_profile *home,
+                          char (*ret_lines)[SENTENCE_SIZE]);
 
 #endif

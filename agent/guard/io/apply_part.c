@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
 #include "agent/io/sysctl.h"
+#include "common/core/mem.h"
 #include "common/io/clock.h"
 #include "common/io/localapi.h"
 #include "common/net/render.h"
@@ -108,8 +110,8 @@ void apply_part_add(const struct operation *operation, struct snapshot *snapshot
         sysctl_read_also(operation->sysctl.setting.name, snapshot);
 }
 
-bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
-                     struct snapshot *ret_snapshot, struct err *err)
+static bool read_host(const struct apply *apply, const struct operation *operation,
+                      struct snapshot *ret_snapshot, struct err *err)
 {
     struct netlink_filter filter = filter_of(operation);
 
@@ -123,9 +125,85 @@ bool apply_part_read(const struct apply *apply, const struct operation *operatio
         operation->kind == OPERATION_LINK)
         sysctl_read(ret_snapshot);
     apply_part_add(operation, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
+                     struct snapshot *ret_snapshot, struct err *err)
+{
+    if (!read_host(apply, operation, ret_snapshot, err))
+        return false;
     if (operation->kind == OPERATION_TAILSCALE)
         read_tailscale(apply, until, ret_snapshot);
     return true;
+}
+
+bool apply_part_read_told(const struct apply *apply, const struct operation *operation,
+                          const struct tailscale *told, struct snapshot *ret_snapshot,
+                          struct err *err)
+{
+    if (!read_host(apply, operation, ret_snapshot, err))
+        return false;
+    ret_snapshot->tailscale = *told;
+    ret_snapshot->tailscale.peers = mem_copy(told->peers, told->peers_count * sizeof(*told->peers));
+    return true;
+}
+
+/* ---- of whose undo it is ----------------------------------------------------------------------
+ */
+
+void apply_part_find_profile(const struct apply *apply, const struct tailscale_profile *home,
+                             struct snapshot *now)
+{
+    if (now->tailscale.presence == TAILSCALE_ANSWERS && now->tailscale.home == HOME_UNASKED &&
+        !undo_profile_is_current(home, &now->tailscale))
+        localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, home, &now->tailscale);
+}
+
+static void find_profile_of(const struct apply *apply, const struct undo_item *item,
+                            struct snapshot *now)
+{
+    if (item->change.kind == OPERATION_TAILSCALE)
+        apply_part_find_profile(apply, &item->before.tailscale.profile, now);
+}
+
+bool apply_part_read_item(const struct apply *apply, const struct undo_item *item, mono_t until,
+                          struct snapshot *ret_snapshot, struct err *err)
+{
+    if (!apply_part_read(apply, &item->change, until, ret_snapshot, err))
+        return false;
+    find_profile_of(apply, item, ret_snapshot);
+    return true;
+}
+
+bool apply_part_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                           struct snapshot *ret_now, struct err *err)
+{
+    if (!apply_read(apply, ret_now, err))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].change.kind == OPERATION_SYSCTL)
+            apply_part_add(&items[i].change, ret_now);
+        find_profile_of(apply, &items[i], ret_now);
+    }
+    if (apply_file_read_items(apply, items, count, ret_now, err))
+        return true;
+    snapshot_done(ret_now);
+    return false;
+}
+
+bool apply_part_check_profile(const struct operation *operation,
+                              const struct tailscale_profile *home, const struct snapshot *now,
+                              struct err *err)
+{
+    char line[REASON_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (operation->kind != OPERATION_TAILSCALE || now->tailscale.presence != TAILSCALE_ANSWERS ||
+        undo_profile_is_current(home, &now->tailscale))
+        return true;
+    undo_profile_say(home, &now->tailscale, &text);
+    return err_set(err, ERR_CONFLICT, "%s", line);
 }
 
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
@@ -180,14 +258,14 @@ bool apply_part_table_fits(const struct operation *operation, const struct snaps
     return fits;
 }
 
-static bool look(const struct apply *apply, const struct operation *operation, mono_t until,
-                 struct err *err)
+static bool look(const struct apply *apply, const struct operation *operation,
+                 const struct tailscale *told, struct err *err)
 {
     const struct route *thrown;
     struct snapshot now;
     bool fits;
 
-    if (!apply_part_read(apply, operation, until, &now, err))
+    if (!apply_part_read_told(apply, operation, told, &now, err))
         return false;
     thrown = undo_table_find_thrown(&operation->tailscale, &now);
     fits =
@@ -198,10 +276,10 @@ static bool look(const struct apply *apply, const struct operation *operation, m
 }
 
 bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
-                           mono_t until, struct err *err)
+                           const struct tailscale *told, mono_t until, struct err *err)
 {
     struct netlink_watch *watch = netlink_watch_open(-1, err);
-    bool fits = watch != NULL && look(apply, operation, until, err);
+    bool fits = watch != NULL && look(apply, operation, told, err);
 
     while (watch != NULL && !fits) {
         struct pollfd poll_fd = {.fd = netlink_watch_fd(watch), .events = POLLIN};
@@ -210,7 +288,7 @@ bool apply_part_wait_table(const struct apply *apply, const struct operation *op
         if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
             break;
         if ((netlink_watch_take(watch) & NETLINK_ROUTES) != 0)
-            fits = look(apply, operation, until, err);
+            fits = look(apply, operation, told, err);
     }
     netlink_watch_close(watch);
     return fits;

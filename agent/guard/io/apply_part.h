@@ -14,6 +14,23 @@ enum { APPLY_LOCALAPI_MS = 2000 };
 bool apply_part_read(const struct apply *apply, const struct operation *operation, mono_t until,
                      struct snapshot *ret_snapshot, struct err *err);
 
+/* The same for its undo: whether the profile of before is there, too, where another is current. */
+bool apply_part_read_item(const struct apply *apply, const struct undo_item *item, mono_t until,
+                          struct snapshot *ret_snapshot, struct err *err);
+
+/* Everything, and the files, settings and profiles that the items name. */
+bool apply_part_read_items(const struct apply *apply, const struct undo_item *items, uint32_t count,
+                           struct snapshot *ret_now, struct err *err);
+
+/* Where another profile than home is current: whether home is there. */
+void apply_part_find_profile(const struct apply *apply, const struct tailscale_profile *home,
+                             struct snapshot *now);
+
+/* False, with both, of prefs where tailscaled's current profile is not home. */
+bool apply_part_check_profile(const struct operation *operation,
+                              const struct tailscale_profile *home, const struct snapshot *now,
+                              struct err *err);
+
 /* Adds to a whole snapshot what only this operation takes along (an mtu below 1280, the device's
  * settings of IPv6), and its own setting, which may have been left out. */
 void apply_part_add(const struct operation *operation, struct snapshot *snapshot);
@@ -30,10 +47,15 @@ mono_t apply_part_until(void);
 bool apply_part_read_own(const struct operation_route *operation, struct snapshot *ret_snapshot,
                          struct err *err);
 
-/* Waits until table 52 is as the prefs ask, with nothing thrown any more where there is no exit
- * node; at most until `until`. */
+/* The same of the kernel, and what tailscaled has said of itself: it is not asked again. */
+bool apply_part_read_told(const struct apply *apply, const struct operation *operation,
+                          const struct tailscale *told, struct snapshot *ret_snapshot,
+                          struct err *err);
+
+/* Waits until table 52 is as the prefs ask that tailscaled has told, with nothing thrown any more
+ * where there is no exit node; at most until `until`. */
 bool apply_part_wait_table(const struct apply *apply, const struct operation *operation,
-                           mono_t until, struct err *err);
+                           const struct tailscale *told, mono_t until, struct err *err);
 
 /* Table 52's default routes are as tailscaled makes them from the snapshot's own prefs, and of what
  * the operation sets nothing is left that they contradict (undo_table.h). */

@@ -5,6 +5,7 @@
 
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_profile.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_file.h"
@@ -158,18 +159,19 @@ static bool undo_nexthop(const struct apply_restore *restore, const struct undo_
     return good;
 }
 
+/* now's prefs become what tailscaled answers. */
 static bool undo_tailscale(const struct apply *apply, const struct undo_item *item,
-                           const struct snapshot *now, struct err *err)
+                           struct snapshot *now, struct err *err)
 {
     struct operation_tailscale change;
 
     if (now->tailscale.presence != TAILSCALE_ANSWERS)
         return err_set(err, ERR_TIMEOUT, "%s", now->tailscale.why);
-    if (!undo_tailscale_change(item, now, &change, err))
-        return false;
-    return localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &change, err) &&
+    return undo_tailscale_change(item, now, &change, err) &&
+           localapi_patch(apply->tailscale_socket, APPLY_LOCALAPI_MS, &change, &now->tailscale,
+                          err) &&
            (!undo_table_is_concerned(&change) ||
-            apply_part_wait_table(apply, &item->change, apply_part_until(), err));
+            apply_part_wait_table(apply, &item->change, &now->tailscale, apply_part_until(), err));
 }
 
 struct step {
@@ -197,9 +199,8 @@ static bool undo_one(const struct step *step, const struct snapshot *now, struct
         return apply_link_undo(&restore, step->item, now, err);
     case OPERATION_NEXTHOP:
         return undo_nexthop(&restore, step->item, now, err);
-    case OPERATION_TAILSCALE:
-        return undo_tailscale(step->apply, step->item, now, err);
-    case OPERATION_FILE: /* see undo_file */
+    case OPERATION_TAILSCALE: /* see undo_prefs */
+    case OPERATION_FILE:      /* see undo_file */
     case OPERATION_KIND_COUNT:
         break;
     }
@@ -252,8 +253,9 @@ uint32_t apply_undo_as_made(const struct snapshot *made)
     return done;
 }
 
-/* Somebody else's exit node diverts what ours did, and the change's shields would go behind it
- * (docs/protocol.md rule 15): they stay until it is none. */
+/* What stands in another profile comes back with that. Somebody else's exit node diverts what ours
+ * did, and the change's shields would go behind it (docs/protocol.md rule 15): they stay until it
+ * is none. */
 static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_state state,
                                       const struct snapshot *now, char *ret_why, size_t size)
 {
@@ -263,6 +265,8 @@ static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_st
         return REVERT_DONE;
     if (state == UNDO_NEEDED)
         return REVERT_RETRY;
+    if (undo_profile_is_away(item, now))
+        return REVERT_RETRY; /* what it says is in ret_why */
     if (!undo_prefs_diverts(item, now))
         return REVERT_LEFT;
     text_init(&why, ret_why, size);
@@ -274,6 +278,12 @@ static enum revert_outcome outcome_of(const struct undo_item *item, enum undo_st
     return REVERT_RETRY;
 }
 
+static enum revert_outcome judge_now(const struct step *step, const struct snapshot *now,
+                                     char *ret_why, size_t size)
+{
+    return outcome_of(step->item, undo_judge(step->item, now, ret_why, size), now, ret_why, size);
+}
+
 static enum revert_outcome judge(const struct step *step, char *ret_why, size_t size)
 {
     struct err err = ERR_INIT;
@@ -282,8 +292,7 @@ static enum revert_outcome judge(const struct step *step, char *ret_why, size_t 
 
     if (!apply_part_read(step->apply, &step->item->change, apply_part_until(), &now, &err))
         return retry(&err, ret_why, size);
-    outcome =
-        outcome_of(step->item, undo_judge(step->item, &now, ret_why, size), &now, ret_why, size);
+    outcome = judge_now(step, &now, ret_why, size);
     snapshot_done(&now);
     return outcome;
 }
@@ -305,6 +314,42 @@ static enum revert_outcome read_and_undo(const struct step *step, char *ret_why,
     if (state != UNDO_NEEDED)
         return outcome;
     return good ? judge(step, ret_why, size) : retry(&err, ret_why, size);
+}
+
+/* What tailscaled answers when its prefs are set is what they are: it is not asked once more, for
+ * what of the change is older waits behind each answer. All is looked at again to verify. */
+static enum revert_outcome judge_told(const struct step *step, const struct tailscale *told,
+                                      char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+    enum revert_outcome outcome;
+
+    if (!apply_part_read_told(step->apply, &step->item->change, told, &now, &err))
+        return retry(&err, ret_why, size);
+    outcome = judge_now(step, &now, ret_why, size);
+    snapshot_done(&now);
+    return outcome;
+}
+
+static enum revert_outcome undo_prefs(const struct step *step, char *ret_why, size_t size)
+{
+    struct err err = ERR_INIT;
+    enum revert_outcome outcome;
+    enum undo_state state;
+    struct snapshot now;
+
+    if (!apply_part_read_item(step->apply, step->item, step->until, &now, &err))
+        return retry(&err, ret_why, size);
+    state = undo_judge(step->item, &now, ret_why, size);
+    if (state != UNDO_NEEDED)
+        outcome = outcome_of(step->item, state, &now, ret_why, size);
+    else if (undo_tailscale(step->apply, step->item, &now, &err))
+        outcome = judge_told(step, &now.tailscale, ret_why, size);
+    else
+        outcome = retry(&err, ret_why, size);
+    snapshot_done(&now);
+    return outcome;
 }
 
 /* Restored is not yet read, and whoever restored it may have died before that. What networkd does
@@ -353,6 +398,8 @@ enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item
         return retry(&err, ret_why, size);
     if (item->change.kind == OPERATION_FILE)
         outcome = undo_file(&step, ret_why, size);
+    else if (item->change.kind == OPERATION_TAILSCALE)
+        outcome = undo_prefs(&step, ret_why, size);
     else if (delete_as_made(step.socket, item))
         outcome = REVERT_DONE;
     else

@@ -15,12 +15,12 @@
 
 /* The lock's file as take_lock in journal_file.c makes it; not locked, so that nobody finds it
  * held, and nothing written into it. Its time of writing is, which the disk has to take. */
-_Noreturn static void try_disk(const char *state, int end_fd)
+_Noreturn static void try_disk(const char *state, pid_t asker, int end_fd)
 {
     char path[JOURNAL_PATH_SIZE];
     int fd;
 
-    alone_begin_with(end_fd);
+    alone_begin_for(asker, end_fd);
     snprintf(path, sizeof(path), "%s/journal.lock", state);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) {
@@ -31,13 +31,13 @@ _Noreturn static void try_disk(const char *state, int end_fd)
 }
 
 /* All of it, as journal_file_read does; what comes of it is not asked here. */
-_Noreturn static void try_reading(const char *state, int end_fd)
+_Noreturn static void try_reading(const char *state, pid_t asker, int end_fd)
 {
     char path[JOURNAL_PATH_SIZE];
     char block[4096];
     int fd;
 
-    alone_begin_with(end_fd);
+    alone_begin_for(asker, end_fd);
     snprintf(path, sizeof(path), "%s/journal", state);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     while (fd >= 0 && read(fd, block, sizeof(block)) > 0)
@@ -46,10 +46,11 @@ _Noreturn static void try_reading(const char *state, int end_fd)
 }
 
 /* end_fd: kept open until it ends. */
-typedef void (*try_fn)(const char *state, int end_fd);
+typedef void (*try_fn)(const char *state, pid_t asker, int end_fd);
 
 static bool start(struct disk_probe *probe, const char *state, try_fn try)
 {
+    pid_t asker = getpid();
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -57,7 +58,7 @@ static bool start(struct disk_probe *probe, const char *state, try_fn try)
     probe->pid = fork();
     if (probe->pid == 0) {
         close(ends[0]);
-        try(state, ends[1]);
+        try(state, asker, ends[1]);
     }
     close(ends[1]); /* its other holder's end is the answer */
     probe->end_fd = ends[0];

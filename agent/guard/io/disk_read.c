@@ -40,12 +40,12 @@ struct head {
     size_t len;
 };
 
-_Noreturn static void read_alone(const struct disk_read *read, int to_fd)
+_Noreturn static void read_alone(const struct disk_read *read, pid_t asker, int to_fd)
 {
     struct head head = {.err = ERR_INIT};
     uint8_t *data = NULL;
 
-    alone_begin_with(to_fd);
+    alone_begin_for(asker, to_fd);
     if (!file_read(read->path, read->size_max, &data, &head.len, &head.err))
         head.len = 0;
     put(to_fd, &head, sizeof(head));
@@ -60,6 +60,7 @@ static bool is_on_disk(const char *path)
 
 void disk_read_start(struct disk_read *read, const char *path, size_t size_max)
 {
+    pid_t asker = getpid();
     int ends[2];
 
     *read = (struct disk_read){.path = path, .size_max = size_max};
@@ -68,7 +69,7 @@ void disk_read_start(struct disk_read *read, const char *path, size_t size_max)
     read->pid = fork();
     if (read->pid == 0) {
         close(ends[0]);
-        read_alone(read, ends[1]);
+        read_alone(read, asker, ends[1]);
     }
     close(ends[1]); /* its other holder's end is the end of what it hands over */
     read->end_fd = ends[0];

@@ -25,7 +25,7 @@ void disk_read_start(struct disk_read *read, const char *path, size_t size_max);
 /* Whether there is something to take, waited for until then; whatever came of the reading. */
 bool disk_read_is_there(const struct disk_read *read, mono_t until);
 /* As file_read has it (common/io/file.h); ERR_TIMEOUT: not until then, and that process is left
- * behind. To be called once for each start. */
+ * behind, for as long as this one is there. To be called once for each start. */
 bool disk_read_take(struct disk_read *read, mono_t until, uint8_t **ret_data, size_t *ret_len,
                     struct err *err);
 

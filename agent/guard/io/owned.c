@@ -10,6 +10,7 @@
 #include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/net/tailnet.h"
 
 /* ---- which take each other's place ---------------------------------------------------------- */
 
@@ -167,6 +168,25 @@ static void add(struct owned *owned, const struct operation *operation)
     owned->operations[owned->count++] = *operation;
 }
 
+static bool has_prefs(const struct owned *owned)
+{
+    for (uint32_t i = 0; i < owned->count; i++) {
+        if (owned->operations[i].kind == OPERATION_TAILSCALE)
+            return true;
+    }
+    return false;
+}
+
+static void note_profile(struct owned *owned, const struct undo_item *item)
+{
+    if (item->change.kind != OPERATION_TAILSCALE)
+        return;
+    if (!has_prefs(owned))
+        owned->profile = item->before.tailscale.profile;
+    else if (!tailnet_same_profile(&owned->profile, &item->before.tailscale.profile))
+        memset(&owned->profile, 0, sizeof(owned->profile));
+}
+
 static bool puts_rule(const struct operation *operation)
 {
     return operation->kind == OPERATION_RULE && !operation->rule.absent;
@@ -257,8 +277,10 @@ static void take_generation(struct owned *owned, enum owned_what what, struct jo
             continue;
         if (wanted || !generation->in_doubt)
             drop_replaced(owned, item);
-        if (wanted)
+        if (wanted) {
+            note_profile(owned, item);
             add(owned, &item->change);
+        }
     }
 }
 

@@ -19,7 +19,8 @@ enum owned_what {
 
 struct owned {
     uint32_t count, capacity;
-    struct operation *operations; /* oldest first; free() */
+    struct operation *operations;     /* oldest first; free() */
+    struct tailscale_profile profile; /* of the prefs among them; not known where several are */
 };
 
 /* trial NULL: nothing is being undone. */

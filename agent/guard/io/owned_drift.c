@@ -110,6 +110,7 @@ void owned_drift_tick(struct guard *guard)
     work = work_new(WORK_DRIFT, NULL);
     work->operations = owned.operations;
     work->operations_count = owned.count;
+    work->profile = owned.profile;
     guard->drift->busy = true;
     worker_give_take(guard->drift->worker, work);
 }

@@ -10,6 +10,7 @@
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
+#include "common/io/localapi.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
 #include "common/net/sever.h"
@@ -166,6 +167,20 @@ static bool prepare_on(const struct apply *apply, struct work *work, struct snap
     return check_rehearsal(work, err);
 }
 
+/* By tailscaled's own ID for it one knows it again, also where its node was registered anew. */
+static void find_profile(const struct apply *apply, const struct work *work,
+                         struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < work->operations_count; i++) {
+        if (work->operations[i].kind != OPERATION_TAILSCALE ||
+            snapshot->tailscale.presence != TAILSCALE_ANSWERS)
+            continue;
+        localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, NULL,
+                              &snapshot->tailscale);
+        return;
+    }
+}
+
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
 {
     struct snapshot snapshot;
@@ -173,6 +188,7 @@ bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
 
     if (!apply_read(apply, &snapshot, err))
         return err_wrap(err, "snapshot");
+    find_profile(apply, work, &snapshot);
     done = prepare_on(apply, work, &snapshot, err);
     snapshot_done(&snapshot);
     return done;

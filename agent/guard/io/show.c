@@ -141,7 +141,7 @@ static const char *say_who_mends(const struct rescue *rescue, const struct opera
 }
 
 static int check_item(const struct rescue *rescue, const struct operation *operation,
-                      struct snapshot *snapshot)
+                      const struct tailscale_profile *home, struct snapshot *snapshot)
 {
     char line[LINE_SIZE];
     struct text text = TEXT_IN(line);
@@ -149,7 +149,8 @@ static int check_item(const struct rescue *rescue, const struct operation *opera
 
     operation_render(operation, &text);
     apply_part_add(operation, snapshot);
-    if (!apply_file_read(&rescue->apply, operation, snapshot, &err)) {
+    if (!apply_part_check_profile(operation, home, snapshot, &err) ||
+        !apply_file_read(&rescue->apply, operation, snapshot, &err)) {
         printf("unknown  %s: %s\n", line, err.text);
         return 1;
     }
@@ -171,8 +172,9 @@ static int check_items(struct rescue *rescue, struct snapshot *snapshot)
     int differs = 0;
 
     owned_list(&owned, OWNED_EVERYTHING, rescue->journal, rescue->ledger, NULL);
+    apply_part_find_profile(&rescue->apply, &owned.profile, snapshot);
     for (uint32_t i = 0; i < owned.count; i++)
-        differs += check_item(rescue, &owned.operations[i], snapshot);
+        differs += check_item(rescue, &owned.operations[i], &owned.profile, snapshot);
     free(owned.operations);
     return differs;
 }

@@ -244,8 +244,8 @@ void work_do(const struct apply *apply, struct work *work)
         break;
     case WORK_DRIFT:
         work->lines = mem_alloc(APPLY_DRIFT_MAX, sizeof(*work->lines));
-        work->lines_count =
-            apply_find_drift(apply, work->operations, work->operations_count, work->lines);
+        work->lines_count = apply_find_drift(apply, work->operations, work->operations_count,
+                                             &work->profile, work->lines);
         break;
     }
     if (err.kind != ERR_NONE)

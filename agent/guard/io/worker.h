@@ -30,7 +30,8 @@ struct work {
     uint32_t more; /* may go with it: apply: behind it; undo: before it; then those that went */
     bool again;    /* settle: it was looked at a moment ago */
     uint32_t operations_count;
-    struct operation *operations; /* prepare, assert, rehearse, drift; owned */
+    struct operation *operations;     /* prepare, assert, rehearse, drift; owned */
+    struct tailscale_profile profile; /* drift: the prefs' among them */
     uint32_t items_count;
     struct undo_item *items; /* apply, settle, undo, verify: copies; prepare: what comes out */
     struct snapshot made;    /* undo, where more go with it: their routes, in that order */

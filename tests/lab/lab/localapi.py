@@ -41,6 +41,18 @@ def request(host, method, what, body=None, timeout_s=10):
         connection.close()
 
 
+def profiles(host):
+    """Their IDs by their names."""
+    return {profile["Name"]: profile["ID"] for profile in request(host, "GET", "profiles/")[1]}
+
+
+def switch(host, name):
+    """`tailscale switch`; it is current when this returns, and joins its tailnet then."""
+    code, said = request(host, "POST", f"profiles/{profiles(host)[name]}", timeout_s=30)
+    if code != 204:
+        raise AssertionError(f"{host.name}: the switch to {name} was answered {code}: {said}")
+
+
 def status(host):
     """The status document, or None while tailscaled does not answer."""
     try:

@@ -10,7 +10,7 @@ JOIN_DEADLINE_S = 60
 
 class Tailnet:
     """A subclass gives kind, start_control(), approve_exit_node(), delete_node(host),
-    expire_node(host), start_daemon(host) and join(host)."""
+    expire_node(host), start_daemon(host), join(host) and join_as_work(host)."""
 
     kind = None
 
@@ -26,6 +26,13 @@ class Tailnet:
             self.wait_running(host)
         self.approve_exit_node()
         self.wait_mesh()
+
+    def add_profile(self, host):
+        """A second account beside "lab", which is current then: "work", with a node of its own."""
+        localapi.request(host, "PUT", "profiles/")
+        self.join_as_work(host)
+        wait_until(lambda: "work" in localapi.profiles(host) and self._addresses(host),
+                   JOIN_DEADLINE_S, f"{host.name} to be on the tailnet as work")
 
     # -- waiting ------------------------------------------------------------------------------
 

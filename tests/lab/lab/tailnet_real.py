@@ -168,6 +168,14 @@ class RealTailnet(Tailnet):
         if host.name == topology.EXIT_NODE:
             routes = ",".join(topology.EXIT_NODE_ADVERTISES[2:])
             more = ["--advertise-exit-node", f"--advertise-routes={routes}"]
+        self._up(host, self.auth_key, *more)
+
+    def join_as_work(self, host):
+        self._control("users", "create", "work")
+        key = self._control("preauthkeys", "create", "--user", "2", "--expiration", "24h")
+        self._up(host, key["key"])
+
+    def _up(self, host, auth_key, *more):
         host.run([self.client, "up", f"--login-server=http://{CONTROL}:8080",
-                  f"--auth-key={self.auth_key}", "--accept-dns=false",
+                  f"--auth-key={auth_key}", "--accept-dns=false",
                   f"--hostname={topology.TAILNET_NAMES[host.name]}", *more], timeout=60)

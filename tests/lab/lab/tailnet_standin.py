@@ -57,6 +57,22 @@ class StandinTailnet(Tailnet):
              "--statedir=/var/lib/tailscale", "--socket=/run/tailscale/tailscaled.sock"],
             name="tailscaled")
 
+    def slow_down(self, host, seconds):
+        """Each answer of its LocalAPI takes so long."""
+        made = host.path("/var/lib/tailscale/slow.new")
+        made.write_text(str(seconds), encoding="ascii")
+        made.rename(host.path("/var/lib/tailscale/slow"))
+
+    @staticmethod
+    def kept_prefs(host):
+        """As its state directory has them: nobody is asked."""
+        path = host.path("/var/lib/tailscale/standin.json")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return document["profiles"][document["current"]]["prefs"]
+
+    def join_as_work(self, host):
+        self.join(host)    # each profile of the stand-in has an account of its own
+
     def join(self, host):
         wait_until(lambda: localapi.status(host), 10, f"tailscaled of {host.name} to answer")
         routes = list(topology.EXIT_NODE_ADVERTISES) if host.name == topology.EXIT_NODE else None

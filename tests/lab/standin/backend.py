@@ -8,6 +8,7 @@ import ipaddress
 import threading
 from urllib.parse import urlsplit
 
+from standin import documents
 from standin import netmap as netmaps
 from standin.control import ControlClient
 from standin.prefs import apply_edit, resolve_exit_node
@@ -57,7 +58,7 @@ class Backend:
 
     def _take_netmap(self, document, endpoint):
         with self.lock:
-            if document["self"] is None:
+            if document["self"] is None or document["self"]["Key"] != self._state.key:
                 return
             self.netmap, self.endpoint = document, endpoint
             resolved = resolve_exit_node(self.prefs, document["peers"])
@@ -83,6 +84,27 @@ class Backend:
             self.reconfigure()
         self.tell({"Prefs": new, "State": STATE_NUMBERS[self.state]})
         return new
+
+    def slowness_s(self):
+        """How long an answer takes: a machine that has hardly any time for it."""
+        return self._state.slowness_s()
+
+    # -- profiles -----------------------------------------------------------------------------
+
+    def profiles(self):
+        """Those that are logged in, as the list says them."""
+        return [documents.profile(name, profile["prefs"])
+                for name, profile in self._state.profiles.items()
+                if profile["prefs"]["Config"]["NodeID"]]
+
+    def change_profile(self, change):
+        """A new one, or a switch (of State): nothing of the one before is left, then it joins."""
+        with self.lock:
+            change(self._state)
+            self.netmap = None
+            self.reconfigure()
+            self._control.changed()
+        self.tell({"Prefs": self.prefs, "State": STATE_NUMBERS[self.state]})
 
     # -- kernel -------------------------------------------------------------------------------
 

@@ -40,6 +40,21 @@ def new_prefs():
     return prefs
 
 
+def user(number):
+    """Of a profile, as the control server names its account."""
+    name = ("lab", "work")[number % 2]
+    return {"ID": number + 1, "LoginName": name, "DisplayName": name}
+
+
+def profile(name, prefs):
+    """ipn.LoginProfile of one that is logged in."""
+    account = prefs["Config"]["UserProfile"]
+    return {"ID": name, "Name": account["LoginName"], "Key": f"profile-{name}",
+            "NetworkProfile": {"MagicDNSName": "tail.lab", "DomainName": "tail.lab"},
+            "UserProfile": account, "NodeID": prefs["Config"]["NodeID"], "LocalUserID": "",
+            "ControlURL": prefs["ControlURL"]}
+
+
 def _common(entry, node):
     addresses = node["Addresses"]
     entry.update(ID=node["StableID"], NodeID=node["ID"], PublicKey=node["Key"],

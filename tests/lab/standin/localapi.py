@@ -1,5 +1,6 @@
 """localapi: tailscaled's HTTP interface on its unix socket. Root writes, everybody else reads."""
 
+import functools
 import http.server
 import json
 import os
@@ -7,6 +8,7 @@ import select
 import socket
 import socketserver
 import struct
+import time
 from urllib.parse import parse_qs, urlsplit
 
 from standin import documents
@@ -27,6 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # -- requests -----------------------------------------------------------------------------
 
     def _serve(self):
+        time.sleep(self.server.backend.slowness_s())
         url = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         if self.headers.get("Host", "") not in ("", "local-tailscaled.sock") or \
@@ -36,13 +39,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._json(200, {})
         else:
             name = url.path.removeprefix(PREFIX).replace("-", "_")
+            profile = name.partition("profiles/")[2] if name.startswith("profiles/") else None
             handler = getattr(self, f"_at_{name}", None)
+            if profile is not None and url.path.startswith(PREFIX):
+                handler = functools.partial(self._at_profiles, profile)
             if handler is None or not url.path.startswith(PREFIX):
                 self._text(404, "404 not found\n")
             else:
                 handler(query)
 
-    do_GET = do_HEAD = do_POST = do_PATCH = _serve
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = _serve
 
     def _is_root(self):
         peer = self.request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
@@ -73,6 +79,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._text(400, f"{error}\n")
         except Refused as error:
             self._json(400, {"Error": str(error)})
+
+    def _at_profiles(self, profile, _query):
+        """GET: the list; PUT: a new one; POST of a name: `tailscale switch`."""
+        backend = self.server.backend
+        if not self._is_root():
+            self._text(403, "profiles access denied\n")
+        elif self.command == "GET" and not profile:
+            self._json(200, backend.profiles())
+        elif self.command == "PUT" and not profile:
+            backend.change_profile(lambda state: state.new_profile())
+            self._text(201, "")
+        elif self.command == "POST" and profile in [one["ID"] for one in backend.profiles()]:
+            backend.change_profile(lambda state: state.switch(profile))
+            self._text(204, "")
+        else:
+            self._text(404, "Profile not found\n")
 
     def _at_set_use_exit_node_enabled(self, query):
         if not self._is_root():

@@ -17,25 +17,61 @@ class Refused(Exception):
 
 
 class State:
-    """The state directory: the node's key and its prefs."""
+    """The state directory: of each profile the node's key and its prefs, and which is current."""
 
     def __init__(self, folder):
         self._path = pathlib.Path(folder) / "standin.json"
+        self._slow = pathlib.Path(folder) / "slow"
         if self._path.exists():
             document = json.loads(self._path.read_text(encoding="utf-8"))
-            self.key, self.prefs = document["key"], document["prefs"]
+            self.profiles, self.current = document["profiles"], document["current"]
         else:
-            self.key, self.prefs = "nodekey:" + secrets.token_hex(32), documents.new_prefs()
+            self.profiles, self.current = {}, ""
+            self._add()
 
-    def save(self, prefs):
-        """Makes prefs durable, then current."""
+    @property
+    def key(self):
+        return self.profiles[self.current]["key"]
+
+    @property
+    def prefs(self):
+        return self.profiles[self.current]["prefs"]
+
+    def _add(self):
+        prefs = documents.new_prefs()
+        prefs["Config"]["UserProfile"] = documents.user(len(self.profiles))
+        self.current = secrets.token_hex(2)
+        self.profiles[self.current] = {"key": "nodekey:" + secrets.token_hex(32), "prefs": prefs}
+
+    def _write(self, profiles, current):
         new = self._path.with_suffix(".new")
         with open(new, "w", encoding="utf-8") as text:
-            json.dump({"key": self.key, "prefs": prefs}, text, indent=1)
+            json.dump({"profiles": profiles, "current": current}, text, indent=1)
             text.flush()
             os.fsync(text.fileno())
         os.replace(new, self._path)
-        self.prefs = prefs
+
+    def save(self, prefs):
+        """Makes prefs durable, then current."""
+        profiles = {**self.profiles, self.current: {"key": self.key, "prefs": prefs}}
+        self._write(profiles, self.current)
+        self.profiles = profiles
+
+    def slowness_s(self):
+        """Seconds, in a file of that name."""
+        return float(self._slow.read_text(encoding="ascii")) if self._slow.exists() else 0
+
+    def new_profile(self):
+        """A blank one, which is current."""
+        self._add()
+        self._write(self.profiles, self.current)
+
+    def switch(self, profile):
+        """KeyError where it is not there."""
+        if profile not in self.profiles:
+            raise KeyError(profile)
+        self._write(self.profiles, profile)
+        self.current = profile
 
 
 def apply_edit(prefs, masked, peers):
