@@ -211,6 +211,7 @@ static void test_no_look_is_passed_by_it(void **state)
 static void test_nothing_is_done_by_it(void **state)
 {
     struct operation link = apply_case_link("eth0", 1400, NULL);
+    const struct tailscale_profile home = {0};
     char lines[APPLY_DRIFT_MAX][SENTENCE_SIZE];
     struct err err = ERR_INIT;
     uint32_t pending;
@@ -226,7 +227,7 @@ static void test_nothing_is_done_by_it(void **state)
     assert_int_equal(apply_assert(&apply_case, &operation, 1, &pending, &err), 0);
     assert_non_null(strstr(err.text, "interrupted"));
     begin_tearing(RTM_NEWLINK, ALWAYS);
-    assert_int_equal(apply_find_drift(&apply_case, &link, 1, lines), 1);
+    assert_int_equal(apply_find_drift(&apply_case, &link, 1, &home, lines), 1);
     assert_int_equal(lines[0][0], '?');
     begin_tearing(0, 0);
     apply_case_check("");
