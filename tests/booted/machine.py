@@ -33,14 +33,28 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$DISK/upper,workdir=$DISK/work"
 cd "$DISK/root"
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 mount --rbind /dev dev
 echo "$BOOT_ID" > "$DISK/boot_id"
 mount --bind "$DISK/boot_id" proc/sys/kernel/random/boot_id
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mkdir "sys/fs/cgroup/$CGROUP"
+echo $$ > "sys/fs/cgroup/$CGROUP/cgroup.procs"
+umount sys/fs/cgroup
+exec unshare -C bash -c "$START"
+"""
+# The root of its control groups is its own: of two machines with the same one, each takes the
+# other's groups away as empty, and what is started there then fails (219/CGROUP).
+START = r"""
+mount -t cgroup2 cgroup2 sys/fs/cgroup
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     chroot "$DISK/root" /lib/systemd/systemd --system --unit=multi-user.target
+"""
+REMOVE_CGROUP = """
+set -e
+mount -t cgroup2 cgroup2 "$DISK/root"
+find "$DISK/root/$CGROUP" -depth -type d -exec rmdir {} +
 """
 
 
@@ -83,6 +97,7 @@ class Machine:
         self.disk = pathlib.Path(folder)
         self.process = None
         self.pid = None
+        self.cgroup = None
         self.trials = 0  # the sequence that approvers count
         self.expected = set()  # lines of commands that a test had fail
         self.ends = []  # receipts of ended trials, which the next approval has to name
@@ -98,10 +113,12 @@ class Machine:
     # -- power --------------------------------------------------------------------------------
 
     def boot(self):
-        environment = dict(os.environ, DISK=str(self.disk), BOOT_ID=str(uuid.uuid4()))
+        boot_id = str(uuid.uuid4())
+        self.cgroup = f"oceanid-booted-{boot_id}"
+        environment = dict(self._environment(), BOOT_ID=boot_id, START=START)
         log = open(self.disk / "console.log", "ab")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare",
-                                         "--kill-child", "-mpfnuiC", "bash", "-c", BOOT],
+                                         "--kill-child", "-mpfnui", "bash", "-c", BOOT],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         log.close()
@@ -127,6 +144,11 @@ class Machine:
         os.kill(self.pid, signal.SIGKILL)
         self.process.wait(20)
         self.pid = None
+        subprocess.run(["unshare", "-m", "bash", "-c", REMOVE_CGROUP], env=self._environment(),
+                       check=True)
+
+    def _environment(self):
+        return dict(os.environ, DISK=str(self.disk), CGROUP=self.cgroup)
 
     def raise_uplink(self):
         """A cable to nowhere: eth0 with a public address."""
