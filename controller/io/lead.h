@@ -119,6 +119,7 @@ struct lead_backs {
     uint64_t rollout;                        /* of the latest emergency; 0: none */
     int64_t asked_at;                        /* unix seconds, and */
     char by[NAME_SIZE], reason[REASON_SIZE]; /* by whom, and why */
+    struct store_emergency newer; /* before it, of a newer rollout; see lead_note_newer */
     uint32_t count;
     struct lead_back list[BACKS_MAX]; /* one each of node, attempt, and signed or not */
 };

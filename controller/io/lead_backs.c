@@ -243,6 +243,7 @@ static void forget_done(struct lead *lead)
 void lead_backs_begin(struct lead *lead, uint64_t rollout, const struct lead_wish *wish)
 {
     forget_done(lead);
+    lead_note_newer(lead, rollout);
     lead->backs.rollout = rollout;
     lead->backs.asked_at = clock_unix();
     text_copy(lead->backs.by, sizeof(lead->backs.by), wish->by);
@@ -297,7 +298,11 @@ static bool keep_asked(struct lead *lead)
 
     text_copy(kept.by, sizeof(kept.by), lead->backs.by);
     text_copy(kept.reason, sizeof(kept.reason), lead->backs.reason);
-    return desk_kept(lead->desk, store_put_emergency(lead->desk->store, &kept, &err), &err);
+    return desk_kept(
+        lead->desk,
+        store_put_emergency(lead->desk->store, STORE_LATEST, &kept, &err) &&
+            store_put_emergency(lead->desk->store, STORE_NEWER, &lead->backs.newer, &err),
+        &err);
 }
 
 bool lead_backs_keep(struct lead *lead)
@@ -342,7 +347,8 @@ static bool load_asked(struct lead *lead, struct err *err)
 {
     struct store_emergency kept;
 
-    if (!store_read_emergency(lead->desk->store, &kept, err))
+    if (!store_read_emergency(lead->desk->store, STORE_LATEST, &kept, err) ||
+        !store_read_emergency(lead->desk->store, STORE_NEWER, &lead->backs.newer, err))
         return false;
     if (kept.rollout != 0)
         lead->backs.rollout = kept.rollout;

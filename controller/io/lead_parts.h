@@ -108,7 +108,10 @@ void lead_backs_refused(struct lead *lead, const char *node, const struct attemp
                         const char *reason);
 void lead_backs_tick(struct lead *lead, mono_t now);
 
-/* In lead_repeat.c. Of what was asked back last, if it is newer than that one and was asked for not
+/* In lead_repeat.c. That rollout is about to be asked back: one of a newer rollout not long before
+ * it is not forgotten by that. */
+void lead_note_newer(struct lead *lead, uint64_t rollout);
+/* Of what was asked back last, if it is newer than that one and was asked for not
  * long ago: when, by whom, and how far it is. */
 void lead_say_before(struct lead *lead, uint64_t id, struct text *out);
 

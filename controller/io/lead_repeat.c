@@ -15,9 +15,41 @@
 enum { REPEAT_S = 3600 };
 
 /* A clock that was set back since refuses nobody. */
-static bool is_recent(const struct lead_backs *backs, int64_t now)
+static bool is_recent(const struct store_emergency *asked, int64_t now)
 {
-    return backs->asked_at <= now && now - backs->asked_at < REPEAT_S;
+    return asked->at <= now && now - asked->at < REPEAT_S;
+}
+
+static bool is_newer(const struct store_emergency *asked, uint64_t id)
+{
+    return id < asked->rollout && is_recent(asked, clock_unix());
+}
+
+static struct store_emergency latest_of(const struct lead_backs *backs)
+{
+    struct store_emergency latest = {.rollout = backs->rollout, .at = backs->asked_at};
+
+    text_copy(latest.by, sizeof(latest.by), backs->by);
+    text_copy(latest.reason, sizeof(latest.reason), backs->reason);
+    return latest;
+}
+
+void lead_note_newer(struct lead *lead, uint64_t rollout)
+{
+    const struct store_emergency latest = latest_of(&lead->backs);
+
+    if (is_newer(&latest, rollout) && !is_newer(&lead->backs.newer, latest.rollout))
+        lead->backs.newer = latest;
+}
+
+/* Which emergency one that takes that rollout now may be once more. */
+static bool find_before(const struct lead *lead, uint64_t id, struct store_emergency *ret_asked)
+{
+    *ret_asked = latest_of(&lead->backs);
+    if (is_newer(ret_asked, id))
+        return true;
+    *ret_asked = lead->backs.newer;
+    return is_newer(ret_asked, id);
 }
 
 static void say_age(int64_t age_s, struct text *out)
@@ -28,50 +60,50 @@ static void say_age(int64_t age_s, struct text *out)
         text_add(out, "%lld min", (long long)age_s / 60);
 }
 
-/* How far it is, node by node. */
-static void say_progress(struct lead *lead, struct text *out)
+/* How far it is, node by node; of one that came before the latest only what was not back by then.
+ */
+static void say_progress(struct lead *lead, uint64_t id, struct text *out)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
     const struct lead_backs *backs = lead_backs(lead);
     struct err err = ERR_INIT;
-    const char *between = ":";
+    const char *between = "";
 
-    if (!store_read_record(lead->desk->store, backs->rollout, record, &err))
+    if (!store_read_record(lead->desk->store, id, record, &err))
         return; /* it is said without */
     for (uint32_t i = 0; i < backs->count; i++) {
         const struct lead_back *back = &backs->list[i];
 
         if (back->order.len > 0 || !attempt_equal(&back->attempt, &record->attempt))
             continue;
-        text_add(out, "%s %s %s%s", between, back->name, back->state,
+        text_add(out, "%s%s %s%s", between, back->name, back->state,
                  back->done ? "" : " (not back yet)");
-        between = ",";
+        between = ", ";
     }
 }
 
-static void say_asked(struct lead *lead, struct text *out)
+static void say_asked(struct lead *lead, const struct store_emergency *asked, struct text *out)
 {
-    const struct lead_backs *backs = &lead->backs;
     char reason[40];
 
-    text_shorten(reason, sizeof(reason), backs->reason);
-    lead_say_rollout(lead, backs->rollout, out);
+    text_shorten(reason, sizeof(reason), asked->reason);
+    lead_say_rollout(lead, asked->rollout, out);
     text_add(out, " was asked back ");
-    say_age(clock_unix() - backs->asked_at, out);
-    text_add(out, " ago by %s (%s)", backs->by, reason);
-}
-
-static bool is_behind_another(const struct lead *lead, uint64_t id)
-{
-    return id < lead->backs.rollout && is_recent(&lead->backs, clock_unix());
+    say_age(clock_unix() - asked->at, out);
+    text_add(out, " ago by %s (%s)", asked->by, reason);
 }
 
 void lead_say_before(struct lead *lead, uint64_t id, struct text *out)
 {
-    if (!is_behind_another(lead, id))
+    char progress[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(progress);
+    struct store_emergency asked;
+
+    if (!find_before(lead, id, &asked))
         return;
-    say_asked(lead, out);
-    say_progress(lead, out);
+    say_asked(lead, &asked, out);
+    say_progress(lead, asked.rollout, &text);
+    text_add(out, "%s%s", progress[0] != '\0' ? ": " : "", progress);
 }
 
 bool lead_check_repeat(struct lead *lead, struct err *err)
@@ -80,19 +112,21 @@ bool lead_check_repeat(struct lead *lead, struct err *err)
     const struct lead_wish all = {NULL, 0, "", ""};
     char before[SENTENCE_SIZE] = "", name[2 * NAME_SIZE] = "", progress[SENTENCE_SIZE] = "";
     struct text said = TEXT_IN(before), named = TEXT_IN(name), text = TEXT_IN(progress);
+    struct store_emergency asked;
 
     if (!lead_find_wanted(lead, &all, record, err))
         return false;
-    if (!is_behind_another(lead, record->id))
+    if (!find_before(lead, record->id, &asked))
         return true;
-    say_asked(lead, &said);
+    say_asked(lead, &asked, &said);
     lead_say_rollout(lead, record->id, &named);
-    say_progress(lead, &text);
+    say_progress(lead, asked.rollout, &text);
     return err_set(
         err, ERR_CONFLICT,
         "%s. Now %s would go, which is older: this may be that command once more, so "
         "nothing was done. `oceanidctl emergency-rollback --rollout %llu --yes` takes it "
-        "back. How far rollout %llu is%s",
-        before, name, (unsigned long long)record->id, (unsigned long long)lead->backs.rollout,
-        progress);
+        "back. %s rollout %llu is%s%s",
+        before, name, (unsigned long long)record->id,
+        progress[0] != '\0' ? "How far" : "`oceanidctl status` shows how far",
+        (unsigned long long)asked.rollout, progress[0] != '\0' ? ": " : "", progress);
 }

@@ -133,16 +133,20 @@ typedef void (*store_back_fn)(void *context, const struct store_back *back);
 /* In the order in which they were put. */
 bool store_read_backs(struct store *store, store_back_fn back_fn, void *context, struct err *err);
 
-/* The latest emergency: which rollout was to go, when (unix seconds), by whom and why. */
+/* An emergency: which rollout was to go, when (unix seconds), by whom and why. */
+enum store_which {
+    STORE_LATEST = 1,
+    STORE_NEWER, /* that came before the latest, and was of a newer rollout */
+};
 struct store_emergency {
     uint64_t rollout; /* 0: there was none */
     int64_t at;
     char by[NAME_SIZE], reason[REASON_SIZE];
 };
-bool store_put_emergency(struct store *store, const struct store_emergency *emergency,
-                         struct err *err);
-bool store_read_emergency(struct store *store, struct store_emergency *ret_emergency,
-                          struct err *err);
+bool store_put_emergency(struct store *store, enum store_which which,
+                         const struct store_emergency *emergency, struct err *err);
+bool store_read_emergency(struct store *store, enum store_which which,
+                          struct store_emergency *ret_emergency, struct err *err);
 
 bool store_add_audit(struct store *store, const struct audit_row *row, struct err *err);
 /* At most max rows behind `after`, oldest first. */

@@ -207,21 +207,23 @@ bool store_read_backs(struct store *store, store_back_fn back_fn, void *context,
     return err->kind == ERR_NONE;
 }
 
-bool store_put_emergency(struct store *store, const struct store_emergency *emergency,
-                         struct err *err)
+bool store_put_emergency(struct store *store, enum store_which which,
+                         const struct store_emergency *emergency, struct err *err)
 {
-    return sql_run(store->db, err, "INSERT OR REPLACE INTO emergency VALUES (1, ?, ?, ?, ?)",
-                   "iitt", (int64_t)emergency->rollout, emergency->at, emergency->by,
-                   emergency->reason);
+    return sql_run(store->db, err, "INSERT OR REPLACE INTO emergency VALUES (?, ?, ?, ?, ?)",
+                   "iiitt", (int64_t)which, (int64_t)emergency->rollout, emergency->at,
+                   emergency->by, emergency->reason);
 }
 
-bool store_read_emergency(struct store *store, struct store_emergency *ret_emergency,
-                          struct err *err)
+bool store_read_emergency(struct store *store, enum store_which which,
+                          struct store_emergency *ret_emergency, struct err *err)
 {
     AUTO_ROWS struct sql_rows rows = {0};
 
     *ret_emergency = (struct store_emergency){.rollout = 0};
-    if (!sql_query(store->db, &rows, err, "SELECT rollout, at, by, reason FROM emergency", ""))
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT rollout, at, by, reason FROM emergency WHERE one = ?", "i",
+                   (int64_t)which))
         return false;
     if (!sql_next(&rows, err))
         return err->kind == ERR_NONE;

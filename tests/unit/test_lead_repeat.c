@@ -141,6 +141,49 @@ static void an_hour_later_it_is_another_one(void **state)
     assert_true(lead_check_repeat(place.lead, &err));
 }
 
+/* One that has ended, and of which something stands there. */
+static void add_standing_on(uint64_t id, const char *node)
+{
+    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
+    struct err err = ERR_INIT;
+
+    ended->record.id = id;
+    ended->record.attempt.sequence = 100 + id;
+    ended->record.state = ROLLOUT_REVERTED;
+    ended->record.targets_count = 1;
+    text_copy(ended->record.targets[0].name, NAME_SIZE, node);
+    ended->record.targets[0].says = SAYS_CONFIRMED;
+    if (!store_add_rollout(place.desk.store, ended, &err) ||
+        !store_put_record(place.desk.store, &ended->record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+/* Somebody else took an older one back between the two: the first one was of the newer one all the
+ * same. */
+static void what_another_names_between_hides_nothing(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    add_standing_on(1, "b2");
+    lead_case_add_standing(2, SAYS_CONFIRMED);
+    lead_case_add_standing(3, SAYS_CONFIRMED);
+    hear_of(3);
+    take_back();
+    hear_of(3);
+    hear_of(2);
+    if (!lead_case_take_back("b2", "another", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(place.lead->backs.rollout, 1);
+    expect_refused("rollout 3 was asked back ");
+    expect_refused(" s ago by olga (drill). Now rollout 2 would go");
+    expect_refused("`oceanidctl status` shows how far rollout 3 is");
+    lead_case_restart();
+    expect_refused("rollout 3 was asked back ");
+    place.lead->backs.newer.at -= 3600;
+    assert_true(lead_check_repeat(place.lead, &err));
+}
+
 /* Nobody would know when the hour is over. */
 static void a_clock_that_was_set_back_refuses_nobody(void **state)
 {
@@ -163,6 +206,7 @@ int main(void)
         CASE(the_same_once_more_takes_the_same),
         CASE(what_goes_is_said_to_have_gone),
         CASE(an_hour_later_it_is_another_one),
+        CASE(what_another_names_between_hides_nothing),
         CASE(a_clock_that_was_set_back_refuses_nobody),
     };
 

@@ -546,11 +546,17 @@ static void reads_the_latest_emergency(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    store_case_must(store_read_emergency(store, &read, &err), &err);
+    store_case_must(store_read_emergency(store, STORE_LATEST, &read, &err), &err);
     assert_int_equal(read.rollout, 0);
     for (; emergency.rollout < 10; emergency.rollout++)
-        store_case_must(store_put_emergency(store, &emergency, &err), &err);
-    store_case_must(store_read_emergency(store, &read, &err), &err);
+        store_case_must(store_put_emergency(store, STORE_LATEST, &emergency, &err), &err);
+    store_case_must(store_read_emergency(store, STORE_NEWER, &read, &err), &err);
+    assert_int_equal(read.rollout, 0);
+    emergency.rollout = 12;
+    store_case_must(store_put_emergency(store, STORE_NEWER, &emergency, &err), &err);
+    store_case_must(store_read_emergency(store, STORE_NEWER, &read, &err), &err);
+    assert_int_equal(read.rollout, 12);
+    store_case_must(store_read_emergency(store, STORE_LATEST, &read, &err), &err);
     assert_int_equal(read.rollout, 9);
     assert_int_equal(read.at, 1764000000);
     assert_string_equal(read.by, "olga");
