@@ -197,21 +197,30 @@ static bool refuse_so_many(const struct ledger *ledger, const struct manifest_pl
 
 /* One end of a target. Contained without a reason unless the node knows it already; a quarantine
  * that the manifest touches stops here until somebody names it. */
+/* The object of the plan that this end has in quarantine, or NULL. */
+static const char *find_quarantined(const struct ledger *ledger, const struct manifest_plan *plan,
+                                    const struct ledger_receipt *end)
+{
+    return receipt_quarantines(&end->receipt) && !ledger_is_answered(ledger, end, true)
+               ? shared_object(plan, &end->receipt)
+               : NULL;
+}
+
 static bool take_end(const struct ledger *ledger, const struct manifest_plan *plan,
                      const struct ledger_receipt *end, struct approval *approval, struct err *err)
 {
-    if (receipt_quarantines(&end->receipt) && !ledger_is_answered(ledger, end, true)) {
-        const char *object = shared_object(plan, &end->receipt);
+    const char *object = find_quarantined(ledger, plan, end);
 
-        if (object != NULL)
-            return refuse_quarantine(end, object, err);
-    }
+    if (object != NULL)
+        return refuse_quarantine(end, object, err);
     return ledger_is_answered(ledger, end, false) || add_lift(approval, &end->hash, "") ||
            refuse_so_many(ledger, plan, err);
 }
 
 /* It has joined anew: what its guard signed under another key it knows only if it has the journal
- * still. So that goes along as far as there is room, and the guard has the last word. */
+ * still. So that goes along as far as there is room, and the guard has the last word; but for what
+ * was signed here and failed there, which has to be named: a machine that was installed anew would
+ * try it again. */
 static bool is_of_another_key(const struct ledger_receipt *end, const struct manifest *manifest)
 {
     const struct roster_entry *entry = manifest_find_entry(manifest, end->receipt.node);
@@ -224,6 +233,15 @@ static bool is_to_take(const struct ledger_receipt *end, const struct manifest *
 {
     return receipt_is_end(&end->receipt) && !is_named(approval, &end->hash) &&
            manifest_find_plan(manifest, end->receipt.node) != NULL;
+}
+
+static bool check_old_quarantine(const struct ledger *ledger, const struct manifest *manifest,
+                                 const struct ledger_receipt *end, struct err *err)
+{
+    const struct manifest_plan *plan = manifest_find_plan(manifest, end->receipt.node);
+    const char *object = find_quarantined(ledger, plan, end);
+
+    return object == NULL || refuse_quarantine(end, object, err);
 }
 
 bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *manifest,
@@ -243,8 +261,11 @@ bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *ma
     for (size_t i = ledger->receipts_count; i > 0; i--) { /* newest first */
         const struct ledger_receipt *end = &ledger->receipts[i - 1];
 
-        if (is_to_take(end, manifest, approval) && is_of_another_key(end, manifest) &&
-            !ledger_is_answered(ledger, end, false))
+        if (!is_to_take(end, manifest, approval) || !is_of_another_key(end, manifest))
+            continue;
+        if (!end->is_strange && !check_old_quarantine(ledger, manifest, end, err))
+            return false;
+        if (!ledger_is_answered(ledger, end, false))
             add_lift(approval, &end->hash, "");
     }
     return true;

@@ -167,6 +167,26 @@ static void a_guard_with_a_new_key_has_its_own_room(void **state)
     sign_key_free(old);
 }
 
+/* What failed here failed: a machine that was installed anew has no journal that would bar it. */
+static void what_an_old_key_quarantined_is_named_all_the_same(void **state)
+{
+    struct desk *desk = *state;
+    struct lift named = {.reason = "another kernel"};
+    struct err err = ERR_INIT;
+
+    sign(desk, 1);
+    named.receipt = end(desk, "srv712695", 1, RECEIPT_REVERTED, CAUSE_PROOF_FAILED);
+    sign_key_free(desk->guard);
+    desk->guard = sign_key_generate();
+    desk->manifest.roster = mem_alloc(1, sizeof(*desk->manifest.roster));
+    desk->manifest.roster_count = 1;
+    text_copy(desk->manifest.roster[0].name, NAME_SIZE, "srv712695");
+    sign_key_public(desk->guard, &desk->manifest.roster[0].guard_key);
+    assert_false(choose(desk, NULL, 0, &err));
+    assert_non_null(strstr(err.text, "which is in quarantine"));
+    assert_true(choose(desk, &named, 1, &err));
+}
+
 /* Of an honest one: two of each attempt, for years. */
 static void an_honest_guard_is_never_out_of_room(void **state)
 {
@@ -192,6 +212,7 @@ int main(void)
         AT_DESK(one_nodes_ends_that_fit_into_no_approval),
         AT_DESK(refusals_and_more_of_one_revert_are_not_kept),
         AT_DESK(a_guard_with_a_new_key_has_its_own_room),
+        AT_DESK(what_an_old_key_quarantined_is_named_all_the_same),
         AT_DESK(an_honest_guard_is_never_out_of_room),
     };
 
