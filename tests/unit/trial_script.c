@@ -206,8 +206,6 @@ static void give_end(struct script *script, enum guard_event_kind kind, char **w
         ev.end.id = find_id(script, words);
     if (has_word(words, "operator"))
         ev.end.right = RIGHT_OPERATOR;
-    else if (has_word(words, "root") || kind == ON_RESCUE)
-        ev.end.right = RIGHT_ROOT;
     if (has_word(words, "old"))
         ev.end.id.start = script->offered_before;
     if (has_word(words, "delayed"))
@@ -254,8 +252,6 @@ static bool give_words(struct script *script, char **words)
         give_end(script, ON_ABORT, words);
     else if (text_equal(words[0], "pop"))
         give_end(script, ON_POP, words);
-    else if (text_equal(words[0], "rescue"))
-        give_end(script, ON_RESCUE, words);
     else if (text_equal(words[0], "standing"))
         give_standing(script, words);
     else if (text_equal(words[0], "barred"))
