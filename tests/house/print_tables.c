@@ -92,10 +92,9 @@ static const struct printed_table tables[] = {
      "(from\n"
      "where a witness's connection came, so that it counts). What the guard's own threads answer:\n"
      "`prepared`, `recorded` and `synced` (the journal's disk), `applied`, `settled`, `undone`,\n"
-     "`verified`. `fence`: `oceanid-rollback` wants the journal; `rescue`: root takes back (no\n"
-     "program asks that today: `oceanid-rollback` fences the guard and does it itself); `stop`: "
-     "the\n"
-     "guard is told to end; `time-out`: a deadline has come.\n",
+     "`verified`. `fence`: `oceanid-rollback` wants the journal, and takes back by itself what "
+     "root\n"
+     "says; `stop`: the guard is told to end; `time-out`: a deadline has come.\n",
      TRIAL_STATE_COUNT, ((UINT64_C(1) << TRIAL_STATE_COUNT) - 1) & ~(UINT64_C(1) << TRIAL_FENCED),
      trial_state, trial_row},
     {"rollout", "The rollout machine",

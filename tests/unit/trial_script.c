@@ -97,13 +97,19 @@ static bool set_surroundings(struct script *script, const char *line, char **wor
 
 /* ---- lines: what happens -------------------------------------------------------------------- */
 
-static bool has_word(char **words, const char *word)
+/* What stands behind that word, or NULL. */
+static char **behind(char **words, const char *word)
 {
     for (; *words != NULL; words++) {
         if (text_equal(*words, word))
-            return true;
+            return words + 1;
     }
-    return false;
+    return NULL;
+}
+
+static bool has_word(char **words, const char *word)
+{
+    return behind(words, word) != NULL;
 }
 
 static void boot(struct script *script, const char *word)
@@ -163,6 +169,30 @@ static struct generation_id find_id(const struct script *script, char **words)
     return generation != NULL ? generation->id : id;
 }
 
+/* As rescue_order() writes it before its boot. */
+static void order_by_root(struct script *script, char **words)
+{
+    const struct ledger *ledger = script->ledger;
+    const struct ledger_generation *at = ledger->is_open ? &ledger->open : ledger_top(ledger);
+    struct guard_record record = {
+        .kind = RECORD_MARK,
+        .mark = ledger->is_open ? MARK_REVERTING : MARK_POPPING,
+        .cause = CAUSE_RESCUED,
+        .reason = "root ran oceanid-rollback",
+        .has_order = true,
+        .order = {.cause = CAUSE_RESCUED, .reason = "root ran oceanid-rollback"}};
+    const struct attempt attempt = world_attempt(words);
+
+    assert_non_null(at);
+    assert_non_null(ledger_find_attempt(ledger, &attempt));
+    assert_true(script->disk_count < SCRIPT_DISK_MAX);
+    record.id = at->id;
+    record.order.down_to = ledger_find_attempt(ledger, &attempt)->id;
+    script->disk[script->disk_count++] = record;
+    script->synced_count = script->disk_count;
+    ledger_take(script->ledger, &record);
+}
+
 static void give_end(struct script *script, enum guard_event_kind kind, char **words)
 {
     struct receipt fellow = {.kind = RECEIPT_REVERTED, .node = "a"};
@@ -170,12 +200,12 @@ static void give_end(struct script *script, enum guard_event_kind kind, char **w
 
     if (script->reason != NULL)
         ev.end.reason = script->reason;
+    if (has_word(words, "because"))
+        ev.end.reason = behind(words, "because")[0];
     if (words[1] != NULL)
         ev.end.id = find_id(script, words);
     if (has_word(words, "operator"))
         ev.end.right = RIGHT_OPERATOR;
-    else if (has_word(words, "root") || kind == ON_RESCUE)
-        ev.end.right = RIGHT_ROOT;
     if (has_word(words, "old"))
         ev.end.id.start = script->offered_before;
     if (has_word(words, "delayed"))
@@ -222,8 +252,6 @@ static bool give_words(struct script *script, char **words)
         give_end(script, ON_ABORT, words);
     else if (text_equal(words[0], "pop"))
         give_end(script, ON_POP, words);
-    else if (text_equal(words[0], "rescue"))
-        give_end(script, ON_RESCUE, words);
     else if (text_equal(words[0], "standing"))
         give_standing(script, words);
     else if (text_equal(words[0], "barred"))
@@ -258,6 +286,8 @@ void script_run_line(struct script *script, const char *line)
         script_wait(script, (int64_t)(atof(words[1]) * 1000));
     else if (text_equal(words[0], "restart")) {
         script_restart(script, has_word(words, "keeps") ? (unsigned)atoi(words[3]) : 0);
+        if (has_word(words, "down"))
+            order_by_root(script, behind(words, "down"));
         boot(script, words[1]);
     } else if (text_equal(words[0], "lose")) {
         const struct attempt attempt = world_attempt(words);

@@ -8,7 +8,8 @@
  * three operations: a shield and a rule, whose undo removes, and a pref, whose undo puts back.
  *
  *   boot CAUSE        reboot, died, rescued
- *   restart CAUSE     a new life from the disk; `keeps N`: so many records under way got there
+ *   restart CAUSE     a new life from the disk; `keeps N`: so many records under way got there;
+ *                     `down to m1 1`: oceanid-rollback has ordered that in the journal
  *   lose m1 1         the disk loses the records of how it ended; `begin`: of how it began
  *   prepare m1 1      manifest, sequence; then a WORD that makes it wrong (see trial_world.h),
  *                     then `lifts N[!] ...`: receipt N contained, ! with a reason
@@ -16,9 +17,8 @@
  *                     `short`: which soaked less; `stood-before`: which it made over the nonce
  *                     before; `from NAME ...`: baselines of those only
  *   abort m1 1        `stale`: quotes no hello; `delayed`: the hello before the latest
- *   pop m1 1          the same; `by operator|root`: down to it; `fellow`: with a fellow's end;
- *                     `old`: names the start over the nonce before
- *   rescue [m1 1]     down to it
+ *   pop m1 1          the same; `by operator`: down to it; `fellow`: with a fellow's end;
+ *                     `old`: names the start over the nonce before; `because WORD`
  *   fence, stop, stack, standing m1
  *   disk works|fails|hangs|takes S, prepares|settles|verify works|fails|hangs
  *   apply N works|fails|hangs, undo N works|fails|left|hangs
@@ -72,7 +72,7 @@ struct script {
     bool joins[SCRIPT_OPERATIONS]; /* goes in one go with the one before */
     int64_t disk_ms, path_ms;
     bool dials_dead;
-    const char *reason;        /* of an abort, pop or rescue; NULL: "as it was asked" */
+    const char *reason;        /* of an abort or pop; NULL: "as it was asked" */
     const char *others;        /* what of others is not back when it is verified; NULL: all is */
     struct nonce hello_before; /* of the hello before the latest */
     enum verdict_value answers[SCRIPT_WITNESSES], own, database;

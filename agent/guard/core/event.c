@@ -4,13 +4,13 @@
 #include "agent/guard/core/event.h"
 
 static const char *const event_names[] = {
-    [ON_BOOT] = "boot",       [ON_PREPARE] = "prepare",   [ON_PREPARED] = "prepared",
-    [ON_START] = "start",     [ON_RECORDED] = "recorded", [ON_SYNCED] = "synced",
-    [ON_APPLIED] = "applied", [ON_SETTLED] = "settled",   [ON_STATEMENT] = "statement",
-    [ON_SOURCE] = "source",   [ON_ABORT] = "abort",       [ON_POP] = "pop",
-    [ON_UNDONE] = "undone",   [ON_VERIFIED] = "verified", [ON_STANDING] = "standing",
-    [ON_STACK] = "stack",     [ON_RESCUE] = "rescue",     [ON_FENCE] = "fence",
-    [ON_STOP] = "stop",       [ON_TIMEOUT] = "time-out",
+    [ON_BOOT] = "boot",        [ON_PREPARE] = "prepare",   [ON_PREPARED] = "prepared",
+    [ON_START] = "start",      [ON_RECORDED] = "recorded", [ON_SYNCED] = "synced",
+    [ON_APPLIED] = "applied",  [ON_SETTLED] = "settled",   [ON_STATEMENT] = "statement",
+    [ON_SOURCE] = "source",    [ON_ABORT] = "abort",       [ON_POP] = "pop",
+    [ON_UNDONE] = "undone",    [ON_VERIFIED] = "verified", [ON_STANDING] = "standing",
+    [ON_STACK] = "stack",      [ON_FENCE] = "fence",       [ON_STOP] = "stop",
+    [ON_TIMEOUT] = "time-out",
 };
 _Static_assert(sizeof(event_names) / sizeof(event_names[0]) == GUARD_EVENT_COUNT, "one name each");
 

@@ -28,7 +28,6 @@ enum guard_event_kind {
     ON_VERIFIED, /* answers DO_VERIFY */
     ON_STANDING, /* a later stage's guard wants to know whether this one still stands */
     ON_STACK,    /* asked for the signed stack: a hello begins */
-    ON_RESCUE,   /* root on this node: end what is open, else pop */
     ON_FENCE,    /* rescue wants the journal: let go */
     ON_STOP,     /* the process was told to end: what is open is taken back while it can */
     ON_TIMEOUT,  /* trial_deadline() has come */
@@ -71,7 +70,7 @@ struct guard_start {
 };
 
 /* Who asks for an end, and by what right (docs/protocol.md rules 14, 17). */
-enum right { RIGHT_CONTROLLER, RIGHT_OPERATOR, RIGHT_ROOT };
+enum right { RIGHT_CONTROLLER, RIGHT_OPERATOR };
 
 /* Abort names the attempt (start may be zero); pop names the generation. RIGHT_OPERATOR: the
  * order's signature by a key with that role was verified and names this node; it pops down to id.
@@ -117,7 +116,7 @@ struct guard_event {
             const char *witness;
             bool counts;
         } source;
-        struct guard_end end; /* abort, pop, rescue (its id: down to; zero: the top) */
+        struct guard_end end; /* abort, pop */
         struct {
             uint32_t operation;
             uint32_t more; /* before it, undone as well; what is not REVERT_DONE is alone */

@@ -174,11 +174,6 @@ void do_revert_stopped(struct move *move)
 
 /* ---- generations ---------------------------------------------------------------------------- */
 
-static enum end_cause cause_of(const struct guard_end *end)
-{
-    return end->right == RIGHT_ROOT ? CAUSE_RESCUED : CAUSE_ORDERED;
-}
-
 static uint32_t depth_of(const struct ledger *ledger, const struct generation_id *id)
 {
     const struct ledger_generation *generation = ledger_find(ledger, id);
@@ -202,7 +197,7 @@ static bool pop_further(struct move *move)
         return false;
     trial->pops_further = true;
     trial->order.down_to = end->id;
-    trial->order.cause = cause_of(end);
+    trial->order.cause = CAUSE_ORDERED;
     text_copy(trial->order.reason, sizeof(trial->order.reason), trial_word(end->reason));
     return true;
 }
@@ -217,7 +212,7 @@ void do_record_order(struct move *move)
 void do_revert_ordered(struct move *move)
 {
     pop_further(move);
-    revert(move, cause_of(&move->ev->end), trial_word(move->ev->end.reason));
+    revert(move, CAUSE_ORDERED, trial_word(move->ev->end.reason));
 }
 
 /* Nothing is touched yet; what the order names comes when that is written. */
@@ -284,15 +279,10 @@ void do_begin_pop(struct move *move)
         trial->given_up_cause = trial->cause;
         text_copy(trial->given_up_reason, sizeof(trial->given_up_reason), trial->reason);
     }
-    set_cause(trial, cause_of(end), trial_word(end->reason));
+    set_cause(trial, CAUSE_ORDERED, trial_word(end->reason));
     if (end->right != RIGHT_CONTROLLER)
         pop_further(move);
     do_pop_next(move);
-}
-
-void do_begin_rescue(struct move *move)
-{
-    do_begin_pop(move);
 }
 
 /* Its receipt is still owed: until it is written the attempt is not answered with an older one. */
@@ -351,15 +341,6 @@ void do_refuse_pop(struct move *move)
     trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
 }
 
-void do_refuse_rescue(struct move *move)
-{
-    bool nothing = admission_nothing_above(move->trial);
-
-    trial_refuse(move, &move->ev->end.id.attempt,
-                 nothing ? "no such generation stands here" : "it is being decided or taken back",
-                 false);
-}
-
 /* ---- the end -------------------------------------------------------------------------------- */
 
 /* Behind why it was taken back, and cut where both have no room. */
@@ -398,7 +379,7 @@ void do_write_tombstone(struct move *move)
 
     trial->id = (struct generation_id){.attempt = attempt};
     trial->pops = false;
-    set_cause(trial, move->ev->kind == ON_ABORT ? CAUSE_ABORTED : cause_of(end),
+    set_cause(trial, move->ev->kind == ON_ABORT ? CAUSE_ABORTED : CAUSE_ORDERED,
               trial_word(end->reason));
     trial->end_mark = MARK_TOMBSTONE;
     do_write_end(move);

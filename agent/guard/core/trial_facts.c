@@ -228,7 +228,6 @@ void trial_take_facts(struct move *move)
     case ON_POP:
     case ON_VERIFIED:
     case ON_STANDING:
-    case ON_RESCUE:
     case ON_FENCE:
     case ON_STOP:
     case ON_TIMEOUT:

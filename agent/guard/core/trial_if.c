@@ -276,7 +276,7 @@ bool if_may_pop(const struct move *move)
     return admission_check_pop(move->trial, move->ev, &err);
 }
 
-/* An operator or root; the generation may also be the one that is still on trial. */
+/* By an operator; the generation may also be the one that is still on trial. */
 bool if_is_ordered(const struct move *move)
 {
     const struct trial *trial = move->trial;
@@ -297,19 +297,6 @@ static bool takes_back(const struct trial *trial)
 bool if_pops_it_already(const struct move *move)
 {
     return takes_back(move->trial) && generation_id_equal(&move->trial->id, &move->ev->end.id);
-}
-
-/* Rescue names no generation for the newest one. */
-bool if_has_generation(const struct move *move)
-{
-    const struct trial *trial = move->trial;
-    const struct generation_id *id = &move->ev->end.id;
-
-    if (!admission_nothing_above(trial))
-        return false;
-    if (nonce_is_zero(&id->start))
-        return ledger_top(trial->ledger) != NULL;
-    return ledger_find(trial->ledger, id) != NULL;
 }
 
 bool if_waited_enough(const struct move *move)

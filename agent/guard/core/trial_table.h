@@ -76,11 +76,10 @@ condition_fn if_always, if_trial_was_open, if_was_popping, if_order_stands, if_r
     if_refused_once, if_more_to_apply, if_settle_is_late, if_first_is_answered, if_soaked,
     if_proven_to_the_end, if_nonce_is_due, if_last_is_due, if_lease_is_over, if_fails_too_long,
     if_must_give_up, if_not_entitled, if_was_popped, if_may_pop, if_is_ordered, if_pops_it_already,
-    if_has_generation, if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget,
-    if_verify_is_due, if_all_written, if_all_written_and_more, if_end_is_due, if_stands,
-    if_answers_another, if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing,
-    if_end_is_lost, if_undo_is_lost, if_is_incomplete, if_end_is_unsynced, if_end_was_read,
-    if_stands_unsynced;
+    if_waited_enough, if_all_undone, if_retry_is_due, if_newly_over_budget, if_verify_is_due,
+    if_all_written, if_all_written_and_more, if_end_is_due, if_stands, if_answers_another,
+    if_disk_refuses, if_tombstones_are_full, if_an_end_is_missing, if_end_is_lost, if_undo_is_lost,
+    if_is_incomplete, if_end_is_unsynced, if_end_was_read, if_stands_unsynced;
 
 /* Actions: preparing to confirming in trial_act.c, ends and reverts in trial_end.c. */
 typedef void action_fn(struct move *move);
@@ -90,11 +89,11 @@ action_fn do_nothing, do_prepare, do_refuse_prepare, do_refuse_busy, do_offer, d
     do_settle, do_issue_first, do_begin_soak, do_issue_renewal, do_issue_last, do_write_confirming,
     do_write_confirmed, do_say_confirmed, do_revert_found, do_revert_apply, do_revert_unproven,
     do_revert_failed, do_revert_given_up, do_revert_aborted, do_revert_ordered, do_revert_disk,
-    do_revert_stopped, do_write_tombstone, do_refuse_end, do_refuse_pop, do_refuse_rescue,
-    do_begin_pop, do_begin_rescue, do_pop_next, do_resume_pop, do_resume_end, do_sync_ends,
-    do_undo_generation, do_mark_popping_again, do_undo_next, do_verify, do_verify_later,
-    do_say_over_budget, do_write_end, do_send_receipt, do_state_standing, do_refuse_standing,
-    do_give_stack, do_let_go, do_refuse_full, do_refuse_undo_lost, do_refuse_lost, do_call_off,
-    do_record_order, do_give_stack_and_receipt, do_await_sync;
+    do_revert_stopped, do_write_tombstone, do_refuse_end, do_refuse_pop, do_begin_pop, do_pop_next,
+    do_resume_pop, do_resume_end, do_sync_ends, do_undo_generation, do_mark_popping_again,
+    do_undo_next, do_verify, do_verify_later, do_say_over_budget, do_write_end, do_send_receipt,
+    do_state_standing, do_refuse_standing, do_give_stack, do_let_go, do_refuse_full,
+    do_refuse_undo_lost, do_refuse_lost, do_call_off, do_record_order, do_give_stack_and_receipt,
+    do_await_sync;
 
 #endif
