@@ -155,76 +155,6 @@ void lead_backs_tick(struct lead *lead, mono_t now)
 /* ---- what a person asks ----------------------------------------------------------------------
  */
 
-bool lead_is_wanted(const struct lead_wish *wish, const char *node)
-{
-    for (size_t i = 0; i < wish->count; i++) {
-        if (text_equal(wish->names[i], node))
-            return true;
-    }
-    return wish->count == 0;
-}
-
-bool lead_stands(const struct lead *lead, const struct rollout_record *record,
-                 const struct target_record *target)
-{
-    const struct fleet_member *member = fleet_find(&lead->desk->fleet, target->name);
-
-    if (member != NULL && member->has_stack)
-        return stack_find(&member->stack, &record->attempt) != NULL ||
-               (member->stack.trial_open &&
-                attempt_equal(&member->stack.trial.attempt, &record->attempt));
-    return target->in_doubt || target->listed || target->says == SAYS_CONFIRMED ||
-           target->says == SAYS_ON_TRIAL;
-}
-
-static bool any_stands(const struct lead *lead, const struct rollout_record *record,
-                       const struct lead_wish *wish)
-{
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (lead_is_wanted(wish, record->targets[i].name) &&
-            lead_stands(lead, record, &record->targets[i]))
-            return true;
-    }
-    return false;
-}
-
-/* An older one that cannot be read is in nobody's way. */
-static void read_older(struct lead *lead, uint64_t id, struct rollout_record *ret_record)
-{
-    struct err err = ERR_INIT;
-
-    if (store_read_record(lead->desk->store, id, ret_record, &err))
-        return;
-    log_warning("%s; it is passed over", err.text);
-    ret_record->targets_count = 0;
-}
-
-/* The newest rollout of which something stands on those nodes; else the newest. */
-static bool find_last(struct lead *lead, const struct lead_wish *wish,
-                      struct rollout_record *ret_record, struct err *err)
-{
-    AUTO_FREE struct rollout_record *older = mem_alloc(1, sizeof(*older));
-    uint64_t id = STORE_NEWEST;
-    size_t count = 1;
-
-    if (!store_list_rollouts(lead->desk->store, id, &id, 1, &count, err))
-        return false;
-    if (count == 0)
-        return err_set(err, ERR_MISSING, "there is no rollout yet: nothing to take back");
-    if (!store_read_record(lead->desk->store, id, ret_record, err))
-        return false;
-    *older = *ret_record;
-    while (!any_stands(lead, older, wish)) {
-        if (!store_list_rollouts(lead->desk->store, id, &id, 1, &count, err))
-            return false;
-        if (count == 0)
-            return true;
-        read_older(lead, id, older);
-    }
-    *ret_record = *older;
-    return true;
-}
-
 /* id: of the rollout whose machine takes them back; 0: their guards are asked. */
 static void begin_backs(struct lead *lead, const struct rollout_record *record, uint64_t id,
                         const struct lead_wish *wish)
@@ -244,22 +174,12 @@ static void begin_backs(struct lead *lead, const struct rollout_record *record, 
     }
 }
 
-static const struct target_record *find_target(const struct rollout_record *record,
-                                               const char *node)
-{
-    for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (text_equal(record->targets[i].name, node))
-            return &record->targets[i];
-    }
-    return NULL;
-}
-
 /* Of a node that has ended for its machine, and whose guard says that it stands there (a disk that
  * was restored), the guard is asked; and of one that it let go, and that was admitted again. */
 static bool takes_back(const struct lead *lead, const struct led *led, const char *node)
 {
     const struct rollout_record *record = &led->machine.record;
-    const struct target_record *target = find_target(record, node);
+    const struct target_record *target = lead_find_target(record, node);
 
     if ((lead_is_closed(&led->machine) && record->state != ROLLOUT_INCOMPLETE) || target == NULL ||
         (target_was_let_go(target) && roster_find(lead->desk->roster, node) != NULL))
@@ -293,7 +213,7 @@ static void give_emergency(struct lead *lead, const struct led *led, const struc
 
 static bool wants_change(const struct rollout_record *record, const char *node)
 {
-    const struct target_record *target = find_target(record, node);
+    const struct target_record *target = lead_find_target(record, node);
 
     return target != NULL && target->wants == WANTS_CHANGE;
 }
@@ -316,7 +236,7 @@ void lead_give_left(struct lead *lead, const struct led *led, const char *by)
 static size_t find_opener(const struct rollout_record *record, const struct lead_wish *wish)
 {
     for (size_t i = 0; i < wish->count; i++) {
-        const struct target_record *target = find_target(record, wish->names[i]);
+        const struct target_record *target = lead_find_target(record, wish->names[i]);
 
         if (target != NULL && target->wants == WANTS_CHANGE && target->says == SAYS_CONFIRMED)
             return i;
@@ -336,30 +256,6 @@ static void give_emergencies(struct lead *lead, const struct led *led, const str
     lead_take_roster(lead); /* who left after it was complete is not waited for */
 }
 
-/* The open rollout; else the newest that stands, led again if its machine can take it back. */
-static bool choose(struct lead *lead, const struct lead_wish *wish,
-                   struct rollout_record *ret_record, const struct led **ret_led, struct err *err)
-{
-    const struct led *led = lead_find_open(lead);
-
-    if (led == NULL) {
-        if (!find_last(lead, wish, ret_record, err))
-            return false;
-        lead_sweep(lead);
-        led = lead_find(lead, ret_record->id);
-        if (led == NULL &&
-            (ret_record->state == ROLLOUT_COMPLETE || ret_record->state == ROLLOUT_ABORTED)) {
-            if (!lead_take_up(lead, ret_record->id, err))
-                return false;
-            led = lead->leds;
-        }
-    }
-    if (led != NULL)
-        *ret_record = led->machine.record;
-    *ret_led = led;
-    return true;
-}
-
 /* Its machine does it, unless it says that nothing of it stands: then the guards are asked, as soon
  * as it is kept that they are to be. */
 static bool begin(struct lead *lead, const struct rollout_record *record, const struct led *led,
@@ -371,29 +267,6 @@ static bool begin(struct lead *lead, const struct rollout_record *record, const 
     return desk_begin(lead->desk, STORE_FULL) &&
            (led != NULL ? lead_keep_emergency(lead, led) : lead_backs_keep(lead)) &&
            desk_commit(lead->desk);
-}
-
-/* A name that is mistyped would be a node that nobody takes back. */
-static bool check_wish(struct lead *lead, const struct lead_wish *wish,
-                       const struct rollout_record *record, struct err *err)
-{
-    for (size_t i = 0; i < wish->count; i++) {
-        if (find_target(record, wish->names[i]) == NULL)
-            return lead_refuse_node(lead, record->id, wish->names[i], err);
-    }
-    return true;
-}
-
-bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
-                      struct rollout_record *ret_record, struct err *err)
-{
-    const struct led *led = lead_find_open(lead);
-
-    if (led != NULL)
-        *ret_record = led->machine.record;
-    else if (!find_last(lead, wish, ret_record, err))
-        return false;
-    return check_wish(lead, wish, ret_record, err);
 }
 
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err)
@@ -432,8 +305,7 @@ bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, c
     const struct lead_wish wish = {names, count, by, reason};
     const struct led *led = NULL;
 
-    if (!choose(lead, &wish, record, &led, err) || !check_wish(lead, &wish, record, err) ||
-        !make_room(lead, &wish, record, err))
+    if (!lead_choose(lead, &wish, record, &led, err) || !make_room(lead, &wish, record, err))
         return false;
     if (!desk_audit(lead->desk, by, "emergency", led != NULL ? led->manifest.change : "rollback",
                     "emergency rollback of rollout %llu, %s: %s", (unsigned long long)record->id,

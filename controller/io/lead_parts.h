@@ -83,22 +83,27 @@ bool lead_backs_load(struct lead *lead, struct err *err);
 mono_t lead_backs_deadline(const struct lead *lead);
 void lead_backs_done(struct lead *lead);
 
-/* In lead_emergency.c. Of which nodes: count 0: all. */
+/* In lead_meant.c. Of which nodes: count 0: all. */
 struct lead_wish {
     char (*names)[NAME_SIZE];
     size_t count;
     const char *by, *reason;
 };
 bool lead_is_wanted(const struct lead_wish *wish, const char *node);
+/* NULL: it has none of that name. */
+const struct target_record *lead_find_target(const struct rollout_record *record, const char *node);
 /* The open rollout, else the newest of which something stands there. */
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err);
+/* The same, led again if its machine can take it back. ret_led NULL: it cannot. */
+bool lead_choose(struct lead *lead, const struct lead_wish *wish, struct rollout_record *ret_record,
+                 const struct led **ret_led, struct err *err);
 /* Whether something of it stands there, by the node's latest stack and the receipts since; where
  * there is none, by what the record says. */
 bool lead_stands(const struct lead *lead, const struct rollout_record *record,
                  const struct target_record *target);
-/* In the transaction of the emergency's step: those whom it names, and whether its machine takes
- * them back. */
+/* In lead_emergency.c. In the transaction of the emergency's step: those whom it names, and whether
+ * its machine takes them back. */
 bool lead_keep_emergency(struct lead *lead, const struct led *led);
 /* Of those whom an emergency named and its machine is to take back: who is not wanted back yet. */
 void lead_give_left(struct lead *lead, const struct led *led, const char *by);
