@@ -1,6 +1,6 @@
 /*
- * lead_meant: which rollout an emergency is for: the open one, else the newest of which something
- * stands on the nodes that are meant.
+ * lead_meant: which rollout an emergency is for: the open one, unless that is being taken back and
+ * a newer one stands; else the newest of which something stands on the nodes that are meant.
  */
 #include <string.h>
 
@@ -99,14 +99,29 @@ static bool check_wish(struct lead *lead, const struct lead_wish *wish,
     return true;
 }
 
+/* One that is being taken back already, as an older one on a node that does not answer, is in no
+ * newer one's way: both machines go on, each with its own nodes. */
+static bool gives_way(struct lead *lead, const struct rollout_record *open,
+                      const struct lead_wish *wish, struct rollout_record *ret_record)
+{
+    struct err err = ERR_INIT;
+
+    if (open->state != ROLLOUT_REVERTING)
+        return false;
+    if (find_last(lead, wish, ret_record, &err))
+        return ret_record->id > open->id && any_stands(lead, ret_record, wish);
+    log_warning("%s; what is open is taken back", err.text);
+    return false;
+}
+
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err)
 {
     const struct led *led = lead_find_open(lead);
 
-    if (led != NULL)
+    if (led != NULL && !gives_way(lead, &led->machine.record, wish, ret_record))
         *ret_record = led->machine.record;
-    else if (!find_last(lead, wish, ret_record, err))
+    else if (led == NULL && !find_last(lead, wish, ret_record, err))
         return false;
     return check_wish(lead, wish, ret_record, err);
 }

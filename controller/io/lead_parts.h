@@ -92,7 +92,8 @@ struct lead_wish {
 bool lead_is_wanted(const struct lead_wish *wish, const char *node);
 /* NULL: it has none of that name. */
 const struct target_record *lead_find_target(const struct rollout_record *record, const char *node);
-/* The open rollout, else the newest of which something stands there. */
+/* The open rollout, but one that is being taken back where a newer one stands; else the newest of
+ * which something stands there. */
 bool lead_find_wanted(struct lead *lead, const struct lead_wish *wish,
                       struct rollout_record *ret_record, struct err *err);
 /* The same, led again if its machine can take it back. ret_led NULL: it cannot. */

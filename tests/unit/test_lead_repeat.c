@@ -184,6 +184,26 @@ static void what_another_names_between_hides_nothing(void **state)
     assert_true(lead_check_repeat(place.lead, &err));
 }
 
+/* An older one is still being taken back on b2, which has not answered yet: what stands on a1 above
+ * it is what an emergency of all is for. */
+static void one_that_goes_already_is_in_no_newer_ones_way(void **state)
+{
+    AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(5);
+    lead_case_add_standing(2, SAYS_CONFIRMED);
+    if (!lead_case_take_back("b2", "drill", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(place.lead->backs.rollout, 1);
+    assert_true(lead_foretell(place.lead, NULL, 0, losses, &err));
+    assert_int_equal(losses->rollout, 2);
+    take_back();
+    assert_int_equal(place.lead->backs.rollout, 2);
+    assert_string_equal(lead_case_find_back("a1")->state, "unreachable");
+}
+
 /* Nobody would know when the hour is over. */
 static void a_clock_that_was_set_back_refuses_nobody(void **state)
 {
@@ -207,6 +227,7 @@ int main(void)
         CASE(what_goes_is_said_to_have_gone),
         CASE(an_hour_later_it_is_another_one),
         CASE(what_another_names_between_hides_nothing),
+        CASE(one_that_goes_already_is_in_no_newer_ones_way),
         CASE(a_clock_that_was_set_back_refuses_nobody),
     };
 
