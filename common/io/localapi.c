@@ -264,9 +264,13 @@ bool localapi_patch(const char *socket_path, int timeout_ms,
     AUTO_ANSWER struct answer answer = {0};
     const struct tailscale_profile profile = now->profile;
 
-    return ask(&call, &answer, err) &&
-           localapi_parse_prefs((struct bytes){answer.data, answer.len}, now, err) &&
-           check_profile(&profile, &now->profile, err) && check_answer(change, now, err);
+    if (!ask(&call, &answer, err) ||
+        !localapi_parse_prefs((struct bytes){answer.data, answer.len}, now, err) ||
+        !check_profile(&profile, &now->profile, err))
+        return false;
+    if (tailnet_same_profile(&profile, &now->profile)) /* prefs do not tell its ID */
+        memcpy(now->profile.id, profile.id, sizeof(profile.id));
+    return check_answer(change, now, err);
 }
 
 bool localapi_ping(const char *socket_path, int timeout_ms, const struct address *address,

@@ -258,6 +258,22 @@ static void test_a_profile_that_is_gone_is_not_waited_for(void **state)
     fake_tailscaled_stop(fake);
 }
 
+/* The same one by tailscaled's own ID: taken back there, at the first try. */
+static void test_a_profile_that_was_registered_anew_is_the_same(void **state)
+{
+    struct fake_tailscaled *fake = begin_tailscale();
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&use_exit_node, &item);
+    text_copy(item.before.tailscale.profile.node_id, TAILSCALE_ID_SIZE, "nBEFORE");
+    text_copy(item.before.tailscale.profile.id, TAILSCALE_PROFILE_SIZE, "00a0");
+    apply_case_undo(&item, REVERT_DONE);
+    undo_item_done(&item);
+    fake_tailscaled_stop(fake);
+}
+
 static void test_another_profile_is_not_begun_in(void **state)
 {
     struct fake_tailscaled *fake = begin_tailscale();
@@ -469,6 +485,7 @@ int main(void)
         IN_NAMESPACE(test_another_profile_is_left_and_waited_for),
         IN_NAMESPACE(test_another_profile_as_before_is_no_proof),
         IN_NAMESPACE(test_a_profile_that_is_gone_is_not_waited_for),
+        IN_NAMESPACE(test_a_profile_that_was_registered_anew_is_the_same),
         IN_NAMESPACE(test_another_profile_is_not_begun_in),
         IN_NAMESPACE(test_another_profile_is_no_drift),
         IN_NAMESPACE(test_accepted_routes_there_and_back),

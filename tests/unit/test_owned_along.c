@@ -172,6 +172,53 @@ static void test_what_was_gone_before_is_put_back(void **state)
     free(owned.operations);
 }
 
+/* Somebody, networkd on a device that loses its carrier by its new MTU, takes it away between the
+ * change and its being read back: of what only adds, or sets such an MTU, that is none of it. */
+static void take_away_before_read(struct journal_case *place, const char *words)
+{
+    struct operation operation = operation_of(words);
+    struct undo_item item;
+    struct snapshot now;
+
+    apply_case_run(&operation, &item);
+    netns_run("ip address del 203.0.113.20/24 dev eth0\nip route del 10.0.0.0/8");
+    apply_case_read(&now);
+    snapshot_done(&item.after);
+    undo_take_after(&item, &now);
+    snapshot_done(&now);
+    begin(place, 3, &item);
+    journal_case_mark(place, 3, MARK_CONFIRMED);
+}
+
+static void test_what_others_took_meanwhile_is_put_back(void **state)
+{
+    static const char *const newer[] = {"link eth0 1400", "address 203.0.113.30/24 eth0"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++) {
+        void *place, *network;
+        struct err err = ERR_INIT;
+        struct owned owned;
+        uint32_t pending;
+
+        assert_int_equal(apply_case_enter(&network), 0);
+        journal_case_set_up(&place);
+        journal_case_open_again(place);
+        apply_case_begin("");
+        confirm(place, 1, "address 203.0.113.20/24 eth0", false);
+        confirm(place, 2, "route 10.0.0.0/8 via 203.0.113.1 dev eth0", false);
+        take_away_before_read(place, newer[i]);
+        owned_list(&owned, OWNED_ALL, ((struct journal_case *)place)->journal,
+                   ((struct journal_case *)place)->ledger, NULL);
+        assert_int_equal(owned.count, 3);
+        assert_int_equal(apply_assert(&apply_case, owned.operations, owned.count, &pending, &err),
+                         2);
+        free(owned.operations);
+        journal_case_tear_down(&place);
+        apply_case_leave(&network);
+    }
+}
+
 /* It cuts nobody off, and waits for its device. */
 static void test_a_shield_stays_owned(void **state)
 {
@@ -244,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_went_stays_away),
         IN_NAMESPACE(test_what_was_gone_before_is_put_back),
+        cmocka_unit_test(test_what_others_took_meanwhile_is_put_back),
         IN_NAMESPACE(test_a_shield_stays_owned),
         IN_NAMESPACE(test_it_is_left_alone_from_the_beginning),
         IN_NAMESPACE(test_it_is_owned_again),

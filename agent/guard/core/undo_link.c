@@ -7,6 +7,16 @@
 #include "common/net/owner.h"
 #include "common/net/render.h"
 
+bool undo_link_takes_along(const struct operation *operation)
+{
+    const struct operation_link *link = &operation->link;
+
+    if (operation->kind == OPERATION_ADDRESS)
+        return operation->address.absent;
+    return operation->kind == OPERATION_LINK &&
+           ((link->set_up && !link->up) || (link->mtu != 0 && link->mtu < LINK_MTU_IPV6));
+}
+
 /* ---- addresses --------------------------------------------------------------------------------
  */
 

@@ -12,6 +12,9 @@ const struct link_address *undo_link_find_address(const struct undo_item *item,
                                                   const struct snapshot *where);
 const struct link *undo_link_find(const struct undo_item *item, const struct snapshot *where);
 
+/* Whether it makes less of the device: what others have there may go with it. */
+bool undo_link_takes_along(const struct operation *operation);
+
 /* Of the object alone, without what went with it. */
 enum undo_state undo_link_judge(const struct undo_item *item, const struct snapshot *after,
                                 const struct snapshot *now, struct text *why);

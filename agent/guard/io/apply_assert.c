@@ -1,6 +1,7 @@
 /*
  * apply_assert: puts back what was confirmed, as far as its devices are there.
  */
+#include "agent/guard/core/undo_link.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/io/netlink.h"
@@ -87,23 +88,12 @@ static const char *device_of(const struct operation *operation)
     return operation->kind == OPERATION_LINK ? operation->link.device : NULL;
 }
 
-/* What others have on the device may go with it, the more the less is there. */
-static bool takes_along(const struct operation *operation)
-{
-    const struct operation_link *link = &operation->link;
-
-    if (operation->kind == OPERATION_ADDRESS)
-        return operation->address.absent;
-    return operation->kind == OPERATION_LINK &&
-           ((link->set_up && !link->up) || (link->mtu != 0 && link->mtu < LINK_MTU_IPV6));
-}
-
 /* An address that could not be put would have kept others' routes where the next one goes. */
 static bool is_behind_failure(const struct assertion *assertion, uint32_t index)
 {
     const struct operation *operation = &assertion->operations[index];
 
-    for (uint32_t i = 0; takes_along(operation) && i < index; i++) {
+    for (uint32_t i = 0; undo_link_takes_along(operation) && i < index; i++) {
         const char *device = device_of(&assertion->operations[i]);
 
         if (assertion->failed[i] && device != NULL && text_equal(device, device_of(operation)))

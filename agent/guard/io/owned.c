@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/core/mem.h"
@@ -114,6 +115,15 @@ static bool follows(struct operation *older, const struct snapshot *after)
     return false;
 }
 
+/* What only adds, or sets an mtu that IPv6 can do with, took nothing: whatever is lacking behind it
+ * somebody else has taken away. */
+static bool may_take(const struct operation *newer)
+{
+    bool of_device = newer->kind == OPERATION_ADDRESS || newer->kind == OPERATION_LINK;
+
+    return !of_device || undo_link_takes_along(newer);
+}
+
 /* It stood as the older change put it, and the newer one's After says that the kernel took it along
  * or overwrote it: what the newer one was proven with is its own. What was another already, nobody
  * but its owner answers for. A shield cuts nobody off, and waits for what it needs. */
@@ -123,7 +133,7 @@ static bool takes_along(const struct undo_item *newer, const struct snapshot *af
     if (older->kind == OPERATION_SYSCTL)
         return overwrites(newer, after, &older->sysctl.setting);
     return puts_object(older) && !older->shield && operation_holds(older, &newer->before) &&
-           !operation_holds(older, after) && !follows(older, after);
+           !operation_holds(older, after) && !follows(older, after) && may_take(&newer->change);
 }
 
 static void drop_gone(struct owned *owned, const struct undo_item *newer)
