@@ -181,19 +181,18 @@ void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *re
     text_copy(ret_tailscale->why, sizeof(ret_tailscale->why), err.text);
 }
 
-void localapi_find_profile(const char *socket_path, int timeout_ms,
-                           const struct tailscale_profile *sought, struct tailscale *now)
+bool localapi_find_profile(const char *socket_path, int timeout_ms,
+                           const struct tailscale_profile *sought, struct tailscale *now,
+                           struct err *err)
 {
     struct call call = {.socket_path = socket_path,
                         .url = API "profiles/",
                         .method = "GET",
                         .timeout_ms = timeout_ms};
     AUTO_ANSWER struct answer answer = {0};
-    struct err ignored = ERR_INIT;
 
-    if (ask(&call, &answer, &ignored))
-        (void)localapi_parse_profiles((struct bytes){answer.data, answer.len}, sought, now,
-                                      &ignored);
+    return ask(&call, &answer, err) &&
+           localapi_parse_profiles((struct bytes){answer.data, answer.len}, sought, now, err);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -14,9 +14,10 @@
 void localapi_read(const char *socket_path, int timeout_ms, struct tailscale *ret_tailscale);
 
 /* Which profile is current by tailscaled's own ID for it, and whether the one that is sought (NULL:
- * none is) is there; only root is told. What is not answered stays as it is. */
-void localapi_find_profile(const char *socket_path, int timeout_ms,
-                           const struct tailscale_profile *sought, struct tailscale *now);
+ * none is) is there; only root is told. False: now stays as it is. */
+bool localapi_find_profile(const char *socket_path, int timeout_ms,
+                           const struct tailscale_profile *sought, struct tailscale *now,
+                           struct err *err);
 
 /* PATCH prefs. now: as they were read; they become what tailscaled answers, from which it is taken
  * whether they are as asked. False, too, if they are another profile's than now's was (where that

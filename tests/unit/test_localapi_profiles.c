@@ -24,11 +24,12 @@ static void look_for(const char *list, const struct tailscale_profile *sought,
                      struct tailscale *now)
 {
     struct localapi_case daemon;
+    struct err err = ERR_INIT;
 
     localapi_case_start(&daemon, "200 OK", "", "", list);
     now->home = HOME_UNASKED;
     now->profile.id[0] = '\0';
-    localapi_find_profile(daemon.path, LOCALAPI_CASE_PATIENCE_MS, sought, now);
+    (void)localapi_find_profile(daemon.path, LOCALAPI_CASE_PATIENCE_MS, sought, now, &err);
     localapi_case_stop(&daemon);
 }
 

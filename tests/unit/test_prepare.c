@@ -317,6 +317,24 @@ static void test_refuses_what_could_not_be_taken_back(void **state)
     fake_tailscaled_stop(fake);
 }
 
+/* By its node alone one could not tell a profile that was registered anew from one that is gone. */
+static void test_refuses_prefs_of_a_profile_that_is_not_listed(void **state)
+{
+    const struct operation operation = {
+        .kind = OPERATION_TAILSCALE,
+        .tailscale = {.set_accept_routes = true, .accept_routes = true}};
+    struct fake_tailscaled *fake;
+
+    (void)state;
+    fake = fake_tailscaled_start(tailscale_path);
+    apply_case.tailscale_socket = tailscale_path;
+    apply_case_begin("ip tuntap add tailscale0 mode tun\n");
+    fake_tailscaled_remove_profile(fake, 0);
+    refuse(&operation, 1, "expected tailscaled to list the profile of node ");
+    assert_false(fake_tailscaled_accepts_routes(fake));
+    fake_tailscaled_stop(fake);
+}
+
 /* Of somebody else's in tailscaled's table: the change would never settle, nor its undo end. */
 static void test_refuses_beside_a_route_of_others_in_table_52(void **state)
 {
@@ -436,6 +454,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refuses_what_would_sever, enter, leave),
         cmocka_unit_test_setup_teardown(test_rehearses_addresses_and_links, enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_what_could_not_be_taken_back, enter, leave),
+        cmocka_unit_test_setup_teardown(test_refuses_prefs_of_a_profile_that_is_not_listed, enter,
+                                        leave),
         cmocka_unit_test_setup_teardown(test_refuses_beside_a_route_of_others_in_table_52, enter,
                                         leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),

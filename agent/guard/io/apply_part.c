@@ -155,9 +155,12 @@ bool apply_part_read_told(const struct apply *apply, const struct operation *ope
 void apply_part_find_profile(const struct apply *apply, const struct tailscale_profile *home,
                              struct snapshot *now)
 {
+    struct err ignored = ERR_INIT; /* nobody is told that it is gone, then: it is asked again */
+
     if (now->tailscale.presence == TAILSCALE_ANSWERS && now->tailscale.home == HOME_UNASKED &&
         !undo_profile_is_current(home, &now->tailscale))
-        localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, home, &now->tailscale);
+        (void)localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, home,
+                                    &now->tailscale, &ignored);
 }
 
 static void find_profile_of(const struct apply *apply, const struct undo_item *item,

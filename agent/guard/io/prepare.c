@@ -167,18 +167,30 @@ static bool prepare_on(const struct apply *apply, struct work *work, struct snap
     return check_rehearsal(work, err);
 }
 
-/* By tailscaled's own ID for it one knows it again, also where its node was registered anew. */
-static void find_profile(const struct apply *apply, const struct work *work,
-                         struct snapshot *snapshot)
+static bool changes_prefs(const struct work *work)
 {
     for (uint32_t i = 0; i < work->operations_count; i++) {
-        if (work->operations[i].kind != OPERATION_TAILSCALE ||
-            snapshot->tailscale.presence != TAILSCALE_ANSWERS)
-            continue;
-        localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, NULL,
-                              &snapshot->tailscale);
-        return;
+        if (work->operations[i].kind == OPERATION_TAILSCALE)
+            return true;
     }
+    return false;
+}
+
+/* By tailscaled's own ID for it one knows it again, also where its node was registered anew;
+ * without that the undo would take it for gone, and what was changed in it for gone with it. */
+static bool find_profile(const struct apply *apply, const struct work *work, struct tailscale *now,
+                         struct err *err)
+{
+    if (!changes_prefs(work) || now->presence != TAILSCALE_ANSWERS ||
+        now->profile.node_id[0] == '\0')
+        return true;
+    if (!localapi_find_profile(apply->tailscale_socket, APPLY_LOCALAPI_MS, NULL, now, err))
+        return err_wrap(err, "tailscale's profiles");
+    return now->profile.id[0] != '\0' ||
+           err_set(err, ERR_CONFLICT,
+                   "expected tailscaled to list the profile of node %.40s, which its prefs are of, "
+                   "observed that it does not: `tailscale switch --list` shows what it lists",
+                   now->profile.node_id);
 }
 
 bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
@@ -188,8 +200,8 @@ bool prepare_do(const struct apply *apply, struct work *work, struct err *err)
 
     if (!apply_read(apply, &snapshot, err))
         return err_wrap(err, "snapshot");
-    find_profile(apply, work, &snapshot);
-    done = prepare_on(apply, work, &snapshot, err);
+    done = find_profile(apply, work, &snapshot.tailscale, err) &&
+           prepare_on(apply, work, &snapshot, err);
     snapshot_done(&snapshot);
     return done;
 }
