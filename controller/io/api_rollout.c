@@ -168,7 +168,7 @@ static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_
     const json_t *shown = json_object_get(body, "rollout");
 
     if (shown == NULL)
-        return count > 0 || lead_check_repeat(api->lead, err);
+        return lead_check_repeat(api->lead, names, count, err);
     if (!json_is_integer(shown))
         return err_set(err, ERR_INPUT, "rollout: accepted is a number");
     if (!lead_foretell(api->lead, names, count, losses, err))

@@ -141,10 +141,10 @@ struct lead_losses {
 };
 bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
                    struct lead_losses *ret_losses, struct err *err);
-/* Of an emergency that names neither rollout nor node. ERR_CONFLICT: what would go is older than
- * what was asked back shortly before, so it may be the same command given again, and is to be named
- * if it is meant. */
-bool lead_check_repeat(struct lead *lead, struct err *err);
+/* Of an emergency that names no rollout; names as above. ERR_CONFLICT: what would go is older than
+ * what was asked back shortly before, of one of these nodes, so it may be the same command given
+ * again, and is to be named if it is meant. */
+bool lead_check_repeat(struct lead *lead, char (*names)[NAME_SIZE], size_t count, struct err *err);
 /* What its manifest calls it. */
 bool lead_read_change(struct lead *lead, uint64_t id, char ret_change[NAME_SIZE], struct err *err);
 /* An operator's signed order, passed to its node's guard until it has obeyed. True: it is kept.

@@ -106,27 +106,60 @@ void lead_say_before(struct lead *lead, uint64_t id, struct text *out)
     text_add(out, "%s%s", progress[0] != '\0' ? ": " : "", progress);
 }
 
-bool lead_check_repeat(struct lead *lead, struct err *err)
+/* That earlier one was of a node that is named now; where none is, all are meant. */
+static bool concerns(struct lead *lead, const struct store_emergency *asked,
+                     const struct lead_wish *wish)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
-    const struct lead_wish all = {NULL, 0, "", ""};
+    const struct lead_backs *backs = lead_backs(lead);
+    struct err err = ERR_INIT;
+
+    if (wish->count == 0)
+        return true;
+    if (!store_read_record(lead->desk->store, asked->rollout, record, &err))
+        return false;
+    for (uint32_t i = 0; i < backs->count; i++) {
+        const struct lead_back *back = &backs->list[i];
+
+        if (back->order.len == 0 && lead_is_wanted(wish, back->name) &&
+            attempt_equal(&back->attempt, &record->attempt))
+            return true;
+    }
+    return false;
+}
+
+static void say_command(const struct lead_wish *wish, uint64_t id, struct text *out)
+{
+    if (wish->count == 0)
+        text_add(out, "`oceanidctl emergency-rollback --rollout %llu --yes` takes it back",
+                 (unsigned long long)id);
+    else
+        text_add(out, "`--rollout %llu` beside `--node` takes it back there",
+                 (unsigned long long)id);
+}
+
+bool lead_check_repeat(struct lead *lead, char (*names)[NAME_SIZE], size_t count, struct err *err)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    const struct lead_wish wish = {names, count, "", ""};
     char before[SENTENCE_SIZE] = "", name[2 * NAME_SIZE] = "", progress[SENTENCE_SIZE] = "";
+    char command[SENTENCE_SIZE] = "";
     struct text said = TEXT_IN(before), named = TEXT_IN(name), text = TEXT_IN(progress);
+    struct text typed = TEXT_IN(command);
     struct store_emergency asked;
 
-    if (!lead_find_wanted(lead, &all, record, err))
+    if (!lead_find_wanted(lead, &wish, record, err))
         return false;
-    if (!find_before(lead, record->id, &asked))
+    if (!find_before(lead, record->id, &asked) || !concerns(lead, &asked, &wish))
         return true;
     say_asked(lead, &asked, &said);
     lead_say_rollout(lead, record->id, &named);
+    say_command(&wish, record->id, &typed);
     say_progress(lead, asked.rollout, &text);
-    return err_set(
-        err, ERR_CONFLICT,
-        "%s. Now %s would go, which is older: this may be that command once more, so "
-        "nothing was done. `oceanidctl emergency-rollback --rollout %llu --yes` takes it "
-        "back. %s rollout %llu is%s%s",
-        before, name, (unsigned long long)record->id,
-        progress[0] != '\0' ? "How far" : "`oceanidctl status` shows how far",
-        (unsigned long long)asked.rollout, progress[0] != '\0' ? ": " : "", progress);
+    return err_set(err, ERR_CONFLICT,
+                   "%s. Now %s would go, which is older: this may be that command once more, so "
+                   "nothing was done. %s. %s rollout %llu is%s%s",
+                   before, name, command,
+                   progress[0] != '\0' ? "How far" : "`oceanidctl status` shows how far",
+                   (unsigned long long)asked.rollout, progress[0] != '\0' ? ": " : "", progress);
 }

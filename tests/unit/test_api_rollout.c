@@ -438,7 +438,9 @@ static void an_emergency_given_again_takes_nothing_older(void **state)
     expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": 2}"), 409, "conflict",
                    "rollout 1 would go by now, and rollout 2 was shown or named; nothing was "
                    "done; rollout 2 was asked back");
-    expect_taken("{\"nodes\": [\"a1\"]}", 1); /* a node that is named is another command */
+    expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"nodes\": [\"a1\"]}"), 409,
+                   "conflict", "`--rollout 1` beside `--node` takes it back there");
+    expect_taken("{\"nodes\": [\"a1\"], \"rollout\": 1}", 1);
 }
 
 static void what_is_shown_says_what_was_asked_back_before(void **state)

@@ -34,7 +34,7 @@ static void take_back(void)
 {
     struct err err = ERR_INIT;
 
-    if (!lead_check_repeat(place.lead, &err) ||
+    if (!lead_check_repeat(place.lead, NULL, 0, &err) ||
         !lead_emergency(place.lead, NULL, 0, "olga", "drill", &err))
         fail_msg("%s", err.text);
 }
@@ -54,7 +54,7 @@ static void expect_refused(const char *part)
 {
     struct err err = ERR_INIT;
 
-    assert_false(lead_check_repeat(place.lead, &err));
+    assert_false(lead_check_repeat(place.lead, NULL, 0, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
     if (strstr(err.text, part) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, part);
@@ -76,11 +76,11 @@ static void the_first_one_is_never_refused(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    assert_false(lead_check_repeat(place.lead, &err)); /* there is no rollout at all */
+    assert_false(lead_check_repeat(place.lead, NULL, 0, &err)); /* there is no rollout at all */
     assert_int_equal(err.kind, ERR_MISSING);
     lead_case_add_standing(1, SAYS_CONFIRMED);
     err = (struct err)ERR_INIT;
-    assert_true(lead_check_repeat(place.lead, &err));
+    assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
 
 /* It is no repetition: something has been started since. */
@@ -92,7 +92,7 @@ static void one_of_a_newer_rollout_is_another_one(void **state)
     take_back_the_newest();
     lead_case_add_standing(3, SAYS_CONFIRMED);
     hear_of(3);
-    assert_true(lead_check_repeat(place.lead, &err));
+    assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
 
 /* As long as something of it stands it is what goes. */
@@ -138,7 +138,7 @@ static void an_hour_later_it_is_another_one(void **state)
     place.lead->backs.asked_at -= 3590;
     expect_refused("rollout 2 was asked back 59 min ago");
     place.lead->backs.asked_at -= 10;
-    assert_true(lead_check_repeat(place.lead, &err));
+    assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
 
 /* One that has ended, and of which something stands there. */
@@ -181,7 +181,32 @@ static void what_another_names_between_hides_nothing(void **state)
     lead_case_restart();
     expect_refused("rollout 3 was asked back ");
     place.lead->backs.newer.at -= 3600;
-    assert_true(lead_check_repeat(place.lead, &err));
+    assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
+}
+
+/* Whoever names nodes repeats himself, too; what was asked of other nodes is no repetition. */
+static void a_node_that_is_named_again_is_the_same_command(void **state)
+{
+    char named[1][NAME_SIZE] = {"a1"}, other[1][NAME_SIZE] = {"b2"};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    lead_case_add_complete(5);                 /* on a1 and b2 */
+    lead_case_add_standing(2, SAYS_CONFIRMED); /* on a1 */
+    lead_case_add_standing(3, SAYS_CONFIRMED);
+    hear_of(3);
+    assert_true(lead_check_repeat(place.lead, named, 1, &err));
+    assert_true(lead_emergency(place.lead, named, 1, "olga", "drill", &err));
+    hear_of(3);
+    hear_of(2);
+    lead_case_restart();
+    hear_of(2);
+    assert_false(lead_check_repeat(place.lead, named, 1, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    if (strstr(err.text, "`--rollout 2` beside `--node` takes it back there") == NULL)
+        fail_msg("%s", err.text);
+    err = (struct err)ERR_INIT;
+    assert_true(lead_check_repeat(place.lead, other, 1, &err));
 }
 
 /* An older one is still being taken back on b2, which has not answered yet: what stands on a1 above
@@ -212,7 +237,7 @@ static void a_clock_that_was_set_back_refuses_nobody(void **state)
     (void)state;
     take_back_the_newest();
     place.lead->backs.asked_at += 1000;
-    assert_true(lead_check_repeat(place.lead, &err));
+    assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, lead_case_open, lead_case_close)
@@ -227,6 +252,7 @@ int main(void)
         CASE(what_goes_is_said_to_have_gone),
         CASE(an_hour_later_it_is_another_one),
         CASE(what_another_names_between_hides_nothing),
+        CASE(a_node_that_is_named_again_is_the_same_command),
         CASE(one_that_goes_already_is_in_no_newer_ones_way),
         CASE(a_clock_that_was_set_back_refuses_nobody),
     };
