@@ -355,10 +355,11 @@ static bool holds(const struct operation *operation, const struct snapshot *snap
 
 static void predict(const struct operation *operation, struct snapshot *snapshot)
 {
-    struct route *there = find_own(snapshot, &operation->route.route);
+    struct route *there;
     struct route wanted;
 
     if (operation->route.absent) {
+        there = find_own(snapshot, &operation->route.route);
         if (there != NULL)
             snapshot_remove_route(snapshot, (size_t)(there - snapshot->routes));
         return;

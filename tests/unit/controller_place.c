@@ -372,3 +372,38 @@ struct wire_bytes place_make_stack(const struct place_member *member, const stru
     }
     return wire_encode_stack(stack, member->guard);
 }
+
+/* ---- what stands ------------------------------------------------------------------------------
+ */
+
+void place_add_standing(struct place *place, uint64_t id, enum target_says says)
+{
+    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
+    struct target_record *target = &ended->record.targets[0];
+    struct err err = ERR_INIT;
+
+    ended->record.id = id;
+    ended->record.attempt.sequence = 100 + id;
+    ended->record.state = ROLLOUT_REVERTED;
+    ended->record.targets_count = 1;
+    text_copy(target->name, sizeof(target->name), "a1");
+    target->says = says;
+    if (!store_add_rollout(place->desk.store, ended, &err) ||
+        !store_put_record(place->desk.store, &ended->record, 1, &err))
+        fail_msg("%s", err.text);
+}
+
+void place_hear_of(struct place *place, uint64_t newest)
+{
+    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
+
+    text_copy(stack->node, sizeof(stack->node), "a1");
+    stack->nonce.bytes[0] = (uint8_t)(20 - newest);
+    for (uint64_t id = 1; id <= newest; id++) {
+        struct generation *generation = &stack->generations[stack->generations_count++];
+
+        generation->id.attempt.sequence = 100 + id;
+        generation->id.start.bytes[0] = (uint8_t)id;
+    }
+    lead_take_stack(place->lead, "a1", stack, clock_now());
+}

@@ -54,4 +54,10 @@ struct wire_bytes place_sign_manifest(const struct place *place, const struct ma
 struct wire_bytes place_make_stack(const struct place_member *member, const struct nonce *challenge,
                                    const struct attempt *attempt);
 
+/* A rollout of a1 that has ended and is not led any more; its guard would be asked directly. Its
+ * sequence is 100 + id. */
+void place_add_standing(struct place *place, uint64_t id, enum target_says says);
+/* a1's guard says that of these the rollouts 1 to newest stand there. */
+void place_hear_of(struct place *place, uint64_t newest);
+
 #endif

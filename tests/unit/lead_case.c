@@ -72,23 +72,6 @@ void lead_case_restart(void)
         fail_msg("%s", err.text);
 }
 
-void lead_case_add_standing(uint64_t id, enum target_says says)
-{
-    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
-    struct target_record *target = &ended->record.targets[0];
-    struct err err = ERR_INIT;
-
-    ended->record.id = id;
-    ended->record.attempt.sequence = 100 + id;
-    ended->record.state = ROLLOUT_REVERTED;
-    ended->record.targets_count = 1;
-    text_copy(target->name, sizeof(target->name), "a1");
-    target->says = says;
-    if (!store_add_rollout(place.desk.store, ended, &err) ||
-        !store_put_record(place.desk.store, &ended->record, 1, &err))
-        fail_msg("%s", err.text);
-}
-
 struct attempt lead_case_add_complete(uint64_t sequence)
 {
     AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));

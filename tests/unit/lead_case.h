@@ -19,8 +19,6 @@ bool lead_case_try_start(uint64_t sequence, uint64_t *ret_id, struct err *err);
 uint64_t lead_case_start(void);
 /* The store and the nodes' agents stay, the lead begins again from what is kept. */
 void lead_case_restart(void);
-/* A rollout of a1 that is not led any more. */
-void lead_case_add_standing(uint64_t id, enum target_says says);
 /* One that both nodes have confirmed, and that is not led any more. */
 struct attempt lead_case_add_complete(uint64_t sequence);
 /* A stack of that node's: its trial of the open rollout is being taken back, or what that changes

@@ -358,48 +358,14 @@ static void takes_back_in_an_emergency(void **state)
 
 /* ---- the same command once more -------------------------------------------------------------- */
 
-/* Of a1, confirmed, its guard asked directly: it has ended here. */
-static void add_standing(uint64_t id)
-{
-    AUTO_FREE struct store_rollout *ended = mem_alloc(1, sizeof(*ended));
-    struct target_record *target = &ended->record.targets[0];
-    struct err err = ERR_INIT;
-
-    ended->record.id = id;
-    ended->record.attempt.sequence = 100 + id;
-    ended->record.state = ROLLOUT_REVERTED;
-    ended->record.targets_count = 1;
-    text_copy(target->name, sizeof(target->name), "a1");
-    target->says = SAYS_CONFIRMED;
-    if (!store_add_rollout(place.desk.store, ended, &err) ||
-        !store_put_record(place.desk.store, &ended->record, 1, &err))
-        fail_msg("%s", err.text);
-}
-
-/* What stands on a1: of the rollouts 1 to newest. */
-static void hear_of(uint64_t newest)
-{
-    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
-
-    text_copy(stack->node, sizeof(stack->node), "a1");
-    stack->nonce.bytes[0] = (uint8_t)(20 - newest);
-    for (uint64_t id = 1; id <= newest; id++) {
-        struct generation *generation = &stack->generations[stack->generations_count++];
-
-        generation->id.attempt.sequence = 100 + id;
-        generation->id.start.bytes[0] = (uint8_t)id;
-    }
-    lead_take_stack(place.lead, "a1", stack, clock_now());
-}
-
 /* Three stand, one above the other, and the newest is taken back. */
 static void take_back_the_newest(void)
 {
     struct answer answer;
 
     for (uint64_t id = 1; id <= 3; id++)
-        add_standing(id);
-    hear_of(3);
+        place_add_standing(&place, id, SAYS_CONFIRMED);
+    place_hear_of(&place, 3);
     answer = send_text("POST", "/v1/emergency-rollback", "{\"reason\": \"drill\"}");
     assert_int_equal(answer.status, 202);
     assert_int_equal(json_integer_value(json_object_get(answer.json, "rollout")), 3);
@@ -420,9 +386,9 @@ static void an_emergency_given_again_takes_nothing_older(void **state)
 {
     (void)state;
     take_back_the_newest();
-    expect_taken("{}", 3); /* it still stands there: the same once more */
-    hear_of(3);            /* its guard is told */
-    hear_of(2);
+    expect_taken("{}", 3);    /* it still stands there: the same once more */
+    place_hear_of(&place, 3); /* its guard is told */
+    place_hear_of(&place, 2);
     for (int i = 0; i < 2; i++) { /* being refused is no emergency */
         expect_refusal(
             send_text("POST", "/v1/emergency-rollback", "{}"), 409, "conflict",
@@ -433,8 +399,8 @@ static void an_emergency_given_again_takes_nothing_older(void **state)
                        "conflict", "`oceanidctl emergency-rollback --rollout 2 --yes`");
     }
     expect_taken("{\"rollout\": 2}", 2);
-    hear_of(2);
-    hear_of(1);
+    place_hear_of(&place, 2);
+    place_hear_of(&place, 1);
     expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": 2}"), 409, "conflict",
                    "rollout 1 would go by now, and rollout 2 was shown or named; nothing was "
                    "done; rollout 2 was asked back");
@@ -452,8 +418,8 @@ static void what_is_shown_says_what_was_asked_back_before(void **state)
     answer = send_text("POST", "/v1/emergency-rollback/losses", "{}");
     assert_string_equal(text_of(answer.json, "before"), ""); /* it is that one */
     answer_done(&answer);
-    hear_of(3); /* its guard is told */
-    hear_of(2);
+    place_hear_of(&place, 3); /* its guard is told */
+    place_hear_of(&place, 2);
     answer = send_text("POST", "/v1/emergency-rollback/losses", "{}");
     assert_non_null(strstr(text_of(answer.json, "before"), "s ago by root (drill): a1 popped"));
     answer_done(&answer);

@@ -300,7 +300,7 @@ static void a_guard_that_was_asked_is_asked_after_a_later_emergency(void **state
     char node[] = "a1";
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
+    place_add_standing(&place, 1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
     assert_true(lead_case_take_back("a1", "first", &err));
     assert_int_equal(lead_case_find_back("a1")->rollout, 0);
     lead_case_start();
@@ -317,9 +317,9 @@ static void finds_what_stands_behind_many_that_do_not(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
     for (uint64_t id = 2; id <= 300; id++)
-        lead_case_add_standing(id, SAYS_ENDED);
+        place_add_standing(&place, id, SAYS_ENDED);
     assert_true(lead_case_take_back("a1", "drill", &err));
     assert_int_equal(lead_case_find_back("a1")->attempt.sequence, 101);
     lead_backs_stack(place.lead, "a1", &stack);

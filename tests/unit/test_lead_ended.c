@@ -125,7 +125,7 @@ static void what_did_not_stand_is_not_said_to_be_taken_back(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_standing(1, SAYS_ENDED);
+    place_add_standing(&place, 1, SAYS_ENDED);
     assert_true(lead_case_take_back("", "drill", &err));
     lead_backs_stack(place.lead, "a1", &stack);
     assert_string_equal(lead_case_find_back("a1")->state, "not there");
@@ -139,7 +139,7 @@ static void what_went_is_said_to_be_taken_back(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
     assert_true(lead_case_take_back("", "drill", &err));
     text_copy(stack->node, sizeof(stack->node), "a1");
     stack->generations_count = 1;
@@ -166,7 +166,7 @@ static void who_names_another_node_is_told_what_stands_there(void **state)
     static const char *const nothing[] = {NULL};
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED); /* of a1 */
+    place_add_standing(&place, 1, SAYS_CONFIRMED); /* of a1 */
     expect_no_node("b2", "rollout 1 is the last one and has no node b2; nothing was done. "
                          "What stands there is not known, its guard has not said");
     hear_standing("b2", standing);
@@ -199,7 +199,7 @@ static void what_cannot_be_read_is_foretold_all_the_same(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
     break_body(1);
     if (!lead_foretell(place.lead, NULL, 0, losses, &err))
         fail_msg("%s", err.text);

@@ -113,7 +113,7 @@ static void a_node_that_left_is_not_asked_any_more(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
+    place_add_standing(&place, 1, SAYS_CONFIRMED); /* its guard confirmed it all the same */
     assert_true(lead_case_take_back("a1", "drill", &err));
     assert_true(lead_backs_deadline(place.lead) != MONO_NEVER);
     assert_true(roster_remove(place.desk.roster, "a1"));

@@ -15,21 +15,6 @@
 #include "common/io/clock.h"
 #include "tests/unit/lead_case.h"
 
-/* What stands on a1: of the rollouts 1 to newest. */
-static void hear_of(uint64_t newest)
-{
-    AUTO_FREE struct stack *stack = mem_alloc(1, sizeof(*stack));
-
-    text_copy(stack->node, sizeof(stack->node), "a1");
-    for (uint64_t id = 1; id <= newest; id++) {
-        struct generation *generation = &stack->generations[stack->generations_count++];
-
-        generation->id.attempt.sequence = 100 + id;
-        generation->id.start.bytes[0] = (uint8_t)id;
-    }
-    lead_take_stack(place.lead, "a1", stack, clock_now());
-}
-
 static void take_back(void)
 {
     struct err err = ERR_INIT;
@@ -42,12 +27,12 @@ static void take_back(void)
 /* Rollout 2 was taken back, and rollout 1 stands. */
 static void take_back_the_newest(void)
 {
-    lead_case_add_standing(1, SAYS_CONFIRMED);
-    lead_case_add_standing(2, SAYS_CONFIRMED);
-    hear_of(2);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
+    place_add_standing(&place, 2, SAYS_CONFIRMED);
+    place_hear_of(&place, 2);
     take_back();
-    hear_of(2);
-    hear_of(1);
+    place_hear_of(&place, 2);
+    place_hear_of(&place, 1);
 }
 
 static void expect_refused(const char *part)
@@ -78,7 +63,7 @@ static void the_first_one_is_never_refused(void **state)
     (void)state;
     assert_false(lead_check_repeat(place.lead, NULL, 0, &err)); /* there is no rollout at all */
     assert_int_equal(err.kind, ERR_MISSING);
-    lead_case_add_standing(1, SAYS_CONFIRMED);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
     err = (struct err)ERR_INIT;
     assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
@@ -90,8 +75,8 @@ static void one_of_a_newer_rollout_is_another_one(void **state)
 
     (void)state;
     take_back_the_newest();
-    lead_case_add_standing(3, SAYS_CONFIRMED);
-    hear_of(3);
+    place_add_standing(&place, 3, SAYS_CONFIRMED);
+    place_hear_of(&place, 3);
     assert_true(lead_check_repeat(place.lead, NULL, 0, &err));
 }
 
@@ -99,9 +84,9 @@ static void one_of_a_newer_rollout_is_another_one(void **state)
 static void the_same_once_more_takes_the_same(void **state)
 {
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED);
-    lead_case_add_standing(2, SAYS_CONFIRMED);
-    hear_of(2);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
+    place_add_standing(&place, 2, SAYS_CONFIRMED);
+    place_hear_of(&place, 2);
     for (int i = 0; i < 3; i++) {
         take_back();
         assert_int_equal(place.lead->backs.rollout, 2);
@@ -113,19 +98,19 @@ static void the_same_once_more_takes_the_same(void **state)
 static void what_goes_is_said_to_have_gone(void **state)
 {
     (void)state;
-    lead_case_add_standing(1, SAYS_CONFIRMED);
-    hear_of(1);
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
+    place_hear_of(&place, 1);
     take_back();
-    hear_of(1);
+    place_hear_of(&place, 1);
     assert_string_equal(lead_case_find_back("a1")->state, "reverting");
     take_back();
     assert_string_equal(lead_case_find_back("a1")->state, "reverting");
     lead_case_restart();
-    hear_of(0);
+    place_hear_of(&place, 0);
     assert_string_equal(lead_case_find_back("a1")->state, "popped");
     take_back(); /* it stands nowhere by now */
     assert_string_equal(lead_case_find_back("a1")->state, "unreachable");
-    hear_of(0);
+    place_hear_of(&place, 0);
     assert_string_equal(lead_case_find_back("a1")->state, "not there");
 }
 
@@ -166,12 +151,12 @@ static void what_another_names_between_hides_nothing(void **state)
 
     (void)state;
     add_standing_on(1, "b2");
-    lead_case_add_standing(2, SAYS_CONFIRMED);
-    lead_case_add_standing(3, SAYS_CONFIRMED);
-    hear_of(3);
+    place_add_standing(&place, 2, SAYS_CONFIRMED);
+    place_add_standing(&place, 3, SAYS_CONFIRMED);
+    place_hear_of(&place, 3);
     take_back();
-    hear_of(3);
-    hear_of(2);
+    place_hear_of(&place, 3);
+    place_hear_of(&place, 2);
     if (!lead_case_take_back("b2", "another", &err))
         fail_msg("%s", err.text);
     assert_int_equal(place.lead->backs.rollout, 1);
@@ -191,16 +176,16 @@ static void a_node_that_is_named_again_is_the_same_command(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    lead_case_add_complete(5);                 /* on a1 and b2 */
-    lead_case_add_standing(2, SAYS_CONFIRMED); /* on a1 */
-    lead_case_add_standing(3, SAYS_CONFIRMED);
-    hear_of(3);
+    lead_case_add_complete(5);                     /* on a1 and b2 */
+    place_add_standing(&place, 2, SAYS_CONFIRMED); /* on a1 */
+    place_add_standing(&place, 3, SAYS_CONFIRMED);
+    place_hear_of(&place, 3);
     assert_true(lead_check_repeat(place.lead, named, 1, &err));
     assert_true(lead_emergency(place.lead, named, 1, "olga", "drill", &err));
-    hear_of(3);
-    hear_of(2);
+    place_hear_of(&place, 3);
+    place_hear_of(&place, 2);
     lead_case_restart();
-    hear_of(2);
+    place_hear_of(&place, 2);
     assert_false(lead_check_repeat(place.lead, named, 1, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
     if (strstr(err.text, "`--rollout 2` beside `--node` takes it back there") == NULL)
@@ -218,7 +203,7 @@ static void one_that_goes_already_is_in_no_newer_ones_way(void **state)
 
     (void)state;
     lead_case_add_complete(5);
-    lead_case_add_standing(2, SAYS_CONFIRMED);
+    place_add_standing(&place, 2, SAYS_CONFIRMED);
     if (!lead_case_take_back("b2", "drill", &err))
         fail_msg("%s", err.text);
     assert_int_equal(place.lead->backs.rollout, 1);
