@@ -327,28 +327,6 @@ static void take_receipt(struct model_host *at, const struct guard_record *recor
                               .proof_failed = record->receipt.receipt.cause == CAUSE_PROOF_FAILED};
 }
 
-static bool answers(const struct lift *lift, const struct seen_end *end)
-{
-    return memcmp(&lift->receipt, &end->name, sizeof(end->name)) == 0 &&
-           (!end->proof_failed || lift->reason[0] != '\0');
-}
-
-static void take_begin(struct check_model *model, int host, const struct guard_record *record)
-{
-    struct model_host *at = &model->hosts[host];
-    uint64_t sequence = record->id.attempt.sequence;
-    const struct approval *approval;
-
-    if (sequence == 0 || sequence > model->world->attempt)
-        return;
-    at->begun_sequences |= UINT64_C(1) << sequence;
-    approval = &model->world->approvals[sequence - 1];
-    for (uint32_t i = 0; i < at->ends_count; i++) {
-        for (uint32_t lift = 0; lift < approval->lifts_count; lift++)
-            at->ends[i].answered |= answers(&approval->lifts[lift], &at->ends[i]);
-    }
-}
-
 void model_synced(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
@@ -368,7 +346,7 @@ void model_record(struct check_model *model, int host, const struct guard_record
     if (record->at > at->clock_seen)
         at->clock_seen = record->at;
     if (record->kind == RECORD_BEGIN)
-        take_begin(model, host, record);
+        checker_take_begin(model, host, record);
     else if (record->kind == RECORD_INTENT)
         take_intent(at, record);
     else if (record->kind == RECORD_RECEIPT)

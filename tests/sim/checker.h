@@ -85,6 +85,10 @@ const char *checker_name(const struct check_model *model, int host);
 
 void checker_set_stand(struct check_model *model, int host, enum stand stand);
 
+/* An approval was begun there: what it contains of the node's ends is answered. In checker_disk.c.
+ */
+void checker_take_begin(struct check_model *model, int host, const struct guard_record *begin);
+
 /* A new trial: no proof is left of an earlier one. In checker_proof.c. */
 void checker_begin_proof(struct check_model *model, int host);
 

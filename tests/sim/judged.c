@@ -208,12 +208,13 @@ static bool play(const struct judged *judged, bool is_good)
 int judged_run(void)
 {
     static const struct judged *const kinds[] = {judged_trials, judged_fleets};
+    static const struct judged *const fine[] = {judged_fine_trials, judged_fine_fleets};
     static const struct judged good = {"", play_good};
     bool right = play(&good, true);
 
-    for (const struct judged *at = judged_fine; at->says != NULL; at++)
-        right &= play(at, true);
     for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+        for (const struct judged *at = fine[kind]; at->says != NULL; at++)
+            right &= play(at, true);
         for (const struct judged *at = kinds[kind]; at->says != NULL; at++)
             right &= play(at, false);
     }

@@ -16,7 +16,7 @@ struct judged {
 /* Each kind ends with a row whose says is NULL. */
 extern const struct judged judged_trials[], judged_fleets[];
 /* Of these it says nothing. */
-extern const struct judged judged_fine[];
+extern const struct judged judged_fine_trials[], judged_fine_fleets[];
 
 /* Of the n-th trial of that node, by the first approval. */
 struct generation_id judged_id(int host, uint64_t sequence, unsigned n);

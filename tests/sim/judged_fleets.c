@@ -288,7 +288,7 @@ const struct judged judged_fleets[] = {
     {NULL, NULL},
 };
 
-const struct judged judged_fine[] = {
+const struct judged judged_fine_fleets[] = {
     {"", gates_pass_over_an_answered_proof},
     {NULL, NULL},
 };

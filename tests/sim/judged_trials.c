@@ -108,6 +108,39 @@ static void starts_behind_an_end(struct world *world)
     judged_try(world, STYX, &id);
 }
 
+/* The approval that answers it had begun, and the power took that. */
+static void starts_behind_a_lost_answer(struct world *world)
+{
+    struct generation_id first = judged_id(STYX, 1, 0), second = judged_id(STYX, 2, 1);
+    AUTO_FREE struct guard_record *end = judged_record(world, STYX, RECORD_RECEIPT, &first);
+    AUTO_FREE struct guard_record *begin = judged_record(world, STYX, RECORD_BEGIN, &first);
+
+    end->receipt.receipt.kind = RECEIPT_REVERTED;
+    end->receipt.receipt_hash.bytes[0] = 5;
+    model_record(world->model, STYX, end, true);
+    world->approvals[1] = world->approvals[0];
+    world->attempt = 2;
+    world->approvals[0].lifts[0] = (struct lift){.receipt = {{5}}};
+    world->approvals[0].lifts_count = 1;
+    model_record(world->model, STYX, begin, false);
+    model_lost(world->model, STYX);
+    judged_try(world, STYX, &second);
+}
+
+/* A record that the power took with it, of a day that never came. */
+static void prepares_behind_a_lost_record(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+    AUTO_FREE struct guard_record *lost = judged_record(world, STYX, RECORD_BEGIN, &id);
+
+    lost->at += 3600;
+    model_record(world->model, STYX, lost, false);
+    model_lost(world->model, STYX);
+    model_synced(world->model, STYX);
+    judged_try(world, STYX, &id);
+    model_check(world->model);
+}
+
 static void starts_unseen(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -357,6 +390,7 @@ const struct judged judged_trials[] = {
     {"4: styx applies sequence 1 after 2", starts_out_of_sequence},
     {"5: styx applies sequence 1, of which it has a tombstone", starts_behind_its_tombstone},
     {"18: styx is touched by what was signed before an end there", starts_behind_an_end},
+    {"18: styx is touched by what was signed before an end there", starts_behind_a_lost_answer},
     {"2: styx is touched and 0 witnesses saw it before", starts_unseen},
     {"6: styx does operation 1 before its intent is on the disk", does_before_its_intent},
     {"4: styx is touched again before its end", starts_above_what_stands},
@@ -379,5 +413,10 @@ const struct judged judged_trials[] = {
     {"10: styx says reverted before it is so", tells_reverted_on_trial},
     {"8: route ", loses_what_is_others},
     {"8: styx has ", loses_what_is_its_own},
+    {NULL, NULL},
+};
+
+const struct judged judged_fine_trials[] = {
+    {"", prepares_behind_a_lost_record},
     {NULL, NULL},
 };
