@@ -154,6 +154,9 @@ typedef uint32_t (*operation_link_fn)(void *context, const char *device);
 void operation_resolve_route(const struct operation_route *operation, operation_link_fn link_fn,
                              void *context, struct route *ret_route);
 
+/* Its metric, or what the kernel makes of none: the key of a route. */
+uint32_t operation_route_metric(const struct route *route);
+
 /* "rule 5140: from 203.0.113.10 lookup main", "tailscale: exit node srv712429-oceanid". */
 void operation_render(const struct operation *operation, struct text *out);
 

@@ -10,7 +10,7 @@
 
 enum { IPV6_METRIC = 1024 }; /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
 
-static uint32_t metric_of(const struct route *route)
+uint32_t operation_route_metric(const struct route *route)
 {
     return route->metric == 0 && route->destination.address.family == FAMILY_IPV6 ? IPV6_METRIC
                                                                                   : route->metric;
@@ -19,7 +19,8 @@ static uint32_t metric_of(const struct route *route)
 /* What makes two routes one object to the kernel. */
 static bool same_key(const struct route *a, const struct route *b)
 {
-    return a->table == b->table && a->tos == b->tos && metric_of(a) == metric_of(b) &&
+    return a->table == b->table && a->tos == b->tos &&
+           operation_route_metric(a) == operation_route_metric(b) &&
            prefix_equal(&a->destination, &b->destination) && a->source.len == b->source.len &&
            (a->source.len == 0 || prefix_equal(&a->source, &b->source));
 }
@@ -44,7 +45,7 @@ static void add_object(const struct operation *operation, struct text *out)
                  ? " (IPv6)"
                  : "");
     render_table(route->table, out);
-    text_add(out, " metric %u", metric_of(route));
+    text_add(out, " metric %u", operation_route_metric(route));
 }
 
 static const char *name_of(const struct operation *operation, char *text, size_t size)
@@ -285,7 +286,7 @@ void operation_resolve_route(const struct operation_route *operation, operation_
     uint32_t count = operation->hops_count;
 
     route.protocol = OCEANID_PROTOCOL;
-    route.metric = metric_of(&route);
+    route.metric = operation_route_metric(&route);
     route.raw = NULL;
     route.raw_len = 0;
     route.hops = count > 1 ? mem_alloc(count, sizeof(*route.hops)) : NULL;

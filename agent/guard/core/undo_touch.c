@@ -15,20 +15,13 @@
 #include "common/net/owner.h"
 #include "common/net/render.h"
 
-enum { IPV6_METRIC = 1024 }; /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
-
 /* ---- sameness ---------------------------------------------------------------------------------
  */
 
-static uint32_t metric_of(const struct route *route)
-{
-    return route->metric == 0 && route->destination.address.family == FAMILY_IPV6 ? IPV6_METRIC
-                                                                                  : route->metric;
-}
-
 bool undo_touch_same_key(const struct route *a, const struct route *b)
 {
-    return a->table == b->table && a->tos == b->tos && metric_of(a) == metric_of(b) &&
+    return a->table == b->table && a->tos == b->tos &&
+           operation_route_metric(a) == operation_route_metric(b) &&
            prefix_equal(&a->destination, &b->destination) && a->source.len == b->source.len &&
            (a->source.len == 0 || prefix_equal(&a->source, &b->source));
 }
@@ -38,7 +31,7 @@ static struct route normal(const struct route *route)
 {
     struct route copy = *route;
 
-    copy.metric = metric_of(route);
+    copy.metric = operation_route_metric(route);
     if (copy.source.len == 0)
         copy.source = (struct prefix){.len = 0};
     if (copy.type == RTN_BLACKHOLE || copy.type == RTN_UNREACHABLE || copy.type == RTN_PROHIBIT ||
