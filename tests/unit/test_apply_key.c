@@ -169,6 +169,51 @@ static void test_deletes_its_own(void **state)
     undo_item_done(&item);
 }
 
+/* IPv6 has one without a metric at 1024, behind those of a smaller one: a line that names none
+ * deletes the first of them. */
+static void test_deletes_its_own_behind_another_of_ours(void **state)
+{
+    struct operation operation =
+        apply_case_operation("route 2001:db8:2::/48 via 2001:db8:1::1 dev eth0");
+
+    (void)state;
+    apply_case_begin("ip route add 2001:db8:2::/48 via 2001:db8:1::1 proto 153 metric 50\n");
+    for (enum way way = BY_GUARD; way < WAYS; way++) {
+        struct undo_item item;
+
+        apply_case_run(&operation, &item);
+        take_back(&item, way);
+        apply_case_check("");
+        undo_item_done(&item);
+    }
+}
+
+/* Of IPv4 no line can name the metric 0. Where somebody took that one away, its line takes another
+ * of ours; whose own is refused then, as one is whose route is gone. */
+static void test_two_metrics_of_ours_end_alike(void **state)
+{
+    struct operation older =
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0 metric 100");
+    struct operation newer = apply_case_operation("route 10.0.0.0/8 via 203.0.113.1 dev eth0");
+    struct undo_item items[2];
+    char script[2048] = "ip -force -batch - <<'END' || true\n";
+    struct text text = {script, strlen(script), sizeof(script)};
+
+    (void)state;
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static metric 7\n");
+    apply_case_run(&older, &items[0]);
+    apply_case_run(&newer, &items[1]);
+    netns_run("ip route del 10.0.0.0/8 via 203.0.113.1 proto 153\n");
+    for (int i = 1; i >= 0; i--) {
+        undo_render_batch(&items[i], &text);
+        text_add(&text, "\n");
+        undo_item_done(&items[i]);
+    }
+    text_add(&text, "END\n");
+    netns_run(script);
+    apply_case_check("");
+}
+
 /* One that was removed comes back beside somebody's that was there before it went, on its side; or
  * where none was. */
 static void test_comes_back_beside_others(void **state)
@@ -261,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_replaces_its_own),
         IN_NAMESPACE(test_deletes_its_own),
+        IN_NAMESPACE(test_deletes_its_own_behind_another_of_ours),
+        IN_NAMESPACE(test_two_metrics_of_ours_end_alike),
         IN_NAMESPACE(test_comes_back_beside_others),
         IN_NAMESPACE(test_others_keep_their_order),
         IN_NAMESPACE(test_those_of_an_object_keep_their_order),

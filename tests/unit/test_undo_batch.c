@@ -364,6 +364,44 @@ static void a_file_comes_back_with_what_networkd_had_made_of_it(void **state)
     undo_item_done(&item);
 }
 
+/* As with -force: what is gone already is refused. */
+static void run_forced(void *context, const char *line)
+{
+    char command[LINE_SIZE + 64];
+
+    snprintf(command, sizeof(command), "ip -force -batch - <<'END' || true\n%s\nEND\n", line);
+    if (line[0] == '#')
+        run_next(context, line);
+    else
+        netns_run(command);
+}
+
+/* networkd has taken its own back already, or has not: a line that names no metric would take
+ * somebody's of another one. */
+static void a_file_takes_no_route_of_another_metric_along(void **state)
+{
+    static const char *const meanwhile[] = {"", "ip route del 10.0.0.0/8 via 203.0.113.1\n"};
+    struct operation operation =
+        file_case_operation_of(DROP_IN, "[Route]\nDestination=10.0.0.0/8\nGateway=203.0.113.1\n");
+
+    NEEDS_ROOT();
+    apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto static metric 100");
+    for (size_t i = 0; i < sizeof(meanwhile) / sizeof(meanwhile[0]); i++) {
+        struct undo_item item;
+
+        fake_bus_do("ip route add 10.0.0.0/8 via 203.0.113.1 proto static");
+        file_case_try_it(&operation, &item);
+        apply_case_check("+ 10.0.0.0/8 via 203.0.113.1 dev eth0\n");
+        fake_bus_do("");
+        netns_run(meanwhile[i]);
+        run_line(&item);
+        undo_render_batch_lost(&item, run_forced, NULL);
+        apply_case_check("");
+        file_case_check_restored(&item);
+        undo_item_done(&item);
+    }
+}
+
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, file_case_enter, file_case_leave)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, apply_case_enter, apply_case_leave)
 
@@ -381,6 +419,7 @@ int main(void)
         cmocka_unit_test(the_profile_is_made_current_first),
         cmocka_unit_test(an_exit_node_without_an_address_is_said),
         FILE_TEST(a_file_goes_with_what_networkd_made_of_it),
+        FILE_TEST(a_file_takes_no_route_of_another_metric_along),
         FILE_TEST(a_file_comes_back_with_what_networkd_had_made_of_it),
     };
 

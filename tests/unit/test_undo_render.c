@@ -37,7 +37,7 @@ static const struct {
      "delete route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100",
      "route del 10.0.0.0/8 via 203.0.113.1 dev eth0 table 5100 proto 153", true, true},
     {"route -6 default via fe80::1 dev eth0", "", "delete route ::/0 via fe80::1 dev eth0",
-     "route del ::/0 via fe80::1 dev eth0 proto 153", true, true},
+     "route del ::/0 via fe80::1 dev eth0 metric 1024 proto 153", true, true},
     {"route 10.4.0.0/16 via fe80::1 dev eth0", "", "delete route 10.4.0.0/16 via fe80::1 dev eth0",
      "route del 10.4.0.0/16 via inet6 fe80::1 dev eth0 proto 153", true, true},
     {"route 10.0.0.0/8 via 203.0.113.1 dev eth0",

@@ -259,8 +259,7 @@ static bool add_left_route(const struct undo_made *made, size_t index, struct te
 
     if (!undo_made_left_route(made, index, &left))
         return false;
-    text_add(out, "route del ");
-    undo_batch_route_words(&left, made->now, out);
+    undo_batch_route_left(&left, made->now, out);
     return true;
 }
 
@@ -289,7 +288,7 @@ static void tell_left(const struct undo_made *made, undo_line_fn line_fn, void *
 
     for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
         for (size_t i = kinds[kind].count; i-- > 0;) {
-            char line[LINE_SIZE] = "";
+            char line[3 * LINE_SIZE] = "";
             struct text text = TEXT_IN(line);
 
             if (kinds[kind].add_fn(made, i, &text))

@@ -44,8 +44,7 @@ static void announce_gateways(const struct route *route, char *line)
     }
 }
 
-void undo_batch_route_words(const struct route *route, const struct snapshot *named,
-                            struct text *out)
+static void route_words(const struct route *route, const struct snapshot *named, struct text *out)
 {
     bool hops = route->nexthop_id == 0 && route->hops_count > 1;
     char line[UNDO_BATCH_LINE_SIZE] = "";
@@ -69,7 +68,7 @@ static void add_line(const char *verb, const struct route *route, const struct s
                      struct text *out)
 {
     text_add(out, "%sroute %s ", out->len > 0 ? "\n" : "", verb);
-    undo_batch_route_words(route, named, out);
+    route_words(route, named, out);
 }
 
 static bool has_sibling(const struct route *route, const struct snapshot *where)
@@ -129,6 +128,15 @@ static void add_exchange(const struct undo_item *item, const struct route *was,
         add_line("del", made, after, out);
 }
 
+/* IPv6 has another metric first, where a line names none. */
+static void own_words(const struct route *route, const struct snapshot *named, struct text *out)
+{
+    struct route own = *route; /* borrows */
+
+    own.metric = operation_route_metric(route);
+    route_words(&own, named, out);
+}
+
 void undo_batch_route(const struct undo_item *item, struct text *out)
 {
     const struct route *was = undo_find_route(item, &item->before);
@@ -136,7 +144,7 @@ void undo_batch_route(const struct undo_item *item, struct text *out)
     struct snapshot after;
 
     if (undo_removes(item) || was == NULL) {
-        undo_render_route(item, "route del ", undo_batch_route_words, out);
+        undo_render_route(item, "route del ", own_words, out);
         return;
     }
     undo_take_made(item, &after);
@@ -147,6 +155,23 @@ void undo_batch_route(const struct undo_item *item, struct text *out)
         add_line(has_sibling(was, &item->before) ? verb_beside(was, &item->before) : "add", was,
                  &item->before, out);
     snapshot_done(&after);
+}
+
+/* No line can name the metric 0 of IPv4: a deletion without one takes the first of whatever metric.
+ * Behind an addition of this one, told apart by what a host has in any case, the first is of 0. */
+void undo_batch_route_left(const struct route *left, const struct snapshot *named, struct text *out)
+{
+    bool exact = left->metric != 0 || left->destination.address.family != FAMILY_IPV4;
+
+    if (!exact) {
+        add_line("append", left, named, out);
+        text_add(out, " hoplimit 64");
+    }
+    add_line("del", left, named, out);
+    if (!exact) {
+        add_line("del", left, named, out);
+        text_add(out, " hoplimit 64");
+    }
 }
 
 /* ---- lost -------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ enum { UNDO_BATCH_LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hop
 /* line: UNDO_BATCH_LINE_SIZE. With one word of it replaced; unchanged where it has none such. */
 void undo_batch_replace_word(char *line, const char *word, const char *by);
 
-void undo_batch_route_words(const struct route *route, const struct snapshot *named,
-                            struct text *out);
-
 /* Of an operation on a route: one line, or two. */
 void undo_batch_route(const struct undo_item *item, struct text *out);
+
+/* One that a file's content left over: one line, or three. */
+void undo_batch_route_left(const struct route *left, const struct snapshot *named,
+                           struct text *out);
 
 /* A lost one (undo_lost_route) of loss. expected: what the change leaves by the model; NULL: not
  * asked. */
