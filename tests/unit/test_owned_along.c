@@ -20,7 +20,7 @@
 
 enum { LEFT_SIZE = 400 };
 
-/* "address 203.0.113.20/24 eth0", "link eth0 1200", "link eth0 down", "sysctl NAME VALUE", or a
+/* "address 203.0.113.20/24 eth0", "link eth0 1200", "link eth0 down|up", "sysctl NAME VALUE", or a
  * line of ip_lines; "remove" in front takes an address away instead. */
 static struct operation operation_of(const char *words)
 {
@@ -32,7 +32,7 @@ static struct operation operation_of(const char *words)
         return apply_case_address(value, device, absent);
     if (sscanf(words, "link %15s %79s", device, value) == 2)
         return apply_case_link(device, (uint32_t)strtoul(value, NULL, 10),
-                               text_equal(value, "down") ? value : NULL);
+                               value[0] == 'd' || value[0] == 'u' ? value : NULL);
     if (sscanf(words, "sysctl %79s %63s", value, setting) == 2)
         return apply_case_sysctl(value, setting);
     return apply_case_operation(words);
@@ -93,6 +93,19 @@ static void check_left(struct journal_case *place, const char *expected, bool st
     apply_case_check("");
     assert_string_equal(err.text, "");
     assert_true(!still || pending == 0);
+    free(owned.operations);
+}
+
+/* So many items are owned that are not there, and are put back. */
+static void check_put_back(struct journal_case *place, uint32_t expected)
+{
+    struct err err = ERR_INIT;
+    struct owned owned;
+    uint32_t pending;
+
+    owned_list(&owned, OWNED_EVERYTHING, place->journal, place->ledger, NULL);
+    assert_int_equal(apply_assert(&apply_case, owned.operations, owned.count, &pending, &err),
+                     expected);
     free(owned.operations);
 }
 
@@ -219,6 +232,80 @@ static void test_what_others_took_meanwhile_is_put_back(void **state)
     }
 }
 
+static void undo(struct journal_case *place, uint8_t number)
+{
+    struct generation_id id = journal_case_id(number);
+
+    apply_case_undo(&journal_find(place->journal, &id)->items[0], REVERT_DONE);
+}
+
+/* The third change is proven without what went with the second, as that was. Who takes both back
+ * has it again; who wants it behind the third names it there. */
+static void test_a_device_that_is_up_again_brings_nothing_back(void **state)
+{
+    struct journal_case *place = *state;
+
+    apply_case_begin("");
+    netns_wait_for_ipv6();
+    confirm(place, 1, "route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 100", false);
+    apply_case_remember();
+    confirm(place, 2, "link eth0 down", false);
+    confirm(place, 3, "link eth0 up", false);
+    netns_wait_for_links();
+    check_left(place, "link eth0: up", true);
+    journal_case_open_again(place);
+    check_left(place, "link eth0: up", true);
+    confirm(place, 4, "route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 100", false);
+    check_left(place, "link eth0: up; route: 10.0.0.0/8 via 203.0.113.1 dev eth0 table 100", true);
+}
+
+/* The same, taken back newest first. */
+static void test_what_went_is_back_behind_both(void **state)
+{
+    struct journal_case *place = *state;
+    struct snapshot was, now;
+
+    apply_case_begin("");
+    netns_wait_for_ipv6();
+    confirm(place, 1, "route 10.0.0.0/8 via 203.0.113.1 dev eth0 table 100", false);
+    apply_case_read(&was);
+    confirm(place, 2, "link eth0 down", false);
+    confirm(place, 3, "link eth0 up", false);
+    netns_wait_for_links();
+    undo(place, 3);
+    undo(place, 2);
+    netns_wait_for_links();
+    netns_wait_for_ipv6();
+    apply_case_read(&now);
+    assert_string_equal(apply_case_difference(&was, &now), "");
+    snapshot_done(&was);
+    snapshot_done(&now);
+}
+
+/* What networkd does when it reads a file (an address that it takes away and makes again takes
+ * every route by it along) cannot be told from what somebody did: it is answered for. */
+static void test_a_file_takes_nothing_along(void **state)
+{
+    struct journal_case *place = *state;
+    struct operation operation = {.kind = OPERATION_FILE};
+    struct undo_item item;
+    struct snapshot now;
+
+    apply_case_begin("");
+    confirm(place, 1, "route 10.0.0.0/8 via 203.0.113.1 dev eth0", false);
+    text_copy(operation.file.path, sizeof(operation.file.path),
+              "/etc/systemd/network/10-eth0.network");
+    text_copy(operation.file.content, sizeof(operation.file.content), "[Match]\nName=eth0\n");
+    apply_case_derive(&operation, &item);
+    netns_run("ip route del 10.0.0.0/8");
+    apply_case_read(&now);
+    undo_take_after(&item, &now);
+    snapshot_done(&now);
+    begin(place, 2, &item);
+    journal_case_mark(place, 2, MARK_CONFIRMED);
+    check_put_back(place, 1);
+}
+
 /* It cuts nobody off, and waits for its device. */
 static void test_a_shield_stays_owned(void **state)
 {
@@ -292,6 +379,9 @@ int main(void)
         cmocka_unit_test(test_what_went_stays_away),
         IN_NAMESPACE(test_what_was_gone_before_is_put_back),
         cmocka_unit_test(test_what_others_took_meanwhile_is_put_back),
+        IN_NAMESPACE(test_a_device_that_is_up_again_brings_nothing_back),
+        IN_NAMESPACE(test_what_went_is_back_behind_both),
+        IN_NAMESPACE(test_a_file_takes_nothing_along),
         IN_NAMESPACE(test_a_shield_stays_owned),
         IN_NAMESPACE(test_it_is_left_alone_from_the_beginning),
         IN_NAMESPACE(test_it_is_owned_again),
