@@ -117,7 +117,8 @@ static bool compile_plans(const struct change *change, const struct change_input
     manifest->plans = mem_alloc(change->targets_count, sizeof(*manifest->plans));
     manifest->plans_count = change->targets_count;
     for (uint32_t i = 0; i < change->targets_count; i++) {
-        if (!plan_compile(change, inputs, i, &manifest->plans[i], err))
+        if (!plan_compile(change, inputs, i, &manifest->plans[i], err) ||
+            !manifest_check_prefs(&manifest->plans[i], err))
             return false;
     }
     return true;

@@ -285,6 +285,19 @@ static bool validate_plan(const struct manifest *manifest, const struct manifest
     return validate_witnesses(manifest, plan, err);
 }
 
+bool manifest_check_prefs(const struct manifest_plan *plan, struct err *err)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < plan->operations_count; i++)
+        count += plan->operations[i].kind == OPERATION_TAILSCALE;
+    return count <= 1 ||
+           err_set(err, ERR_INPUT,
+                   "%u `tailscale` operations: accepted is one, with all preferences in it, so "
+                   "that taking them back asks tailscaled once",
+                   count);
+}
+
 static bool validate_range(const char *what, unsigned value, unsigned min, struct err *err)
 {
     if (value >= min && value <= TIME_MAX_S)

@@ -117,6 +117,10 @@ int manifest_stage_of(const struct manifest *manifest, const char *node);
  * valid. The message shows the arithmetic. */
 bool manifest_validate(const struct manifest *manifest, struct err *err);
 
+/* At most one operation sets tailscaled's preferences: each is taken back by questions of its own,
+ * and what is older waits behind each. Of a plan that is to come, not of one that stands. */
+bool manifest_check_prefs(const struct manifest_plan *plan, struct err *err);
+
 /* How long the whole trial of a node may take: apply, settle, soak, two leases, revert. */
 unsigned manifest_trial_max_s(const struct manifest *manifest);
 

@@ -42,7 +42,8 @@ struct drive_options {
     const char *file;      /* and, behind the routes, this configuration file */
     const char *content;   /* of it, read from here; NULL: it is taken away */
     const char *also;      /* NULL, or behind the routes: add|remove ADDRESS/LENGTH DEVICE, or
-                              link DEVICE MTU [up|down] (0: left), several with ',' */
+                              link DEVICE MTU [up|down] (0: left), sysctl NAME VALUE,
+                              prefs accept-routes 1|0, several with ',' */
     const char *held;      /* NULL, or: a file that the second nonce's answer is kept in */
 };
 

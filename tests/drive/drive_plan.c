@@ -162,6 +162,12 @@ static bool fill_step(struct operation *operation, const char *step, size_t len)
         text_copy(operation->sysctl.setting.value, sizeof(operation->sysctl.setting.value), third);
         return true;
     }
+    if (count == 3 && text_equal(first, "prefs") && text_equal(second, "accept-routes")) {
+        operation->kind = OPERATION_TAILSCALE;
+        operation->tailscale.set_accept_routes = true;
+        operation->tailscale.accept_routes = text_equal(third, "1");
+        return true;
+    }
     operation->kind = OPERATION_ADDRESS;
     operation->address.absent = text_equal(first, "remove");
     text_copy(operation->address.device, DEVICE_SIZE, count == 3 ? third : "");

@@ -71,3 +71,12 @@ def test_stop_post_ends_in_its_units_time(slow):
     assert done.returncode == 0 and "verified" in done.stdout, done.stdout
     assert slow.setting() == slow.before and slow.kept_exit_node() == ""
     assert took < ON_TIME_S + 2 * ANSWER_S + 2
+
+
+def test_preferences_in_several_operations_are_refused(fresh_lab):
+    """Each would be asked for by itself, and five such operations last longer than the unit's time."""
+    styx = Styx(fresh_lab)
+    done = styx.host.run(styx.argv("soak=1", "also=prefs accept-routes 1"), check=False, timeout=60)
+    assert done.returncode == 2, done.stdout
+    assert "2 `tailscale` operations: accepted is one" in done.stdout, done.stdout
+    assert not styx.exit_node() and not styx.has_shield()

@@ -192,6 +192,15 @@ static void refuse(struct world *world, const char *part)
         fail_msg("'%s' does not say '%s'", err.text, part);
 }
 
+static void preferences_are_set_by_one_operation(void **state)
+{
+    struct world *world = *state;
+
+    world->change.steps[world->change.steps_count] = world->change.steps[0];
+    world->change.steps_count++;
+    refuse(world, "2 `tailscale` operations: accepted is one");
+}
+
 static void expendable_node_goes_first_alone(void **state)
 {
     struct world *world = *state;
@@ -468,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(expendable_node_goes_first_alone),
+        IN_WORLD(preferences_are_set_by_one_operation),
         IN_WORLD(stages_are_as_large_as_asked_for),
         IN_WORLD(pauses_as_policy_or_change_says),
         IN_WORLD(says_why_a_node_goes_first),

@@ -233,6 +233,24 @@ static void objects_are_each_named_once(void **state)
                                  "tailscale accept-routes; tailscale advertise-routes; ");
 }
 
+/* Whoever writes two is told where all of it goes. One of an older version that stands is read. */
+static void preferences_are_set_by_one_operation(void **state)
+{
+    static struct operation operations[] = {
+        {.kind = OPERATION_TAILSCALE, .tailscale = {.set_accept_routes = true}},
+        {.kind = OPERATION_SYSCTL, .sysctl.setting = {"net.ipv4.ip_forward", "1"}},
+        {.kind = OPERATION_TAILSCALE, .tailscale = {.set_exit_node = true}},
+    };
+    struct manifest_plan plan = {.operations = operations, .operations_count = 2};
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_true(manifest_check_prefs(&plan, &err));
+    plan.operations_count = 3;
+    assert_false(manifest_check_prefs(&plan, &err));
+    assert_non_null(strstr(err.text, "2 `tailscale` operations: accepted is one"));
+}
+
 static void names_are_parsed_back(void **state)
 {
     (void)state;
@@ -262,6 +280,7 @@ int main(void)
         ONE(fixes_must_be_checked),
         ONE(operations_are_validated),
         cmocka_unit_test(objects_are_each_named_once),
+        cmocka_unit_test(preferences_are_set_by_one_operation),
         cmocka_unit_test(names_are_parsed_back),
     };
 

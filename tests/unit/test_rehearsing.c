@@ -61,11 +61,10 @@ static int end_scene(void **state)
     return apply_case_leave(NULL);
 }
 
-static bool ask(struct scene *scene, const struct operation *operation, uint8_t nonce,
-                struct err *err)
+static bool ask_of(struct scene *scene, struct operation *operations, uint32_t count, uint8_t nonce,
+                   struct err *err)
 {
-    struct operation copy = *operation;
-    struct manifest_plan plan = {.node = "a1", .operations_count = 1, .operations = &copy};
+    struct manifest_plan plan = {.node = "a1", .operations_count = count, .operations = operations};
     struct guard_request request = {.kind = GUARD_REHEARSE};
     bool good;
 
@@ -74,6 +73,14 @@ static bool ask(struct scene *scene, const struct operation *operation, uint8_t 
     good = rehearsing_ask(&scene->guard, &request, err);
     wire_bytes_done(&request.body);
     return good;
+}
+
+static bool ask(struct scene *scene, const struct operation *operation, uint8_t nonce,
+                struct err *err)
+{
+    struct operation copy = *operation;
+
+    return ask_of(scene, &copy, 1, nonce, err);
 }
 
 /* What the guard says next: of that question, not done, and why. */
@@ -253,6 +260,20 @@ static void test_refuses_what_no_change_may_do(void **state)
     assert_int_equal(rehearsing_fd(&scene->guard), -1);
 }
 
+static void test_refuses_preferences_in_two_operations(void **state)
+{
+    struct scene *scene = *state;
+    struct operation operations[2] = {{.kind = OPERATION_TAILSCALE}};
+    struct err err = ERR_INIT;
+
+    apply_case_begin("");
+    operations[0].tailscale.set_accept_routes = true;
+    operations[1] = operations[0];
+    assert_false(ask_of(scene, operations, 2, 1, &err));
+    assert_non_null(strstr(err.text, "2 `tailscale` operations: accepted is one"));
+    assert_int_equal(rehearsing_fd(&scene->guard), -1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
 
 int main(void)
@@ -266,6 +287,7 @@ int main(void)
         CASE(test_beside_what_is_prepared),
         CASE(test_a_trial_that_begins_meanwhile),
         CASE(test_refuses_what_no_change_may_do),
+        CASE(test_refuses_preferences_in_two_operations),
     };
 
     if (!netns_is_allowed())

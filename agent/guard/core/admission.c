@@ -41,15 +41,17 @@ static bool check_bounds(const struct guard_prepare *prepare, struct err *err)
 static bool check_mine(const struct trial *trial, const struct guard_prepare *prepare,
                        struct err *err)
 {
+    const struct manifest_plan *plan = manifest_find_plan(prepare->manifest, trial->node);
+
     if (prepare->manifest->plans_count > NODES_MAX)
         return err_set(err, ERR_LIMIT, "%u targets: accepted are at most %u",
                        prepare->manifest->plans_count, NODES_MAX);
-    if (manifest_find_plan(prepare->manifest, trial->node) == NULL)
+    if (plan == NULL)
         return err_set(err, ERR_DENIED, "the manifest has no plan for %s", trial->node);
     if (!prepare->key_is_mine)
         return err_set(err, ERR_DENIED, "the manifest's roster has another guard's key for %s",
                        trial->node);
-    return true;
+    return manifest_check_prefs(plan, err);
 }
 
 static bool refuse_clock(int64_t floor, int64_t unix_now, struct err *err)

@@ -64,7 +64,7 @@ static bool check_operations(const struct manifest_plan *plan, struct err *err)
         if (!operation_validate(&plan->operations[i], err))
             return err_wrap(err, "operation %u", i + 1);
     }
-    return true;
+    return manifest_check_prefs(plan, err);
 }
 
 /* "": nothing. What is only prepared has touched nothing: a controller that was started again asks
