@@ -323,6 +323,30 @@ bool consequence_route_follows(const struct snapshot *snapshot, const struct rou
            (route->hops_count > 1 ? route->hops[0].link : route->hop.link) == link;
 }
 
+static bool is_behind_first(const struct route *route, uint32_t link)
+{
+    bool behind = false;
+
+    for (uint32_t i = 1; route->nexthop_id == 0 && i < route->hops_count; i++)
+        behind |= route->hops[i].link == link && route->hops[0].link != link;
+    return behind;
+}
+
+const struct route *consequence_route_find_unseen(const struct snapshot *snapshot,
+                                                  const struct link *link, uint32_t becomes)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+        uint32_t there = consequence_route_mtu(route->mtu, link->mtu, becomes);
+
+        if (family_of(route) == FAMILY_IPV6 && !route->clone && !route->mtu_locked &&
+            is_behind_first(route, link->index) &&
+            consequence_route_mtu(there, becomes, link->mtu) != route->mtu)
+            return route;
+    }
+    return NULL;
+}
+
 void consequence_route_change_mtu(struct snapshot *snapshot, const struct link *link,
                                   uint32_t becomes)
 {

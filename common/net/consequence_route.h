@@ -28,6 +28,12 @@ uint32_t consequence_route_mtu(uint32_t own, uint32_t was, uint32_t becomes);
 bool consequence_route_follows(const struct snapshot *snapshot, const struct route *route,
                                uint32_t link);
 
+/* Of a route of several hops the kernel shows the first one's MTU, which the others are given with
+ * it: one of which another hop, by that link, would follow it there and not come back to the same.
+ * NULL: none. */
+const struct route *consequence_route_find_unseen(const struct snapshot *snapshot,
+                                                  const struct link *link, uint32_t becomes);
+
 /* The link's mtu goes from one to another. */
 void consequence_route_change_mtu(struct snapshot *snapshot, const struct link *link,
                                   uint32_t becomes);

@@ -118,20 +118,30 @@ static void refuse(const struct operation *operations, uint32_t count, const cha
     apply_case_check("");
 }
 
+static struct work *prepare_well(const struct operation *operations, uint32_t count)
+{
+    struct err err = ERR_INIT;
+    struct work *work;
+
+    serve(PLAYS);
+    work = prepare(operations, count, &err);
+    if (!work->ok)
+        fail_msg("%s", err.text);
+    waitpid(server, NULL, 0);
+    unlink(path);
+    return work;
+}
+
 /* ---- */
 
 static void test_prepares_what_was_rehearsed(void **state)
 {
     struct operation operation = apply_case_operation("rule 5140 from 203.0.113.10 lookup main");
-    struct err err = ERR_INIT;
     struct work *work;
 
     (void)state;
     apply_case_begin("");
-    serve(PLAYS);
-    work = prepare(&operation, 1, &err);
-    if (!work->ok)
-        fail_msg("%s", err.text);
+    work = prepare_well(&operation, 1);
     assert_int_equal(work->items_count, 1);
     assert_int_equal(work->rehearsal->operations_count, 1);
     assert_int_equal(work->rehearsal->operations[0].outcome, REHEARSED_GOOD);
@@ -221,16 +231,12 @@ static void test_only_rehearses_what_it_would_prepare(void **state)
 static void test_rehearses_on_many_routes(void **state)
 {
     struct operation operation = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
-    struct err err = ERR_INIT;
     struct work *work;
 
     (void)state;
     apply_case_begin("i=0; while [ $i -lt 3000 ]; do echo route add 198.18.$((i / 250)).$((i % "
                      "250))/32 via 203.0.113.1; i=$((i + 1)); done | ip -batch -\n");
-    serve(PLAYS);
-    work = prepare(&operation, 1, &err);
-    if (!work->ok)
-        fail_msg("%s", err.text);
+    work = prepare_well(&operation, 1);
     assert_string_equal(work->rehearsal->lacks, "");
     work_free(work);
     apply_case_check("");
@@ -274,17 +280,13 @@ static void test_rehearses_addresses_and_links(void **state)
         apply_case_link("far0", 1400, NULL),
         apply_case_link("far0", 0, "down"),
     };
-    struct err err = ERR_INIT;
     struct work *work;
 
     (void)state;
     apply_case_begin("ip address add 192.0.2.9/24 dev far0\n"
                      "ip address add 192.0.2.10/24 dev far0\n"
                      "ip route add 10.9.0.0/16 via 192.0.2.1 proto static\n");
-    serve(PLAYS);
-    work = prepare(operations, 5, &err);
-    if (!work->ok)
-        fail_msg("%s", err.text);
+    work = prepare_well(operations, 5);
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(work->rehearsal->operations[i].outcome, REHEARSED_GOOD);
     work_free(work);
@@ -443,6 +445,24 @@ static void test_what_cannot_be_rehearsed_is_no_obstacle(void **state)
     assert_string_equal(rehearsal.operations[1].why, "nobody is there");
 }
 
+/* The hop by far0 would follow its device, and come back as 1500: the kernel shows the first's. */
+static void test_refuses_what_another_hop_would_lose(void **state)
+{
+    struct operation smaller = apply_case_link("far0", 1400, NULL);
+    struct operation others = apply_case_link("eth0", 1400, NULL);
+
+    (void)state;
+    apply_case_begin("ip address add 2001:db8:2::10/64 dev far0 nodad\n"
+                     "ip route add 2001:db8:9::/48 proto static mtu 1450 "
+                     "nexthop via 2001:db8:1::1 dev eth0 nexthop via 2001:db8:2::1 dev far0\n");
+    refuse(&smaller, 1, "2001:db8:9::/48");
+    work_free(prepare_well(&others, 1));
+    netns_run("ip route replace 2001:db8:9::/48 proto static mtu lock 1450 nexthop via "
+              "2001:db8:1::1 dev eth0 nexthop via 2001:db8:2::1 dev far0\n");
+    apply_case_remember();
+    work_free(prepare_well(&smaller, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +478,7 @@ int main(void)
                                         leave),
         cmocka_unit_test_setup_teardown(test_refuses_beside_a_route_of_others_in_table_52, enter,
                                         leave),
+        cmocka_unit_test_setup_teardown(test_refuses_what_another_hop_would_lose, enter, leave),
         cmocka_unit_test_setup_teardown(test_unknown_is_no_pass, enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_no_other_plans_rehearsal, enter, leave),
         cmocka_unit_test_setup_teardown(test_does_not_believe_that_it_cannot_be_rehearsed, enter,

@@ -11,6 +11,7 @@
 #include "agent/guard/io/rehearse.h"
 #include "common/core/mem.h"
 #include "common/io/localapi.h"
+#include "common/net/consequence_route.h"
 #include "common/net/predict.h"
 #include "common/net/render.h"
 #include "common/net/sever.h"
@@ -62,12 +63,36 @@ static bool check_table(const struct operation *operation, const struct snapshot
                    TAILSCALE_TABLE, line);
 }
 
+/* What another hop's MTU becomes no undo sees. Below IPv6's least the route goes as a whole. */
+static bool check_hops(const struct operation *operation, const struct snapshot *snapshot,
+                       struct err *err)
+{
+    const struct operation_link *own = &operation->link;
+    const struct link *link;
+    const struct route *route = NULL;
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    if (operation->kind != OPERATION_LINK || own->mtu < LINK_MTU_IPV6)
+        return true;
+    link = snapshot_find_device(snapshot, own->device);
+    if (link != NULL && link->mtu >= LINK_MTU_IPV6)
+        route = consequence_route_find_unseen(snapshot, link, own->mtu);
+    if (route == NULL)
+        return true;
+    render_route(route, snapshot, &text);
+    return err_set(err, ERR_CONFLICT,
+                   "the mtu of the hop by %s could not be put back, for the kernel shows the first "
+                   "hop's alone, in: %s; expected `mtu lock` there, no mtu, or the device's",
+                   own->device, line);
+}
+
 static bool check_operation(const struct apply *apply, const struct work *work, uint32_t i,
                             struct snapshot *snapshot, struct err *err)
 {
     const struct operation *operation = &work->operations[i];
 
-    return check_table(operation, snapshot, err) &&
+    return check_table(operation, snapshot, err) && check_hops(operation, snapshot, err) &&
            sever_check(operation, snapshot, work->flows, work->flows_count, err) &&
            apply_file_read(apply, operation, snapshot, err) &&
            operation_check(operation, snapshot, err) && apply_file_check(apply, operation, err);
