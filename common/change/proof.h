@@ -105,7 +105,8 @@ struct generation {
     bool in_doubt; /* how it ended was lost: it may stand, or be taken back already */
 };
 
-/* In a guard's refusal: what was signed will not be taken there, however often it is tried. */
+/* In a guard's refusal, for a controller that does not know the sign of it: what was signed will
+ * not be taken there, however often it is tried. */
 #define REFUSED_FOR_GOOD "abort it and start it anew"
 
 /* What a guard says of itself in every hello, signed over the challenge. */

@@ -8,9 +8,10 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [ERR_NONE] = "none",         [ERR_INPUT] = "input",     [ERR_DENIED] = "denied",
-    [ERR_CONFLICT] = "conflict", [ERR_MISSING] = "missing", [ERR_LIMIT] = "limit",
-    [ERR_TIMEOUT] = "timeout",   [ERR_PEER] = "peer",       [ERR_SYSTEM] = "system",
+    [ERR_NONE] = "none",       [ERR_INPUT] = "input",       [ERR_DENIED] = "denied",
+    [ERR_LASTING] = "lasting", [ERR_CONFLICT] = "conflict", [ERR_MISSING] = "missing",
+    [ERR_LIMIT] = "limit",     [ERR_TIMEOUT] = "timeout",   [ERR_PEER] = "peer",
+    [ERR_SYSTEM] = "system",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == ERR_KIND_COUNT, "name every kind");
 

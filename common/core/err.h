@@ -13,6 +13,7 @@ enum err_kind {
     ERR_NONE,
     ERR_INPUT,    /* a file, a peer or a person gave something that is not accepted */
     ERR_DENIED,   /* well-formed, but not allowed: signature, role, sequence */
+    ERR_LASTING,  /* not allowed, and never will be as it is signed */
     ERR_CONFLICT, /* the thing belongs to someone else, or changed meanwhile */
     ERR_MISSING,  /* what was asked for is not there */
     ERR_LIMIT,    /* larger than limits.h allows */

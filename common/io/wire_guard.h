@@ -64,7 +64,7 @@ struct guard_report {
     struct generation_id id; /* prepared, nonce, progress; refused: attempt only */
     struct nonce nonce;      /* nonce; rehearsal: of the question */
     uint32_t number;
-    bool fresh_connection, last, expired;
+    bool fresh_connection, last, expired, lasting;
     unsigned soak_left_s;
     struct wire_bytes envelope; /* receipt, stack, statement: Signed */
     char state[24];

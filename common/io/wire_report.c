@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/change/proof.h"
 #include "common/core/mem.h"
 #include "common/io/wire_guard.h"
 #include "common/io/wire_values.h"
@@ -59,6 +60,7 @@ static Oceanid__Refused *put_refused(struct arena *arena, const struct guard_rep
     to->attempt = wire_put_attempt(arena, &from->id.attempt);
     to->reason = wire_put_text(arena, from->reason);
     to->expired = from->expired;
+    to->lasting = from->lasting;
     return to;
 }
 
@@ -187,12 +189,16 @@ static bool take_nonce(struct guard_report *to, const Oceanid__NonceIssued *from
            wire_take_fixed(to->nonce.bytes, NONCE_SIZE, &from->nonce, "nonce", err);
 }
 
+/* Guards of before the sign have it in words. */
 static bool take_refused(struct guard_report *to, const Oceanid__Refused *from, struct err *err)
 {
     to->kind = REPORT_REFUSED;
     to->expired = from->expired;
-    return wire_take_attempt(&to->id.attempt, from->attempt, err) &&
-           wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err);
+    if (!wire_take_attempt(&to->id.attempt, from->attempt, err) ||
+        !wire_take_line(to->reason, sizeof(to->reason), from->reason, "reason", err))
+        return false;
+    to->lasting = from->lasting || strstr(to->reason, REFUSED_FOR_GOOD) != NULL;
+    return true;
 }
 
 static bool take_progress(struct guard_report *to, const Oceanid__Progress *from, struct err *err)

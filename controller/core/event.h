@@ -50,6 +50,7 @@ struct rollout_event {
         struct {
             struct attempt attempt;
             bool expired;
+            bool lasting; /* its guard will refuse it for ever, as it is signed */
         } refused;
         struct {
             struct generation_id id;

@@ -167,8 +167,10 @@ static void hear_no(struct rollout_move *move, struct target *target, bool was_a
     target->record->says = SAYS_REFUSED;
     if (move->ev->refused.expired)
         return;
-    if (was_asked)
+    if (was_asked) {
         count_refusal(target, move->ev->reason);
+        target->record->lasting = move->ev->refused.lasting;
+    }
     target->retry_at = mono_add(move->rollout->now, ROLLOUT_RETRY_MS);
 }
 

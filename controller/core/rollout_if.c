@@ -185,6 +185,11 @@ bool rollout_if_nonce_was_late(const struct rollout_move *move)
     return rollout_if_refuses_change(move) && move->ev->refused.expired;
 }
 
+bool rollout_if_refused_lastingly(const struct rollout_move *move)
+{
+    return rollout_if_refused_too_often(move) && record_of(move)->lasting;
+}
+
 bool rollout_if_refused_too_often(const struct rollout_move *move)
 {
     return rollout_if_refuses_change(move) && move->target->refusals >= ROLLOUT_REFUSALS_MAX;

@@ -71,7 +71,8 @@ static const struct rollout_transition table[] = {
     QUIET(LEADING, STATEMENT, is_renewal, SAME, forward, "what a witness says goes to its guard"),
     ROW(LEADING, REFUSED, nonce_was_late, SAME, nothing, "its nonce was too old; it is prepared again"),
     ROW(LEADING, REFUSED, denies_standing, SAME, learn_one, "it does not say that it stands; it is asked what does"),
-    ROW(IN(LEARNING) | IN(STAGE), REFUSED, refused_too_often, HALTED, withdraw, "refused three times for the same reason; a person decides: `next` tries again, `abort` takes it back"),
+    ROW(IN(LEARNING) | IN(STAGE), REFUSED, refused_lastingly, HALTED, withdraw, "refused three times, and for good: `next` would be refused the same; a person says `abort`, which takes it back, and starts the change anew, which signs it anew"),
+    ROW(IN(LEARNING) | IN(STAGE), REFUSED, refused_too_often, HALTED, withdraw, "refused three times for the same reason; a person mends that and says `next`, which tries again, or `abort`, which takes it back"),
     ROW(IN(LEARNING) | IN(STAGE), REFUSED, refuses_change, SAME, nothing, "refused; it is asked again"),
 
     /* receipts */

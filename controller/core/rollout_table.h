@@ -126,9 +126,10 @@ rollout_condition_fn rollout_if_always, rollout_if_names_target, rollout_if_name
     rollout_if_stage_done_and_pauses, rollout_if_stage_done, rollout_if_rest_is_not_offered,
     rollout_if_offers, rollout_if_gates_are_old, rollout_if_gates_are_old_on_trial,
     rollout_if_may_start, rollout_if_nonce_went_by, rollout_if_newly_silent,
-    rollout_if_newly_passed, rollout_if_refused_for_good, rollout_if_all_back_but_removed,
-    rollout_if_asked_back_but_removed, rollout_if_names_wanted_back, rollout_if_all_back_aborted,
-    rollout_if_all_back, rollout_if_all_back_but_listed;
+    rollout_if_newly_passed, rollout_if_refused_lastingly, rollout_if_refused_for_good,
+    rollout_if_all_back_but_removed, rollout_if_asked_back_but_removed,
+    rollout_if_names_wanted_back, rollout_if_all_back_aborted, rollout_if_all_back,
+    rollout_if_all_back_but_listed;
 
 /* Actions: ahead in rollout_act.c, back in rollout_revert.c. */
 typedef void rollout_action_fn(struct rollout_move *move);

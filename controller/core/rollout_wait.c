@@ -5,8 +5,6 @@
 #include "common/core/text.h"
 #include "controller/core/rollout_table.h"
 
-#include <string.h>
-
 #define MOVES "what moves it"
 #define BY_ITSELF "goes on by itself; "
 #define HEALTHY "goes on by itself, nothing to do; to end it"
@@ -174,12 +172,12 @@ static bool is_lacking(const struct rollout *rollout)
     return false;
 }
 
-/* Its approval lacks what its guard knows: it would refuse the same again. */
+/* As it is signed, its guard would refuse the same again. */
 static bool is_refused_for_good(const struct rollout *rollout, const struct target *target)
 {
     (void)rollout;
     return target->record->wants == WANTS_CHANGE && target->record->says == SAYS_REFUSED &&
-           strstr(target->record->reason, REFUSED_FOR_GOOD) != NULL;
+           target->record->lasting;
 }
 
 static void say_how(const struct rollout *rollout, struct rollout_wait *wait)

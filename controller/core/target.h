@@ -53,6 +53,7 @@ struct target_record {
     struct generation_id generation; /* on trial or confirmed; start zero: not known */
     enum receipt_kind receipt; /* the furthest that its guard signed; RECEIPT_KIND_COUNT: none */
     enum end_cause cause;
+    bool lasting;             /* its last refusal is for good: only signing anew helps */
     char reason[REASON_SIZE]; /* its receipt's, or its last refusal's */
 };
 

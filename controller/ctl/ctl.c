@@ -96,6 +96,7 @@ enum outcome ctl_fail(const struct ctl *ctl, const struct err *err)
     fprintf(stderr, "oceanidctl: %s\n", err->text);
     switch (err->kind) {
     case ERR_DENIED:
+    case ERR_LASTING:
         return OUTCOME_DENIED;
     case ERR_CONFLICT:
         return OUTCOME_NO;

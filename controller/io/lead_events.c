@@ -334,6 +334,7 @@ static void take_refused(struct lead *lead, const char *node, const struct guard
 
     ev.refused.attempt = report->id.attempt;
     ev.refused.expired = report->expired;
+    ev.refused.lasting = report->lasting;
     log_info("%s: its guard refuses: %s", node, report->reason);
     lead_give(lead, &ev, &report->id.attempt, NULL);
     lead_backs_refused(lead, node, &report->id.attempt, report->reason);

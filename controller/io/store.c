@@ -32,6 +32,8 @@ static const char schema[] =
     " PRIMARY KEY (rollout, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS begun (rollout INTEGER, position INTEGER,"
     " PRIMARY KEY (rollout, position)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS lasting (rollout INTEGER, position INTEGER,"
+    " PRIMARY KEY (rollout, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS since (rollout INTEGER PRIMARY KEY, at INTEGER);"
     "CREATE TABLE IF NOT EXISTS proofs (id INTEGER PRIMARY KEY, rollout INTEGER, at INTEGER,"
     " node TEXT, signer TEXT, phase INTEGER, counted INTEGER, name TEXT, value INTEGER,"

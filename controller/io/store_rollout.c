@@ -22,6 +22,20 @@ static struct wire_bytes copy_blob(const struct sql_rows *rows, int column)
     return (struct wire_bytes){mem_copy(blob.data, blob.len), blob.len};
 }
 
+/* What is so of few targets has a table of its own: a row, or none. */
+static bool put_marks(struct store *store, uint64_t rollout, uint32_t position,
+                      const struct target_record *target, struct err *err)
+{
+    if (target->begun && !sql_run(store->db, err, "INSERT OR IGNORE INTO begun VALUES (?, ?)", "ii",
+                                  (int64_t)rollout, (int64_t)position))
+        return false;
+    return target->says != SAYS_REFUSED ||
+           sql_run(store->db, err,
+                   target->lasting ? "INSERT OR IGNORE INTO lasting VALUES (?, ?)"
+                                   : "DELETE FROM lasting WHERE rollout = ? AND position = ?",
+                   "ii", (int64_t)rollout, (int64_t)position);
+}
+
 static bool put_targets(struct store *store, const struct rollout_record *record, struct err *err)
 {
     for (uint32_t i = 0; i < record->targets_count; i++) {
@@ -37,8 +51,7 @@ static bool put_targets(struct store *store, const struct rollout_record *record
                      (int64_t)target->generation.attempt.sequence, target->generation.start.bytes,
                      (size_t)NONCE_SIZE, (int64_t)target->receipt, (int64_t)target->cause,
                      target->reason) ||
-            (target->begun && !sql_run(store->db, err, "INSERT OR IGNORE INTO begun VALUES (?, ?)",
-                                       "ii", (int64_t)record->id, (int64_t)i)))
+            !put_marks(store, record->id, i, target, err))
             return false;
     }
     return true;
@@ -112,14 +125,16 @@ static bool read_target(const struct sql_rows *rows, struct target_record *ret_t
     if (wants < 0 || wants >= WANTS_COUNT || says < 0 || says >= SAYS_COUNT || receipt < 0 ||
         receipt > RECEIPT_KIND_COUNT || cause < 0 || cause >= CAUSE_COUNT)
         return false;
-    *ret_target = (struct target_record){.stage = (uint32_t)sql_number(rows, 1),
-                                         .wants = (enum target_wants)wants,
-                                         .says = (enum target_says)says,
-                                         .in_doubt = sql_number(rows, 4) != 0,
-                                         .listed = sql_number(rows, 5) != 0,
-                                         .begun = sql_number(rows, 12) != 0,
-                                         .receipt = (enum receipt_kind)receipt,
-                                         .cause = (enum end_cause)cause};
+    *ret_target =
+        (struct target_record){.stage = (uint32_t)sql_number(rows, 1),
+                               .wants = (enum target_wants)wants,
+                               .says = (enum target_says)says,
+                               .in_doubt = sql_number(rows, 4) != 0,
+                               .listed = sql_number(rows, 5) != 0,
+                               .begun = sql_number(rows, 12) != 0,
+                               .lasting = says == SAYS_REFUSED && sql_number(rows, 13) != 0,
+                               .receipt = (enum receipt_kind)receipt,
+                               .cause = (enum end_cause)cause};
     sql_text(rows, 0, ret_target->name, sizeof(ret_target->name));
     sql_bytes(rows, 6, ret_target->generation.attempt.body.bytes, HASH_SIZE);
     ret_target->generation.attempt.sequence = (uint64_t)sql_number(rows, 7);
@@ -135,7 +150,9 @@ static bool read_targets(struct store *store, struct rollout_record *record, str
     if (!sql_query(store->db, &rows, err,
                    "SELECT name, stage, wants, says, in_doubt, listed, body, sequence, start,"
                    " receipt, cause, reason, EXISTS (SELECT 1 FROM begun"
-                   " WHERE begun.rollout = targets.rollout AND begun.position = targets.position)"
+                   " WHERE begun.rollout = targets.rollout AND begun.position = targets.position),"
+                   " EXISTS (SELECT 1 FROM lasting WHERE lasting.rollout = targets.rollout"
+                   " AND lasting.position = targets.position)"
                    " FROM targets WHERE rollout = ? ORDER BY position",
                    "i", (int64_t)record->id))
         return false;

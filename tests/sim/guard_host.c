@@ -250,6 +250,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         message = network_message(TELL_REFUSED, number);
         message->id = effect->id;
         message->expired = effect->refuse.expired;
+        message->lasting = effect->refuse.lasting;
         network_send(world, message);
         break;
     case DO_STATEMENT:

@@ -382,6 +382,7 @@ void lead_take_message(struct world *world, const struct message *message)
         ev.kind = EVENT_REFUSED;
         ev.refused.attempt = message->id.attempt;
         ev.refused.expired = message->expired;
+        ev.refused.lasting = message->lasting;
         ev.reason = "refused";
         break;
     case TELL_RECEIPT:

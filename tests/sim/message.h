@@ -69,7 +69,7 @@ struct message {
     struct generation_id id;
     struct nonce nonce;
     enum phase phase;
-    bool fresh, last, expired;
+    bool fresh, last, expired, lasting;
     struct sim_statement statement;
     uint32_t statements_count;
     bool has_fellow;

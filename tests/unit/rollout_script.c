@@ -320,6 +320,7 @@ static bool play_guard(struct rollout_script *script, const struct words *words,
         ev.kind = EVENT_REFUSED;
         ev.refused.attempt = id.attempt;
         ev.refused.expired = text_equal(word(words, 0), "expired");
+        ev.refused.lasting = text_equal(word(words, 0), "lasting");
         if (ev.refused.expired)
             ev.reason = "the nonce is older than 30 s";
     }
@@ -413,7 +414,7 @@ bool rollout_script_play(struct rollout_script *script, const char *line, FILE *
     if (text_equal(verb, "gates"))
         return play_gates(script, &words, out);
     if (text_equal(verb, "prepared") || text_equal(verb, "nonce") || text_equal(verb, "lost") ||
-        text_equal(verb, "refused") || text_equal(verb, "expired"))
+        text_equal(verb, "refused") || text_equal(verb, "lasting") || text_equal(verb, "expired"))
         return play_guard(script, &words, out);
     return play_person(script, &words, out);
 }

@@ -8,6 +8,7 @@
  *                              doubted: its disk lost how that ended; SECONDS: when it was asked
  *                              for; without: at the very beginning
  *   lost NODE     prepared NODE N     nonce NODE N M     refused NODE REASON...     expired NODE
+ *   lasting NODE REASON...     refused, for good
  *   says SIGNER yes|no baseline|renewal|standing SUBJECT N
  *   receipt NODE KIND [N] [CAUSE REASON...]    CAUSE: failed, missing, aborted, ordered, rescued
  *   gates pass    gates no REASON...    next BY    abort BY REASON...

@@ -87,6 +87,7 @@ void store_case_expect_record(const struct rollout_record *found,
         assert_int_equal(a->says, b->says);
         assert_int_equal(a->in_doubt, b->in_doubt);
         assert_int_equal(a->begun, b->begun);
+        assert_int_equal(a->lasting, b->lasting);
         assert_int_equal(a->listed, b->listed);
         assert_true(generation_id_equal(&a->generation, &b->generation));
         assert_int_equal(a->receipt, b->receipt);

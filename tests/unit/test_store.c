@@ -94,6 +94,37 @@ static void keeps_what_a_rollout_becomes(void **state)
     store_close(store);
 }
 
+static void expect_kept(struct store *store, const struct rollout_record *record)
+{
+    struct store_rollout *found = mem_alloc(1, sizeof(*found));
+    struct err err = ERR_INIT;
+
+    store_case_must(store_put_record(store, record, 0, &err), &err);
+    store_case_must(store_read_rollout(store, 1, found, &err), &err);
+    store_case_expect_record(&found->record, record);
+    store_rollout_done(found);
+    free(found);
+}
+
+/* Of the last refusal: a later one that may pass is not taken for one for good. */
+static void keeps_that_a_refusal_is_for_good(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    struct rollout_record record;
+
+    (void)state;
+    store_case_add_rollout(store, 1, 7, 3);
+    store_case_fill_record(&record, 1, 7, 3);
+    record.targets[1].says = SAYS_REFUSED;
+    expect_kept(store, &record);
+    record.targets[1].lasting = true;
+    expect_kept(store, &record);
+    expect_kept(store, &record);
+    record.targets[1].lasting = false;
+    expect_kept(store, &record);
+    store_close(store);
+}
+
 /* Those that have ended since do not hide it. */
 static void finds_what_has_not_ended(void **state)
 {
@@ -694,6 +725,7 @@ static int run_engine(const struct store_engine *which)
     const struct CMUnitTest contract[] = {
         CASE(reads_rollouts_back),
         CASE(keeps_what_a_rollout_becomes),
+        CASE(keeps_that_a_refusal_is_for_good),
         CASE(refuses_a_sequence_twice),
         CASE(reads_proofs_in_order),
         CASE(reads_the_fleet_back),

@@ -259,7 +259,7 @@ static void fill_report(struct guard_report *report, enum guard_report_kind kind
     } else if (kind == REPORT_REFUSED) {
         memset(&report->id.start, 0, NONCE_SIZE);
         text_copy(report->reason, REASON_SIZE, "sequence 3: accepted are 5 and above");
-        report->expired = true;
+        report->expired = report->lasting = true;
     } else if (kind == REPORT_PROGRESS) {
         text_copy(report->state, sizeof(report->state), "reverting");
         text_copy(report->sentence, SENTENCE_SIZE, "the proof failed");

@@ -12,7 +12,7 @@ static bool check_signed(const struct guard_prepare *prepare, struct err *err)
     unsigned threshold = prepare->trust->threshold > 0 ? prepare->trust->threshold : 1;
 
     if (!hash_equal(&prepare->approval->attempt.body, &prepare->body))
-        return err_set(err, ERR_DENIED, "the approval is for another manifest than the one given");
+        return err_set(err, ERR_LASTING, "the approval is for another manifest than the one given");
     if (prepare->approvals_count < threshold)
         return err_set(err, ERR_DENIED, "%u valid approvals: accepted are %u or more",
                        prepare->approvals_count, threshold);
@@ -31,7 +31,7 @@ static bool check_bounds(const struct guard_prepare *prepare, struct err *err)
         return err_set(err, ERR_DENIED, "lease %u s: root on this node accepts at most %u s",
                        manifest->lease_s, trust->lease_max_s);
     if (manifest->path_s / manifest->period_s >= NONCES_MAX / 2)
-        return err_set(err, ERR_LIMIT,
+        return err_set(err, ERR_LASTING,
                        "path %u s is %u periods of %u s: a guard remembers the nonces of %u",
                        manifest->path_s, manifest->path_s / manifest->period_s, manifest->period_s,
                        NONCES_MAX / 2);
@@ -44,12 +44,12 @@ static bool check_mine(const struct trial *trial, const struct guard_prepare *pr
     const struct manifest_plan *plan = manifest_find_plan(prepare->manifest, trial->node);
 
     if (prepare->manifest->plans_count > NODES_MAX)
-        return err_set(err, ERR_LIMIT, "%u targets: accepted are at most %u",
+        return err_set(err, ERR_LASTING, "%u targets: accepted are at most %u",
                        prepare->manifest->plans_count, NODES_MAX);
     if (plan == NULL)
-        return err_set(err, ERR_DENIED, "the manifest has no plan for %s", trial->node);
+        return err_set(err, ERR_LASTING, "the manifest has no plan for %s", trial->node);
     if (!prepare->key_is_mine)
-        return err_set(err, ERR_DENIED, "the manifest's roster has another guard's key for %s",
+        return err_set(err, ERR_LASTING, "the manifest's roster has another guard's key for %s",
                        trial->node);
     return manifest_check_prefs(plan, err);
 }
@@ -74,7 +74,7 @@ static bool check_time(const struct trial *trial, const struct guard_event *ev, 
     int64_t not_after = ev->prepare.approval->not_after;
 
     if (ev->unix_now > not_after)
-        return err_set(err, ERR_DENIED, "the approval expired %lld s ago",
+        return err_set(err, ERR_LASTING, "the approval expired %lld s ago",
                        (long long)(ev->unix_now - not_after));
     return ev->unix_now >= trial->ledger->time_floor ||
            refuse_clock(trial->ledger->time_floor, ev->unix_now, err);
@@ -146,7 +146,7 @@ static bool check_earlier(const struct trial *trial, const struct guard_start *s
                            "no statement of %s's guard that it stands confirmed, over this nonce",
                            node);
         if ((int64_t)standing->soak_s * 1000 < trial->terms.soak_ms)
-            return err_set(err, ERR_DENIED, "%s soaked %u s: accepted are %lld s or more", node,
+            return err_set(err, ERR_LASTING, "%s soaked %u s: accepted are %lld s or more", node,
                            standing->soak_s, (long long)(trial->terms.soak_ms / 1000));
     }
     return true;

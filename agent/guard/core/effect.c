@@ -100,7 +100,8 @@ void guard_effect_render(const struct guard_effect *effect, char *to, size_t siz
         text_add(&out, "send receipt");
         break;
     case DO_REFUSE:
-        text_add(&out, "refuse: %s", effect->refuse.reason);
+        text_add(&out, "refuse%s: %s", effect->refuse.lasting ? " for good" : "",
+                 effect->refuse.reason);
         break;
     case DO_STATEMENT:
         text_add(&out, "state: standing, soaked %u s, for %s", effect->statement.soak_s,

@@ -57,6 +57,7 @@ struct guard_effect {
         struct {
             char reason[REASON_SIZE];
             bool expired; /* its nonce was too old: a new prepare may go well */
+            bool lasting; /* as it is signed it will be refused the same for ever */
         } refuse;
         struct {
             struct hash body;

@@ -44,14 +44,14 @@ static bool end_admits(const struct ledger_end *end, const struct approval *appr
         return true;
     bytes_format_hex(end->receipt_hash.bytes, HASH_SIZE, hash);
     if (lift == NULL && ledger_is_unanswered(end))
-        return err_set(err, ERR_DENIED,
+        return err_set(err, ERR_LASTING,
                        "sequence %llu ended here (%s: %s) and the approval does not contain its "
                        "receipt %s: " REFUSED_FOR_GOOD ", signed knowing that",
                        (unsigned long long)end->receipt.generation.attempt.sequence,
                        receipt_kind_name(end->receipt.kind), end_cause_name(end->receipt.cause),
                        hash);
     if (quarantines && (lift == NULL || lift->reason[0] == '\0'))
-        return err_set(err, ERR_DENIED,
+        return err_set(err, ERR_LASTING,
                        "%s is quarantined since its proof failed (%s): the approval has to name "
                        "receipt %s with a reason",
                        touched, end->receipt.reason, hash);
@@ -62,12 +62,12 @@ static bool sequence_admits(const struct ledger *ledger, const struct attempt *a
                             struct err *err)
 {
     if (attempt->sequence < ledger->sequence)
-        return err_set(err, ERR_DENIED, "sequence %llu: accepted are %llu and above",
+        return err_set(err, ERR_LASTING, "sequence %llu: accepted are %llu and above",
                        (unsigned long long)attempt->sequence, (unsigned long long)ledger->sequence);
     if (attempt->sequence == ledger->sequence &&
         !hash_equal(&attempt->body, &ledger->sequence_body) &&
         !hash_is_zero(&ledger->sequence_body))
-        return err_set(err, ERR_CONFLICT,
+        return err_set(err, ERR_LASTING,
                        "sequence %llu stands for another manifest here: two were signed with it",
                        (unsigned long long)attempt->sequence);
     return true;
@@ -91,7 +91,7 @@ bool ledger_admits(const struct ledger *ledger, const struct approval *approval,
     if (ledger->is_open || ledger->owes)
         return err_set(err, ERR_CONFLICT, "the end of an earlier trial is still being written");
     if (ledger_find_receipt(ledger, &approval->attempt) != NULL)
-        return err_set(err, ERR_DENIED, "this attempt was made here already: at most once each");
+        return err_set(err, ERR_LASTING, "this attempt was made here already: at most once each");
     if (!is_beyond_doubt(ledger, err))
         return false;
     if (ledger_standing(ledger, &approval->attempt.body) != NULL)

@@ -66,12 +66,13 @@ void trial_send_receipt(struct move *move, const struct attempt *attempt)
 }
 
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
-                  bool expired)
+                  enum err_kind kind)
 {
     struct guard_effect *effect = guard_effects_add(move->effects, DO_REFUSE, NULL);
 
     effect->id.attempt = *attempt;
-    effect->refuse.expired = expired;
+    effect->refuse.expired = kind == ERR_TIMEOUT;
+    effect->refuse.lasting = kind == ERR_LASTING;
     text_copy(effect->refuse.reason, sizeof(effect->refuse.reason), reason);
 }
 
@@ -104,7 +105,7 @@ void do_refuse_prepare(struct move *move)
     struct err err = ERR_INIT;
 
     admission_check_prepare(move->trial, move->ev, &err);
-    trial_refuse(move, &move->ev->prepare.approval->attempt, err.text, false);
+    trial_refuse(move, &move->ev->prepare.approval->attempt, err.text, err.kind);
 }
 
 void do_refuse_busy(struct move *move)
@@ -117,7 +118,7 @@ void do_refuse_busy(struct move *move)
              trial_state_name(trial->state));
     trial_refuse(move,
                  ev->kind == ON_PREPARE ? &ev->prepare.approval->attempt : &ev->end.id.attempt,
-                 reason, false);
+                 reason, ERR_CONFLICT);
 }
 
 static void take_operations(struct trial_terms *terms, const struct guard_prepared *prepared)
@@ -149,7 +150,7 @@ void do_offer_again(struct move *move)
 
 void do_refuse_prepared(struct move *move)
 {
-    trial_refuse(move, &move->trial->id.attempt, trial_word(move->ev->prepared.why), false);
+    trial_refuse(move, &move->trial->id.attempt, trial_word(move->ev->prepared.why), ERR_CONFLICT);
     do_forget(move);
 }
 
@@ -173,13 +174,13 @@ void do_refuse_start(struct move *move)
     struct err err = ERR_INIT;
 
     admission_check_start(move->trial, move->ev, &err);
-    trial_refuse(move, &move->ev->start.id.attempt, err.text, err.kind == ERR_TIMEOUT);
+    trial_refuse(move, &move->ev->start.id.attempt, err.text, err.kind);
 }
 
 void do_refuse_late_start(struct move *move)
 {
     trial_refuse(move, &move->ev->start.id.attempt, "that nonce is not out any more: prepare again",
-                 true);
+                 ERR_TIMEOUT);
 }
 
 void do_forget_unwritten(struct move *move)
@@ -188,7 +189,7 @@ void do_forget_unwritten(struct move *move)
 
     snprintf(reason, sizeof(reason), "the journal cannot be written (%s); nothing was touched",
              trial_word(move->ev->recorded.why));
-    trial_refuse(move, &move->trial->id.attempt, reason, false);
+    trial_refuse(move, &move->trial->id.attempt, reason, ERR_SYSTEM);
     do_forget(move);
 }
 
@@ -198,7 +199,7 @@ void do_write_expired(struct move *move)
 
     trial_refuse(move, &trial->id.attempt,
                  "the journal was written more than 30 s after the nonce; nothing was touched",
-                 true);
+                 ERR_TIMEOUT);
     trial->end_mark = MARK_EXPIRED;
     do_write_end(move);
 }
@@ -393,7 +394,7 @@ void do_refuse_standing(struct move *move)
 {
     const struct attempt attempt = {.body = move->ev->standing.body};
 
-    trial_refuse(move, &attempt, "this manifest does not stand confirmed here", false);
+    trial_refuse(move, &attempt, "this manifest does not stand confirmed here", ERR_MISSING);
 }
 
 /* trial_open says that something was begun; what is only prepared shows in trial and its state. */

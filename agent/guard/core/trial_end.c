@@ -303,14 +303,14 @@ void do_refuse_end(struct move *move)
     struct err err = ERR_INIT;
 
     admission_check_end(move->trial, move->ev, &err);
-    trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
+    trial_refuse(move, &move->ev->end.id.attempt, err.text, err.kind);
 }
 
 void do_refuse_lost(struct move *move)
 {
     trial_refuse(move, &move->ev->end.id.attempt,
                  "it began here and how it ended was lost: a pop takes it back, an abort cannot",
-                 false);
+                 ERR_CONFLICT);
 }
 
 void do_refuse_undo_lost(struct move *move)
@@ -318,7 +318,7 @@ void do_refuse_undo_lost(struct move *move)
     trial_refuse(move, &move->ev->end.id.attempt,
                  "it was confirmed here, and the journal has lost how to undo it: a person has to "
                  "look at this node",
-                 false);
+                 ERR_CONFLICT);
 }
 
 void do_refuse_full(struct move *move)
@@ -330,7 +330,7 @@ void do_refuse_full(struct move *move)
              "start a manifest that is signed with their receipts (oceanidctl puts them in by "
              "itself), and it has room again",
              TOMBSTONES_MAX);
-    trial_refuse(move, &move->ev->end.id.attempt, reason, false);
+    trial_refuse(move, &move->ev->end.id.attempt, reason, ERR_LIMIT);
 }
 
 void do_refuse_pop(struct move *move)
@@ -338,7 +338,7 @@ void do_refuse_pop(struct move *move)
     struct err err = ERR_INIT;
 
     admission_check_pop(move->trial, move->ev, &err);
-    trial_refuse(move, &move->ev->end.id.attempt, err.text, false);
+    trial_refuse(move, &move->ev->end.id.attempt, err.text, err.kind);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define AGENT_GUARD_CORE_TRIAL_TABLE_H
 
 #include "agent/guard/core/trial.h"
+#include "common/core/err.h"
 
 enum {
     POP_RECORD_WAIT_MS = 2000, /* then a pop undoes without its record */
@@ -54,7 +55,7 @@ void trial_mark(struct move *move, enum mark mark);
 const struct ledger_generation *trial_ordered(const struct trial *trial);
 void trial_alarm(struct move *move, const char *sentence, const char *detail);
 void trial_refuse(struct move *move, const struct attempt *attempt, const char *reason,
-                  bool expired);
+                  enum err_kind kind);
 /* Which attempt a prepare, start or end is about. */
 const struct attempt *trial_attempt_of(const struct guard_event *ev);
 /* While it is being decided, taken back or written down, an older receipt of the same attempt is

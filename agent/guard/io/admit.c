@@ -382,6 +382,7 @@ static void refuse(struct guard *guard, const struct guard_request *request, con
     guard->refused++;
     log_warning("refused %s (%u so far): %s", guard_request_kind_name(request->kind),
                 guard->refused, err->text);
+    report.lasting = err->kind == ERR_LASTING;
     text_copy(report.reason, sizeof(report.reason), err->text);
     clients_tell(&guard->clients, guard->asker, &report);
 }

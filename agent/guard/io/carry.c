@@ -137,8 +137,10 @@ static void tell_receipt(struct guard *guard, const struct guard_effect *effect)
 
 static void refuse(struct guard *guard, const struct guard_effect *effect)
 {
-    struct guard_report report = {
-        .kind = REPORT_REFUSED, .id = effect->id, .expired = effect->refuse.expired};
+    struct guard_report report = {.kind = REPORT_REFUSED,
+                                  .id = effect->id,
+                                  .expired = effect->refuse.expired,
+                                  .lasting = effect->refuse.lasting};
     unsigned asker = guard->asker != CLIENT_NONE ? guard->asker : guard->held.asker;
 
     guard->refused++;
