@@ -276,19 +276,19 @@ static bool read_rollout(const struct arguments *arguments, long long *ret_rollo
 static bool consent_to(struct ctl *ctl, const struct arguments *arguments, const char *to,
                        struct consent *consent, struct err *err)
 {
-    long long meant = consent->rollout;
+    struct losses_shown shown = {.meant = consent->rollout};
 
     if (arguments_get(arguments, "--yes") != NULL) /* it waits for no answer */
         return true;
-    if (!losses_print(ctl, consent->nodes, to, &consent->rollout, err))
+    if (!losses_print(ctl, consent->nodes, to, &shown, err))
         return false;
-    if (meant != 0 && consent->rollout != 0 && consent->rollout != meant)
+    if (shown.meant != 0 && shown.rollout != 0 && shown.rollout != shown.meant)
         return err_set(err, ERR_CONFLICT,
                        "--rollout %lld: another one would go by now, as said above; nothing was "
-                       "done",
-                       meant);
-    if (meant != 0)
-        consent->rollout = meant;
+                       "done%s%s",
+                       shown.meant, shown.instead[0] != '\0' ? ". " : "", shown.instead);
+    if (shown.meant == 0)
+        consent->rollout = shown.rollout;
     return confirm(arguments, json_array_size(consent->nodes), err);
 }
 

@@ -57,7 +57,7 @@ static void print_line(const char *node, const char *sentence)
 }
 
 /* Of the open or last rollout, as the controller sees it. */
-static bool print_last(struct ctl *ctl, json_t *names, long long *ret_rollout, struct err *err)
+static bool print_last(struct ctl *ctl, json_t *names, struct losses_shown *shown, struct err *err)
 {
     json_t *body = json_object();
     AUTO_JSON json_t *losses = NULL;
@@ -65,10 +65,13 @@ static bool print_last(struct ctl *ctl, json_t *names, long long *ret_rollout, s
 
     if (json_array_size(names) > 0)
         json_object_set(body, "nodes", names);
+    if (shown->meant != 0)
+        json_object_set_new(body, "rollout", json_integer(shown->meant));
     if (!api_send_take(ctl->api, "POST", "/v1/emergency-rollback/losses", body, &losses, err))
         return false;
     nodes = field_array(losses, "nodes");
-    *ret_rollout = field_number(losses, "rollout");
+    shown->rollout = field_number(losses, "rollout");
+    text_copy(shown->instead, sizeof(shown->instead), field_plain(field_text(losses, "instead")));
     if (field_text(losses, "before")[0] != '\0')
         fprintf(stderr, "%s. What would go now is older:\n",
                 field_plain(field_text(losses, "before")));
@@ -139,12 +142,13 @@ static bool is_refused(enum err_kind kind)
            kind == ERR_SYSTEM;
 }
 
-bool losses_print(struct ctl *ctl, json_t *names, const char *to, long long *ret_rollout,
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct losses_shown *shown,
                   struct err *err)
 {
-    *ret_rollout = 0;
-    if (ctl_api(ctl, err) != NULL && (to != NULL ? print_down_to(ctl, names, to, err)
-                                                 : print_last(ctl, names, ret_rollout, err)))
+    shown->rollout = 0;
+    shown->instead[0] = '\0';
+    if (ctl_api(ctl, err) != NULL &&
+        (to != NULL ? print_down_to(ctl, names, to, err) : print_last(ctl, names, shown, err)))
         return true;
     if (is_refused(err->kind))
         return false;

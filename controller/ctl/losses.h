@@ -26,10 +26,16 @@ void losses_add_change(struct text *out, const json_t *generation);
 /* What goes with an order, newest first. */
 void losses_list_down_to(const json_t *node, const char *to, struct text *out);
 
+struct losses_shown {
+    long long meant;                 /* that the caller names; 0: none */
+    long long rollout;               /* that was shown; 0: none was */
+    char instead[2 * SENTENCE_SIZE]; /* another one was shown: what takes back what is meant; "" */
+};
+
 /* Prints on stderr what goes by the controller's own right (to NULL), or by orders for those nodes.
  * False: that would be refused, or no controller is there to be asked. What else keeps it from
- * being known is said, and stops nobody. ret_rollout: which one was shown; 0: none. */
-bool losses_print(struct ctl *ctl, json_t *names, const char *to, long long *ret_rollout,
+ * being known is said, and stops nobody. */
+bool losses_print(struct ctl *ctl, json_t *names, const char *to, struct losses_shown *shown,
                   struct err *err);
 
 #endif

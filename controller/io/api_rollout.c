@@ -1,6 +1,7 @@
 /*
  * api_rollout: rollouts, and taking back.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,26 @@ static void pass_order(struct api *api, struct http_call *call)
         api_refuse(call, &err);
 }
 
+/* What helps is said whole: what was asked back before is shortened for it. */
+static bool refuse_another(struct lead_losses *losses, long long shown, struct err *err)
+{
+    char head[2 * SENTENCE_SIZE], advice[LEAD_INSTEAD_SIZE + SENTENCE_SIZE];
+    char before[LEAD_BEFORE_SIZE];
+    size_t room;
+
+    snprintf(head, sizeof(head),
+             "rollout %llu%s%s%s would go by now, and rollout %lld was shown or named; nothing was "
+             "done",
+             (unsigned long long)losses->rollout, losses->change[0] != '\0' ? ", " : "",
+             losses->change, losses->change[0] != '\0' ? "," : "", shown);
+    snprintf(advice, sizeof(advice), "%s. Give the command without --yes to see what would go",
+             losses->instead);
+    room = ERR_TEXT_SIZE - strlen(head) - strlen("; . ") - strlen(advice);
+    text_shorten(before, room < sizeof(before) ? room : sizeof(before), losses->before);
+    return err_set(err, ERR_CONFLICT, "%s%s%s. %s", head, before[0] != '\0' ? "; " : "", before,
+                   advice);
+}
+
 /* What was shown, or named, is what the person's yes is for: another one may have been taken back
  * since, by somebody else, and then an older one would go. Where nothing was, it may have been by
  * himself. */
@@ -165,6 +186,7 @@ static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_
                         struct err *err)
 {
     AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
+    struct text instead = TEXT_IN(losses->instead);
     const json_t *shown = json_object_get(body, "rollout");
 
     if (shown == NULL)
@@ -173,15 +195,10 @@ static bool check_shown(struct api *api, const json_t *body, char (*names)[NAME_
         return err_set(err, ERR_INPUT, "rollout: accepted is a number");
     if (!lead_foretell(api->lead, names, count, losses, err))
         return false;
-    return losses->rollout == (uint64_t)json_integer_value(shown) ||
-           err_set(
-               err, ERR_CONFLICT,
-               "rollout %llu%s%s%s would go by now, and rollout %lld was shown or named; nothing "
-               "was done%s%s. Give the command without --yes to see what would go",
-               (unsigned long long)losses->rollout, losses->change[0] != '\0' ? ", " : "",
-               losses->change, losses->change[0] != '\0' ? "," : "",
-               (long long)json_integer_value(shown), losses->before[0] != '\0' ? "; " : "",
-               losses->before);
+    if (losses->rollout == (uint64_t)json_integer_value(shown))
+        return true;
+    lead_say_instead(api->lead, names, count, (uint64_t)json_integer_value(shown), &instead);
+    return refuse_another(losses, json_integer_value(shown), err);
 }
 
 void api_post_emergency(struct api *api, struct http_call *call, const char *word)
@@ -221,14 +238,20 @@ void api_post_losses(struct api *api, struct http_call *call, const char *word)
     AUTO_FREE char(*names)[NAME_SIZE] = mem_alloc(NODES_MAX, NAME_SIZE);
     AUTO_FREE struct lead_losses *losses = mem_alloc(1, sizeof(*losses));
     AUTO_JSON json_t *body = api_read_json(call);
+    struct text instead = TEXT_IN(losses->instead);
     struct err err = ERR_INIT;
+    json_int_t meant;
     size_t count;
 
     (void)word;
     if (body == NULL || !read_names(call, body, names, &count))
         return;
-    if (lead_foretell(api->lead, names, count, losses, &err))
-        api_answer_json(call, 200, json_losses(losses));
-    else
+    if (!lead_foretell(api->lead, names, count, losses, &err)) {
         api_refuse(call, &err);
+        return;
+    }
+    meant = json_integer_value(json_object_get(body, "rollout"));
+    if (meant > 0 && (uint64_t)meant != losses->rollout)
+        lead_say_instead(api->lead, names, count, (uint64_t)meant, &instead);
+    api_answer_json(call, 200, json_losses(losses));
 }

@@ -350,6 +350,7 @@ json_t *json_losses(const struct lead_losses *losses)
     set_number(object, "rollout", (int64_t)losses->rollout);
     set_text(object, "change", losses->change);
     set_text(object, "before", losses->before);
+    set_text(object, "instead", losses->instead);
     json_object_set_new(object, "nodes", nodes);
     return object;
 }

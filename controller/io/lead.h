@@ -129,11 +129,12 @@ struct lead_backs {
 bool lead_emergency(struct lead *lead, char (*names)[NAME_SIZE], size_t count, const char *by,
                     const char *reason, struct err *err);
 /* The same, and nothing is done: what would go of which nodes. */
-enum { LEAD_BEFORE_SIZE = 360 };
+enum { LEAD_BEFORE_SIZE = 360, LEAD_INSTEAD_SIZE = 260 };
 struct lead_losses {
     uint64_t rollout;
     char change[NAME_SIZE];
     char before[LEAD_BEFORE_SIZE]; /* it is older than what was asked back shortly before; "": no */
+    char instead[LEAD_INSTEAD_SIZE]; /* another one was meant: what takes that back; "": no */
     uint32_t count;
     struct lead_loss {
         char name[NAME_SIZE], sentence[SENTENCE_SIZE];
@@ -141,6 +142,9 @@ struct lead_losses {
 };
 bool lead_foretell(struct lead *lead, char (*names)[NAME_SIZE], size_t count,
                    struct lead_losses *ret_losses, struct err *err);
+/* What takes that rollout back, although another one would go; names as above. */
+void lead_say_instead(struct lead *lead, char (*names)[NAME_SIZE], size_t count, uint64_t meant,
+                      struct text *out);
 /* Of an emergency that names no rollout; names as above. ERR_CONFLICT: what would go is older than
  * what was asked back shortly before, of one of these nodes, so it may be the same command given
  * again, and is to be named if it is meant. */

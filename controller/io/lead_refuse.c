@@ -3,6 +3,7 @@
  * does what was meant.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -152,4 +153,72 @@ bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct e
     say_what_stands(lead, node, &text);
     return err_set(err, ERR_INPUT, "%s %s and has no node %s; nothing was done. %s", name,
                    open != NULL ? "is open" : "is the last one", node, rest);
+}
+
+/* ---- another one would go --------------------------------------------------------------------
+ */
+
+/* Named alone, that node's emergency is for it: nothing newer counts as standing there. */
+static bool goes_from(struct lead *lead, uint64_t id, const char *node)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    char name[1][NAME_SIZE];
+    const struct lead_wish wish = {name, 1, "", ""};
+    struct err err = ERR_INIT;
+
+    text_copy(name[0], NAME_SIZE, node);
+    return lead_find_wanted(lead, &wish, record, &err) && record->id == id;
+}
+
+/* " --node NAME" for each from which it goes, as many as there is room for; returns how many are
+ * left out. ret_buried: the first one where something newer is in the way; NULL: none. */
+static uint32_t list_nodes(struct lead *lead, const struct rollout_record *record,
+                           const struct lead_wish *wish, struct text *out, const char **ret_buried)
+{
+    uint32_t left_out = 0;
+
+    *ret_buried = NULL;
+    for (uint32_t i = 0; i < record->targets_count; i++) {
+        const char *node = record->targets[i].name;
+
+        if (!lead_is_wanted(wish, node) || !lead_stands(lead, record, &record->targets[i]))
+            continue;
+        if (!goes_from(lead, record->id, node))
+            *ret_buried = *ret_buried != NULL ? *ret_buried : node;
+        else if (out->len + sizeof(" --node ") + strlen(node) > out->size)
+            left_out++;
+        else
+            text_add(out, " --node %s", node);
+    }
+    return left_out;
+}
+
+void lead_say_instead(struct lead *lead, char (*names)[NAME_SIZE], size_t count, uint64_t meant,
+                      struct text *out)
+{
+    AUTO_FREE struct rollout_record *record = mem_alloc(1, sizeof(*record));
+    const struct lead_wish wish = {names, count, "", ""};
+    char nodes[LIST_SIZE] = "";
+    struct text listed = TEXT_IN(nodes);
+    struct err err = ERR_INIT;
+    const char *buried;
+    uint32_t left_out;
+
+    if (!read_record(lead, meant, record, &err)) {
+        text_add(out, "`oceanidctl rollout list` shows which there are");
+        return;
+    }
+    left_out = list_nodes(lead, record, &wish, &listed, &buried);
+    if (nodes[0] == '\0' && buried == NULL)
+        text_add(out, "Nothing of rollout %llu stands there", (unsigned long long)meant);
+    else if (nodes[0] == '\0')
+        text_add(out,
+                 "`oceanidctl emergency-rollback --node %s --to %llu` takes it back there, with "
+                 "what stands above it",
+                 buried, (unsigned long long)record->attempt.sequence);
+    else
+        text_add(out, "`oceanidctl emergency-rollback --rollout %llu%s` takes it back there",
+                 (unsigned long long)meant, nodes);
+    if (left_out > 0)
+        text_add(out, ", and so from %u more", left_out);
 }

@@ -36,7 +36,8 @@ const char OPEN[] =
     "{\"rollout\": 10, \"change\": \"drill2\", \"open\": true, \"awaited\": true, \"nodes\": ["
     "{\"name\": \"styx\", \"state\": \"unreachable\", \"sentence\": \"it was asked\"}]}";
 
-static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"nodes\": [{\"name\": "
+static const char LOSSES[] = "{\"rollout\": 10, \"change\": \"drill2\", \"instead\": \"`x` takes "
+                             "it back\", \"nodes\": [{\"name\": "
                              "\"styx\", \"sentence\": \"it stands there\"}]}";
 static const char OLDER[] = "{\"rollout\": 9, \"change\": \"drill1\", \"before\": \"rollout 10, "
                             "drill2, was asked back 3 min ago by olga (drill): styx popped\", "

@@ -13,6 +13,7 @@
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
+#include "controller/io/lead_parts.h"
 #include "tests/unit/api_case.h"
 
 static const char *const plan_fields[] = {"s change",      "s body",      "b pass", "a gates",
@@ -409,6 +410,30 @@ static void an_emergency_given_again_takes_nothing_older(void **state)
     expect_taken("{\"nodes\": [\"a1\"], \"rollout\": 1}", 1);
 }
 
+/* However much there is to say of what was asked back before. */
+static void what_helps_is_said_whole(void **state)
+{
+    struct lead_backs *backs = &place.lead->backs;
+    struct answer answer;
+
+    (void)state;
+    take_back_the_newest();
+    place_hear_of(&place, 3); /* its guard is told */
+    place_hear_of(&place, 2);
+    memset(backs->by, 'o', sizeof(backs->by) - 1);
+    for (backs->count = 1; backs->count < 5; backs->count++) {
+        backs->list[backs->count] = backs->list[0];
+        memset(backs->list[backs->count].name, 'n', NAME_SIZE - 1);
+    }
+    expect_refusal(send_text("POST", "/v1/emergency-rollback", "{\"rollout\": 1}"), 409, "conflict",
+                   "... `oceanidctl emergency-rollback --node a1 --to 101` takes it back there, "
+                   "with what stands above it. Give the command without --yes to see what would "
+                   "go");
+    answer = send_text("POST", "/v1/emergency-rollback/losses", "{\"rollout\": 1}");
+    assert_non_null(strstr(text_of(answer.json, "instead"), "--node a1 --to 101` takes it back"));
+    answer_done(&answer);
+}
+
 static void what_is_shown_says_what_was_asked_back_before(void **state)
 {
     struct answer answer;
@@ -440,6 +465,7 @@ int main(void)
         WITH_PLACE(shows_and_aborts_a_rollout),
         WITH_PLACE(takes_back_in_an_emergency),
         WITH_PLACE(an_emergency_given_again_takes_nothing_older),
+        WITH_PLACE(what_helps_is_said_whole),
         WITH_PLACE(what_is_shown_says_what_was_asked_back_before),
     };
 

@@ -268,7 +268,9 @@ static void asks_nobody_for_another_rollout_than_is_meant(void **state)
     assert_int_equal(said.outcome, OUTCOME_NO);
     expect_no_question(&said);
     expect_part(said.err,
-                "--rollout 9: another one would go by now, as said above; nothing was done");
+                "--rollout 9: another one would go by now, as said above; nothing was done. `x` "
+                "takes it back");
+    assert_int_equal(field_number(controller.body, "rollout"), 9);
 }
 
 static void says_that_what_goes_is_older_than_what_was_asked_back(void **state)

@@ -214,6 +214,32 @@ static void one_that_goes_already_is_in_no_newer_ones_way(void **state)
     assert_string_equal(lead_case_find_back("a1")->state, "unreachable");
 }
 
+static void expect_instead(uint64_t meant, const char *expected)
+{
+    char said[LEAD_INSTEAD_SIZE] = "";
+    struct text text = TEXT_IN(said);
+
+    lead_say_instead(place.lead, NULL, 0, meant, &text);
+    assert_string_equal(said, expected);
+}
+
+/* The newer one counts as standing on b2, which does not answer: who names the older one is told
+ * what takes that one back. */
+static void what_takes_the_older_one_is_said(void **state)
+{
+    (void)state;
+    place_add_standing(&place, 1, SAYS_CONFIRMED);
+    add_standing_on(2, "b2");
+    expect_instead(1, "`oceanidctl emergency-rollback --rollout 1 --node a1` takes it back there");
+    place_add_standing(&place, 3, SAYS_CONFIRMED);
+    expect_instead(1,
+                   "`oceanidctl emergency-rollback --node a1 --to 101` takes it back there, with "
+                   "what stands above it");
+    place_hear_of(&place, 0);
+    expect_instead(1, "Nothing of rollout 1 stands there");
+    expect_instead(9, "`oceanidctl rollout list` shows which there are");
+}
+
 /* Nobody would know when the hour is over. */
 static void a_clock_that_was_set_back_refuses_nobody(void **state)
 {
@@ -239,6 +265,7 @@ int main(void)
         CASE(what_another_names_between_hides_nothing),
         CASE(a_node_that_is_named_again_is_the_same_command),
         CASE(one_that_goes_already_is_in_no_newer_ones_way),
+        CASE(what_takes_the_older_one_is_said),
         CASE(a_clock_that_was_set_back_refuses_nobody),
     };
 
