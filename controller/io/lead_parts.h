@@ -134,6 +134,12 @@ bool lead_may_note(struct lead *lead, const char *who, enum desk_note note);
 void lead_note_statement(struct lead *lead, const struct led *led,
                          const struct statement *statement);
 
+/* In lead_events.c. NULL: it has no guard in the roster. */
+const struct public_key *lead_guard_key(const struct lead *lead, const char *node, struct err *err);
+
+/* In lead_receipts.c. False: it is none of that node's guard. */
+bool lead_take_receipt(struct lead *lead, const char *node, struct bytes envelope, struct err *err);
+
 /* In lead_refuse.c. "rollout 11, bh2,": by its number alone where the manifest cannot be read. */
 void lead_say_rollout(struct lead *lead, uint64_t id, struct text *out);
 /* Always false: it is not open. How it ended and what of it stands, and to who
