@@ -73,7 +73,7 @@ struct fleet_member {
         stack_refused[SENTENCE_SIZE]; /* why the one that came since was not taken; "": none came */
     struct newest_word newest;
     unsigned soak_left_s;  /* of the open trial, as its guard said last */
-    struct quota notes[4]; /* what came of its words, by desk_note */
+    struct quota notes[3]; /* what came of its words, by desk_note */
 };
 
 struct fleet {

@@ -118,10 +118,6 @@ static const struct {
          "all the same",
          {.burst = 512, .every_ms = 10000}},
     [NOTE_PROOF] = {"proofs", "what they do is done all the same", {.burst = 4096, .every_ms = 10}},
-    [NOTE_RECEIPT] = {"receipts of what it was not asked for here",
-                      "they are not kept and quarantine nothing here; its guard goes by them all "
-                      "the same",
-                      {.burst = 512, .every_ms = 10000}},
 };
 _Static_assert(sizeof(notes) / sizeof(notes[0]) == NOTE_COUNT, "terms for every note");
 _Static_assert(sizeof(((struct fleet_member *)NULL)->notes) / sizeof(struct quota) == NOTE_COUNT,

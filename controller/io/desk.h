@@ -64,7 +64,7 @@ bool desk_audit(struct desk *desk, const char *who, const char *what, const char
 
 /* Whether one more of what comes of this member's words is written down, or asked for; it is
  * counted. False: it has been too much, which is told as a refusal. */
-enum desk_note { NOTE_ROW, NOTE_PROOF, NOTE_ASKING, NOTE_RECEIPT, NOTE_COUNT };
+enum desk_note { NOTE_ROW, NOTE_PROOF, NOTE_ASKING, NOTE_COUNT };
 bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_note note);
 
 /* Puts a refusal into log and audit, the same one (who, subject, why) once a minute. who "": nobody

@@ -1,36 +1,78 @@
 /*
  * lead_receipts: what a guard signed of how an attempt ended: verified, kept, and acted upon.
  */
+#include <stdio.h>
+
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "controller/io/lead_parts.h"
 
-/* Whoever has its guard's key signs as many as it likes of what nobody asked for. */
-static bool may_keep(struct lead *lead, const struct receipt *receipt, struct bytes envelope)
-{
-    struct desk *desk = lead->desk;
-    struct err err = ERR_INIT;
-    bool expected = false;
+/* As its guard signed it. */
+struct signed_receipt {
+    const struct receipt *receipt;
+    struct bytes envelope;
+    struct hash hash;
+    const struct public_key *key;
+};
 
-    return desk_kept(desk, store_expects_receipt(desk->store, receipt, envelope, &expected, &err),
-                     &err) &&
-           (expected || lead_may_note(lead, receipt->node, NOTE_RECEIPT));
+/* Whoever has a guard's key signs as many as it likes of what nobody asked for, and all that is
+ * kept is read whenever somebody signs. A guard that tells the truth has ENDS_MAX ends that no
+ * approval answers, and its generations, and has them to say once: of those that a controller does
+ * not know, because it began anew or from an older database. */
+enum { STRANGERS_MAX = 2 * ENDS_MAX };
+_Static_assert(STRANGERS_MAX >= ENDS_MAX + 2 * GENERATIONS_MAX, "a true guard's have room");
+
+static bool has_room(struct desk *desk, const struct signed_receipt *given)
+{
+    const char *node = given->receipt->node;
+    char why[2 * REASON_SIZE];
+    struct err err = ERR_INIT;
+    uint64_t count = 0;
+
+    if (!desk_kept(desk, store_count_strangers(desk->store, node, given->key, &count, &err), &err))
+        return false;
+    if (count < STRANGERS_MAX)
+        return true;
+    snprintf(why, sizeof(why),
+             "its words came to more receipts of what it was not asked for here than are kept: "
+             "accepted are %d by one guard's key that no approval contains; it is not kept and "
+             "quarantines nothing here, its guard goes by it all the same. If nobody has put an "
+             "older database in place: look at who has that key",
+             STRANGERS_MAX);
+    desk_audit_refusal(desk, node, node, why);
+    return false;
 }
 
-/* False: the desk has failed. */
-static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struct bytes envelope,
-                         const struct hash *hash)
+static bool store_it(struct desk *desk, const struct signed_receipt *given, bool expected,
+                     bool *ret_new)
+{
+    struct err err = ERR_INIT;
+
+    return desk_kept(desk,
+                     store_add_receipt(desk->store, given->receipt, given->envelope, ret_new, &err),
+                     &err) &&
+           (expected || desk_kept(desk,
+                                  store_add_stranger(desk->store, given->receipt->node, given->key,
+                                                     &given->hash, &err),
+                                  &err));
+}
+
+/* One that finds no room does what it does all the same. False: the desk has failed. */
+static bool keep_receipt(struct lead *lead, const struct signed_receipt *given)
 {
     struct desk *desk = lead->desk;
+    const struct receipt *receipt = given->receipt;
     const char *change = lead_change_of(lead, &receipt->generation.attempt);
     struct err err = ERR_INIT;
-    bool is_new = false;
+    bool expected = false, is_new = false;
 
-    if (!may_keep(lead, receipt, envelope))
+    if (!desk_kept(desk,
+                   store_expects_receipt(desk->store, receipt, given->envelope, &expected, &err),
+                   &err) ||
+        !(expected || has_room(desk, given)))
         return !desk->failed;
-    if (!desk_begin(desk, STORE_FULL) ||
-        !desk_kept(desk, store_add_receipt(desk->store, receipt, envelope, &is_new, &err), &err))
+    if (!desk_begin(desk, STORE_FULL) || !store_it(desk, given, expected, &is_new))
         return false;
     if (is_new &&
         !desk_audit(desk, receipt->node, "receipt", change[0] != '\0' ? change : receipt->node,
@@ -39,7 +81,7 @@ static bool keep_receipt(struct lead *lead, const struct receipt *receipt, struc
                     receipt->cause != CAUSE_NONE ? end_cause_name(receipt->cause) : "",
                     receipt->reason[0] != '\0' ? ": " : "", receipt->reason))
         return false;
-    if (is_new && receipt_quarantines(receipt) && !desk_quarantine(desk, receipt, hash))
+    if (is_new && receipt_quarantines(receipt) && !desk_quarantine(desk, receipt, &given->hash))
         return false;
     return desk_commit(desk);
 }
@@ -72,15 +114,15 @@ bool lead_take_receipt(struct lead *lead, const char *node, struct bytes envelop
 {
     AUTO_FREE struct receipt *receipt = mem_alloc(1, sizeof(*receipt));
     struct rollout_event ev = {.kind = EVENT_RECEIPT, .node = node, .receipt = receipt};
-    const struct public_key *key = lead_guard_key(lead, node, err);
-    struct hash hash;
+    struct signed_receipt given = {receipt, envelope, .key = lead_guard_key(lead, node, err)};
 
-    if (key == NULL || !wire_verify(envelope, SIGN_RECEIPT, key, err) ||
-        !wire_decode_receipt(envelope, receipt, err) || !wire_payload_hash(envelope, &hash, err))
+    if (given.key == NULL || !wire_verify(envelope, SIGN_RECEIPT, given.key, err) ||
+        !wire_decode_receipt(envelope, receipt, err) ||
+        !wire_payload_hash(envelope, &given.hash, err))
         return false;
     if (!text_equal(receipt->node, node))
         return err_set(err, ERR_DENIED, "a receipt of %s came from %s", receipt->node, node);
-    if (!keep_receipt(lead, receipt, envelope, &hash))
+    if (!keep_receipt(lead, &given))
         return true;
     follow(lead, receipt);
     lead_give(lead, &ev, &receipt->generation.attempt, &envelope);

@@ -174,6 +174,7 @@ static bool keep_start(struct lead *lead, const struct led *led, struct bytes ga
     if (!desk_begin(desk, STORE_FULL))
         return false;
     return desk_kept(desk, store_add_rollout(desk->store, &led->stored, err), err) &&
+           desk_kept(desk, store_answer_strangers(desk->store, &led->approved, err), err) &&
            desk_kept(desk, store_put_gates(desk->store, id, gates, err), err) &&
            lead_keep_rehearsals(lead, led) &&
            desk_audit(desk, led->stored.by, "rollout", led->manifest.change,

@@ -44,6 +44,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS receipts (id INTEGER PRIMARY KEY, node TEXT, hash BLOB,"
     " sequence INTEGER, envelope BLOB UNIQUE);"
     "CREATE INDEX IF NOT EXISTS receipts_attempt ON receipts (node, hash, sequence);"
+    "CREATE TABLE IF NOT EXISTS strangers (node TEXT, signer BLOB, receipt BLOB,"
+    " PRIMARY KEY (node, signer, receipt)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS holds (id INTEGER PRIMARY KEY, kind INTEGER, scope TEXT,"
     " object TEXT, reason TEXT, by TEXT, since INTEGER, until INTEGER, receipt BLOB,"
     " lifted INTEGER);"

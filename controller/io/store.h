@@ -102,6 +102,13 @@ bool store_expects_receipt(struct store *store, const struct receipt *receipt,
 /* The same receipt again is no news: ret_new is false. */
 bool store_add_receipt(struct store *store, const struct receipt *receipt, struct bytes envelope,
                        bool *ret_new, struct err *err);
+/* Of what nobody here asked for: how many this key has signed for its node; that this one is such a
+ * one; and that an approval contains some, which count no more. */
+bool store_count_strangers(struct store *store, const char *node, const struct public_key *signer,
+                           uint64_t *ret_count, struct err *err);
+bool store_add_stranger(struct store *store, const char *node, const struct public_key *signer,
+                        const struct hash *receipt, struct err *err);
+bool store_answer_strangers(struct store *store, const struct approval *approval, struct err *err);
 /* False: no further one is wanted. */
 typedef bool (*store_receipt_fn)(void *context, uint64_t index, struct bytes envelope);
 /* Behind `after`, oldest first. */

@@ -43,6 +43,37 @@ bool store_add_receipt(struct store *store, const struct receipt *receipt, struc
     return true;
 }
 
+bool store_count_strangers(struct store *store, const char *node, const struct public_key *signer,
+                           uint64_t *ret_count, struct err *err)
+{
+    AUTO_ROWS struct sql_rows rows = {0};
+
+    if (!sql_query(store->db, &rows, err,
+                   "SELECT COUNT(*) FROM strangers WHERE node = ? AND signer = ?", "tb", node,
+                   signer->bytes, (size_t)KEY_SIZE) ||
+        !sql_next(&rows, err))
+        return false;
+    *ret_count = (uint64_t)sql_number(&rows, 0);
+    return true;
+}
+
+bool store_add_stranger(struct store *store, const char *node, const struct public_key *signer,
+                        const struct hash *receipt, struct err *err)
+{
+    return sql_run(store->db, err, "INSERT OR IGNORE INTO strangers VALUES (?, ?, ?)", "tbb", node,
+                   signer->bytes, (size_t)KEY_SIZE, receipt->bytes, (size_t)HASH_SIZE);
+}
+
+bool store_answer_strangers(struct store *store, const struct approval *approval, struct err *err)
+{
+    for (uint32_t i = 0; i < approval->lifts_count; i++) {
+        if (!sql_run(store->db, err, "DELETE FROM strangers WHERE receipt = ?", "b",
+                     approval->lifts[i].receipt.bytes, (size_t)HASH_SIZE))
+            return false;
+    }
+    return true;
+}
+
 bool store_read_receipts(struct store *store, uint64_t after, store_receipt_fn receipt_fn,
                          void *context, struct err *err)
 {

@@ -361,6 +361,36 @@ static bool expects(struct store *store, struct receipt receipt, const char *env
     return expected;
 }
 
+/* What an older database, or another controller, asked for: of each key, until an approval contains
+ * it. */
+static void counts_receipts_of_strangers(void **state)
+{
+    struct store *store = store_case_open_at(place);
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    const struct public_key keys[2] = {{.bytes = {1}}, {.bytes = {2}}};
+    const struct hash hashes[2] = {{.bytes = {3}}, {.bytes = {4}}};
+    struct err err = ERR_INIT;
+    uint64_t count = 9;
+
+    (void)state;
+    store_case_must(store_count_strangers(store, "a1", &keys[0], &count, &err), &err);
+    assert_int_equal(count, 0);
+    for (unsigned i = 0; i < 3; i++) /* the same again is one */
+        store_case_must(store_add_stranger(store, "a1", &keys[0], &hashes[i % 2], &err), &err);
+    store_case_must(store_add_stranger(store, "a1", &keys[1], &hashes[1], &err), &err);
+    store_case_must(store_add_stranger(store, "b2", &keys[0], &hashes[1], &err), &err);
+    store_case_must(store_count_strangers(store, "a1", &keys[0], &count, &err), &err);
+    assert_int_equal(count, 2);
+    approval->lifts_count = 1;
+    approval->lifts[0].receipt = hashes[0];
+    store_case_must(store_answer_strangers(store, approval, &err), &err);
+    store_case_must(store_count_strangers(store, "a1", &keys[0], &count, &err), &err);
+    assert_int_equal(count, 1);
+    store_case_must(store_count_strangers(store, "b2", &keys[0], &count, &err), &err);
+    assert_int_equal(count, 1);
+    store_close(store);
+}
+
 static void expects_receipts_of_what_was_asked_for(void **state)
 {
     struct store *store = store_case_open_at(place);
@@ -741,6 +771,7 @@ static int run_engine(const struct store_engine *which)
         CASE(gives_no_hold_id_twice),
         CASE(refuses_holds_that_do_not_fit),
         CASE(finds_what_has_not_ended),
+        CASE(counts_receipts_of_strangers),
         CASE(expects_receipts_of_what_was_asked_for),
     };
     const struct CMUnitTest durability[] = {
