@@ -327,8 +327,8 @@ void do_refuse_full(struct move *move)
 
     snprintf(reason, sizeof(reason),
              "%d tombstones that no approval contains are remembered here, accepted are no more: "
-             "start a manifest that is signed with their receipts (oceanidctl puts them in by "
-             "itself), and it has room again",
+             "start a manifest that is signed with their receipts, which signing puts in by "
+             "itself, and it has room again",
              TOMBSTONES_MAX);
     trial_refuse(move, &move->ev->end.id.attempt, reason, ERR_LIMIT);
 }
