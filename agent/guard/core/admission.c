@@ -51,7 +51,10 @@ static bool check_mine(const struct trial *trial, const struct guard_prepare *pr
     if (!prepare->key_is_mine)
         return err_set(err, ERR_LASTING, "the manifest's roster has another guard's key for %s",
                        trial->node);
-    return manifest_check_prefs(plan, err);
+    if (manifest_check_prefs(plan, err))
+        return true;
+    err->kind = ERR_LASTING; /* as it is signed */
+    return false;
 }
 
 static bool refuse_clock(int64_t floor, int64_t unix_now, struct err *err)
