@@ -223,6 +223,10 @@ void witness_command(struct witness *witness, const struct session_reply *comman
 {
     struct look *look;
 
+    if (text_equal(command->subject, witness->options.identity->name)) {
+        log_warning("asked to witness this node itself, which only others can, ignoring");
+        return;
+    }
     if (command->phase == PHASE_STANDING || !address_is_set(&command->ssh.address)) {
         log_warning("asked to witness %s without an address, or in a phase for guards, ignoring",
                     command->subject);

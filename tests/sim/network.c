@@ -141,11 +141,15 @@ void network_send(struct world *world, struct message *message)
     send_once(world, message, false);
 }
 
-/* A witness opens a new SSH connection, which takes its time, and says what it saw. */
+/* A witness opens a new SSH connection, which takes its time, and says what it saw. Nobody is his
+ * own. */
 static void witness(struct world *world, const struct message *asked)
 {
-    struct message *told = network_message(TELL_STATEMENT, asked->host);
+    struct message *told;
 
+    if (asked->host == asked->subject)
+        return;
+    told = network_message(TELL_STATEMENT, asked->host);
     told->statement = (struct sim_statement){.signer = asked->host,
                                              .subject = asked->subject,
                                              .body = world->body,

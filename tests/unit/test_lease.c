@@ -305,6 +305,47 @@ static void test_excused(void **state)
     assert_string_equal(why, "check database, which the change is to fix: unknown");
 }
 
+static void say_before(const char *check, enum verdict_value value)
+{
+    world_fill_statement(&statement, "b", PHASE_BASELINE, &body, &(struct nonce){{1}});
+    world_add_verdict(&statement, check, value);
+    lease_take_baseline(&desk.lease, &desk.terms, &statement);
+}
+
+static bool is_held(void)
+{
+    char why[REASON_SIZE];
+
+    issue(1000, false);
+    say("b", 1, VERDICT_FAIL, 2000);
+    return lease_failing_until(&desk.lease, &desk.terms, why, sizeof(why)) != MONO_NEVER;
+}
+
+/* The controller chooses what a start carries, and in which order. */
+static void test_held_if_it_ever_passed_before(void **state)
+{
+    (void)state;
+    say_before("own", VERDICT_PASS);
+    say_before("own", VERDICT_FAIL);
+    assert_true(is_held());
+}
+
+static void test_held_in_any_order(void **state)
+{
+    (void)state;
+    say_before("own", VERDICT_FAIL);
+    say_before("own", VERDICT_PASS);
+    assert_true(is_held());
+}
+
+static void test_excused_whatever_else_is_said(void **state)
+{
+    (void)state;
+    say_before("own", VERDICT_FAIL);
+    say_before("ssh", VERDICT_PASS);
+    assert_false(is_held());
+}
+
 /* The last ones are kept of more objects than a record holds: shields come first. */
 static void test_objects_are_cut(void **state)
 {
@@ -374,6 +415,9 @@ int main(void)
         cmocka_unit_test_setup(test_last, set_up),
         cmocka_unit_test_setup(test_many_nonces, set_up),
         cmocka_unit_test_setup(test_excused, set_up),
+        cmocka_unit_test_setup(test_held_if_it_ever_passed_before, set_up),
+        cmocka_unit_test_setup(test_held_in_any_order, set_up),
+        cmocka_unit_test_setup(test_excused_whatever_else_is_said, set_up),
         cmocka_unit_test_setup(test_objects_are_cut, set_up),
         cmocka_unit_test_setup(test_netplan_lengthens_the_first_deadline, set_up),
     };

@@ -288,6 +288,29 @@ static void witness_signs_what_it_saw(void **state)
     free(statement);
 }
 
+static bool answers_six(const struct session_request *report)
+{
+    return report->answers == 6;
+}
+
+/* What a node says of itself is what its checks find, not what it dials at the controller's word.
+ */
+static void nobody_is_its_own_witness(void **state)
+{
+    struct session_reply own = witness_command_for(1), other = witness_command_for(1);
+
+    (void)state;
+    own.id = 6;
+    text_copy(own.subject, sizeof(own.subject), "subject");
+    await(has_polled, "a parked poll");
+    assert_true(fake_controller_command(&bench.fake, &own));
+    await(command_arrived, "the command");
+    await(has_polled, "the next poll");
+    assert_true(fake_controller_command(&bench.fake, &other));
+    await(has_statement, "the other's statement");
+    assert_null(fake_controller_find(&bench.fake, answers_six));
+}
+
 static bool is_told_at_once(const struct session_request *report)
 {
     for (uint32_t i = 0; i < report->verdicts_count; i++) {
@@ -456,6 +479,7 @@ int main(void)
         cmocka_unit_test(built_in_checks_are_reported),
         cmocka_unit_test(heartbeat_is_answered_by_the_next_poll),
         cmocka_unit_test(witness_signs_what_it_saw),
+        cmocka_unit_test(nobody_is_its_own_witness),
         cmocka_unit_test(report_within_a_command_acknowledges_nothing_older),
         cmocka_unit_test(denied_report_is_told_again_after_a_new_hello),
         cmocka_unit_test(nonce_travels_in_the_hello_of_a_new_connection),

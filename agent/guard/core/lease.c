@@ -94,8 +94,19 @@ void lease_take_baseline(struct lease *lease, const struct trial_terms *terms,
         lease->witnesses[lease_find_witness(terms, statement->signer)].has_baseline = true;
     if (!text_equal(statement->signer, terms->node))
         return;
-    for (uint32_t i = 0; i < terms->checks_count; i++)
-        lease->checks[i].excused = verdict_of(statement, terms->checks[i].name) == VERDICT_FAIL;
+    for (uint32_t i = 0; i < terms->checks_count; i++) {
+        enum verdict_value value = verdict_of(statement, terms->checks[i].name);
+
+        lease->checks[i].failed_before |= value == VERDICT_FAIL;
+        lease->checks[i].passed_before |= value == VERDICT_PASS;
+    }
+}
+
+/* Not held against the change: it failed before. One that has passed as well is held, whichever of
+ * the two the controller gave last. */
+static bool is_excused(const struct lease_check *check)
+{
+    return check->failed_before && !check->passed_before;
 }
 
 /* ---- nonces and proofs ---------------------------------------------------------------------- */
@@ -209,7 +220,7 @@ static void take_own(struct lease *lease, const struct trial_terms *terms,
         lease->own_heard = nonce->number;
     for (uint32_t i = 0; i < terms->checks_count; i++) {
         const struct verdict *verdict = find_verdict(statement, terms->checks[i].name);
-        bool held = terms->checks[i].critical && !lease->checks[i].excused;
+        bool held = terms->checks[i].critical && !is_excused(&lease->checks[i]);
 
         if (newest)
             take_check(&lease->checks[i], verdict, held, now);

@@ -62,7 +62,7 @@ struct lease_witness {
 };
 
 struct lease_check {
-    bool excused; /* failed before the change: not held against it */
+    bool failed_before, passed_before; /* as the node itself said over the prepare nonce */
     enum verdict_value value;
     mono_t failing_since;
     char why[REASON_SIZE];
