@@ -32,27 +32,59 @@ static bool take_protect(struct yaml_file *file, const struct yaml_key *key, yam
 /* ---- sysctl -----------------------------------------------------------------------------------
  */
 
+struct sysctl_words {
+    struct sysctl setting;
+    char interface[DEVICE_SIZE];
+};
+
 static const struct yaml_key sysctl_keys[] = {
     {.name = "name",
      .take_fn = yaml_take_text,
-     YAML_FIELD(struct sysctl, name),
+     YAML_FIELD(struct sysctl_words, setting.name),
      .min = 1,
      .needed = true},
+    {.name = "interface", .take_fn = yaml_take_device, YAML_FIELD(struct sysctl_words, interface)},
     {.name = "value",
      .take_fn = yaml_take_text,
-     YAML_FIELD(struct sysctl, value),
+     YAML_FIELD(struct sysctl_words, setting.value),
      .min = 1,
      .needed = true},
 };
 
+/* net.ipv4.conf.rp_filter of eth0.100 is net.ipv4.conf.eth0/100.rp_filter: before the last word,
+ * with a / for a dot, as sysctl(8) has it. False: it is too long. */
+static bool name_interface(struct sysctl_words *words)
+{
+    char whole[SYSCTL_NAME_SIZE] = "", key[SYSCTL_NAME_SIZE];
+    struct text text = TEXT_IN(whole);
+    char *last = strrchr(words->setting.name, '.');
+
+    if (last == NULL || words->interface[0] == '\0')
+        return true;
+    for (char *at = words->interface; *at != '\0'; at++)
+        *at = *at == '.' ? '/' : *at;
+    text_copy(key, sizeof(key), last);
+    *last = '\0';
+    if (strlen(words->setting.name) + strlen(words->interface) + strlen(key) + 1 >= sizeof(whole))
+        return false;
+    text_add(&text, "%s.%s%s", words->setting.name, words->interface, key);
+    text_copy(words->setting.name, sizeof(words->setting.name), whole);
+    return true;
+}
+
 static bool take_sysctl(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                         void *to)
 {
+    struct sysctl_words words = {.interface = ""};
     struct change_step *step = to;
 
-    (void)key;
     step->operation.kind = OPERATION_SYSCTL;
-    return yaml_read_mapping(file, node, YAML_KEYS(sysctl_keys), &step->operation.sysctl.setting);
+    if (!yaml_read_mapping(file, node, YAML_KEYS(sysctl_keys), &words))
+        return false;
+    if (!name_interface(&words))
+        return yaml_refuse_value(file, key, node, "with its interface that name is too long");
+    step->operation.sysctl.setting = words.setting;
+    return true;
 }
 
 /* ---- tailscale --------------------------------------------------------------------------------

@@ -95,7 +95,10 @@ static bool refuse_name(const char *name, struct err *err)
             text_add(&text, "%s%s%s%s", first ? ", " : "|", first ? settings[i].group : "",
                      first ? "<dev>." : "", settings[i].key);
     }
-    return err_set(err, ERR_INPUT, "sysctl '%.80s': accepted are %s", name, accepted);
+    return err_set(err, ERR_INPUT,
+                   "sysctl '%.60s': accepted are %s; <dev> may be a key `interface` of its own, "
+                   "else a dot in it is a /",
+                   name, accepted);
 }
 
 static bool parse_integer(const char *text, int *ret_value)

@@ -277,6 +277,23 @@ static void test_sysctl(void **state)
     assert_string_equal(operation->sysctl.setting.value, "2");
 }
 
+static void expect_sysctl(const char *words, const char *name)
+{
+    char text[200];
+
+    snprintf(text, sizeof(text), "sysctl: { %s, value: 2 }", words);
+    assert_string_equal(step_of(text)->operation.sysctl.setting.name, name);
+}
+
+static void test_sysctl_interface(void **state)
+{
+    (void)state;
+    expect_sysctl("name: net.ipv4.conf.rp_filter, interface: eth0.100",
+                  "net.ipv4.conf.eth0/100.rp_filter");
+    expect_sysctl("name: net.ipv6.conf.accept_ra, interface: all", "net.ipv6.conf.all.accept_ra");
+    expect_sysctl("name: net.ipv4.conf.eth0/100.rp_filter", "net.ipv4.conf.eth0/100.rp_filter");
+}
+
 /* A text of many lines, as YAML has it. */
 static void test_file(void **state)
 {
@@ -322,12 +339,19 @@ static void test_tailscale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),        cmocka_unit_test(test_waivers_and_quarantines),
-        cmocka_unit_test(test_checks),      cmocka_unit_test(test_route),
-        cmocka_unit_test(test_route_kinds), cmocka_unit_test(test_several_hops_and_objects),
-        cmocka_unit_test(test_rule),        cmocka_unit_test(test_rule_selectors),
-        cmocka_unit_test(test_rule_kinds),  cmocka_unit_test(test_sysctl),
-        cmocka_unit_test(test_tailscale),   cmocka_unit_test(test_file),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_waivers_and_quarantines),
+        cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_route),
+        cmocka_unit_test(test_route_kinds),
+        cmocka_unit_test(test_several_hops_and_objects),
+        cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_rule_selectors),
+        cmocka_unit_test(test_rule_kinds),
+        cmocka_unit_test(test_sysctl),
+        cmocka_unit_test(test_sysctl_interface),
+        cmocka_unit_test(test_tailscale),
+        cmocka_unit_test(test_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
