@@ -266,6 +266,7 @@ void chaos_strike(struct world *world)
     people = strikes(world, FAULT_PEOPLE, FAULT_CONTROLLER);
     if (people != NULL)
         people_meddle(world, *people);
+    people_call(world);
     people = strikes(world, FAULT_HOLDS, FAULT_CONTROLLER);
     if (people != NULL)
         people_put_any_hold(world, *people);

@@ -15,7 +15,7 @@ struct check_model *model_new(struct world *world)
     model->hosts = mem_alloc((size_t)world->nodes_count, sizeof(*model->hosts));
     model->desk = checker_new_desk();
     for (int i = 0; i < model->world->nodes_count; i++)
-        model->hosts[i].frozen_at = -1;
+        model->hosts[i].frozen_at = model->hosts[i].owed_since = -1;
     return model;
 }
 
@@ -84,6 +84,7 @@ void model_offer(struct check_model *model, int host, const struct generation_id
 {
     struct model_host *at = &model->hosts[host];
 
+    at->found = false;
     if (memcmp(&at->offered, &id->start, sizeof(at->offered)) == 0)
         return; /* said again */
     at->offered = id->start;
@@ -360,6 +361,7 @@ void model_record(struct check_model *model, int host, const struct guard_record
 void model_reverting(struct check_model *model, int host)
 {
     stop_standing(model, host);
+    checker_begin_undo(model, host);
     if (model->hosts[host].stand != STANDS_CLEAN)
         checker_set_stand(model, host, STANDS_REVERTING);
 }
@@ -475,6 +477,11 @@ void model_check(struct check_model *model)
     if (!model->world->safety && model->lead_moved)
         check_in_doubt(model);
     model->lead_moved = false;
+    checker_check_emergency(model);
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        if (model->hosts[i].stand == STANDS_REVERTING)
+            checker_check_undo(model, i);
+    }
     for (uint64_t left = model->changed; left != 0; left &= left - 1)
         checker_check_proof(model, __builtin_ctzll(left));
 }

@@ -62,6 +62,15 @@ struct model_host {
     bool mark_durable; /* the end of id is on the disk */
     bool end_unsynced; /* it may still be lost */
     bool receipt_unsynced;
+    /* taking back */
+    bool found; /* by a guard that started */
+    bool alarmed;
+    mono_t reverting_at, tried_at;
+    int64_t budget_ms;
+    /* what is asked of it */
+    bool at_once;               /* somebody said so: it waits for no other */
+    mono_t word_at, owed_since; /* of the controller's; -1: it owes it no end */
+    unsigned owed_life;
     /* proofs */
     struct seen_start came, start; /* the newest that came; the one that was taken */
     bool has_baseline[SIM_HOSTS_MAX];
@@ -97,5 +106,12 @@ mono_t checker_proven_since(const struct check_model *model, int host, const mon
 
 /* Rules 3, 10, 11: it does not stand longer than its proofs allow. */
 void checker_check_proof(struct check_model *model, int host);
+
+/* It begins to be taken back; and while it is. In checker_undo.c. */
+void checker_begin_undo(struct check_model *model, int host);
+void checker_check_undo(struct check_model *model, int host);
+
+/* In checker_lead.c. */
+void checker_check_emergency(struct check_model *model);
 
 #endif

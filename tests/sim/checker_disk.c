@@ -65,6 +65,8 @@ void model_guard_starts(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
 
+    at->found = true;
+    checker_begin_undo(model, host); /* by this guard's own time */
     if (at->stand == STANDS_REVERTING && stands_on_disk(&model->world->hosts[host], &at->id))
         checker_set_stand(model, host, STANDS_CONFIRMED);
 }

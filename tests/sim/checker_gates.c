@@ -353,15 +353,31 @@ uint64_t model_in_doubt(const struct check_model *model, int node)
     return in_doubt;
 }
 
+static bool goes_on(enum rollout_state state)
+{
+    return state == ROLLOUT_LEARNING || state == ROLLOUT_GATES || state == ROLLOUT_STAGE ||
+           state == ROLLOUT_PAUSED || state == ROLLOUT_HALTED;
+}
+
 void model_frozen(struct check_model *model, uint64_t in_doubt)
 {
     enum rollout_state state = model->world->lead.rollout->record.state;
-    bool goes_on = state == ROLLOUT_LEARNING || state == ROLLOUT_GATES || state == ROLLOUT_STAGE ||
-                   state == ROLLOUT_PAUSED || state == ROLLOUT_HALTED;
 
-    if (in_doubt != 0 && goes_on && !model->world->safety)
+    if (in_doubt != 0 && goes_on(state) && !model->world->safety)
         world_violate(model->world,
                       "9: a freeze comes, and %s stays in doubt in a rollout that is %s",
+                      checker_name(model, __builtin_ffsll((long long)in_doubt) - 1),
+                      rollout_state_name(state));
+}
+
+void model_check_failed(struct check_model *model, uint64_t in_doubt)
+{
+    enum rollout_state state = model->world->lead.rollout->record.state;
+
+    if (in_doubt != 0 && goes_on(state) && !model->world->safety)
+        world_violate(model->world,
+                      "9: a critical check newly fails, and %s stays in doubt in a rollout that is "
+                      "%s",
                       checker_name(model, __builtin_ffsll((long long)in_doubt) - 1),
                       rollout_state_name(state));
 }

@@ -157,8 +157,7 @@ static void tell_failing(struct world *world, int number, const char *check)
         holds_find(&world->desk->holds, HOLD_MAINTENANCE, ev.node, desk_unix(world)) != NULL)
         return;
     world_tell(world, "%s says that %s newly fails", ev.node, check);
-    model_asks_again(world->model);
-    lead_give(world, &ev);
+    lead_say_failing(world, &ev);
 }
 
 static bool has_passed(const struct fleet_member *member, const char *check)

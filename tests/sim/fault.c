@@ -112,6 +112,9 @@ static const struct fault_kind {
          "its agent stays connected and tells nothing of its checks, for up to two minutes"},
     [FAULT_REPLACED] = {"replaced", 300, "losses of power",
                         "its disk is another one, and its journal begins anew"},
+    [FAULT_EMERGENCY] =
+        {"emergency", 60, "seconds in which one node stands and one is not reached",
+         "somebody wants all of them back at once, and the controller dies over it"},
 };
 
 const char *fault_name(enum fault fault)

@@ -61,6 +61,7 @@ enum fault {
     FAULT_LIFTS,
     FAULT_MUTE,
     FAULT_REPLACED,
+    FAULT_EMERGENCY,
     FAULT_COUNT,
 };
 

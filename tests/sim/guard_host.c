@@ -225,6 +225,8 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
             model_touch(world->model, number, &effect->id, effect->operation);
         else if (effect->kind == DO_PREPARE)
             model_prepare(world->model, number, &effect->id);
+        else if (effect->kind == DO_UNDO || effect->kind == DO_VERIFY)
+            model_undoes(world->model, number);
         begin_work(world, number, effect);
         break;
     case DO_OFFER:
@@ -261,8 +263,10 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         copy_stack(&message->stack, &effect->stack);
         network_send(world, message);
         break;
-    case DO_PROGRESS:
     case DO_ALARM:
+        model_alarm(world->model, number);
+        break;
+    case DO_PROGRESS:
     case DO_FORGET:
     case DO_LET_GO:
     case GUARD_EFFECT_COUNT:

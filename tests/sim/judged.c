@@ -207,8 +207,9 @@ static bool play(const struct judged *judged, bool is_good)
 
 int judged_run(void)
 {
-    static const struct judged *const kinds[] = {judged_trials, judged_fleets};
-    static const struct judged *const fine[] = {judged_fine_trials, judged_fine_fleets};
+    static const struct judged *const kinds[] = {judged_trials, judged_fleets, judged_backs};
+    static const struct judged *const fine[] = {judged_fine_trials, judged_fine_fleets,
+                                                judged_fine_backs};
     static const struct judged good = {"", play_good};
     bool right = play(&good, true);
 

@@ -14,9 +14,9 @@ struct judged {
     void (*play)(struct world *world);
 };
 /* Each kind ends with a row whose says is NULL. */
-extern const struct judged judged_trials[], judged_fleets[];
+extern const struct judged judged_trials[], judged_fleets[], judged_backs[];
 /* Of these it says nothing. */
-extern const struct judged judged_fine_trials[], judged_fine_fleets[];
+extern const struct judged judged_fine_trials[], judged_fine_fleets[], judged_fine_backs[];
 
 /* Of the n-th trial of that node, by the first approval. */
 struct generation_id judged_id(int host, uint64_t sequence, unsigned n);

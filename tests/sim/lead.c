@@ -86,6 +86,9 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
         model_sends_start(world->model, host);
         attach_statements(world, message);
     }
+    if (effect->send.request == SEND_POP)
+        model_pops(world->model, host);
+    model_sends(world->model, message);
     network_send(world, message);
 }
 
@@ -192,6 +195,8 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     struct lead *lead = &world->lead;
     enum rollout_state before = lead->rollout->record.state;
 
+    if (ev->kind == EVENT_EMERGENCY)
+        model_emergency(world->model, ev->node != NULL ? world_find_host(world, ev->node) : -1);
     ev->now = world->now;
     ev->unix_now = world_unix(world, NULL) + lead->wall_offset_s;
     world->lead_effects->count = 0;
@@ -199,7 +204,10 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     model_lead_moved(world->model);
     count_rows(world);
     for (uint32_t i = 0; i < world->lead_effects->count; i++) {
-        if (!carry(world, &world->lead_effects->list[i], forward)) {
+        const struct rollout_effect *effect = &world->lead_effects->list[i];
+
+        if (!carry(world, effect, forward) ||
+            (lead->dies_behind_store && effect->kind == EFFECT_STORE)) {
             world_tell(world, "The controller dies in the middle of its effects");
             lead_stop(world);
             return;
@@ -216,6 +224,15 @@ void lead_give(struct world *world, struct rollout_event *ev)
     give(world, ev, NULL);
 }
 
+void lead_say_failing(struct world *world, struct rollout_event *ev)
+{
+    uint64_t in_doubt = model_in_doubt(world->model, -1);
+
+    model_asks_again(world->model);
+    lead_give(world, ev);
+    model_check_failed(world->model, in_doubt);
+}
+
 void lead_timeout(struct world *world)
 {
     struct rollout_event ev = {.kind = EVENT_TIMEOUT};
@@ -229,6 +246,7 @@ void lead_halt(struct world *world)
 {
     world->lead.up = false;
     world->lead.life++;
+    world->lead.dies_behind_store = false;
     world->lead.statements_count = 0;
     memset(world->lead.challenges, 0, sizeof(world->lead.challenges));
 }
@@ -343,6 +361,7 @@ static void hear(struct world *world, struct rollout_event *ev, const struct mes
 {
     int before = find_settled(world, message->host);
 
+    model_lead_takes(world->model, message, ev->hello.asked_at);
     give(world, ev, message->kind == TELL_STATEMENT ? &message->statement : NULL);
     if (before == 0 && find_settled(world, message->host) == 1)
         model_lead_settles(world->model, message->host, message->journal);

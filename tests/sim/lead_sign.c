@@ -78,6 +78,7 @@ void lead_sign(struct world *world)
     world->lead.restored = world->lead.alone = false;
     world_tell(world, "The operator approves attempt %u", world->attempt);
     rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
+    model_lead_begins(world->model);
     people_say_twice(world, &start);
     lead_give(world, &start);
 }

@@ -21,6 +21,7 @@ enum {
     SIM_ATTEMPTS_MAX = 4,
     SIM_SOAK_S = 20,
     SIM_LEASE_S = 12,
+    SIM_REVERT_BUDGET_S = 20,
     SIM_PATIENCE_MS = 100000, /* for each node: then a person takes back what does not go on */
     SIM_TAIL_LINES = 120,     /* of the story, shown of a seed that fails */
     SIM_LINE_SIZE = 700,

@@ -47,6 +47,24 @@ void model_lead_moved(struct check_model *model);
  * with that one. */
 void model_lead_hears(struct check_model *model, int host, unsigned journal);
 void model_lead_settles(struct check_model *model, int host, unsigned journal);
+/* ---- checker_lead.c: what the controller sends and hears ------------------------------------- */
+
+/* A new rollout. */
+void model_lead_begins(struct check_model *model);
+/* Somebody says so, of a node or (-1) of all. */
+void model_emergency(struct check_model *model, int node);
+/* It leaves. */
+void model_sends(struct check_model *model, const struct message *message);
+void model_pops(struct check_model *model, int host);
+/* It has come; of a stack: when it was asked for. */
+void model_lead_takes(struct check_model *model, const struct message *message, mono_t asked_at);
+
+/* ---- checker_undo.c: taking back ------------------------------------------------------------- */
+
+/* An undo, or a look at what has come of it, is asked of the kernel. */
+void model_undoes(struct check_model *model, int host);
+void model_alarm(struct check_model *model, int host);
+
 /* ---- checker_gates.c: what the controller is told, and people put on hold -------------------- */
 
 struct seen_hold;
@@ -70,6 +88,8 @@ void model_asks_again(struct check_model *model);
 /* Bits by target: what a freeze of that node (-1: of all) has to take back. */
 uint64_t model_in_doubt(const struct check_model *model, int node);
 void model_frozen(struct check_model *model, uint64_t in_doubt);
+/* Whatever is in doubt is taken back by it, of all nodes. */
+void model_check_failed(struct check_model *model, uint64_t in_doubt);
 /* The gates before that stage answered; reason: theirs. */
 void model_gates(struct check_model *model, uint32_t stage, bool pass, const char *reason);
 /* A start leaves for that node. */

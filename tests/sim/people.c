@@ -65,10 +65,10 @@ static void say(struct world *world, struct rollout_event *ev, struct chance how
     enum hold_kind kind = ev->kind == EVENT_FREEZE ? HOLD_FREEZE : HOLD_PAUSE;
     int node = ev->node != NULL ? world_find_host(world, ev->node) : -1;
 
-    if (ev->kind == EVENT_CHECK_FAILING)
-        model_asks_again(world->model);
     if (ev->kind == EVENT_FREEZE || ev->kind == EVENT_HOLD)
         people_put_hold(world, kind, node, how);
+    else if (ev->kind == EVENT_CHECK_FAILING)
+        lead_say_failing(world, ev);
     else
         lead_give(world, ev);
 }
@@ -144,6 +144,29 @@ void people_meddle(struct world *world, struct chance how)
     if (ev.kind == EVENT_NEXT || ev.kind == EVENT_ABORT)
         ev.node = NULL;
     meddle(world, &ev, how);
+}
+
+void people_call(struct world *world)
+{
+    struct rollout_event ev = {
+        .kind = EVENT_EMERGENCY, .by = "operator", .reason = "everything is down"};
+    bool stands = false, silent = false;
+
+    for (int i = 0; i < world->nodes_count; i++) {
+        const struct host *host = &world->hosts[i];
+        bool reached = host->agent_up && host->up_link && host->down_link;
+        const struct ledger_generation *top = ledger_top(host->ledger);
+
+        stands |= reached && host->guard_up && top != NULL && top->mark == MARK_CONFIRMED;
+        silent |= !reached && !host->removed;
+    }
+    if (!stands || !silent || !world->lead.up ||
+        strikes(world, FAULT_EMERGENCY, FAULT_CONTROLLER) == NULL)
+        return;
+    world_tell(world, "An operator says emergency");
+    world->lead.dies_behind_store = true;
+    lead_give(world, &ev);
+    world->lead.dies_behind_store = false;
 }
 
 void people_order(struct world *world, int node)

@@ -72,6 +72,7 @@ struct lead {
     struct rollout_record backup;
     bool has_backup, restored; /* restored: it has forgotten what came after its backup */
     bool alone;                /* one node was taken back after all had confirmed */
+    bool dies_behind_store;    /* of what it is told next nothing leaves */
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;
@@ -225,6 +226,8 @@ void lead_stop(struct world *world);
 void lead_halt(struct world *world); /* until lead_start() */
 void lead_take_message(struct world *world, const struct message *message);
 void lead_give(struct world *world, struct rollout_event *ev);
+/* A critical check newly fails. */
+void lead_say_failing(struct world *world, struct rollout_event *ev);
 void lead_timeout(struct world *world);
 /* For a hello of that host: the stack that answers it has to be over this. */
 struct nonce lead_challenge(struct world *world, int host);
@@ -243,6 +246,9 @@ void chaos_take_happening(struct world *world, const struct happening *happening
 
 /* people.c: how has what they do */
 void people_meddle(struct world *world, struct chance how);
+/* What stands and what cannot be reached is wanted back at once, and the controller dies over it.
+ */
+void people_call(struct world *world);
 /* A dead node leaves the roster: now and then, and in the quiet always. */
 void people_remove(struct world *world, int node);
 /* The roster as it is now, as a controller reads it that begins to lead. */

@@ -206,7 +206,7 @@ static struct manifest *make_manifest(struct world *world)
                                   .apply_s = 5,
                                   .settle_s = 3,
                                   .grace_s = 5,
-                                  .revert_budget_s = 20,
+                                  .revert_budget_s = SIM_REVERT_BUDGET_S,
                                   .pause_after = PAUSE_FIRST,
                                   .plans_count = nodes,
                                   .roster_count = (uint32_t)world->hosts_count};

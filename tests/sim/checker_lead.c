@@ -1,0 +1,121 @@
+/*
+ * checker_lead: the model's half about what the controller sends: what leaves was stored, and the
+ * way back goes newest first, but in an emergency, which waits for nobody.
+ */
+#include <string.h>
+
+#include "tests/sim/checker.h"
+
+/* An end is asked for again every 5 s, of whom is listed every 30 s. */
+enum { ASKED_BACK_MS = 6000, LISTED_ASKED_BACK_MS = 31000 };
+
+static bool goes_back(enum rollout_state state)
+{
+    return state == ROLLOUT_REVERTING || state == ROLLOUT_INCOMPLETE;
+}
+
+void model_emergency(struct check_model *model, int node)
+{
+    for (int i = 0; i < model->world->nodes_count; i++)
+        model->hosts[i].at_once |= node < 0 || node == i;
+}
+
+void model_lead_begins(struct check_model *model)
+{
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        model->hosts[i].at_once = false;
+        model->hosts[i].owed_since = -1;
+    }
+}
+
+/* ---- stored, and then sent ------------------------------------------------------------------- */
+
+/* 6: whoever finds the database knows of it. */
+void model_sends(struct check_model *model, const struct message *message)
+{
+    const struct lead *lead = &model->world->lead;
+    const struct target_record *target = &lead->stored.targets[message->host];
+    const char *name = checker_name(model, message->host);
+    bool known = lead->has_stored && lead->stored.attempt.sequence == message->id.attempt.sequence;
+
+    if (message->kind == ASK_START &&
+        (!known || !target->in_doubt ||
+         memcmp(&target->generation.start, &message->id.start, sizeof(message->id.start)) != 0))
+        world_violate(model->world, "6: %s is started, and that it is in doubt was not stored",
+                      name);
+    if ((message->kind == ASK_ABORT || message->kind == ASK_POP) &&
+        (!known || target->wants == WANTS_CHANGE ||
+         (target->wants == WANTS_REVERT && !goes_back(lead->stored.state))))
+        world_violate(model->world, "6: %s is asked back, and that was not stored", name);
+    if (message->kind == ASK_ABORT || message->kind == ASK_POP)
+        model->hosts[message->host].owed_since = -1;
+}
+
+/* ---- the order of the way back --------------------------------------------------------------- */
+
+/* One that stands, and is neither passed nor somebody else's to take back. */
+static bool comes_first(const struct check_model *model, int other)
+{
+    const struct host *truth = &model->world->hosts[other];
+    const struct target_record *record = &model->world->lead.rollout->record.targets[other];
+
+    return model->hosts[other].stand == STANDS_CONFIRMED && !model->hosts[other].betrayed &&
+           !truth->removed && !truth->ordered && record->wants == WANTS_REVERT && !record->listed;
+}
+
+/* 7: newest first: what stands in a later stage goes before it. */
+void model_pops(struct check_model *model, int host)
+{
+    const struct world *world = model->world;
+
+    if (model->hosts[host].at_once || world->lead.rollout->record.targets[host].listed ||
+        world->lead.restored || world->safety)
+        return;
+    for (int other = 0; other < world->nodes_count; other++) {
+        if (world->stage_of[other] > world->stage_of[host] && comes_first(model, other))
+            world_violate(model->world, "7: %s is taken back before %s, which confirmed after it",
+                          checker_name(model, host), checker_name(model, other));
+    }
+}
+
+/* ---- an emergency ---------------------------------------------------------------------------- */
+
+void model_lead_takes(struct check_model *model, const struct message *message, mono_t asked_at)
+{
+    struct model_host *at;
+    bool newest;
+
+    if (message->host >= model->world->nodes_count)
+        return;
+    at = &model->hosts[message->host];
+    newest = asked_at >= at->word_at;
+    at->word_at = model->world->now;
+    if (message->kind != TELL_STACK) {
+        at->owed_since = -1; /* it is another word, which may have to be asked about again */
+    } else if (newest) {
+        at->owed_since = model->world->now;
+        at->owed_life = model->world->lead.life;
+    }
+}
+
+void checker_check_emergency(struct check_model *model)
+{
+    const struct lead *lead = &model->world->lead;
+    const struct rollout_record *record = &lead->rollout->record;
+    mono_t now = model->world->now;
+
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        struct model_host *at = &model->hosts[i];
+        int64_t asked_ms = record->targets[i].listed ? LISTED_ASKED_BACK_MS : ASKED_BACK_MS;
+
+        if (!record->emergency || !goes_back(record->state) || !lead->up ||
+            at->owed_life != lead->life || at->stand != STANDS_CONFIRMED ||
+            model->world->hosts[i].removed)
+            at->owed_since = -1;
+        if (at->owed_since >= 0 && now - at->owed_since > asked_ms)
+            world_violate(model->world,
+                          "7: in an emergency %s says that it stands, and is not asked back in "
+                          "%lld ms",
+                          checker_name(model, i), (long long)(now - at->owed_since));
+    }
+}
