@@ -22,15 +22,14 @@ static void check_kernel(struct check_model *model, int host)
     }
 }
 
-/* 7: all or none, but for what a person took back alone; and the controller knows which, unless an
- * older backup has made it forget. */
+/* 7: all or none, but for what a person took back alone; and the controller knows which, an older
+ * backup or not. */
 static void check_agreement(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     enum rollout_state state = record->state;
     bool stands = model->hosts[host].stand == STANDS_CONFIRMED;
-    bool alone = model->world->hosts[host].ordered || model->world->lead.alone ||
-                 model->world->lead.restored;
+    bool alone = model->world->hosts[host].ordered || model->world->lead.alone;
 
     if (alone)
         return;
