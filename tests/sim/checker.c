@@ -412,21 +412,28 @@ void model_guard_died(struct check_model *model, int host)
 /* ---- after every happening --------------------------------------------------------------------
  */
 
-/* One; or several of one stage that is not the first (rule 4). */
+/* One; or several of one stage that is not the first (rule 4). Whose disk has lost what it said was
+ * synced does not know that it has made that attempt already: who means harm may start it there. */
 static void check_one_first(struct check_model *model)
 {
     const struct world *world = model->world;
-    int first = __builtin_ffsll((long long)model->changed) - 1;
+    uint64_t changed = model->changed;
     bool together = true;
+    int first;
 
-    if ((model->changed & (model->changed - 1)) == 0)
+    if ((changed & (changed - 1)) == 0)
+        return;
+    for (int i = 0; i < world->nodes_count; i++)
+        changed &= ~((uint64_t)model->hosts[i].betrayed << i);
+    first = __builtin_ffsll((long long)changed) - 1;
+    if ((changed & (changed - 1)) == 0)
         return;
     for (int i = first; i < world->nodes_count; i++)
-        together &= (model->changed & (UINT64_C(1) << i)) == 0 ||
-                    world->stage_of[i] == world->stage_of[first];
+        together &=
+            (changed & (UINT64_C(1) << i)) == 0 || world->stage_of[i] == world->stage_of[first];
     if (!together || world->stage_of[first] == 0)
         world_violate(model->world, "1: %d nodes are changed and not confirmed",
-                      __builtin_popcountll(model->changed));
+                      __builtin_popcountll(changed));
 }
 
 /* What the controller itself thinks: asked only of one that means well, and that has not forgotten

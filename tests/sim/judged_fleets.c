@@ -288,7 +288,18 @@ const struct judged judged_fleets[] = {
     {NULL, NULL},
 };
 
+/* The disk of the first has lost its journal. */
+static void one_beside_a_betrayed(struct world *world)
+{
+    struct generation_id styx = judged_id(STYX, 1, 0), calypso = judged_id(CALYPSO, 1, 0);
+
+    model_betrayed(world->model, STYX);
+    judged_try(world, STYX, &styx);
+    judged_try(world, CALYPSO, &calypso);
+}
+
 const struct judged judged_fine_fleets[] = {
+    {"", one_beside_a_betrayed},
     {"", gates_pass_over_an_answered_proof},
     {NULL, NULL},
 };
