@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_sysctl.h"
 #include "common/core/text.h"
 #include "common/net/predict.h"
 #include "tests/unit/ip_lines.h"

@@ -15,6 +15,7 @@
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_others.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_sysctl.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
 
@@ -313,43 +314,6 @@ static enum undo_state judge_rule(const struct undo_item *item, const struct sna
     return foreign != NULL ? UNDO_FOREIGN : UNDO_NEEDED;
 }
 
-/* ---- sysctls ----------------------------------------------------------------------------------
- */
-
-static enum undo_state judge_value(const struct undo_item *item, const struct snapshot *after,
-                                   const struct snapshot *now, size_t index)
-{
-    const struct sysctl *was = &item->before.sysctls[index];
-    const struct sysctl *made = snapshot_find_sysctl(after, was->name);
-    const struct sysctl *is = snapshot_find_sysctl(now, was->name);
-
-    if (is == NULL || text_equal(is->value, was->value))
-        return UNDO_RESTORED; /* gone: with its device */
-    if (made == NULL || text_equal(made->value, was->value))
-        return UNDO_RESTORED; /* not by us */
-    return text_equal(is->value, made->value) ? UNDO_NEEDED : UNDO_FOREIGN;
-}
-
-static enum undo_state judge_sysctl(const struct undo_item *item, const struct snapshot *after,
-                                    const struct snapshot *now, struct text *why)
-{
-    enum undo_state worst = UNDO_RESTORED;
-
-    for (size_t i = 0; i < item->before.sysctls_count; i++) {
-        const struct sysctl *was = &item->before.sysctls[i];
-        enum undo_state state = judge_value(item, after, now, i);
-
-        if (state == UNDO_RESTORED || worst == UNDO_NEEDED ||
-            (state == UNDO_FOREIGN && worst == UNDO_FOREIGN))
-            continue;
-        worst = state;
-        text_init(why, why->data, why->size);
-        text_add(why, "expected %s = %s as before, found %s", was->name, was->value,
-                 snapshot_find_sysctl(now, was->name)->value);
-    }
-    return worst;
-}
-
 /* ---- all --------------------------------------------------------------------------------------
  */
 
@@ -397,7 +361,7 @@ static enum undo_state judge(const struct undo_item *item, const struct snapshot
         state = judge_rule(item, &after, now, &why);
         break;
     case OPERATION_SYSCTL:
-        state = judge_sysctl(item, &after, now, &why);
+        state = undo_sysctl_judge(item, &after, now, &why);
         break;
     case OPERATION_TAILSCALE:
         state = undo_prefs_judge(item, &after.tailscale, now, &why);
@@ -448,22 +412,6 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
     state = judge(&own, now, ret_why, size);
     undo_item_done(&own);
     return state;
-}
-
-const char *undo_sysctl_value(const struct undo_item *item, const struct snapshot *now,
-                              size_t index)
-{
-    const struct sysctl *was = &item->before.sysctls[index];
-    const struct sysctl *is = snapshot_find_sysctl(now, was->name);
-    struct snapshot after;
-    bool by_us;
-
-    if (is == NULL)
-        return NULL;
-    undo_take_made(item, &after);
-    by_us = judge_value(item, &after, now, index) == UNDO_NEEDED;
-    snapshot_done(&after);
-    return by_us ? was->value : is->value;
 }
 
 bool undo_tailscale_change(const struct undo_item *item, const struct snapshot *now,

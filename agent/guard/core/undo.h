@@ -80,11 +80,6 @@ const struct route *undo_find_route(const struct undo_item *item, const struct s
 /* What of its key has taken its place: not somebody's that stood beside it before. */
 const struct route *undo_find_instead(const struct undo_item *item, const struct snapshot *now);
 const struct rule *undo_find_rule(const struct undo_item *item, const struct snapshot *where);
-/* The value that this sysctl of before should have in the end: as before, or as others have made it
- * meanwhile; NULL: there is none to write. now: before anything of the undo was written, because
- * writing one overwrites others (ip_forward those of all devices). */
-const char *undo_sysctl_value(const struct undo_item *item, const struct snapshot *now,
-                              size_t index);
 /* After as it was read back, or as it is expected where the guard died before it could. The
  * caller's to end with snapshot_done. With it undo_lost.h and undo_link.h tell what to do. */
 void undo_take_made(const struct undo_item *item, struct snapshot *ret_after);

@@ -5,11 +5,11 @@
 
 #include <assert.h>
 #include <linux/rtnetlink.h>
-#include <string.h>
 
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_nexthop.h"
+#include "agent/guard/core/undo_sysctl.h"
 #include "common/core/mem.h"
 #include "common/net/file_form.h"
 #include "common/net/owner.h"
@@ -66,46 +66,6 @@ bool undo_touch_may_restore(const struct route *route, const struct snapshot *sn
 {
     return !route->clone && !route->expires && route->table != RT_TABLE_LOCAL &&
            route->table != TAILSCALE_TABLE && owner_row(owner_of_route(route, snapshot))->undo;
-}
-
-/* ---- names of settings -------------------------------------------------------------------------
- */
-
-/* "net.ipv4.conf.", "eth0", "forwarding" of a name; false for one without a device. */
-struct sysctl_name {
-    bool ipv6;
-    char device[DEVICE_SIZE];
-    char key[40];
-};
-
-static bool split(const char *name, struct sysctl_name *ret_parts)
-{
-    const char *rest = name + strlen("net.ipv4.conf.");
-    size_t len;
-
-    ret_parts->ipv6 = text_starts(name, "net.ipv6.conf.");
-    if (!ret_parts->ipv6 && !text_starts(name, "net.ipv4.conf."))
-        return false;
-    len = strcspn(rest, ".");
-    if (len >= sizeof(ret_parts->device) || rest[len] != '.')
-        return false;
-    memcpy(ret_parts->device, rest, len);
-    ret_parts->device[len] = '\0';
-    return text_copy(ret_parts->key, sizeof(ret_parts->key), rest + len + 1);
-}
-
-/* "/" in a name stands for a dot. */
-static bool is_device(const char *word, const struct link *link)
-{
-    size_t i = 0;
-
-    if (text_equal(word, "all"))
-        return true;
-    for (; word[i] != '\0' && link->name[i] != '\0'; i++) {
-        if ((word[i] == '/' ? '.' : word[i]) != link->name[i])
-            return false;
-    }
-    return word[i] == link->name[i];
 }
 
 /* ---- taking copies ----------------------------------------------------------------------------
@@ -233,14 +193,6 @@ static void take_address(const struct operation_address *operation, const struct
     }
 }
 
-static bool is_ipv6_setting_of(const char *name, const struct link *link)
-{
-    struct sysctl_name parts;
-
-    return split(name, &parts) && parts.ipv6 && !text_equal(parts.device, "all") &&
-           is_device(parts.device, link);
-}
-
 /* Down: routes of both families, IPv6 addresses. An mtu below 1280: all of IPv6, its settings
  * too. IPv4 addresses stay, whatever comes. */
 static void take_link_losses(const struct operation_link *operation, const struct snapshot *from,
@@ -254,65 +206,20 @@ static void take_link_losses(const struct operation_link *operation, const struc
     take_lost(from, link, FAMILY_IPV6, to);
     take_routes_by(from, link->index, FAMILY_IPV4, to);
     for (size_t i = 0; i < from->sysctls_count; i++) {
-        if (is_ipv6_setting_of(from->sysctls[i].name, link))
+        if (undo_sysctl_is_ipv6_of(from->sysctls[i].name, link))
             *snapshot_add_sysctl(to) = from->sysctls[i];
     }
-}
-
-/* ---- sysctls: what the kernel writes besides --------------------------------------------------
- */
-
-static bool switches_ipv4_forwarding(const char *name)
-{
-    return text_equal(name, "net.ipv4.ip_forward") ||
-           text_equal(name, "net.ipv4.conf.all.forwarding");
-}
-
-/* Writing the one overwrites the same key of (some) other devices: inet_forward_change and
- * devinet_copy_dflt_conf, addrconf_fixup_forwarding and addrconf_disable_change in the kernel. */
-static bool spreads(const struct sysctl_name *parts)
-{
-    if (!parts->ipv6)
-        return text_equal(parts->device, "default") && !text_equal(parts->key, "forwarding");
-    return text_equal(parts->device, "all") &&
-           (text_equal(parts->key, "forwarding") || text_equal(parts->key, "disable_ipv6"));
-}
-
-static bool is_written_by(const char *name, const char *written)
-{
-    struct sysctl_name own, other;
-
-    if (text_equal(name, written))
-        return true;
-    if (switches_ipv4_forwarding(written))
-        return switches_ipv4_forwarding(name) ||
-               text_equal(name, "net.ipv4.conf.all.accept_redirects") ||
-               (split(name, &other) && !other.ipv6 && text_equal(other.key, "forwarding"));
-    return split(written, &own) && spreads(&own) && split(name, &other) && own.ipv6 == other.ipv6 &&
-           text_equal(own.key, other.key);
 }
 
 /* disable_ipv6 takes addresses and routes of the device with it. */
-static void take_ipv6(const char *device, const struct snapshot *from, struct snapshot *to)
-{
-    for (size_t i = 0; i < from->links_count; i++) {
-        if (is_device(device, &from->links[i]))
-            take_lost(from, &from->links[i], FAMILY_IPV6, to);
-    }
-}
-
 static void take_sysctls(const struct operation_sysctl *operation, const struct snapshot *from,
                          struct snapshot *to)
 {
-    const char *written = operation->setting.name;
-    struct sysctl_name parts;
-
-    for (size_t i = 0; i < from->sysctls_count; i++) {
-        if (is_written_by(from->sysctls[i].name, written))
-            *snapshot_add_sysctl(to) = from->sysctls[i];
+    undo_sysctl_take(&operation->setting, from, to);
+    for (size_t i = 0; i < from->links_count; i++) {
+        if (undo_sysctl_switches_ipv6(operation->setting.name, &from->links[i]))
+            take_lost(from, &from->links[i], FAMILY_IPV6, to);
     }
-    if (split(written, &parts) && text_equal(parts.key, "disable_ipv6"))
-        take_ipv6(parts.device, from, to);
 }
 
 /* ---- */
@@ -422,17 +329,6 @@ static void drop_address(const struct operation_address *operation, struct snaps
     touched->addresses_count = kept;
 }
 
-static void drop_sysctl(const char *written, struct snapshot *touched)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < touched->sysctls_count; i++) {
-        if (!is_written_by(touched->sysctls[i].name, written))
-            touched->sysctls[kept++] = touched->sysctls[i];
-    }
-    touched->sysctls_count = kept;
-}
-
 void undo_touch_drop(const struct operation *operation, struct snapshot *touched)
 {
     switch (operation->kind) {
@@ -446,7 +342,7 @@ void undo_touch_drop(const struct operation *operation, struct snapshot *touched
         drop_address(&operation->address, touched);
         break;
     case OPERATION_SYSCTL:
-        drop_sysctl(operation->sysctl.setting.name, touched);
+        undo_sysctl_drop(operation->sysctl.setting.name, touched);
         break;
     case OPERATION_NEXTHOP:
         undo_nexthop_drop(operation->nexthop.nexthop.id, touched);
@@ -463,25 +359,11 @@ void undo_touch_drop(const struct operation *operation, struct snapshot *touched
 /* ---- expecting --------------------------------------------------------------------------------
  */
 
-static void predict_sysctls(const struct sysctl *setting, struct snapshot *after)
-{
-    for (size_t i = 0; i < after->sysctls_count; i++) {
-        struct sysctl *other = &after->sysctls[i];
-        bool inverted = switches_ipv4_forwarding(setting->name) &&
-                        text_equal(other->name, "net.ipv4.conf.all.accept_redirects");
-
-        text_copy(other->value, sizeof(other->value),
-                  !inverted                         ? setting->value
-                  : text_equal(setting->value, "0") ? "1"
-                                                    : "0");
-    }
-}
-
 void undo_touch_predict(const struct operation *operation, const struct snapshot *before,
                         struct snapshot *ret_after)
 {
     snapshot_copy(ret_after, before);
     operation_predict(operation, ret_after);
     if (operation->kind == OPERATION_SYSCTL)
-        predict_sysctls(&operation->sysctl.setting, ret_after);
+        undo_sysctl_predict(&operation->sysctl.setting, ret_after);
 }

@@ -6,6 +6,7 @@
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_profile.h"
+#include "agent/guard/core/undo_sysctl.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_file.h"
