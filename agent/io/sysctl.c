@@ -33,10 +33,22 @@ static bool make_path(const char *name, char *path, struct err *err)
     return true;
 }
 
+/* Every network namespace has this one: where it is not seen, none is. */
+static bool shows_settings(void)
+{
+    return access("/proc/sys/net/ipv4/ip_forward", F_OK) == 0;
+}
+
 static bool refuse(const char *name, const char *what, int error, struct err *err)
 {
-    return err_set(err, error == ENOENT ? ERR_MISSING : ERR_SYSTEM, "sysctl %s: %s%s", name, what,
-                   error == ENOENT ? "the kernel has none of that name" : strerror(error));
+    if (error != ENOENT)
+        return err_set(err, ERR_SYSTEM, "sysctl %s: %s%s", name, what, strerror(error));
+    if (!shows_settings())
+        return err_set(err, ERR_SYSTEM,
+                       "sysctl %s: expected the kernel's settings below /proc/sys/net, found none "
+                       "(is /proc mounted?)",
+                       name);
+    return err_set(err, ERR_MISSING, "sysctl %s: %sthe kernel has none of that name", name, what);
 }
 
 bool sysctl_read_one(const char *name, char *ret_value, size_t size, struct err *err)
@@ -84,16 +96,54 @@ bool sysctl_write(const struct sysctl *setting, struct err *err)
     return good;
 }
 
-static void add(struct snapshot *snapshot, const char *name)
+/* ---- several ----------------------------------------------------------------------------------
+ */
+
+struct reading {
+    struct snapshot *snapshot;
+    sysctl_wanted_fn wanted_fn; /* NULL: what can be read, up to SYSCTLS_MAX */
+    const void *context;
+    size_t known; /* what was in the snapshot before */
+};
+
+static bool is_known(const struct reading *reading, const char *name)
+{
+    for (size_t i = 0; i < reading->known; i++) {
+        if (text_equal(reading->snapshot->sysctls[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* One that the kernel has not is none. */
+static bool append(const char *name, struct snapshot *snapshot, struct err *err)
 {
     struct sysctl found = {.name = ""};
-    struct err err = ERR_INIT;
+    struct err refusal = ERR_INIT;
 
-    if (snapshot->sysctls_count >= SYSCTLS_MAX ||
-        !text_copy(found.name, sizeof(found.name), name) ||
-        !sysctl_read_one(name, found.value, sizeof(found.value), &err))
-        return;
-    *snapshot_add_sysctl(snapshot) = found;
+    if (!text_copy(found.name, sizeof(found.name), name))
+        return err_set(err, ERR_INPUT, "sysctl '%.80s...': accepted are up to %d characters", name,
+                       SYSCTL_NAME_SIZE - 1);
+    if (sysctl_read_one(name, found.value, sizeof(found.value), &refusal)) {
+        *snapshot_add_sysctl(snapshot) = found;
+        return true;
+    }
+    if (refusal.kind == ERR_MISSING)
+        return true;
+    *err = refusal;
+    return false;
+}
+
+static bool add(const struct reading *reading, const char *name, struct err *err)
+{
+    struct err ignored = ERR_INIT;
+
+    if (reading->wanted_fn != NULL)
+        return !reading->wanted_fn(reading->context, name) || is_known(reading, name) ||
+               append(name, reading->snapshot, err);
+    if (reading->snapshot->sysctls_count < SYSCTLS_MAX)
+        append(name, reading->snapshot, &ignored);
+    return true;
 }
 
 /* A device in a setting's name: "/" stands for its dots. */
@@ -104,7 +154,7 @@ static void write_word(const char *device, char word[DEVICE_SIZE])
         *at = *at == '.' ? '/' : *at;
 }
 
-static void add_device(struct snapshot *snapshot, const char *device)
+static bool add_device(const struct reading *reading, const char *device, struct err *err)
 {
     char word[DEVICE_SIZE];
     const char *group, *key;
@@ -115,86 +165,112 @@ static void add_device(struct snapshot *snapshot, const char *device)
         struct text text = TEXT_IN(name);
 
         text_add(&text, "%s%s.%s", group, word, key);
-        if (key[0] != '\0')
-            add(snapshot, name);
+        if (key[0] != '\0' && !add(reading, name, err))
+            return false;
     }
+    return true;
+}
+
+static bool add_global(const struct reading *reading, struct err *err)
+{
+    const char *group, *key;
+
+    for (uint32_t i = 0; operation_sysctl_setting(i, &group, &key); i++) {
+        if (key[0] == '\0' && !add(reading, group, err))
+            return false;
+    }
+    return add_device(reading, "all", err) && add_device(reading, "default", err);
+}
+
+static bool add_all(const struct reading *reading, struct err *err)
+{
+    struct snapshot *snapshot = reading->snapshot;
+    bool good = add_global(reading, err);
+
+    for (size_t i = 0; good && i < snapshot->links_count; i++)
+        good = add_device(reading, snapshot->links[i].name, err);
+    if (snapshot->sysctls_count > reading->known)
+        snapshot_sort(snapshot);
+    return good;
 }
 
 /* Links come in the order of their indexes: where there are many, the pods' are left out. */
 void sysctl_read(struct snapshot *snapshot)
 {
-    const char *group, *key;
+    const struct reading reading = {snapshot, NULL, NULL, snapshot->sysctls_count};
+    struct err none = ERR_INIT;
 
-    for (uint32_t i = 0; operation_sysctl_setting(i, &group, &key); i++) {
-        if (key[0] == '\0')
-            add(snapshot, group);
-    }
-    add_device(snapshot, "all");
-    add_device(snapshot, "default");
-    for (size_t i = 0; i < snapshot->links_count; i++)
-        add_device(snapshot, snapshot->links[i].name);
-    snapshot_sort(snapshot);
+    add_all(&reading, &none);
 }
 
-void sysctl_read_also(const char *name, struct snapshot *snapshot)
+bool sysctl_read_wanted(sysctl_wanted_fn wanted_fn, const void *context, struct snapshot *snapshot,
+                        struct err *err)
 {
-    struct sysctl found = {.name = ""};
-    struct err err = ERR_INIT;
+    const struct reading reading = {snapshot, wanted_fn, context, snapshot->sysctls_count};
 
-    if (snapshot_find_sysctl(snapshot, name) != NULL ||
-        !text_copy(found.name, sizeof(found.name), name) ||
-        !sysctl_read_one(name, found.value, sizeof(found.value), &err))
-        return;
-    *snapshot_add_sysctl(snapshot) = found;
-    snapshot_sort(snapshot);
+    return add_all(&reading, err);
+}
+
+bool sysctl_read_also(const char *name, struct snapshot *snapshot, struct err *err)
+{
+    size_t known = snapshot->sysctls_count;
+
+    if (snapshot_find_sysctl(snapshot, name) != NULL)
+        return true;
+    if (!append(name, snapshot, err))
+        return false;
+    if (snapshot->sysctls_count > known)
+        snapshot_sort(snapshot);
+    return true;
 }
 
 /* ---- what IPv6 takes along --------------------------------------------------------------------
  */
 
-/* addr_gen_mode 2 wants a secret (addrconf_sysctl_addr_gen_mode in the kernel), and writing the
- * secret writes the mode; mtu and hop_limit are a router's, and no mtu above the device's is taken.
- */
-static bool may_be_written_back(const char *key, const char *value)
+/* Reading the secret is refused while there is none, and it is no number. */
+static bool is_setting(int folder, const char *key)
 {
-    bool number = value[0] != '\0' && value[strspn(value, "-0123456789")] == '\0';
-    bool routers = text_equal(key, "mtu") || text_equal(key, "hop_limit");
+    struct stat status;
 
-    return number && !routers && !(text_equal(key, "addr_gen_mode") && text_equal(value, "2"));
+    return !text_equal(key, "stable_secret") &&
+           fstatat(folder, key, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+           (status.st_mode & S_IWUSR) != 0;
 }
 
-static void add_ipv6(struct snapshot *snapshot, const char *word, const char *key)
+static bool add_ipv6(const struct reading *reading, const char *word, DIR *folder, struct err *err)
 {
-    struct sysctl found = {.name = ""};
-    struct text text = TEXT_IN(found.name);
-    struct err err = ERR_INIT;
+    struct dirent *entry;
 
-    text_add(&text, "net.ipv6.conf.%s.%s", word, key);
-    if (snapshot->sysctls_count < SYSCTLS_MAX &&
-        snapshot_find_sysctl(snapshot, found.name) == NULL &&
-        sysctl_read_one(found.name, found.value, sizeof(found.value), &err) &&
-        may_be_written_back(key, found.value))
-        *snapshot_add_sysctl(snapshot) = found;
+    while ((entry = readdir(folder)) != NULL) {
+        char name[SYSCTL_NAME_SIZE];
+        struct text text = TEXT_IN(name);
+
+        if (!is_setting(dirfd(folder), entry->d_name))
+            continue;
+        text_add(&text, "net.ipv6.conf.%s.%s", word, entry->d_name);
+        if (!is_known(reading, name) && !append(name, reading->snapshot, err))
+            return false;
+    }
+    return true;
 }
 
-void sysctl_read_ipv6(const char *device, struct snapshot *snapshot)
+bool sysctl_read_ipv6(const char *device, struct snapshot *snapshot, struct err *err)
 {
+    const struct reading reading = {snapshot, NULL, NULL, snapshot->sysctls_count};
     char path[PATH_SIZE], word[DEVICE_SIZE];
     struct text text = TEXT_IN(path);
-    struct dirent *entry;
-    struct stat status;
     DIR *folder;
+    bool good;
 
     text_add(&text, "/proc/sys/net/ipv6/conf/%s", device);
     folder = opendir(path);
+    if (folder == NULL && errno == ENOENT && shows_settings())
+        return true; /* it has none: no device, or without IPv6 already */
     if (folder == NULL)
-        return; /* it has none: no device, or without IPv6 already */
+        return refuse(path + strlen("/proc/sys/"), "", errno, err);
     write_word(device, word);
-    while ((entry = readdir(folder)) != NULL) {
-        if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(status.st_mode) && (status.st_mode & S_IWUSR) != 0)
-            add_ipv6(snapshot, word, entry->d_name);
-    }
+    good = add_ipv6(&reading, word, folder, err);
     closedir(folder);
     snapshot_sort(snapshot);
+    return good;
 }

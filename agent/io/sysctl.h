@@ -7,18 +7,23 @@
 #include "common/core/err.h"
 #include "common/net/snapshot.h"
 
-/* Appends what is there: the global ones, and those of all, default and each link in snapshot. */
+/* Appends what can be read of the global ones, and those of all, default and each link in snapshot,
+ * up to SYSCTLS_MAX: of very many devices the last are left out. */
 void sysctl_read(struct snapshot *snapshot);
 
-/* This one too, where it is there and was left out: of very many devices not all are read. */
-void sysctl_read_also(const char *name, struct snapshot *snapshot);
-
-/* Appends those of the device that go with its IPv6 and that no operation sets: whole numbers, of
- * which the kernel takes each as it gives it. One that is in the snapshot is not appended again. */
-void sysctl_read_ipv6(const char *device, struct snapshot *snapshot);
+/* Append what the kernel has and the snapshot has not, however many those are. False: one could not
+ * be read. One that the kernel has not is none: whether it may be gone is not known here.
+ *
+ * _wanted: of the same those that wanted_fn wants. _also: this one. _ipv6: all that go with the
+ * device's IPv6, also those that no operation sets. */
+typedef bool (*sysctl_wanted_fn)(const void *context, const char *name);
+bool sysctl_read_wanted(sysctl_wanted_fn wanted_fn, const void *context, struct snapshot *snapshot,
+                        struct err *err);
+bool sysctl_read_also(const char *name, struct snapshot *snapshot, struct err *err);
+bool sysctl_read_ipv6(const char *device, struct snapshot *snapshot, struct err *err);
 
 /* One, by its name ("net.ipv4.conf.eth0.rp_filter", "/" for a dot inside a device's name).
- * ERR_MISSING if the kernel has none of that name. */
+ * ERR_MISSING if the kernel has none of that name; where it shows none at all, ERR_SYSTEM. */
 bool sysctl_read_one(const char *name, char *ret_value, size_t size, struct err *err);
 bool sysctl_write(const struct sysctl *setting, struct err *err);
 

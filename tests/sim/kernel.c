@@ -137,10 +137,14 @@ static enum undo_state judge(const struct kernel *kernel, uint32_t number)
 
 static void write_setting(struct kernel *kernel, const struct undo_item *item)
 {
-    const char *value = undo_sysctl_value(item, &kernel->now, 0);
+    struct snapshot after;
+    const char *value;
 
+    undo_take_made(item, &after);
+    value = undo_sysctl_value(item, &after, &kernel->now, 0);
     if (value != NULL)
         text_copy(kernel->now.sysctls[0].value, SYSCTL_VALUE_SIZE, value);
+    snapshot_done(&after);
 }
 
 /* Nothing of its key was there before: the change puts what nobody else has. */

@@ -162,9 +162,11 @@ void apply_case_read(struct snapshot *snapshot)
 void apply_case_derive(const struct operation *operation, struct undo_item *item)
 {
     struct snapshot now;
+    struct err err = ERR_INIT;
 
     apply_case_read(&now);
-    apply_part_add(operation, &now);
+    if (!apply_part_add(operation, &now, &err))
+        fail_msg("%s", err.text);
     undo_derive(operation, 0, &now, item);
     snapshot_done(&now);
 }

@@ -2,13 +2,17 @@
  * test_apply_drift: what was confirmed and carries no mark of Oceanid's, compared in a real kernel
  * and with real files.
  */
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -94,6 +98,29 @@ static void test_a_file_that_cannot_be_read(void **state)
         fail_msg("expected '%s...', got '%s'", start, told);
 }
 
+/* A setting that nobody sees is not gone while its device is there. */
+static void test_a_setting_that_is_hidden(void **state)
+{
+    const struct operation setting = apply_case_sysctl(FORWARDING, "1");
+    int mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+    NEEDS_ROOT();
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    netns_run("mount -t tmpfs none /proc/sys/net/ipv4/conf\n");
+    expect(&setting, 1,
+           "? could not be read: sysctl " FORWARDING " = 1: the kernel does not show it\n");
+    netns_run("mount -t tmpfs none /proc/sys\n");
+    expect(&setting, 1,
+           "? could not be read: sysctl " FORWARDING " = 1: sysctl " FORWARDING
+           ": expected the kernel's settings below /proc/sys/net, found none (is /proc "
+           "mounted?)\n");
+    netns_run("ip link del eth0\n"); /* it is gone, whoever looks */
+    assert_int_equal(setns(mounts, CLONE_NEWNS), 0);
+    expect(&setting, 1, "- sysctl " FORWARDING " = 1\n");
+    close(mounts);
+}
+
 /* With no descriptor left nothing of the kernel's is read, and of what carries a mark none is told.
  */
 static void test_a_kernel_that_cannot_be_read(void **state)
@@ -133,7 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_links_settings_and_files),          TEST(test_who_does_not_answer),
         TEST(test_a_file_that_cannot_be_read),        TEST(test_a_kernel_that_cannot_be_read),
-        TEST(test_what_carries_a_mark_is_the_agents),
+        TEST(test_what_carries_a_mark_is_the_agents), TEST(test_a_setting_that_is_hidden),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,11 @@ bool undo_is_possible(const struct undo_item *item, struct err *err)
         return undo_nexthop_is_possible(item, err);
     if (item->change.kind == OPERATION_FILE)
         return undo_file_is_possible(item, err);
+    if (item->change.kind == OPERATION_SYSCTL && item->before.sysctls_count > SYSCTLS_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "sysctl %s overwrites %zu settings: accepted are up to %d, for more are not "
+                       "kept to be put back",
+                       item->change.sysctl.setting.name, item->before.sysctls_count, SYSCTLS_MAX);
     if (item->change.kind == OPERATION_SYSCTL && !item->existed)
         return err_set(err, ERR_MISSING, "sysctl %s: its value before is not known",
                        item->change.sysctl.setting.name);
@@ -344,8 +349,9 @@ static enum undo_state judge_lost(const struct undo_item *item, const struct sna
     return UNDO_NEEDED;
 }
 
-static enum undo_state judge(const struct undo_item *item, const struct snapshot *now,
-                             char *ret_why, size_t size)
+/* item: by the devices' numbers of now; then: by those of before. */
+static enum undo_state judge(const struct undo_item *item, const struct undo_item *then,
+                             const struct snapshot *now, char *ret_why, size_t size)
 {
     enum undo_state state = UNDO_RESTORED;
     struct snapshot after;
@@ -361,7 +367,7 @@ static enum undo_state judge(const struct undo_item *item, const struct snapshot
         state = judge_rule(item, &after, now, &why);
         break;
     case OPERATION_SYSCTL:
-        state = undo_sysctl_judge(item, &after, now, &why);
+        state = undo_sysctl_judge(then, &after, now, &why);
         break;
     case OPERATION_TAILSCALE:
         state = undo_prefs_judge(item, &after.tailscale, now, &why);
@@ -409,7 +415,7 @@ enum undo_state undo_judge(const struct undo_item *item, const struct snapshot *
     enum undo_state state;
 
     undo_translate(item, now, &own);
-    state = judge(&own, now, ret_why, size);
+    state = judge(&own, item, now, ret_why, size);
     undo_item_done(&own);
     return state;
 }

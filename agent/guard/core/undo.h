@@ -35,7 +35,8 @@ void undo_translate(const struct undo_item *item, const struct snapshot *now,
                     struct undo_item *ret_item);
 
 /* False, with the reason, if before is a state that nobody could put back: a sysctl that was not
- * read, an exit node that was chosen automatically or by an address that no peer had. */
+ * read, more of them than can be kept, an exit node that was chosen automatically or by an address
+ * that no peer had. */
 bool undo_is_possible(const struct undo_item *item, struct err *err);
 
 /* Taking it back removes what the change added: an object, IPv6, what a setting let through

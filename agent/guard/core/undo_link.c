@@ -3,6 +3,7 @@
  */
 #include "agent/guard/core/undo_link.h"
 
+#include "agent/guard/core/undo_sysctl.h"
 #include "common/net/consequence.h"
 #include "common/net/owner.h"
 #include "common/net/render.h"
@@ -157,8 +158,9 @@ bool undo_link_lost_value(const struct undo_item *item, const struct snapshot *a
     const struct sysctl *was = &item->before.sysctls[index];
     const struct sysctl *is = snapshot_find_sysctl(now, was->name);
 
-    return snapshot_find_sysctl(after, was->name) == NULL && is != NULL &&
-           !text_equal(is->value, was->value);
+    if (snapshot_find_sysctl(after, was->name) != NULL)
+        return false;
+    return is != NULL ? !text_equal(is->value, was->value) : !undo_sysctl_is_gone(was->name, now);
 }
 
 static enum undo_state judge_values(const struct undo_item *item, const struct snapshot *after,
@@ -169,8 +171,7 @@ static enum undo_state judge_values(const struct undo_item *item, const struct s
 
         if (!undo_link_lost_value(item, after, now, i))
             continue;
-        text_add(why, "expected %s = %s as before, found %s", was->name, was->value,
-                 snapshot_find_sysctl(now, was->name)->value);
+        undo_sysctl_say(item, was, now, why);
         return UNDO_NEEDED;
     }
     return UNDO_RESTORED;

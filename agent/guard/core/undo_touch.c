@@ -206,7 +206,7 @@ static void take_link_losses(const struct operation_link *operation, const struc
     take_lost(from, link, FAMILY_IPV6, to);
     take_routes_by(from, link->index, FAMILY_IPV4, to);
     for (size_t i = 0; i < from->sysctls_count; i++) {
-        if (undo_sysctl_is_ipv6_of(from->sysctls[i].name, link))
+        if (undo_sysctl_goes_with_ipv6(&from->sysctls[i], link))
             *snapshot_add_sysctl(to) = from->sysctls[i];
     }
 }

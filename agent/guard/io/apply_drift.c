@@ -9,7 +9,6 @@
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/io/netlink.h"
-#include "agent/io/sysctl.h"
 #include "common/core/text.h"
 #include "common/io/localapi.h"
 
@@ -48,8 +47,6 @@ static bool read_what_is_asked(const struct apply *apply, const struct operation
 
     if (!netlink_read(&filter, ret_now, err))
         return false;
-    if (has_kind(operations, count, OPERATION_SYSCTL))
-        sysctl_read(ret_now);
     if (has_kind(operations, count, OPERATION_TAILSCALE)) {
         localapi_read(apply->tailscale_socket, APPLY_LOCALAPI_MS, &ret_now->tailscale);
         apply_part_find_profile(apply, home, ret_now);
@@ -67,8 +64,7 @@ static bool read_item(const struct apply *apply, const struct operation *operati
         return err_set(err, ERR_MISSING, "%s", now->tailscale.why);
     if (!apply_part_check_profile(operation, home, now, err))
         return false;
-    apply_part_add(operation, now);
-    return apply_file_read(apply, operation, now, err);
+    return apply_part_add_own(operation, now, err) && apply_file_read(apply, operation, now, err);
 }
 
 static void say_drifted(const struct operation *operation, struct text *line)

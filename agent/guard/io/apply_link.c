@@ -143,6 +143,21 @@ static bool restore_values(const struct apply_restore *restore, const struct und
     return good;
 }
 
+/* Where a setting cannot be put back the addresses and routes are, all the same. */
+static bool restore_the_rest(const struct apply_restore *restore, const struct undo_item *item,
+                             const struct snapshot *after, const struct snapshot *taken,
+                             struct err *err)
+{
+    struct err refusal = ERR_INIT;
+    bool values = restore_values(restore, item, after, &refusal);
+
+    if (!restore_both(restore, item, after, taken, err))
+        return false;
+    if (!values)
+        *err = refusal;
+    return values;
+}
+
 bool apply_link_undo(const struct apply_restore *restore, const struct undo_item *item,
                      const struct snapshot *now, struct err *err)
 {
@@ -158,8 +173,7 @@ bool apply_link_undo(const struct apply_restore *restore, const struct undo_item
                                       change.set_up ? &change.up : NULL, err);
     if (change.mtu != 0)
         good = good && apply_restore_mtus(restore, &taken, err);
-    good = good && restore_values(restore, item, &after, err) &&
-           restore_both(restore, item, &after, &taken, err);
+    good = good && restore_the_rest(restore, item, &after, &taken, err);
     snapshot_done(&taken);
     snapshot_done(&after);
     return good;

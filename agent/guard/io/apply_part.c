@@ -9,6 +9,7 @@
 
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_profile.h"
+#include "agent/guard/core/undo_sysctl.h"
 #include "agent/guard/core/undo_table.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/io/netlink.h"
@@ -101,13 +102,41 @@ static struct netlink_filter filter_of(const struct operation *operation)
     return filter;
 }
 
-void apply_part_add(const struct operation *operation, struct snapshot *snapshot)
+bool apply_part_add(const struct operation *operation, struct snapshot *snapshot, struct err *err)
 {
-    if (operation->kind == OPERATION_LINK && operation->link.mtu != 0 &&
-        operation->link.mtu < LINK_MTU_IPV6)
-        sysctl_read_ipv6(operation->link.device, snapshot);
-    if (operation->kind == OPERATION_SYSCTL)
-        sysctl_read_also(operation->sysctl.setting.name, snapshot);
+    bool lower = operation->kind == OPERATION_LINK && operation->link.mtu != 0 &&
+                 operation->link.mtu < LINK_MTU_IPV6;
+
+    if (operation->kind != OPERATION_SYSCTL && operation->kind != OPERATION_LINK)
+        return true;
+    return (!lower || sysctl_read_ipv6(operation->link.device, snapshot, err)) &&
+           sysctl_read_wanted(undo_sysctl_is_wanted, operation, snapshot, err);
+}
+
+/* To take something back nothing waits for what cannot be read: that is missing then, which is not
+ * gone (undo_sysctl_is_gone), so it is tried, and what else the step has to put back is put back.
+ */
+static void add_readable(const struct operation *operation, struct snapshot *snapshot)
+{
+    struct err unread = ERR_INIT;
+
+    if (operation->kind == OPERATION_TAILSCALE)
+        sysctl_read_wanted(undo_sysctl_is_wanted, operation, snapshot, &unread);
+    else
+        apply_part_add(operation, snapshot, &unread);
+}
+
+bool apply_part_add_own(const struct operation *operation, struct snapshot *snapshot,
+                        struct err *err)
+{
+    const char *name = operation->sysctl.setting.name;
+
+    if (operation->kind != OPERATION_SYSCTL)
+        return true;
+    if (!sysctl_read_also(name, snapshot, err))
+        return false;
+    return snapshot_find_sysctl(snapshot, name) != NULL || undo_sysctl_is_gone(name, snapshot) ||
+           err_set(err, ERR_MISSING, "the kernel does not show it");
 }
 
 static bool read_host(const struct apply *apply, const struct operation *operation,
@@ -121,10 +150,7 @@ static bool read_host(const struct apply *apply, const struct operation *operati
         snapshot_done(ret_snapshot);
         return false;
     }
-    if (operation->kind == OPERATION_SYSCTL || operation->kind == OPERATION_TAILSCALE ||
-        operation->kind == OPERATION_LINK)
-        sysctl_read(ret_snapshot);
-    apply_part_add(operation, ret_snapshot);
+    add_readable(operation, ret_snapshot);
     return true;
 }
 
@@ -185,8 +211,7 @@ bool apply_part_read_items(const struct apply *apply, const struct undo_item *it
     if (!apply_read(apply, ret_now, err))
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (items[i].change.kind == OPERATION_SYSCTL)
-            apply_part_add(&items[i].change, ret_now);
+        add_readable(&items[i].change, ret_now);
         find_profile_of(apply, &items[i], ret_now);
     }
     if (apply_file_read_items(apply, items, count, ret_now, err))

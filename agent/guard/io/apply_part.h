@@ -31,9 +31,14 @@ bool apply_part_check_profile(const struct operation *operation,
                               const struct tailscale_profile *home, const struct snapshot *now,
                               struct err *err);
 
-/* Adds to a whole snapshot what only this operation takes along (an mtu below 1280, the device's
- * settings of IPv6), and its own setting, which may have been left out. */
-void apply_part_add(const struct operation *operation, struct snapshot *snapshot);
+/* Adds to a whole snapshot the settings that this operation takes along and that may have been left
+ * out: those that its own overwrites; of an mtu below 1280 the device's of IPv6. False: one could
+ * not be read. */
+bool apply_part_add(const struct operation *operation, struct snapshot *snapshot, struct err *err);
+
+/* The same of its own setting alone. False also where that is not seen and cannot be gone. */
+bool apply_part_add_own(const struct operation *operation, struct snapshot *snapshot,
+                        struct err *err);
 
 /* Does one operation. now: as apply_part_read gives it; not looked at for routes. */
 struct nl_sock;

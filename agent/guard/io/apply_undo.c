@@ -81,19 +81,25 @@ static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
     return apply_rule_restore(socket, was, &item->before, now, err);
 }
 
-/* The one that the operation wrote goes first: writing it overwrites others. began: as it was
- * before that; now: as it is. */
-static bool write_values(const struct undo_item *item, const struct snapshot *began,
-                         const struct snapshot *now, bool main_one, struct err *err)
-{
-    for (size_t i = 0; i < item->before.sysctls_count; i++) {
-        const char *name = item->before.sysctls[i].name;
-        const struct sysctl *is = snapshot_find_sysctl(now, name);
-        const char *value = undo_sysctl_value(item, began, i);
-        struct sysctl setting = item->before.sysctls[i];
+struct values {
+    const struct undo_item *item;
+    const struct snapshot *after, *began; /* began: before anything of the undo was written */
+};
 
-        if (text_equal(name, item->change.sysctl.setting.name) != main_one || value == NULL ||
-            is == NULL || text_equal(is->value, value))
+/* The one that the operation wrote goes first: writing it overwrites others. now: as it is. One
+ * that is not seen, and is not gone, is tried: the kernel says why not. */
+static bool write_values(const struct values *values, const struct snapshot *now, bool main_one,
+                         struct err *err)
+{
+    const struct undo_item *item = values->item;
+
+    for (size_t i = 0; i < item->before.sysctls_count; i++) {
+        struct sysctl setting = item->before.sysctls[i];
+        const struct sysctl *is = snapshot_find_sysctl(now, setting.name);
+        const char *value = undo_sysctl_value(item, values->after, values->began, i);
+
+        if (text_equal(setting.name, item->change.sysctl.setting.name) != main_one ||
+            value == NULL || (is != NULL && text_equal(is->value, value)))
             continue;
         text_copy(setting.value, sizeof(setting.value), value);
         if (!sysctl_write(&setting, err))
@@ -102,20 +108,30 @@ static bool write_values(const struct undo_item *item, const struct snapshot *be
     return true;
 }
 
+static bool write_others(const struct apply_restore *restore, const struct values *values,
+                         struct err *err)
+{
+    struct snapshot then;
+    bool good;
+
+    if (!apply_part_read(restore->apply, restore->operation, apply_part_until(), &then, err))
+        return false;
+    good = write_values(values, &then, false, err);
+    snapshot_done(&then);
+    return good;
+}
+
 static bool undo_sysctl(const struct apply_restore *restore, const struct undo_item *item,
                         const struct snapshot *now, struct err *err)
 {
-    struct snapshot then, after;
+    struct snapshot after;
+    const struct values values = {item, &after, now};
     bool good;
 
-    if (!write_values(item, now, now, true, err) ||
-        !apply_part_read(restore->apply, &item->change, apply_part_until(), &then, err))
-        return false;
     undo_take_made(item, &after);
-    good = write_values(item, now, &then, false, err) &&
+    good = write_values(&values, now, true, err) && write_others(restore, &values, err) &&
            apply_restore(restore, &item->before, &after, err);
     snapshot_done(&after);
-    snapshot_done(&then);
     return good;
 }
 

@@ -123,8 +123,8 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
     for (uint32_t i = 0; i < work->operations_count; i++) {
         if (!check_operation(apply, work, i, snapshot, err))
             return false;
-        apply_part_add(&work->operations[i], snapshot);
-        if (!derive_one(work, i, snapshot, err))
+        if (!apply_part_add(&work->operations[i], snapshot, err) ||
+            !derive_one(work, i, snapshot, err))
             return false;
         operation_predict(&work->operations[i], snapshot);
     }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "agent/guard/io/apply.h"
+#include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/standin.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -41,6 +41,8 @@ static bool derive(struct play *play, struct snapshot *now, struct err *err)
         bool shows = operation_unseen(operation) == NULL;
 
         if (shows && !operation_check(operation, now, err))
+            return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
+        if (shows && !apply_part_add(operation, now, err))
             return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
         if (shows)
             derive_one(play, operation, i, now);
@@ -177,7 +179,7 @@ static void verify(struct play *play)
     struct err err = ERR_INIT;
     struct snapshot now;
 
-    if (apply_read(&play->apply, &now, &err)) {
+    if (apply_part_read_items(&play->apply, play->items, play->items_count, &now, &err)) {
         look(play, &now);
         snapshot_done(&now);
         return;

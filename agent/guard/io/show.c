@@ -148,8 +148,8 @@ static int check_item(const struct rescue *rescue, const struct operation *opera
     struct err err = ERR_INIT;
 
     operation_render(operation, &text);
-    apply_part_add(operation, snapshot);
-    if (!apply_part_check_profile(operation, home, snapshot, &err) ||
+    if (!apply_part_add_own(operation, snapshot, &err) ||
+        !apply_part_check_profile(operation, home, snapshot, &err) ||
         !apply_file_read(&rescue->apply, operation, snapshot, &err)) {
         printf("unknown  %s: %s\n", line, err.text);
         return 1;
