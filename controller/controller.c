@@ -13,6 +13,7 @@
 #include "common/core/text.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "common/io/standard.h"
 #include "controller/io/api.h"
 #include "controller/io/downlink.h"
 
@@ -230,11 +231,11 @@ int main(int argc, char **argv)
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-controller " OCEANID_VERSION);
-        return EXIT_SUCCESS;
+        return standard_is_written("oceanid-controller") ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (config_asks_help(argc, argv)) {
         fputs(usage, stdout);
-        return EXIT_SUCCESS;
+        return standard_is_written("oceanid-controller") ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (!config_take_words(argc, argv, " (commands: oceanidctl)", &path, &err)) {
         fprintf(stderr, "oceanid-controller: %s\n%s", err.text, usage);

@@ -21,12 +21,12 @@
 #include "agent/guard/io/loop.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/run_network.h"
-#include "agent/guard/io/standard.h"
 #include "agent/guard/io/undo_text.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "common/io/standard.h"
 
 static const char usage[] = "usage: oceanid-guard [--config FILE] [--version] [--help]\n";
 
@@ -250,11 +250,11 @@ int main(int argc, char **argv)
     standard_open();
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-guard " OCEANID_VERSION);
-        return 0;
+        return standard_is_written("oceanid-guard") ? 0 : 1;
     }
     if (config_asks_help(argc, argv)) {
         fputs(usage, stdout);
-        return 0;
+        return standard_is_written("oceanid-guard") ? 0 : 1;
     }
     if (!config_take_words(argc, argv, "", &path, &err)) {
         fprintf(stderr, "oceanid-guard: %s\n%s", err.text, usage);

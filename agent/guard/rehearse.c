@@ -15,6 +15,7 @@
 #include "common/core/text.h"
 #include "common/io/log.h"
 #include "common/io/packet.h"
+#include "common/io/standard.h"
 
 static const char usage[] = "usage: oceanid-rehearse [--version] [--help]\n"
                             "started by systemd with a connection (oceanid-rehearse.socket)\n";
@@ -77,11 +78,11 @@ int main(int argc, char **argv)
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-rehearse " OCEANID_VERSION);
-        return 0;
+        return standard_is_written("oceanid-rehearse") ? 0 : 1;
     }
     if (argc > 1 && text_is_help(argv[1])) {
         fputs(usage, stdout);
-        return 0;
+        return standard_is_written("oceanid-rehearse") ? 0 : 1;
     }
     if (argc != 1) {
         fprintf(stderr, "oceanid-rehearse: '%.80s' is not known: it takes no words\n%s", argv[1],

@@ -14,11 +14,11 @@
 #include "agent/guard/io/disk_probe.h"
 #include "agent/guard/io/run.h"
 #include "agent/guard/io/show.h"
-#include "agent/guard/io/standard.h"
 #include "agent/guard/io/take.h"
 #include "common/core/text.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
+#include "common/io/standard.h"
 
 enum { PERSON_WAITS_MS = 5000 };
 
@@ -38,7 +38,7 @@ static const char usage[] =
     "  --boot, --stop-post, --finish   what the units run\n"
     "  --help, --version\n"
     "exit: 0 done and verified, or nothing to do; 1 differs, or not done; 2 usage; 4 not root;\n"
-    "      5 done as far as possible, the rest is tried again\n";
+    "      5 done as far as possible, the rest is tried again; or its words could not be written\n";
 
 /* ---- what is to be undone ------------------------------------------------------------------- */
 
@@ -53,7 +53,8 @@ static bool choose(const struct ledger *ledger, const struct options *options,
                        "--to %u: no confirmed change stands here%s; nothing was done", options->to,
                        ledger->is_open ? " (the open trial: oceanid-rollback --yes)" : "");
     if (options->to > ledger->generations_count)
-        return err_set(err, ERR_INPUT, "--to %u: accepted are 1 to %u, as --list shows them",
+        return err_set(err, ERR_INPUT,
+                       "--to %u: accepted are 1 to %u, as --list shows them; nothing was done",
                        options->to, ledger->generations_count);
     if (options->to > 0) {
         ret_target->has_generation = true;
@@ -421,27 +422,21 @@ static int run_mode(const struct options *options, struct err *err)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* Words that are lost keep nothing from being done, and nobody reads a unit's exit code for them. */
+static int end(const struct options *options, int code)
 {
-    struct options options = {.mode = "", .config_path = CONFIG_GUARD_PATH, .began = clock_now()};
+    if (rollback_is_of_unit(options) || standard_is_written("oceanid-rollback"))
+        return code;
+    return code == EXIT_DONE ? EXIT_REST_FOLLOWS : code;
+}
+
+static int run(int argc, char **argv, struct options *options)
+{
     struct err err = ERR_INIT;
     int code;
 
-    standard_open();
-    log_init("oceanid-rollback", LOG_LEVEL_INFO);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk like any other */
-    signal(SIGPIPE, SIG_IGN); /* whoever reads along may go; the undoing goes on */
-    if (argc == 2 && text_equal(argv[1], "--version")) {
-        puts("oceanid-rollback " OCEANID_VERSION);
-        return EXIT_DONE;
-    }
-    if (!rollback_parse(argc, argv, &options, &err)) {
-        fprintf(stderr, "oceanid-rollback: %s; nothing was done (oceanid-rollback --help)\n",
-                err.text);
-        return EXIT_USAGE;
-    }
-    if (options.help) {
-        fputs(usage, stdout);
+    if (options->help || options->version) {
+        fputs(options->help ? usage : "oceanid-rollback " OCEANID_VERSION "\n", stdout);
         return EXIT_DONE;
     }
     if (geteuid() != 0) {
@@ -449,14 +444,31 @@ int main(int argc, char **argv)
                 geteuid());
         return EXIT_NOT_ROOT;
     }
-    if (!rollback_is_for_reader(&options))
+    if (!rollback_is_for_reader(options))
         rollback_wait_for_no_reader();
-    if (!rollback_read_config(&options, &code))
+    if (!rollback_read_config(options, &code))
         return code;
-    if (rollback_is_elsewhere(&options, argc, argv))
+    if (rollback_is_elsewhere(options, argc, argv))
         return EXIT_DIFFERS;
-    code = run_mode(&options, &err);
+    code = run_mode(options, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "oceanid-rollback: %s\n", err.text);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.mode = "", .config_path = CONFIG_GUARD_PATH, .began = clock_now()};
+    struct err err = ERR_INIT;
+
+    standard_open();
+    log_init("oceanid-rollback", LOG_LEVEL_INFO);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk like any other */
+    signal(SIGPIPE, SIG_IGN); /* whoever reads along may go; the undoing goes on */
+    if (!rollback_parse(argc, argv, &options, &err)) {
+        fprintf(stderr, "oceanid-rollback: %s; nothing was done (oceanid-rollback --help)\n",
+                err.text);
+        return EXIT_USAGE;
+    }
+    return end(&options, run(argc, argv, &options));
 }

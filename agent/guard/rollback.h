@@ -18,6 +18,7 @@ enum {
 struct options {
     const char *mode; /* "" for none */
     bool help;        /* say how it is used, and nothing else */
+    bool version;     /* which it is, likewise */
     bool yes;         /* ask nothing */
     uint32_t to;
     const char *order_path; /* --order */

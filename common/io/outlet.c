@@ -67,8 +67,10 @@ static bool put_in_time(struct outlet *outlet, const char *text, size_t len)
         ssize_t put = put_now(outlet->fd, text, len);
         bool waits = put < 0 && errno == EAGAIN;
 
-        if (put == 0 || (put < 0 && !waits && errno != EINTR))
+        if (put == 0 || (put < 0 && !waits && errno != EINTR)) {
+            outlet->has_failed = put == 0 || (errno != EPIPE && errno != EIO);
             return false;
+        }
         if (waits && !wait_for_room(outlet, &until))
             return false;
         text += put > 0 ? put : 0;
@@ -101,8 +103,10 @@ void outlet_put(struct outlet *outlet, const char *text, size_t len)
 
 static ssize_t write_out(void *context, const char *text, size_t len)
 {
-    outlet_put(context, text, len);
-    return (ssize_t)len;
+    struct outlet *outlet = context;
+
+    outlet_put(outlet, text, len);
+    return outlet->has_failed ? 0 : (ssize_t)len; /* 0: the stream's error, which its end looks at */
 }
 
 void outlet_take_stdout(int patience_ms)

@@ -7,6 +7,7 @@
 
 #include "common/core/text.h"
 #include "common/io/log.h"
+#include "common/io/standard.h"
 #include "controller/ctl/audit.h"
 #include "controller/ctl/ctl.h"
 #include "controller/ctl/emergency.h"
@@ -239,7 +240,7 @@ static void print_all(FILE *to)
             "something stands\n"
             "in the way; 2 usage, bad input, what was named is not there, or DIR's keys cannot be\n"
             "used; 3 controller not reachable; 4 not allowed, or you did not say yes; 5 done but\n"
-            "something is open.\n"
+            "something is open, or the answer could not be written.\n"
             "oceanidctl help COMMAND says more.\n");
 }
 
@@ -377,7 +378,7 @@ static enum outcome run(const struct command *command, char *const *words, int c
     return outcome;
 }
 
-int main(int argc, char **argv)
+static enum outcome take(int argc, char **argv)
 {
     enum { ARGV_MAX = 128 };
     char *words[ARGV_MAX];
@@ -388,8 +389,6 @@ int main(int argc, char **argv)
     enum outcome outcome;
     int taken;
 
-    setvbuf(stdout, NULL, _IOLBF, 0); /* in a pipe too: stderr stands where it was said */
-    log_init("oceanidctl", LOG_LEVEL_WARNING);
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanidctl " OCEANID_VERSION);
         return OUTCOME_DONE;
@@ -404,5 +403,18 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     outcome = run(command, words, leading + rest_count - taken);
     curl_global_cleanup();
+    return outcome;
+}
+
+int main(int argc, char **argv)
+{
+    enum outcome outcome;
+
+    standard_open();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* in a pipe too: stderr stands where it was said */
+    log_init("oceanidctl", LOG_LEVEL_WARNING);
+    outcome = take(argc, argv);
+    if (!standard_is_written("oceanidctl") && outcome == OUTCOME_DONE)
+        outcome = OUTCOME_INCOMPLETE; /* whoever reads a part of it would go by it */
     return (int)outcome;
 }
