@@ -49,6 +49,14 @@ static bool set_mode(struct options *options, const char *mode, struct err *err)
     return true;
 }
 
+/* Asked, nothing else is done. */
+static bool is_question(struct options *options, const char *word)
+{
+    options->help = text_is_help(word);
+    options->version = text_equal(word, "--version");
+    return options->help || options->version;
+}
+
 /* One word, and its value where it has one; --to and --order are modes themselves. */
 static bool take_word(struct options *options, char *const *words, int *at, struct err *err)
 {
@@ -58,8 +66,6 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     const char *word = words[*at];
     const char *value;
 
-    if (text_is_help(word))
-        return options->help = true;
     if (text_equal(word, "--yes"))
         return options->yes = true;
     if (text_equal(word, "--void"))
@@ -67,8 +73,6 @@ static bool take_word(struct options *options, char *const *words, int *at, stru
     if (!is_any(word, with_value))
         return set_mode(options, word, err);
     value = words[++*at]; /* NULL behind the last */
-    if (value != NULL && text_is_help(value) && !text_equal(word, "--reason"))
-        return options->help = true;
     if (value == NULL)
         return err_set(err, ERR_INPUT, "%s: expected %s behind it, found nothing", word,
                        text_equal(word, "--to") ? "a number of --list" : "a value");
@@ -98,11 +102,33 @@ static bool check_together(const struct options *options, struct err *err)
     return true;
 }
 
+/* Wherever it stands; but a reason may be any word. */
+static bool asks_anything(int argc, char **argv, struct options *options)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!text_equal(argv[i - 1], "--reason") && is_question(options, argv[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A variable that is not set, in a script of somebody's, must not be taken for no word. */
+static bool refuse_empty(int at, struct err *err)
+{
+    return err_set(err, ERR_INPUT,
+                   "word %d is empty (''): expected an option; is it a variable that is not set?",
+                   at);
+}
+
 bool rollback_parse(int argc, char **argv, struct options *options, struct err *err)
 {
-    for (int i = 1; i < argc && !options->help; i++) {
+    if (asks_anything(argc, argv, options))
+        return true;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '\0')
+            return refuse_empty(i, err);
         if (!take_word(options, argv, &i, err))
             return false;
     }
-    return options->help || check_together(options, err);
+    return check_together(options, err);
 }
