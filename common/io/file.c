@@ -59,7 +59,7 @@ bool file_read(const char *path, size_t size_max, uint8_t **ret_data, size_t *re
     return done;
 }
 
-static bool write_all(int fd, const uint8_t *data, size_t len)
+static bool put_all(int fd, const uint8_t *data, size_t len)
 {
     while (len > 0) {
         ssize_t put = write(fd, data, len);
@@ -71,7 +71,7 @@ static bool write_all(int fd, const uint8_t *data, size_t len)
         data += put;
         len -= (size_t)put;
     }
-    return fsync(fd) == 0;
+    return true;
 }
 
 /* The rename is durable only when its directory is. */
@@ -105,13 +105,55 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, str
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "create %s: %s", temporary, strerror(errno));
-    done = fchmod(fd, mode) == 0 && write_all(fd, data, len);
+    done = fchmod(fd, mode) == 0 && put_all(fd, data, len) && fsync(fd) == 0;
     done = close(fd) == 0 && done;
     done = done && rename(temporary, path) == 0 && sync_directory_of(path);
     if (!done) {
         err_set(err, ERR_SYSTEM, "write %s: %s; the old content stays", path, strerror(errno));
         unlink(temporary);
     }
+    return done;
+}
+
+/* A device, a pipe, or what a shell gave as standard output, which a rename would take away. */
+static bool is_written_into(const struct stat *is)
+{
+    struct stat out;
+
+    return !S_ISREG(is->st_mode) || (fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == is->st_dev &&
+                                     out.st_ino == is->st_ino);
+}
+
+static bool write_into(const char *path, const void *data, size_t len, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    bool done = fd >= 0 && put_all(fd, data, len);
+
+    if (!done)
+        err_set(err, ERR_SYSTEM, "write %s: %s", path, strerror(errno));
+    if (fd >= 0 && close(fd) != 0 && done)
+        done = err_set(err, ERR_SYSTEM, "write %s: %s", path, strerror(errno));
+    return done;
+}
+
+bool file_write_out(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+    struct stat is;
+    char *target;
+    bool done;
+
+    if (stat(path, &is) == 0 && is_written_into(&is))
+        return write_into(path, data, len, err);
+    if (lstat(path, &is) != 0 || !S_ISLNK(is.st_mode))
+        return file_write(path, data, len, mode, err);
+    target = realpath(path, NULL);
+    if (target == NULL)
+        return err_set(err, ERR_SYSTEM,
+                       "%s: it is a link to what is not there, or may not be looked at: %s; name "
+                       "a file",
+                       path, strerror(errno));
+    done = file_write(target, data, len, mode, err);
+    free(target);
     return done;
 }
 

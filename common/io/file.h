@@ -17,6 +17,10 @@ bool file_read(const char *path, size_t size_max, uint8_t **ret_data, size_t *re
 /* Temporary name (O_EXCL|O_NOFOLLOW) in that directory, fsync, rename, fsync of the directory. */
 bool file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
+/* The same where a person says where to; but into what is no file (a device, a pipe, standard
+ * output), and in the place of what a link leads to. */
+bool file_write_out(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
+
 /* mkdir -p of the last component only; an existing directory is fine. */
 bool file_make_directory(const char *path, mode_t mode, struct err *err);
 

@@ -1,9 +1,9 @@
 /*
  * standard: standard input, output and error are there, and what was printed has arrived.
  *
- * What a shell has closed (cmd <&- >&-) is /dev/null. Else the next file that is opened, the journal
- * say, has that number: what is printed goes into it, and a process of its own has put /dev/null in
- * the place of its answer.
+ * What a shell has closed (cmd <&- >&-) is /dev/null. Else the next file that is opened, the
+ * journal say, has that number: what is printed goes into it, and a process of its own has put
+ * /dev/null in the place of its answer.
  */
 #ifndef COMMON_IO_STANDARD_H
 #define COMMON_IO_STANDARD_H

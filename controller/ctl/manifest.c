@@ -108,7 +108,7 @@ static enum outcome write_output(const struct ctl *ctl, const char *path,
 {
     struct err err = ERR_INIT;
 
-    if (!file_write(path, bytes->data, bytes->len, 0644, &err))
+    if (!file_write_out(path, bytes->data, bytes->len, 0644, &err))
         return ctl_fail(ctl, &err);
     fprintf(stderr, "oceanidctl: wrote %s (%zu bytes)\n", path, bytes->len);
     return OUTCOME_DONE;

@@ -138,7 +138,7 @@ static bool write_bundle(const struct join_bundle *bundle, const char *request_p
 
     snprintf(path, sizeof(path), "%.*s%s.bundle",
              slash != NULL ? (int)(slash - request_path) + 1 : 0, request_path, bundle->name);
-    if (!file_write(path, bytes.data, bytes.len, 0600, err))
+    if (!file_write_out(path, bytes.data, bytes.len, 0600, err))
         return false;
     printf("wrote %s; on the node: oceanid-agent install %s.bundle\n", path, bundle->name);
     return true;

@@ -119,7 +119,7 @@ bool order_write(struct ctl *ctl, const struct order_request *request, const cha
     AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
 
     if (!order_sign(ctl, request, &bytes, err) ||
-        !file_write(path, bytes.data, bytes.len, 0600, err))
+        !file_write_out(path, bytes.data, bytes.len, 0600, err))
         return false;
     printf("wrote %s; on %s, as root, with a copy of it: oceanid-rollback --order FILE; or from "
            "here:\n"

@@ -2,6 +2,7 @@
  * test_ctl_keys: a key that is missing or another's is told before anything is written that bars
  * other changes, what is signed was seen before, and is never lost.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -108,6 +110,14 @@ static enum outcome sign_to(struct ctl_desk *desk, const char *name)
     return ctl_desk_run(desk, manifest_sign_run, sign_options, words);
 }
 
+static void write_text(const struct ctl_desk *desk, const char *name, const char *text)
+{
+    struct err err = ERR_INIT;
+    char path[CTL_PATH_SIZE];
+
+    assert_true(file_write(ctl_desk_path(desk, name, path), text, strlen(text), 0600, &err));
+}
+
 static size_t count_signed(const struct ctl_desk *desk)
 {
     struct ledger ledger;
@@ -181,6 +191,53 @@ static void what_cannot_be_written_where_it_was_said_is_kept(void **state)
     ctl_desk_expect(desk, "the keys' unsent-drill.manifest or what");
 }
 
+static const char *read_text(const struct ctl_desk *desk, const char *name, char *to, size_t size)
+{
+    char path[CTL_PATH_SIZE];
+    FILE *file = fopen(ctl_desk_path(desk, name, path), "r");
+
+    assert_non_null(file);
+    memset(to, 0, size);
+    assert_true(fread(to, 1, size - 1, file) > 0 && !ferror(file));
+    fclose(file);
+    return to;
+}
+
+/* -o names where it goes; what stands there stays what it is. */
+static void what_is_written_replaces_no_link_and_no_pipe(void **state)
+{
+    struct ctl_desk *desk = *state;
+    char link_path[CTL_PATH_SIZE], pipe_path[CTL_PATH_SIZE], content[256];
+    struct stat is;
+    int reader;
+
+    build(desk);
+    assert_int_equal(symlink("target", ctl_desk_path(desk, "link", link_path)), 0);
+    write_text(desk, "target", "old");
+    assert_int_equal(sign_to(desk, "link"), OUTCOME_DONE);
+    assert_true(lstat(link_path, &is) == 0 && S_ISLNK(is.st_mode));
+    assert_string_not_equal(read_text(desk, "target", content, sizeof(content)), "old");
+    write_text(desk, "ledger", ""); /* as if none was signed */
+    assert_int_equal(mkfifo(ctl_desk_path(desk, "pipe", pipe_path), 0600), 0);
+    reader = open(pipe_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_int_equal(sign_to(desk, "pipe"), OUTCOME_DONE);
+    assert_true(lstat(pipe_path, &is) == 0 && S_ISFIFO(is.st_mode));
+    assert_true(read(reader, content, sizeof(content)) > 0);
+    close(reader);
+}
+
+static void a_link_to_nothing_is_named(void **state)
+{
+    struct ctl_desk *desk = *state;
+    char path[CTL_PATH_SIZE];
+
+    build(desk);
+    assert_int_equal(symlink("nowhere", ctl_desk_path(desk, "link", path)), 0);
+    assert_int_equal(sign_to(desk, "link"), OUTCOME_USAGE);
+    ctl_desk_expect(desk, "/link: it is a link to what is not there");
+    assert_true(ctl_desk_has(desk, "unsent-drill.manifest"));
+}
+
 /* Fewer receipts refuse more, never less: as where the controller does not answer. */
 static void a_key_of_the_api_bars_no_signature(void **state)
 {
@@ -230,6 +287,8 @@ int main(void)
         AT_CTL_DESK(a_missing_key_bars_nothing),
         AT_CTL_DESK(anothers_key_bars_nothing),
         AT_CTL_DESK(what_cannot_be_written_where_it_was_said_is_kept),
+        AT_CTL_DESK(what_is_written_replaces_no_link_and_no_pipe),
+        AT_CTL_DESK(a_link_to_nothing_is_named),
         AT_CTL_DESK(a_key_of_the_api_bars_no_signature),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_name),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_justification),
