@@ -83,10 +83,10 @@ bool roster_maintain(struct roster *roster, const struct maintenance *maintenanc
     if (find_index(roster, maintenance->node) < 0)
         return err_set(err, ERR_MISSING, "there is no %.80s in roster version %llu",
                        maintenance->node, (unsigned long long)roster->version);
-    if (maintenance->reason[0] == '\0')
+    if (text_is_blank(maintenance->reason))
         return err_set(err, ERR_INPUT,
-                       "maintenance of %s without a reason: accepted is a text that others "
-                       "understand",
+                       "maintenance of %s without a reason: accepted is a text that says "
+                       "something",
                        maintenance->node);
     roster_end_maintenance(roster, maintenance->node);
     if (roster->maintenance_count == NODES_MAX)

@@ -55,6 +55,35 @@ void text_add_time(struct text *text, int64_t unix_s)
              (long long)(second / 60 % 60), (long long)(second % 60));
 }
 
+/* small: of so few of the larger unit the smaller one is said too. */
+static void add_length(struct text *text, int64_t s, const char *const units[2],
+                       const int64_t sizes[2], int64_t small)
+{
+    int64_t count = s / sizes[0];
+    int64_t rest = s % sizes[0] / sizes[1];
+
+    text_add(text, "%lld %s", (long long)count, units[0]);
+    if (count < small && rest > 0)
+        text_add(text, " %lld %s", (long long)rest, units[1]);
+}
+
+void text_add_length(struct text *text, int64_t s)
+{
+    enum { MIN_S = 60, HOUR_S = 3600, FEW_MIN = 10, FEW_DAYS = 14 };
+
+    if (s < MIN_S)
+        text_add(text, "%lld s", (long long)(s > 0 ? s : 0));
+    else if (s < HOUR_S)
+        add_length(text, s, (const char *const[]){"min", "s"}, (const int64_t[]){MIN_S, 1},
+                   FEW_MIN);
+    else if (s < 2 * DAY_S)
+        add_length(text, s, (const char *const[]){"h", "min"}, (const int64_t[]){HOUR_S, MIN_S},
+                   DAY_S);
+    else
+        add_length(text, s, (const char *const[]){"days", "h"}, (const int64_t[]){DAY_S, HOUR_S},
+                   FEW_DAYS);
+}
+
 bool text_copy(char *to, size_t size, const char *from)
 {
     size_t len = strlen(from);
@@ -160,6 +189,11 @@ bool text_parse_duration(const char *from, unsigned *ret_seconds)
 bool text_is_help(const char *word)
 {
     return text_equal(word, "-h") || text_equal(word, "--help");
+}
+
+bool text_is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
 }
 
 bool text_equal(const char *a, const char *b)

@@ -23,6 +23,10 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 /* Unix seconds as "2026-08-26 12:00:00 UTC"; a year beyond 0000 to 9999 as that bound. */
 void text_add_time(struct text *text, int64_t unix_s);
 
+/* A length of time as a person says it: "59 s", "1 min 1 s", "59 min", "1 h 8 min", "2 days 2 h";
+ * less than none is none. */
+void text_add_length(struct text *text, int64_t s);
+
 /* Copies and always ends in NUL; false if it had to cut. */
 bool text_copy(char *to, size_t size, const char *from);
 
@@ -42,6 +46,9 @@ bool text_parse_duration(const char *from, unsigned *ret_seconds);
 
 /* "-h" or "--help", with which a person asks how something is used. */
 bool text_is_help(const char *word);
+
+/* It says nothing: only spaces, tabs and ends of lines, or not even these. */
+bool text_is_blank(const char *text);
 
 bool text_equal(const char *a, const char *b);
 bool text_starts(const char *text, const char *start);

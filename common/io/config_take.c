@@ -11,11 +11,6 @@
 /* ---- texts ------------------------------------------------------------------------------------
  */
 
-static bool is_blank(const char *text)
-{
-    return text[strspn(text, " \t\n")] == '\0';
-}
-
 bool yaml_take_text(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node, void *to)
 {
     size_t len;
@@ -23,7 +18,7 @@ bool yaml_take_text(struct yaml_file *file, const struct yaml_key *key, yaml_nod
     if (!yaml_is_text(node))
         return yaml_refuse_value(file, key, node, "accepted is a text");
     len = strlen(yaml_text(node));
-    if (key->min > 0 && is_blank(yaml_text(node)))
+    if (key->min > 0 && text_is_blank(yaml_text(node)))
         return yaml_refuse_value(file, key, node, "accepted is a text that says something");
     if (len >= key->size)
         return yaml_refuse(file, node, "`%s` has %zu characters: accepted are at most %zu",
@@ -59,7 +54,7 @@ bool yaml_take_path(struct yaml_file *file, const struct yaml_key *key, yaml_nod
 bool yaml_take_device(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                       void *to)
 {
-    if (!yaml_is_text(node) || is_blank(yaml_text(node)) ||
+    if (!yaml_is_text(node) || text_is_blank(yaml_text(node)) ||
         strlen(yaml_text(node)) >= DEVICE_SIZE ||
         yaml_text(node)[strcspn(yaml_text(node), "/: \t\n")] != '\0')
         return yaml_refuse_value(file, key, node,

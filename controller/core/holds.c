@@ -106,8 +106,9 @@ static bool check_wanted(const struct hold *wanted, int64_t now, struct err *err
         return err_set(err, ERR_INPUT,
                        "object '%.80s' of kind '%s': accepted is one of a window only",
                        wanted->object, hold_kind_name(wanted->kind));
-    if (wanted->reason[0] == '\0')
-        return err_set(err, ERR_INPUT, "reason '': accepted is a text that others understand");
+    if (text_is_blank(wanted->reason))
+        return err_set(err, ERR_INPUT, "reason '%.40s': accepted is a text that says something",
+                       wanted->reason);
     if (wanted->until != 0 && wanted->until <= now)
         return err_set(err, ERR_INPUT,
                        "until %lld: accepted is a time to come (now is %lld), or 0: until it is "

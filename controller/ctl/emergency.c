@@ -55,11 +55,12 @@ static bool confirm(const struct arguments *arguments, size_t nodes_count, struc
     return err_set(err, ERR_DENIED, "not confirmed; nothing was done");
 }
 
+/* A rollback is never refused for its words. */
 static const char *reason_of(const struct arguments *arguments)
 {
     const char *reason = arguments_get(arguments, "--reason");
 
-    return reason != NULL ? reason : "emergency rollback";
+    return reason != NULL && !text_is_blank(reason) ? reason : "emergency rollback";
 }
 
 /* What was consented to, and nothing else. */

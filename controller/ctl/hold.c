@@ -73,6 +73,12 @@ static json_t *read_hold(const char *kind, const struct arguments *arguments, st
         err_set(err, ERR_INPUT, "--reason is needed: who finds the hold must know why it is there");
         return NULL;
     }
+    if (text_is_blank(reason)) {
+        err_set(err, ERR_INPUT,
+                "--reason '%.40s': accepted is a text that says something; nothing was put",
+                reason);
+        return NULL;
+    }
     if (open != NULL && !text_equal(kind, "window")) {
         err_set(
             err, ERR_INPUT,

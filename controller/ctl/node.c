@@ -263,6 +263,11 @@ static bool read_maintenance(const struct arguments *arguments, struct maintenan
     if (reason == NULL || reason[0] == '\0')
         return err_set(err, ERR_INPUT,
                        "--reason is needed: who finds it must know why nothing is changed there");
+    if (text_is_blank(reason))
+        return err_set(err, ERR_INPUT,
+                       "--reason '%.40s': accepted is a text that says something; nothing was "
+                       "signed",
+                       reason);
     if (!text_copy(ret_one->reason, sizeof(ret_one->reason), reason))
         return err_set(err, ERR_INPUT, "--reason: accepted are at most %d bytes", REASON_SIZE - 1);
     if (length != NULL && (!text_parse_duration(length, &seconds) || seconds == 0))

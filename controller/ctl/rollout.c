@@ -259,12 +259,17 @@ static bool command_rollout(struct ctl *ctl, long long id, const char *verb, jso
     return api_send_take(ctl->api, "POST", path, body, ret_rollout, err);
 }
 
-/* Follows it, unless nobody wants to: then the controller's answer is all. */
+/* Follows it, unless nobody wants to: then the controller's answer is all. what: has been done. */
 static enum outcome follow_or_answer(struct ctl *ctl, const struct arguments *arguments,
-                                     json_t *rollout, bool to_the_end)
+                                     json_t *rollout, bool to_the_end, const char *what)
 {
+    const char *sentence = field_text(rollout, "sentence");
+
     if (arguments_get(arguments, "--no-watch") == NULL)
         return watch_follow(ctl, field_number(rollout, "id"), to_the_end);
+    fprintf(stderr, "oceanidctl: rollout %lld %s: %s%s%s\n", field_number(rollout, "id"), what,
+            field_plain(field_text(rollout, "state")), sentence[0] != '\0' ? ", " : "",
+            field_plain(sentence));
     if (ctl->json)
         render_document_take(json_incref(rollout));
     return OUTCOME_DONE;
@@ -279,7 +284,7 @@ enum outcome rollout_next_run(struct ctl *ctl, const struct arguments *arguments
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
         !command_rollout(ctl, id, "next", NULL, &rollout, &err))
         return ctl_fail(ctl, &err);
-    return follow_or_answer(ctl, arguments, rollout, false);
+    return follow_or_answer(ctl, arguments, rollout, false, "goes on");
 }
 
 /* A pause is a hold: it is listed, kept and lifted as one. */
@@ -356,7 +361,7 @@ enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *argumen
     if (text_equal(field_text(rollout, "state"), "paused") &&
         !command_rollout(ctl, field_number(rollout, "id"), "next", NULL, &resumed, &err))
         return ctl_fail(ctl, &err);
-    return follow_or_answer(ctl, arguments, resumed != NULL ? resumed : rollout, false);
+    return follow_or_answer(ctl, arguments, resumed != NULL ? resumed : rollout, false, "goes on");
 }
 
 /* Aborting ends reverted when it does what it should: that is not a no. */
@@ -371,9 +376,11 @@ enum outcome rollout_abort_run(struct ctl *ctl, const struct arguments *argument
     if (!watch_find(ctl, word_of(arguments), &id, &err) ||
         !command_rollout(
             ctl, id, "abort",
-            json_pack("{s:o}", "reason", json_text(reason != NULL ? reason : "by the operator")),
+            json_pack(
+                "{s:o}", "reason",
+                json_text(reason != NULL && !text_is_blank(reason) ? reason : "by the operator")),
             &rollout, &err))
         return ctl_fail(ctl, &err);
-    outcome = follow_or_answer(ctl, arguments, rollout, true);
+    outcome = follow_or_answer(ctl, arguments, rollout, true, "is being aborted");
     return outcome == OUTCOME_NO ? OUTCOME_DONE : outcome;
 }

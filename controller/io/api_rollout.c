@@ -104,8 +104,8 @@ void api_post_abort(struct api *api, struct http_call *call, const char *word)
     body = api_read_json(call);
     if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)))
         return;
-    if (lead_abort(api->lead, id, http_who(call), reason[0] != '\0' ? reason : "by the operator",
-                   &err))
+    if (lead_abort(api->lead, id, http_who(call),
+                   text_is_blank(reason) ? "by the operator" : reason, &err))
         answer_rollout(api, call, id);
     else
         api_refuse(call, &err);
@@ -221,7 +221,7 @@ void api_post_emergency(struct api *api, struct http_call *call, const char *wor
         return;
     if (check_shown(api, body, names, count, &err) &&
         lead_emergency(api->lead, names, count, http_who(call),
-                       reason[0] != '\0' ? reason : "emergency rollback", &err))
+                       text_is_blank(reason) ? "emergency rollback" : reason, &err))
         answer_rollback(api, call, 202);
     else
         api_refuse(call, &err);

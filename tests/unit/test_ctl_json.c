@@ -29,7 +29,8 @@ static const char *const abort_options[] = {"--reason=", "--no-watch", NULL};
     }
 
 static const char hold[] = "{\"id\": 4, \"kind\": \"pause\"}";
-static const char rollout[] = "{\"id\": 7, \"state\": \"learning\"}";
+static const char rollout[] =
+    "{\"id\": 7, \"state\": \"learning\", \"sentence\": \"asks its nodes\"}";
 static const char rows[] = "{\"entries\": [{\"index\": 1}, {\"index\": 2}, {\"index\": 3}], "
                            "\"head\": \"ab\"}";
 static const char no_rows[] = "{\"entries\": [], \"head\": \"ab\"}";
@@ -93,6 +94,19 @@ static void an_abort_that_nobody_watches(void **state)
     assert_int_equal(field_number(answer, "id"), 7);
 }
 
+/* Done is said, where nobody asked for the document. */
+static void what_nobody_watches_is_said_in_a_line(void **state)
+{
+    static const char *const words[] = {"7", "--no-watch", NULL};
+    struct ctl_desk *desk = *state;
+
+    ctl_desk_serve(desk, replies, sizeof(replies) / sizeof(replies[0]));
+    assert_int_equal(ctl_desk_run(desk, rollout_next_run, next_options, words), OUTCOME_DONE);
+    ctl_desk_expect(desk, "oceanidctl: rollout 7 goes on: learning, asks its nodes\n");
+    assert_int_equal(ctl_desk_run(desk, rollout_abort_run, abort_options, words), OUTCOME_DONE);
+    ctl_desk_expect(desk, "oceanidctl: rollout 7 is being aborted: learning, asks its nodes\n");
+}
+
 static void the_last_rows_of_the_audit(void **state)
 {
     static const char *const words[] = {"--last", "2", NULL};
@@ -109,7 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         AT_CTL_DESK(a_hold_that_is_lifted),      AT_CTL_DESK(a_pause),
         AT_CTL_DESK(what_nobody_watches),        AT_CTL_DESK(an_abort_that_nobody_watches),
-        AT_CTL_DESK(the_last_rows_of_the_audit),
+        AT_CTL_DESK(the_last_rows_of_the_audit), AT_CTL_DESK(what_nobody_watches_is_said_in_a_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

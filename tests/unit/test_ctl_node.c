@@ -18,6 +18,7 @@
 #include "common/core/text.h"
 #include "common/io/file.h"
 #include "common/io/wire_join.h"
+#include "controller/ctl/hold.h"
 #include "controller/ctl/keys.h"
 #include "controller/ctl/publish.h"
 #include "tests/unit/ctl_case.h"
@@ -117,6 +118,21 @@ static void refused_is_not_done(void **state)
     expect_refused(desk, ctl_desk_run(desk, node_maintenance_run, maintenance_options, work_there),
                    OUTCOME_NO);
     expect_refused(desk, ctl_desk_run(desk, roster_sign_run, yes_options, sign_all), OUTCOME_NO);
+}
+
+/* Before anybody is asked, and before anything is signed. */
+static void a_blank_reason_says_nothing(void **state)
+{
+    static const char *const hold_options[] = {"--reason=", NULL};
+    static const char *const freeze[] = {"freeze", "--reason", "  ", NULL};
+    static const char *const work[] = {"a1", "--reason", " \t ", NULL};
+    struct ctl_desk *desk = *state;
+
+    assert_int_equal(ctl_desk_run(desk, hold_add_run, hold_options, freeze), OUTCOME_USAGE);
+    ctl_desk_expect(desk, "--reason '  ': accepted is a text that says something");
+    assert_int_equal(ctl_desk_run(desk, node_maintenance_run, maintenance_options, work),
+                     OUTCOME_USAGE);
+    ctl_desk_expect(desk, "accepted is a text that says something");
 }
 
 static void denied_is_not_done(void **state)
@@ -312,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DESK(refused_is_not_done),
+        WITH_DESK(a_blank_reason_says_nothing),
         WITH_DESK(denied_is_not_done),
         WITH_DESK(a_directory_that_is_behind_signs_nothing),
         WITH_DESK(taken_is_done),

@@ -59,10 +59,12 @@ static void refuses_what_is_no_freeze(void **state)
 {
     struct hold scope = freeze("No Name", "holidays", 0);
     struct hold reason = freeze("fleet", "", 0);
+    struct hold blank = freeze("fleet", " \t\n ", 0);
     struct hold until = freeze("a1", "holidays", NOW);
 
     refuse(*state, &scope, "No Name");
-    refuse(*state, &reason, "a text that others understand");
+    refuse(*state, &reason, "a text that says something");
+    refuse(*state, &blank, "a text that says something");
     refuse(*state, &until, "until 1000");
     assert_int_equal(((struct holds *)*state)->count, 0);
 }

@@ -126,13 +126,32 @@ static void test_times(void **state)
     }
 }
 
+static void test_lengths(void **state)
+{
+    static const struct {
+        int64_t s;
+        const char *shown;
+    } rows[] = {{-1, "0 s"},           {59, "59 s"},       {61, "1 min 1 s"},
+                {3540, "59 min"},      {3601, "1 h"},      {4090, "1 h 8 min"},
+                {86400, "24 h"},       {172800, "2 days"}, {180000, "2 days 2 h"},
+                {31539730, "365 days"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char line[32];
+        struct text text = TEXT_IN(line);
+
+        text_add_length(&text, rows[i].s);
+        assert_string_equal(line, rows[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_shortened),
-        cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_shortened),
+        cmocka_unit_test(test_durations), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_lengths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
