@@ -147,6 +147,14 @@ unsigned manifest_trial_max_s(const struct manifest *manifest)
            manifest->revert_budget_s;
 }
 
+int64_t manifest_valid_max_s(const struct manifest *manifest)
+{
+    enum { WEEK_S = 7 * 86400 };
+    int64_t twice = 2 * (int64_t)manifest_trial_max_s(manifest) * manifest->stages_count;
+
+    return twice > WEEK_S ? twice : WEEK_S;
+}
+
 static bool key_is_zero(const struct public_key *key)
 {
     static const struct public_key zero;

@@ -124,4 +124,10 @@ bool manifest_check_prefs(const struct manifest_plan *plan, struct err *err);
 /* How long the whole trial of a node may take: apply, settle, soak, two leases, revert. */
 unsigned manifest_trial_max_s(const struct manifest *manifest);
 
+/* By so much may two hosts' clocks differ. */
+enum { MANIFEST_CLOCK_S = 60 };
+
+/* The longest that an approval of it may hold: a week, or twice what its stages can take. */
+int64_t manifest_valid_max_s(const struct manifest *manifest);
+
 #endif

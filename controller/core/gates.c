@@ -210,24 +210,40 @@ static void judge_signatures(const struct gates_inputs *inputs, struct gate_answ
     add_text(answer, "signatures", value, expected, observed);
 }
 
-/* Expiry is judged by each guard at its prepare: the last stage's must come before it. */
+static void format_left(int64_t left, char *to, size_t size)
+{
+    struct text text;
+
+    text_init(&text, to, size);
+    text_add(&text, left > 0 ? "valid for " : "expired ");
+    text_add_length(&text, left > 0 ? left : -left);
+    text_add(&text, left > 0 ? "" : " ago");
+}
+
+/* Expiry is judged by each guard at its prepare: the last stage's must come before it. One that
+ * holds for longer than may be signed was signed by a clock that is ahead, or this one is behind.
+ */
 static void judge_time(const struct gates_inputs *inputs, struct gate_answer *answer)
 {
     const struct manifest *manifest = inputs->manifest;
     int64_t left = inputs->approval->not_after - inputs->now_unix;
     uint32_t stages = manifest->stages_count - inputs->stage;
     int64_t needed = (int64_t)(stages - 1) * manifest_trial_max_s(manifest);
-    char expected[REASON_SIZE];
+    int64_t most = manifest_valid_max_s(manifest) + MANIFEST_CLOCK_S;
+    char expected[REASON_SIZE] = "";
     char observed[REASON_SIZE];
+    struct text text = TEXT_IN(expected);
 
-    snprintf(expected, sizeof(expected),
-             "valid for more than %lld s (%u stages before the last, at most %u s each)",
+    text_add(&text, "valid for more than %lld s (%u stages before the last, at most %u s each)",
              (long long)needed, stages - 1, manifest_trial_max_s(manifest));
-    if (left > 0)
-        snprintf(observed, sizeof(observed), "valid for %lld s", (long long)left);
-    else
-        snprintf(observed, sizeof(observed), "expired %lld s ago", (long long)-left);
-    add_text(answer, "not-after", left > needed ? VERDICT_PASS : VERDICT_FAIL, expected, observed);
+    if (left > most) {
+        text_add(&text, " and at most ");
+        text_add_length(&text, most);
+        text_add(&text, " by the controller's clock: is that one right, and the approver's?");
+    }
+    format_left(left, observed, sizeof(observed));
+    add_text(answer, "not-after", left > needed && left <= most ? VERDICT_PASS : VERDICT_FAIL,
+             expected, observed);
 }
 
 static void judge_approved(const struct gates_inputs *inputs, struct gate_answer *answer)

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/core/limits.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000, CALL_TIMEOUT_MS = 30000, API_URL_SIZE = 1024 };
 
@@ -22,6 +24,7 @@ struct api {
     char base[API_URL_SIZE]; /* what paths are put behind */
     char pki[API_URL_SIZE];
     char reason[CURL_ERROR_SIZE];
+    int64_t own_clock, its_clock; /* when it answered last; 0: it has not said */
 };
 
 void api_answer_done(struct api_answer *answer)
@@ -209,6 +212,24 @@ static bool refuse_call(const struct api *api, CURLcode code, struct err *err)
                    reason);
 }
 
+static void note_clocks(struct api *api)
+{
+    struct curl_header *date = NULL;
+    time_t at = -1;
+
+    if (curl_easy_header(api->curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK)
+        at = curl_getdate(date->value, NULL);
+    api->its_clock = at > 0 ? at : 0;
+    api->own_clock = clock_unix();
+}
+
+bool api_clocks(const struct api *api, int64_t *ret_own, int64_t *ret_controllers)
+{
+    *ret_own = api->own_clock;
+    *ret_controllers = api->its_clock;
+    return api->its_clock > 0;
+}
+
 bool api_is_unanswered(const struct err *err)
 {
     return err->kind == ERR_TIMEOUT || err->kind == ERR_SYSTEM;
@@ -237,6 +258,7 @@ bool api_call(struct api *api, const char *method, const char *path, struct byte
     curl_slist_free_all(headers);
     if (code != CURLE_OK)
         return refuse_call(api, code, err);
+    note_clocks(api);
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &ret_answer->status);
     if (ret_answer->status < 200 || ret_answer->status > 299)
         return refuse(api, ret_answer, err);

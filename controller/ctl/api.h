@@ -29,6 +29,9 @@ void api_answer_done(struct api_answer *answer);
 bool api_call(struct api *api, const char *method, const char *path, struct bytes body,
               struct api_answer *ret_answer, struct err *err);
 
+/* Both clocks when it answered last. False: it has not said what time it has. */
+bool api_clocks(const struct api *api, int64_t *ret_own, int64_t *ret_controllers);
+
 /* Whether a call failed without a word of the controller's. */
 bool api_is_unanswered(const struct err *err);
 

@@ -197,16 +197,17 @@ static bool approve(struct bytes bytes, enum manifest_file_kind kind,
     return good;
 }
 
-/* The ledger has it, so it must not be lost with a file that could not be written. */
+/* The ledger has it, so it must not be lost with a file that could not be written, or is deleted.
+ */
 static enum outcome write_signed(const struct ctl *ctl, const char *path,
                                  const struct wire_bytes *bytes)
 {
-    enum outcome outcome = write_output(ctl, path, bytes);
+    enum outcome outcome;
 
-    if (outcome != OUTCOME_DONE) {
-        unsent_keep(ctl, wire_lend(bytes));
+    unsent_keep(ctl, wire_lend(bytes));
+    outcome = write_output(ctl, path, bytes);
+    if (outcome != OUTCOME_DONE)
         unsent_tell(ctl, wire_lend(bytes), false);
-    }
     return outcome;
 }
 

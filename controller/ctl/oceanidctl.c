@@ -133,9 +133,11 @@ static const struct command commands[] = {
      "FILE [-o FILE] [--approve NAME] [--justify TEXT] [--valid DURATION]\n"
      "                     [--quarantine RECEIPT=REASON]",
      "approve a manifest, or add a signature", 1, 1, sign_options, manifest_sign_run,
-     "Writes change.signed for change.manifest, beside it, unless -o says where. The signature is\n"
-     "good for an hour or twice what the stages can take, whichever is longer, unless --valid says "
-     "how long. --approve NAME\n"
+     "Writes change.signed for change.manifest, beside it, unless -o says where, and a copy as\n"
+     "unsent-CHANGE.manifest beside the keys. The signature is good for an hour or twice what the\n"
+     "stages can take, whichever is longer, unless --valid says how long: a week at most, or "
+     "twice\n"
+     "what the stages can take. Refused where the controller's clock is another. --approve NAME\n"
      "answers the question for the change's name, --justify TEXT the one for the justification\n"
      "of a change to a working system. Refused while an earlier signed change has not ended."},
     {"rollout start", "FILE [--approve NAME] [--justify TEXT] [--no-watch] [--fleet FILE]",

@@ -136,10 +136,12 @@ bool signing_fetch_receipts(struct ctl *ctl, struct ledger *ledger, bool *ret_un
 static bool refresh(struct ctl *ctl, struct ledger *ledger, struct err *err)
 {
     struct err reason = ERR_INIT;
+    int64_t own, controllers;
     bool unanswered;
 
     if (signing_fetch_receipts(ctl, ledger, &unanswered, &reason))
-        return true;
+        return !api_clocks(ctl->api, &own, &controllers) ||
+               signing_check_clock(own, controllers, err);
     if (!unanswered) {
         *err = reason;
         return false;

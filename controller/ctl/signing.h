@@ -2,7 +2,7 @@
  * signing: what has to be so before an approval is signed, and signing it
  * (docs/protocol.md rules 18 to 21).
  *
- * The first three decide from the ledger alone; signing_sign acts.
+ * All but the last three decide from what they are given; signing_sign acts.
  */
 #ifndef CONTROLLER_CTL_SIGNING_H
 #define CONTROLLER_CTL_SIGNING_H
@@ -14,6 +14,12 @@
  * begin. Refuses with the nodes whose receipts are missing and when it lapses. */
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err);
 
+/* It can no longer begin from then on. */
+int64_t signing_lapses(int64_t not_after, unsigned trial_max_s);
+
+/* An approval holds by this host's clock: it has to be as the controller's. */
+bool signing_check_clock(int64_t own, int64_t controllers, struct err *err);
+
 /* What the guards of its targets signed is known: none signed more than is kept of one guard. */
 bool signing_check_room(const struct ledger *ledger, const struct manifest *manifest,
                         struct err *err);
@@ -24,7 +30,8 @@ bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *ma
                           const struct lift *named, uint32_t named_count, struct approval *approval,
                           struct err *err);
 
-/* Whether the validity covers all stages, one after the other; an expiry is judged at prepare. */
+/* Whether the validity covers all stages, one after the other, and ends some time; an expiry is
+ * judged at prepare. */
 bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, struct err *err);
 
 struct signing_request {

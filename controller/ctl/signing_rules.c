@@ -8,7 +8,7 @@
 
 #include "common/core/text.h"
 
-enum { NONCE_AGE_S = 30, CLOCK_ALLOWANCE_S = 60, OBJECTS_SHOWN_MAX = 16 };
+enum { NONCE_AGE_S = 30, OBJECTS_SHOWN_MAX = 16 };
 
 /* Of a node that nothing can be signed for. */
 #define LEDGER_OTHERWISE                                                                           \
@@ -30,10 +30,55 @@ static bool ends_attempt(const struct ledger *ledger, const struct attempt *atte
     return false;
 }
 
+int64_t signing_lapses(int64_t not_after, unsigned trial_max_s)
+{
+    return not_after + NONCE_AGE_S + trial_max_s + MANIFEST_CLOCK_S;
+}
+
+/* A node that has a receipt of another manifest with this sequence: no controller takes both. */
+static const char *find_other(const struct ledger *ledger, const struct attempt *attempt)
+{
+    for (size_t i = 0; i < ledger->receipts_count; i++) {
+        const struct attempt *other = &ledger->receipts[i].receipt.generation.attempt;
+
+        if (other->sequence == attempt->sequence && !attempt_equal(other, attempt))
+            return ledger->receipts[i].receipt.node;
+    }
+    return NULL;
+}
+
+static bool refuse_unended(const struct ledger *ledger, const struct ledger_signed *entry,
+                           const char *missing, int64_t left_s, struct err *err)
+{
+    const char *node = find_other(ledger, &entry->attempt);
+    char left[64] = "";
+    struct text text = TEXT_IN(left);
+
+    text_add_length(&text, left_s);
+    if (node != NULL)
+        return err_set(
+            err, ERR_CONFLICT,
+            "change %s (sequence %llu) is signed and not ended: no receipt of %s; and "
+            "another ledger has signed sequence %llu too, as %s's receipt shows, so that "
+            "no controller takes this one: it can only lapse, in %s. Then sign again, "
+            "all with one ledger",
+            entry->change, (unsigned long long)entry->attempt.sequence, missing,
+            (unsigned long long)entry->attempt.sequence, node, left);
+    return err_set(err, ERR_CONFLICT,
+                   "change %s (sequence %llu) is signed and not ended: no receipt of %s. Finish, "
+                   "abort or roll it back first (if no controller took it: `oceanidctl rollout "
+                   "start` with what was signed, the keys' unsent-%s.manifest or what `manifest "
+                   "sign` wrote, then abort; if a controller says that its sequence was signed for "
+                   "another manifest, or no file is left, it can only lapse), or wait %s, until it "
+                   "can no longer begin",
+                   entry->change, (unsigned long long)entry->attempt.sequence, missing,
+                   entry->change, left);
+}
+
 static bool check_entry_ended(const struct ledger *ledger, const struct ledger_signed *entry,
                               int64_t now, struct err *err)
 {
-    int64_t lapses = entry->not_after + NONCE_AGE_S + entry->trial_max_s + CLOCK_ALLOWANCE_S;
+    int64_t lapses = signing_lapses(entry->not_after, entry->trial_max_s);
     char missing[REASON_SIZE] = "";
     struct text text = TEXT_IN(missing);
 
@@ -43,13 +88,24 @@ static bool check_entry_ended(const struct ledger *ledger, const struct ledger_s
     }
     if (text.len == 0 || now > lapses)
         return true;
+    return refuse_unended(ledger, entry, missing, lapses - now + 1, err);
+}
+
+bool signing_check_clock(int64_t own, int64_t controllers, struct err *err)
+{
+    int64_t ahead = own - controllers;
+    char length[64] = "", time[64] = "";
+    struct text length_text = TEXT_IN(length), time_text = TEXT_IN(time);
+
+    if (ahead >= -MANIFEST_CLOCK_S && ahead <= MANIFEST_CLOCK_S)
+        return true;
+    text_add_length(&length_text, ahead > 0 ? ahead : -ahead);
+    text_add_time(&time_text, own);
     return err_set(err, ERR_CONFLICT,
-                   "change %s (sequence %llu) is signed and not ended: no receipt of %s. Finish, "
-                   "abort or roll it back first (if no controller took it: `oceanidctl rollout "
-                   "start` with what was signed, the keys' unsent-%s.manifest or what `manifest "
-                   "sign` wrote, then abort), or wait %lld s until it can no longer begin",
-                   entry->change, (unsigned long long)entry->attempt.sequence, missing,
-                   entry->change, (long long)(lapses - now) + 1);
+                   "this host's clock (%s) is %s %s the controller's: expected is no more than %d "
+                   "s, because an approval holds by it; nothing was signed. Set the one that is "
+                   "wrong",
+                   time, length, ahead > 0 ? "ahead of" : "behind", MANIFEST_CLOCK_S);
 }
 
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err)
@@ -66,6 +122,11 @@ bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, str
     unsigned long long trial = manifest_trial_max_s(manifest);
     unsigned long long all = trial * manifest->stages_count;
 
+    if (valid_s > manifest_valid_max_s(manifest))
+        return err_set(err, ERR_INPUT,
+                       "valid for %u s: until then nothing else could be signed where it gets "
+                       "lost; accepted is --valid %llds or less",
+                       valid_s, (long long)manifest_valid_max_s(manifest));
     if (all <= valid_s)
         return true;
     return err_set(err, ERR_INPUT,
@@ -148,7 +209,7 @@ static bool add_named(const struct ledger *ledger, const struct lift *named, uin
                            "quarantine %s: no such quarantine is known; `oceanidctl hold list` "
                            "names them",
                            text);
-        if (named[i].reason[0] == '\0')
+        if (text_is_blank(named[i].reason))
             return err_set(err, ERR_INPUT, "quarantine %s is named without a reason", text);
         if (!add_lift(approval, &named[i].receipt, named[i].reason))
             return err_set(err, ERR_LIMIT,

@@ -48,10 +48,14 @@ void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest, bool refus
     if (find_path(ctl, signed_manifest, path, sizeof(path), &err) && access(path, R_OK) == 0)
         fprintf(stderr,
                 "oceanidctl: it is signed, and %s `oceanidctl rollout start %s` hands it over; "
-                "until it has ended or lapsed nothing else can be signed\n",
+                "until it has ended or lapsed nothing else can be signed%s\n",
                 refused ? "was refused, as said above. When that is mended,"
                         : "no controller has said that it took it.",
-                path);
+                path,
+                refused ? ". If its sequence was signed for another manifest, as said above, that "
+                          "file helps nothing: it can only lapse, and the next `manifest sign` "
+                          "says when"
+                        : "");
 }
 
 void unsent_forget(const struct ctl *ctl, struct bytes signed_manifest)

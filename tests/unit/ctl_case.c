@@ -30,6 +30,7 @@ struct ctl_server {
     pthread_t thread;
     struct ctl_reply *replies;
     size_t count;
+    const char *date;
 };
 
 /* A whole request with its body. */
@@ -67,7 +68,7 @@ static struct ctl_reply *find_reply(const struct ctl_server *server, const char 
 static void answer(const struct ctl_server *server, int fd)
 {
     static struct ctl_reply none = {.status = 404, .body = "{}", .len = 2};
-    char request[4096] = "", head[128];
+    char request[4096] = "", head[192];
     struct ctl_reply *reply;
     int len;
 
@@ -77,8 +78,9 @@ static void answer(const struct ctl_server *server, int fd)
         reply = &none;
     reply->asked++;
     len = snprintf(head, sizeof(head),
-                   "HTTP/1.1 %ld X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                   reply->status, reply->len);
+                   "HTTP/1.1 %ld X\r\nContent-Length: %zu\r\nConnection: close\r\n%s%s%s\r\n",
+                   reply->status, reply->len, server->date != NULL ? "Date: " : "",
+                   server->date != NULL ? server->date : "", server->date != NULL ? "\r\n" : "");
     /* Who has left meanwhile, as test_ctl_watch's do, hears nothing. */
     if (send(fd, head, (size_t)len, MSG_NOSIGNAL) == len)
         send(fd, reply->body, reply->len, MSG_NOSIGNAL);
@@ -104,6 +106,7 @@ void ctl_desk_serve(struct ctl_desk *desk, struct ctl_reply *replies, size_t cou
     desk->server = mem_alloc(1, sizeof(*desk->server));
     desk->server->replies = replies;
     desk->server->count = count;
+    desk->server->date = desk->date;
     desk->server->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(text_copy(address.sun_path, sizeof(address.sun_path),
                           ctl_desk_path(desk, "controller.sock", path)));

@@ -13,6 +13,7 @@ struct ctl_desk {
     char directory[64];
     struct ctl ctl;
     struct ctl_server *server; /* NULL: nobody */
+    const char *date;          /* by its clock; NULL: it says none. Before it is served */
     char said[16384]; /* by the last command, stdout and stderr in the order of a terminal */
 };
 

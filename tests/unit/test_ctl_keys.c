@@ -252,6 +252,35 @@ static void a_key_of_the_api_bars_no_signature(void **state)
     close(listening);
 }
 
+/* Its only copy may be deleted: what hands it over, or has it aborted, is kept. */
+static void what_is_signed_is_kept_beside_the_keys(void **state)
+{
+    struct ctl_desk *desk = *state;
+    char path[CTL_PATH_SIZE];
+
+    build(desk);
+    assert_int_equal(sign_to(desk, "drill.signed"), OUTCOME_DONE);
+    unlink(ctl_desk_path(desk, "drill.signed", path));
+    assert_int_equal(sign_to(desk, "drill.signed"), OUTCOME_NO);
+    ctl_desk_expect(desk, "the keys' unsent-drill.manifest");
+    assert_true(ctl_desk_has(desk, "unsent-drill.manifest"));
+}
+
+/* That says when it was signed and when it lapses, by a clock that is a year ahead. */
+static void a_clock_that_is_not_the_controllers_signs_nothing(void **state)
+{
+    static struct ctl_reply replies[] = {
+        {.request = "GET /v1/receipts", .status = 200, .body = "{\"receipts\": []}", .len = 16}};
+    struct ctl_desk *desk = *state;
+
+    build(desk);
+    desk->date = "Wed, 26 Aug 2020 12:00:00 GMT";
+    ctl_desk_serve(desk, replies, 1);
+    assert_int_equal(sign_to(desk, "drill.signed"), OUTCOME_NO);
+    ctl_desk_expect(desk, " ahead of the controller's");
+    assert_int_equal(count_signed(desk), 0);
+}
+
 /* approve: NULL, the name is typed too. */
 static void expect_shown_first(struct ctl_desk *desk, const char *approve, const char *typed,
                                const char *question)
@@ -289,6 +318,8 @@ int main(void)
         AT_CTL_DESK(what_cannot_be_written_where_it_was_said_is_kept),
         AT_CTL_DESK(what_is_written_replaces_no_link_and_no_pipe),
         AT_CTL_DESK(a_link_to_nothing_is_named),
+        AT_CTL_DESK(what_is_signed_is_kept_beside_the_keys),
+        AT_CTL_DESK(a_clock_that_is_not_the_controllers_signs_nothing),
         AT_CTL_DESK(a_key_of_the_api_bars_no_signature),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_name),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_justification),

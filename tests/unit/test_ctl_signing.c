@@ -261,7 +261,45 @@ static void validity_covers_all_stages(void **state)
     assert_true(signing_check_budget(m, 872, &err));
     assert_false(signing_check_budget(m, 871, &err));
     assert_non_null(strstr(err.text, "2 stages of at most 436 s each need 872 s"));
+    assert_true(signing_check_budget(m, 7 * 86400, &err));
+    assert_false(signing_check_budget(m, 7 * 86400 + 1, &err));
+    assert_non_null(strstr(err.text, "accepted is --valid 604800s or less"));
+    m->soak_s = 4 * 86400; /* what takes longer may have twice that */
+    assert_true(signing_check_budget(m, 2 * (2 * (4 * 86400 + 136)), &err));
+    assert_false(signing_check_budget(m, 2 * (2 * (4 * 86400 + 136)) + 1, &err));
     m->stages_count = 0;
+}
+
+/* Both that another ledger signed this sequence too, and when this one lapses. */
+static void a_sequence_that_another_ledger_has_used_can_only_lapse(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = ERR_INIT;
+
+    sign(desk, 1);
+    assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
+    assert_non_null(strstr(err.text, "wait 1 h 8 min, until it can no longer begin"));
+    assert_non_null(strstr(err.text, "if a controller says that its sequence"));
+    fetch(desk, 1, false, &err);
+    desk->ledger.receipts[0].receipt.generation.attempt.sequence = 1;
+    assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
+    assert_non_null(strstr(err.text, "another ledger has signed sequence 1 too"));
+    assert_non_null(strstr(err.text, "it can only lapse, in 1 h 8 min"));
+    assert_null(strstr(err.text, "rollout start"));
+}
+
+static void clocks_are_compared(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_true(signing_check_clock(1000000, 1000060, &err));
+    assert_true(signing_check_clock(1000060, 1000000, &err));
+    assert_false(signing_check_clock(1000061, 1000000, &err));
+    assert_non_null(strstr(err.text, "is 1 min 1 s ahead of the controller's"));
+    assert_false(signing_check_clock(1000000, 1000000 + 366 * 86400, &err));
+    assert_non_null(strstr(err.text, "is 366 days behind the controller's"));
+    assert_non_null(strstr(err.text, "nothing was signed"));
 }
 
 int main(void)
@@ -280,6 +318,8 @@ int main(void)
         AT_DESK(more_ends_than_fit_are_refused_by_name),
         AT_DESK(an_untouched_quarantine_stays),
         AT_DESK(validity_covers_all_stages),
+        AT_DESK(a_sequence_that_another_ledger_has_used_can_only_lapse),
+        cmocka_unit_test(clocks_are_compared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

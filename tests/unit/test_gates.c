@@ -128,6 +128,10 @@ static void approved(void **state)
     gates_case_expect_no(scene, GATE_APPROVED, "approved");
     gates_case_confirm_first(scene);
     gates_case_expect_yes(scene);
+    scene->approval.not_after = NOW_UNIX + 7 * 86400 + 61; /* longer than may be signed */
+    gates_case_expect_no(scene, GATE_APPROVED, "approved");
+    scene->approval.not_after = NOW_UNIX + 7 * 86400 + 60; /* and a clock that differs */
+    gates_case_expect_yes(scene);
     scene->approval.not_after = NOW_UNIX;
     gates_case_expect_no(scene, GATE_APPROVED, "approved");
 }
