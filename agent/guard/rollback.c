@@ -422,7 +422,8 @@ static int run_mode(const struct options *options, struct err *err)
     return EXIT_USAGE;
 }
 
-/* Words that are lost keep nothing from being done, and nobody reads a unit's exit code for them. */
+/* Words that are lost keep nothing from being done, and nobody reads a unit's exit code for them.
+ */
 static int end(const struct options *options, int code)
 {
     if (rollback_is_of_unit(options) || standard_is_written("oceanid-rollback"))

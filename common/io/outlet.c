@@ -106,7 +106,8 @@ static ssize_t write_out(void *context, const char *text, size_t len)
     struct outlet *outlet = context;
 
     outlet_put(outlet, text, len);
-    return outlet->has_failed ? 0 : (ssize_t)len; /* 0: the stream's error, which its end looks at */
+    return outlet->has_failed ? 0
+                              : (ssize_t)len; /* 0: the stream's error, which its end looks at */
 }
 
 void outlet_take_stdout(int patience_ms)

@@ -13,7 +13,7 @@ struct outlet {
     int patience_ms; /* of a reader who has read till now; one who has not is waited for no more */
     bool is_unread;
     bool has_failed; /* its disk is full, say: not only that nobody reads any more */
-    unsigned lost; /* pieces, since that was said last */
+    unsigned lost;   /* pieces, since that was said last */
 };
 
 /* A line, or several. Of less than 4 KiB a pipe takes all or nothing. */
