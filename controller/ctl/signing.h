@@ -14,9 +14,6 @@
  * begin. Refuses with the nodes whose receipts are missing and when it lapses. */
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err);
 
-/* It can no longer begin from then on. */
-int64_t signing_lapses(int64_t not_after, unsigned trial_max_s);
-
 /* An approval holds by this host's clock: it has to be as the controller's. */
 bool signing_check_clock(int64_t own, int64_t controllers, struct err *err);
 

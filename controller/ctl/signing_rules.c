@@ -30,7 +30,8 @@ static bool ends_attempt(const struct ledger *ledger, const struct attempt *atte
     return false;
 }
 
-int64_t signing_lapses(int64_t not_after, unsigned trial_max_s)
+/* It can no longer begin from then on. */
+static int64_t lapses_at(int64_t not_after, unsigned trial_max_s)
 {
     return not_after + NONCE_AGE_S + trial_max_s + MANIFEST_CLOCK_S;
 }
@@ -78,7 +79,7 @@ static bool refuse_unended(const struct ledger *ledger, const struct ledger_sign
 static bool check_entry_ended(const struct ledger *ledger, const struct ledger_signed *entry,
                               int64_t now, struct err *err)
 {
-    int64_t lapses = signing_lapses(entry->not_after, entry->trial_max_s);
+    int64_t lapses = lapses_at(entry->not_after, entry->trial_max_s);
     char missing[REASON_SIZE] = "";
     struct text text = TEXT_IN(missing);
 
