@@ -113,21 +113,32 @@ void judge_route(const struct judgement *judgement)
 
 /* ---- reply path ------------------------------------------------------------------------------ */
 
+/* Of the one that is built in, `from` is where SSH is, which is asked about beside the uplinks. */
 static bool is_wanted(const struct check *check, const struct protected_flow *flow)
 {
-    if (address_is_set(&check->from) && !address_equal(&check->from, &flow->flow.source))
+    if (address_is_set(&check->from) && !check->built_in &&
+        !address_equal(&check->from, &flow->flow.source))
         return false;
     return check->destination.address.family == FAMILY_NONE ||
            check->destination.address.family == flow->flow.source.family;
 }
 
+/* One flow, and what is wrong with it. */
+struct reply {
+    const struct protected_flow *flow;
+    struct finding *finding;
+};
+
 static bool note_reply(void *context, const struct prefix *prefix,
                        const struct fib_decision *decision)
 {
-    struct finding *finding = context;
+    const struct reply *reply = context;
+    struct finding *finding = reply->finding;
     struct text out = TEXT_IN(finding->text);
     char text[PREFIX_TEXT_SIZE];
 
+    if (!predict_concerns(finding->judgement->snapshot, reply->flow, prefix))
+        return true;
     out.len = strlen(finding->text);
     finding->count++;
     text_add(&out, " to %s: ", prefix_format(prefix, text));
@@ -140,6 +151,7 @@ static bool check_reply(const struct judgement *judgement, struct protected_flow
                         struct finding *finding, struct text *expected)
 {
     const struct check *check = judgement->check;
+    struct reply reply = {flow, finding};
     char text[ADDRESS_TEXT_SIZE];
 
     if (check->device[0] != '\0')
@@ -150,15 +162,32 @@ static bool check_reply(const struct judgement *judgement, struct protected_flow
              address_format(&flow->flow.source, text), flow->device);
     snprintf(finding->text, sizeof(finding->text), "from %s",
              address_format(&flow->flow.source, text));
-    fib_check_flow(judgement->fib, flow, note_reply, finding);
+    fib_check_flow(judgement->fib, flow, note_reply, &reply);
     return finding->count == 0;
+}
+
+/* No reply was judged that had to be: never a pass. */
+static void say_nothing_is_known(const struct judgement *judgement, bool of_ssh)
+{
+    char observed[REASON_SIZE] =
+        "no address of this node is on a device with a default route in main";
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (of_ssh)
+        snprintf(observed, sizeof(observed),
+                 "of %s, where its SSH is, no reply is known: this node has it not, or nobody of "
+                 "its network",
+                 address_format(&judgement->check->from, text));
+    verdict_set(judgement->verdict, VERDICT_UNKNOWN, "replies leave by their own device", observed);
 }
 
 void judge_reply_path(const struct judgement *judgement)
 {
+    const struct address *from = &judgement->check->from;
     struct protected_flow flows[FLOWS_MAX];
-    size_t count = predict_reply_flows(judgement->snapshot, flows, FLOWS_MAX);
+    size_t count = predict_reply_flows(judgement->snapshot, from, flows, FLOWS_MAX);
     struct finding finding = {.judgement = judgement};
+    bool of_ssh = address_is_set(from); /* and no reply from there has been seen yet */
     char expected[REASON_SIZE] = "";
     struct text wanted = TEXT_IN(expected);
 
@@ -169,10 +198,10 @@ void judge_reply_path(const struct judgement *judgement)
             verdict_set(judgement->verdict, VERDICT_FAIL, expected, finding.text);
             return;
         }
+        of_ssh = of_ssh && !address_equal(from, &flows[i].flow.source);
     }
-    if (wanted.len == 0)
-        verdict_set(judgement->verdict, VERDICT_UNKNOWN, "replies leave by their own device",
-                    "no address of this node is on a device with a default route in main");
+    if (wanted.len == 0 || of_ssh)
+        say_nothing_is_known(judgement, of_ssh);
     else
         verdict_set(judgement->verdict, VERDICT_PASS, expected, "so for every destination");
 }

@@ -38,7 +38,7 @@ struct check {
     bool built_in;
     /* Parameters; which ones a kind takes stands in check.c's table. Empty: not given. */
     struct prefix destination;
-    struct address from;
+    struct address from; /* of the reply path that is built in: where SSH is, if not everywhere */
     char iif[DEVICE_SIZE];
     char device[DEVICE_SIZE];
     struct address gateway;

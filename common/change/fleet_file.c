@@ -67,13 +67,27 @@ static void add_built_in(struct check_list *list, const char *name, enum check_k
     add_check(list, &check);
 }
 
+/* Everywhere, an uplink answers; behind NAT the node does not even have that address. */
+static void add_reply_path(const struct fleet_node *node, struct check_list *list)
+{
+    struct check check = {.name = "ssh-reply-path",
+                          .kind = CHECK_REPLY_PATH,
+                          .severity = SEVERITY_CRITICAL,
+                          .built_in = true};
+
+    if (address_is_set(&node->ssh.address) &&
+        fleet_file_audience(&node->ssh.address) != AUDIENCE_EVERYWHERE)
+        check.from = node->ssh.address;
+    add_check(list, &check);
+}
+
 /* The API server's own host has no path to it that could be lost. */
 static void add_built_ins(const struct fleet_file *fleet, const struct fleet_node *node,
                           struct check_list *list)
 {
     char name[NAME_SIZE];
 
-    add_built_in(list, "ssh-reply-path", CHECK_REPLY_PATH, NULL);
+    add_reply_path(node, list);
     add_built_in(list, "controller", CHECK_CONTROLLER, NULL);
     for (uint32_t i = 0; i < fleet->cluster.api_servers_count && !node->api_server; i++) {
         snprintf(name, sizeof(name), i == 0 ? "api-server-path" : "api-server-path-%u", i + 1);

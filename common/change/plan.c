@@ -195,7 +195,7 @@ static bool compile_flows(const struct change_inputs *inputs, const struct snaps
                                 .operations_max = OPERATIONS_MAX,
                                 .flows = flows,
                                 .flows_max = FLOWS_MAX};
-    size_t replies = predict_reply_flows(snapshot, flows, FLOWS_MAX);
+    size_t replies = predict_reply_flows(snapshot, &plan->ssh.address, flows, FLOWS_MAX);
 
     if (!add_flows(plan, flows, replies, err))
         return false;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/net/render.h"
+#include "common/net/tailnet.h"
 #include "common/net/uplink.h"
 
 bool predict_apply(const struct snapshot *before, const struct operation *operations, size_t count,
@@ -116,6 +117,20 @@ static void add_expected(const struct protected_flow *flow, struct text *out)
         text_add(out, " via %s", address_format(&flow->gateway, text));
 }
 
+bool predict_is_reply(const struct protected_flow *flow)
+{
+    return address_is_set(&flow->flow.source);
+}
+
+bool predict_concerns(const struct snapshot *snapshot, const struct protected_flow *flow,
+                      const struct prefix *violating)
+{
+    if (!predict_is_reply(flow) || !tailnet_has_address(&flow->flow.source) ||
+        !tailnet_has_peer_in(snapshot, &flow->destination))
+        return true;
+    return tailnet_has_peer_in(snapshot, violating);
+}
+
 static bool note_violation(void *context, const struct prefix *prefix,
                            const struct fib_decision *decision)
 {
@@ -124,6 +139,8 @@ static bool note_violation(void *context, const struct prefix *prefix,
     char to[PREFIX_TEXT_SIZE];
     struct text out = TEXT_IN(judgement->prediction->reason);
 
+    if (!predict_concerns(fib_snapshot(judgement->fib), judgement->flow, prefix))
+        return true;
     if (judgement->prediction->violations_count++ > 0)
         return true;
     add_subject(judgement, &out);
@@ -149,8 +166,8 @@ bool predict_flows(const struct snapshot *after, const struct protected_flow *fl
     return ret_prediction->violations_count == 0;
 }
 
-size_t predict_reply_flows(const struct snapshot *snapshot, struct protected_flow *ret_flows,
-                           size_t max)
+size_t predict_reply_flows(const struct snapshot *snapshot, const struct address *ssh,
+                           struct protected_flow *ret_flows, size_t max)
 {
     size_t count = 0;
 
@@ -158,7 +175,7 @@ size_t predict_reply_flows(const struct snapshot *snapshot, struct protected_flo
         const struct link_address *own = &snapshot->addresses[i];
         struct protected_flow flow = {.name = "ssh-reply"};
 
-        if (!uplink_has_address(snapshot, own))
+        if (!uplink_has_address(snapshot, own) && !uplink_answers_beside(snapshot, own, ssh))
             continue;
         flow.flow.source = own->address;
         flow.destination = uplink_audience(own);

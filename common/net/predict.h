@@ -23,11 +23,20 @@ bool predict_apply(const struct snapshot *before, const struct operation *operat
 bool predict_flows(const struct snapshot *after, const struct protected_flow *flows, size_t count,
                    struct prediction *ret_prediction);
 
-/* Replies from each global uplink address to anywhere by its own interface: the built-in
+/* Replies from each global uplink address to its audience by its own interface: the built-in
  * protected flow that an exit node breaks first. An uplink is a device with a default route in
- * main; tailnet addresses and loopback are left out. Returns how many were written (at most max).
- */
-size_t predict_reply_flows(const struct snapshot *snapshot, struct protected_flow *ret_flows,
-                           size_t max);
+ * main. ssh: where this node's SSH is, NULL or not set if nobody said; if that is an address of the
+ * tailnet, or a private one of a device that is no uplink, its replies are a flow too. Other
+ * tailnet addresses and loopback are left out. Returns how many were written (at most max). */
+size_t predict_reply_flows(const struct snapshot *snapshot, const struct address *ssh,
+                           struct protected_flow *ret_flows, size_t max);
+
+/* Whether the flow is one of replies: from an address of this node to those who talk to it. */
+bool predict_is_reply(const struct protected_flow *flow);
+
+/* Whether what leaves otherwise is of the flow's audience. Of the tailnet's network those are the
+ * peers alone: nobody is at its other addresses, which leave as main has it. */
+bool predict_concerns(const struct snapshot *snapshot, const struct protected_flow *flow,
+                      const struct prefix *violating);
 
 #endif

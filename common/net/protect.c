@@ -150,7 +150,8 @@ static bool has_own(const struct snapshot *snapshot, const struct address *addre
 static bool compile_replies(struct compiler *compiler)
 {
     struct protected_flow flows[2 * ADDRESSES_PER_NODE_MAX];
-    size_t count = predict_reply_flows(compiler->snapshot, flows, sizeof(flows) / sizeof(flows[0]));
+    size_t count =
+        predict_reply_flows(compiler->snapshot, NULL, flows, sizeof(flows) / sizeof(flows[0]));
 
     for (size_t i = 0; i < count; i++) {
         const struct address *source = &flows[i].flow.source;

@@ -21,12 +21,58 @@ static struct prefix prefix_of(const char *text)
     return prefix;
 }
 
+struct prefix tailnet_network(uint8_t family)
+{
+    return prefix_of(family == FAMILY_IPV6 ? "fd7a:115c:a1e0::/48" : "100.64.0.0/10");
+}
+
 bool tailnet_has_address(const struct address *address)
 {
-    struct prefix ipv4 = prefix_of("100.64.0.0/10");
-    struct prefix ipv6 = prefix_of("fd7a:115c:a1e0::/48");
+    struct prefix network = tailnet_network(address->family);
 
-    return prefix_contains(&ipv4, address) || prefix_contains(&ipv6, address);
+    return prefix_contains(&network, address);
+}
+
+static bool overlaps(const struct prefix *a, const struct prefix *b)
+{
+    return prefix_covers(a, b) || prefix_covers(b, a);
+}
+
+/* ret_any: table 52 has a route to peers of that family, wherever. */
+static bool has_route_in(const struct snapshot *snapshot, const struct prefix *prefix,
+                         bool *ret_any)
+{
+    struct prefix network = tailnet_network(prefix->address.family);
+
+    *ret_any = false;
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+
+        if (route->table != TAILSCALE_TABLE || route->type != RTN_UNICAST || route->clone ||
+            !prefix_covers(&network, &route->destination))
+            continue;
+        *ret_any = true;
+        if (overlaps(&route->destination, prefix))
+            return true;
+    }
+    return false;
+}
+
+bool tailnet_has_peer_in(const struct snapshot *snapshot, const struct prefix *prefix)
+{
+    bool any;
+
+    if (has_route_in(snapshot, prefix, &any))
+        return true;
+    for (uint32_t i = 0; !any && i < snapshot->tailscale.peers_count; i++) {
+        const struct tailscale_peer *peer = &snapshot->tailscale.peers[i];
+
+        for (uint32_t k = 0; k < peer->addresses_count; k++) {
+            if (prefix_contains(prefix, &peer->addresses[k]))
+                return true;
+        }
+    }
+    return false;
 }
 
 static bool is_own(const struct tailscale *tailscale, const struct address *address)

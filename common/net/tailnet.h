@@ -10,6 +10,13 @@
 /* 100.64.0.0/10 or fd7a:115c:a1e0::/48. */
 bool tailnet_has_address(const struct address *address);
 
+/* The one of these that is of this family. */
+struct prefix tailnet_network(uint8_t family);
+
+/* Whether a peer is in there, by table 52's routes to single peers; where it has none of that
+ * family, by what tailscaled says of its peers. */
+bool tailnet_has_peer_in(const struct snapshot *snapshot, const struct prefix *prefix);
+
 /* The device that carries the node's own tailnet address, else the one called tailscale0; NULL if
  * there is none. */
 const struct link *tailnet_find_device(const struct snapshot *snapshot);

@@ -84,8 +84,22 @@ bool uplink_has_address(const struct snapshot *snapshot, const struct link_addre
            is_uplink(snapshot, own->link, own->address.family);
 }
 
+bool uplink_answers_beside(const struct snapshot *snapshot, const struct link_address *own,
+                           const struct address *ssh)
+{
+    const struct link *link = snapshot_find_link(snapshot, own->link);
+    struct prefix network = tailnet_network(own->address.family);
+
+    if (ssh == NULL || !address_equal(&own->address, ssh) || link == NULL || link->loopback)
+        return false;
+    return tailnet_has_address(&own->address) ? tailnet_has_peer_in(snapshot, &network)
+                                              : is_private(&own->address);
+}
+
 struct prefix uplink_audience(const struct link_address *own)
 {
+    if (tailnet_has_address(&own->address))
+        return tailnet_network(own->address.family);
     if (is_private(&own->address))
         return prefix_make(&own->address, own->prefix_len);
     return prefix_default(own->address.family);

@@ -62,7 +62,8 @@ static void gather_flows(struct forecast *forecast)
     memcpy(into.flows, forecast->plan->flows, forecast->plan->flows_count * sizeof(*into.flows));
     into.flows_count = forecast->plan->flows_count;
     into.flows_count +=
-        predict_reply_flows(before, into.flows + into.flows_count, FLOWS_ROOM - into.flows_count);
+        predict_reply_flows(before, &forecast->plan->ssh.address, into.flows + into.flows_count,
+                            FLOWS_ROOM - into.flows_count);
     protect_compile(PROTECT_API_SERVER | PROTECT_PODS | PROTECT_SERVICES | PROTECT_CONTROLLER,
                     before, &forecast->inputs->file->cluster, &into, &forecast->err);
     forecast->flows_count = into.flows_count;

@@ -413,6 +413,52 @@ static void witnesses_are_all_others(void **state)
     assert_int_equal(plan->ssh.audience, AUDIENCE_EVERYWHERE);
 }
 
+static const struct protected_flow *find_reply(const struct manifest_plan *plan,
+                                               const struct address *from)
+{
+    for (uint32_t i = 0; i < plan->flows_count; i++) {
+        if (address_equal(&plan->flows[i].flow.source, from))
+            return &plan->flows[i];
+    }
+    return NULL;
+}
+
+/* calypso's SSH is in the tailnet: its replies to the peers are a flow of its own, which the guard
+ * and the agent ask about; no rule is made for it. */
+static void replies_over_the_tailnet_are_protected(void **state)
+{
+    struct world *world = *state;
+    struct snapshot *snapshot = &world->snapshots[0];
+    const struct manifest_plan *plan;
+    const struct protected_flow *flow;
+    struct link *link = snapshot_add_link(snapshot);
+    struct link_address *own = snapshot_add_address(snapshot);
+    char text[PREFIX_TEXT_SIZE];
+
+    *link =
+        (struct link){.index = 3, .name = "tailscale0", .mtu = 1280, .up = true, .carrier = true};
+    *own = (struct link_address){.link = 3, .prefix_len = 32, .permanent = true};
+    assert_true(address_parse("100.64.0.3", &own->address));
+    snapshot_sort(snapshot);
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "calypso");
+    flow = find_reply(plan, &plan->ssh.address);
+    assert_non_null(flow);
+    assert_string_equal(prefix_format(&flow->destination, text), "100.64.0.0/10");
+    assert_string_equal(flow->device, "tailscale0");
+    for (uint32_t i = 0; i < plan->checks_count; i++) {
+        if (text_equal(plan->checks[i].name, "ssh-reply-path"))
+            assert_true(address_equal(&plan->checks[i].from, &plan->ssh.address));
+    }
+    for (uint32_t i = 0; i < plan->operations_count; i++)
+        assert_false(plan->operations[i].kind == OPERATION_RULE &&
+                     prefix_contains(&plan->operations[i].rule.rule.source, &plan->ssh.address) &&
+                     plan->operations[i].rule.rule.source.len > 0);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    for (uint32_t i = 0; i < plan->checks_count; i++)
+        assert_false(address_is_set(&plan->checks[i].from));
+}
+
 static bool has_check(const struct manifest_plan *plan, const char *name)
 {
     for (uint32_t i = 0; i < plan->checks_count; i++) {
@@ -486,6 +532,7 @@ int main(void)
         IN_WORLD(exit_node_is_found_as_it_is_written),
         IN_WORLD(severing_a_protected_device_is_refused),
         IN_WORLD(witnesses_are_all_others),
+        IN_WORLD(replies_over_the_tailnet_are_protected),
         IN_WORLD(critical_and_fixed_checks_are_taken),
         IN_WORLD(times_fit_into_the_lease),
         IN_WORLD(strangers_are_refused),

@@ -117,6 +117,30 @@ static void reply_path_without_an_uplink_is_unknown(void **state)
     snapshot_done(&snapshot);
 }
 
+/* Where SSH is at an address of the tailnet, its peers are answered by the tailnet's device. */
+static void reply_path_of_ssh_on_the_tailnet(void **state)
+{
+    struct check check = {
+        .kind = CHECK_REPLY_PATH, .built_in = true, .from = address_of("100.64.0.2")};
+    struct verdict verdict;
+
+    (void)state;
+    evaluate("", check, NULL, &verdict);
+    assert_int_equal(verdict.value, VERDICT_PASS);
+    assert_string_equal(verdict.expected,
+                        "replies from 203.0.113.10 by eth0, 100.64.0.2 by tailscale0");
+    expect(VERDICT_FAIL, "from 100.64.0.2 to 100.64.0.0/31: leaves by eth0",
+           "rule 5100 to 100.64.0.0/10 lookup main\n", check, NULL);
+    expect(VERDICT_PASS, "every destination", "rule 5100 to 100.64.7.0/24 lookup main\n", check,
+           NULL);
+    expect(VERDICT_FAIL, "from 203.0.113.10", exit_node, check, NULL);
+    check.from = address_of("100.64.0.9");
+    expect(VERDICT_UNKNOWN,
+           "of 100.64.0.9, where its SSH is, no reply is known: this node has it not, or nobody "
+           "of its network",
+           "", check, NULL);
+}
+
 /* `to: ::/0` asks for IPv6 alone, `to: 0.0.0.0/0` for IPv4 alone. */
 static void reply_path_is_of_one_family(void **state)
 {
@@ -411,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reply_path_fails_with_an_exit_node),
         cmocka_unit_test(reply_path_without_an_uplink_is_unknown),
+        cmocka_unit_test(reply_path_of_ssh_on_the_tailnet),
         cmocka_unit_test(reply_path_is_of_one_family),
         cmocka_unit_test(judges_routes),
         cmocka_unit_test(judges_items),

@@ -188,7 +188,7 @@ static void test_exit_node_brings_its_rules(void **state)
 
 static size_t reply_flows(const struct snapshot *snapshot, struct protected_flow *flows)
 {
-    return predict_reply_flows(snapshot, flows, FLOWS_MAX);
+    return predict_reply_flows(snapshot, NULL, flows, FLOWS_MAX);
 }
 
 static void test_reply_flows(void **state)
@@ -206,7 +206,7 @@ static void test_reply_flows(void **state)
     assert_int_equal(flows[0].destination.len, 0);
     assert_string_equal(address_format(&flows[1].flow.source, text), "2001:db8:1::10");
     assert_int_equal(flows[1].destination.address.family, FAMILY_IPV6);
-    assert_int_equal(predict_reply_flows(&before, flows, 1), 1);
+    assert_int_equal(predict_reply_flows(&before, NULL, flows, 1), 1);
     snapshot_done(&before);
 }
 
@@ -373,7 +373,7 @@ static void test_forwarding_by_advertisement(void **state)
 
     (void)state;
     make_worker(&before);
-    count = predict_reply_flows(&before, flows, 8);
+    count = predict_reply_flows(&before, NULL, flows, 8);
     apply(&before, &operation, 1, &after);
     assert_true(predict_flows(&after, flows, count, &prediction));
     snapshot_done(&after);
@@ -417,6 +417,123 @@ static void test_private_uplink(void **state)
     snapshot_done(&before);
 }
 
+/* ---- SSH at an address of the tailnet, or of a network without a way out ------------------------
+ */
+
+static size_t reply_flows_of_ssh(const struct snapshot *snapshot, const char *ssh,
+                                 struct protected_flow *flows)
+{
+    struct address address;
+
+    assert_true(address_parse(ssh, &address));
+    return predict_reply_flows(snapshot, &address, flows, FLOWS_MAX);
+}
+
+static void check_tailnet(const char *lines, const char *reason)
+{
+    struct protected_flow flows[FLOWS_MAX];
+    struct prediction prediction;
+    struct snapshot before, after;
+
+    make_worker(&before);
+    assert_int_equal(reply_flows_of_ssh(&before, "100.64.0.2", flows), 3);
+    assert_true(predict_flows(&before, flows, 3, &prediction));
+    snapshot_copy(&after, &before);
+    ip_lines_add(&after, lines);
+    snapshot_sort(&after);
+    assert_int_equal(predict_flows(&after, flows, 3, &prediction), reason == NULL);
+    if (reason != NULL)
+        assert_string_equal(prediction.reason, reason);
+    snapshot_done(&after);
+    snapshot_done(&before);
+}
+
+/* The peers are its audience; nobody is at the other addresses of that network, which leave by
+ * eth0 before and after. */
+static void test_tailnet_replies(void **state)
+{
+    struct protected_flow flows[FLOWS_MAX];
+    struct snapshot before;
+    char text[PREFIX_TEXT_SIZE];
+
+    (void)state;
+    make_worker(&before);
+    assert_int_equal(reply_flows_of_ssh(&before, "203.0.113.10", flows), 2);
+    assert_int_equal(reply_flows_of_ssh(&before, "100.64.0.7", flows), 2); /* it has it not */
+    assert_int_equal(reply_flows_of_ssh(&before, "100.64.0.2", flows), 3);
+    assert_string_equal(flows[2].name, "ssh-reply");
+    assert_string_equal(flows[2].device, "tailscale0");
+    assert_string_equal(address_format(&flows[2].flow.source, text), "100.64.0.2");
+    assert_string_equal(prefix_format(&flows[2].destination, text), "100.64.0.0/10");
+    assert_int_equal(reply_flows_of_ssh(&before, "fd7a:115c:a1e0::2", flows), 2); /* no peer */
+    ip_lines_add(&before, "route -6 fd7a:115c:a1e0::1 dev tailscale0 table 52\n");
+    assert_int_equal(reply_flows_of_ssh(&before, "fd7a:115c:a1e0::2", flows), 3);
+    assert_string_equal(prefix_format(&flows[2].destination, text), "fd7a:115c:a1e0::/48");
+    snapshot_done(&before);
+    check_tailnet("", NULL);
+    check_tailnet("rule 5100 to 100.64.7.0/24 lookup main\n", NULL);
+    check_tailnet("route default dev tailscale0 table 52\n"
+                  "rule 5140 from 203.0.113.10 lookup main\n"
+                  "rule 5140 -6 lookup main\n",
+                  NULL);
+    check_tailnet("rule 5100 to 100.64.0.0/10 lookup main\n",
+                  "replies from 100.64.0.2 to 100.64.0.0/10 would leave by eth0 (rule 5100, table "
+                  "main, default), expected tailscale0");
+    check_tailnet("rule 5100 from 100.64.0.2 lookup main\n",
+                  "replies from 100.64.0.2 to 100.64.0.0/10 would leave by eth0 (rule 5100, table "
+                  "main, default), expected tailscale0");
+}
+
+/* Table 52 is gone, and who is in the tailnet is known from tailscaled alone; then from nobody. */
+static void test_tailnet_replies_without_a_table(void **state)
+{
+    struct protected_flow flows[FLOWS_MAX];
+    struct prediction prediction;
+    struct snapshot snapshot;
+    struct tailscale_peer *peer;
+
+    (void)state;
+    make_worker(&snapshot);
+    assert_int_equal(reply_flows_of_ssh(&snapshot, "100.64.0.2", flows), 3);
+    for (size_t i = 0; i < snapshot.routes_count; i++) {
+        if (snapshot.routes[i].table == 52)
+            snapshot.routes[i].table = 53;
+    }
+    assert_false(predict_flows(&snapshot, flows, 3, &prediction));
+    assert_int_equal(reply_flows_of_ssh(&snapshot, "100.64.0.2", flows), 2);
+    peer = &snapshot.tailscale.peers[0];
+    assert_true(address_parse("100.64.0.1", &peer->addresses[0]));
+    peer->addresses_count = 1;
+    assert_int_equal(reply_flows_of_ssh(&snapshot, "100.64.0.2", flows), 3);
+    assert_false(predict_flows(&snapshot, flows, 3, &prediction));
+    assert_string_equal(prediction.reason,
+                        "replies from 100.64.0.2 to 100.64.0.0/10 would leave by eth0 (rule 32766, "
+                        "table main, default), expected tailscale0");
+    snapshot_done(&snapshot);
+}
+
+/* A network of machines' own: no default route leads there, so it is no uplink. */
+static void test_private_ssh(void **state)
+{
+    struct protected_flow flows[FLOWS_MAX];
+    struct prediction prediction;
+    struct snapshot snapshot;
+    char text[PREFIX_TEXT_SIZE];
+
+    (void)state;
+    make_worker(&snapshot);
+    ip_lines_add(&snapshot, "link eth1 9\naddress 10.9.0.5/24 dev eth1\n"
+                            "route 10.9.0.0/24 dev eth1\n");
+    assert_int_equal(reply_flows_of_ssh(&snapshot, "10.9.0.5", flows), 3);
+    assert_string_equal(flows[2].device, "eth1");
+    assert_string_equal(prefix_format(&flows[2].destination, text), "10.9.0.0/24");
+    assert_true(predict_flows(&snapshot, flows, 3, &prediction));
+    ip_lines_add(&snapshot, "rule 5100 to 10.9.0.0/24 lookup 52\n"
+                            "route default dev tailscale0 table 52\n");
+    assert_false(predict_flows(&snapshot, flows + 2, 1, &prediction));
+    snapshot_done(&snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +549,9 @@ int main(void)
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_forwarding_by_advertisement),
         cmocka_unit_test(test_private_uplink),
+        cmocka_unit_test(test_tailnet_replies),
+        cmocka_unit_test(test_tailnet_replies_without_a_table),
+        cmocka_unit_test(test_private_ssh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ static void test_refusals_ipv6(void **state)
                             "address 2001:db8:1::10/64 dev eth1\n"
                             "route -6 default via fe80::1 dev eth1 metric 1024\n");
     ip_lines_add_usual_rules(&snapshot);
-    assert_int_equal(predict_reply_flows(&snapshot, flows, 4), 1);
+    assert_int_equal(predict_reply_flows(&snapshot, NULL, flows, 4), 1);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct err err = ERR_INIT;
 
