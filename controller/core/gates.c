@@ -410,6 +410,7 @@ void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates)
             gates_judge_paths(inputs, &inputs->manifest->plans[i], ret_gates);
     }
     gates_finish(inputs->manifest, ret_gates);
+    gates_name_cluster(inputs, &ret_gates->answers[GATE_CLUSTER_PATH]);
 }
 
 void gates_done(struct gates *gates)

@@ -42,7 +42,8 @@ struct gate_answer {
     struct verdict verdict;   /* check: the gate's name; the worst of its evidence, waived or not */
     bool passes;              /* pass, or everything that does not pass is waived */
     char waived[REASON_SIZE]; /* the reasons, when only a waiver made it pass */
-    /* Of the fleet: that no change answers it, and what was asked in its place; "": itself. */
+    /* It passes and is no yes: of the fleet, that no change answers it, and what was asked in its
+     * place; of no cluster, that none is declared. "": it was asked itself. */
     char instead[SENTENCE_SIZE];
     size_t evidence_count, evidence_capacity;
     struct gate_evidence *evidence; /* owned */
@@ -116,6 +117,9 @@ void gates_finish(const struct manifest *manifest, struct gates *gates);
  * what its checks say now. In gates_path.c. */
 void gates_judge_paths(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                        struct gates *gates);
+
+/* A cluster that is not declared has nothing to lose: a pass of `cluster-path` says so. */
+void gates_name_cluster(const struct gates_inputs *inputs, struct gate_answer *answer);
 
 /* `ssh-path` of one target, by its witnesses: as many as its quorum reach it, they count once the
  * plan is done, and the lease leaves them time. In gates_witness.c. */

@@ -25,20 +25,15 @@ struct forecast {
     struct err err;
 };
 
-/* Replies to anywhere are SSH's; what goes to a declared destination is the cluster's. */
-static bool is_reply(const struct protected_flow *flow)
-{
-    return flow->destination.len == 0;
-}
-
-/* A new gateway on the same device is legitimate: only the device is held (design 8). */
+/* Replies are SSH's; the rest is the cluster's. A new gateway on the same device is legitimate:
+ * only the device is held (design 8). */
 static size_t select_flows(const struct forecast *forecast, bool replies,
                            struct protected_flow *ret_flows)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < forecast->flows_count; i++) {
-        if (is_reply(&forecast->flows[i]) != replies)
+        if (predict_is_reply(&forecast->flows[i]) != replies)
             continue;
         ret_flows[kept] = forecast->flows[i];
         memset(&ret_flows[kept].gateway, 0, sizeof(ret_flows[kept].gateway));
@@ -69,6 +64,113 @@ static void gather_flows(struct forecast *forecast)
     forecast->flows_count = into.flows_count;
 }
 
+/* ---- where nothing can be predicted ------------------------------------------------------------
+ */
+
+static const char no_cluster[] = "no cluster is declared in fleet.yaml";
+
+static bool declares_cluster(const struct gates_inputs *inputs)
+{
+    const struct protect_cluster *cluster = &inputs->file->cluster;
+
+    return cluster->pods.len > 0 || cluster->services.len > 0 || cluster->api_servers_count > 0;
+}
+
+void gates_name_cluster(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    if (answer->verdict.value != VERDICT_PASS || declares_cluster(inputs))
+        return;
+    text_copy(answer->instead, sizeof(answer->instead), no_cluster);
+    text_copy(answer->verdict.observed, sizeof(answer->verdict.observed), no_cluster);
+}
+
+/* Containers alone have others. */
+static const char *find_cluster_device(const struct snapshot *snapshot)
+{
+    static const char *const starts[] = {"flannel", "cali", "cilium", "kube-", "cni0"};
+
+    for (size_t i = 0; i < snapshot->links_count; i++) {
+        for (size_t k = 0; k < sizeof(starts) / sizeof(starts[0]); k++) {
+            if (text_starts(snapshot->links[i].name, starts[k]))
+                return snapshot->links[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* Of a node that shows a cluster, it is not believed that there is none. */
+static enum verdict_value judge_no_cluster(const struct forecast *forecast, size_t count,
+                                           char *observed)
+{
+    const char *device = find_cluster_device(&forecast->member->snapshot);
+
+    if (device != NULL) {
+        snprintf(observed, REASON_SIZE,
+                 "its device %s is a cluster's, and fleet.yaml declares none (`cluster:`)", device);
+        return VERDICT_UNKNOWN;
+    }
+    observed[0] = '\0';
+    if (count > 0)
+        snprintf(observed, REASON_SIZE, "%zu flow%s of the controller's keep%s; ", count,
+                 count == 1 ? "" : "s", count == 1 ? "s its way" : " their way");
+    snprintf(observed + strlen(observed), REASON_SIZE - strlen(observed),
+             "%s, so no flow of one is asked about", no_cluster);
+    return VERDICT_PASS;
+}
+
+static bool has_own(const struct snapshot *snapshot, const struct address *address)
+{
+    for (size_t i = 0; i < snapshot->addresses_count; i++) {
+        if (address_equal(&snapshot->addresses[i].address, address))
+            return true;
+    }
+    return false;
+}
+
+/* Some reply; and where SSH is at an address of its own, or at one that is nobody else's, from
+ * there. Behind NAT any uplink answers. */
+static bool has_ssh_reply(const struct forecast *forecast, const struct protected_flow *flows,
+                          size_t count)
+{
+    const struct address *ssh = &forecast->plan->ssh.address;
+
+    for (size_t i = 0; i < count; i++) {
+        if (address_equal(&flows[i].flow.source, ssh))
+            return true;
+    }
+    return count > 0 && fleet_file_audience(ssh) == AUDIENCE_EVERYWHERE &&
+           !has_own(&forecast->member->snapshot, ssh);
+}
+
+/* No flow is broken. Where none was asked about, that is nothing to pass for. */
+static enum verdict_value judge_kept(const struct forecast *forecast, bool replies,
+                                     const struct protected_flow *flows, size_t count,
+                                     char *observed)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (replies && !has_ssh_reply(forecast, flows, count)) {
+        snprintf(observed, REASON_SIZE,
+                 "no reply from %s, where its SSH is, can be predicted: this node has it not, or "
+                 "on no device with a default route in main or a peer of the tailnet",
+                 address_format(&forecast->plan->ssh.address, text));
+        return VERDICT_UNKNOWN;
+    }
+    if (!replies && !declares_cluster(forecast->inputs))
+        return judge_no_cluster(forecast, count, observed);
+    if (count == 0) {
+        snprintf(observed, REASON_SIZE,
+                 "no flow of what `cluster:` in fleet.yaml declares is found on this node");
+        return VERDICT_UNKNOWN;
+    }
+    snprintf(observed, REASON_SIZE, "%zu flow%s keep%s", count, count == 1 ? "" : "s",
+             count == 1 ? "s its way" : " their way");
+    return VERDICT_PASS;
+}
+
+/* ---- prediction, checks, console ---------------------------------------------------------------
+ */
+
 static void judge_prediction(const struct forecast *forecast, bool replies,
                              struct gate_answer *answer)
 {
@@ -76,6 +178,7 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
     size_t count;
     struct prediction prediction = {0};
     struct gate_evidence *evidence;
+    enum verdict_value value;
     char observed[REASON_SIZE];
     bool kept;
 
@@ -88,11 +191,10 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
     }
     count = select_flows(forecast, replies, flows);
     kept = predict_flows(&forecast->after, flows, count, &prediction);
-    snprintf(observed, sizeof(observed), "%zu flows keep their way", count);
-    evidence = gates_add_evidence(answer, forecast->plan->node, "prediction",
-                                  kept ? VERDICT_PASS : VERDICT_FAIL);
-    verdict_set(&evidence->verdict, evidence->verdict.value,
-                replies ? "replies to anywhere leave as they came"
+    value = kept ? judge_kept(forecast, replies, flows, count, observed) : VERDICT_FAIL;
+    evidence = gates_add_evidence(answer, forecast->plan->node, "prediction", value);
+    verdict_set(&evidence->verdict, value,
+                replies ? "replies to its audience leave as they came"
                         : "cluster and controller traffic keeps its way",
                 kept ? observed : prediction.reason);
     evidence->waivable = WAIVE_PREDICTION;

@@ -43,7 +43,10 @@ bool gates_tell(const struct gates *gates, enum gate gate, size_t *from, struct 
     const struct gate_answer *answer = &gates->answers[gate];
     size_t count = 0;
 
-    text_add(out, "%s %s", gate_name(gate), verdict_format(answer->verdict.value));
+    if (answer->instead[0] != '\0')
+        text_add(out, "%s n/a: %s", gate_name(gate), answer->instead);
+    else
+        text_add(out, "%s %s", gate_name(gate), verdict_format(answer->verdict.value));
     if (answer->waived[0] != '\0')
         text_add(out, ", waived: %s", answer->waived);
     for (; *from < 2 * answer->evidence_count; ++*from) {

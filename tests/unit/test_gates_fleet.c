@@ -151,7 +151,7 @@ static void what_no_change_answers_is_no_yes(void **state)
         {GATE_REVERSIBLE,
          "no change is named; what stands has its undo, and none of it is in doubt"},
         {GATE_ONE_FIRST, "no change is named; no rollout and no trial is open"},
-        {GATE_CLUSTER_PATH, ""},
+        {GATE_CLUSTER_PATH, "no cluster is declared in fleet.yaml"},
         {GATE_SSH_PATH, ""},
         {GATE_DOCUMENTED, "no change is named; what was confirmed stands unaltered"},
         {GATE_HOLD, ""},

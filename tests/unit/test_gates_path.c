@@ -116,10 +116,79 @@ static void cluster_path_by_prediction(void **state)
     assert_true(prefix_parse("10.42.0.0/16", &scene->file.cluster.pods));
     ip_lines_add(snapshot, "route 10.42.1.0/24 via 203.0.113.5 dev eth0\n");
     snapshot_sort(snapshot);
+    ip_lines_add(&fleet_find(&scene->fleet, "b1")->snapshot,
+                 "route 10.42.2.0/24 via 198.51.100.5 dev eth0\n");
     gates_case_expect_yes(scene);
     text_copy(operation->route.device, DEVICE_SIZE, "tailscale0");
     assert_true(prefix_parse("10.42.1.0/25", &operation->route.route.destination));
     gates_case_expect_no(scene, GATE_CLUSTER_PATH, "cluster-path fail");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_case_expect_yes(scene);
+}
+
+static void expect_no_cluster(const struct scene *scene, const char *observed)
+{
+    const struct gate_answer *answer;
+    struct gates gates;
+    size_t from = 0;
+    char said[2048];
+    struct text text = TEXT_IN(said);
+
+    gates_case_expect_yes(scene);
+    gates_evaluate(&scene->inputs, &gates);
+    answer = &gates.answers[GATE_CLUSTER_PATH];
+    assert_string_equal(answer->instead, "no cluster is declared in fleet.yaml");
+    assert_string_equal(answer->verdict.observed, "no cluster is declared in fleet.yaml");
+    assert_string_equal(answer->evidence[0].verdict.observed, observed);
+    assert_string_equal(gates.answers[GATE_SSH_PATH].instead, "");
+    gates_tell(&gates, GATE_CLUSTER_PATH, &from, &text);
+    assert_non_null(strstr(said, "cluster-path n/a: no cluster is declared in fleet.yaml; a1 "));
+    gates_done(&gates);
+}
+
+/* That nothing was asked is said, and is no yes. It stops nothing: other fleets have no cluster. */
+static void cluster_path_without_a_cluster(void **state)
+{
+    struct scene *scene = *state;
+    struct protect_endpoint *controller = &scene->file.cluster.controllers[0];
+
+    expect_no_cluster(scene, "no cluster is declared in fleet.yaml, so no flow of one is asked "
+                             "about");
+    scene->file.cluster.controllers_count = 1;
+    assert_true(address_parse("192.0.2.200", &controller->address));
+    controller->port = 7430;
+    expect_no_cluster(scene, "1 flow of the controller's keeps its way; no cluster is declared in "
+                             "fleet.yaml, so no flow of one is asked about");
+    text_copy(scene->manifest.plans[0].operations[0].route.device, DEVICE_SIZE, "tailscale0");
+    gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
+}
+
+/* But a node that shows one is not believed to have none. */
+static void cluster_path_of_a_cluster_not_declared(void **state)
+{
+    struct scene *scene = *state;
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
+
+    ip_lines_add(snapshot, "link docker0 7\n");
+    gates_case_expect_yes(scene);
+    ip_lines_add(snapshot, "link flannel.1 8\n");
+    gates_case_expect_no(scene, GATE_CLUSTER_PATH,
+                         "b1: its device flannel.1 is a cluster's, and fleet.yaml declares none "
+                         "(`cluster:`)");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_case_expect_yes(scene);
+}
+
+/* Declared, and none of it passes here as far as this node's tables say. */
+static void cluster_path_of_no_flow_is_unknown(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(prefix_parse("10.42.0.0/16", &scene->file.cluster.pods));
+    gates_case_expect_no(scene, GATE_CLUSTER_PATH,
+                         "cluster-path unknown: expected cluster and controller traffic keeps its "
+                         "way, observed a1: no flow of what `cluster:` in fleet.yaml declares is "
+                         "found on this node");
     gates_case_waive(scene, WAIVE_PREDICTION);
     gates_case_expect_yes(scene);
 }
@@ -157,6 +226,81 @@ static void ssh_path_by_prediction(void **state)
     gates_case_expect_no(scene, GATE_SSH_PATH, "ssh-path");
     gates_case_waive(scene, WAIVE_PREDICTION);
     gates_case_expect_yes(scene);
+}
+
+/* b1 as calypso: reached by the tailnet alone. */
+static void move_to_the_tailnet(struct scene *scene, const char *lines)
+{
+    struct fleet_member *member = fleet_find(&scene->fleet, "b1");
+    struct ssh_target *ssh = &scene->manifest.plans[1].ssh;
+    static const char *const witnesses[] = {"office", "laptop"};
+
+    assert_true(address_parse("100.64.0.3", &ssh->address));
+    ssh->audience = AUDIENCE_TAILNET;
+    for (size_t i = 0; i < 2; i++) {
+        struct fleet_member *witness = fleet_find(&scene->fleet, witnesses[i]);
+
+        witness->has_snapshot = true;
+        assert_true(address_parse("100.64.0.9", &witness->snapshot.tailscale.addresses[0]));
+        witness->snapshot.tailscale.addresses_count = 1;
+    }
+    ip_lines_add(&member->snapshot, "rule 5270 lookup 52\n");
+    ip_lines_add(&member->snapshot, lines);
+    snapshot_sort(&member->snapshot);
+}
+
+/* What takes the replies to the peers off the tailnet cuts it off, whatever its uplink does. */
+static void ssh_path_over_the_tailnet(void **state)
+{
+    struct scene *scene = *state;
+    struct operation *operation = &scene->manifest.plans[1].operations[0];
+
+    move_to_the_tailnet(scene, "address 100.64.0.3/32 dev tailscale0\n"
+                               "route 100.64.0.9 dev tailscale0 table 52\n");
+    gates_case_expect_yes(scene);
+    operation->kind = OPERATION_RULE;
+    operation->rule.rule = (struct rule){.family = FAMILY_IPV4,
+                                         .action = 1,
+                                         .table = 254,
+                                         .priority = 5100,
+                                         .protocol = OCEANID_PROTOCOL,
+                                         .uid_last = UINT32_MAX,
+                                         .suppress_prefixlength = -1,
+                                         .suppress_ifgroup = -1};
+    assert_true(prefix_parse("100.64.0.0/10", &operation->rule.rule.destination));
+    gates_case_expect_no(scene, GATE_SSH_PATH,
+                         "ssh-path fail: expected replies to its audience leave as they came, "
+                         "observed b1: replies from 100.64.0.3 to 100.64.0.0/10 would leave by "
+                         "eth0 (rule 5100, table main, default), expected tailscale0");
+}
+
+/* Of an address that it has not, or that nobody talks to, no reply can be lost or kept. */
+static void ssh_path_of_no_flow_is_unknown(void **state)
+{
+    struct scene *scene = *state;
+
+    move_to_the_tailnet(scene, "");
+    gates_case_expect_no(scene, GATE_SSH_PATH,
+                         "ssh-path unknown: expected replies to its audience leave as they came, "
+                         "observed b1: no reply from 100.64.0.3, where its SSH is, can be "
+                         "predicted: this node has it not, or on no device with a default route "
+                         "in main or a peer of the tailnet");
+    gates_case_waive(scene, WAIVE_PREDICTION);
+    gates_case_expect_yes(scene);
+}
+
+/* Behind NAT it has not the address itself: then any uplink answers, and there is none. */
+static void ssh_path_needs_an_uplink(void **state)
+{
+    struct scene *scene = *state;
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
+
+    assert_true(address_parse("198.51.100.99", &scene->manifest.plans[1].ssh.address));
+    gates_case_expect_yes(scene);
+    for (size_t i = 0; i < snapshot->routes_count; i++)
+        snapshot->routes[i].table = 100;
+    gates_case_expect_no(scene, GATE_SSH_PATH,
+                         "b1: no reply from 198.51.100.99, where its SSH is, can be predicted");
 }
 
 static void ssh_path_by_witnesses(void **state)
@@ -287,8 +431,14 @@ int main(void)
         CASE(reversible_asks_of_what_is_to_come),
         CASE(reversible_names_what_was_not_rehearsed),
         CASE(cluster_path_by_prediction),
+        CASE(cluster_path_without_a_cluster),
+        CASE(cluster_path_of_a_cluster_not_declared),
+        CASE(cluster_path_of_no_flow_is_unknown),
         CASE(cluster_path_by_its_check),
         CASE(ssh_path_by_prediction),
+        CASE(ssh_path_over_the_tailnet),
+        CASE(ssh_path_of_no_flow_is_unknown),
+        CASE(ssh_path_needs_an_uplink),
         CASE(ssh_path_by_witnesses),
         CASE(ssh_path_counts_who_is_as_everybody),
         CASE(ssh_path_counts_its_audience),
