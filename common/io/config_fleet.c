@@ -39,6 +39,44 @@ static const struct yaml_key ssh_keys[] = {
      .min = 1},
 };
 
+/* What reaches it would be somebody else, or the one who looks. NULL: it may be given. */
+static const char *why_not_ssh(const struct address *address)
+{
+    static const struct {
+        const char *prefix, *why;
+    } rows[] = {
+        {"127.0.0.0/8", "loopback, where each reaches itself"},
+        {"::1/128", "loopback, where each reaches itself"},
+        {"0.0.0.0/8", "nobody's address"},
+        {"::/128", "nobody's address"},
+        {"224.0.0.0/4", "multicast"},
+        {"ff00::/8", "multicast"},
+        {"240.0.0.0/4", "reserved"},
+        {"169.254.0.0/16", "link-local, another host on each device"},
+        {"fe80::/10", "link-local, another host on each device"},
+        {"::ffff:0:0/96", "an IPv4 address written as IPv6"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct prefix prefix;
+
+        if (prefix_parse(rows[i].prefix, &prefix) && prefix_contains(&prefix, address))
+            return rows[i].why;
+    }
+    return NULL;
+}
+
+static bool check_ssh(struct yaml_file *file, const yaml_node_t *node, const struct ssh_target *ssh)
+{
+    const char *why = why_not_ssh(&ssh->address);
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (why == NULL)
+        return true;
+    return yaml_refuse(file, node, "`ssh` '%s': %s; accepted is an address that others reach it at",
+                       address_format(&ssh->address, text), why);
+}
+
 static bool take_ssh(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                      void *to)
 {
@@ -59,7 +97,7 @@ static bool take_ssh(struct yaml_file *file, const struct yaml_key *key, yaml_no
     if (ssh->port == 0)
         ssh->port = SSH_PORT;
     ssh->audience = fleet_file_audience(&ssh->address);
-    return true;
+    return check_ssh(file, node, ssh);
 }
 
 static const struct yaml_key console_keys[] = {
@@ -93,6 +131,31 @@ static const struct yaml_key node_keys[] = {
     {.name = "api-server", NODE_BOOL(api_server)},
 };
 
+/* Two at one place: who looks at the one may be the other, which reaches itself. */
+static bool check_others(struct yaml_file *file, const yaml_node_t *mapping,
+                         const struct fleet_file *fleet)
+{
+    const struct fleet_node *node = &fleet->nodes[fleet->nodes_count];
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (uint32_t i = 0; i < fleet->nodes_count; i++) {
+        const struct fleet_node *other = &fleet->nodes[i];
+
+        if (address_is_set(&node->ssh.address) && node->ssh.port == other->ssh.port &&
+            address_equal(&node->ssh.address, &other->ssh.address))
+            return yaml_refuse(file, yaml_find(file, mapping, "ssh"),
+                               "`ssh` of %s is that of %s, %s port %u: accepted is one node at an "
+                               "address and port",
+                               node->name, other->name, address_format(&node->ssh.address, text),
+                               node->ssh.port);
+        if (node->first && other->first)
+            return yaml_refuse(file, yaml_find(file, mapping, "first"),
+                               "`first` of %s: %s is first; accepted is one", node->name,
+                               other->name);
+    }
+    return true;
+}
+
 /* NAME: { ... }; keys differ between nodes and witnesses. */
 static bool add_node(struct yaml_file *file, const yaml_node_t *mapping, size_t i,
                      struct yaml_keys keys, struct fleet_file *fleet)
@@ -111,7 +174,8 @@ static bool add_node(struct yaml_file *file, const yaml_node_t *mapping, size_t 
         return yaml_refuse(file, name, "'%s': accepted are at most %d nodes and witnesses", text,
                            NODES_MAX);
     text_copy(node->name, NAME_SIZE, text);
-    if (!yaml_read_mapping(file, yaml_pair_value(file, mapping, i), keys, node))
+    if (!yaml_read_mapping(file, yaml_pair_value(file, mapping, i), keys, node) ||
+        !check_others(file, yaml_pair_value(file, mapping, i), fleet))
         return false;
     node->is_protected = node->is_protected || node->exit_node || node->api_server;
     fleet->nodes_count++;
@@ -202,8 +266,21 @@ static const struct yaml_key cluster_keys[] = {
 static bool take_cluster(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                          void *to)
 {
+    const struct protect_cluster *cluster = to;
+    char services[PREFIX_TEXT_SIZE], pods[PREFIX_TEXT_SIZE];
+
     (void)key;
-    return yaml_read_mapping(file, node, YAML_KEYS(cluster_keys), to);
+    if (!yaml_read_mapping(file, node, YAML_KEYS(cluster_keys), to))
+        return false;
+    if (cluster->pods.len == 0 || cluster->services.len == 0 ||
+        (!prefix_covers(&cluster->pods, &cluster->services) &&
+         !prefix_covers(&cluster->services, &cluster->pods)))
+        return true;
+    return yaml_refuse(file, yaml_find(file, node, "services"),
+                       "`services` %s and `pods` %s: accepted are networks without an address in "
+                       "common",
+                       prefix_format(&cluster->services, services),
+                       prefix_format(&cluster->pods, pods));
 }
 
 /* ---- checks and policy ------------------------------------------------------------------------

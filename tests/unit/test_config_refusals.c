@@ -150,6 +150,8 @@ static void test_too_many_nodes(void **state)
 #define NODES "nodes: { a: { ssh: 203.0.113.1 } }\n"
 #define CHECK(rest) NODES "checks:\n  - { name: c, " rest " }\n"
 
+#define REACHED "; accepted is an address that others reach it at"
+
 static const struct row fleets[] = {
     {"nodes: { }\n", "x:1: `nodes` has 0: accepted are 1 to 64"},
     {"nodes: [a]\n", "x:1: `nodes` is a list: accepted is a mapping, like { a: b }"},
@@ -167,6 +169,34 @@ static const struct row fleets[] = {
     {"nodes: { a: { ssh: { port: 22 } } }\n", "x:1: key `address` is missing"},
     {"nodes: { a: { ssh: { address: 203.0.113.1, port: 0 } } }\n",
      "x:1: `port` '0': accepted are 1 to 65535"},
+    {"nodes:\n  a:\n    ssh: 127.0.0.1\n",
+     "x:3: `ssh` '127.0.0.1': loopback, where each reaches itself" REACHED},
+    {"nodes: { a: { ssh: { address: \"::1\", port: 23 } } }\n",
+     "x:1: `ssh` '::1': loopback, where each reaches itself" REACHED},
+    {"nodes: { a: { ssh: 127.8.0.1:2222 } }\n",
+     "x:1: `ssh` '127.8.0.1': loopback, where each reaches itself" REACHED},
+    {"nodes: { a: { ssh: 0.0.0.0 } }\n", "x:1: `ssh` '0.0.0.0': nobody's address" REACHED},
+    {"nodes: { a: { ssh: \"::\" } }\n", "x:1: `ssh` '::': nobody's address" REACHED},
+    {"nodes: { a: { ssh: 224.0.0.5 } }\n", "x:1: `ssh` '224.0.0.5': multicast" REACHED},
+    {"nodes: { a: { ssh: \"ff02::1\" } }\n", "x:1: `ssh` 'ff02::1': multicast" REACHED},
+    {"nodes: { a: { ssh: 255.255.255.255 } }\n", "x:1: `ssh` '255.255.255.255': reserved" REACHED},
+    {"nodes: { a: { ssh: 169.254.7.7 } }\n",
+     "x:1: `ssh` '169.254.7.7': link-local, another host on each device" REACHED},
+    {"nodes: { a: { ssh: \"[fe80::1]:22\" } }\n",
+     "x:1: `ssh` 'fe80::1': link-local, another host on each device" REACHED},
+    {"nodes: { a: { ssh: \"::ffff:7f00:1\" } }\n",
+     "x:1: `ssh` '::ffff:7f00:1': an IPv4 address written as IPv6" REACHED},
+    {"nodes:\n  a: { ssh: 203.0.113.1 }\n  b: { ssh: { address: 203.0.113.1 } }\n",
+     "x:3: `ssh` of b is that of a, 203.0.113.1 port 22: accepted is one node at an address and "
+     "port"},
+    {"nodes:\n  a: { first: true }\n  b: { first: false }\n  c: { first: true }\n",
+     "x:4: `first` of c: a is first; accepted is one"},
+    {NODES "cluster:\n  pods: 10.42.0.0/16\n  services: 10.42.0.0/16\n",
+     "x:4: `services` 10.42.0.0/16 and `pods` 10.42.0.0/16: accepted are networks without an "
+     "address in common"},
+    {NODES "cluster:\n  services: 10.43.0.0/16\n  pods: 10.0.0.0/8\n",
+     "x:3: `services` 10.43.0.0/16 and `pods` 10.0.0.0/8: accepted are networks without an address "
+     "in common"},
     {"nodes: { a: { first: yes } }\n", "x:1: `first` 'yes': accepted are true and false"},
     {"nodes: { a: { first: [true] } }\n", "x:1: `first` is a list: accepted are true and false"},
     {"nodes: { a: { console: serial } }\n",
