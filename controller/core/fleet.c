@@ -376,6 +376,15 @@ void fleet_verdict_now(const struct fleet_member *member, const char *check, mon
                 "none came yet; is its agent running, and the check declared in fleet.yaml?");
 }
 
+int64_t fleet_verdict_at(const struct fleet_member *member, const char *check)
+{
+    for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {
+        if (text_equal(member->verdicts[i].verdict.check, check))
+            return member->verdicts[i].at;
+    }
+    return 0;
+}
+
 bool fleet_awaits(const struct fleet_member *member, const char *check, mono_t now)
 {
     for (uint32_t i = 0; member != NULL && i < member->verdicts_count; i++) {

@@ -121,6 +121,9 @@ void fleet_end_telling(struct fleet_member *member);
  * earlier session, or was never said. */
 void fleet_verdict_now(const struct fleet_member *member, const char *check, mono_t now,
                        struct verdict *ret_verdict);
+/* Unix seconds: when that check's verdict came last; 0: none did, or member is NULL. */
+int64_t fleet_verdict_at(const struct fleet_member *member, const char *check);
+
 /* As people are shown it: unknown as soon as it does not answer, which a gate bears with until the
  * verdict is old. */
 void fleet_show(const struct fleet_member *member, const struct fleet_verdict *known, mono_t now,

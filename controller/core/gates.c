@@ -172,6 +172,21 @@ static enum verdict_value judge_fixes(const struct gates_inputs *inputs,
     return VERDICT_FAIL;
 }
 
+/* The oldest word of those that say it. */
+static int64_t fixes_at(const struct gates_inputs *inputs, const struct manifest_plan *plan)
+{
+    const struct fleet_member *member = fleet_find(inputs->fleet, plan->node);
+    int64_t oldest = 0;
+
+    for (uint32_t i = 0; i < inputs->manifest->fixes_count; i++) {
+        int64_t at = fleet_verdict_at(member, inputs->manifest->fixes[i]);
+
+        if (at != 0 && (oldest == 0 || at < oldest))
+            oldest = at;
+    }
+    return oldest;
+}
+
 static void judge_node_needed(const struct gates_inputs *inputs, const struct manifest_plan *plan,
                               struct gate_answer *answer)
 {
@@ -181,6 +196,7 @@ static void judge_node_needed(const struct gates_inputs *inputs, const struct ma
     struct gate_evidence *evidence = gates_add_evidence(answer, plan->node, "fixes", value);
 
     verdict_set(&evidence->verdict, value, "everything that the change fixes fails now", observed);
+    evidence->at = fixes_at(inputs, plan);
     if (value == VERDICT_UNKNOWN)
         await_fixes(inputs, plan, evidence);
     make_needed_waivable(inputs->manifest, evidence);
@@ -388,11 +404,25 @@ static void apply_waivers(const struct manifest *manifest, struct gate_answer *a
     }
 }
 
-void gates_finish(const struct manifest *manifest, struct gates *gates)
+int64_t gates_unix_of(const struct gates_inputs *inputs, mono_t at)
+{
+    return inputs->now_unix - (inputs->now - at) / 1000;
+}
+
+static void set_times(const struct gates_inputs *inputs, struct gate_answer *answer)
+{
+    for (size_t i = 0; i < answer->evidence_count; i++) {
+        if (answer->evidence[i].at == 0)
+            answer->evidence[i].at = inputs->now_unix;
+    }
+}
+
+void gates_finish(const struct gates_inputs *inputs, struct gates *gates)
 {
     for (unsigned i = 0; i < GATE_COUNT; i++) {
         summarise((enum gate)i, &gates->answers[i]);
-        apply_waivers(manifest, &gates->answers[i]);
+        apply_waivers(inputs->manifest, &gates->answers[i]);
+        set_times(inputs, &gates->answers[i]);
     }
 }
 
@@ -409,7 +439,7 @@ void gates_evaluate(const struct gates_inputs *inputs, struct gates *ret_gates)
         if (gates_is_remaining(inputs, inputs->manifest->plans[i].node))
             gates_judge_paths(inputs, &inputs->manifest->plans[i], ret_gates);
     }
-    gates_finish(inputs->manifest, ret_gates);
+    gates_finish(inputs, ret_gates);
     gates_name_cluster(inputs, &ret_gates->answers[GATE_CLUSTER_PATH]);
 }
 

@@ -32,6 +32,7 @@ struct gates_inputs {
 struct gate_evidence {
     char node[NAME_SIZE]; /* "" for the whole fleet */
     struct verdict verdict;
+    int64_t at;           /* unix seconds: when what it rests on was seen, or was read here */
     enum waiver waivable; /* what in a manifest takes it out; WAIVE_COUNT: nothing does */
     bool blocks;          /* it does not pass, and is not waived */
     /* Of one that is unknown: what has not come yet, and may come by itself; "": nothing. */
@@ -110,8 +111,12 @@ void gates_judge_working(const struct gates_inputs *inputs, struct gate_answer *
 /* Every hold and quarantine that touches what is still to come. In gates_hold.c. */
 void gates_judge_hold(const struct gates_inputs *inputs, struct gate_answer *answer);
 
-/* The line of each gate, from its evidence and what the manifest waives. In gates.c. */
-void gates_finish(const struct manifest *manifest, struct gates *gates);
+/* What came at that moment, in unix seconds. */
+int64_t gates_unix_of(const struct gates_inputs *inputs, mono_t at);
+
+/* The line of each gate, from its evidence and what the manifest waives; what has no time yet is of
+ * now. In gates.c. */
+void gates_finish(const struct gates_inputs *inputs, struct gates *gates);
 
 /* `reversible`, `cluster-path` and `ssh-path` of one target, by prediction on its snapshot and by
  * what its checks say now. In gates_path.c. */

@@ -34,6 +34,7 @@ void gates_add_verdict(const struct gates_inputs *inputs, struct gate_answer *an
         gates_add_evidence(answer, node, verdict->check, verdict->value);
 
     evidence->verdict = *verdict;
+    evidence->at = fleet_verdict_at(fleet_find(inputs->fleet, node), verdict->check);
     if (verdict->value == VERDICT_UNKNOWN)
         gates_await_verdict(inputs, evidence, verdict->check);
 }

@@ -160,7 +160,7 @@ void gates_evaluate_fleet(const struct gates_inputs *inputs, struct gates *ret_g
         judge_drift(plan->node, member, &answers[GATE_DOCUMENTED]);
         gates_judge_paths(inputs, plan, ret_gates);
     }
-    gates_finish(inputs->manifest, ret_gates);
+    gates_finish(inputs, ret_gates);
     gates_name_cluster(inputs, &answers[GATE_CLUSTER_PATH]);
     for (unsigned i = 0; i < GATE_COUNT; i++)
         set_instead((enum gate)i, &answers[i]);

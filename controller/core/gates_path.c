@@ -64,6 +64,12 @@ static void gather_flows(struct forecast *forecast)
     forecast->flows_count = into.flows_count;
 }
 
+/* What is told by the model is as old as what it looks at. */
+static int64_t snapshot_at(const struct forecast *forecast)
+{
+    return gates_unix_of(forecast->inputs, forecast->member->snapshot_at);
+}
+
 /* ---- where nothing can be predicted ------------------------------------------------------------
  */
 
@@ -193,6 +199,7 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
     kept = predict_flows(&forecast->after, flows, count, &prediction);
     value = kept ? judge_kept(forecast, replies, flows, count, observed) : VERDICT_FAIL;
     evidence = gates_add_evidence(answer, forecast->plan->node, "prediction", value);
+    evidence->at = snapshot_at(forecast);
     verdict_set(&evidence->verdict, value,
                 replies ? "replies to its audience leave as they came"
                         : "cluster and controller traffic keeps its way",
@@ -242,6 +249,7 @@ static void judge_undo(const struct forecast *forecast, struct gate_answer *answ
         gates_add_evidence(answer, forecast->plan->node, "undo", VERDICT_PASS);
     size_t lines = 0;
 
+    evidence->at = snapshot_at(forecast);
     render_difference(&forecast->after, &forecast->member->snapshot, count_line, &lines);
     verdict_set(&evidence->verdict, VERDICT_PASS, "an undo for each operation", "");
     snprintf(evidence->verdict.observed, REASON_SIZE,

@@ -87,6 +87,7 @@ void gates_judge_rehearsal(const struct gates_inputs *inputs, const struct manif
 {
     const struct rehearsal *rehearsal = member->rehearsal.rehearsal;
     enum verdict_value value;
+    size_t before = answer->evidence_count;
     uint32_t worst;
 
     if (!check_there(inputs, plan, member, answer))
@@ -101,4 +102,6 @@ void gates_judge_rehearsal(const struct gates_inputs *inputs, const struct manif
         say_good(plan, rehearsal, answer);
     if (rehearsal->operations_count == plan->operations_count)
         say_unseen(plan, rehearsal, answer);
+    for (size_t i = before; i < answer->evidence_count; i++)
+        answer->evidence[i].at = gates_unix_of(inputs, member->rehearsal.at);
 }

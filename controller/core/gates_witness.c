@@ -52,13 +52,16 @@ struct witnesses {
     unsigned awaited;            /* may be such yet: nothing of theirs has come */
     unsigned undecided;          /* count, and say themselves that they do not know */
     unsigned took_ms[NODES_MAX]; /* of the good ones, the quickest first */
+    int64_t at;                  /* of the good ones, the oldest look; 0: there are none */
     struct text observed, missing;
 };
 
-static void add_good(struct witnesses *all, unsigned took_ms)
+static void add_good(struct witnesses *all, unsigned took_ms, int64_t at_unix)
 {
     unsigned at = all->good++;
 
+    if (all->at == 0 || at_unix < all->at)
+        all->at = at_unix;
     for (; at > 0 && all->took_ms[at - 1] > took_ms; at--)
         all->took_ms[at] = all->took_ms[at - 1];
     all->took_ms[at] = took_ms;
@@ -94,7 +97,8 @@ static void ask_witness(const struct look *look, const char *witness, struct wit
         text_add(&all->missing, "%s%s", all->missing.len > 0 ? ", " : "", witness);
     } else if (counts) {
         if (reach.value == VERDICT_PASS)
-            add_good(all, reach.took_ms);
+            add_good(all, reach.took_ms,
+                     fleet_verdict_at(fleet_find(inputs->fleet, witness), reach.check));
         all->undecided += reach.value == VERDICT_UNKNOWN;
     }
 }
@@ -120,6 +124,7 @@ static void judge_renewal(const struct look *look, const struct witnesses *all,
         gates_add_evidence(answer, look->plan->node, "renewal", fits ? VERDICT_PASS : VERDICT_FAIL);
     char expected[REASON_SIZE], observed[REASON_SIZE];
 
+    evidence->at = all->at;
     snprintf(expected, sizeof(expected),
              "a renewal and the last proof within the lease of %u s: another `lease:`, or quicker "
              "witnesses",
@@ -148,6 +153,7 @@ void gates_judge_witnesses(const struct gates_inputs *inputs, const struct manif
     snprintf(expected, sizeof(expected), "%u counting witnesses reach its SSH", plan->quorum);
     evidence = gates_add_evidence(answer, plan->node, "witnesses", value);
     verdict_set(&evidence->verdict, value, expected, observed);
+    evidence->at = all.at;
     if (value == VERDICT_UNKNOWN && all.good + all.awaited >= plan->quorum)
         snprintf(evidence->awaits, sizeof(evidence->awaits), "%.150s to look at its SSH", missing);
     if (value == VERDICT_PASS && inputs->manifest->lease_s > 0) /* 0: no change is asked about */

@@ -29,8 +29,9 @@ static json_t *gate(const struct gate_answer *answer, enum gate which)
     json_t *evidence = json_array();
 
     for (size_t i = 0; i < answer->evidence_count; i++)
-        json_array_append_new(
-            evidence, json_verdict(&answer->evidence[i].verdict, 0, answer->evidence[i].node));
+        json_array_append_new(evidence,
+                              json_verdict(&answer->evidence[i].verdict, answer->evidence[i].at,
+                                           answer->evidence[i].node));
     set_text(object, "gate", gate_name(which));
     set_text(object, "question", gate_question(which));
     set_text(object, "value", verdict_format(answer->verdict.value));

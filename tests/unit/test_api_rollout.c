@@ -174,6 +174,23 @@ static void start(void)
         fail_msg("%s", err.text);
 }
 
+/* No line of evidence without its time. */
+static void expect_times(const json_t *gates)
+{
+    for (size_t i = 0; i < json_array_size(gates); i++) {
+        const json_t *gate = json_array_get(gates, i);
+        const json_t *evidence = json_object_get(gate, "evidence");
+
+        assert_true(json_array_size(evidence) > 0);
+        for (size_t k = 0; k < json_array_size(evidence); k++) {
+            const json_t *line = json_array_get(evidence, k);
+
+            if (json_integer_value(json_object_get(line, "at")) < 1700000000)
+                fail_msg("%s, %s: when?", text_of(gate, "gate"), text_of(line, "check"));
+        }
+    }
+}
+
 /* The plan's answer to that gate, and part of what was observed; "pass": whatever was. */
 static void expect_planned(const char *path, struct bytes body, enum gate gate, const char *value,
                            const char *part)
@@ -182,6 +199,7 @@ static void expect_planned(const char *path, struct bytes body, enum gate gate, 
     const json_t *said = json_array_get(json_object_get(answer.json, "gates"), gate);
 
     assert_int_equal(answer.status, 200);
+    expect_times(json_object_get(answer.json, "gates"));
     assert_string_equal(text_of(said, "value"), value);
     if (!text_equal(value, "pass"))
         assert_true(json_is_false(json_object_get(answer.json, "pass")));

@@ -375,6 +375,42 @@ static void an_unknown_fleet_never_passes(void **state)
     gates_done(&gates);
 }
 
+static const struct gate_evidence *evidence_of(const struct gates *gates, enum gate gate,
+                                               const char *check)
+{
+    const struct gate_answer *answer = &gates->answers[gate];
+
+    for (size_t i = 0; i < answer->evidence_count; i++) {
+        if (strcmp(answer->evidence[i].verdict.check, check) == 0)
+            return &answer->evidence[i];
+    }
+    fail_msg("no %s under %s", check, gate_name(gate));
+    return NULL;
+}
+
+/* Of a node's word and its snapshot, when they came; of what is read here, now. */
+static void evidence_says_when(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    scene->inputs.now = 4000;
+    scene->inputs.now_unix = NOW_UNIX + 4;
+    gates_evaluate(&scene->inputs, &gates);
+    assert_true(gates_pass(&gates));
+    assert_int_equal(evidence_of(&gates, GATE_WORKING, "controller")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_NEEDED, "fixes")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_REVERSIBLE, "undo")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_REVERSIBLE, "rehearsal")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_CLUSTER_PATH, "prediction")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_SSH_PATH, "prediction")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_SSH_PATH, "witnesses")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_SSH_PATH, "renewal")->at, NOW_UNIX);
+    assert_int_equal(evidence_of(&gates, GATE_SSH_PATH, "console")->at, NOW_UNIX + 4);
+    assert_int_equal(evidence_of(&gates, GATE_DOCUMENTED, "reason")->at, NOW_UNIX + 4);
+    gates_done(&gates);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, gates_case_make, gates_case_end)
 
 int main(void)
@@ -397,6 +433,7 @@ int main(void)
         CASE(hold_by_quarantine),
         CASE(a_waiver_is_for_no_later_quarantine),
         CASE(an_unknown_fleet_never_passes),
+        CASE(evidence_says_when),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
