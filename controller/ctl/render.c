@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,31 +96,84 @@ static bool is_said(const json_t *gate, const json_t *evidence)
            text_equal(field_text(only, "observed"), field_text(gate, "observed"));
 }
 
+static void print_evidence(const json_t *item)
+{
+    printf("        %-13s", "");
+    print_verdict(item, field_text(item, "node"), "");
+}
+
+enum { PASS_LINES_MAX = 6 }; /* of a gate that passes */
+
+/* "b1, c1", each once. */
+static void add_name(const char *name, struct text *names)
+{
+    const char *found = strstr(names->data, name);
+    size_t len = strlen(name);
+
+    if (found != NULL && (found == names->data || found[-1] == ' ') &&
+        (found[len] == ',' || found[len] == '\0'))
+        return;
+    text_add(names, "%s%s", names->len > 0 ? ", " : "", name);
+}
+
+/* What a yes rests on. Other nodes' lines say the same of them, and the page stays one. */
+static void print_pass(const json_t *evidence)
+{
+    const char *first = "";
+    char text[SENTENCE_SIZE] = "";
+    struct text names = TEXT_IN(text);
+    unsigned printed = 0, left = 0;
+
+    for (size_t i = 0; i < json_array_size(evidence); i++) {
+        const json_t *item = json_array_get(evidence, i);
+        const char *node = field_text(item, "node");
+
+        if (first[0] == '\0')
+            first = node;
+        if ((node[0] == '\0' || text_equal(node, first)) && printed < PASS_LINES_MAX) {
+            print_evidence(item);
+            printed++;
+            continue;
+        }
+        left++;
+        if (node[0] != '\0')
+            add_name(node, &names);
+    }
+    if (left == 0)
+        return;
+    printf("        %-13s  ", "");
+    render_value("pass", 8);
+    printf("%-14s %u line%s more, each a pass: `-o json` has them\n",
+           field_plain(names.len > 0 ? text : "the fleet"), left, left == 1 ? "" : "s");
+}
+
 static void render_gate(const json_t *gate)
 {
     const char *value = field_text(gate, "value");
     const char *waived = field_text(gate, "waived");
     const json_t *evidence = field_array(gate, "evidence");
+    bool passes = text_equal(value, "pass");
 
+    if (passes && field_text(gate, "instead")[0] != '\0')
+        value = "n/a";
     render_value(value, 8);
     printf("%-13s %s\n", field_plain(field_text(gate, "gate")),
            field_plain(field_text(gate, "question")));
-    if (field_text(gate, "observed")[0] != '\0')
+    if (field_text(gate, "observed")[0] != '\0' &&
+        !(text_equal(value, "pass") && json_array_size(evidence) > 0))
         printf("        %-13s %s\n", "", field_plain(field_text(gate, "observed")));
     if (waived[0] != '\0')
         printf("        %-13s waived: %s\n", "", field_plain(waived));
-    if (text_equal(value, "pass"))
+    if (passes) {
+        print_pass(evidence);
         return;
+    }
     if (field_text(gate, "expected")[0] != '\0')
         printf("        %-13s expected: %s\n", "", field_plain(field_text(gate, "expected")));
     if (is_said(gate, evidence))
         return;
-    for (size_t i = 0; i < json_array_size(evidence); i++) {
-        const json_t *item = json_array_get(evidence, i);
-
-        printf("        %-13s", "");
-        print_verdict(item, field_text(item, "node"), "");
-    }
+    for (size_t i = 0; i < json_array_size(evidence); i++)
+        print_evidence(json_array_get(evidence, i));
 }
 
 void render_texts(const char *title, const json_t *lines)

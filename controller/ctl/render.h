@@ -25,7 +25,8 @@ const char *render_time(long long at, char *to, size_t size);
 /* Indented; the title beside the first. */
 void render_texts(const char *title, const json_t *lines);
 
-/* One line a gate of docs/api.md, with the evidence of those that do not pass. */
+/* One line a gate of docs/api.md, with its evidence: all of it where it does not pass, else that of
+ * the first node and of the whole fleet. */
 void render_gates(const json_t *gates);
 
 /* VERDICT of docs/api.md; node may be "". One that does not pass and does not count is "(warning)".

@@ -87,6 +87,87 @@ static void in_a_gates_evidence_every_word_counts(void **state)
     assert_non_null(strstr(said, "database           refused\n"));
 }
 
+static json_t *line_of(const char *node, const char *check, const char *value, const char *observed)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", node, "check", check, "value", value,
+                     "observed", observed, "expected", "it");
+}
+
+static void expect_gate(json_t *evidence, const char *instead, const char *text)
+{
+    AUTO_JSON json_t *gates =
+        json_pack("[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}]", "gate", "ssh-path", "question", "?",
+                  "value", "pass", "observed", instead[0] != '\0' ? instead : "yes", "expected",
+                  "?", "waived", "", "instead", instead, "evidence", evidence);
+    struct listening listening = listen_to_stdout();
+    char said[4096];
+
+    assert_non_null(gates);
+    render_gates(gates);
+    hear(&listening, said, sizeof(said));
+    assert_string_equal(said, text);
+}
+
+/* What a yes rests on: of the first node each line, of the others that they say the same. */
+static void a_pass_shows_its_evidence(void **state)
+{
+    json_t *evidence = json_array();
+
+    (void)state;
+    json_array_append_new(evidence, line_of("a1", "witnesses", "pass", "office: pass, b1: pass"));
+    json_array_append_new(evidence, line_of("a1", "console", "pass", "physical"));
+    expect_gate(
+        json_deep_copy(evidence), "",
+        "pass    ssh-path      ?\n"
+        "                       pass    a1             witnesses          office: pass, b1: "
+        "pass\n"
+        "                       pass    a1             console            physical\n");
+    json_array_append_new(evidence, line_of("b1", "witnesses", "pass", "office: pass, a1: pass"));
+    json_array_append_new(evidence, line_of("b1", "console", "pass", "physical"));
+    json_array_append_new(evidence, line_of("", "bars", "pass", "none"));
+    json_array_append_new(evidence, line_of("c1", "console", "pass", "physical"));
+    expect_gate(
+        json_deep_copy(evidence), "",
+        "pass    ssh-path      ?\n"
+        "                       pass    a1             witnesses          office: pass, b1: "
+        "pass\n"
+        "                       pass    a1             console            physical\n"
+        "                       pass    bars               none\n"
+        "                       pass    b1, c1         3 lines more, each a pass: `-o json` "
+        "has them\n");
+    expect_gate(
+        evidence, "none is declared",
+        "n/a     ssh-path      ?\n"
+        "                      none is declared\n"
+        "                       pass    a1             witnesses          office: pass, b1: "
+        "pass\n"
+        "                       pass    a1             console            physical\n"
+        "                       pass    bars               none\n"
+        "                       pass    b1, c1         3 lines more, each a pass: `-o json` "
+        "has them\n");
+}
+
+/* However many checks a node has: the first ones. */
+static void a_pass_of_much_evidence_stays_short(void **state)
+{
+    json_t *evidence = json_array();
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        json_array_append_new(evidence, line_of("a1", "database", "pass", "connects"));
+    expect_gate(
+        evidence, "",
+        "pass    ssh-path      ?\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             database           connects\n"
+        "                       pass    a1             2 lines more, each a pass: `-o json` "
+        "has them\n");
+}
+
 /* A person reads it at another place than where it was printed, and --open is in UTC. */
 static void a_time_says_of_which_zone_it_is(void **state)
 {
@@ -130,6 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fail_that_does_not_count_says_so),
         cmocka_unit_test(in_a_gates_evidence_every_word_counts),
+        cmocka_unit_test(a_pass_shows_its_evidence),
+        cmocka_unit_test(a_pass_of_much_evidence_stays_short),
         cmocka_unit_test(a_time_says_of_which_zone_it_is),
         cmocka_unit_test(a_flows_name_forges_no_line),
     };
