@@ -147,21 +147,6 @@ static void print_wait(const json_t *rollout)
            field_plain(field_text(waits, "command")));
 }
 
-/* As they were answered last; their evidence is in the audit. */
-static void print_gates(const json_t *gates)
-{
-    for (size_t i = 0; i < json_array_size(gates); i++) {
-        const json_t *gate = json_array_get(gates, i);
-        const char *waived = field_text(gate, "waived");
-
-        printf("  gate     %-13s %-8s%s", field_plain(field_text(gate, "gate")),
-               field_plain(field_text(gate, "value")), field_plain(field_text(gate, "observed")));
-        if (!text_equal(field_text(gate, "value"), "pass"))
-            printf("; expected: %s", field_plain(field_text(gate, "expected")));
-        printf("%s%s\n", waived[0] != '\0' ? "; waived: " : "", field_plain(waived));
-    }
-}
-
 static void print_rollout(const json_t *rollout)
 {
     const json_t *nodes = field_array(rollout, "nodes");
@@ -188,7 +173,7 @@ static void print_rollout(const json_t *rollout)
                field_plain(field_text(node, "sentence")));
         render_texts("rehearsed", field_array(node, "rehearsed"));
     }
-    print_gates(field_array(rollout, "gates"));
+    render_gates(field_array(rollout, "gates")); /* as they were answered last */
     for (size_t i = 0; i < json_array_size(proofs); i++) {
         const json_t *proof = json_array_get(proofs, i);
 

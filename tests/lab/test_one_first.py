@@ -217,6 +217,10 @@ def told(fleet, *words):
     for volatile, settled in ((r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z0-9+-]+",
                                "2026-01-01 12:00:00 UTC"),
                               (r"(?m)^ +\d+(?=  2026)", "    71"),
+                              (r"\b\d+ ms\b", "7 ms"),
+                              (r"valid for \d+ s", "valid for 3600 s"),
+                              (r"way \d+\.\d s = \d+\.\d s", "way 0.5 s = 3.5 s"),
+                              (r"way = \d+\.\d s", "way = 6.5 s"),
                               (r"(rollout|sequence) \d+", r"\1 7")):
         text = re.sub(volatile, settled, text)
     return f"$ oceanidctl {' '.join(words)}\n{text}\n"
