@@ -203,6 +203,31 @@ static bool compile_flows(const struct change_inputs *inputs, const struct snaps
            add_flows(plan, flows, into.flows_count, err);
 }
 
+unsigned plan_tell_missing(const struct manifest_plan *plan, const struct snapshot *snapshot,
+                           const struct protect_cluster *cluster, struct text *out)
+{
+    AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
+    AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_MAX, sizeof(*flows));
+    struct protect_plan into = {.operations = operations,
+                                .operations_max = OPERATIONS_MAX,
+                                .flows = flows,
+                                .flows_max = FLOWS_MAX};
+    struct err err = ERR_INIT;
+    unsigned missing = 0;
+
+    protect_compile(PROTECT_EVERYTHING, snapshot, cluster, &into,
+                    &err); /* as many as there is room */
+    for (size_t i = 0; i < into.flows_count; i++) {
+        char to[PREFIX_TEXT_SIZE];
+
+        if (has_flow(plan, &flows[i]))
+            continue;
+        text_add(out, "%s%s to %s", missing++ > 0 ? ", " : "", flows[i].name,
+                 prefix_format(&flows[i].destination, to));
+    }
+    return missing;
+}
+
 /* Each on the snapshot that the earlier ones leave; the guard asks again when it prepares. */
 static bool check_severing(const struct manifest_plan *plan, const struct snapshot *snapshot,
                            struct err *err)

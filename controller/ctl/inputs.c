@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/change/plan.h"
 #include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/io/config.h"
@@ -62,9 +63,51 @@ static bool read_fleet(struct ctl *ctl, const char *given, struct inputs *inputs
                         : fetch_fleet(ctl, &text, err);
     if (!good)
         return false;
+    inputs->fleet_is_controllers = path == NULL;
     sign_hash(text.data, text.len, &inputs->fleet_hash);
     return config_parse_fleet(path != NULL ? path : "fleet.yaml", wire_lend(&text), &inputs->fleet,
                               err);
+}
+
+/* The controller's own copy; false, with err, where it has none or gives none. */
+static bool fetch_other(struct ctl *ctl, struct fleet_file *ret_fleet, struct err *err)
+{
+    AUTO_ANSWER struct api_answer answer = {0};
+    struct api *api = ctl_api(ctl, err);
+
+    return api != NULL &&
+           api_call(api, "GET", "/v1/fleet", (struct bytes){NULL, 0}, &answer, err) &&
+           config_parse_fleet("the controller's fleet.yaml",
+                              (struct bytes){answer.data, answer.len}, ret_fleet, err);
+}
+
+/* What the guards are given to protect goes by the operator's file alone: where it declares less
+ * than the controller's, nobody would see it. */
+static void compare_with_controller(struct ctl *ctl, const struct inputs *inputs)
+{
+    AUTO_FREE struct fleet_file *other = mem_alloc(1, sizeof(*other));
+    struct err err = ERR_INIT;
+
+    if (!fetch_other(ctl, other, &err)) {
+        fprintf(stderr,
+                "oceanidctl: not known whether the controller's fleet.yaml declares more to "
+                "protect: %s\n",
+                err.text);
+        return;
+    }
+    for (uint32_t i = 0; i < inputs->change.targets_count; i++) {
+        const char *node = inputs->change.targets[i];
+        const struct manifest_plan *plan = manifest_find_plan(&inputs->manifest, node);
+        char missing[REASON_SIZE] = "";
+        struct text text = TEXT_IN(missing);
+        unsigned count = plan_tell_missing(plan, &inputs->snapshots[i], &other->cluster, &text);
+
+        if (count > 0)
+            fprintf(stderr,
+                    "oceanidctl: %s: by the controller's fleet.yaml its guard would protect %u "
+                    "flow%s more: %s\n",
+                    node, count, count == 1 ? "" : "s", missing);
+    }
 }
 
 bool inputs_fetch_snapshot(struct ctl *ctl, const char *node, struct snapshot *ret_snapshot,
@@ -104,6 +147,8 @@ static bool compile(struct ctl *ctl, const char *path, const char *fleet_path,
         !change_compile(&inputs->change, &from, &inputs->manifest, err))
         return false;
     inputs->body = wire_encode_manifest(&inputs->manifest);
+    if (!inputs->fleet_is_controllers)
+        compare_with_controller(ctl, inputs);
     return true;
 }
 

@@ -14,6 +14,7 @@ struct inputs {
     struct change change;
     struct fleet_file fleet;
     struct hash fleet_hash;
+    bool fleet_is_controllers; /* nobody gave another: it is the controller's copy */
     struct roster roster;
     uint32_t snapshots_count;
     struct snapshot snapshots[NODES_MAX]; /* in the order of change.targets */
@@ -22,7 +23,8 @@ struct inputs {
 };
 
 /* Reads FILE and fleet.yaml (--fleet FILE, else the operator's directory, else the controller's
- * copy, which is said), fetches the rest, compiles. NULL with err. */
+ * copy, which is said), fetches the rest, compiles; says on stderr what the controller's fleet.yaml
+ * would have the guards protect beside that. NULL with err. */
 struct inputs *inputs_compile(struct ctl *ctl, const char *path, const char *fleet_path,
                               struct err *err);
 void inputs_free(struct inputs *inputs);

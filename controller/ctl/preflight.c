@@ -88,6 +88,17 @@ static void print_question(const json_t *question, size_t number, FILE *to)
     fputc('\n', to);
 }
 
+static bool has_answer(const json_t *judged, const char *answer)
+{
+    const json_t *questions = field_array(judged, "questions");
+
+    for (size_t i = 0; i < json_array_size(questions); i++) {
+        if (text_equal(field_text(json_array_get(questions, i), "answer"), answer))
+            return true;
+    }
+    return false;
+}
+
 /* Of a change only a signed one passes: that a start would take it is what was asked. */
 static const char *end_of(const json_t *judged)
 {
@@ -97,6 +108,11 @@ static const char *end_of(const json_t *judged)
     if (field_text(judged, "change")[0] == '\0')
         return "Safe: of the fleet as it is nothing says no; `oceanidctl preflight FILE` asks of a "
                "change.";
+    if (has_answer(judged, "n/a"))
+        return "Safe: every question that is asked of this fleet is answered with yes, n/a is "
+               "not: `oceanidctl rollout start` of it would be taken now. Not known: whether who "
+               "starts it has the role (ci or operator), and whether the controller's disk takes "
+               "it.";
     return "Safe: every question is answered with yes: `oceanidctl rollout start` of it would be "
            "taken now. Not known: whether who starts it has the role (ci or operator), and "
            "whether the controller's disk takes it.";

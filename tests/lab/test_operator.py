@@ -345,6 +345,48 @@ def expect_blocked(fleet, signed, number, words):
     assert done.returncode == 1 and re.search(words, done.stderr), done.stdout + done.stderr
 
 
+def test_what_takes_ssh_off_the_tailnet_is_no(fleet):
+    """Of calypso, which is reached by the tailnet alone; before anything is touched."""
+    fleet.wait_settled()
+    done = fleet.ctl("plan", fleet.write_change("off", changes.OFF_THE_TAILNET), check=False)
+    said = "replies from 100.64.0.3 to 100.64.0.0/10 would leave by "
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(rf"^fail    ssh-path .*\n +calypso: {said}.* \(rule 5100,", done.stdout, re.M), \
+        done.stdout
+    assert f"BREAKS     {said}" in done.stdout, done.stdout
+    assert "by the controller's fleet.yaml" not in done.stderr, done.stderr
+
+
+def without_cluster(text):
+    return re.sub(r"(?ms)^cluster:.*?(?=^checks:)", "", text)
+
+
+def test_a_cluster_that_is_not_declared_is_no_yes(fleet):
+    """The nodes show one, which their fleet.yaml does not declare: no flow of it is asked about."""
+    fleet.wait_settled()
+    fleet.read_again(without_cluster(fleet.text))
+    try:
+        done = fleet.ctl("preflight", check=False)
+    finally:
+        fleet.read_again(fleet.text)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^unsure  6\. .* is a cluster's, and fleet.yaml declares none", done.stdout,
+                     re.M), done.stdout
+
+
+def test_a_file_that_declares_less_is_told(fleet):
+    """Less is given to the guards then than by the controller's fleet.yaml."""
+    fleet.wait_settled()
+    path = f"{PKI}/less.yaml"
+    whole = fleet.controller.run(["cat", "/etc/oceanid/fleet.yaml"])
+    fleet.write(fleet.operator, path, without_cluster(whole.stdout))
+    done = fleet.ctl("plan", fleet.write_change("drill", changes.HARMLESS), "--fleet", path,
+                     check=False)
+    assert re.search(r"by the controller's fleet.yaml its guard would protect \d+ flows more: "
+                     r"api-server to 198.51.100.10/32, ", done.stderr), done.stderr
+    assert re.search(r"^pass    cluster-path ", done.stdout, re.M), done.stdout
+
+
 def test_preflight_and_a_proposal(fleet):
     """0 for a fleet as it should be, 1 under a freeze; a proposal that the controller would read."""
     fleet.wait_settled()

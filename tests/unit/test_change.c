@@ -3,6 +3,7 @@
  */
 #include "common/change/change.h"
 
+#include "common/change/plan.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
 
@@ -459,6 +460,31 @@ static void replies_over_the_tailnet_are_protected(void **state)
         assert_false(address_is_set(&plan->checks[i].from));
 }
 
+/* By another fleet.yaml that declares more, more would be protected: who is to sign is told. */
+static void what_another_fleet_would_protect_is_told(void **state)
+{
+    struct world *world = *state;
+    struct protect_cluster other = {.api_servers_count = 1, .controllers_count = 1};
+    const struct manifest_plan *plan;
+    char said[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(said);
+
+    assert_true(address_parse("198.51.100.10", &other.api_servers[0].address));
+    other.api_servers[0].port = 6443;
+    assert_true(address_parse("198.51.100.11", &other.controllers[0].address));
+    other.controllers[0].port = 7430;
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    assert_int_equal(plan_tell_missing(plan, &world->snapshots[1], &other, &text), 2);
+    assert_string_equal(said, "api-server to 198.51.100.10/32, controller to 198.51.100.11/32");
+    world->fleet.cluster = other;
+    compile_well(world);
+    plan = manifest_find_plan(&world->manifest, "srv712695");
+    text_init(&text, said, sizeof(said));
+    assert_int_equal(plan_tell_missing(plan, &world->snapshots[1], &other, &text), 0);
+    assert_string_equal(said, "");
+}
+
 static bool has_check(const struct manifest_plan *plan, const char *name)
 {
     for (uint32_t i = 0; i < plan->checks_count; i++) {
@@ -533,6 +559,7 @@ int main(void)
         IN_WORLD(severing_a_protected_device_is_refused),
         IN_WORLD(witnesses_are_all_others),
         IN_WORLD(replies_over_the_tailnet_are_protected),
+        IN_WORLD(what_another_fleet_would_protect_is_told),
         IN_WORLD(critical_and_fixed_checks_are_taken),
         IN_WORLD(times_fit_into_the_lease),
         IN_WORLD(strangers_are_refused),

@@ -127,6 +127,23 @@ static void says_the_eight_questions_in_their_words(void **state)
            "change.\n");
 }
 
+/* A fleet without a cluster: that is no yes, and no reason to stop. */
+static void of_a_change_it_says_what_is_not_asked(void **state)
+{
+    json_t *plan = make_plan(GATE_COUNT, "", "");
+
+    (void)state;
+    json_object_set_new(plan, "change", json_string("drill"));
+    set_instead(plan, GATE_CLUSTER_PATH, "no cluster is declared in fleet.yaml");
+    expect_part(
+        json_deep_copy(plan), true,
+        "\nn/a     6. Does it preserve cluster networking (kubelet <-> API server)? no cluster "
+        "is declared in fleet.yaml\n");
+    expect_part(plan, true,
+                "\nSafe: every question that is asked of this fleet is answered with yes, n/a is "
+                "not: `oceanidctl rollout start` of it would be taken now.");
+}
+
 /* A yes is that a start would be taken now; of what it does not hang on, it says so. */
 static void of_a_change_it_says_what_it_does_not_know(void **state)
 {
@@ -177,6 +194,7 @@ int main(void)
         cmocka_unit_test(says_the_eight_questions_in_their_words),
         cmocka_unit_test(of_the_fleet_it_says_what_was_not_asked),
         cmocka_unit_test(of_a_change_it_says_what_it_does_not_know),
+        cmocka_unit_test(of_a_change_it_says_what_is_not_asked),
         cmocka_unit_test(only_yes_and_waived_pass),
         cmocka_unit_test(what_is_not_answered_is_unsure),
     };

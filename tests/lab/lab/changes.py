@@ -48,6 +48,18 @@ operations:
 
 ONE_NODE = GOOD.replace("targets: [srv712695, calypso]", "targets: [srv712695]")
 
+# Takes what calypso answers its peers off the tailnet, by which alone it is reached.
+OFF_THE_TAILNET = """\
+reason: Go by the main table for everything in 100.64.0.0/10.
+reference: "#104"
+justification: Nothing is broken; this is a drill.
+targets: [calypso]
+waive:
+  needed: a drill
+operations:
+  - rule: { priority: 5100, to: 100.64.0.0/10, lookup: main }
+"""
+
 # Shields and nothing else.
 PROTECT = """\
 reason: Keep SSH and the cluster on their way, whatever happens to the tables.
