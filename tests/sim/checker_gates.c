@@ -14,6 +14,7 @@ enum {
     HEARD_OLD_MS = 70000,  /* a check's interval, and two heartbeats */
     PASSED_OLD_MS = 90000, /* what they said is good for a minute, and for the nonce in it */
     TRIAL_MAX_S = 5 + 3 + SIM_SOAK_S + 2 * SIM_LEASE_S + 20,
+    VALID_MAX_S = 7 * 86400 + 60, /* longer ones the approver, or the desk, has by a wrong clock */
 };
 
 struct seen_desk *checker_new_desk(void)
@@ -301,6 +302,8 @@ static void judge_approval(const struct check_model *model, uint32_t stage, stru
     if (left <= (int64_t)behind * TRIAL_MAX_S)
         say_no(answer, "the approval is valid for %lld s, with %u stages behind this one",
                (long long)left, behind);
+    if (left > VALID_MAX_S)
+        say_no(answer, "the approval is valid for %lld s", (long long)left);
     if (world->unjustified)
         say_no(answer, "nobody says why it is needed");
 }
