@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/net/fib_match.h"
 #include "common/net/fib_table.h"
 
 struct fib {
@@ -97,50 +98,6 @@ void fib_free(struct fib *fib)
 
 /* ---- rules ------------------------------------------------------------------------------------
  */
-
-static bool in_range(uint16_t first, uint16_t last, uint16_t port)
-{
-    return (first == 0 && last == 0) || (port >= first && port <= last);
-}
-
-/* A selector of length 0 takes all. An address that is not set yet is 0.0.0.0 to the kernel, and
- * no address at all in IPv6 (RT6_LOOKUP_F_HAS_SADDR). */
-static bool prefix_takes(const struct prefix *selector, const struct address *address,
-                         uint8_t family)
-{
-    struct address zero = {.family = family};
-
-    if (selector->len == 0)
-        return true;
-    if (address_is_set(address))
-        return prefix_contains(selector, address);
-    return family == FAMILY_IPV4 && prefix_contains(selector, &zero);
-}
-
-static bool selectors_match(const struct rule *rule, const struct flow *flow)
-{
-    const char *iif = flow->iif[0] != '\0' ? flow->iif : "lo"; /* local output: loopback */
-    uint8_t family = rule->family;
-
-    if (rule->iif[0] != '\0' && !text_equal(rule->iif, iif))
-        return false;
-    if (rule->oif[0] != '\0' && !text_equal(rule->oif, flow->oif))
-        return false;
-    if (((rule->mark ^ flow->mark) & rule->mask) != 0)
-        return false;
-    if (flow->uid < rule->uid_first || flow->uid > rule->uid_last)
-        return false;
-    if (rule->tos != 0 && rule->tos != flow->tos)
-        return false;
-    if (rule->ip_proto != 0 && rule->ip_proto != flow->ip_proto)
-        return false;
-    if (rule->tun_id != 0 || rule->l3mdev)
-        return false; /* no packet of ours comes out of such a tunnel, or belongs to a VRF */
-    return in_range(rule->sport_first, rule->sport_last, flow->sport) &&
-           in_range(rule->dport_first, rule->dport_last, flow->dport) &&
-           prefix_takes(&rule->source, &flow->source, family) &&
-           prefix_takes(&rule->destination, &flow->destination, family);
-}
 
 /* The first rule of the family that has this priority or a later one. */
 static size_t find_rule(const struct fib *fib, uint8_t family, uint32_t priority)
@@ -254,7 +211,7 @@ static bool is_usable(const struct fib *fib, const struct route *route, uint32_t
 static bool is_asked_for(const struct route *route, const struct flow *flow)
 {
     return (route->tos == 0 || route->tos == flow->tos) &&
-           prefix_takes(&route->source, &flow->source, flow->destination.family);
+           fib_match_prefix(&route->source, &flow->source, flow->destination.family);
 }
 
 /* Where the search is, and what it may not look at any more. */
@@ -441,7 +398,7 @@ void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decis
     *ret_decision = (struct fib_decision){.outcome = FIB_UNREACHABLE};
     while (next < fib->rules_count && fib->rules[next]->family == family) {
         const struct rule *rule = fib->rules[next++];
-        bool selected = selectors_match(rule, flow);
+        bool selected = fib_match_rule(rule, flow);
 
         if (selected && rule->destination.len > 0)
             ret_decision->special = true; /* also under "not": others take this rule */
