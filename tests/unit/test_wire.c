@@ -11,7 +11,9 @@
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "proto/oceanid.pb-c.h"
 #include "tests/unit/wire_fill.h"
+#include "tests/unit/wire_seen.h"
 
 #include <cmocka.h>
 
@@ -68,6 +70,7 @@ static void snapshot_comes_back_without_raw(void **state)
     AUTO_WIRE struct wire_bytes bytes = wire_encode_snapshot(&snapshot);
     expect_good(wire_decode_snapshot(wire_lend(&bytes), &back, &err), &err);
     expect_same_snapshot(&snapshot, &back, false);
+    wire_seen_note(&oceanid__snapshot__descriptor, wire_lend(&bytes));
     AUTO_WIRE struct wire_bytes again = wire_encode_snapshot(&back);
     expect_same_bytes(wire_lend(&bytes), wire_lend(&again));
     snapshot_done(&snapshot);
@@ -158,8 +161,18 @@ static void manifest_comes_back(void **state)
     AUTO_WIRE struct wire_bytes bytes = wire_encode_manifest(&manifest);
     expect_good(wire_decode_manifest(wire_lend(&bytes), &back, &err), &err);
     expect_same_manifest(&manifest, &back);
+    wire_seen_note(&oceanid__manifest__descriptor, wire_lend(&bytes));
     manifest_done(&manifest);
     manifest_done(&back);
+}
+
+/* What only the guard keeps is in its journal's records (test_wire_journal). */
+static void no_field_is_forgotten(void **state)
+{
+    (void)state;
+    wire_seen_expect_all_but("Route.raw, Rule.raw, Nexthop.raw, Tailscale.profile, "
+                             "TailscaleProfile.node_id, TailscaleProfile.control, "
+                             "TailscaleProfile.name, TailscaleProfile.id");
 }
 
 static void try_manifest(struct bytes bad)
@@ -483,6 +496,7 @@ int main(void)
         cmocka_unit_test(snapshot_bears_anything),
         cmocka_unit_test(unreadable_text_is_replaced),
         cmocka_unit_test(manifest_comes_back),
+        cmocka_unit_test(no_field_is_forgotten),
         cmocka_unit_test(manifest_bears_anything),
         cmocka_unit_test(manifest_is_held_to_its_limits),
         cmocka_unit_test(a_line_end_in_a_check_is_read),

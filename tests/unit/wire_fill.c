@@ -239,6 +239,8 @@ static void fill_rule(struct rule *rule)
     rule->protocol = OCEANID_PROTOCOL;
     rule->ip_proto = 6;
     rule->invert = true;
+    rule->l3mdev = true;
+    rule->tun_id = UINT64_MAX - 5;
     rule->priority = 5140;
     rule->table = 254;
     rule->goto_priority = 5300;
