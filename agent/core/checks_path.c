@@ -21,6 +21,7 @@ static void describe_decision(const struct fib *fib, const struct fib_decision *
         [FIB_UNREACHABLE] = "is unreachable",
         [FIB_PROHIBIT] = "is prohibited",
         [FIB_BLACKHOLE] = "is dropped",
+        [FIB_UNKNOWN] = "leaves by a way that nobody can tell",
     };
     const struct link *link =
         decision->hop != NULL ? snapshot_find_link(fib_snapshot(fib), decision->hop->link) : NULL;
@@ -36,12 +37,24 @@ static void describe_decision(const struct fib *fib, const struct fib_decision *
 
 /* ---- route ----------------------------------------------------------------------------------- */
 
-/* The first prefix that is decided otherwise than demanded. */
+/* The first prefix that is decided otherwise than demanded, else the first of which nobody knows.
+ */
 struct finding {
     const struct judgement *judgement;
-    unsigned count;
+    enum verdict_value value;
     char text[REASON_SIZE];
 };
+
+/* Whether the text is to be said of this one. */
+static bool finding_takes(struct finding *finding, const struct fib_decision *decision)
+{
+    enum verdict_value value = decision->outcome == FIB_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_FAIL;
+
+    if (finding->value != VERDICT_PASS && value == VERDICT_UNKNOWN)
+        return false;
+    finding->value = value;
+    return true;
+}
 
 static bool is_as_demanded(const struct judgement *judgement, const struct fib_decision *decision)
 {
@@ -65,12 +78,11 @@ static bool note_otherwise(void *context, const struct prefix *prefix,
     struct text out = TEXT_IN(finding->text);
     char text[PREFIX_TEXT_SIZE];
 
-    if (is_as_demanded(finding->judgement, decision))
+    if (is_as_demanded(finding->judgement, decision) || !finding_takes(finding, decision))
         return true;
-    finding->count++;
     text_add(&out, "%s ", prefix_format(prefix, text));
     describe_decision(finding->judgement->fib, decision, &out);
-    return false;
+    return finding->value == VERDICT_UNKNOWN;
 }
 
 static void describe_route(const struct check *check, struct text *out)
@@ -96,7 +108,7 @@ static void describe_route(const struct check *check, struct text *out)
 void judge_route(const struct judgement *judgement)
 {
     const struct check *check = judgement->check;
-    struct finding finding = {.judgement = judgement};
+    struct finding finding = {.judgement = judgement, .value = VERDICT_PASS};
     /* No device is called so: every decision is handed to note_otherwise. */
     struct protected_flow flow = {.destination = check->destination, .device = "/"};
     char expected[REASON_SIZE] = "";
@@ -107,8 +119,8 @@ void judge_route(const struct judgement *judgement)
     flow.flow.source = check->from;
     describe_route(check, &wanted);
     fib_check_flow(judgement->fib, &flow, note_otherwise, &finding);
-    verdict_set(judgement->verdict, finding.count > 0 ? VERDICT_FAIL : VERDICT_PASS, expected,
-                finding.count > 0 ? finding.text : "so for every address in it");
+    verdict_set(judgement->verdict, finding.value, expected,
+                finding.value != VERDICT_PASS ? finding.text : "so for every address in it");
 }
 
 /* ---- reply path ------------------------------------------------------------------------------ */
@@ -137,17 +149,17 @@ static bool note_reply(void *context, const struct prefix *prefix,
     struct text out = TEXT_IN(finding->text);
     char text[PREFIX_TEXT_SIZE];
 
-    if (!predict_concerns(finding->judgement->snapshot, reply->flow, prefix))
+    if (!predict_concerns(finding->judgement->snapshot, reply->flow, prefix) ||
+        !finding_takes(finding, decision))
         return true;
-    out.len = strlen(finding->text);
-    finding->count++;
-    text_add(&out, " to %s: ", prefix_format(prefix, text));
+    text_add(&out, "from %s to ", address_format(&reply->flow->flow.source, text));
+    text_add(&out, "%s: ", prefix_format(prefix, text));
     describe_decision(finding->judgement->fib, decision, &out);
-    return false;
+    return finding->value == VERDICT_UNKNOWN;
 }
 
-/* Appends "203.0.113.10 by eth0"; false at the first flow that is decided otherwise. */
-static bool check_reply(const struct judgement *judgement, struct protected_flow *flow,
+/* Appends "203.0.113.10 by eth0". */
+static void check_reply(const struct judgement *judgement, struct protected_flow *flow,
                         struct finding *finding, struct text *expected)
 {
     const struct check *check = judgement->check;
@@ -160,10 +172,7 @@ static bool check_reply(const struct judgement *judgement, struct protected_flow
         flow->destination = check->destination;
     text_add(expected, "%s%s by %s", expected->len > 0 ? ", " : "replies from ",
              address_format(&flow->flow.source, text), flow->device);
-    snprintf(finding->text, sizeof(finding->text), "from %s",
-             address_format(&flow->flow.source, text));
     fib_check_flow(judgement->fib, flow, note_reply, &reply);
-    return finding->count == 0;
 }
 
 /* No reply was judged that had to be: never a pass. */
@@ -186,21 +195,20 @@ void judge_reply_path(const struct judgement *judgement)
     const struct address *from = &judgement->check->from;
     struct protected_flow flows[FLOWS_MAX];
     size_t count = predict_reply_flows(judgement->snapshot, from, flows, FLOWS_MAX);
-    struct finding finding = {.judgement = judgement};
+    struct finding finding = {.judgement = judgement, .value = VERDICT_PASS};
     bool of_ssh = address_is_set(from); /* and no reply from there has been seen yet */
     char expected[REASON_SIZE] = "";
     struct text wanted = TEXT_IN(expected);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && finding.value != VERDICT_FAIL; i++) {
         if (!is_wanted(judgement->check, &flows[i]))
             continue;
-        if (!check_reply(judgement, &flows[i], &finding, &wanted)) {
-            verdict_set(judgement->verdict, VERDICT_FAIL, expected, finding.text);
-            return;
-        }
+        check_reply(judgement, &flows[i], &finding, &wanted);
         of_ssh = of_ssh && !address_equal(from, &flows[i].flow.source);
     }
-    if (wanted.len == 0 || of_ssh)
+    if (finding.value != VERDICT_PASS)
+        verdict_set(judgement->verdict, finding.value, expected, finding.text);
+    else if (wanted.len == 0 || of_ssh)
         say_nothing_is_known(judgement, of_ssh);
     else
         verdict_set(judgement->verdict, VERDICT_PASS, expected, "so for every destination");
@@ -243,5 +251,7 @@ void judge_api_server_path(const struct judgement *judgement)
         return;
     }
     describe_decision(judgement->fib, &decision, &found);
-    verdict_set(judgement->verdict, VERDICT_FAIL, expected, observed);
+    verdict_set(judgement->verdict,
+                decision.outcome == FIB_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_FAIL, expected,
+                observed);
 }

@@ -321,6 +321,77 @@ static void parse_selectors(struct rule *rule, struct nlattr *const *attributes)
     }
 }
 
+/* Since 6.15 a single port comes with a mask, of all ones where nobody gave one. */
+enum { SPORT_MASK = 28, DPORT_MASK = 29 };
+
+/* What parse_rule reads, or what selects nothing: realms, and padding. */
+static bool is_known(const struct nlattr *attribute)
+{
+    switch (nla_type(attribute)) {
+    case FRA_UNSPEC:
+    case FRA_DST:
+    case FRA_SRC:
+    case FRA_IIFNAME:
+    case FRA_GOTO:
+    case FRA_PRIORITY:
+    case FRA_FWMARK:
+    case FRA_FLOW:
+    case FRA_TUN_ID:
+    case FRA_SUPPRESS_IFGROUP:
+    case FRA_SUPPRESS_PREFIXLEN:
+    case FRA_TABLE:
+    case FRA_FWMASK:
+    case FRA_OIFNAME:
+    case FRA_PAD:
+    case FRA_L3MDEV:
+    case FRA_UID_RANGE:
+    case FRA_PROTOCOL:
+    case FRA_IP_PROTO:
+    case FRA_SPORT_RANGE:
+    case FRA_DPORT_RANGE:
+        return true;
+    case SPORT_MASK:
+    case DPORT_MASK:
+        return nla_len(attribute) == 2 && nla_get_u16(attribute) == UINT16_MAX;
+    default:
+        return false;
+    }
+}
+
+/* One step of FNV-1a. */
+static void add_to_sum(struct rule *rule, uint64_t value)
+{
+    rule->unknown_sum = (rule->unknown_sum ^ value) * 0x100000001b3;
+}
+
+static void note_unknown(struct rule *rule, const struct nlattr *attribute)
+{
+    const uint8_t *bytes = nla_data(attribute);
+
+    if (rule->unknown == 0) {
+        rule->unknown = (uint16_t)nla_type(attribute);
+        rule->unknown_sum = 0xcbf29ce484222325;
+    }
+    add_to_sum(rule, (uint64_t)nla_type(attribute));
+    add_to_sum(rule, (uint64_t)nla_len(attribute));
+    for (int i = 0; i < nla_len(attribute); i++)
+        add_to_sum(rule, bytes[i]);
+}
+
+static void parse_unknown(struct rule *rule, const struct nlmsghdr *message)
+{
+    size_t header = sizeof(struct fib_rule_hdr);
+    struct nlattr *first = nlmsg_attrdata(message, (int)header);
+    struct nlattr *attribute;
+    int left;
+
+    nla_for_each_attr(attribute, first, nlmsg_attrlen(message, (int)header), left)
+    {
+        if (!is_known(attribute))
+            note_unknown(rule, attribute);
+    }
+}
+
 /* The kernel leaves FRA_PRIORITY out when it is 0. */
 static void parse_rule(const struct nlmsghdr *message, struct snapshot *snapshot)
 {
@@ -342,6 +413,7 @@ static void parse_rule(const struct nlmsghdr *message, struct snapshot *snapshot
     rule->suppress_prefixlength = (int32_t)u32_or(attributes[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX);
     rule->suppress_ifgroup = (int32_t)u32_or(attributes[FRA_SUPPRESS_IFGROUP], UINT32_MAX);
     parse_selectors(rule, attributes);
+    parse_unknown(rule, message);
     rule->raw = raw_of(message, &rule->raw_len);
 }
 

@@ -136,6 +136,8 @@ static void put_selectors(struct arena *arena, Oceanid__Rule *to, const struct r
     to->suppress_ifgroup = rule->suppress_ifgroup;
     to->l3mdev = rule->l3mdev;
     to->tun_id = rule->tun_id;
+    to->unknown = rule->unknown;
+    to->unknown_sum = rule->unknown_sum;
     to->iif = wire_put_text(arena, rule->iif);
     to->oif = wire_put_text(arena, rule->oif);
     to->source = wire_put_prefix(arena, &rule->source);
@@ -170,7 +172,9 @@ static bool take_selectors(struct rule *to, const Oceanid__Rule *from, struct er
     to->suppress_ifgroup = from->suppress_ifgroup;
     to->l3mdev = from->l3mdev;
     to->tun_id = from->tun_id;
-    return wire_take_u16(&to->sport_first, from->sport_first, "port", err) &&
+    to->unknown_sum = from->unknown_sum;
+    return wire_take_u16(&to->unknown, from->unknown, "attribute", err) &&
+           wire_take_u16(&to->sport_first, from->sport_first, "port", err) &&
            wire_take_u16(&to->sport_last, from->sport_last, "port", err) &&
            wire_take_u16(&to->dport_first, from->dport_first, "port", err) &&
            wire_take_u16(&to->dport_last, from->dport_last, "port", err) &&

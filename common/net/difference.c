@@ -36,6 +36,7 @@ static bool same_selectors(const struct rule *a, const struct rule *b)
            a->mask == b->mask && a->uid_first == b->uid_first && a->uid_last == b->uid_last &&
            a->sport_first == b->sport_first && a->sport_last == b->sport_last &&
            a->dport_first == b->dport_first && a->dport_last == b->dport_last &&
+           a->unknown == b->unknown && a->unknown_sum == b->unknown_sum &&
            text_equal(a->iif, b->iif) && text_equal(a->oif, b->oif) &&
            a->source.len == b->source.len && a->destination.len == b->destination.len &&
            (a->source.len == 0 || prefix_equal(&a->source, &b->source)) &&

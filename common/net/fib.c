@@ -372,8 +372,12 @@ static bool follow_rule(const struct fib *fib, const struct rule *rule, const st
     case FR_ACT_PROHIBIT:
         ret_decision->outcome = FIB_PROHIBIT;
         return true;
-    default:
+    case FR_ACT_NOP:
         return false;
+    default:
+        ret_decision->outcome = FIB_UNKNOWN;
+        ret_decision->special = true;
+        return true;
     }
 }
 
@@ -389,28 +393,89 @@ static uint32_t find_oif(const struct snapshot *snapshot, const struct flow *flo
     return device != NULL ? device->index : UINT32_MAX;
 }
 
+/* A lookup on its way through the rules. */
+struct walk {
+    const struct fib *fib;
+    const struct flow *flow;
+    uint32_t oif;
+    size_t next;
+    struct fib_decision perhaps; /* by the first rule that may or may not take the packet */
+};
+
+static bool leads_the_same(const struct fib_decision *a, const struct fib_decision *b)
+{
+    return a->outcome == b->outcome && a->route == b->route && a->hop == b->hop;
+}
+
+/* A rule with an attribute that we do not know, whose other selectors take the packet. True when it
+ * decided: nobody can say where it goes. */
+static bool may_follow_rule(struct walk *walk, const struct rule *rule,
+                            struct fib_decision *ret_decision)
+{
+    struct fib_decision would = {.rule = rule};
+    bool jumps =
+        rule->action == FR_ACT_GOTO && follow_goto(walk->fib, rule, walk->next) != walk->next;
+    bool decides =
+        rule->action != FR_ACT_GOTO && follow_rule(walk->fib, rule, walk->flow, walk->oif, &would);
+
+    ret_decision->special |= would.special;
+    if (!jumps && !decides)
+        return false; /* the next one it is, both ways */
+    if (decides && walk->perhaps.rule == NULL) {
+        walk->perhaps = would;
+        return false;
+    }
+    if (decides && leads_the_same(&walk->perhaps, &would))
+        return false;
+    *ret_decision = (struct fib_decision){.outcome = FIB_UNKNOWN, .rule = rule, .special = true};
+    return true;
+}
+
+/* True when it decided. */
+static bool take_rule(struct walk *walk, const struct rule *rule, struct fib_decision *ret_decision)
+{
+    bool selected = fib_match_rule(rule, walk->flow);
+
+    if (selected && rule->destination.len > 0)
+        ret_decision->special = true; /* also under "not": others take this rule */
+    if (selected && rule->unknown != 0)
+        return may_follow_rule(walk, rule, ret_decision);
+    if (selected == rule->invert)
+        return false;
+    if (rule->action == FR_ACT_GOTO) {
+        walk->next = follow_goto(walk->fib, rule, walk->next);
+        return false;
+    }
+    ret_decision->rule = rule;
+    return follow_rule(walk->fib, rule, walk->flow, walk->oif, ret_decision);
+}
+
+/* What may be and what is have to be one. */
+static void join(const struct fib_decision *perhaps, struct fib_decision *decision)
+{
+    if (perhaps->rule != NULL && !leads_the_same(perhaps, decision))
+        *decision =
+            (struct fib_decision){.outcome = FIB_UNKNOWN, .rule = perhaps->rule, .special = true};
+}
+
 void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decision *ret_decision)
 {
     uint8_t family = flow->destination.family;
-    uint32_t oif = find_oif(fib->snapshot, flow);
-    size_t next = find_rule(fib, family, 0);
+    struct walk walk = {.fib = fib,
+                        .flow = flow,
+                        .oif = find_oif(fib->snapshot, flow),
+                        .next = find_rule(fib, family, 0)};
+    bool decided = false;
 
     *ret_decision = (struct fib_decision){.outcome = FIB_UNREACHABLE};
-    while (next < fib->rules_count && fib->rules[next]->family == family) {
-        const struct rule *rule = fib->rules[next++];
-        bool selected = fib_match_rule(rule, flow);
+    while (!decided && walk.next < fib->rules_count && fib->rules[walk.next]->family == family) {
+        const struct rule *rule = fib->rules[walk.next++];
 
-        if (selected && rule->destination.len > 0)
-            ret_decision->special = true; /* also under "not": others take this rule */
-        if (selected == rule->invert)
-            continue;
-        if (rule->action == FR_ACT_GOTO) {
-            next = follow_goto(fib, rule, next);
-        } else if (follow_rule(fib, rule, flow, oif, ret_decision)) {
-            ret_decision->rule = rule;
-            break;
-        }
+        decided = take_rule(&walk, rule, ret_decision);
     }
+    if (!decided)
+        ret_decision->rule = NULL;
+    join(&walk.perhaps, ret_decision);
     ret_decision->source = choose_source(fib, flow, ret_decision->route, ret_decision->hop);
 }
 

@@ -23,12 +23,13 @@ enum fib_outcome {
     FIB_UNREACHABLE, /* no route, or a route or rule that says so */
     FIB_PROHIBIT,
     FIB_BLACKHOLE,
+    FIB_UNKNOWN, /* a rule that says what we do not know may take it, and would lead elsewhere */
     FIB_OUTCOME_COUNT,
 };
 
 struct fib_decision {
     enum fib_outcome outcome;
-    const struct rule *rule;   /* that decided; NULL if none did */
+    const struct rule *rule;   /* that decided, or that nobody knows of; NULL if none did */
     const struct route *route; /* NULL if a rule decided or none did */
     const struct hop *hop;     /* of route, or of its nexthop object; the first of several */
     struct address source;     /* the source that the kernel would choose or was given */
@@ -41,7 +42,7 @@ struct fib *fib_new(const struct snapshot *snapshot);
 void fib_free(struct fib *fib);
 const struct snapshot *fib_snapshot(const struct fib *fib);
 
-/* Always answers. */
+/* Always answers; FIB_UNKNOWN, which is `special` too, where it cannot tell. */
 void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decision *ret_decision);
 
 /* "rule 5270, table 52, default dev tailscale0": the chain for a person. */
@@ -49,10 +50,10 @@ void fib_explain(const struct fib *fib, const struct fib_decision *decision, str
 
 /* Whether every destination of the protected flow is decided as it demands. Calls violation_fn for
  * each violating prefix (neighbours with the same decision are merged) until it returns false.
- * Returns the number of violations reported. Passed over: destinations that are local to the host,
- * multicast, loopback and link-local; and, where the flow demands "anywhere" (length 0), private
- * and shared, reserved addresses (RFC 1918, 6598, 4193, 1112) and connected networks of other
- * devices: nobody out there has such an address. */
+ * Returns the number of violations reported; FIB_UNKNOWN is one. Passed over: destinations that are
+ * local to the host, multicast, loopback and link-local; and, where the flow demands "anywhere"
+ * (length 0), private and shared, reserved addresses (RFC 1918, 6598, 4193, 1112) and connected
+ * networks of other devices: nobody out there has such an address. */
 typedef bool (*fib_violation_fn)(void *context, const struct prefix *prefix,
                                  const struct fib_decision *decision);
 unsigned fib_check_flow(const struct fib *fib, const struct protected_flow *flow,

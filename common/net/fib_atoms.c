@@ -172,6 +172,8 @@ static bool leaves_as_demanded(const struct fib *fib, const struct protected_flo
 
     if (decision->outcome == FIB_LOCAL)
         return true;
+    if (decision->outcome == FIB_UNKNOWN)
+        return false;
     if (decision->outcome != FIB_FORWARD || decision->hop == NULL)
         return forbids_only(flow);
     if (flow->destination.len == 0 && is_connected(fib_snapshot(fib), decision))

@@ -37,12 +37,17 @@ void fib_explain(const struct fib *fib, const struct fib_decision *decision, str
     static const char *const outcomes[] = {
         [FIB_FORWARD] = "forward",         [FIB_LOCAL] = "local",
         [FIB_UNREACHABLE] = "unreachable", [FIB_PROHIBIT] = "prohibit",
-        [FIB_BLACKHOLE] = "blackhole",
+        [FIB_BLACKHOLE] = "blackhole",     [FIB_UNKNOWN] = "unknown",
     };
     _Static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == FIB_OUTCOME_COUNT, "name each");
 
     if (decision->rule == NULL) {
         text_add(out, "no rule and no route: unreachable");
+        return;
+    }
+    if (decision->outcome == FIB_UNKNOWN) {
+        text_add(out, "rule ");
+        render_rule(decision->rule, out);
         return;
     }
     text_add(out, "rule %u", decision->rule->priority);

@@ -335,7 +335,7 @@ static bool is_plain(const struct rule *rule)
     return rule->action == FR_ACT_TO_TBL && rule->protocol == RTPROT_STATIC && rule->tos == 0 &&
            rule->ip_proto == 0 && !rule->invert && !rule->l3mdev && rule->tun_id == 0 &&
            rule->uid_first == 0 && rule->uid_last == UINT32_MAX && rule->sport_first == 0 &&
-           rule->dport_first == 0 && rule->suppress_ifgroup < 0;
+           rule->dport_first == 0 && rule->suppress_ifgroup < 0 && rule->unknown == 0;
 }
 
 static bool has_family(const struct file_ask *ask, const struct rule *rule)

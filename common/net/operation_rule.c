@@ -99,6 +99,9 @@ static bool validate_selectors(const struct rule *rule, struct err *err)
         return err_set(err, ERR_INPUT,
                        "tos 0x%02x: accepted are the bits 0x%02x, as the kernel has it", rule->tos,
                        rule->family == FAMILY_IPV4 ? IPV4_TOS : IPV6_TOS);
+    if (rule->unknown != 0)
+        return err_set(err, ERR_INPUT, "attribute %u: accepted is none that Oceanid does not know",
+                       rule->unknown);
     if (rule->protocol != 0 && rule->protocol != operation_rule_protocol(rule))
         return err_set(err, ERR_INPUT, "protocol %u: accepted is %u, Oceanid's own", rule->protocol,
                        OCEANID_PROTOCOL);
@@ -134,6 +137,17 @@ static bool is_twin(const struct rule *there, const struct rule *rule)
     return render_same_rule(&own, &wanted);
 }
 
+/* With an attribute more that we do not know. The kernel compares what it is given: where such a
+ * one is, it says of a plain one that it is there. */
+static bool is_shadow(const struct rule *there, const struct rule *rule)
+{
+    struct rule plain = *there;
+
+    plain.unknown = 0;
+    plain.unknown_sum = 0;
+    return there->unknown != 0 && is_twin(&plain, rule);
+}
+
 static struct rule *find_own(const struct snapshot *snapshot, const struct rule *rule)
 {
     for (size_t i = 0; i < snapshot->rules_count; i++) {
@@ -150,16 +164,23 @@ static bool check(const struct operation *operation, const struct snapshot *snap
                   struct err *err)
 {
     const struct operation_rule *rule = &operation->rule;
+    bool puts = !rule->absent && find_own(snapshot, &rule->rule) == NULL;
 
     for (size_t i = 0; i < snapshot->rules_count; i++) {
         const struct rule *there = &snapshot->rules[i];
+        bool shadow = puts && is_shadow(there, &rule->rule);
         char line[SENTENCE_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        if (there->protocol == OCEANID_PROTOCOL || operation_is_usual_rule(there) ||
-            !is_twin(there, &rule->rule))
+        if (!shadow && (there->protocol == OCEANID_PROTOCOL || operation_is_usual_rule(there) ||
+                        !is_twin(there, &rule->rule)))
             continue;
         render_rule(there, &text);
+        if (shadow)
+            return err_set(err, ERR_CONFLICT,
+                           "rule '%s' is there, and the kernel takes one without that for the "
+                           "same; accepted is another priority",
+                           line);
         return err_set(err, ERR_CONFLICT,
                        "rule '%s' is there already and belongs to protocol %u; Oceanid %s only "
                        "its own (%u)",

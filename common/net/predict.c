@@ -72,6 +72,7 @@ static void add_way(const struct judgement *judgement, const struct fib_decision
         [FIB_UNREACHABLE] = "be unreachable",
         [FIB_PROHIBIT] = "be prohibited",
         [FIB_BLACKHOLE] = "be dropped",
+        [FIB_UNKNOWN] = "leave by a way that nobody can tell",
     };
     const struct link *link;
     char text[ADDRESS_TEXT_SIZE];
@@ -90,6 +91,12 @@ static void add_chain(const struct fib_decision *decision, struct text *out)
 {
     if (decision->rule == NULL) {
         text_add(out, " (no rule and no route)");
+        return;
+    }
+    if (decision->outcome == FIB_UNKNOWN) {
+        text_add(out, " (rule ");
+        render_rule(decision->rule, out);
+        text_add(out, ")");
         return;
     }
     text_add(out, " (rule %u", decision->rule->priority);
@@ -135,13 +142,19 @@ static bool note_violation(void *context, const struct prefix *prefix,
                            const struct fib_decision *decision)
 {
     struct judgement *judgement = context;
+    struct prediction *prediction = judgement->prediction;
     struct prefix taken = affected(judgement->flow, prefix, decision);
+    bool unknown = decision->outcome == FIB_UNKNOWN;
+    bool better =
+        prediction->violations_count == 0 || (!unknown && prediction_is_unknown(prediction));
     char to[PREFIX_TEXT_SIZE];
-    struct text out = TEXT_IN(judgement->prediction->reason);
+    struct text out = TEXT_IN(prediction->reason);
 
     if (!predict_concerns(fib_snapshot(judgement->fib), judgement->flow, prefix))
         return true;
-    if (judgement->prediction->violations_count++ > 0)
+    prediction->violations_count++;
+    prediction->unknown_count += unknown;
+    if (!better)
         return true;
     add_subject(judgement, &out);
     text_add(&out, " to %s would ", prefix_format(&taken, to));
@@ -149,6 +162,12 @@ static bool note_violation(void *context, const struct prefix *prefix,
     add_chain(decision, &out);
     add_expected(judgement->flow, &out);
     return true;
+}
+
+bool prediction_is_unknown(const struct prediction *prediction)
+{
+    return prediction->violations_count > 0 &&
+           prediction->unknown_count == prediction->violations_count;
 }
 
 bool predict_flows(const struct snapshot *after, const struct protected_flow *flows, size_t count,

@@ -9,10 +9,14 @@
 
 struct prediction {
     unsigned violations_count;
-    char reason[ERR_TEXT_SIZE]; /* the first one: "replies from 203.0.113.10 to 0.0.0.0/0 would
-                                   leave by tailscale0 (rule 5270, table 52, default), expected
-                                   eth0" */
+    unsigned unknown_count;     /* of those: the model cannot tell (FIB_UNKNOWN) */
+    char reason[ERR_TEXT_SIZE]; /* the first one, of those that it can tell if there is one:
+                                   "replies from 203.0.113.10 to 0.0.0.0/0 would leave by tailscale0
+                                   (rule 5270, table 52, default), expected eth0" */
 };
+
+/* None breaks for sure, and not all hold for sure. */
+bool prediction_is_unknown(const struct prediction *prediction);
 
 /* Applies the operations in order to a copy of the snapshot. ret_after is initialised here and the
  * caller's to end with snapshot_done. False, with the reason, if one cannot be done there. */

@@ -96,8 +96,9 @@ static bool stop_at_first(void *context, const struct prefix *prefix,
     return false;
 }
 
-/* The device by which the first address of the flow leaves; "" if it does not. */
-static void find_device(const struct fib *fib, const struct protected_flow *flow, char *device)
+/* The device by which the first address of the flow leaves; "" if it does not. False: unknown, by
+ * a rule of the host's own. */
+static bool find_device(const struct fib *fib, const struct protected_flow *flow, char *device)
 {
     const struct link *link = NULL;
     struct flow question = flow->flow;
@@ -108,6 +109,7 @@ static void find_device(const struct fib *fib, const struct protected_flow *flow
     if (decision.outcome == FIB_FORWARD && decision.hop != NULL)
         link = snapshot_find_link(fib_snapshot(fib), decision.hop->link);
     text_copy(device, DEVICE_SIZE, link != NULL ? link->name : "");
+    return decision.outcome != FIB_UNKNOWN;
 }
 
 /* Demands one device where all of it leaves by one, else any but the tailnet's. False if there is
@@ -117,7 +119,7 @@ static bool set_demand(const struct compiler *compiler, const struct fib *fib,
 {
     const struct link *tailnet = tailnet_find_device(compiler->snapshot);
 
-    find_device(fib, flow, flow->device);
+    (void)find_device(fib, flow, flow->device);
     if (flow->device[0] != '\0' && fib_check_flow(fib, flow, stop_at_first, NULL) == 0)
         return true;
     flow->device[0] = '\0';
@@ -192,7 +194,10 @@ static bool is_in_cluster(const struct compiler *compiler)
 /* By the tailnet: its way is table 52's, so it is watched but not moved. */
 static bool compile_tailnet_endpoint(struct compiler *compiler, struct protected_flow *flow)
 {
-    find_device(compiler->whole, flow, flow->device);
+    const struct link *tailnet = tailnet_find_device(compiler->snapshot);
+
+    if (!find_device(compiler->whole, flow, flow->device) && tailnet != NULL)
+        text_copy(flow->device, sizeof(flow->device), tailnet->name);
     return flow->device[0] == '\0' || add_flow(compiler, flow);
 }
 
@@ -210,7 +215,7 @@ static bool compile_endpoint(struct compiler *compiler, enum protect_what what,
         return true;
     if (tailnet_has_address(address))
         return compile_tailnet_endpoint(compiler, &flow);
-    find_device(compiler->main, &flow, flow.device);
+    (void)find_device(compiler->main, &flow, flow.device);
     if (flow.device[0] == '\0' || (service && !is_in_cluster(compiler)))
         return true; /* it has no way now that could be kept */
     if (!(service && (compiler->what & PROTECT_SERVICES)) && !add_selector(compiler, false, &to))

@@ -179,6 +179,8 @@ void render_rule(const struct rule *rule, struct text *out)
         text_add(out, " suppress_prefixlength %d", rule->suppress_prefixlength);
     if (rule->suppress_ifgroup >= 0)
         text_add(out, " suppress_ifgroup %d", rule->suppress_ifgroup);
+    if (rule->unknown != 0)
+        text_add(out, " and what this program does not know (attribute %u)", rule->unknown);
     if (rule->family == FAMILY_IPV6)
         text_add(out, " (IPv6)");
 }

@@ -98,6 +98,9 @@ struct rule {
     int32_t suppress_ifgroup;                                  /* -1: none */
     char iif[DEVICE_SIZE], oif[DEVICE_SIZE];
     struct prefix source, destination; /* len 0: any */
+    uint16_t unknown;                  /* the first attribute that we do not know; 0: none. It may
+                                          select: nobody can say which packets the rule is for */
+    uint64_t unknown_sum;              /* tells what all of them say from anything else */
     uint8_t *raw;                      /* fib_rule_hdr and attributes; owned by the snapshot */
     uint32_t raw_len;
 };

@@ -184,7 +184,7 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
     size_t count;
     struct prediction prediction = {0};
     struct gate_evidence *evidence;
-    enum verdict_value value;
+    enum verdict_value value, broken;
     char observed[REASON_SIZE];
     bool kept;
 
@@ -197,7 +197,8 @@ static void judge_prediction(const struct forecast *forecast, bool replies,
     }
     count = select_flows(forecast, replies, flows);
     kept = predict_flows(&forecast->after, flows, count, &prediction);
-    value = kept ? judge_kept(forecast, replies, flows, count, observed) : VERDICT_FAIL;
+    broken = prediction_is_unknown(&prediction) ? VERDICT_UNKNOWN : VERDICT_FAIL;
+    value = kept ? judge_kept(forecast, replies, flows, count, observed) : broken;
     evidence = gates_add_evidence(answer, forecast->plan->node, "prediction", value);
     evidence->at = snapshot_at(forecast);
     verdict_set(&evidence->verdict, value,

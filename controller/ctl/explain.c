@@ -14,7 +14,7 @@
 
 static const char *const outcomes[] = {
     [FIB_FORWARD] = "forward",   [FIB_LOCAL] = "local",         [FIB_UNREACHABLE] = "unreachable",
-    [FIB_PROHIBIT] = "prohibit", [FIB_BLACKHOLE] = "blackhole",
+    [FIB_PROHIBIT] = "prohibit", [FIB_BLACKHOLE] = "blackhole", [FIB_UNKNOWN] = "unknown",
 };
 _Static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == FIB_OUTCOME_COUNT, "name every outcome");
 

@@ -8,6 +8,7 @@
  *
  *   unicast 52 10.0.0.0/8 eth0 10.0.0.1     type, table, prefix, device, gateway or "-"
  *   blackhole                               or prohibit, unreachable: no way
+ *   unknown                                 it cannot tell
  */
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ static void answer(const struct fib *fib, char *line)
 {
     static const char *const refusals[] = {[FIB_UNREACHABLE] = "unreachable",
                                            [FIB_PROHIBIT] = "prohibit",
-                                           [FIB_BLACKHOLE] = "blackhole"};
+                                           [FIB_BLACKHOLE] = "blackhole",
+                                           [FIB_UNKNOWN] = "unknown"};
     struct flow flow = {.mark = 0};
     struct fib_decision decision;
     const struct link *link = NULL;

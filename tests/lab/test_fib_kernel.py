@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+RAW_RULE = ROOT / "tests/lab/raw_rule.py"
 DEVICES = ["d0", "d1", "d2", "d3"]
 TABLES = ["main", "100", "101", "102"]
 REFUSALS = ["throw", "blackhole", "unreachable", "prohibit"]
@@ -161,6 +162,23 @@ class World:
                 words.append(self.dice.choice(["50", "150", "32766"]))
         return self.dice.choice(["10", "20", "50", "100", "150", "200"]), " ".join(words)
 
+    def make_unknown_rules(self, count):
+        """Of a DSCP, in part beside a mark; False where the kernel has none."""
+        for _ in range(count):
+            priority, table = self.dice.choice(["15", "60", "160"]), self.dice.choice(TABLES)
+            marked = self.dice.random() < 0.3
+            done = self.space.run("/usr/bin/python3", str(RAW_RULE), str(self.family), priority,
+                                  str(TABLE_NUMBERS.get(table, table)),
+                                  f"25:{self.dice.choice(['04', '2e'])}",
+                                  *(["10:01000000", "16:03000000"] if marked else []))
+            if done.returncode == 3:
+                return False
+            if done.returncode == 0:  # else it is there already
+                ipv6 = "-6 " if self.family == 6 else ""
+                mark = "fwmark 0x1/0x3 " if marked else ""
+                self.lines.append(f"rule {priority} {ipv6}{mark}attribute 25 lookup {table}")
+        return True
+
     def question(self):
         words = [self.address()]
         incoming = self.dice.random() < 0.25
@@ -226,3 +244,30 @@ def test_model_is_the_kernel(family, request):
             world.space.end()
         for words, said, modelled in zip(questions, kernel, ask_model(world, questions)):
             assert modelled == said, "\n".join([f"seed {seed}, {' '.join(words)}", *world.lines])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces: run it as root")
+@pytest.mark.skipif(find_model() is None, reason="fib_model is not built: ninja fib_model")
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_the_model_does_not_know_it_says(family, request):
+    """With rules of a DSCP, which the model knows as an attribute and no more: it is right, or says
+    that it cannot tell; both happen. Some of the packets have that DSCP (tos 0x10)."""
+    seeds = 30 if request.config.getoption("--long", default=False) else 4
+    told = open_count = 0
+    for seed in range(1000, 1000 + seeds):
+        world = World(seed, family)
+        try:
+            world.make_routes(40)
+            world.make_rules([world.random_rule() for _ in range(4)])
+            if not world.make_unknown_rules(3):
+                pytest.skip("this kernel has no rules of a DSCP: it is of before 6.13")
+            questions = [world.question() for _ in range(60)]
+            kernel = [world.ask_kernel(words) for words in questions]
+        finally:
+            world.space.end()
+        for words, said, modelled in zip(questions, kernel, ask_model(world, questions)):
+            told += modelled == said
+            open_count += modelled == "unknown"
+            assert modelled in (said, "unknown"), \
+                "\n".join([f"seed {seed}, {' '.join(words)}", *world.lines])
+    assert told > 0 and open_count > 0, (told, open_count)

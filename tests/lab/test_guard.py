@@ -19,6 +19,7 @@ from lab import ends
 from lab.wait import stays, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+RAW_RULE = ROOT / "tests/lab/raw_rule.py"
 BIN = pathlib.Path(os.environ.get("OCEANID_BIN", ROOT / "build/dev/bin"))
 ROUTE = "198.18.0.0"
 SETUP = """
@@ -852,6 +853,27 @@ def test_check(node):
     node.ip("route", "del", "198.18.0.0/32", "dev", "eth0")
     done = node.rollback("--check", check=False)
     assert done.returncode == 1 and "differs" in done.stdout
+
+
+def test_a_rule_that_nobody_knows_is_no_ok(node):
+    """Debian's ip(8) does not know `dscp` either, the kernel does: only packets of that one go by
+    it, and the model must not take it for a rule that all of them go by."""
+    assert node.trial("soak=1", "flow=1").returncode == 0
+    assert "All as confirmed" in node.rollback("--check").stdout
+    node.ip("route", "add", "203.0.113.0/24", "dev", "far0", "table", "777")
+    node.ip("rule", "add", "pref", "100", "lookup", "777")
+    done = node.rollback("--check", check=False)
+    assert done.returncode == 1 and "differs  flow office" in done.stdout, done.stdout
+    put = node.call(["/usr/bin/python3", RAW_RULE, "4", "99", "254", "25:2e"], check=False)
+    if put.returncode == 3:
+        pytest.skip("this kernel has no rules of a DSCP: it is of before 6.13")
+    assert put.returncode == 0, put.stderr
+    assert "dev far0" in node.ip("route", "get", "203.0.113.77")
+    done = node.rollback("--check", check=False)
+    assert done.returncode == 1 and "All as confirmed" not in done.stdout, done.stdout
+    assert "unknown  flow office" in done.stdout, done.stdout
+    assert ("rule 99: from all lookup main and what this program does not know (attribute 25)" in
+            done.stdout), done.stdout
 
 
 def test_release_ends_the_trial_and_is_said(node):

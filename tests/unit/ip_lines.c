@@ -257,6 +257,10 @@ static void read_action(struct rule *rule, struct words *words, const char *word
         rule->l3mdev = true;
         return;
     }
+    if (text_equal(word, "action")) {
+        rule->action = (uint8_t)next_number(words);
+        return;
+    }
     if (text_equal(word, "goto")) {
         rule->action = FR_ACT_GOTO;
         rule->goto_priority = next_number(words);
@@ -291,6 +295,8 @@ static bool read_port_word(struct rule *rule, struct words *words, const char *w
         rule->tos = (uint8_t)next_number(words);
     else if (text_equal(word, "tun_id"))
         rule->tun_id = next_number(words);
+    else if (text_equal(word, "attribute"))
+        rule->unknown = (uint16_t)next_number(words);
     else if (text_equal(word, "suppress_ifgroup"))
         rule->suppress_ifgroup = (int32_t)next_number(words);
     else if (text_equal(word, "uid"))

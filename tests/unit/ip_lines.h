@@ -9,6 +9,7 @@
  *   route -6 default dev tailscale0     the family, where no address tells it
  *   route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop ...
  *   rule 5270 [-6] [not] [from P] [to P] [fwmark M/M] [iif D] [oif D] lookup 52
+ *        [attribute N: one that nobody knows]
  *   rule 100 goto 32766     unreachable, l3mdev, ...; lookup main suppress_prefixlength 0
  *   nexthop 7 dev eth0 via 203.0.113.1  "blackhole", or "group 1,2*3" (a weight of 3) instead
  */

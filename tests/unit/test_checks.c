@@ -101,6 +101,29 @@ static void reply_path_fails_with_an_exit_node(void **state)
     expect(VERDICT_PASS, "every destination", both, check, NULL);
 }
 
+/* Whatever it would be without that rule: but a way that is wrong for sure is told first. */
+static void a_rule_that_nobody_knows_makes_it_unknown(void **state)
+{
+    static const char named[] = "leaves by a way that nobody can tell (rule 99: from all lookup 77 "
+                                "and what this program does not know (attribute 25))";
+    struct check reply = {.kind = CHECK_REPLY_PATH};
+    struct check route = {
+        .kind = CHECK_ROUTE, .destination = prefix_of("198.51.100.0/24"), .device = "eth0"};
+    struct check api = {.kind = CHECK_API_SERVER_PATH, .to = "198.51.100.1", .port = 6443};
+    char detour[512];
+    struct text lines = TEXT_IN(detour);
+
+    (void)state;
+    text_add(&lines, "rule 99 attribute 25 lookup 77\nroute default dev tailscale0 table 77\n");
+    expect(VERDICT_UNKNOWN, named, detour, reply, NULL);
+    expect(VERDICT_UNKNOWN, named, detour, route, NULL);
+    expect(VERDICT_UNKNOWN, named, detour, api, NULL);
+    text_add(&lines, "rule 98 to 198.51.100.128/25 unreachable\n");
+    expect(VERDICT_FAIL, "to 198.51.100.128/25: is unreachable (rule 98", detour, reply, NULL);
+    expect(VERDICT_FAIL, "198.51.100.128/25 is unreachable (rule 98", detour, route, NULL);
+    expect(VERDICT_PASS, "every destination", "rule 99 attribute 25 lookup main", reply, NULL);
+}
+
 static void reply_path_without_an_uplink_is_unknown(void **state)
 {
     struct snapshot snapshot;
@@ -434,6 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reply_path_fails_with_an_exit_node),
+        cmocka_unit_test(a_rule_that_nobody_knows_makes_it_unknown),
         cmocka_unit_test(reply_path_without_an_uplink_is_unknown),
         cmocka_unit_test(reply_path_of_ssh_on_the_tailnet),
         cmocka_unit_test(reply_path_is_of_one_family),

@@ -306,6 +306,80 @@ static const struct decision_case decisions[] = {
      "10.1.2.3",
      NULL,
      "rule 32766, table main, 10.0.0.0/8 dev eth1"},
+    {"a rule with an attribute that nobody knows",
+     "rule 9 attribute 25 lookup 52\nroute default dev tailscale0 table 52",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 9: from all lookup 52 and what this program does not know (attribute 25)"},
+    {"the way without it is another",
+     "rule 99 attribute 25 lookup main\nrule 100 lookup 52\nroute 198.18.0.0/24 dev tailscale0 "
+     "table 52",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 99: from all lookup main and what this program does not know (attribute 25)"},
+    {"both ways are one",
+     "rule 9 attribute 25 lookup main",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 32766, table main, default via 203.0.113.1 dev eth0"},
+    {"there is no way in its table",
+     "rule 9 attribute 25 lookup 77",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 32766, table main, default via 203.0.113.1 dev eth0"},
+    {"it is not for this packet anyway",
+     "rule 9 to 10.0.0.0/8 attribute 25 unreachable",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 32766, table main, default via 203.0.113.1 dev eth0"},
+    {"not: it is for this packet anyway",
+     "rule 9 not to 10.0.0.0/8 attribute 25 unreachable",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 9: unreachable"},
+    {"not: nobody knows",
+     "rule 9 not to 10.0.0.0/8 attribute 25 unreachable",
+     {.tos = 0},
+     "10.1.2.3",
+     NULL,
+     "rule 9: not from all to 10.0.0.0/8 unreachable and what this program does not know "
+     "(attribute 25)"},
+    {"it may lead beyond a rule",
+     "rule 9 attribute 25 goto 20\nrule 10 unreachable\nrule 20 lookup main",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 9: from all goto 20 and what this program does not know (attribute 25)"},
+    {"it leads to the next anyway",
+     "rule 9 attribute 25 goto 20\nrule 20 unreachable",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 20: unreachable"},
+    {"the first of two",
+     "rule 9 attribute 25 lookup main\nrule 10 attribute 26 unreachable",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 9: from all lookup main and what this program does not know (attribute 25)"},
+    {"two, and all is one",
+     "rule 9 attribute 25 lookup main\nrule 10 attribute 26 lookup main",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 32766, table main, default via 203.0.113.1 dev eth0"},
+    {"a rule before it decides",
+     "rule 8 unreachable\nrule 9 attribute 25 lookup main",
+     {.tos = 0},
+     "198.18.0.10",
+     NULL,
+     "rule 8: unreachable"},
 };
 
 static void test_decisions(void **state)
@@ -364,6 +438,8 @@ static void test_outcomes(void **state)
                      FIB_BLACKHOLE);
     assert_int_equal(outcome_to("rule 9 prohibit", "10.0.0.1"), FIB_PROHIBIT);
     assert_int_equal(outcome_to("rule 9 unreachable", "10.0.0.1"), FIB_UNREACHABLE);
+    assert_int_equal(outcome_to("rule 9 attribute 25 unreachable", "10.0.0.1"), FIB_UNKNOWN);
+    assert_int_equal(outcome_to("rule 9 action 4", "10.0.0.1"), FIB_UNKNOWN);
 }
 
 static void test_source(void **state)
@@ -413,6 +489,10 @@ static void test_special(void **state)
     assert_true(is_special("route 198.51.100.0/24 via 203.0.113.1 dev eth0", "198.51.100.10"));
     assert_true(is_special("rule 9 not to 198.51.100.10 lookup 52", "198.51.100.10"));
     assert_true(is_special("rule 9 to 198.51.100.10 goto 32766", "198.51.100.10"));
+    assert_true(is_special("rule 9 attribute 25 unreachable", "198.51.100.10"));
+    assert_true(
+        is_special("rule 9 attribute 25 goto 20\nrule 10 nop\nrule 20 nop", "198.51.100.10"));
+    assert_false(is_special("rule 9 attribute 25 lookup main", "198.51.100.10"));
     assert_false(is_special("rule 9 from 192.0.2.1 to 198.51.100.10 lookup main", "198.51.100.10"));
     assert_true(
         is_special("rule 9 lookup 52\nroute throw 198.51.100.0/24 table 52", "198.51.100.10"));

@@ -75,6 +75,11 @@ static void test_check_names_exactly(void **state)
           &flow, &found);
     assert_string_equal(found.list, "10.1.1.0/24 10.1.2.0/23 10.1.4.0/22 10.1.8.0/21 "
                                     "10.1.16.0/20 10.1.32.0/19 10.1.64.0/18 10.1.128.0/17");
+    assert_int_equal(
+        check("rule 9 to 10.1.0.0/16 attribute 25 lookup 7\nroute default dev eth1 table 7", &flow,
+              &found),
+        1);
+    assert_string_equal(found.list, "10.1.0.0/16");
     check("route unreachable 10.255.255.255", &flow, &found);
     assert_string_equal(found.list, "10.255.255.255/32");
     flow.flow.source = address_of("203.0.113.10");

@@ -346,6 +346,14 @@ static void test_reasons(void **state)
     check_reason("rule 9 to 198.51.100.0/24 unreachable", &api,
                  "api-server traffic to 198.51.100.10/32 would be unreachable (rule 9), expected "
                  "eth0");
+    check_reason("rule 9 attribute 25 unreachable", &api,
+                 "api-server traffic to 198.51.100.10/32 would leave by a way that nobody can tell "
+                 "(rule 9: from all unreachable and what this program does not know (attribute "
+                 "25)), expected eth0");
+    check_reason("rule 9 attribute 25 lookup 77\nroute default dev eth0 table 77", &pods,
+                 "pods traffic to 10.42.0.0/16 would leave by a way that nobody can tell (rule 9: "
+                 "from all lookup 77 and what this program does not know (attribute 25)), expected "
+                 "any but tailscale0");
     check_reason("route blackhole 198.51.100.0/24", &api,
                  "api-server traffic to 198.51.100.10/32 would be dropped (rule 32766, table main, "
                  "198.51.100.0/24), expected eth0");

@@ -374,6 +374,8 @@ void fill_snapshot(struct snapshot *snapshot)
         add_raw(&route->raw, &route->raw_len, hops);
     }
     fill_rule(snapshot_add_rule(snapshot));
+    snapshot->rules[0].unknown = UINT16_MAX; /* never of an operation's */
+    snapshot->rules[0].unknown_sum = UINT64_MAX - 6;
     add_raw(&snapshot->rules[0].raw, &snapshot->rules[0].raw_len, 11);
     snapshot_add_rule(snapshot)->family = FAMILY_IPV6; /* matches everything, selectors not set */
     fill_nexthop(snapshot_add_nexthop(snapshot));

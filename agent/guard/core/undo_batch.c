@@ -29,6 +29,11 @@ static bool add_rule_words(const struct rule *rule, const char *verb, unsigned p
     struct text text = TEXT_IN(line);
     const char *words;
 
+    if (rule->unknown != 0) {
+        text_add(out, "# rule %s by hand, which ip(8) may know: ", verb);
+        render_rule(rule, out);
+        return false;
+    }
     plain.family = FAMILY_IPV4; /* without " (IPv6)" */
     render_rule(&plain, &text);
     words = strchr(line, ' ');

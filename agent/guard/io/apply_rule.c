@@ -22,7 +22,7 @@ static bool matches_numbers(const struct rule *given, const struct rule *rule)
            (given->mask == 0 || given->mask == rule->mask) &&
            (given->tos == 0 || given->tos == rule->tos) &&
            (given->tun_id == 0 || given->tun_id == rule->tun_id) &&
-           (!given->l3mdev || rule->l3mdev) &&
+           (!given->l3mdev || rule->l3mdev) && (given->unknown == 0 || rule->unknown != 0) &&
            (given->ip_proto == 0 || given->ip_proto == rule->ip_proto) &&
            (given->protocol == 0 || given->protocol == rule->protocol) &&
            (given->suppress_prefixlength < 0 ||
@@ -43,7 +43,7 @@ static bool matches_ranges(const struct rule *given, const struct rule *rule)
 }
 
 /* Would the kernel take this one, given that? rule_find in net/core/fib_rules.c: what is not given
- * matches anything, and "not" is not looked at. */
+ * matches anything, and "not" is not looked at. Of what we do not know it may take any for any. */
 static bool matches(const struct rule *given, const struct rule *rule)
 {
     return matches_numbers(given, rule) && matches_ranges(given, rule) &&

@@ -139,6 +139,10 @@ static bool check_prediction(const struct work *work, const struct snapshot *aft
         return true;
     if (work->prediction_waived)
         return true;
+    if (prediction_is_unknown(&prediction))
+        return err_set(err, ERR_DENIED,
+                       "of %u protected flows nobody can tell the way; the first: %s",
+                       prediction.violations_count, prediction.reason);
     return err_set(err, ERR_DENIED, "%u protected flows would break; the first: %s",
                    prediction.violations_count, prediction.reason);
 }

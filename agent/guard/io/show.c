@@ -185,8 +185,11 @@ static int check_flow(const struct protected_flow *flow, const struct snapshot *
     bool keeps = predict_flows(snapshot, flow, 1, &prediction);
     char to[PREFIX_TEXT_SIZE];
 
-    printf("%s flow %s to %s%s%s\n", keeps ? "ok      " : "differs ", flow->name,
-           prefix_format(&flow->destination, to), keeps ? "" : ": ",
+    printf("%s flow %s to %s%s%s\n",
+           keeps                                ? "ok      "
+           : prediction_is_unknown(&prediction) ? "unknown "
+                                                : "differs ",
+           flow->name, prefix_format(&flow->destination, to), keeps ? "" : ": ",
            keeps ? "" : prediction.reason);
     return keeps ? 0 : 1;
 }
