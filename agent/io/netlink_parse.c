@@ -420,19 +420,18 @@ static void parse_rule(const struct nlmsghdr *message, struct snapshot *snapshot
 /* ---- nexthop objects --------------------------------------------------------------------------
  */
 
-/* Of a group larger than we can hold the first ones are kept; raw has all. */
+/* Its resvd1 is the upper byte of a weight since Linux 6.12, and 0 before. */
 static void parse_members(struct nexthop *nexthop, const struct nlattr *group)
 {
     const struct nexthop_grp *members = nla_data(group);
     size_t count = (size_t)nla_len(group) / sizeof(*members);
 
-    if (count > COUNT_OF(nexthop->members))
-        count = COUNT_OF(nexthop->members);
     nexthop->group = true;
+    nexthop->members = count > 0 ? mem_alloc(count, sizeof(*nexthop->members)) : NULL;
     nexthop->members_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         nexthop->members[i].id = members[i].id;
-        nexthop->members[i].weight = (uint8_t)(members[i].weight + 1);
+        nexthop->members[i].weight = ((uint32_t)members[i].resvd1 << 8 | members[i].weight) + 1;
     }
 }
 

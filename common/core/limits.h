@@ -34,6 +34,7 @@ enum {
     ROUTES_MAX = 1 << 21,   /* in one snapshot */
     LINKS_MAX = 1 << 16,    /* and addresses, rules, nexthop objects: each */
     HOPS_MAX = 8192,        /* of one route */
+    MEMBERS_MAX = 8192,     /* of one nexthop group: more than an attribute of the kernel's holds */
     RAW_SIZE_MAX = 1 << 16, /* the kernel's message of one object */
 
     FILE_PATH_SIZE = 128,     /* of a configuration file that a change writes */

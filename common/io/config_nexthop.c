@@ -46,42 +46,35 @@ bool config_take_hops(struct yaml_file *file, const struct yaml_key *key, yaml_n
 /* ---- objects ----------------------------------------------------------------------------------
  */
 
-struct member {
-    uint32_t id;
-    uint8_t weight;
-};
-
 static const struct yaml_key member_keys[] = {
     {.name = "id",
      .take_fn = yaml_take_number,
-     YAML_FIELD(struct member, id),
+     YAML_FIELD(struct nexthop_member, id),
      .min = 1,
      .needed = true},
     {.name = "weight",
      .take_fn = yaml_take_number,
-     YAML_FIELD(struct member, weight),
+     YAML_FIELD(struct nexthop_member, weight),
      .min = 1,
-     .max = 255},
+     .max = OPERATION_WEIGHT_MAX},
 };
 
 static bool take_group(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                        void *to)
 {
-    struct nexthop *nexthop = to;
-    const struct yaml_key count = {
-        .name = key->name, .min = 1, .max = sizeof(nexthop->members) / sizeof(nexthop->members[0])};
+    struct operation_nexthop *group = to;
+    const struct yaml_key count = {.name = key->name, .min = 1, .max = OPERATION_MEMBERS_MAX};
 
     if (!yaml_expect_list(file, &count, node))
         return false;
-    nexthop->group = true;
-    nexthop->members_count = (uint32_t)yaml_count(node);
+    group->nexthop.group = true;
+    group->members_count = (uint32_t)yaml_count(node);
     for (size_t i = 0; i < yaml_count(node); i++) {
-        struct member member = {.weight = 1};
+        struct nexthop_member *member = &group->members[i];
 
-        if (!yaml_read_mapping(file, yaml_item(file, node, i), YAML_KEYS(member_keys), &member))
+        *member = (struct nexthop_member){.weight = 1};
+        if (!yaml_read_mapping(file, yaml_item(file, node, i), YAML_KEYS(member_keys), member))
             return false;
-        nexthop->members[i].id = member.id;
-        nexthop->members[i].weight = member.weight;
     }
     return true;
 }
@@ -107,7 +100,7 @@ static const struct yaml_key nexthop_keys[] = {
      .take_fn = yaml_take_choice,
      YAML_FIELD(struct nexthop_text, family),
      .choices = family_names},
-    {.name = "group", .take_fn = take_group, NEXTHOP_FIELD(nexthop)},
+    {.name = "group", .take_fn = take_group, YAML_FIELD(struct nexthop_text, operation)},
     {.name = "absent", .take_fn = yaml_take_bool, NEXTHOP_FIELD(absent)},
 };
 

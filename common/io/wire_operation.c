@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "common/core/mem.h"
 #include "common/io/wire_values.h"
 #include "common/net/file_form.h"
 
@@ -35,6 +36,7 @@ static Oceanid__NexthopOperation *put_nexthop(struct arena *arena,
 
     to->device = wire_put_text(arena, from->device);
     to->nexthop = wire_put_nexthop(arena, &from->nexthop, false);
+    wire_put_members(arena, to->nexthop, from->members, from->members_count);
     return to;
 }
 
@@ -174,13 +176,29 @@ static bool take_route(struct operation_route *to, const Oceanid__RouteOperation
            wire_take_route(&to->route, from->route, false, err) && take_hops(to, from, err);
 }
 
+/* Its members in its own storage: an operation owns nothing. */
+static bool take_members(struct operation_nexthop *to, struct err *err)
+{
+    AUTO_FREE struct nexthop_member *members = to->nexthop.members;
+    uint32_t count = to->nexthop.members_count;
+
+    to->nexthop.members = NULL;
+    to->nexthop.members_count = 0;
+    if (!wire_take_count(count, OPERATION_MEMBERS_MAX, "members of a nexthop group", err))
+        return false;
+    to->members_count = count;
+    if (count > 0)
+        memcpy(to->members, members, count * sizeof(*members));
+    return true;
+}
+
 static bool take_nexthop(struct operation_nexthop *to, const Oceanid__NexthopOperation *from,
                          struct err *err)
 {
     if (from->nexthop == NULL)
         return err_set(err, ERR_INPUT, "nexthop operation: its object is missing");
     return wire_take_word(to->device, sizeof(to->device), from->device, "device", err) &&
-           wire_take_nexthop(&to->nexthop, from->nexthop, false, err);
+           wire_take_nexthop(&to->nexthop, from->nexthop, false, err) && take_members(to, err);
 }
 
 static bool take_tailscale(struct operation_tailscale *to, const Oceanid__TailscaleOperation *from,

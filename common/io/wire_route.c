@@ -6,10 +6,6 @@
 #include "common/core/mem.h"
 #include "common/io/wire_values.h"
 
-enum {
-    MEMBERS_MAX = sizeof(((struct nexthop *)0)->members) / sizeof(((struct nexthop *)0)->members[0])
-};
-
 static ProtobufCBinaryData put_raw(const uint8_t *raw, uint32_t len, bool wanted)
 {
     return wire_put_bytes(raw, wanted && raw != NULL ? len : 0);
@@ -202,6 +198,18 @@ bool wire_take_rule(struct rule *to, const Oceanid__Rule *from, bool raw, struct
 /* ---- nexthop objects --------------------------------------------------------------------------
  */
 
+void wire_put_members(struct arena *arena, Oceanid__Nexthop *to,
+                      const struct nexthop_member *members, uint32_t count)
+{
+    to->n_member_ids = to->n_member_weights = count;
+    to->member_ids = arena_alloc(arena, count, sizeof(uint32_t));
+    to->member_weights = arena_alloc(arena, count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < count; i++) {
+        to->member_ids[i] = members[i].id;
+        to->member_weights[i] = members[i].weight;
+    }
+}
+
 Oceanid__Nexthop *wire_put_nexthop(struct arena *arena, const struct nexthop *nexthop, bool raw)
 {
     Oceanid__Nexthop *to = wire_new(arena, Oceanid__Nexthop, oceanid__nexthop__init);
@@ -213,13 +221,7 @@ Oceanid__Nexthop *wire_put_nexthop(struct arena *arena, const struct nexthop *ne
     to->group = nexthop->group;
     to->hop = wire_new(arena, Oceanid__Hop, oceanid__hop__init);
     wire_put_hop(to->hop, &nexthop->hop);
-    to->n_member_ids = to->n_member_weights = nexthop->members_count;
-    to->member_ids = arena_alloc(arena, nexthop->members_count, sizeof(uint32_t));
-    to->member_weights = arena_alloc(arena, nexthop->members_count, sizeof(uint32_t));
-    for (uint32_t i = 0; i < nexthop->members_count; i++) {
-        to->member_ids[i] = nexthop->members[i].id;
-        to->member_weights[i] = nexthop->members[i].weight;
-    }
+    wire_put_members(arena, to, nexthop->members, nexthop->members_count);
     to->raw = put_raw(nexthop->raw, nexthop->raw_len, raw);
     return to;
 }
@@ -232,11 +234,9 @@ static bool take_members(struct nexthop *to, const Oceanid__Nexthop *from, struc
         return err_set(err, ERR_INPUT, "%zu weights for %zu members of nexthop group %u",
                        from->n_member_weights, from->n_member_ids, from->id);
     to->members_count = (uint32_t)from->n_member_ids;
-    for (uint32_t i = 0; i < to->members_count; i++) {
-        to->members[i].id = from->member_ids[i];
-        if (!wire_take_u8(&to->members[i].weight, from->member_weights[i], "weight", err))
-            return false;
-    }
+    to->members = to->members_count > 0 ? mem_alloc(to->members_count, sizeof(*to->members)) : NULL;
+    for (uint32_t i = 0; i < to->members_count; i++)
+        to->members[i] = (struct nexthop_member){from->member_ids[i], from->member_weights[i]};
     return true;
 }
 

@@ -19,6 +19,8 @@ Oceanid__Snapshot *wire_put_snapshot(struct arena *arena, const struct snapshot 
 Oceanid__Route *wire_put_route(struct arena *arena, const struct route *route, bool raw);
 void wire_put_hop(Oceanid__Hop *to, const struct hop *hop);
 Oceanid__Rule *wire_put_rule(struct arena *arena, const struct rule *rule, bool raw);
+void wire_put_members(struct arena *arena, Oceanid__Nexthop *to,
+                      const struct nexthop_member *members, uint32_t count);
 Oceanid__Nexthop *wire_put_nexthop(struct arena *arena, const struct nexthop *nexthop, bool raw);
 Oceanid__Sysctl *wire_put_sysctl(struct arena *arena, const struct sysctl *sysctl);
 Oceanid__Prefix **wire_put_prefixes(struct arena *arena, const struct prefix *prefixes,

@@ -238,24 +238,15 @@ static bool leave_group(struct nexthop *group, uint32_t id)
     return kept > 0;
 }
 
-static void remove_nexthop(struct snapshot *snapshot, size_t index)
-{
-    struct nexthop *there = &snapshot->nexthops[index];
-
-    free(there->raw);
-    snapshot->nexthops_count--;
-    memmove(there, there + 1, (snapshot->nexthops_count - index) * sizeof(*there));
-}
-
 /* Groups that it leaves empty go too. */
 static void remove_with_groups(struct snapshot *snapshot, size_t index)
 {
     uint32_t id = snapshot->nexthops[index].id;
 
-    remove_nexthop(snapshot, index);
+    snapshot_remove_nexthop(snapshot, index);
     for (size_t i = snapshot->nexthops_count; i-- > 0;) {
         if (snapshot->nexthops[i].group && !leave_group(&snapshot->nexthops[i], id))
-            remove_nexthop(snapshot, i);
+            snapshot_remove_nexthop(snapshot, i);
     }
 }
 

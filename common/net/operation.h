@@ -38,8 +38,10 @@ enum {
     TAILSCALE_TABLE = 52,
     LINK_MTU_MIN = 68, /* below, a device has no IPv4 */
     LINK_MTU_MAX = 65536,
-    LINK_MTU_IPV6 = 1280,    /* below, the kernel takes IPv6 off the device */
-    OPERATION_HOPS_MAX = 16, /* of one route that a change puts */
+    LINK_MTU_IPV6 = 1280,       /* below, the kernel takes IPv6 off the device */
+    OPERATION_HOPS_MAX = 16,    /* of one route that a change puts */
+    OPERATION_MEMBERS_MAX = 16, /* of one nexthop group likewise; others' may have more */
+    OPERATION_WEIGHT_MAX = 255, /* of a hop or a member */
 };
 
 struct operation_hop {
@@ -70,8 +72,13 @@ uint8_t operation_rule_protocol(const struct rule *rule);
 struct operation_nexthop {
     bool absent;
     char device[DEVICE_SIZE]; /* "" for a blackhole or a group */
-    struct nexthop nexthop;   /* hop.link and raw unused */
+    struct nexthop nexthop;   /* hop.link, members and raw unused */
+    uint32_t members_count;   /* of a group */
+    struct nexthop_member members[OPERATION_MEMBERS_MAX];
 };
+
+/* Its object with its members, which it lends. */
+struct nexthop operation_nexthop_object(const struct operation_nexthop *operation);
 
 struct operation_sysctl {
     struct sysctl setting;

@@ -4,12 +4,20 @@
  * Deleting one takes the routes that use it along, without a word for IPv4: routes and groups of
  * Oceanid's own have to be removed in a step before; what others have is in the undo.
  */
+#include <stdlib.h>
+
+#include "common/core/mem.h"
 #include "common/net/operation_kind.h"
 #include "common/net/render.h"
 
-enum {
-    MEMBERS_MAX = sizeof(((struct nexthop *)0)->members) / sizeof(((struct nexthop *)0)->members[0])
-};
+struct nexthop operation_nexthop_object(const struct operation_nexthop *operation)
+{
+    struct nexthop object = operation->nexthop;
+
+    object.members_count = operation->members_count;
+    object.members = (struct nexthop_member *)(uintptr_t)operation->members;
+    return object;
+}
 
 static void add_object(const struct operation *operation, struct text *out)
 {
@@ -18,20 +26,22 @@ static void add_object(const struct operation *operation, struct text *out)
 
 /* ---- what needs no node ---------------------------------------------------------------------- */
 
-static bool validate_members(const struct nexthop *nexthop, struct err *err)
+static bool validate_members(const struct operation_nexthop *group, struct err *err)
 {
-    if (nexthop->members_count < 1 || nexthop->members_count > MEMBERS_MAX)
+    if (group->members_count < 1 || group->members_count > OPERATION_MEMBERS_MAX)
         return err_set(err, ERR_INPUT, "a group of %u: accepted are 1 to %u members",
-                       nexthop->members_count, (unsigned)MEMBERS_MAX);
-    for (uint32_t i = 0; i < nexthop->members_count; i++) {
-        uint32_t id = nexthop->members[i].id;
+                       group->members_count, (unsigned)OPERATION_MEMBERS_MAX);
+    for (uint32_t i = 0; i < group->members_count; i++) {
+        uint32_t id = group->members[i].id;
+        uint32_t weight = group->members[i].weight;
 
-        if (id == 0 || id == nexthop->id)
+        if (id == 0 || id == group->nexthop.id)
             return err_set(err, ERR_INPUT, "member %u: accepted is the id of another object", id);
-        if (nexthop->members[i].weight == 0)
-            return err_set(err, ERR_INPUT, "member %u has weight 0: accepted is 1 to 255", id);
+        if (weight < 1 || weight > OPERATION_WEIGHT_MAX)
+            return err_set(err, ERR_INPUT, "member %u has weight %u: accepted is 1 to %u", id,
+                           weight, (unsigned)OPERATION_WEIGHT_MAX);
         for (uint32_t k = 0; k < i; k++) {
-            if (nexthop->members[k].id == id)
+            if (group->members[k].id == id)
                 return err_set(err, ERR_INPUT, "member %u is named twice", id);
         }
     }
@@ -48,7 +58,7 @@ static bool validate_way(const struct operation_nexthop *operation, struct err *
                        "accepted is one of a hop (a device, and a gateway if there is one), a "
                        "blackhole and a group");
     if (nexthop->group)
-        return validate_members(nexthop, err);
+        return validate_members(operation, err);
     if (nexthop->family != FAMILY_IPV4 && nexthop->family != FAMILY_IPV6)
         return err_set(err, ERR_INPUT, "family %u: accepted is IPv4 or IPv6", nexthop->family);
     if (by_device && operation->device[0] == '\0')
@@ -120,7 +130,7 @@ static bool check_unused(uint32_t id, const struct snapshot *snapshot, struct er
     return true;
 }
 
-static bool check_members(const struct nexthop *group, const struct snapshot *snapshot,
+static bool check_members(const struct operation_nexthop *group, const struct snapshot *snapshot,
                           struct err *err)
 {
     for (uint32_t i = 0; i < group->members_count; i++) {
@@ -155,7 +165,7 @@ static bool check_put(const struct operation_nexthop *operation, const struct ne
         return err_set(err, ERR_CONFLICT, "it is %s now; the kernel makes it no other",
                        there->group ? "a group" : "one hop");
     if (operation->nexthop.group)
-        return check_members(&operation->nexthop, snapshot, err);
+        return check_members(operation, snapshot, err);
     return operation->nexthop.blackhole || check_hop(operation, snapshot, err);
 }
 
@@ -173,12 +183,12 @@ static bool check(const struct operation *operation, const struct snapshot *snap
     return good || err_wrap(err, "nexthop id %u", nexthop->nexthop.id);
 }
 
-/* As the kernel would list it. */
+/* As the kernel would list it; its members are lent. */
 static struct nexthop resolve(const struct operation_nexthop *operation,
                               const struct snapshot *snapshot)
 {
     const struct link *link = snapshot_find_device(snapshot, operation->device);
-    struct nexthop nexthop = operation->nexthop;
+    struct nexthop nexthop = operation_nexthop_object(operation);
 
     nexthop.protocol = OCEANID_PROTOCOL;
     nexthop.hop.link = link != NULL ? link->index : 0;
@@ -249,8 +259,9 @@ static void predict(const struct operation *operation, struct snapshot *snapshot
     }
     if (to == NULL)
         to = snapshot_add_nexthop(snapshot);
+    free(to->members);
+    wanted.members = mem_copy(wanted.members, wanted.members_count * sizeof(*wanted.members));
     wanted.raw = to->raw; /* of another state: nobody replays a prediction */
-    wanted.raw_len = 0;
     *to = wanted;
 }
 
@@ -261,7 +272,7 @@ static void render(const struct operation *operation, struct text *out)
     const struct operation_nexthop *nexthop = &operation->nexthop;
     struct link link = {.index = 1};
     struct snapshot named = {.links = &link, .links_count = 1};
-    struct nexthop shown = nexthop->nexthop;
+    struct nexthop shown = operation_nexthop_object(nexthop);
 
     if (nexthop->absent) {
         text_add(out, "remove ");

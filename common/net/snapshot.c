@@ -21,8 +21,10 @@ void snapshot_done(struct snapshot *snapshot)
     }
     for (size_t i = 0; i < snapshot->rules_count; i++)
         free(snapshot->rules[i].raw);
-    for (size_t i = 0; i < snapshot->nexthops_count; i++)
+    for (size_t i = 0; i < snapshot->nexthops_count; i++) {
+        free(snapshot->nexthops[i].members);
         free(snapshot->nexthops[i].raw);
+    }
     for (size_t i = 0; i < snapshot->files_count; i++)
         free(snapshot->files[i].data);
     free(snapshot->links);
@@ -42,6 +44,15 @@ static void *copy_items(const void *items, size_t count, size_t size, size_t *re
     return mem_copy(items, count * size);
 }
 
+static void own_nexthop(struct nexthop *nexthop)
+{
+    nexthop->members =
+        nexthop->members_count > 0
+            ? mem_copy(nexthop->members, nexthop->members_count * sizeof(*nexthop->members))
+            : NULL;
+    nexthop->raw = nexthop->raw != NULL ? mem_copy(nexthop->raw, nexthop->raw_len) : NULL;
+}
+
 static void copy_owned(struct snapshot *to)
 {
     for (size_t i = 0; i < to->routes_count; i++) {
@@ -55,8 +66,7 @@ static void copy_owned(struct snapshot *to)
         to->rules[i].raw =
             mem_copy(to->rules[i].raw, to->rules[i].raw != NULL ? to->rules[i].raw_len : 0);
     for (size_t i = 0; i < to->nexthops_count; i++)
-        to->nexthops[i].raw = mem_copy(to->nexthops[i].raw,
-                                       to->nexthops[i].raw != NULL ? to->nexthops[i].raw_len : 0);
+        own_nexthop(&to->nexthops[i]);
     for (size_t i = 0; i < to->files_count; i++)
         to->files[i].data =
             to->files[i].data != NULL ? mem_copy(to->files[i].data, to->files[i].len) : NULL;
@@ -103,6 +113,15 @@ ADD_FUNCTION(nexthop, snapshot_add_nexthop, nexthops)
 ADD_FUNCTION(sysctl, snapshot_add_sysctl, sysctls)
 ADD_FUNCTION(snapshot_file, snapshot_add_file, files)
 
+struct nexthop *snapshot_copy_nexthop(struct snapshot *snapshot, const struct nexthop *nexthop)
+{
+    struct nexthop *copy = snapshot_add_nexthop(snapshot);
+
+    *copy = *nexthop;
+    own_nexthop(copy);
+    return copy;
+}
+
 /* A rule that nobody filled further matches everything: no suppressing, any user. */
 struct rule *snapshot_add_rule(struct snapshot *snapshot)
 {
@@ -141,6 +160,7 @@ void snapshot_remove_nexthop(struct snapshot *snapshot, size_t index)
 {
     struct nexthop *nexthop = &snapshot->nexthops[index];
 
+    free(nexthop->members);
     free(nexthop->raw);
     snapshot->nexthops_count--;
     memmove(nexthop, nexthop + 1, (snapshot->nexthops_count - index) * sizeof(*nexthop));

@@ -105,6 +105,11 @@ struct rule {
     uint32_t raw_len;
 };
 
+struct nexthop_member {
+    uint32_t id;
+    uint32_t weight; /* 16 bits of it since Linux 6.12, 8 before */
+};
+
 struct nexthop {
     uint32_t id;
     uint8_t family;
@@ -113,11 +118,8 @@ struct nexthop {
     bool group;
     struct hop hop;
     uint32_t members_count;
-    struct {
-        uint32_t id;
-        uint8_t weight;
-    } members[16];
-    uint8_t *raw;
+    struct nexthop_member *members; /* all of a group's; owned by the snapshot */
+    uint8_t *raw;                   /* likewise */
     uint32_t raw_len;
 };
 
@@ -220,6 +222,8 @@ struct link_address *snapshot_add_address(struct snapshot *snapshot);
 struct route *snapshot_add_route(struct snapshot *snapshot);
 struct rule *snapshot_add_rule(struct snapshot *snapshot);
 struct nexthop *snapshot_add_nexthop(struct snapshot *snapshot);
+/* One like this, of the snapshot's own. */
+struct nexthop *snapshot_copy_nexthop(struct snapshot *snapshot, const struct nexthop *nexthop);
 struct sysctl *snapshot_add_sysctl(struct snapshot *snapshot);
 struct snapshot_file *snapshot_add_file(struct snapshot *snapshot);
 

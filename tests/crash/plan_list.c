@@ -147,9 +147,9 @@ static void add_hop(struct plan_list *list, uint32_t id, const char *device, con
 
 static void add_group(struct plan_list *list, uint32_t id, uint32_t one, uint32_t other)
 {
-    struct nexthop *group = &add_nexthop(list, id)->nexthop;
+    struct operation_nexthop *group = add_nexthop(list, id);
 
-    group->group = true;
+    group->nexthop.group = true;
     group->members_count = 2;
     group->members[0].id = one;
     group->members[1].id = other;

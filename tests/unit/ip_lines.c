@@ -358,9 +358,11 @@ static void read_members(struct nexthop *nexthop, char *list)
     for (char *id = strtok_r(list, ",", &rest); id != NULL; id = strtok_r(NULL, ",", &rest)) {
         char *weight = strchr(id, '*');
 
-        nexthop->members[nexthop->members_count].weight =
-            weight != NULL ? (uint8_t)strtoul(weight + 1, NULL, 10) : 1;
-        nexthop->members[nexthop->members_count++].id = (uint32_t)strtoul(id, NULL, 10);
+        nexthop->members =
+            mem_resize(nexthop->members, nexthop->members_count + 1, sizeof(*nexthop->members));
+        nexthop->members[nexthop->members_count++] =
+            (struct nexthop_member){(uint32_t)strtoul(id, NULL, 10),
+                                    weight != NULL ? (uint32_t)strtoul(weight + 1, NULL, 10) : 1};
     }
 }
 
@@ -461,6 +463,18 @@ static void make_route(struct operation *operation, const struct snapshot *snaps
     }
 }
 
+static void make_nexthop(struct operation_nexthop *operation, const struct nexthop *nexthop)
+{
+    operation->nexthop = *nexthop;
+    operation->nexthop.members = NULL;
+    operation->nexthop.members_count = 0;
+    if (nexthop->members_count > OPERATION_MEMBERS_MAX)
+        refuse("nexthop", "a group of so many");
+    operation->members_count = nexthop->members_count;
+    for (uint32_t i = 0; i < nexthop->members_count; i++)
+        operation->members[i] = nexthop->members[i];
+}
+
 struct operation ip_lines_operation(const char *links, const char *line)
 {
     struct operation operation = {.kind = OPERATION_RULE};
@@ -473,7 +487,7 @@ struct operation ip_lines_operation(const char *links, const char *line)
         operation.rule.rule = snapshot.rules[0];
     } else if (snapshot.nexthops_count > 0) {
         operation.kind = OPERATION_NEXTHOP;
-        operation.nexthop.nexthop = snapshot.nexthops[0];
+        make_nexthop(&operation.nexthop, &snapshot.nexthops[0]);
         copy_device(operation.nexthop.device, &snapshot, snapshot.nexthops[0].hop.link);
     } else {
         make_route(&operation, &snapshot);

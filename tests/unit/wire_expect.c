@@ -63,6 +63,9 @@ static void expect_same_nexthop(const struct nexthop *a, const struct nexthop *b
     struct nexthop right = *b;
 
     expect_same_raw(a->raw, a->raw_len, b->raw, b->raw_len, raw);
+    assert_int_equal(a->members_count, b->members_count);
+    assert_memory_equal(a->members, b->members, a->members_count * sizeof(*a->members));
+    left.members = right.members = NULL;
     left.raw = right.raw = NULL;
     left.raw_len = right.raw_len = 0;
     assert_memory_equal(&left, &right, sizeof(left));

@@ -301,12 +301,27 @@ static void fill_nexthop(struct nexthop *nexthop)
     nexthop->protocol = 4;
     nexthop->blackhole = nexthop->group = true;
     fill_hop(&nexthop->hop, 3);
-    nexthop->members_count = 16;
-    for (unsigned i = 0; i < 16; i++) {
-        nexthop->members[i].id = 100 + i;
-        nexthop->members[i].weight = (uint8_t)i;
-    }
+    nexthop->members_count = 300;
+    nexthop->members = mem_alloc(nexthop->members_count, sizeof(*nexthop->members));
+    for (uint32_t i = 0; i < nexthop->members_count; i++)
+        nexthop->members[i] = (struct nexthop_member){100 + i, i};
     add_raw(&nexthop->raw, &nexthop->raw_len, 12);
+}
+
+/* It owns nothing. */
+static void fill_nexthop_operation(struct operation_nexthop *operation)
+{
+    struct nexthop *nexthop = &operation->nexthop;
+
+    fill_nexthop(nexthop);
+    operation->members_count = OPERATION_MEMBERS_MAX;
+    for (uint32_t i = 0; i < OPERATION_MEMBERS_MAX; i++)
+        operation->members[i] = nexthop->members[i];
+    free(nexthop->members);
+    free(nexthop->raw);
+    nexthop->members = NULL;
+    nexthop->raw = NULL;
+    nexthop->members_count = nexthop->raw_len = 0;
 }
 
 static void fill_peers(struct tailscale *tailscale)
@@ -425,10 +440,7 @@ void fill_operation(struct operation *operation, enum operation_kind kind)
     } else if (kind == OPERATION_NEXTHOP) {
         operation->nexthop.absent = true;
         text_copy(operation->nexthop.device, DEVICE_SIZE, "eth0");
-        fill_nexthop(&operation->nexthop.nexthop);
-        free(operation->nexthop.nexthop.raw); /* an operation owns nothing */
-        operation->nexthop.nexthop.raw = NULL;
-        operation->nexthop.nexthop.raw_len = 0;
+        fill_nexthop_operation(&operation->nexthop);
     } else if (kind == OPERATION_FILE) {
         operation->file.absent = true;
         text_copy(operation->file.path, FILE_PATH_SIZE, "/etc/netplan/60-x.yaml");

@@ -331,7 +331,7 @@ void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had)
         copy.raw = NULL;
         copy.raw_len = 0;
         if (snapshot_find_nexthop(then, copy.id) == NULL)
-            *snapshot_add_nexthop(then) = copy;
+            snapshot_copy_nexthop(then, &copy);
     }
 }
 

@@ -5,7 +5,6 @@
 
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_touch.h"
-#include "common/core/mem.h"
 #include "common/net/owner.h"
 #include "common/net/render.h"
 
@@ -18,14 +17,6 @@ static bool has_member(const struct nexthop *group, uint32_t id)
             return true;
     }
     return false;
-}
-
-static void take_object(const struct nexthop *object, struct snapshot *to)
-{
-    struct nexthop *copy = snapshot_add_nexthop(to);
-
-    *copy = *object;
-    copy->raw = object->raw != NULL ? mem_copy(object->raw, object->raw_len) : NULL;
 }
 
 bool undo_nexthop_goes(const struct route *route, const struct snapshot *objects)
@@ -43,7 +34,7 @@ void undo_nexthop_take(const struct operation_nexthop *operation, const struct s
         const struct nexthop *object = &from->nexthops[i];
 
         if (object->id == id || (operation->absent && has_member(object, id)))
-            take_object(object, to);
+            snapshot_copy_nexthop(to, object);
     }
     for (size_t i = 0; operation->absent && i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
@@ -80,7 +71,7 @@ void undo_nexthop_take_link(const struct snapshot *from, uint32_t link, struct s
         const struct nexthop *object = &from->nexthops[i];
 
         if (is_by_link(from, object, link) && owner_row(owner_of_nexthop(object, from))->undo)
-            take_object(object, to);
+            snapshot_copy_nexthop(to, object);
     }
 }
 
@@ -100,7 +91,7 @@ void undo_nexthop_take_left(const struct snapshot *before, const struct snapshot
         const struct nexthop *left = snapshot_find_nexthop(now, before->nexthops[i].id);
 
         if (left != NULL && snapshot_find_nexthop(to, left->id) == NULL)
-            take_object(left, to);
+            snapshot_copy_nexthop(to, left);
     }
     for (size_t i = 0; before->nexthops_count > 0 && i < now->routes_count; i++) {
         const struct route *route = &now->routes[i];

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/core/limits.h"
+#include "common/core/mem.h"
 
 enum { MESSAGE_SIZE = RAW_SIZE_MAX + 4096 };
 
@@ -33,13 +34,16 @@ static void put(struct nl_msg *message, int type, const void *data, size_t len)
 
 static void put_members(struct nl_msg *message, const struct nexthop *nexthop)
 {
-    struct nexthop_grp members[sizeof(nexthop->members) / sizeof(nexthop->members[0])] = {{0}};
+    AUTO_FREE struct nexthop_grp *members = mem_alloc(nexthop->members_count, sizeof(*members));
 
     for (uint32_t i = 0; i < nexthop->members_count; i++) {
+        uint32_t weight = nexthop->members[i].weight - 1;
+
         members[i].id = nexthop->members[i].id;
-        members[i].weight = (uint8_t)(nexthop->members[i].weight - 1);
+        members[i].weight = (uint8_t)weight;
+        members[i].resvd1 = (uint8_t)(weight >> 8); /* as read: netlink_parse.c */
     }
-    put(message, NHA_GROUP, members, nexthop->members_count * sizeof(members[0]));
+    put(message, NHA_GROUP, members, nexthop->members_count * sizeof(*members));
 }
 
 static struct nl_msg *from_fields(const struct nexthop *nexthop, int flags)
@@ -158,7 +162,7 @@ bool apply_nexthop_delete(struct nl_sock *socket, uint32_t id, struct err *err)
 bool apply_nexthop_do(struct nl_sock *socket, const struct operation *operation,
                       const struct snapshot *now, struct err *err)
 {
-    struct nexthop nexthop = operation->nexthop.nexthop;
+    struct nexthop nexthop = operation_nexthop_object(&operation->nexthop);
     bool there = snapshot_find_nexthop(now, nexthop.id) != NULL;
 
     if (operation_holds(operation, now))
