@@ -111,6 +111,17 @@ static void test_routes_of_others_come_back_with_an_object(void **state)
                                           "+ nexthop id 9 group 2\n");
 }
 
+/* The kernel lists a tunnel without the flag that it asks for. */
+static void test_an_object_into_a_tunnel_comes_back(void **state)
+{
+    struct operation operation = apply_case_removal("nexthop 1 blackhole");
+
+    (void)state;
+    apply_case_begin("ip nexthop add id 1 encap ip id 7 dst 10.99.0.2 via 203.0.113.1 dev eth0 "
+                     "proto 153\n");
+    apply_case_there_and_back(&operation, "- nexthop id 1 via 203.0.113.1 dev eth0\n");
+}
+
 static void expect_refusal(const struct operation *operation, const char *says)
 {
     struct err err = ERR_INIT;
@@ -295,6 +306,7 @@ int main(void)
         IN_NAMESPACE(test_there_and_back),
         IN_NAMESPACE(test_routes_by_objects_come_back),
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
+        IN_NAMESPACE(test_an_object_into_a_tunnel_comes_back),
         IN_NAMESPACE(test_a_daemons_route_keeps_an_object),
         IN_NAMESPACE(test_an_object_that_others_use_is_left),
         IN_NAMESPACE(test_an_object_in_a_group_of_others_is_left),

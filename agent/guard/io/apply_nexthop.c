@@ -105,6 +105,12 @@ static bool is_accepted(int type)
     }
 }
 
+/* A tunnel is listed without the flag that the kernel asks for. */
+static int type_of(const struct nlattr *attribute)
+{
+    return nla_type(attribute) == NHA_ENCAP ? NHA_ENCAP | NLA_F_NESTED : attribute->nla_type;
+}
+
 /* State and scope are the kernel's own words and not accepted back. */
 static struct nl_msg *from_raw(const struct nexthop *nexthop, int flags)
 {
@@ -123,7 +129,7 @@ static struct nl_msg *from_raw(const struct nexthop *nexthop, int flags)
         if (nla_type(attribute) == NHA_RES_GROUP)
             put_resilient(message, attribute);
         else if (is_accepted(nla_type(attribute)))
-            put(message, attribute->nla_type, nla_data(attribute), (size_t)nla_len(attribute));
+            put(message, type_of(attribute), nla_data(attribute), (size_t)nla_len(attribute));
     }
     return message;
 }
