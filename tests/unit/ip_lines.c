@@ -468,10 +468,8 @@ static void make_nexthop(struct operation_nexthop *operation, const struct nexth
     operation->nexthop = *nexthop;
     operation->nexthop.members = NULL;
     operation->nexthop.members_count = 0;
-    if (nexthop->members_count > OPERATION_MEMBERS_MAX)
-        refuse("nexthop", "a group of so many");
     operation->members_count = nexthop->members_count;
-    for (uint32_t i = 0; i < nexthop->members_count; i++)
+    for (uint32_t i = 0; i < nexthop->members_count && i < OPERATION_MEMBERS_MAX; i++)
         operation->members[i] = nexthop->members[i];
 }
 

@@ -13,11 +13,15 @@
 #include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/core/undo_typed.h"
+#include "agent/guard/core/undo_words.h"
 #include "common/core/text.h"
 #include "common/net/consequence.h"
 #include "common/net/render.h"
 
-enum { LINE_SIZE = UNDO_BATCH_LINE_SIZE };
+enum {
+    LINE_SIZE = UNDO_BATCH_LINE_SIZE,
+    COMMENT_SIZE = LINE_SIZE + REASON_SIZE + 128, /* of such a line, or of it with its words */
+};
 
 /* A batch line cannot say -6, which a rule needs. */
 static bool add_rule_words(const struct rule *rule, const char *verb, unsigned protocol,
@@ -25,9 +29,9 @@ static bool add_rule_words(const struct rule *rule, const char *verb, unsigned p
 {
     bool ipv6 = rule->family == FAMILY_IPV6;
     struct rule plain = *rule;
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
-    const char *words;
+    char line[LINE_SIZE] = "", more[LINE_SIZE] = "", unsaid[REASON_SIZE] = "";
+    struct text text = TEXT_IN(line), words = TEXT_IN(more), without = TEXT_IN(unsaid);
+    const char *selectors;
 
     if (rule->unknown != 0) {
         text_add(out, "# rule %s by hand, which ip(8) may know: ", verb);
@@ -36,9 +40,15 @@ static bool add_rule_words(const struct rule *rule, const char *verb, unsigned p
     }
     plain.family = FAMILY_IPV4; /* without " (IPv6)" */
     render_rule(&plain, &text);
-    words = strchr(line, ' ');
-    text_add(out, "%srule %s pref %u%s protocol %u", ipv6 ? "# ip -6 " : "", verb, rule->priority,
-             words != NULL ? words : "", protocol);
+    if (text_equal(verb, "add"))
+        undo_words_rule(rule, &words, &without);
+    if (unsaid[0] != '\0') {
+        undo_words_comment(unsaid, line, out);
+        return false;
+    }
+    selectors = strchr(line, ' ');
+    text_add(out, "%srule %s pref %u%s%s protocol %u", ipv6 ? "# ip -6 " : "", verb, rule->priority,
+             selectors != NULL ? selectors : "", more, protocol);
     return !ipv6;
 }
 
@@ -48,15 +58,25 @@ static bool batch_rule(const struct undo_item *item, struct text *out)
                           (unsigned)OCEANID_PROTOCOL, out);
 }
 
-static void add_object_words(const struct nexthop *object, const struct snapshot *named,
-                             struct text *out)
+/* needs: what its line needs and none puts; "" for nothing. False: a comment. */
+static bool add_object_words(const struct nexthop *object, const struct snapshot *named,
+                             const char *needs, struct text *out)
 {
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
+    char line[LINE_SIZE] = "", more[LINE_SIZE] = "", unsaid[REASON_SIZE] = "";
+    struct text text = TEXT_IN(line), words = TEXT_IN(more), without = TEXT_IN(unsaid);
 
     render_nexthop(object, named, &text);
+    text_add(&without, "%s", needs);
+    undo_words_nexthop(object, &words, &without);
+    if (undo_batch_is_full(&text) && unsaid[0] == '\0')
+        text_add(&without, "so many members");
+    if (unsaid[0] != '\0') {
+        undo_words_comment(unsaid, line, out);
+        return false;
+    }
     undo_batch_replace_word(line, "nexthop ", "nexthop replace ");
-    text_add(out, "%s proto %u", line, object->protocol);
+    text_add(out, "%s%s proto %u", line, more, object->protocol);
+    return true;
 }
 
 static bool batch_nexthop(const struct undo_item *item, struct text *out)
@@ -66,9 +86,7 @@ static bool batch_nexthop(const struct undo_item *item, struct text *out)
 
     if (before == NULL)
         text_add(out, "nexthop del id %u", id);
-    else
-        add_object_words(before, &item->before, out);
-    return true;
+    return before == NULL || add_object_words(before, &item->before, "", out);
 }
 
 static void add_address_words(const struct link_address *own, const char *device, struct text *out)
@@ -160,13 +178,14 @@ static void tell_nexthops(const struct lines *lines, bool groups)
     for (size_t i = 0; i < lines->loss.had->nexthops_count; i++) {
         const struct nexthop *was = &lines->loss.had->nexthops[i];
         const struct nexthop *made = snapshot_find_nexthop(lines->loss.after, was->id);
-        char line[LINE_SIZE] = "";
-        struct text text = TEXT_IN(line);
+        char line[COMMENT_SIZE] = "", needs[REASON_SIZE] = "";
+        struct text text = TEXT_IN(line), without = TEXT_IN(needs);
 
         if (was->group != groups || has_its_line(lines->item, was) ||
             (made != NULL && render_same_nexthop(made, was)))
             continue;
-        add_object_words(was, lines->loss.had, &text);
+        undo_words_object(&lines->loss, was->id, &without);
+        add_object_words(was, lines->loss.had, needs, &text);
         lines->line_fn(lines->context, line);
     }
 }
@@ -177,7 +196,7 @@ static void tell_some_routes(const struct lines *lines, bool gatewayed, bool fir
 
     for (size_t i = 0; i < count; i++) {
         size_t at = first ? count - 1 - i : i;
-        char line[LINE_SIZE] = "";
+        char line[COMMENT_SIZE] = "";
         struct text text = TEXT_IN(line);
 
         if (undo_lost_has_gateway(&lines->loss.had->routes[at]) != gatewayed ||
@@ -316,7 +335,7 @@ static void tell_lost(const struct undo_made *made, undo_line_fn line_fn, void *
     tell_routes(&lines, false);
     tell_routes(&lines, true);
     for (size_t i = 0; i < lost.rules_count; i++) {
-        char line[LINE_SIZE] = "";
+        char line[COMMENT_SIZE] = "";
         struct text text = TEXT_IN(line);
 
         add_rule_words(&lost.rules[i], "add", lost.rules[i].protocol, &text);
@@ -348,7 +367,7 @@ static void tell_file(const struct undo_item *item, undo_line_fn line_fn, void *
 static void tell_behind_setting(void *context, const char *line)
 {
     const struct lines *lines = context;
-    char typed[LINE_SIZE] = "";
+    char typed[COMMENT_SIZE + 8] = "";
     struct text text = TEXT_IN(typed);
 
     text_add(&text, "%s%s", line[0] == '#' ? "" : "# ip ", line);
@@ -412,8 +431,7 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
     }
     switch (item->change.kind) {
     case OPERATION_ROUTE:
-        undo_batch_route(item, out);
-        return true;
+        return undo_batch_route(item, out);
     case OPERATION_RULE:
         return batch_rule(item, out);
     case OPERATION_SYSCTL:

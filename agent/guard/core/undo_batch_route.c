@@ -9,8 +9,11 @@
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_render.h"
 #include "agent/guard/core/undo_touch.h"
+#include "agent/guard/core/undo_words.h"
 #include "common/core/text.h"
 #include "common/net/render.h"
+
+enum { WORDS_SIZE = 512 };
 
 void undo_batch_replace_word(char *line, const char *word, const char *by)
 {
@@ -23,6 +26,11 @@ void undo_batch_replace_word(char *line, const char *word, const char *by)
     text_copy(rest, sizeof(rest), start + strlen(word));
     text_init(&out, start, UNDO_BATCH_LINE_SIZE - (size_t)(start - line));
     text_add(&out, "%s%s", by, rest);
+}
+
+bool undo_batch_is_full(const struct text *line)
+{
+    return line->len + 1 >= line->size;
 }
 
 /* ip(8) wants a gateway of the other family announced. */
@@ -44,21 +52,29 @@ static void announce_gateways(const struct route *route, char *line)
     }
 }
 
-static void route_words(const struct route *route, const struct snapshot *named, struct text *out)
+/* more: words besides, each with a blank before it. */
+static void add_words(const struct route *route, const struct snapshot *named, const char *more,
+                      struct text *out)
 {
     bool hops = route->nexthop_id == 0 && route->hops_count > 1;
     char line[UNDO_BATCH_LINE_SIZE] = "";
     struct text text = TEXT_IN(line);
-    char protocol[32];
+    char protocol[WORDS_SIZE + 32];
 
     render_route(route, named, &text);
     announce_gateways(route, line);
-    snprintf(protocol, sizeof(protocol), " proto %u%s",
-             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL,
+    snprintf(protocol, sizeof(protocol), " proto %u%s%s",
+             route->protocol != 0 ? route->protocol : (unsigned)OCEANID_PROTOCOL, more,
              hops ? " nexthop" : "");
     if (hops) /* ip(8) takes nothing behind them */
         undo_batch_replace_word(line, " nexthop", protocol);
     text_add(out, "%s%s", line, hops ? "" : protocol);
+}
+
+/* For who deletes: what a line does not name is not compared. */
+static void route_words(const struct route *route, const struct snapshot *named, struct text *out)
+{
+    add_words(route, named, "", out);
 }
 
 /* ---- of an operation --------------------------------------------------------------------------
@@ -69,6 +85,42 @@ static void add_line(const char *verb, const struct route *route, const struct s
 {
     text_add(out, "%sroute %s ", out->len > 0 ? "\n" : "", verb);
     route_words(route, named, out);
+}
+
+/* What it was, exactly, or a comment and false. needs: what it needs and no line puts. */
+static bool add_put(const char *verb, const struct route *was, const struct snapshot *named,
+                    const char *needs, struct text *out)
+{
+    struct route plain = *was; /* borrows */
+    char more[WORDS_SIZE] = "", unsaid[REASON_SIZE] = "", line[UNDO_BATCH_LINE_SIZE] = "";
+    struct text words = TEXT_IN(more), without = TEXT_IN(unsaid), text = TEXT_IN(line);
+
+    text_add(&without, "%s", needs);
+    undo_words_route(was, &words, &without);
+    if (undo_words_has_mtu(was))
+        plain.mtu = 0;
+    text_add(&text, "route %s ", verb);
+    add_words(&plain, named, more, &text);
+    if (undo_batch_is_full(&text) && unsaid[0] == '\0')
+        text_add(&without, "so many hops");
+    if (unsaid[0] == '\0') {
+        text_add(out, "%s%s", out->len > 0 ? "\n" : "", line);
+        return true;
+    }
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "route ");
+    render_route(was, named, &text);
+    undo_words_comment(unsaid, line, out);
+    return false;
+}
+
+static bool is_said(const struct route *was)
+{
+    char more[WORDS_SIZE] = "", unsaid[REASON_SIZE] = "";
+    struct text words = TEXT_IN(more), without = TEXT_IN(unsaid);
+
+    undo_words_route(was, &words, &without);
+    return unsaid[0] == '\0';
 }
 
 static bool has_sibling(const struct route *route, const struct snapshot *where)
@@ -110,22 +162,21 @@ static bool may_mean(const struct route *route, const struct route *other)
 
 /* Both are there for a moment, but where ip(8) could not tell them apart. IPv6 has what is alone
  * replaced, and takes no second one by the same way. */
-static void add_exchange(const struct undo_item *item, const struct route *was,
+static bool add_exchange(const struct undo_item *item, const struct route *was,
                          const struct route *made, const struct snapshot *after, struct text *out)
 {
     const char *verb = verb_beside(was, &item->before);
     bool ipv6 = was->destination.address.family == FAMILY_IPV6;
     bool deletes_first = may_mean(made, was) || (ipv6 && may_mean(was, made));
 
-    if (ipv6 && !has_sibling(made, after)) {
-        add_line("replace", was, &item->before, out);
-        return;
-    }
+    if ((ipv6 && !has_sibling(made, after)) || !is_said(was))
+        return add_put("replace", was, &item->before, "", out);
     if (deletes_first)
         add_line("del", made, after, out);
-    add_line(verb, was, &item->before, out);
+    add_put(verb, was, &item->before, "", out);
     if (!deletes_first)
         add_line("del", made, after, out);
+    return true;
 }
 
 /* IPv6 has another metric first, where a line names none. */
@@ -137,24 +188,26 @@ static void own_words(const struct route *route, const struct snapshot *named, s
     route_words(&own, named, out);
 }
 
-void undo_batch_route(const struct undo_item *item, struct text *out)
+bool undo_batch_route(const struct undo_item *item, struct text *out)
 {
     const struct route *was = undo_find_route(item, &item->before);
     const struct route *made;
     struct snapshot after;
+    bool said;
 
     if (undo_removes(item) || was == NULL) {
         undo_render_route(item, "route del ", own_words, out);
-        return;
+        return true;
     }
     undo_take_made(item, &after);
     made = item->change.route.absent ? NULL : undo_find_route(item, &after);
     if (made != NULL)
-        add_exchange(item, was, made, &after, out);
+        said = add_exchange(item, was, made, &after, out);
     else
-        add_line(has_sibling(was, &item->before) ? verb_beside(was, &item->before) : "add", was,
-                 &item->before, out);
+        said = add_put(has_sibling(was, &item->before) ? verb_beside(was, &item->before) : "add",
+                       was, &item->before, "", out);
     snapshot_done(&after);
+    return said;
 }
 
 /* No line can name the metric 0 of IPv4: a deletion without one takes the first of whatever metric.
@@ -206,5 +259,11 @@ void undo_batch_route_lost(const struct undo_loss *loss, const struct snapshot *
                                         [UNDO_BESIDE_LAST] = "append",
                                         [UNDO_BESIDE_INSTEAD] = "replace"};
 
-    add_line(verbs[place_of(loss, expected, index)], &loss->had->routes[index], loss->had, out);
+    const struct route *was = &loss->had->routes[index];
+    char needs[REASON_SIZE] = "";
+    struct text without = TEXT_IN(needs);
+
+    if (was->nexthop_id != 0)
+        undo_words_object(loss, was->nexthop_id, &without);
+    add_put(verbs[place_of(loss, expected, index)], was, loss->had, needs, out);
 }

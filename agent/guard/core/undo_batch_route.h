@@ -14,8 +14,11 @@ enum { UNDO_BATCH_LINE_SIZE = 2048 }; /* holds a route of OPERATION_HOPS_MAX hop
 /* line: UNDO_BATCH_LINE_SIZE. With one word of it replaced; unchanged where it has none such. */
 void undo_batch_replace_word(char *line, const char *word, const char *by);
 
-/* Of an operation on a route: one line, or two. */
-void undo_batch_route(const struct undo_item *item, struct text *out);
+/* Whether it has been cut, or may have been. */
+bool undo_batch_is_full(const struct text *line);
+
+/* Of an operation on a route: one line, or two. False: a comment, where ip(8) has no words. */
+bool undo_batch_route(const struct undo_item *item, struct text *out);
 
 /* One that a file's content left over: one line, or three. */
 void undo_batch_route_left(const struct route *left, const struct snapshot *named,

@@ -306,8 +306,11 @@ static void page_add(struct page *page, const char *line)
         page_add_text(page, "\n");
 }
 
-static void add_lost(void *page, const char *line)
+static void add_lost(void *context, const char *line)
 {
+    struct page *page = context;
+
+    page->by_hand |= line[0] == '#';
     page_add(page, line);
 }
 
@@ -377,7 +380,9 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
     page_add(
         &page,
         "# the top, what stands behind a # and is a command: shields that still have to stand");
-    page_add(&page, "# until then are among those.");
+    page_add(&page, "# until then are among those. A line may say that ip(8) has no words for "
+                    "something: that");
+    page_add(&page, "# is not put back by these lines, nor what needs it; oceanid-rollback does.");
     if (ledger->is_open)
         page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)
