@@ -218,7 +218,7 @@ def told(fleet, *words):
                                "2026-01-01 12:00:00 UTC"),
                               (r"(?m)^ +\d+(?=  2026)", "    71"),
                               (r"\b\d+ ms\b", "7 ms"),
-                              (r"valid for \d+ s", "valid for 3600 s"),
+                              (r"valid for (?:\d+ (?:h|min|s)\b ?)+", "valid for 1 h"),
                               (r"way \d+\.\d s = \d+\.\d s", "way 0.5 s = 3.5 s"),
                               (r"way = \d+\.\d s", "way = 6.5 s"),
                               (r"(rollout|sequence) \d+", r"\1 7")):
