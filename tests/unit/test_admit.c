@@ -88,6 +88,7 @@ static void test_a_name_that_hangs_leaves_the_old_one(void **state)
     mono_t began;
 
     (void)state;
+    guard->ledger = mem_alloc(1, sizeof(*guard->ledger)); /* a name may be read as none meanwhile */
     text_copy(guard->config.state, PATH_SIZE, "/tmp/oceanid-name-XXXXXX");
     assert_non_null(mkdtemp(guard->config.state));
     snprintf(path, sizeof(path), "%.60s/name", guard->config.state);
@@ -115,6 +116,7 @@ static void test_a_name_that_hangs_leaves_the_old_one(void **state)
     assert_string_equal(guard->trial->node, "third");
     unlink(path);
     rmdir(guard->config.state);
+    free(guard->ledger);
     free(guard->trial);
     free(guard);
 }
