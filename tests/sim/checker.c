@@ -334,6 +334,7 @@ void model_synced(struct check_model *model, int host)
 
     at->intents_synced = at->intents;
     at->begun_synced = at->begun_sequences;
+    at->dead_synced = at->dead_sequences;
     at->clock_synced = at->clock_seen;
     at->end_unsynced = at->receipt_unsynced = false;
     at->ends_synced = at->ends_count;

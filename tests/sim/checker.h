@@ -54,6 +54,7 @@ struct model_host {
     struct generation_id intended;
     unsigned intents, intents_synced;           /* bits by operation */
     uint64_t touched_sequences, dead_sequences; /* bits */
+    uint64_t dead_synced;                       /* of those, what the disk has */
     uint64_t begun_sequences, begun_synced;     /* bits: what these approvals name is answered */
     uint64_t sequence_max;
     int64_t clock_seen, clock_synced; /* newest time of a record, and of those on the disk */

@@ -141,6 +141,16 @@ static void prepares_behind_a_lost_record(struct world *world)
     model_check(world->model);
 }
 
+/* Of which nobody was told. */
+static void starts_behind_a_lost_tombstone(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    judged_mark(world, STYX, &id, MARK_TOMBSTONE, false);
+    model_lost(world->model, STYX);
+    judged_try(world, STYX, &id);
+}
+
 static void starts_unseen(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -418,5 +428,6 @@ const struct judged judged_trials[] = {
 
 const struct judged judged_fine_trials[] = {
     {"", prepares_behind_a_lost_record},
+    {"", starts_behind_a_lost_tombstone},
     {NULL, NULL},
 };
