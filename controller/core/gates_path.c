@@ -25,6 +25,29 @@ struct forecast {
     struct err err;
 };
 
+/* In all that decides their way: what a manifest says of a flow takes the place of no other. */
+static bool is_same(const struct protected_flow *a, const struct protected_flow *b)
+{
+    const struct flow *own = &a->flow, *other = &b->flow;
+
+    return text_equal(a->name, b->name) && prefix_equal(&a->destination, &b->destination) &&
+           text_equal(a->device, b->device) && text_equal(a->not_device, b->not_device) &&
+           address_equal(&own->source, &other->source) && text_equal(own->iif, other->iif) &&
+           text_equal(own->oif, other->oif) && own->mark == other->mark && own->uid == other->uid &&
+           own->tos == other->tos && own->ip_proto == other->ip_proto &&
+           own->sport == other->sport && own->dport == other->dport;
+}
+
+static bool is_among(const struct protected_flow *flows, size_t count,
+                     const struct protected_flow *flow)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_same(&flows[i], flow))
+            return true;
+    }
+    return false;
+}
+
 /* Replies are SSH's; the rest is the cluster's. A new gateway on the same device is legitimate:
  * only the device is held (design 8). */
 static size_t select_flows(const struct forecast *forecast, bool replies,
@@ -33,7 +56,8 @@ static size_t select_flows(const struct forecast *forecast, bool replies,
     size_t kept = 0;
 
     for (size_t i = 0; i < forecast->flows_count; i++) {
-        if (predict_is_reply(&forecast->flows[i]) != replies)
+        if (predict_is_reply(&forecast->flows[i]) != replies ||
+            is_among(ret_flows, kept, &forecast->flows[i]))
             continue;
         ret_flows[kept] = forecast->flows[i];
         memset(&ret_flows[kept].gateway, 0, sizeof(ret_flows[kept].gateway));

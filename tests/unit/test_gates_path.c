@@ -163,6 +163,31 @@ static void cluster_path_without_a_cluster(void **state)
     gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
 }
 
+/* The manifest protects what the controller finds by itself: each is one flow, unless it says of it
+ * what leads it elsewhere. */
+static void each_flow_counts_once(void **state)
+{
+    struct scene *scene = *state;
+    struct manifest_plan *plan = &scene->manifest.plans[0];
+    struct protected_flow *flow = &plan->flows[plan->flows_count];
+    struct protect_plan into = {.flows = flow, .flows_max = 1};
+    struct protect_endpoint *controller = &scene->file.cluster.controllers[0];
+    struct err err = ERR_INIT;
+
+    scene->file.cluster.controllers_count = 1;
+    assert_true(address_parse("192.0.2.200", &controller->address));
+    controller->port = 7430;
+    protect_compile(PROTECT_CONTROLLER, &fleet_find(&scene->fleet, plan->node)->snapshot,
+                    &scene->file.cluster, &into, &err);
+    assert_int_equal(into.flows_count, 1);
+    plan->flows_count++;
+    expect_no_cluster(scene, "1 flow of the controller's keeps its way; no cluster is declared in "
+                             "fleet.yaml, so no flow of one is asked about");
+    flow->flow.mark = 5;
+    expect_no_cluster(scene, "2 flows of the controller's keep their way; no cluster is declared "
+                             "in fleet.yaml, so no flow of one is asked about");
+}
+
 /* But a node that shows one is not believed to have none. */
 static void cluster_path_of_a_cluster_not_declared(void **state)
 {
@@ -432,6 +457,7 @@ int main(void)
         CASE(reversible_names_what_was_not_rehearsed),
         CASE(cluster_path_by_prediction),
         CASE(cluster_path_without_a_cluster),
+        CASE(each_flow_counts_once),
         CASE(cluster_path_of_a_cluster_not_declared),
         CASE(cluster_path_of_no_flow_is_unknown),
         CASE(cluster_path_by_its_check),
