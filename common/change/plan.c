@@ -127,16 +127,21 @@ static void order_operations(struct operation *to, const struct operation *from,
     }
 }
 
+static struct protect_plan room_of(struct operation *operations, struct protected_flow *flows)
+{
+    return (struct protect_plan){.operations = operations,
+                                 .operations_max = OPERATIONS_MAX,
+                                 .flows = flows,
+                                 .flows_max = FLOWS_MAX};
+}
+
 static bool compile_operations(const struct change *change, const struct change_inputs *inputs,
                                const struct snapshot *snapshot, struct manifest_plan *plan,
                                struct err *err)
 {
     AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
     AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_MAX, sizeof(*flows));
-    struct protect_plan into = {.operations = operations,
-                                .operations_max = OPERATIONS_MAX,
-                                .flows = flows,
-                                .flows_max = FLOWS_MAX};
+    struct protect_plan into = room_of(operations, flows);
 
     for (uint32_t i = 0; i < change->steps_count; i++) {
         const struct change_step *step = &change->steps[i];
@@ -191,10 +196,7 @@ static bool compile_flows(const struct change_inputs *inputs, const struct snaps
 {
     AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
     AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_MAX, sizeof(*flows));
-    struct protect_plan into = {.operations = operations,
-                                .operations_max = OPERATIONS_MAX,
-                                .flows = flows,
-                                .flows_max = FLOWS_MAX};
+    struct protect_plan into = room_of(operations, flows);
     size_t replies = predict_reply_flows(snapshot, &plan->ssh.address, flows, FLOWS_MAX);
 
     if (!add_flows(plan, flows, replies, err))
@@ -208,10 +210,7 @@ unsigned plan_tell_missing(const struct manifest_plan *plan, const struct snapsh
 {
     AUTO_FREE struct operation *operations = mem_alloc(OPERATIONS_MAX, sizeof(*operations));
     AUTO_FREE struct protected_flow *flows = mem_alloc(FLOWS_MAX, sizeof(*flows));
-    struct protect_plan into = {.operations = operations,
-                                .operations_max = OPERATIONS_MAX,
-                                .flows = flows,
-                                .flows_max = FLOWS_MAX};
+    struct protect_plan into = room_of(operations, flows);
     struct err err = ERR_INIT;
     unsigned missing = 0;
 

@@ -32,6 +32,26 @@ void text_add(struct text *text, const char *format, ...)
         text->len = text->size - 1;
 }
 
+static bool is_item(const char *at, const char *separator, const char *item)
+{
+    size_t len = strlen(item);
+
+    return strncmp(at, item, len) == 0 && (at[len] == '\0' || text_starts(at + len, separator));
+}
+
+void text_add_once(struct text *text, const char *separator, const char *item)
+{
+    const char *at = text->data;
+
+    while (text->len > 0 && at != NULL) {
+        if (is_item(at, separator, item))
+            return;
+        at = strstr(at, separator);
+        at = at != NULL ? at + strlen(separator) : NULL;
+    }
+    text_add(text, "%s%s", text->len > 0 ? separator : "", item);
+}
+
 enum { DAY_S = 86400, ERA_DAYS = 146097, ERA_SHIFT_DAYS = 719468 };
 
 /* The Gregorian calendar, its years beginning in March so that leap days come last. */

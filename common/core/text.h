@@ -20,6 +20,9 @@ void text_init(struct text *text, char *data, size_t size);
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* One item of several, behind separator where there are others; nothing where it is one already. */
+void text_add_once(struct text *text, const char *separator, const char *item);
+
 /* Unix seconds as "2026-08-26 12:00:00 UTC"; a year beyond 0000 to 9999 as that bound. */
 void text_add_time(struct text *text, int64_t unix_s);
 

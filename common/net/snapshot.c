@@ -113,6 +113,12 @@ ADD_FUNCTION(nexthop, snapshot_add_nexthop, nexthops)
 ADD_FUNCTION(sysctl, snapshot_add_sysctl, sysctls)
 ADD_FUNCTION(snapshot_file, snapshot_add_file, files)
 
+void snapshot_take_link(struct snapshot *snapshot, const struct link *link)
+{
+    if (link != NULL && snapshot_find_link(snapshot, link->index) == NULL)
+        *snapshot_add_link(snapshot) = *link;
+}
+
 struct nexthop *snapshot_copy_nexthop(struct snapshot *snapshot, const struct nexthop *nexthop)
 {
     struct nexthop *copy = snapshot_add_nexthop(snapshot);

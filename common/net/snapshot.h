@@ -218,6 +218,8 @@ void snapshot_copy(struct snapshot *to, const struct snapshot *from); /* to is i
 
 /* Append a zeroed item and return it; valid until the next append. */
 struct link *snapshot_add_link(struct snapshot *snapshot);
+/* A copy of link, unless one of its number is there or link is NULL. */
+void snapshot_take_link(struct snapshot *snapshot, const struct link *link);
 struct link_address *snapshot_add_address(struct snapshot *snapshot);
 struct route *snapshot_add_route(struct snapshot *snapshot);
 struct rule *snapshot_add_rule(struct snapshot *snapshot);

@@ -11,7 +11,8 @@ static const struct {
     [BAR_OPEN] = {"rollout",
                   "no rollout is open; what that one waits for: `oceanidctl rollout show`",
                   "none is open"},
-    [BAR_INCOMPLETE] = {"incomplete", "few incomplete rollouts that still follow up", "few do"},
+    [BAR_INCOMPLETE] = {"incomplete", "few incomplete rollouts that still follow up",
+                        "few are incomplete"},
     [BAR_KEYS] = {"keys", "the roster's keys of each node and witness", "they are the roster's"},
     [BAR_SEQUENCE] = {"sequence", "a number that was not used yet", "it was not used yet"},
 };

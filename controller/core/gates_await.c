@@ -45,8 +45,7 @@ static void add_awaited(const struct gate_evidence *evidence, struct text *out)
     char line[NAME_SIZE + SENTENCE_SIZE + 2];
 
     snprintf(line, sizeof(line), "%s: %s", evidence->node, evidence->awaits);
-    if (strstr(out->data, line) == NULL)
-        text_add(out, "%s%s", out->len > 0 ? "; " : "", line);
+    text_add_once(out, "; ", line);
 }
 
 bool gates_await(const struct gates *gates, struct text *out)

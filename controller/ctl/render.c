@@ -104,18 +104,6 @@ static void print_evidence(const json_t *item)
 
 enum { PASS_LINES_MAX = 6 }; /* of a gate that passes */
 
-/* "b1, c1", each once. */
-static void add_name(const char *name, struct text *names)
-{
-    const char *found = strstr(names->data, name);
-    size_t len = strlen(name);
-
-    if (found != NULL && (found == names->data || found[-1] == ' ') &&
-        (found[len] == ',' || found[len] == '\0'))
-        return;
-    text_add(names, "%s%s", names->len > 0 ? ", " : "", name);
-}
-
 /* What a yes rests on. Other nodes' lines say the same of them, and the page stays one. */
 static void print_pass(const json_t *evidence)
 {
@@ -137,7 +125,7 @@ static void print_pass(const json_t *evidence)
         }
         left++;
         if (node[0] != '\0')
-            add_name(node, &names);
+            text_add_once(&names, ", ", node);
     }
     if (left == 0)
         return;

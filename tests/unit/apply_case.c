@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_part.h"
 #include "common/net/render.h"
 #include "tests/unit/ip_lines.h"
@@ -239,4 +240,14 @@ const char *apply_case_difference(const struct snapshot *before, const struct sn
     found[0] = '\0';
     render_difference(before, after, add_line, &text);
     return found;
+}
+
+struct nl_sock *apply_case_socket(void)
+{
+    struct err err = ERR_INIT;
+    struct nl_sock *socket = apply_netlink_open(&err);
+
+    if (socket == NULL)
+        fail_msg("%s", err.text);
+    return socket;
 }

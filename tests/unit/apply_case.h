@@ -46,6 +46,9 @@ const char *apply_case_undo(const struct undo_item *item, enum revert_outcome ex
 /* Runs, compares the difference, runs again (already so), undoes both twice; nothing differs. */
 void apply_case_there_and_back(const struct operation *operation, const char *difference);
 
+/* As every apply has one; the caller closes it (apply_netlink_close). */
+struct nl_sock *apply_case_socket(void);
+
 /* The differences between two moments as lines; valid until the next call. */
 const char *apply_case_difference(const struct snapshot *before, const struct snapshot *after);
 

@@ -18,16 +18,6 @@
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
-static struct nl_sock *open_socket(void)
-{
-    struct err err = ERR_INIT;
-    struct nl_sock *socket = apply_netlink_open(&err);
-
-    if (socket == NULL)
-        fail_msg("%s", err.text);
-    return socket;
-}
-
 static void must(bool done, const struct err *err)
 {
     if (!done)
@@ -93,7 +83,7 @@ static void test_rules(void **state)
         "tun_id 4711 lookup 7",
         "l3mdev",
     };
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
 
     (void)state;
     for (uint32_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -113,7 +103,7 @@ static void test_rules(void **state)
 /* Its dump has no FRA_PRIORITY; without one `lookup local` would end up somewhere else. */
 static void test_the_first_rule(void **state)
 {
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct snapshot now;
 
     (void)state;
@@ -185,7 +175,7 @@ static void test_routes(void **state)
         {"2001:db8:4::/48", "nhid 8"},
         {"2001:db8:5::/48", "dev eth0 mtu 1300 hoplimit 9 pref high table 52"},
     };
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
 
     (void)state;
     netns_run("ip address add 203.0.113.10/24 dev eth0\n"
@@ -228,7 +218,7 @@ static bool hop_is_dead(const struct snapshot *now)
  * back. */
 static void test_routes_without_carrier(void **state)
 {
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct snapshot now;
 
     (void)state;
@@ -252,7 +242,7 @@ static void test_routes_without_carrier(void **state)
 /* Exactly that one: another protocol, gateway or device is not deleted. */
 static void test_deleting_asks_for_the_protocol(void **state)
 {
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct snapshot before, after;
     struct err err = ERR_INIT;
 

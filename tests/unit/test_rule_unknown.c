@@ -42,16 +42,6 @@ static void add(struct message *message, uint16_t type, const void *data, uint16
     message->len += (header.nla_len + 3u) & ~3u;
 }
 
-static struct nl_sock *open_socket(void)
-{
-    struct err err = ERR_INIT;
-    struct nl_sock *socket = apply_netlink_open(&err);
-
-    if (socket == NULL)
-        fail_msg("%s", err.text);
-    return socket;
-}
-
 static struct message begin(uint8_t family, uint32_t table)
 {
     struct fib_rule_hdr header = {.family = family, .action = FR_ACT_TO_TBL};
@@ -66,7 +56,7 @@ static void put(uint8_t family, uint32_t priority, struct message *message)
 {
     struct rule rule = {
         .family = family, .priority = priority, .raw = message->bytes, .raw_len = message->len};
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct err err = ERR_INIT;
 
     if (!apply_netlink_put_rule(socket, &rule, APPLY_APPEND, &err))
@@ -163,7 +153,7 @@ static void test_a_whole_mask_is_known(void **state)
 /* Nor is one value another. */
 static void test_is_no_plain_one(void **state)
 {
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct err err = ERR_INIT;
     struct snapshot before;
 
@@ -190,7 +180,7 @@ static void test_is_no_plain_one(void **state)
 /* Among siblings: one with a label too, one plain, itself. The kernel takes the first for any. */
 static void test_exactly_it_goes_and_comes_back(void **state)
 {
-    struct nl_sock *socket = open_socket();
+    struct nl_sock *socket = apply_case_socket();
     struct message both = begin(FAMILY_IPV4, RT_TABLE_MAIN);
     const uint8_t dscp = 46, tcp = 6;
     struct snapshot before, without;

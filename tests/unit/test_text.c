@@ -146,12 +146,32 @@ static void test_lengths(void **state)
     }
 }
 
+static void expect_items(const char *const *items, size_t count, const char *line)
+{
+    char room[64] = "";
+    struct text text = TEXT_IN(room);
+
+    for (size_t i = 0; i < count; i++)
+        text_add_once(&text, "; ", items[i]);
+    assert_string_equal(room, line);
+}
+
+/* Whatever another one begins or ends with. */
+static void test_each_item_once(void **state)
+{
+    static const char *const items[] = {"ssh-path", "ssh", "path", "ssh", "ssh-path", "path"};
+
+    (void)state;
+    expect_items(items, 6, "ssh-path; ssh; path");
+    expect_items(items, 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),   cmocka_unit_test(test_shortened),
         cmocka_unit_test(test_durations), cmocka_unit_test(test_times),
-        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_lengths),   cmocka_unit_test(test_each_item_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,19 +232,11 @@ bool undo_made_left_route(const struct undo_made *made, size_t index, struct rou
 /* ---- what is lost -----------------------------------------------------------------------------
  */
 
-static void take_link(const struct snapshot *from, uint32_t index, struct snapshot *to)
-{
-    const struct link *link = snapshot_find_link(from, index);
-
-    if (link != NULL && snapshot_find_link(to, index) == NULL)
-        *snapshot_add_link(to) = *link;
-}
-
 static void take_address(const struct snapshot *from, const struct link_address *own,
                          struct snapshot *to)
 {
     *snapshot_add_address(to) = *own;
-    take_link(from, own->link, to);
+    snapshot_take_link(to, snapshot_find_link(from, own->link));
 }
 
 static void take_rule(const struct rule *rule, struct snapshot *to)

@@ -49,19 +49,11 @@ static bool is_told_address(const struct link_address *own, const struct snapsho
            !owner_row(owner_of_address(own, now))->undo;
 }
 
-static void take_link_of(const struct snapshot *now, uint32_t index, struct snapshot *to)
-{
-    const struct link *link = snapshot_find_link(now, index);
-
-    if (link != NULL && snapshot_find_link(to, index) == NULL)
-        *snapshot_add_link(to) = *link;
-}
-
 static void take_address(const struct snapshot *now, const struct link_address *own,
                          struct snapshot *to)
 {
     *snapshot_add_address(to) = *own;
-    take_link_of(now, own->link, to);
+    snapshot_take_link(to, snapshot_find_link(now, own->link));
 }
 
 void undo_others_take(struct undo_item *item, const struct snapshot *now)

@@ -144,12 +144,6 @@ bool undo_sysctl_is_wanted(const void *context, const char *name)
     return false;
 }
 
-static void take_link(const struct link *link, struct snapshot *to)
-{
-    if (link != NULL && snapshot_find_link(to, link->index) == NULL)
-        *snapshot_add_link(to) = *link;
-}
-
 void undo_sysctl_take(const struct sysctl *written, const struct snapshot *from,
                       struct snapshot *to)
 {
@@ -157,7 +151,7 @@ void undo_sysctl_take(const struct sysctl *written, const struct snapshot *from,
         if (!is_written_by(from->sysctls[i].name, written->name))
             continue;
         *snapshot_add_sysctl(to) = from->sysctls[i];
-        take_link(find_link(from->sysctls[i].name, from), to);
+        snapshot_take_link(to, find_link(from->sysctls[i].name, from));
     }
 }
 

@@ -71,12 +71,6 @@ bool undo_touch_may_restore(const struct route *route, const struct snapshot *sn
 /* ---- taking copies ----------------------------------------------------------------------------
  */
 
-static void take_link(const struct link *link, struct snapshot *to)
-{
-    if (link != NULL && snapshot_find_link(to, link->index) == NULL)
-        *snapshot_add_link(to) = *link;
-}
-
 void undo_touch_take_route(const struct snapshot *from, const struct route *route,
                            struct snapshot *to)
 {
@@ -90,7 +84,7 @@ void undo_touch_take_route(const struct snapshot *from, const struct route *rout
     for (uint32_t i = 0; i < route->hops_count; i++) {
         const struct hop *hop = route->hops_count == 1 ? &route->hop : &route->hops[i];
 
-        take_link(snapshot_find_link(from, hop->link), to);
+        snapshot_take_link(to, snapshot_find_link(from, hop->link));
     }
 }
 
@@ -104,9 +98,9 @@ static void take_routes(const struct operation_route *operation, const struct sn
                               undo_beside_fits(there, &operation->route)))
             undo_touch_take_route(from, there, to);
     }
-    take_link(snapshot_find_device(from, operation->device), to);
+    snapshot_take_link(to, snapshot_find_device(from, operation->device));
     for (uint32_t i = 0; i < operation->hops_count; i++)
-        take_link(snapshot_find_device(from, operation->hops[i].device), to);
+        snapshot_take_link(to, snapshot_find_device(from, operation->hops[i].device));
 }
 
 static void take_rules(const struct operation_rule *operation, const struct snapshot *from,
@@ -155,7 +149,7 @@ static void take_routes_by(const struct snapshot *from, uint32_t link, uint8_t f
 static void take_lost(const struct snapshot *from, const struct link *link, uint8_t family,
                       struct snapshot *to)
 {
-    take_link(link, to);
+    snapshot_take_link(to, link);
     take_addresses(from, link, family, to);
     take_routes_by(from, link->index, family, to);
 }

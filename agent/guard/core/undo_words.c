@@ -80,19 +80,13 @@ static uint32_t number_of(const struct attribute *attribute)
     return eight;
 }
 
-static void add_unsaid(struct text *unsaid, const char *name)
-{
-    if (strstr(unsaid->data, name) == NULL)
-        text_add(unsaid, "%s%s", unsaid->len > 0 ? ", " : "", name);
-}
-
 static void add_unknown(struct text *unsaid, const char *kind, unsigned type)
 {
     char name[32];
     struct text text = TEXT_IN(name);
 
     text_add(&text, "%s %u", kind, type);
-    add_unsaid(unsaid, name);
+    text_add_once(unsaid, ", ", name);
 }
 
 static void add_realms(uint32_t realms, struct text *words, struct text *unsaid)
@@ -100,7 +94,7 @@ static void add_realms(uint32_t realms, struct text *words, struct text *unsaid)
     uint32_t from = realms >> 16, to = realms & 0xffff;
 
     if (from > REALM_MAX || to > REALM_MAX)
-        add_unsaid(unsaid, "realms over 255");
+        text_add_once(unsaid, ", ", "realms over 255");
     else if (from != 0)
         text_add(words, " realms %u/%u", from, to);
     else if (to != 0)
@@ -152,7 +146,7 @@ static void add_number_metric(const struct attribute *attribute, bool locked, st
     if (metric == NULL || metric->name == NULL)
         add_unknown(unsaid, "metric", attribute->type);
     else if (metric->lockable != LOCK_ASKED && locked != (metric->lockable == LOCK_ALWAYS))
-        add_unsaid(unsaid, metric->name);
+        text_add_once(unsaid, ", ", metric->name);
     else
         text_add(words, " %s%s %u", metric->name,
                  locked && metric->lockable == LOCK_ASKED ? " lock" : "", number_of(attribute));
@@ -174,13 +168,13 @@ static void add_metric(const struct attribute *attribute, bool locked, struct te
         if (number_of(attribute) == RTAX_FEATURE_ECN)
             text_add(words, " features%s ecn", lock);
         else if (number_of(attribute) != 0)
-            add_unsaid(unsaid, "features");
+            text_add_once(unsaid, ", ", "features");
         return;
     case RTAX_CC_ALGO:
         if (attribute->len > 1 && is_a_word(attribute))
             text_add(words, " congctl%s %s", lock, (const char *)attribute->data);
         else
-            add_unsaid(unsaid, "congctl");
+            text_add_once(unsaid, ", ", "congctl");
         return;
     default:
         add_number_metric(attribute, locked, words, unsaid);
@@ -211,7 +205,7 @@ static void add_metrics(const struct attribute *nest, struct text *words, struct
         locks &= ~bit;
     }
     if (locks != 0)
-        add_unsaid(unsaid, "lock");
+        text_add_once(unsaid, ", ", "lock");
 }
 
 bool undo_words_has_mtu(const struct route *route)
@@ -260,10 +254,10 @@ static void look_at_hop(struct attributes from, struct text *unsaid)
             break;
         case RTA_ENCAP:
         case RTA_ENCAP_TYPE:
-            add_unsaid(unsaid, "encap");
+            text_add_once(unsaid, ", ", "encap");
             break;
         case RTA_FLOW:
-            add_unsaid(unsaid, "realms of a hop");
+            text_add_once(unsaid, ", ", "realms of a hop");
             break;
         default:
             add_unknown(unsaid, "attribute", attribute.type);
@@ -299,7 +293,7 @@ static void add_hop_words(const struct route *route, const struct attribute *att
     if (attribute->type == RTA_MULTIPATH)
         look_at_hops(attribute, unsaid);
     else
-        add_unsaid(unsaid, "encap");
+        text_add_once(unsaid, ", ", "encap");
 }
 
 static void add_preference(const struct attribute *attribute, struct text *words,
@@ -309,7 +303,7 @@ static void add_preference(const struct attribute *attribute, struct text *words
     uint32_t preference = number_of(attribute);
 
     if (preference >= sizeof(names) / sizeof(names[0]) || names[preference] == NULL)
-        add_unsaid(unsaid, "pref");
+        text_add_once(unsaid, ", ", "pref");
     else
         text_add(words, "%s", names[preference]);
 }
@@ -376,7 +370,7 @@ static void add_rule_word(const struct attribute *attribute, struct text *words,
     case FRA_SPORT_MASK_:
     case FRA_DPORT_MASK_:
         if (number_of(attribute) != UINT16_MAX)
-            add_unsaid(unsaid, "mask of a port");
+            text_add_once(unsaid, ", ", "mask of a port");
         return;
     default:
         if (attribute->type > FRA_DPORT_RANGE)
@@ -402,7 +396,7 @@ static void add_timer(const char *name, const struct attribute *attribute, struc
     uint32_t ticks = number_of(attribute);
 
     if (ticks % TICKS_A_SECOND != 0)
-        add_unsaid(unsaid, name);
+        text_add_once(unsaid, ", ", name);
     else
         text_add(words, " %s %u", name, ticks / TICKS_A_SECOND);
 }
@@ -431,14 +425,14 @@ static void add_nexthop_word(const struct attribute *attribute, struct text *wor
         if (number_of(attribute) == NEXTHOP_GRP_TYPE_RES)
             text_add(words, " type resilient");
         else if (number_of(attribute) != NEXTHOP_GRP_TYPE_MPATH)
-            add_unsaid(unsaid, "type");
+            text_add_once(unsaid, ", ", "type");
         return;
     case NHA_RES_GROUP:
         add_resilient(attribute, words, unsaid);
         return;
     case NHA_ENCAP:
     case NHA_ENCAP_TYPE:
-        add_unsaid(unsaid, "encap");
+        text_add_once(unsaid, ", ", "encap");
         return;
     case NHA_FDB:
         text_add(words, " fdb");
@@ -457,11 +451,11 @@ void undo_words_nexthop(const struct nexthop *nexthop, struct text *words, struc
         add_nexthop_word(&attribute, words, unsaid);
     for (uint32_t i = 0; i < nexthop->members_count; i++) {
         if (nexthop->members[i].weight > WEIGHT_MAX)
-            add_unsaid(unsaid, "a weight over 256");
+            text_add_once(unsaid, ", ", "a weight over 256");
     }
     /* A batch line cannot say -6, and a gateway says it by itself. */
     if (!nexthop->group && nexthop->family == FAMILY_IPV6 && !address_is_set(&nexthop->hop.gateway))
-        add_unsaid(unsaid, "IPv6 without a gateway");
+        text_add_once(unsaid, ", ", "IPv6 without a gateway");
 }
 
 /* ---- what needs what --------------------------------------------------------------------------
