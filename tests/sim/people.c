@@ -59,6 +59,14 @@ static void approve_too(struct world *world, struct rollout_event *ev)
         world_tell(world, "and may not approve a next one: this one has not ended everywhere");
 }
 
+/* Behind an emergency the controller looks who has left the roster: nobody waits for those. */
+static void give(struct world *world, struct rollout_event *ev)
+{
+    lead_give(world, ev);
+    for (int i = 0; i < world->nodes_count && ev->kind == EVENT_EMERGENCY; i++)
+        people_tell_removed(world, i);
+}
+
 /* A freeze and another hold are kept before they are told. */
 static void say(struct world *world, struct rollout_event *ev, struct chance how)
 {
@@ -70,7 +78,7 @@ static void say(struct world *world, struct rollout_event *ev, struct chance how
     else if (ev->kind == EVENT_CHECK_FAILING)
         lead_say_failing(world, ev);
     else
-        lead_give(world, ev);
+        give(world, ev);
 }
 
 void people_say_again(struct world *world, const struct happening *happening)
@@ -107,8 +115,6 @@ static void meddle(struct world *world, struct rollout_event *ev, struct chance 
                ev->node != NULL ? " of " : "", ev->node != NULL ? ev->node : "");
     people_say_twice(world, ev);
     say(world, ev, how);
-    for (int i = 0; i < world->nodes_count && ev->kind == EVENT_EMERGENCY; i++)
-        people_tell_removed(world, i); /* a complete one was not told */
 }
 
 /* When all has confirmed, only an emergency is left to be said. */
@@ -165,7 +171,7 @@ void people_call(struct world *world)
         return;
     world_tell(world, "An operator says emergency");
     world->lead.dies_behind_store = true;
-    lead_give(world, &ev);
+    give(world, &ev);
     world->lead.dies_behind_store = false;
 }
 
