@@ -438,8 +438,8 @@ static void check_one_first(struct check_model *model)
 }
 
 /* What the controller itself thinks: asked only of one that means well, and that has not forgotten
- * receipts that it had; and not of what an operator took back beside it, or of whom has lost its
- * journal. */
+ * receipts that it had, until it has them again; and not of what an operator took back beside it,
+ * or of whom has lost its journal. */
 static void check_in_doubt(struct check_model *model)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
@@ -457,7 +457,7 @@ static void check_in_doubt(struct check_model *model)
             first = target;
         together &= target->stage == first->stage;
     }
-    if (in_doubt > 1 && (!together || first->stage == 0) && !back && !model->world->lead.restored)
+    if (in_doubt > 1 && (!together || first->stage == 0) && !back && !model->forgot)
         world_violate(model->world, "1: %u nodes are in doubt", in_doubt);
 }
 
@@ -482,6 +482,8 @@ void model_lead_moved(struct check_model *model)
 void model_check(struct check_model *model)
 {
     check_one_first(model);
+    if (model->forgot && model->lead_moved)
+        checker_learn(model);
     if (!model->world->safety && model->lead_moved)
         check_in_doubt(model);
     model->lead_moved = false;

@@ -72,6 +72,7 @@ struct model_host {
     bool at_once;               /* somebody said so: it waits for no other */
     mono_t word_at, owed_since; /* of the controller's; -1: it owes it no end */
     unsigned owed_life;
+    bool told; /* its stack has come, in this life of the controller and for this rollout */
     /* proofs */
     struct seen_start came, start; /* the newest that came; the one that was taken */
     bool has_baseline[SIM_HOSTS_MAX];
@@ -88,6 +89,8 @@ struct check_model {
     struct model_host *hosts; /* one a node */
     uint64_t changed;         /* bits by host: on trial there */
     bool lead_moved;          /* the controller's machine took a step */
+    bool forgot;              /* it has not learned yet what its older database lacks */
+    mono_t forgot_at;
     struct seen_desk *desk;
 };
 
@@ -113,6 +116,7 @@ void checker_begin_undo(struct check_model *model, int host);
 void checker_check_undo(struct check_model *model, int host);
 
 /* In checker_lead.c. */
+void checker_learn(struct check_model *model);
 void checker_check_emergency(struct check_model *model);
 
 #endif

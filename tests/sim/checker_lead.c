@@ -22,13 +22,58 @@ void model_emergency(struct check_model *model, int node)
 
 void model_lead_begins(struct check_model *model)
 {
+    model->forgot = false;
     for (int i = 0; i < model->world->nodes_count; i++) {
-        model->hosts[i].at_once = false;
+        model->hosts[i].at_once = model->hosts[i].told = false;
         model->hosts[i].owed_since = -1;
     }
 }
 
+/* It knows what its database says, and nothing of what came behind that. */
+void model_lead_resumes(struct check_model *model)
+{
+    for (int i = 0; i < model->world->nodes_count; i++)
+        model->hosts[i].told = false;
+}
+
+/* An older database: what came behind it is not known any more. */
+void model_lead_forgets(struct check_model *model)
+{
+    model->forgot = true;
+    model->forgot_at = model->world->now;
+}
+
+/* Everybody has been heard since, and it knows of all who are not on trial whether they stand. */
+void checker_learn(struct check_model *model)
+{
+    const struct rollout_record *record = &model->world->lead.rollout->record;
+
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        const struct model_host *at = &model->hosts[i];
+        const struct target_record *target = &record->targets[i];
+        bool stands = at->stand == STANDS_CONFIRMED;
+        bool at_rest = stands || at->stand == STANDS_CLEAN;
+
+        if (model->world->hosts[i].dead || at->betrayed)
+            continue;
+        if (at->word_at <= model->forgot_at ||
+            (at_rest && (target->in_doubt || stands != (target->receipt == RECEIPT_CONFIRMED))))
+            return;
+    }
+    model->forgot = false;
+}
+
 /* ---- stored, and then sent ------------------------------------------------------------------- */
+
+/* 6: who does not know yet what stands everywhere does not lead. */
+static void check_learned(const struct check_model *model, const char *name)
+{
+    for (int i = 0; i < model->world->nodes_count; i++) {
+        if (!model->hosts[i].told)
+            world_violate(model->world, "6: %s is started, and %s has not said what stands there",
+                          name, checker_name(model, i));
+    }
+}
 
 /* 6: whoever finds the database knows of it. */
 void model_sends(struct check_model *model, const struct message *message)
@@ -38,6 +83,8 @@ void model_sends(struct check_model *model, const struct message *message)
     const char *name = checker_name(model, message->host);
     bool known = lead->has_stored && lead->stored.attempt.sequence == message->id.attempt.sequence;
 
+    if (message->kind == ASK_START)
+        check_learned(model, name);
     if (message->kind == ASK_START &&
         (!known || !target->in_doubt ||
          memcmp(&target->generation.start, &message->id.start, sizeof(message->id.start)) != 0))
@@ -69,7 +116,7 @@ void model_pops(struct check_model *model, int host)
     const struct world *world = model->world;
 
     if (model->hosts[host].at_once || world->lead.rollout->record.targets[host].listed ||
-        world->lead.restored || world->safety)
+        model->forgot || world->safety)
         return;
     for (int other = 0; other < world->nodes_count; other++) {
         if (world->stage_of[other] > world->stage_of[host] && comes_first(model, other))
@@ -92,7 +139,10 @@ void model_lead_takes(struct check_model *model, const struct message *message, 
     at->word_at = model->world->now;
     if (message->kind != TELL_STACK) {
         at->owed_since = -1; /* it is another word, which may have to be asked about again */
-    } else if (newest) {
+        return;
+    }
+    at->told = true;
+    if (newest) {
         at->owed_since = model->world->now;
         at->owed_life = model->world->lead.life;
     }

@@ -33,13 +33,43 @@ static bool sends(struct world *world, enum message_kind kind, const struct gene
     return world->violation[0] == '\0';
 }
 
-static void starts_unstored(struct world *world)
+static void tell_stack(struct world *world, int host)
+{
+    struct message *stack = network_message(TELL_STACK, host);
+
+    model_lead_takes(world->model, stack, world->now);
+    network_message_free(stack);
+}
+
+/* What the first is started by is on the disk, and everybody has said what stands there. */
+static struct generation_id lead_to_start(struct world *world)
 {
     struct generation_id id = {.attempt = world->lead.rollout->record.attempt, .start = {{1}}};
 
+    for (int host = STYX; host <= TETHYS; host++)
+        tell_stack(world, host);
     store(world, ROLLOUT_STAGE, WANTS_CHANGE);
     world->lead.stored.targets[STYX].in_doubt = true;
     world->lead.stored.targets[STYX].generation.start = id.start;
+    return id;
+}
+
+static void starts_unlearned(struct world *world)
+{
+    struct generation_id id = lead_to_start(world);
+
+    if (!sends(world, ASK_START, &id))
+        return; /* that was well */
+    model_lead_resumes(world->model);
+    tell_stack(world, STYX);
+    tell_stack(world, TETHYS);
+    sends(world, ASK_START, &id);
+}
+
+static void starts_unstored(struct world *world)
+{
+    struct generation_id id = lead_to_start(world);
+
     if (!sends(world, ASK_START, &id))
         return; /* that was well */
     world->lead.stored.targets[STYX].in_doubt = false;
@@ -48,10 +78,9 @@ static void starts_unstored(struct world *world)
 
 static void starts_over_another_nonce(struct world *world)
 {
-    struct generation_id id = {.attempt = world->lead.rollout->record.attempt, .start = {{1}}};
+    struct generation_id id = lead_to_start(world);
 
-    store(world, ROLLOUT_STAGE, WANTS_CHANGE);
-    world->lead.stored.targets[STYX].in_doubt = true;
+    id.start.bytes[0]++;
     sends(world, ASK_START, &id);
 }
 
@@ -91,13 +120,10 @@ static void pops_the_oldest(struct world *world)
 /* It says so, and the controller takes its time. */
 static void waits_in_an_emergency(struct world *world)
 {
-    struct message *stack = network_message(TELL_STACK, STYX);
-
     confirm_all(world);
     store(world, ROLLOUT_REVERTING, WANTS_REVERT);
     world->lead.rollout->record.emergency = true;
-    model_lead_takes(world->model, stack, world->now);
-    network_message_free(stack);
+    tell_stack(world, STYX);
     world->now += 6000;
     model_check(world->model);
     if (world->violation[0] != '\0')
@@ -160,6 +186,7 @@ static void check_leaves_a_trial(struct world *world)
 }
 
 const struct judged judged_backs[] = {
+    {"6: styx is started, and calypso has not said what stands there", starts_unlearned},
     {"6: styx is started, and that it is in doubt was not stored", starts_unstored},
     {"6: styx is started, and that it is in doubt was not stored", starts_over_another_nonce},
     {"6: styx is asked back, and that was not stored", asks_back_unstored},

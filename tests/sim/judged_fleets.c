@@ -53,6 +53,30 @@ static void two_in_doubt(struct world *world)
     model_check(world->model);
 }
 
+/* Behind an older database it may be, until it has learned what it had forgotten. */
+static void two_in_doubt_behind_a_backup(struct world *world)
+{
+    struct target_record *targets = world->lead.rollout->record.targets;
+
+    model_lead_forgets(world->model);
+    two_in_doubt(world);
+    if (world->violation[0] != '\0') {
+        world->violation[0] = '\0';
+        return; /* too early */
+    }
+    world->now++;
+    for (int host = STYX; host <= TETHYS; host++) {
+        struct message *stack = network_message(TELL_STACK, host);
+
+        model_lead_takes(world->model, stack, world->now);
+        network_message_free(stack);
+        targets[host].in_doubt = false;
+    }
+    model_lead_moved(world->model);
+    model_check(world->model);
+    two_in_doubt(world);
+}
+
 static void old_journal_settles(struct world *world)
 {
     model_lead_hears(world->model, STYX, 1);
@@ -244,6 +268,12 @@ static void ends_unknown(struct world *world)
     model_check_end(world->model);
 }
 
+static void ends_unknown_behind_a_backup(struct world *world)
+{
+    model_lead_forgets(world->model);
+    ends_unknown(world);
+}
+
 static void ends_in_part(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -266,6 +296,7 @@ const struct judged judged_fleets[] = {
     {"2: calypso is touched 30001 ms after styx stood", second_when_the_first_is_gone},
     {"1: 2 nodes are changed and not confirmed", two_at_once},
     {"1: 2 nodes are in doubt", two_in_doubt},
+    {"1: 2 nodes are in doubt", two_in_doubt_behind_a_backup},
     {"1: styx is confirmed again by what its old journal's guard said", old_journal_settles},
     {"9: the gates of stage 1 pass, and hold 1 is on styx", gates_pass_wrongly},
     {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
@@ -283,6 +314,8 @@ const struct judged judged_fleets[] = {
     {"5: at the end the guard of styx is", ends_on_trial},
     {"6: at the end operation 2 of styx is in its kernel and it did not confirm", ends_with_a_rest},
     {"6: at the end the controller thinks that styx is not, and it stands", ends_unknown},
+    {"6: at the end the controller thinks that styx is not, and it stands",
+     ends_unknown_behind_a_backup},
     {"7: the rollout ended reverted and styx is confirmed", ends_in_part},
     {"5: at the end styx is out of the roster, and still listed", ends_with_a_removed_one_listed},
     {NULL, NULL},

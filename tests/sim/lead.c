@@ -271,11 +271,12 @@ void lead_start(struct world *world)
     lead->up = true;
     lead->life++;
     world_tell(world, "The controller starts from its disk");
+    model_lead_resumes(world->model);
     if (lead->has_backup && !world->quiet) {
         world_tell(world, "Its database is a backup that is older");
         lead->stored = lead->backup;
         lead->has_backup = false;
-        lead->restored = true;
+        model_lead_forgets(world->model);
         desk_restore(world);
     }
     desk_restart(world);

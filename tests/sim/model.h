@@ -51,6 +51,10 @@ void model_lead_settles(struct check_model *model, int host, unsigned journal);
 
 /* A new rollout. */
 void model_lead_begins(struct check_model *model);
+/* It begins to lead again, from its disk. */
+void model_lead_resumes(struct check_model *model);
+/* Its database is an older one. */
+void model_lead_forgets(struct check_model *model);
 /* Somebody says so, of a node or (-1) of all. */
 void model_emergency(struct check_model *model, int node);
 /* It leaves. */

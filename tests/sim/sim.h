@@ -70,9 +70,9 @@ struct lead {
     struct rollout_record stored;
     bool has_stored;
     struct rollout_record backup;
-    bool has_backup, restored; /* restored: it has forgotten what came after its backup */
-    bool alone;                /* one node was taken back after all had confirmed */
-    bool dies_behind_store;    /* of what it is told next nothing leaves */
+    bool has_backup;
+    bool alone;             /* one node was taken back after all had confirmed */
+    bool dies_behind_store; /* of what it is told next nothing leaves */
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;
