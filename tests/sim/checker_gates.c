@@ -51,13 +51,27 @@ void model_heard(struct check_model *model, int host)
     model->desk->facts[host].heard_at = model->world->now;
 }
 
+/* 9: who cannot decide, or was not let in, does not say yes; but for one who lies. */
+void model_says(struct check_model *model, int host, int subject, enum verdict_value value)
+{
+    const struct world *world = model->world;
+    bool lies = !world->quiet && world->hosts[host].lie != LIE_NONE;
+
+    if (value == VERDICT_PASS && (sim_is_undecided(world, host) ||
+                                  (!lies && subject != host && !sim_sees(world, host, subject))))
+        world_violate(model->world, "9: %s says yes of %s, which it does not know",
+                      world->hosts[host].name, world->hosts[subject].name);
+}
+
 void model_check_told(struct check_model *model, int host, unsigned check, enum verdict_value value)
 {
+    model_says(model, host, host, value);
     model->desk->facts[host].checks[check] = value;
 }
 
 void model_reach_told(struct check_model *model, int witness, int host, enum verdict_value value)
 {
+    model_says(model, witness, host, value);
     model->desk->facts[witness].reach[host] = value;
 }
 

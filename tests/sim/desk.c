@@ -18,8 +18,7 @@ static const char *const checks[SIM_CHECKS] = {"ssh-reply-path", "controller", "
 
 static void fill_file(const struct world *world, struct fleet_file *file)
 {
-    struct check *database = &file->checks[file->checks_count++].check;
-
+    file->checks[file->checks_count++].check = *agent_check(LOOKS_AT_DATABASE);
     for (int i = 0; i < world->nodes_count; i++) {
         struct fleet_node *node = &file->nodes[file->nodes_count++];
 
@@ -28,10 +27,6 @@ static void fill_file(const struct world *world, struct fleet_file *file)
         node->ssh.address = kernel_address(i);
         node->ssh.port = 22;
     }
-    text_copy(database->name, sizeof(database->name), checks[SIM_DATABASE]);
-    text_copy(database->to, sizeof(database->to), "192.0.2.7");
-    database->kind = CHECK_TCP;
-    database->port = 5432;
 }
 
 /* Large, and of a world's many small ones the same for each: one that is done with is taken again.
@@ -79,6 +74,7 @@ static void empty(struct desk *desk)
 
     fleet_keep_roster(&desk->fleet, &nobody);
     memset(desk->file, 0, sizeof(*desk->file));
+    memset(desk->looks, 0, sizeof(desk->looks));
     memset(desk->told, 0, sizeof(desk->told));
     memset(desk->reached, 0, sizeof(desk->reached));
     memset(desk->said, 0, sizeof(desk->said));
@@ -135,15 +131,35 @@ static bool is_mute(const struct world *world, int number)
     return !world->quiet && world->now < world->hosts[number].reports_from;
 }
 
-static enum verdict_value value_of(const struct world *world, int number, unsigned check)
+static enum probe_outcome find(const struct world *world, int number, unsigned check)
 {
     const struct host *host = &world->hosts[number];
 
     if (sim_is_undecided(world, number))
-        return VERDICT_UNKNOWN;
+        return PROBE_UNCLEAR;
     return check == SIM_DATABASE && !world->quiet && world->now < host->failing_until
-               ? VERDICT_FAIL
-               : VERDICT_PASS;
+               ? PROBE_FAILED
+               : PROBE_ANSWERED;
+}
+
+/* Whether the controller hears of it or not; one that died knows nothing of what it saw before. */
+static void look(struct world *world, int number)
+{
+    struct check_state *looks = &world->desk->looks[number];
+
+    if (world->hosts[number].agent_up)
+        checks_settle(looks, agent_check(LOOKS_AT_DATABASE),
+                      agent_judges(LOOKS_AT_DATABASE, find(world, number, SIM_DATABASE)));
+    else
+        *looks = (struct check_state){0};
+}
+
+/* Of the reply path nothing is drawn but that it is not known. */
+static enum verdict_value value_of(const struct world *world, int number, unsigned check)
+{
+    return check == SIM_DATABASE
+               ? world->desk->looks[number].shown.value
+               : agent_judges(LOOKS_AT_SESSION, find(world, number, check))->value;
 }
 
 /* As controller/io does: not of who is on trial itself, nor of who is under maintenance. */
@@ -225,8 +241,10 @@ static void take_report(struct world *world, int number)
 
 void desk_take_reports(struct world *world)
 {
-    if (!world->lead.up || world->assured)
+    if (world->assured)
         return;
+    for (int i = 0; i < world->nodes_count; i++)
+        look(world, i);
     for (int i = 0; i < world->hosts_count && world->lead.up; i++)
         take_report(world, i);
     for (int i = 0; i < world->nodes_count && world->lead.up; i++) {

@@ -6,6 +6,7 @@
 #define TESTS_SIM_DESK_H
 
 #include "controller/core/gates.h"
+#include "tests/sim/agent.h"
 #include "tests/sim/message.h"
 
 enum { GATE_SAID_COUNT = 4, GATE_SAID_WAIVED = 3 }; /* by verdict, and what was waived */
@@ -14,8 +15,9 @@ struct desk {
     struct fleet_file *file;
     struct fleet fleet;
     struct holds holds;
-    struct holds backup;   /* as an older database has them */
-    struct roster *roster; /* whom it says to be under maintenance */
+    struct holds backup;                     /* as an older database has them */
+    struct roster *roster;                   /* whom it says to be under maintenance */
+    struct check_state looks[SIM_HOSTS_MAX]; /* of its agent, at the database */
     /* What was told last of a node's checks, and of whom a witness reaches: its verdict, and one.
      */
     uint8_t told[SIM_HOSTS_MAX][SIM_CHECKS], reached[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
@@ -33,7 +35,8 @@ void desk_done(struct desk *desk);
 
 /* A controller that starts knows its holds, and of the nodes nothing. */
 void desk_restart(struct world *world);
-/* What agents who are heard have to tell; a check that newly fails is told on. */
+/* A second of the agents: they look, and who is heard tells; a check that newly fails is told on.
+ */
 void desk_take_reports(struct world *world);
 /* The shipped gates before that stage, after whoever is reached was asked. */
 void desk_answer_gates(struct world *world, uint32_t stage, struct rollout_event *ev, char *reason,

@@ -40,8 +40,8 @@ enum verdict_value sim_says(const struct world *world, int witness, int subject)
     bool says = lie == LIE_NONE ? sees : lie == LIE_OPPOSITE ? !sees : lie == LIE_YES;
 
     if (sim_is_undecided(world, witness))
-        return VERDICT_UNKNOWN;
-    return says ? VERDICT_PASS : VERDICT_FAIL;
+        return agent_judges(LOOKS_AT_SSH, PROBE_UNCLEAR)->value;
+    return agent_judges(LOOKS_AT_SSH, says ? PROBE_ANSWERED : PROBE_FAILED)->value;
 }
 
 bool sim_is_undecided(const struct world *world, int host)
@@ -56,15 +56,16 @@ struct sim_statement guard_own_statement(const struct world *world, int number,
 {
     const struct host *host = &world->hosts[number];
     bool broken = host->breaks_own && host->in_kernel[SIM_RULE];
-    enum verdict_value value = broken ? VERDICT_FAIL : VERDICT_PASS;
+    enum probe_outcome found = sim_is_undecided(world, number) ? PROBE_UNCLEAR
+                               : broken                        ? PROBE_FAILED
+                                                               : PROBE_ANSWERED;
 
     return (struct sim_statement){.signer = number,
                                   .subject = number,
                                   .body = world->body,
                                   .nonce = *nonce,
                                   .phase = phase,
-                                  .value =
-                                      sim_is_undecided(world, number) ? VERDICT_UNKNOWN : value};
+                                  .value = agent_judges(LOOKS_AT_SESSION, found)->value};
 }
 
 static void tell_own_baseline(struct world *world, int host, const struct nonce *nonce)

@@ -101,6 +101,25 @@ static void tell_all(struct world *world)
     }
 }
 
+static void undecided_says_yes(struct world *world)
+{
+    world->hosts[STYX].undecided_until = world->now + 1;
+    model_says(world->model, STYX, STYX, VERDICT_UNKNOWN);
+    if (world->violation[0] == '\0')
+        model_says(world->model, STYX, STYX, VERDICT_PASS);
+}
+
+static void shut_out_says_yes(struct world *world)
+{
+    world->hosts[STYX].blind_from = UINT64_C(1) << OFFICE;
+    model_says(world->model, OFFICE, CALYPSO, VERDICT_PASS);
+    world->hosts[OFFICE].lie = LIE_YES;
+    model_says(world->model, OFFICE, STYX, VERDICT_PASS);
+    world->hosts[OFFICE].lie = LIE_NONE;
+    if (world->violation[0] == '\0')
+        model_says(world->model, OFFICE, STYX, VERDICT_PASS);
+}
+
 /* Each by itself is in the way: the first that is not seen to be is said. */
 static bool passes_all_the_same(struct world *world)
 {
@@ -298,6 +317,8 @@ const struct judged judged_fleets[] = {
     {"1: 2 nodes are in doubt", two_in_doubt},
     {"1: 2 nodes are in doubt", two_in_doubt_behind_a_backup},
     {"1: styx is confirmed again by what its old journal's guard said", old_journal_settles},
+    {"9: styx says yes of styx, which it does not know", undecided_says_yes},
+    {"9: office says yes of styx, which it does not know", shut_out_says_yes},
     {"9: the gates of stage 1 pass, and hold 1 is on styx", gates_pass_wrongly},
     {"9: the gates of stage 1 pass, and a failed proof of styx is not answered",
      gates_pass_over_a_failed_proof},

@@ -75,6 +75,8 @@ struct seen_hold;
 void model_unheard(struct check_model *model, int host);   /* its agent is not heard any more */
 void model_connected(struct check_model *model, int host); /* and says nothing */
 void model_heard(struct check_model *model, int host);
+/* In a report or a statement. */
+void model_says(struct check_model *model, int host, int subject, enum verdict_value value);
 void model_check_told(struct check_model *model, int host, unsigned check,
                       enum verdict_value value);
 void model_reach_told(struct check_model *model, int witness, int host, enum verdict_value value);

@@ -156,6 +156,7 @@ static void witness(struct world *world, const struct message *asked)
                                              .nonce = asked->nonce,
                                              .phase = asked->phase,
                                              .value = sim_says(world, asked->host, asked->subject)};
+    model_says(world->model, asked->host, asked->subject, told->statement.value);
     network_send(world, told);
 }
 
