@@ -117,6 +117,8 @@ static void parse_link(const struct nlmsghdr *message, struct snapshot *snapshot
     link->loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
     link->mtu = u32_of(attributes[IFLA_MTU]);
     link->master = u32_of(attributes[IFLA_MASTER]);
+    link->group = u32_of(attributes[IFLA_GROUP]);
+    link->group_known = attributes[IFLA_GROUP] != NULL;
     copy_name(link->name, attributes[IFLA_IFNAME]);
     if (attributes[IFLA_LINKINFO] != NULL &&
         nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], NULL) >= 0)

@@ -20,6 +20,8 @@ static void put_links(struct arena *arena, Oceanid__Snapshot *to, const struct s
         to->links[i]->mtu = from->links[i].mtu;
         to->links[i]->master = from->links[i].master;
         to->links[i]->lower = from->links[i].lower;
+        to->links[i]->group = from->links[i].group;
+        to->links[i]->group_known = from->links[i].group_known;
         to->links[i]->up = from->links[i].up;
         to->links[i]->carrier = from->links[i].carrier;
         to->links[i]->loopback = from->links[i].loopback;
@@ -191,6 +193,8 @@ static bool take_link(struct link *to, const Oceanid__Link *from, struct err *er
     to->mtu = from->mtu;
     to->master = from->master;
     to->lower = from->lower;
+    to->group = from->group;
+    to->group_known = from->group_known;
     to->up = from->up;
     to->carrier = from->carrier;
     to->loopback = from->loopback;

@@ -2,7 +2,7 @@
  * fib: a model of the kernel's routing decision, on a snapshot.
  *
  * Follows net/core/fib_rules.c (fib_rules_lookup), net/ipv4/fib_trie.c (fib_table_lookup) and
- * net/ipv4/fib_rules.c (fib4_rule_match, fib4_rule_suppress).
+ * net/ipv4/fib_rules.c (fib4_rule_match).
  */
 #include "common/net/fib.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/net/fib_hop.h"
 #include "common/net/fib_match.h"
 #include "common/net/fib_table.h"
 
@@ -330,6 +331,13 @@ static struct address choose_source(const struct fib *fib, const struct flow *fl
 /* ---- the decision -----------------------------------------------------------------------------
  */
 
+static bool leave_unknown(struct fib_decision *ret_decision)
+{
+    ret_decision->outcome = FIB_UNKNOWN;
+    ret_decision->special = true;
+    return true;
+}
+
 /* One rule that looks a table up. True when it decided. */
 static bool look_up_table(const struct fib *fib, const struct rule *rule, const struct flow *flow,
                           uint32_t oif, struct fib_decision *ret_decision)
@@ -338,6 +346,7 @@ static bool look_up_table(const struct fib *fib, const struct rule *rule, const 
         .fib = fib, .table = find_table(fib, rule->family, rule->table), .flow = flow, .oif = oif};
     const struct hop *hop = NULL;
     const struct route *route = search.table != NULL ? find_route(&search, &hop) : NULL;
+    enum fib_suppressed suppressed = FIB_SUPPRESSED_NO;
     enum fib_outcome outcome;
 
     if (route == NULL)
@@ -347,9 +356,12 @@ static bool look_up_table(const struct fib *fib, const struct rule *rule, const 
     if (route->type == RTN_THROW)
         return false;
     outcome = outcome_of(fib, route);
-    if (rule->suppress_prefixlength >= 0 && route->destination.len <= rule->suppress_prefixlength &&
-        (outcome == FIB_FORWARD || outcome == FIB_LOCAL))
-        return false; /* the kernel suppresses ways only, never a refusal */
+    if (outcome == FIB_FORWARD || outcome == FIB_LOCAL) /* a refusal is never suppressed */
+        suppressed = fib_hop_suppressed(fib->snapshot, rule, route, hop);
+    if (suppressed == FIB_SUPPRESSED_UNKNOWN)
+        return leave_unknown(ret_decision);
+    if (suppressed == FIB_SUPPRESSED_YES)
+        return false;
     ret_decision->outcome = outcome;
     ret_decision->route = route;
     ret_decision->hop = hop;
@@ -375,9 +387,7 @@ static bool follow_rule(const struct fib *fib, const struct rule *rule, const st
     case FR_ACT_NOP:
         return false;
     default:
-        ret_decision->outcome = FIB_UNKNOWN;
-        ret_decision->special = true;
-        return true;
+        return leave_unknown(ret_decision);
     }
 }
 

@@ -1,10 +1,10 @@
 /*
  * fib: a model of the kernel's routing decision, on a snapshot.
  *
- * Rules in order, tables by longest prefix and metric, throw, suppress_prefixlength, goto,
- * unreachable and friends; IPv4 and IPv6. The lab holds it against RTM_GETROUTE. "Anywhere" is
- * decided by splitting the destinations at the borders of all tables and rules (atoms), never by
- * sampling.
+ * Rules in order, tables by longest prefix and metric, throw, suppress_prefixlength and
+ * suppress_ifgroup, goto, unreachable and friends; IPv4 and IPv6. The lab holds it against
+ * RTM_GETROUTE. "Anywhere" is decided by splitting the destinations at the borders of all tables
+ * and rules (atoms), never by sampling.
  */
 #ifndef COMMON_NET_FIB_H
 #define COMMON_NET_FIB_H
@@ -23,7 +23,8 @@ enum fib_outcome {
     FIB_UNREACHABLE, /* no route, or a route or rule that says so */
     FIB_PROHIBIT,
     FIB_BLACKHOLE,
-    FIB_UNKNOWN, /* a rule that says what we do not know may take it, and would lead elsewhere */
+    FIB_UNKNOWN, /* a rule that says what we do not know may take it, and would lead elsewhere; or
+                  * it suppresses by a device's group, and that is not told */
     FIB_OUTCOME_COUNT,
 };
 

@@ -8,6 +8,7 @@
 
 #include "common/core/mem.h"
 #include "common/net/fib.h"
+#include "common/net/fib_hop.h"
 
 /* Not "anywhere": nobody out there has such an address. */
 static const struct {
@@ -129,24 +130,6 @@ static bool is_as_demanded(const struct fib *fib, const struct protected_flow *f
     return !address_is_set(&flow->gateway) || address_equal(&flow->gateway, &hop->gateway);
 }
 
-/* The i-th that the kernel may choose for the route; NULL behind the last. */
-static const struct hop *hop_at(const struct snapshot *snapshot, const struct route *route,
-                                uint32_t i)
-{
-    const struct nexthop *object =
-        route->nexthop_id != 0 ? snapshot_find_nexthop(snapshot, route->nexthop_id) : NULL;
-
-    if (object != NULL && object->group) {
-        if (i >= object->members_count)
-            return NULL;
-        object = snapshot_find_nexthop(snapshot, object->members[i].id);
-        return object != NULL ? &object->hop : NULL;
-    }
-    if (object != NULL || route->hops_count < 2)
-        return NULL; /* the one that was decided for */
-    return i < route->hops_count ? &route->hops[i] : NULL;
-}
-
 /* The kernel spreads flows over all living hops: the first that is wrong, or NULL. */
 static const struct hop *find_wrong_hop(const struct fib *fib, const struct protected_flow *flow,
                                         const struct fib_decision *decision)
@@ -157,7 +140,7 @@ static const struct hop *find_wrong_hop(const struct fib *fib, const struct prot
         return decision->hop;
     if (flow->flow.oif[0] != '\0')
         return NULL;
-    for (uint32_t i = 0; (hop = hop_at(fib_snapshot(fib), decision->route, i)) != NULL; i++) {
+    for (uint32_t i = 0; (hop = fib_hop_at(fib_snapshot(fib), decision->route, i)) != NULL; i++) {
         if (!hop->dead && !is_as_demanded(fib, flow, hop))
             return hop;
     }

@@ -22,11 +22,13 @@ struct link {
     char name[DEVICE_SIZE];
     char kind[DEVICE_SIZE]; /* IFLA_INFO_KIND, "" for hardware */
     uint32_t mtu;
-    uint32_t master; /* index, 0 for none */
-    uint32_t lower;  /* index of the one that it stands on, as a VLAN does; 0 for none, or one in
-                      * another namespace. Not the other end of a pair */
-    bool up;         /* IFF_UP */
-    bool carrier;    /* IFF_LOWER_UP */
+    uint32_t master;  /* index, 0 for none */
+    uint32_t lower;   /* index of the one that it stands on, as a VLAN does; 0 for none, or one in
+                       * another namespace. Not the other end of a pair */
+    uint32_t group;   /* IFLA_GROUP: a rule may suppress the ways by it; not compared */
+    bool group_known; /* false: of before it was read */
+    bool up;          /* IFF_UP */
+    bool carrier;     /* IFF_LOWER_UP */
     bool loopback;
 };
 

@@ -110,7 +110,7 @@ static void add_link(struct snapshot *snapshot, struct words *words)
     struct link *link = snapshot_add_link(snapshot);
     const char *word = next_word(words);
 
-    *link = (struct link){.mtu = 1500, .up = true, .carrier = true};
+    *link = (struct link){.mtu = 1500, .up = true, .carrier = true, .group_known = true};
     text_copy(link->name, sizeof(link->name), word);
     link->index = next_number(words);
     while ((word = next_word(words)) != NULL) {
@@ -118,6 +118,10 @@ static void add_link(struct snapshot *snapshot, struct words *words)
             link->up = link->carrier = false;
         else if (text_equal(word, "loopback"))
             link->loopback = true;
+        else if (text_equal(word, "group"))
+            link->group = next_number(words);
+        else if (text_equal(word, "group-untold"))
+            link->group_known = false;
         else
             refuse("link", word);
     }

@@ -67,7 +67,7 @@ static void test_links(void **state)
     (void)state;
     netns_run(
         "ip link add br0 type bridge\nip link set far0 master br0\nip link set eth0 mtu 1400\n"
-        "ip link add x0 type veth peer name x1\n");
+        "ip link add x0 type veth peer name x1\nip link set far0 group 7\n");
     take(&now);
     lo = snapshot_find_device(&now, "lo");
     eth0 = snapshot_find_device(&now, "eth0");
@@ -83,6 +83,10 @@ static void test_links(void **state)
     assert_true(eth0->carrier);
     assert_false(eth0->loopback);
     assert_int_equal(far0->master, br0->index);
+    assert_int_equal(far0->group, 7);
+    assert_true(far0->group_known);
+    assert_int_equal(eth0->group, 0);
+    assert_true(eth0->group_known);
     assert_false(snapshot_find_device(&now, "x0")->up);
     assert_false(snapshot_find_device(&now, "x0")->carrier);
     snapshot_done(&now);

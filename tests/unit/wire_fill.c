@@ -279,6 +279,8 @@ static void fill_links(struct snapshot *snapshot)
         link->mtu = 1500;
         link->master = 7;
         link->lower = 8;
+        link->group = 9;
+        link->group_known = true;
         link->up = link->carrier = link->loopback = true;
         own->link = 1 + i;
         own->address = address(i == 0 ? "203.0.113.10" : "fe80::5");
