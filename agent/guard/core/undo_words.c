@@ -9,57 +9,14 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "common/net/attribute.h"
 #include "common/net/render.h"
 
 enum {
-    TYPE_MASK = 0x3fff,  /* NLA_TYPE_MASK */
     REALM_MAX = 255,     /* as ip(8) takes it; the kernel has 16 bits */
     WEIGHT_MAX = 256,    /* likewise */
     TICKS_A_SECOND = 100 /* of a resilient group's timers; ip(8) takes whole seconds */
 };
-
-/* One attribute, and where the next begins. */
-struct attribute {
-    unsigned type;
-    const uint8_t *data;
-    size_t len;
-};
-
-struct attributes {
-    const uint8_t *at;
-    size_t left;
-};
-
-static bool next_attribute(struct attributes *from, struct attribute *ret_attribute)
-{
-    struct rtattr header;
-    size_t padded;
-
-    if (from->left < sizeof(header))
-        return false;
-    memcpy(&header, from->at, sizeof(header));
-    if (header.rta_len < sizeof(header) || header.rta_len > from->left)
-        return false;
-    *ret_attribute = (struct attribute){header.rta_type & TYPE_MASK, from->at + sizeof(header),
-                                        header.rta_len - sizeof(header)};
-    padded = RTA_ALIGN((size_t)header.rta_len);
-    padded = padded > from->left ? from->left : padded;
-    from->at += padded;
-    from->left -= padded;
-    return true;
-}
-
-/* Behind a header of that size; empty where the bytes are not known. */
-static struct attributes behind(const uint8_t *raw, uint32_t raw_len, size_t header)
-{
-    return raw != NULL && raw_len > header ? (struct attributes){raw + header, raw_len - header}
-                                           : (struct attributes){NULL, 0};
-}
-
-static struct attributes inside(const struct attribute *attribute)
-{
-    return (struct attributes){attribute->data, attribute->len};
-}
 
 static uint32_t number_of(const struct attribute *attribute)
 {
@@ -185,7 +142,7 @@ static uint32_t locks_of(struct attributes from)
 {
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute)) {
+    while (attribute_next(&from, &attribute)) {
         if (attribute.type == RTAX_LOCK)
             return number_of(&attribute);
     }
@@ -194,11 +151,11 @@ static uint32_t locks_of(struct attributes from)
 
 static void add_metrics(const struct attribute *nest, struct text *words, struct text *unsaid)
 {
-    struct attributes from = inside(nest);
+    struct attributes from = attributes_inside(nest);
     uint32_t locks = locks_of(from);
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute)) {
+    while (attribute_next(&from, &attribute)) {
         uint32_t bit = attribute.type < 32 ? 1u << attribute.type : 0;
 
         add_metric(&attribute, (locks & bit) != 0, words, unsaid);
@@ -210,12 +167,13 @@ static void add_metrics(const struct attribute *nest, struct text *words, struct
 
 bool undo_words_has_mtu(const struct route *route)
 {
-    struct attributes from = behind(route->raw, route->raw_len, sizeof(struct rtmsg));
+    struct attributes from = attributes_behind(route->raw, route->raw_len, sizeof(struct rtmsg));
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute)) {
+    while (attribute_next(&from, &attribute)) {
         if (attribute.type == RTA_METRICS)
-            return route->mtu != 0 && (locks_of(inside(&attribute)) & 1u << RTAX_MTU) != 0;
+            return route->mtu != 0 &&
+                   (locks_of(attributes_inside(&attribute)) & 1u << RTAX_MTU) != 0;
     }
     return false;
 }
@@ -247,7 +205,7 @@ static void look_at_hop(struct attributes from, struct text *unsaid)
 {
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute)) {
+    while (attribute_next(&from, &attribute)) {
         switch (attribute.type) {
         case RTA_GATEWAY:
         case RTA_VIA:
@@ -267,7 +225,7 @@ static void look_at_hop(struct attributes from, struct text *unsaid)
 
 static void look_at_hops(const struct attribute *several, struct text *unsaid)
 {
-    struct attributes from = inside(several);
+    struct attributes from = attributes_inside(several);
     struct rtnexthop hop;
 
     while (from.left >= sizeof(hop)) {
@@ -346,12 +304,12 @@ static void add_route_words(const struct route *route, const struct attribute *a
 
 void undo_words_route(const struct route *route, struct text *words, struct text *unsaid)
 {
-    struct attributes from = behind(route->raw, route->raw_len, sizeof(struct rtmsg));
+    struct attributes from = attributes_behind(route->raw, route->raw_len, sizeof(struct rtmsg));
     struct attribute attribute;
 
     if (from.left > 0)
         add_scope(route, words);
-    while (next_attribute(&from, &attribute))
+    while (attribute_next(&from, &attribute))
         add_route_words(route, &attribute, words, unsaid);
 }
 
@@ -380,10 +338,11 @@ static void add_rule_word(const struct attribute *attribute, struct text *words,
 
 void undo_words_rule(const struct rule *rule, struct text *words, struct text *unsaid)
 {
-    struct attributes from = behind(rule->raw, rule->raw_len, sizeof(struct fib_rule_hdr));
+    struct attributes from =
+        attributes_behind(rule->raw, rule->raw_len, sizeof(struct fib_rule_hdr));
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute))
+    while (attribute_next(&from, &attribute))
         add_rule_word(&attribute, words, unsaid);
 }
 
@@ -403,10 +362,10 @@ static void add_timer(const char *name, const struct attribute *attribute, struc
 
 static void add_resilient(const struct attribute *nest, struct text *words, struct text *unsaid)
 {
-    struct attributes from = inside(nest);
+    struct attributes from = attributes_inside(nest);
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute)) {
+    while (attribute_next(&from, &attribute)) {
         if (attribute.type == NHA_RES_GROUP_BUCKETS)
             text_add(words, " buckets %u", number_of(&attribute));
         else if (attribute.type == NHA_RES_GROUP_IDLE_TIMER)
@@ -444,10 +403,11 @@ static void add_nexthop_word(const struct attribute *attribute, struct text *wor
 
 void undo_words_nexthop(const struct nexthop *nexthop, struct text *words, struct text *unsaid)
 {
-    struct attributes from = behind(nexthop->raw, nexthop->raw_len, sizeof(struct nhmsg));
+    struct attributes from =
+        attributes_behind(nexthop->raw, nexthop->raw_len, sizeof(struct nhmsg));
     struct attribute attribute;
 
-    while (next_attribute(&from, &attribute))
+    while (attribute_next(&from, &attribute))
         add_nexthop_word(&attribute, words, unsaid);
     for (uint32_t i = 0; i < nexthop->members_count; i++) {
         if (nexthop->members[i].weight > WEIGHT_MAX)
