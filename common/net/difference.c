@@ -1,8 +1,10 @@
 /*
  * difference: two snapshots in normal form, compared item by item.
  */
+#include <linux/fib_rules.h>
 #include <string.h>
 
+#include "common/net/attribute.h"
 #include "common/net/render.h"
 
 static bool same_hop(const struct hop *a, const struct hop *b)
@@ -29,6 +31,49 @@ bool render_same_route(const struct route *a, const struct route *b)
     return true;
 }
 
+enum { SPORT_MASK = 28, DPORT_MASK = 29 }; /* since Linux 6.15; all ones say nothing */
+
+/* The next one that no field of struct rule is for. */
+static bool next_besides(struct attributes *from, struct attribute *ret_attribute)
+{
+    static const uint8_t ones[] = {0xff, 0xff};
+
+    while (attribute_next(from, ret_attribute)) {
+        bool mask = ret_attribute->type == SPORT_MASK || ret_attribute->type == DPORT_MASK;
+
+        if (mask && ret_attribute->len == sizeof(ones) &&
+            memcmp(ret_attribute->data, ones, sizeof(ones)) == 0)
+            continue;
+        if (ret_attribute->type == FRA_FLOW || ret_attribute->type > FRA_DPORT_RANGE)
+            return true;
+    }
+    return false;
+}
+
+static bool same_attribute(const struct attribute *a, const struct attribute *b)
+{
+    return a->type == b->type && a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* By the kernel's own bytes where both have them: what an older program did not know of a rule is
+ * in no other place of its journal. */
+static bool same_besides(const struct rule *a, const struct rule *b)
+{
+    struct attributes of_a = attributes_behind(a->raw, a->raw_len, sizeof(struct fib_rule_hdr));
+    struct attributes of_b = attributes_behind(b->raw, b->raw_len, sizeof(struct fib_rule_hdr));
+    struct attribute one, other;
+    bool more;
+
+    if (a->raw == NULL || b->raw == NULL)
+        return a->unknown == b->unknown && a->unknown_sum == b->unknown_sum;
+    do {
+        more = next_besides(&of_a, &one);
+        if (more != next_besides(&of_b, &other) || (more && !same_attribute(&one, &other)))
+            return false;
+    } while (more);
+    return true;
+}
+
 static bool same_selectors(const struct rule *a, const struct rule *b)
 {
     return a->tos == b->tos && a->ip_proto == b->ip_proto && a->invert == b->invert &&
@@ -36,8 +81,7 @@ static bool same_selectors(const struct rule *a, const struct rule *b)
            a->mask == b->mask && a->uid_first == b->uid_first && a->uid_last == b->uid_last &&
            a->sport_first == b->sport_first && a->sport_last == b->sport_last &&
            a->dport_first == b->dport_first && a->dport_last == b->dport_last &&
-           a->unknown == b->unknown && a->unknown_sum == b->unknown_sum &&
-           text_equal(a->iif, b->iif) && text_equal(a->oif, b->oif) &&
+           same_besides(a, b) && text_equal(a->iif, b->iif) && text_equal(a->oif, b->oif) &&
            a->source.len == b->source.len && a->destination.len == b->destination.len &&
            (a->source.len == 0 || prefix_equal(&a->source, &b->source)) &&
            (a->destination.len == 0 || prefix_equal(&a->destination, &b->destination));

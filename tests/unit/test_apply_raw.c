@@ -82,6 +82,7 @@ static void test_rules(void **state)
         "protocol 99 lookup 7",
         "tun_id 4711 lookup 7",
         "l3mdev",
+        "lookup 7 realms 5",
     };
     struct nl_sock *socket = apply_case_socket();
 
@@ -170,6 +171,11 @@ static void test_routes(void **state)
         {"10.7.0.0/16", "dev eth0 src 203.0.113.10 mtu lock 1300 initcwnd 20 table 100000"},
         {"10.8.0.0/16", "via 203.0.113.1 tos 0x10 proto 99"},
         {"10.9.0.0/16", "dev far0 scope link realm 3"},
+        {"10.20.0.0/16", "via 203.0.113.1 encap ip id 42 dst 203.0.113.9"},
+        {"10.21.0.0/16", "nexthop via 203.0.113.1 encap ip id 42 dst 203.0.113.9 "
+                         "nexthop via 203.0.113.2 weight 2"},
+        {"2001:db8:6::/48", "encap seg6 mode inline segs 2001:db8:9::1 dev eth0"},
+        {"2001:db8:7::/48", "encap seg6local action End count dev eth0"},
         {"2001:db8:2::/48", "via 2001:db8:1::1 metric 7 proto static"},
         {"2001:db8:3::/48", "nexthop via 2001:db8:1::1 nexthop via 2001:db8:1::2"},
         {"2001:db8:4::/48", "nhid 8"},

@@ -236,6 +236,51 @@ static void test_a_plain_one_beside_it_is_refused(void **state)
     snapshot_done(&now);
 }
 
+/* Realms select nothing, and two rules that differ in nothing else are two. */
+static void test_other_realms_are_another_rule(void **state)
+{
+    (void)state;
+    apply_case_begin("ip rule add pref 50 from 10.0.0.1 lookup 7 realms 5\n");
+    netns_run("ip rule del pref 50\nip rule add pref 50 from 10.0.0.1 lookup 7 realms 5\n");
+    apply_case_check("");
+    netns_run("ip rule del pref 50\nip rule add pref 50 from 10.0.0.1 lookup 7 realms 6\n");
+    assert_string_not_equal(apply_case_now(), "");
+    netns_run("ip rule del pref 50\nip rule add pref 50 from 10.0.0.1 lookup 7\n");
+    assert_string_not_equal(apply_case_now(), "");
+}
+
+/* A program of before it was known wrote the journal, and took it for a plain rule of ours. */
+static void test_what_an_older_program_took_for_plain_comes_back_once(void **state)
+{
+    struct operation operation = apply_case_removal("rule 99 lookup main");
+    struct message message = begin(FAMILY_IPV4, RT_TABLE_MAIN);
+    const uint8_t dscp = 46, protocol = 153;
+    struct nl_sock *socket = apply_case_socket();
+    struct err err = ERR_INIT;
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    add(&message, DSCP, &dscp, sizeof(dscp));
+    add(&message, FRA_PROTOCOL, &protocol, sizeof(protocol));
+    put(FAMILY_IPV4, 99, &message);
+    if (!kernel_knows(99, DSCP))
+        skip();
+    apply_case_remember();
+    apply_case_derive(&operation, &item);
+    assert_int_equal(item.before.rules_count, 1);
+    item.before.rules[0].unknown = 0;
+    item.before.rules[0].unknown_sum = 0;
+    item.existed = true;
+    assert_true(apply_netlink_delete_rule(socket, &item.before.rules[0], &err));
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+    apply_netlink_close(socket);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -246,6 +291,8 @@ int main(void)
         IN_NAMESPACE(test_is_no_plain_one),
         IN_NAMESPACE(test_exactly_it_goes_and_comes_back),
         IN_NAMESPACE(test_a_plain_one_beside_it_is_refused),
+        IN_NAMESPACE(test_other_realms_are_another_rule),
+        IN_NAMESPACE(test_what_an_older_program_took_for_plain_comes_back_once),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

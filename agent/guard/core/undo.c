@@ -299,12 +299,23 @@ static const struct rule *find_foreign_rule(const struct undo_item *item,
     return NULL;
 }
 
+/* By itself, as the kernel has it: an older program may have taken it for a plainer one. */
+static bool has_rule(const struct snapshot *now, const struct rule *was)
+{
+    for (size_t i = 0; was != NULL && i < now->rules_count; i++) {
+        if (render_same_rule(&now->rules[i], was))
+            return true;
+    }
+    return false;
+}
+
 static enum undo_state judge_rule(const struct undo_item *item, const struct snapshot *after,
                                   const struct snapshot *now, struct text *why)
 {
-    bool was = undo_find_rule(item, &item->before) != NULL;
+    const struct rule *before = undo_find_rule(item, &item->before);
+    bool was = before != NULL;
     bool made = undo_find_rule(item, after) != NULL;
-    bool is = undo_find_rule(item, now) != NULL;
+    bool is = undo_find_rule(item, now) != NULL || has_rule(now, before);
     const struct rule *foreign = was && !is ? find_foreign_rule(item, now) : NULL;
 
     if (was == made || is == was)
