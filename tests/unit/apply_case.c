@@ -78,8 +78,9 @@ static void render_addresses(const struct snapshot *snapshot, char *text, size_t
         const struct link_address *own = &snapshot->addresses[i];
 
         render_address(own, snapshot, &out);
-        text_add(&out, " proto %u label '%s' metric %u%s\n", own->protocol, own->label, own->metric,
-                 own->deprecated ? " deprecated" : "");
+        text_add(&out, " proto %u scope %u label '%s' metric %u%s%s\n", own->protocol, own->scope,
+                 own->label, own->metric, own->deprecated ? " deprecated" : "",
+                 own->permanent ? "" : " for a time");
     }
 }
 

@@ -20,8 +20,8 @@ void apply_case_remember(void);
 /* What differs from that moment, as lines. */
 void apply_case_check(const char *difference);
 const char *apply_case_now(void);
-/* The addresses stand in the order of that moment, with protocol, label and metric, and deprecated
- * where they were. */
+/* The addresses stand in the order of that moment, with protocol, scope, label and metric, for ever
+ * and deprecated where they were. */
 void apply_case_check_order(void);
 
 /* An operation from a line of ip_lines; its devices are eth0, far0 and tailscale0. */

@@ -681,6 +681,29 @@ static void test_batch_of_mtu(void **state)
     check_batch(&greater);
 }
 
+/* A scope that ip(8) would not choose by itself, and addresses that no source is chosen by. */
+static void test_batch_of_addresses(void **state)
+{
+    const struct operation operations[] = {
+        apply_case_address("198.51.100.10/24", "eth1", true),
+        apply_case_address("192.0.2.77/32", "eth1", true),
+        apply_case_address("2001:db8:2::11/64", "eth1", true),
+        apply_case_link("eth1", 0, "down"),
+    };
+
+    (void)state;
+    begin("");
+    netns_run("ip address add 198.51.100.10/24 dev eth1 scope link\n"
+              "ip address add 198.51.100.11/24 dev eth1 scope link preferred_lft 0\n"
+              "ip address add 192.0.2.77/32 dev eth1 scope 150 preferred_lft 0\n"
+              "ip address change 2001:db8:2::11/64 dev eth1 preferred_lft 0\n");
+    apply_case_remember();
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        check_batch(&operations[i]);
+        apply_case_check_order();
+    }
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -712,6 +735,7 @@ int main(void)
         IN_NAMESPACE(test_takes_nothing_behind_a_failure),
         IN_NAMESPACE(test_batch),
         IN_NAMESPACE(test_batch_of_mtu),
+        IN_NAMESPACE(test_batch_of_addresses),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

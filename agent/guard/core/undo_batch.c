@@ -2,6 +2,7 @@
  * undo_batch: an undo as lines for `ip -batch` on a console; what ip(8) cannot do stands behind a
  * #, as a line for a shell.
  */
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,8 +103,12 @@ static void add_address_words(const struct link_address *own, const char *device
         text_add(out, " broadcast %s", address_format(&own->broadcast, text));
     if (own->label[0] != '\0' && !text_equal(own->label, device))
         text_add(out, " label %s", own->label);
+    if (!ipv6 && own->scope != RT_SCOPE_UNIVERSE) /* IPv6 knows it by the address */
+        text_add(out, " scope %u", own->scope);
     if (own->metric != 0)
         text_add(out, " metric %u", own->metric);
+    if (own->deprecated) /* none is put back for a time: such are not ours to put back */
+        text_add(out, " valid_lft forever preferred_lft 0");
     text_add(out, "%s%s", ipv6 ? " nodad" : "", own->noprefixroute ? " noprefixroute" : "");
 }
 
