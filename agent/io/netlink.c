@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "agent/io/netlink_parse.h"
+#include "agent/io/netlink_socket.h"
 #include "common/io/clock.h"
 
 enum {
@@ -47,16 +48,11 @@ static bool refuse(int code, const char *what, struct err *err)
 static bool open_socket(struct reader *reader, struct err *err)
 {
     int on = 1;
-    int code;
 
-    reader->socket = nl_socket_alloc();
+    reader->socket = netlink_socket_open(err);
     if (reader->socket == NULL)
-        abort();
+        return false;
     nl_socket_disable_auto_ack(reader->socket);
-    nl_socket_disable_msg_peek(reader->socket);
-    code = nl_connect(reader->socket, NETLINK_ROUTE);
-    if (code < 0)
-        return refuse(code, "socket", err);
     nl_socket_set_buffer_size(reader->socket, RECEIVE_BUFFER, 0);
     nl_socket_set_msg_buf_size(reader->socket, DATAGRAM_SIZE);
     /* Leaves out exceptions, and lets the kernel filter; older ones than 4.20 do neither. */

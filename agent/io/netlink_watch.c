@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/io/netlink.h"
+#include "agent/io/netlink_socket.h"
 #include "common/core/mem.h"
 
 enum { RECEIVE_BUFFER = 16 << 20, DATAGRAM_SIZE = 32 << 10 };
@@ -42,7 +43,7 @@ static int open_own(struct err *err)
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0) {
-        err_set(err, ERR_SYSTEM, "netlink socket: %s", strerror(errno));
+        netlink_socket_refuse(errno, err);
         if (fd >= 0)
             close(fd);
         return -1;

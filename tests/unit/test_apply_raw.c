@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -329,6 +330,21 @@ static void test_the_narrower_rule_stays(void **state)
     undo_item_done(&item);
 }
 
+static void test_no_descriptor_is_said(void **state)
+{
+    struct rlimit before, none;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_null(apply_netlink_open(&err));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(err.text, "netlink socket: expected one, the kernel says: Too many open "
+                                  "files");
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup(test, netns_enter)
 
 /* More than a page of next hops. */
@@ -359,6 +375,7 @@ int main(void)
         IN_NAMESPACE(test_a_restored_rule_stands_where_it_stood),
         IN_NAMESPACE(test_the_narrower_rule_stays),
         IN_NAMESPACE(test_very_many_hops_come_back),
+        IN_NAMESPACE(test_no_descriptor_is_said),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -546,6 +548,26 @@ static void test_sysctl_names(void **state)
     }
 }
 
+/* Room for one: the watch has it, and the reader none. */
+static void test_no_descriptor_is_said(void **state)
+{
+    struct rlimit before, one;
+    struct snapshot now;
+    struct err err = ERR_INIT;
+    int free_fd = dup(0);
+
+    (void)state;
+    assert_true(free_fd >= 0);
+    close(free_fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    one = (struct rlimit){.rlim_cur = (rlim_t)free_fd + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one), 0);
+    assert_false(netlink_snapshot(&now, &err));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(err.text, "netlink socket: expected one, the kernel says: Too many open "
+                                  "files");
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup(test, netns_enter)
 
 int main(void)
@@ -568,6 +590,7 @@ int main(void)
         IN_NAMESPACE(test_lost_notifications_are_everything),
         IN_NAMESPACE(test_sysctls),
         IN_NAMESPACE(test_sysctl_names),
+        IN_NAMESPACE(test_no_descriptor_is_said),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "agent/guard/io/apply_netlink.h"
+#include "agent/io/netlink_socket.h"
 
 enum { ANSWER_TIMEOUT_S = 2 };
 
@@ -22,21 +23,13 @@ static bool refuse(int code, const char *what, struct err *err)
 
 struct nl_sock *apply_netlink_open(struct err *err)
 {
-    struct nl_sock *socket = nl_socket_alloc();
+    struct nl_sock *socket = netlink_socket_open(err);
     struct timeval patience = {.tv_sec = ANSWER_TIMEOUT_S};
     int on = 1;
-    int code;
     int fd;
 
     if (socket == NULL)
-        abort();
-    nl_socket_disable_msg_peek(socket);
-    code = nl_connect(socket, NETLINK_ROUTE);
-    if (code < 0) {
-        refuse(code, "socket", err);
-        nl_socket_free(socket);
         return NULL;
-    }
     fd = nl_socket_get_fd(socket);
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
