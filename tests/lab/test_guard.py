@@ -876,6 +876,20 @@ def test_a_rule_that_nobody_knows_is_no_ok(node):
             done.stdout), done.stdout
 
 
+def test_a_rule_that_suppresses_by_interface_group_is_no_ok(node):
+    """The rule in front finds the confirmed way, and does not take it for its device's group."""
+    assert node.trial("soak=1", "flow=1").returncode == 0
+    node.ip("route", "add", "203.0.113.0/24", "dev", "far0", "table", "777")
+    node.ip("rule", "add", "pref", "100", "lookup", "777")
+    node.ip("rule", "add", "pref", "99", "lookup", "main", "suppress_ifgroup", "7")
+    assert "dev eth0" in node.ip("route", "get", "203.0.113.77")
+    assert "All as confirmed" in node.rollback("--check").stdout
+    node.ip("link", "set", "eth0", "group", "7")
+    assert "dev far0" in node.ip("route", "get", "203.0.113.77")
+    done = node.rollback("--check", check=False)
+    assert done.returncode == 1 and "differs  flow office" in done.stdout, done.stdout
+
+
 def test_release_ends_the_trial_and_is_said(node):
     node.open_trial()
     done = node.rollback("--release")
