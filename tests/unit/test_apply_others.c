@@ -77,6 +77,40 @@ static void test_address(void **state)
     undo_item_done(&item);
 }
 
+static const char tunnelled[] =
+    "ip route add 10.40.0.0/16 via 192.0.2.1 encap ip id 42 dst 192.0.2.9 proto static\n";
+
+/* From the kernel's own bytes, its encapsulation with it. */
+static void test_an_encapsulation_comes_back(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 0, "down");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    netns_run(tunnelled);
+    run_and_undo(&operation, &item);
+    netns_run("ip route show 10.40.0.0/16 | grep -q 'encap ip id 42'\n");
+    undo_item_done(&item);
+}
+
+/* Another of its key and hop that somebody has put meanwhile stays, whatever else it says. */
+static void test_who_puts_it_without_has_the_last_word(void **state)
+{
+    struct operation operation = apply_case_link("eth1", 0, "down");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    netns_run(tunnelled);
+    apply_case_run(&operation, &item);
+    netns_run("ip link set eth1 up\nip route add 10.40.0.0/16 via 192.0.2.1 proto static\n");
+    apply_case_undo(&item, REVERT_DONE);
+    netns_run("ip route show 10.40.0.0/16 | grep -q 'via 192.0.2.1'\n"
+              "! ip route show 10.40.0.0/16 | grep -q encap\n");
+    undo_item_done(&item);
+}
+
 /* Returns how many were allowed before. */
 static rlim_t allow_files(rlim_t count)
 {
@@ -161,6 +195,8 @@ int main(void)
         IN_NAMESPACE(test_lost_is_read_anew),
         IN_NAMESPACE(test_failed_step_keeps_what_went),
         IN_NAMESPACE(test_who_cannot_look_says_so),
+        IN_NAMESPACE(test_an_encapsulation_comes_back),
+        IN_NAMESPACE(test_who_puts_it_without_has_the_last_word),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
