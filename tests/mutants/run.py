@@ -33,9 +33,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
 UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
-         "change", "holds", "window", "gates", "gates_path", "gates_fleet", "undo", "undo_made",
-         "undo_profile", "undo_sysctl", "journal", "writer", "carry_work", "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing",
-         "store_disk", "lead", "fleet", "lead_repeat", "ctl_ledger_room"]
+         "change", "holds", "window", "gates", "gates_path", "gates_rehearsal", "gates_fleet",
+         "undo", "undo_made", "undo_profile", "undo_sysctl", "journal", "writer", "carry_work",
+         "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead",
+         "fleet", "lead_repeat", "ctl_ledger_room"]
 NAMED_UNITS = ["downlink", "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left",
                "lead_named", "lead_words", "disk_read"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}

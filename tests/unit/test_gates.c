@@ -1,6 +1,7 @@
 /*
  * test_gates: the questions and hold on a fleet of which all say yes first, then one reason for a
- * no at a time, and what a waiver may take out. Those of paths: test_gates_path.
+ * no at a time, and what a waiver may take out. Those of paths: test_gates_path;
+ * `reversible`: test_gates_rehearsal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
