@@ -412,6 +412,35 @@ static void evidence_says_when(void **state)
     gates_done(&gates);
 }
 
+static void tell_at(struct scene *scene, const char *node, const char *check,
+                    enum verdict_value value, int64_t at)
+{
+    struct verdict verdict = {.value = value, .severity = SEVERITY_CRITICAL};
+
+    text_copy(verdict.check, sizeof(verdict.check), check);
+    fleet_tell_verdict(fleet_find(&scene->fleet, node), &verdict, 30, at);
+}
+
+/* A line that rests on several words is as old as the oldest, in whatever order they came. */
+static void evidence_is_as_old_as_its_oldest_word(void **state)
+{
+    struct scene *scene = *state;
+    struct gates gates;
+
+    fix_also(scene, "egress-address", 2);
+    for (int turn = 0; turn < 2; turn++) {
+        tell_at(scene, "a1", "database", VERDICT_FAIL, NOW_UNIX - (turn == 0 ? 7 : 3));
+        tell_at(scene, "a1", "egress-address", VERDICT_FAIL, NOW_UNIX - (turn == 0 ? 3 : 7));
+        tell_at(scene, "office", "ssh:a1", VERDICT_PASS, NOW_UNIX - (turn == 0 ? 8 : 2));
+        tell_at(scene, "laptop", "ssh:a1", VERDICT_PASS, NOW_UNIX - (turn == 0 ? 2 : 8));
+        gates_evaluate(&scene->inputs, &gates);
+        assert_true(gates_pass(&gates));
+        assert_int_equal(evidence_of(&gates, GATE_NEEDED, "fixes")->at, NOW_UNIX - 7);
+        assert_int_equal(evidence_of(&gates, GATE_SSH_PATH, "witnesses")->at, NOW_UNIX - 8);
+        gates_done(&gates);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, gates_case_make, gates_case_end)
 
 int main(void)
@@ -435,6 +464,7 @@ int main(void)
         CASE(a_waiver_is_for_no_later_quarantine),
         CASE(an_unknown_fleet_never_passes),
         CASE(evidence_says_when),
+        CASE(evidence_is_as_old_as_its_oldest_word),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,14 +97,43 @@ static void each_flow_counts_once(void **state)
                              "in fleet.yaml, so no flow of one is asked about");
 }
 
+/* A manifest that has the controller's traffic leave by another device leaves none of it out. */
+static void a_flow_of_the_manifests_hides_none(void **state)
+{
+    struct scene *scene = *state;
+    struct manifest_plan *plan = &scene->manifest.plans[0];
+    struct protected_flow *flow = &plan->flows[plan->flows_count];
+    struct protect_plan into = {.flows = flow, .flows_max = 1};
+    struct protect_endpoint *controller = &scene->file.cluster.controllers[0];
+    struct err err = ERR_INIT;
+
+    scene->file.cluster.controllers_count = 1;
+    assert_true(address_parse("192.0.2.200", &controller->address));
+    controller->port = 7430;
+    protect_compile(PROTECT_CONTROLLER, &fleet_find(&scene->fleet, plan->node)->snapshot,
+                    &scene->file.cluster, &into, &err);
+    plan->flows_count++;
+    gates_case_expect_yes(scene);
+    text_copy(plan->operations[0].route.device, DEVICE_SIZE, "tailscale0");
+    text_copy(flow->device, DEVICE_SIZE, "tailscale0");
+    gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
+}
+
 /* But a node that shows one is not believed to have none. */
 static void cluster_path_of_a_cluster_not_declared(void **state)
 {
+    static const char *const devices[] = {"flannel.1", "cali12ab34cd56e", "cilium_host",
+                                          "kube-ipvs0", "cni0"};
     struct scene *scene = *state;
     struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
 
     ip_lines_add(snapshot, "link docker0 7\n");
     gates_case_expect_yes(scene);
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        text_copy(snapshot->links[snapshot->links_count - 1].name, DEVICE_SIZE, devices[i]);
+        gates_case_expect_no(scene, GATE_CLUSTER_PATH, devices[i]);
+    }
+    text_copy(snapshot->links[snapshot->links_count - 1].name, DEVICE_SIZE, "docker0");
     ip_lines_add(snapshot, "link flannel.1 8\n");
     gates_case_expect_no(scene, GATE_CLUSTER_PATH,
                          "b1: its device flannel.1 is a cluster's, and fleet.yaml declares none "
@@ -237,6 +266,20 @@ static void ssh_path_needs_an_uplink(void **state)
                          "b1: no reply from 198.51.100.99, where its SSH is, can be predicted");
 }
 
+/* One of its own that answers nobody is not behind NAT, whatever other uplinks answer. */
+static void ssh_path_of_an_own_address_that_answers_nobody(void **state)
+{
+    struct scene *scene = *state;
+    struct snapshot *snapshot = &fleet_find(&scene->fleet, "b1")->snapshot;
+
+    assert_true(address_parse("203.0.113.66", &scene->manifest.plans[1].ssh.address));
+    gates_case_expect_yes(scene);
+    ip_lines_add(snapshot, "link eth1 9\naddress 203.0.113.66/24 dev eth1\n");
+    snapshot_sort(snapshot);
+    gates_case_expect_no(scene, GATE_SSH_PATH,
+                         "b1: no reply from 203.0.113.66, where its SSH is, can be predicted");
+}
+
 static void ssh_path_by_witnesses(void **state)
 {
     struct scene *scene = *state;
@@ -362,6 +405,7 @@ int main(void)
         CASE(cluster_path_by_prediction),
         CASE(cluster_path_without_a_cluster),
         CASE(each_flow_counts_once),
+        CASE(a_flow_of_the_manifests_hides_none),
         CASE(cluster_path_of_a_cluster_not_declared),
         CASE(cluster_path_of_no_flow_is_unknown),
         CASE(cluster_path_by_its_check),
@@ -369,6 +413,7 @@ int main(void)
         CASE(ssh_path_over_the_tailnet),
         CASE(ssh_path_of_no_flow_is_unknown),
         CASE(ssh_path_needs_an_uplink),
+        CASE(ssh_path_of_an_own_address_that_answers_nobody),
         CASE(ssh_path_by_witnesses),
         CASE(ssh_path_counts_who_is_as_everybody),
         CASE(ssh_path_counts_its_audience),
