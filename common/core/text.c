@@ -150,33 +150,47 @@ bool text_parse_u64(const char *from, unsigned long long max, unsigned long long
     return true;
 }
 
-/* len: where it ends. */
-static bool parse_mark_number(const char *from, size_t len, uint32_t *ret_number)
+static bool parse_hex(const char *from, unsigned long long max, unsigned long long *ret_value)
 {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    bool is_hex = len > 2 && text_starts(from, "0x");
-    uint64_t base = is_hex ? 16 : 10, number = 0;
+    unsigned long long value = 0;
 
-    for (size_t i = is_hex ? 2 : 0; i < len; i++) {
-        const char *digit = strchr(digits, from[i]);
+    if (*from == '\0')
+        return false;
+    for (; *from != '\0'; from++) {
+        const char *found = strchr(digits, *from);
+        unsigned digit = found != NULL ? (unsigned)(found - digits) % 16 : 0;
 
-        if (digit == NULL || (uint64_t)(digit - digits) % 16 >= base)
+        if (found == NULL || digit > max || value > (max - digit) / 16)
             return false;
-        number = number * base + (uint64_t)(digit - digits) % 16;
-        if (number > UINT32_MAX)
-            return false;
+        value = value * 16 + digit;
     }
-    *ret_number = (uint32_t)number;
-    return len > 0;
+    *ret_value = value;
+    return true;
+}
+
+bool text_parse_number(const char *from, unsigned long long max, unsigned long long *ret_value)
+{
+    return text_starts(from, "0x") ? parse_hex(from + 2, max, ret_value)
+                                   : text_parse_u64(from, max, ret_value);
 }
 
 bool text_parse_mark(const char *from, uint32_t *ret_mark, uint32_t *ret_mask)
 {
     size_t len = strcspn(from, "/");
-    const char *mask = from[len] != '\0' ? from + len + 1 : "0xffffffff";
+    unsigned long long mark, mask = UINT32_MAX;
+    char copy[64];
 
-    return parse_mark_number(from, len, ret_mark) &&
-           parse_mark_number(mask, strlen(mask), ret_mask);
+    if (len >= sizeof(copy))
+        return false;
+    memcpy(copy, from, len);
+    copy[len] = '\0';
+    if (!text_parse_number(copy, UINT32_MAX, &mark) ||
+        (from[len] != '\0' && !text_parse_number(from + len + 1, UINT32_MAX, &mask)))
+        return false;
+    *ret_mark = (uint32_t)mark;
+    *ret_mask = (uint32_t)mask;
+    return true;
 }
 
 bool text_parse_duration(const char *from, unsigned *ret_seconds)

@@ -40,6 +40,9 @@ void text_shorten(char *to, size_t size, const char *from);
 /* A bound, whole-string decimal number; false for anything else. */
 bool text_parse_u64(const char *from, unsigned long long max, unsigned long long *ret_value);
 
+/* The same, or a hexadecimal one behind 0x, as ip(8) prints marks and fields of bits. */
+bool text_parse_number(const char *from, unsigned long long max, unsigned long long *ret_value);
+
 /* A mark as ip(8) takes and prints it, each number decimal, or hexadecimal behind 0x: "0x80000", or
  * "0x80000/0xff0000" with its mask; without one all bits. False for anything else. */
 bool text_parse_mark(const char *from, uint32_t *ret_mark, uint32_t *ret_mask);

@@ -41,7 +41,7 @@ static const struct yaml_key route_keys[] = {
     {.name = "src", .take_fn = yaml_take_address, ROUTE_FIELD(route.prefsrc)},
     {.name = "from", .take_fn = yaml_take_prefix, ROUTE_FIELD(route.source)},
     {.name = "mtu", .take_fn = yaml_take_number, ROUTE_FIELD(route.mtu), .min = 1280, .max = 65535},
-    {.name = "tos", .take_fn = yaml_take_number, ROUTE_FIELD(route.tos)},
+    {.name = "tos", .take_fn = yaml_take_tos, ROUTE_FIELD(route.tos)},
     {.name = "onlink", .take_fn = yaml_take_bool, ROUTE_FIELD(route.hop.onlink)},
     {.name = "nexthops", .take_fn = config_take_hops, YAML_FIELD(struct route_text, operation)},
     {.name = "nhid", .take_fn = yaml_take_number, ROUTE_FIELD(route.nexthop_id), .min = 1},

@@ -16,6 +16,7 @@ static const uint8_t families[] = {FAMILY_IPV4, FAMILY_IPV6};
 struct rule_text {
     struct operation_rule operation;
     unsigned actions_count; /* of lookup, l3mdev, goto and action */
+    unsigned tos_count;     /* of tos and dsfield */
 };
 
 static bool take_lookup(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
@@ -43,13 +44,41 @@ static bool take_l3mdev(struct yaml_file *file, const struct yaml_key *key, yaml
     return true;
 }
 
+/* A prefix, or `all`: no selector. */
+static bool take_selector(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                          void *to)
+{
+    struct prefix prefix;
+
+    if (!yaml_is_text(node) || !text_equal(yaml_text(node), "all"))
+        return (yaml_is_text(node) && prefix_parse(yaml_text(node), &prefix))
+                   ? yaml_take_prefix(file, key, node, to)
+                   : yaml_refuse_value(file, key, node,
+                                       "accepted is an address or a prefix, like 10.42.0.0/16, or "
+                                       "all");
+    *(struct prefix *)to = (struct prefix){0};
+    return true;
+}
+
+/* `tos` and `dsfield` are one thing. */
+static bool take_tos(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                     void *to)
+{
+    struct rule_text *rule = to;
+
+    rule->tos_count++;
+    return yaml_take_tos(file, key, node, &rule->operation.rule.tos);
+}
+
 static bool take_tun_id(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                         void *to)
 {
     unsigned long long number;
 
-    if (!yaml_is_text(node) || !text_parse_u64(yaml_text(node), UINT64_MAX, &number) || number == 0)
-        return yaml_refuse_value(file, key, node, "accepted is a tunnel's key, from 1");
+    if (!yaml_is_text(node) || !text_parse_number(yaml_text(node), UINT64_MAX, &number) ||
+        number == 0)
+        return yaml_refuse_value(file, key, node,
+                                 "accepted is a tunnel's key, from 1, like 4711 or 0x1267");
     *(uint64_t *)to = number;
     return true;
 }
@@ -120,15 +149,23 @@ static bool parse_range(const char *text, unsigned long long max, uint32_t *ret_
     return true;
 }
 
+/* Any user is no selector: the kernel has no such range. */
 static bool take_uids(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                       void *to)
 {
     struct rule *rule = to;
 
+    if (yaml_is_text(node) && text_equal(yaml_text(node), "0-4294967295")) {
+        rule->uid_first = 0;
+        rule->uid_last = UINT32_MAX;
+        return true;
+    }
     if (yaml_is_text(node) &&
         parse_range(yaml_text(node), UINT32_MAX - 1, &rule->uid_first, &rule->uid_last))
         return true;
-    return yaml_refuse_value(file, key, node, "accepted is one user's number or a range, 0-999");
+    return yaml_refuse_value(file, key, node,
+                             "accepted is one user's number or a range, like 0-999, up to "
+                             "4294967294; 0-4294967295 is any user");
 }
 
 static bool take_ports(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
@@ -174,7 +211,8 @@ static bool take_ip_proto(struct yaml_file *file, const struct yaml_key *key, ya
     static const struct {
         const char *name;
         uint8_t number; /* IANA */
-    } protocols[] = {{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"ipv6-icmp", 58}};
+    } protocols[] = {{"icmp", 1}, {"igmp", 2}, {"tcp", 6},        {"udp", 17},  {"gre", 47},
+                     {"esp", 50}, {"ah", 51},  {"ipv6-icmp", 58}, {"sctp", 132}};
     unsigned long long number;
 
     for (size_t i = 0; yaml_is_text(node) && i < sizeof(protocols) / sizeof(protocols[0]); i++) {
@@ -184,9 +222,24 @@ static bool take_ip_proto(struct yaml_file *file, const struct yaml_key *key, ya
         }
     }
     if (!yaml_is_text(node) || !text_parse_u64(yaml_text(node), UINT8_MAX, &number) || number == 0)
-        return yaml_refuse_value(file, key, node,
-                                 "accepted are icmp, tcp, udp, ipv6-icmp and 1 to 255");
+        return yaml_refuse_value(
+            file, key, node,
+            "accepted are icmp, igmp, tcp, udp, gre, esp, ah, ipv6-icmp, sctp and "
+            "1 to 255");
     *(uint8_t *)to = (uint8_t)number;
+    return true;
+}
+
+/* A number, or `default`: group 0, in which every device is at first. */
+static bool take_ifgroup(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                         void *to)
+{
+    unsigned long long number = 0;
+
+    if (!yaml_is_text(node) || (!text_equal(yaml_text(node), "default") &&
+                                !text_parse_u64(yaml_text(node), INT32_MAX, &number)))
+        return yaml_refuse_value(file, key, node, "accepted are default and 0 to %d", INT32_MAX);
+    *(int32_t *)to = (int32_t)number;
     return true;
 }
 
@@ -194,15 +247,15 @@ static bool take_ip_proto(struct yaml_file *file, const struct yaml_key *key, ya
 
 static const struct yaml_key rule_keys[] = {
     {.name = "priority", .take_fn = yaml_take_number, RULE_FIELD(rule.priority), .needed = true},
-    {.name = "from", .take_fn = yaml_take_prefix, RULE_FIELD(rule.source)},
-    {.name = "to", .take_fn = yaml_take_prefix, RULE_FIELD(rule.destination)},
+    {.name = "from", .take_fn = take_selector, RULE_FIELD(rule.source)},
+    {.name = "to", .take_fn = take_selector, RULE_FIELD(rule.destination)},
     {.name = "family", .take_fn = take_family, RULE_FIELD(rule.family), .choices = family_names},
     {.name = "not", .take_fn = yaml_take_bool, RULE_FIELD(rule.invert)},
     {.name = "iif", .take_fn = yaml_take_device, RULE_FIELD(rule.iif)},
     {.name = "oif", .take_fn = yaml_take_device, RULE_FIELD(rule.oif)},
     {.name = "fwmark", .take_fn = take_fwmark, RULE_FIELD(rule)},
-    {.name = "tos", .take_fn = yaml_take_number, RULE_FIELD(rule.tos)},
-    {.name = "dsfield", .take_fn = yaml_take_number, RULE_FIELD(rule.tos)},
+    {.name = "tos", .take_fn = take_tos},
+    {.name = "dsfield", .take_fn = take_tos},
     {.name = "tun_id", .take_fn = take_tun_id, RULE_FIELD(rule.tun_id)},
     {.name = "uidrange", .take_fn = take_uids, RULE_FIELD(rule)},
     {.name = "ipproto", .take_fn = take_ip_proto, RULE_FIELD(rule.ip_proto)},
@@ -216,10 +269,7 @@ static const struct yaml_key rule_keys[] = {
      .take_fn = yaml_take_number,
      RULE_FIELD(rule.suppress_prefixlength),
      .max = 128},
-    {.name = "suppress_ifgroup",
-     .take_fn = yaml_take_number,
-     RULE_FIELD(rule.suppress_ifgroup),
-     .max = INT32_MAX},
+    {.name = "suppress_ifgroup", .take_fn = take_ifgroup, RULE_FIELD(rule.suppress_ifgroup)},
     {.name = "absent", .take_fn = yaml_take_bool, RULE_FIELD(absent)},
 };
 
@@ -250,6 +300,11 @@ bool config_take_rule(struct yaml_file *file, const struct yaml_key *key, yaml_n
                            "rule %u has %u of `lookup`, `l3mdev`, `goto` and `action`: accepted "
                            "is exactly one",
                            text.operation.rule.priority, text.actions_count);
+    if (text.tos_count > 1)
+        return yaml_refuse(file, node,
+                           "rule %u has `tos` and `dsfield`, which are one: accepted "
+                           "is one of them",
+                           text.operation.rule.priority);
     text.operation.rule.family = family_of_rule(&text.operation.rule);
     step->operation.kind = OPERATION_RULE;
     step->operation.rule = text.operation;

@@ -187,6 +187,37 @@ bool yaml_take_table(struct yaml_file *file, const struct yaml_key *key, yaml_no
     return true;
 }
 
+/* Of RFC 2474, 2597 and 3246, which ip(8) prints: CS1 is 0x20, AF11 0x28, EF 0xb8. */
+static bool parse_class(const char *text, unsigned long long *ret_tos)
+{
+    size_t len = strlen(text);
+
+    if (text_equal(text, "EF"))
+        *ret_tos = 0xb8;
+    else if (len == 3 && text_starts(text, "CS") && text[2] >= '1' && text[2] <= '7')
+        *ret_tos = (unsigned long long)(text[2] - '0') << 5;
+    else if (len == 4 && text_starts(text, "AF") && text[2] >= '1' && text[2] <= '4' &&
+             text[3] >= '1' && text[3] <= '3')
+        *ret_tos = (unsigned long long)(text[2] - '0') << 5 | (unsigned long long)(text[3] - '0')
+                                                                  << 3;
+    else
+        return false;
+    return true;
+}
+
+bool yaml_take_tos(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node, void *to)
+{
+    unsigned long long tos;
+
+    if (!yaml_is_text(node) || (!text_parse_number(yaml_text(node), UINT8_MAX, &tos) &&
+                                !parse_class(yaml_text(node), &tos)))
+        return yaml_refuse_value(file, key, node,
+                                 "accepted are 0 to 255, 0x00 to 0xff, CS1 to CS7, AF11 to AF43 "
+                                 "and EF");
+    *(uint8_t *)to = (uint8_t)tos;
+    return true;
+}
+
 /* ---- addresses --------------------------------------------------------------------------------
  */
 

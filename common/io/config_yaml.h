@@ -112,6 +112,8 @@ bool yaml_take_choice(struct yaml_file *file, const struct yaml_key *key, yaml_n
                       void *to); /* an enum: the index in key->choices */
 bool yaml_take_table(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                      void *to);
+bool yaml_take_tos(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
+                   void *to); /* a byte: its number, or one of ip(8)'s names */
 bool yaml_take_device(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,
                       void *to);
 bool yaml_take_address(struct yaml_file *file, const struct yaml_key *key, yaml_node_t *node,

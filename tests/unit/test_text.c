@@ -43,6 +43,60 @@ static void test_numbers(void **state)
     }
 }
 
+static void test_parse_number(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned long long max;
+        bool accepted;
+        unsigned long long value;
+    } rows[] = {
+        {"184", 255, true, 184},
+        {"0xb8", 255, true, 184},
+        {"0xB8", 184, true, 184},
+        {"0xb9", 184, false, 0},
+        {"0x0", 0, true, 0},
+        {"0x9", 8, false, 0}, /* one digit above a limit of one digit */
+        {"0x00000000000000000001", 1, true, 1},
+        {"0xffffffffffffffff", ULLONG_MAX, true, ULLONG_MAX},
+        {"0x10000000000000000", ULLONG_MAX, false, 0},
+        {"0x", 255, false, 0},
+        {"0xg", 255, false, 0},
+        {"0x-1", 255, false, 0},
+        {"0x 1", 255, false, 0},
+        {"0X1", 255, false, 0},
+        {"b8", 255, false, 0},
+        {"", 255, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned long long value = 0;
+
+        if (text_parse_number(rows[i].text, rows[i].max, &value) != rows[i].accepted)
+            fail_msg("'%s' up to %llu", rows[i].text, rows[i].max);
+        assert_int_equal(value, rows[i].value);
+    }
+}
+
+static void test_parse_mark(void **state)
+{
+    static const char *const bad[] = {"", "/", "1/", "/1", "1/2/3", "0x100000000", "1/0x100000000"};
+    uint32_t mark, mask;
+
+    (void)state;
+    assert_true(text_parse_mark("0x80000/0xff0000", &mark, &mask));
+    assert_int_equal(mark, 0x80000);
+    assert_int_equal(mask, 0xff0000);
+    assert_true(text_parse_mark("7", &mark, &mask));
+    assert_int_equal(mark, 7);
+    assert_int_equal(mask, UINT32_MAX);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (text_parse_mark(bad[i], &mark, &mask))
+            fail_msg("'%s' is a mark", bad[i]);
+    }
+}
+
 static void test_shortened(void **state)
 {
     static const struct {
@@ -169,9 +223,10 @@ static void test_each_item_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_shortened),
-        cmocka_unit_test(test_durations), cmocka_unit_test(test_times),
-        cmocka_unit_test(test_lengths),   cmocka_unit_test(test_each_item_once),
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_parse_number),
+        cmocka_unit_test(test_parse_mark), cmocka_unit_test(test_shortened),
+        cmocka_unit_test(test_durations),  cmocka_unit_test(test_times),
+        cmocka_unit_test(test_lengths),    cmocka_unit_test(test_each_item_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
