@@ -239,12 +239,26 @@ bool signing_sign(struct ctl *ctl, const struct signing_request *request,
     return good;
 }
 
+static bool check_signed(const struct signed_manifest *parts, struct err *err)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    struct manifest manifest = {0};
+    bool good = wire_decode_approval(wire_lend(&parts->approval), approval, err) &&
+                wire_decode_manifest(wire_lend(&parts->body), &manifest, err) &&
+                manifest_validate(&manifest, err) &&
+                signing_check_validity(&manifest, approval->not_after, clock_unix(), err);
+
+    manifest_done(&manifest);
+    return good;
+}
+
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err)
 {
     struct signed_manifest manifest = {0};
-    struct sign_key *key = keys_load(ctl, "approver.key", err);
-    bool good = key != NULL && wire_decode_signed_manifest(signed_manifest, &manifest, err);
+    struct sign_key *key = keys_load_approver(ctl, err);
+    bool good = key != NULL && wire_decode_signed_manifest(signed_manifest, &manifest, err) &&
+                check_signed(&manifest, err);
 
     if (good)
         *ret_signed = sign_with(key, wire_lend(&manifest.body), wire_lend(&manifest.approval));

@@ -31,6 +31,10 @@ bool signing_choose_lifts(const struct ledger *ledger, const struct manifest *ma
  * judged at prepare. */
 bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, struct err *err);
 
+/* The same of one that somebody else has signed already, by this host's clock. */
+bool signing_check_validity(const struct manifest *manifest, int64_t not_after, int64_t now,
+                            struct err *err);
+
 struct signing_request {
     struct bytes body;
     const struct lift *named;
@@ -42,7 +46,7 @@ struct signing_request {
 bool signing_sign(struct ctl *ctl, const struct signing_request *request,
                   struct wire_bytes *ret_signed, struct err *err);
 
-/* Adds this approver's signature to one that needs several. */
+/* Adds this approver's signature to one that needs several; approver.key and validity first. */
 bool signing_add(struct ctl *ctl, struct bytes signed_manifest, struct wire_bytes *ret_signed,
                  struct err *err);
 

@@ -66,14 +66,32 @@ static bool refuse_unended(const struct ledger *ledger, const struct ledger_sign
             entry->change, (unsigned long long)entry->attempt.sequence, missing,
             (unsigned long long)entry->attempt.sequence, node, left);
     return err_set(err, ERR_CONFLICT,
-                   "change %s (sequence %llu) is signed and not ended: no receipt of %s. Finish, "
-                   "abort or roll it back first (if no controller took it: `oceanidctl rollout "
-                   "start` with what was signed, the keys' unsent-%s.manifest or what `manifest "
-                   "sign` wrote, then abort; if a controller says that its sequence was signed for "
-                   "another manifest, or no file is left, it can only lapse), or wait %s, until it "
-                   "can no longer begin",
-                   entry->change, (unsigned long long)entry->attempt.sequence, missing,
-                   entry->change, left);
+                   "change %s (sequence %llu) is signed and not ended: no receipt of %s. It lapses "
+                   "in %s; before that finish, abort or roll it back (if no controller took it: "
+                   "`rollout start` with the keys' unsent-%s.manifest or what `manifest sign` "
+                   "wrote, then abort). Where no file is left, or its sequence is another "
+                   "manifest's by now, it can only lapse",
+                   entry->change, (unsigned long long)entry->attempt.sequence, missing, left,
+                   entry->change);
+}
+
+/* As many as leave room for what is to be done. */
+static void name_missing(const struct ledger *ledger, const struct ledger_signed *entry,
+                         struct text *out)
+{
+    enum { NAMED_LEN_MAX = 60 };
+    uint32_t more = 0;
+
+    for (uint32_t i = 0; i < entry->targets_count; i++) {
+        if (ends_attempt(ledger, &entry->attempt, entry->targets[i]))
+            continue;
+        if (out->len > 0 && out->len + strlen(entry->targets[i]) > NAMED_LEN_MAX)
+            more++;
+        else
+            text_add(out, "%s%s", out->len > 0 ? ", " : "", entry->targets[i]);
+    }
+    if (more > 0)
+        text_add(out, " and %u more", more);
 }
 
 static bool check_entry_ended(const struct ledger *ledger, const struct ledger_signed *entry,
@@ -83,10 +101,7 @@ static bool check_entry_ended(const struct ledger *ledger, const struct ledger_s
     char missing[REASON_SIZE] = "";
     struct text text = TEXT_IN(missing);
 
-    for (uint32_t i = 0; i < entry->targets_count; i++) {
-        if (!ends_attempt(ledger, &entry->attempt, entry->targets[i]))
-            text_add(&text, "%s%s", text.len > 0 ? ", " : "", entry->targets[i]);
-    }
+    name_missing(ledger, entry, &text);
     if (text.len == 0 || now > lapses)
         return true;
     return refuse_unended(ledger, entry, missing, lapses - now + 1, err);
@@ -134,6 +149,31 @@ bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, str
                    "valid for %u s: %u stages of at most %llu s each need %llu s; accepted is "
                    "--valid %llus or more",
                    valid_s, manifest->stages_count, trial, all, all);
+}
+
+bool signing_check_validity(const struct manifest *manifest, int64_t not_after, int64_t now,
+                            struct err *err)
+{
+    int64_t left = not_after - now, most = manifest_valid_max_s(manifest);
+    char until[64] = "", ago[64] = "";
+    struct text until_text = TEXT_IN(until), ago_text = TEXT_IN(ago);
+
+    if (left > 0 && left <= most + MANIFEST_CLOCK_S)
+        return true;
+    text_add_time(&until_text, not_after);
+    text_add_length(&ago_text, -left);
+    if (left > 0)
+        return err_set(err, ERR_CONFLICT,
+                       "change %s is signed to be valid until %s, for %lld s by this host's clock: "
+                       "accepted are %lld s at most; nothing was signed. The clock of who signed "
+                       "it first was ahead, or this one is behind: set it right. If it was that "
+                       "one, it can only lapse, and its ledger has nothing else signed until then",
+                       manifest->change, until, (long long)left, (long long)most);
+    return err_set(err, ERR_CONFLICT,
+                   "change %s was valid until %s, and expired %s ago by this host's clock: "
+                   "expected is one that a guard still takes; nothing was signed. Sign the change "
+                   "anew, or set the clock if it is wrong",
+                   manifest->change, until, ago);
 }
 
 bool signing_check_room(const struct ledger *ledger, const struct manifest *manifest,

@@ -18,6 +18,7 @@
 #include "common/change/manifest.h"
 #include "common/core/mem.h"
 #include "common/core/text.h"
+#include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/sign.h"
 #include "common/io/wire.h"
@@ -281,6 +282,90 @@ static void a_clock_that_is_not_the_controllers_signs_nothing(void **state)
     assert_int_equal(count_signed(desk), 0);
 }
 
+/* first.signed: what another approver signed, by his clock. */
+static void sign_first(const struct ctl_desk *desk, int64_t not_after)
+{
+    AUTO_FREE struct approval *approval = mem_alloc(1, sizeof(*approval));
+    AUTO_WIRE struct wire_bytes body = {NULL, 0};
+    struct sign_key *other = sign_key_generate();
+    char path[CTL_PATH_SIZE];
+    struct err err = ERR_INIT;
+
+    build(desk);
+    assert_true(
+        file_read(ctl_desk_path(desk, "drill.manifest", path), 65536, &body.data, &body.len, &err));
+    sign_hash(body.data, body.len, &approval->attempt.body);
+    approval->attempt.sequence = 1;
+    approval->not_after = not_after;
+    {
+        AUTO_WIRE struct wire_bytes bytes = wire_encode_approval(approval);
+        AUTO_WIRE struct wire_bytes once = wire_sign_approval(wire_lend(&bytes), other);
+        AUTO_WIRE struct wire_bytes all =
+            wire_encode_signed_manifest(wire_lend(&body), wire_lend(&once));
+
+        assert_true(
+            file_write(ctl_desk_path(desk, "first.signed", path), all.data, all.len, 0644, &err));
+    }
+    sign_key_free(other);
+}
+
+static enum outcome sign_too(struct ctl_desk *desk)
+{
+    char from[CTL_PATH_SIZE], to[CTL_PATH_SIZE];
+    const char *const words[] = {ctl_desk_path(desk, "first.signed", from),
+                                 "-o",
+                                 ctl_desk_path(desk, "both.signed", to),
+                                 "--approve",
+                                 "drill",
+                                 "--justify",
+                                 JUSTIFICATION,
+                                 NULL};
+
+    return ctl_desk_run(desk, manifest_sign_run, sign_options, words);
+}
+
+/* Signed offline by a clock that is ahead: with a second signature the guards would take it until
+ * then. */
+static void what_holds_for_too_long_gets_no_second_signature(void **state)
+{
+    struct ctl_desk *desk = *state;
+
+    sign_first(desk, clock_unix() + 7 * 86400 + 70);
+    assert_int_equal(sign_too(desk), OUTCOME_NO);
+    ctl_desk_expect(desk,
+                    " s by this host's clock: accepted are 604800 s at most; nothing was signed");
+    assert_false(ctl_desk_has(desk, "both.signed"));
+    sign_first(desk, clock_unix() + 7 * 86400 + 50); /* clocks differ by a minute */
+    assert_int_equal(sign_too(desk), OUTCOME_DONE);
+    assert_true(ctl_desk_has(desk, "both.signed"));
+}
+
+static void what_has_lapsed_gets_no_second_signature(void **state)
+{
+    struct ctl_desk *desk = *state;
+
+    sign_first(desk, clock_unix() - 3600);
+    assert_int_equal(sign_too(desk), OUTCOME_NO);
+    ctl_desk_expect(desk, "and expired 1 h ago by this host's clock");
+    assert_false(ctl_desk_has(desk, "both.signed"));
+}
+
+/* No guard would count it. */
+static void anothers_key_adds_no_signature(void **state)
+{
+    struct ctl_desk *desk = *state;
+    struct sign_key *other = sign_key_generate();
+    struct err err = ERR_INIT;
+    char path[CTL_PATH_SIZE];
+
+    sign_first(desk, clock_unix() + 3600);
+    assert_true(sign_key_save(other, ctl_desk_path(desk, "approver.key", path), &err));
+    sign_key_free(other);
+    assert_int_equal(sign_too(desk), OUTCOME_DENIED);
+    ctl_desk_expect(desk, " which is not there; nothing was signed. Put the approver's key");
+    assert_false(ctl_desk_has(desk, "both.signed"));
+}
+
 /* approve: NULL, the name is typed too. */
 static void expect_shown_first(struct ctl_desk *desk, const char *approve, const char *typed,
                                const char *question)
@@ -320,6 +405,9 @@ int main(void)
         AT_CTL_DESK(a_link_to_nothing_is_named),
         AT_CTL_DESK(what_is_signed_is_kept_beside_the_keys),
         AT_CTL_DESK(a_clock_that_is_not_the_controllers_signs_nothing),
+        AT_CTL_DESK(what_holds_for_too_long_gets_no_second_signature),
+        AT_CTL_DESK(what_has_lapsed_gets_no_second_signature),
+        AT_CTL_DESK(anothers_key_adds_no_signature),
         AT_CTL_DESK(a_key_of_the_api_bars_no_signature),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_name),
         AT_CTL_DESK(shows_it_before_it_asks_for_the_justification),

@@ -117,6 +117,32 @@ static void waits_for_receipts_of_all_targets(void **state)
     assert_true(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
 }
 
+/* With long names, and as many as there may be: when it lapses, and that nothing else ends it. */
+static void what_is_not_ended_is_said_whole(void **state)
+{
+    struct desk *desk = *state;
+    struct ledger_signed *entry = &desk->entry;
+    struct err err = ERR_INIT;
+    char name[49];
+
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    *entry = (struct ledger_signed){.signed_at = SIGNED_AT,
+                                    .not_after = NOT_AFTER,
+                                    .trial_max_s = TRIAL_MAX,
+                                    .targets_count = NODES_MAX};
+    entry->attempt.sequence = UINT64_MAX - 1;
+    text_copy(entry->change, NAME_SIZE, name);
+    for (uint32_t i = 0; i < NODES_MAX; i++)
+        text_copy(entry->targets[i], NAME_SIZE, name);
+    assert_true(ledger_add_signed(&desk->ledger, entry, &err));
+    assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
+    assert_non_null(strstr(err.text, "It lapses in 1 h 8 min"));
+    assert_non_null(strstr(err.text, "n.manifest or what"));
+    assert_non_null(strstr(err.text, "no file is left"));
+    assert_non_null(strstr(err.text, "it can only lapse"));
+}
+
 static void lapses_when_it_can_no_longer_begin(void **state)
 {
     struct desk *desk = *state;
@@ -278,8 +304,8 @@ static void a_sequence_that_another_ledger_has_used_can_only_lapse(void **state)
 
     sign(desk, 1);
     assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
-    assert_non_null(strstr(err.text, "wait 1 h 8 min, until it can no longer begin"));
-    assert_non_null(strstr(err.text, "if a controller says that its sequence"));
+    assert_non_null(strstr(err.text, "It lapses in 1 h 8 min"));
+    assert_non_null(strstr(err.text, "its sequence is another manifest's"));
     fetch(desk, 1, false, &err);
     desk->ledger.receipts[0].receipt.generation.attempt.sequence = 1;
     assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
@@ -311,6 +337,7 @@ int main(void)
         AT_DESK(cuts_a_torn_line),
         AT_DESK(refuses_what_it_did_not_write),
         AT_DESK(waits_for_receipts_of_all_targets),
+        AT_DESK(what_is_not_ended_is_said_whole),
         AT_DESK(lapses_when_it_can_no_longer_begin),
         AT_DESK(contains_ends_by_itself),
         AT_DESK(a_quarantine_must_be_named),
