@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "common/io/file.h"
@@ -208,18 +209,52 @@ static bool run(struct program *program, struct err *err)
 /* ---- command line -----------------------------------------------------------------------------
  */
 
-static const char usage[] = "usage: oceanid-controller [--config FILE] [--version] [--help]\n";
+static const char usage[] =
+    "usage: oceanid-controller [--config FILE] [--check] [--version] [--help]\n";
+static const char config_path[] = "/etc/oceanid/controller.yaml";
+
+/* `--check` before or behind the others. */
+static bool take_check(int *argc, char **argv)
+{
+    bool first = *argc > 1 && text_equal(argv[1], "--check");
+    bool last = *argc > 1 && text_equal(argv[*argc - 1], "--check");
+
+    if (first)
+        memmove(argv + 1, argv + 2, (size_t)(*argc - 2) * sizeof(*argv));
+    *argc -= first || last;
+    return first || last;
+}
 
 /* What every new host is missing at first. */
 static bool read_config(struct program *program, const char *path, struct err *err)
 {
-    if (path == NULL)
-        path = "/etc/oceanid/controller.yaml";
     if (config_read_controller(path, &program->config, err))
         return true;
     return err->kind != ERR_MISSING ? false
                                     : err_wrap(err, "a controller.yaml has to be there, with the "
                                                     "roles of this host's users");
+}
+
+/* What a start would refuse: an older version may have taken it. */
+static bool check_fleet(const struct program *program, struct err *err)
+{
+    AUTO_FREE struct fleet_file *file = mem_alloc(1, sizeof(*file));
+    AUTO_WIRE struct wire_bytes text = {NULL, 0};
+
+    return file_read(program->config.fleet, YAML_SIZE_MAX, &text.data, &text.len, err) &&
+           config_parse_fleet(program->config.fleet, wire_lend(&text), file, err);
+}
+
+static int check(const struct program *program, const char *path)
+{
+    struct err err = ERR_INIT;
+
+    if (!check_fleet(program, &err)) {
+        fprintf(stderr, "oceanid-controller: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
+    printf("%s and %s are taken by this version\n", path, program->config.fleet);
+    return standard_is_written("oceanid-controller") ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -228,6 +263,7 @@ int main(int argc, char **argv)
     const char *path;
     enum log_level level = LOG_LEVEL_INFO;
     struct err err = ERR_INIT;
+    bool checks;
 
     if (argc == 2 && text_equal(argv[1], "--version")) {
         puts("oceanid-controller " OCEANID_VERSION);
@@ -237,15 +273,19 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return standard_is_written("oceanid-controller") ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    if (!config_take_words(argc, argv, " (commands: oceanidctl)", &path, &err)) {
+    checks = take_check(&argc, argv);
+    if (!config_take_words(argc, argv, " or --check (commands: oceanidctl)", &path, &err)) {
         fprintf(stderr, "oceanid-controller: %s\n%s", err.text, usage);
         return EXIT_USAGE;
     }
+    path = path != NULL ? path : config_path;
     log_init("oceanid-controller", level);
     if (!read_config(&program, path, &err)) {
         log_error("%s", err.text);
         return EXIT_USAGE;
     }
+    if (checks)
+        return check(&program, path);
     if (log_level_parse(program.config.log, &level))
         log_init("oceanid-controller", level);
     if (run(&program, &err))

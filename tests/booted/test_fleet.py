@@ -147,6 +147,32 @@ def test_a_route_that_changes_does_not_start_a_stopped_agent(fleet):
     assert fleet.is_active(SOCKET)
 
 
+def upgrade(fleet):
+    return fleet.run(["sh", "-c", "dpkg --no-triggers -i /root/packages/oceanid-controller_*.deb "
+                      "</dev/null"])
+
+
+def test_an_upgrade_leaves_a_controller_that_its_version_would_not_start(fleet):
+    """fleet.yaml has what an older version took: it goes on, and dpkg says what to mend."""
+    before = fleet.main_pid(CONTROLLER)
+    fleet.write("/etc/oceanid/fleet.yaml", FLEET.replace(f"ssh: {ADDRESS}", "ssh: 127.0.0.1"))
+    said = upgrade(fleet).stderr
+    assert re.search(r"/etc/oceanid/fleet\.yaml:2: .*127\.0\.0\.1", said), said
+    assert "is not restarted" in said and "oceanid-controller --check" in said, said
+    assert fleet.main_pid(CONTROLLER) == before
+    assert connected(fleet)
+    done = fleet.run(["oceanid-controller", "--check"], check=False)
+    assert done.returncode == 1 and "/etc/oceanid/fleet.yaml:2: " in done.stderr, done.stderr
+    fleet.write("/etc/oceanid/fleet.yaml", FLEET)
+    done = fleet.run(["oceanid-controller", "--check"])
+    assert done.stdout == ("/etc/oceanid/controller.yaml and /etc/oceanid/fleet.yaml are taken by "
+                           "this version\n")
+    said = upgrade(fleet).stderr
+    assert "is not restarted" not in said, said
+    assert fleet.main_pid(CONTROLLER) not in (0, before)
+    wait_until(lambda: connected(fleet), 30, "the node to be connected again")
+
+
 def test_all_units_come_back_by_themselves_after_a_reboot(fleet):
     fleet.power_off()
     fleet.boot()
