@@ -36,14 +36,15 @@ static bool check_there(const struct gates_inputs *inputs, const struct manifest
         await_it(
             inputs, plan, answer,
             "not rehearsed: its guard has not answered in time, or a viewer asked; with its agent "
-            "connected and oceanid-rehearse.socket running there, `oceanidctl plan` by ci or an "
+            "connected and oceanid-rehearse.socket running there, `oceanidctl plan CHANGE.yaml` by "
+            "ci or an "
             "operator asks again");
         return false;
     }
     if (inputs->now - known->at <= FLEET_REHEARSAL_OLD_MS)
         return true;
     snprintf(observed, sizeof(observed),
-             "rehearsed %lld s ago: good for %d s; `oceanidctl plan` asks again",
+             "rehearsed %lld s ago: good for %d s; `oceanidctl plan CHANGE.yaml` asks again",
              (long long)(inputs->now - known->at) / 1000, FLEET_REHEARSAL_OLD_MS / 1000);
     await_it(inputs, plan, answer, observed);
     return false;

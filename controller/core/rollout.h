@@ -96,8 +96,9 @@ const char *rollout_outcome(const struct rollout *rollout);
  * rollout_wait.c. */
 struct rollout_wait {
     char what[SENTENCE_SIZE + REASON_SIZE];
-    int64_t since;             /* unix seconds; 0: not known */
-    const char *how, *command; /* "what moves it", "oceanidctl rollout next" */
+    int64_t since; /* unix seconds; 0: not known */
+    char how[SENTENCE_SIZE],
+        command[SENTENCE_SIZE]; /* "what moves it", "oceanidctl rollout next" */
 };
 void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait);
 

@@ -25,14 +25,14 @@ static const struct {
     [ROLLOUT_COMPLETE] = {"", "", ""},
     [ROLLOUT_REVERTED] = {"", "", ""},
     [ROLLOUT_ABORTED] = {"", "", ""},
-    [ROLLOUT_INCOMPLETE] = {"", MOVES,
-                            "on the node, as root: oceanid-rollback --yes; or, for one that is "
-                            "gone for good, oceanidctl node remove"},
+    [ROLLOUT_INCOMPLETE] = {"", "", ""}, /* of the first target that is waited for */
 };
 _Static_assert(sizeof(waits) / sizeof(waits[0]) == ROLLOUT_STATE_COUNT, "one for every state");
 
 /* ---- what a target is waited for --------------------------------------------------------------
  */
+
+enum { SSH_PORT = 22 };
 
 enum wait {
     WAIT_NOTHING,
@@ -180,22 +180,74 @@ static bool is_refused_for_good(const struct rollout *rollout, const struct targ
            target->record->lasting;
 }
 
+/* To try it again would halt again. */
+static const char *find_way_on(const struct rollout *rollout)
+{
+    if (rollout_first(rollout, is_refused_for_good) != NULL)
+        return "oceanidctl rollout abort && oceanidctl rollout start CHANGE.yaml";
+    if (rollout_first(rollout, rollout_is_unknown_to_guard) != NULL)
+        return "oceanidctl rollout abort";
+    return waits[ROLLOUT_HALTED].command;
+}
+
+static bool is_waited_for(const struct rollout *rollout, const struct target *target)
+{
+    return find_wait(rollout, target) == WAIT_BACK;
+}
+
+/* Its guard answers, and takes nothing back that does not stand on top. */
+static bool refuses_to_pop(const struct target *target)
+{
+    return target->record->listed && target->heard && target->record->receipt != RECEIPT_INCOMPLETE;
+}
+
+static void say_hastening(const struct rollout *rollout, const struct target *target,
+                          struct text *command)
+{
+    const struct ssh_target *ssh = &target->plan->ssh;
+    char host[ADDRESS_TEXT_SIZE];
+
+    if (refuses_to_pop(target)) {
+        text_add(command, "oceanidctl emergency-rollback --node %s --to %s", target->record->name,
+                 rollout->manifest->change);
+        return;
+    }
+    text_add(command, "ssh ");
+    if (ssh->port != 0 && ssh->port != SSH_PORT)
+        text_add(command, "-p %u ", ssh->port);
+    text_add(command, "root@%s oceanid-rollback --yes",
+             address_is_set(&ssh->address) ? address_format(&ssh->address, host)
+                                           : target->record->name);
+}
+
+/* Nobody else takes it back sooner than its own guard does: by hand, the first of them. */
+static void say_back(const struct rollout *rollout, struct text *how, struct text *command)
+{
+    const struct target *target = rollout_first(rollout, is_waited_for);
+
+    if (target == NULL)
+        return;
+    if (rollout->record.state == ROLLOUT_INCOMPLETE)
+        text_add(how,
+                 "goes on by itself when it can, or without it after `oceanidctl node remove "
+                 "%s`; sooner%s",
+                 target->record->name, refuses_to_pop(target) ? ", with what stands above it" : "");
+    else
+        text_add(how, BY_ITSELF "sooner");
+    say_hastening(rollout, target, command);
+}
+
 static void say_how(const struct rollout *rollout, struct rollout_wait *wait)
 {
     enum rollout_state state = rollout->record.state;
+    struct text how = TEXT_IN(wait->how), command = TEXT_IN(wait->command);
 
-    wait->how = waits[state].how;
-    wait->command = waits[state].command;
-    if (state == ROLLOUT_HALTED && rollout_first(rollout, rollout_is_unknown_to_guard) != NULL)
-        wait->command = "oceanidctl rollout abort"; /* to try it again would halt again */
-    if (state == ROLLOUT_HALTED && rollout_first(rollout, is_refused_for_good) != NULL)
-        wait->command = "oceanidctl rollout abort && oceanidctl rollout start CHANGE.yaml";
-    if (is_lacking(rollout))
-        wait->how = LACKING;
-    if (state == ROLLOUT_REVERTING && rollout->record.emergency) {
-        wait->how = BY_ITSELF "sooner";
-        wait->command = "on the node, as root: oceanid-rollback --yes";
+    if (state == ROLLOUT_INCOMPLETE || (state == ROLLOUT_REVERTING && rollout->record.emergency)) {
+        say_back(rollout, &how, &command);
+        return;
     }
+    text_add(&how, "%s", is_lacking(rollout) ? LACKING : waits[state].how);
+    text_add(&command, "%s", state == ROLLOUT_HALTED ? find_way_on(rollout) : waits[state].command);
 }
 
 void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait)

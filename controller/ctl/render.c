@@ -64,6 +64,21 @@ const char *render_time(long long at, char *to, size_t size)
     return to;
 }
 
+/* An older controller does not say how. */
+void render_wait(const json_t *rollout)
+{
+    const json_t *waits = json_object_get(rollout, "waits");
+    const char *how = field_text(waits, "how");
+    char since[32];
+
+    if (field_text(waits, "what")[0] == '\0')
+        return;
+    printf("  waits for %s, since %s\n", field_plain(field_text(waits, "what")),
+           render_time(field_number(waits, "since"), since, sizeof(since)));
+    printf("  %s: `%s`\n", how[0] != '\0' ? field_plain(how) : "the command for it",
+           field_plain(field_text(waits, "command")));
+}
+
 /* note: in front of what was observed. */
 static void print_verdict(const json_t *verdict, const char *node, const char *note)
 {

@@ -29,6 +29,11 @@ void render_texts(const char *title, const json_t *lines);
  * the first node and of the whole fleet. */
 void render_gates(const json_t *gates);
 
+/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00", and below it "goes on by
+ * itself, nothing to do; to end it: `oceanidctl rollout abort`". Nothing where it waits for
+ * nothing. */
+void render_wait(const json_t *rollout);
+
 /* VERDICT of docs/api.md; node may be "". One that does not pass and does not count is "(warning)".
  */
 void render_verdict(const json_t *verdict, const char *node);

@@ -130,23 +130,6 @@ enum outcome rollout_watch_run(struct ctl *ctl, const struct arguments *argument
     return watch_follow(ctl, id, true);
 }
 
-/* "waits for calypso's guard to prepare, since 2026-01-01 12:00:00", and below it "goes on by
- * itself, nothing to do; to end it: `oceanidctl rollout abort`". An older controller does not say
- * how. */
-static void print_wait(const json_t *rollout)
-{
-    const json_t *waits = json_object_get(rollout, "waits");
-    const char *how = field_text(waits, "how");
-    char since[32];
-
-    if (field_text(waits, "what")[0] == '\0')
-        return;
-    printf("  waits for %s, since %s\n", field_plain(field_text(waits, "what")),
-           render_time(field_number(waits, "since"), since, sizeof(since)));
-    printf("  %s: `%s`\n", how[0] != '\0' ? field_plain(how) : "the command for it",
-           field_plain(field_text(waits, "command")));
-}
-
 static void print_rollout(const json_t *rollout)
 {
     const json_t *nodes = field_array(rollout, "nodes");
@@ -164,7 +147,7 @@ static void print_rollout(const json_t *rollout)
            render_time(field_number(rollout, "started_at"), started, sizeof(started)),
            render_time(field_number(rollout, "ended_at"), ended, sizeof(ended)),
            field_number(rollout, "sequence"));
-    print_wait(rollout);
+    render_wait(rollout);
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
@@ -346,7 +329,14 @@ enum outcome rollout_resume_run(struct ctl *ctl, const struct arguments *argumen
     if (text_equal(field_text(rollout, "state"), "paused") &&
         !command_rollout(ctl, field_number(rollout, "id"), "next", NULL, &resumed, &err))
         return ctl_fail(ctl, &err);
-    return follow_or_answer(ctl, arguments, resumed != NULL ? resumed : rollout, false, "goes on");
+    if (text_equal(field_text(rollout, "state"), "halted"))
+        fprintf(stderr,
+                "oceanidctl: rollout %lld has halted, which no pause did: `%s` is what moves it\n",
+                field_number(rollout, "id"),
+                field_plain(field_text(json_object_get(rollout, "waits"), "command")));
+    return follow_or_answer(ctl, arguments, resumed != NULL ? resumed : rollout, false,
+                            text_equal(field_text(rollout, "state"), "halted") ? "is open"
+                                                                               : "goes on");
 }
 
 /* Aborting ends reverted when it does what it should: that is not a no. */

@@ -131,18 +131,32 @@ static void print_hint(const json_t *nodes)
         printf("\nWhat fails: `oceanidctl checks`, or `oceanidctl node NAME`.\n");
 }
 
-static void print_open_rollout(const json_t *rollouts)
+static void print_rollout(const json_t *rollout)
 {
-    const json_t *rollout = json_array_get(field_array(rollouts, "rollouts"), 0);
+    printf("\nRollout %lld, %s: %s; %s\n", field_number(rollout, "id"),
+           field_plain(field_text(rollout, "change")),
+           field_is_true(rollout, "ended") ? field_plain(field_text(rollout, "outcome"))
+                                           : field_plain(field_text(rollout, "state")),
+           field_plain(field_text(rollout, "sentence")));
+    render_wait(rollout);
+}
 
-    if (rollout == NULL)
+static bool is_waiting(const json_t *rollout)
+{
+    return field_text(json_object_get(rollout, "waits"), "what")[0] != '\0';
+}
+
+/* The newest, and older ones that still wait for a node. */
+static void print_rollouts(const json_t *document)
+{
+    const json_t *rollouts = field_array(document, "rollouts");
+
+    if (json_array_size(rollouts) == 0)
         printf("\nNo rollout yet.\n");
-    else
-        printf("\nRollout %lld, %s: %s; %s\n", field_number(rollout, "id"),
-               field_plain(field_text(rollout, "change")),
-               field_is_true(rollout, "ended") ? field_plain(field_text(rollout, "outcome"))
-                                               : field_plain(field_text(rollout, "state")),
-               field_plain(field_text(rollout, "sentence")));
+    for (size_t i = 0; i < json_array_size(rollouts); i++) {
+        if (i == 0 || is_waiting(json_array_get(rollouts, i)))
+            print_rollout(json_array_get(rollouts, i));
+    }
 }
 
 enum outcome status_run(struct ctl *ctl, const struct arguments *arguments)
@@ -161,7 +175,7 @@ enum outcome status_run(struct ctl *ctl, const struct arguments *arguments)
     } else {
         print_nodes(nodes);
         print_ssh(nodes);
-        print_open_rollout(rollouts);
+        print_rollouts(rollouts);
         print_hint(nodes);
     }
     return all_healthy(nodes) ? OUTCOME_DONE : OUTCOME_NO;

@@ -184,14 +184,29 @@ static bool is_over(const json_t *rollout, bool to_the_end)
            (!to_the_end && field_text(rollout, "waiting_for")[0] != '\0');
 }
 
+/* Of what has halted there may be nothing to go on to. */
+static const char *find_only_end(const char *command)
+{
+    if (text_equal(command, "oceanidctl rollout abort"))
+        return "takes it back";
+    return text_starts(command, "oceanidctl rollout abort ") ? "takes it back and starts it anew"
+                                                             : NULL;
+}
+
 static void tell_end(struct news *news, const json_t *rollout)
 {
+    const char *command = field_text(json_object_get(rollout, "waits"), "command");
+    const char *end = find_only_end(command);
+
     clear_live(news);
     if (field_is_true(rollout, "ended"))
         printf("Ended: %s.\n", field_plain(field_text(rollout, "outcome")));
+    else if (end != NULL)
+        printf("Waiting for a person: `%s` %s, and only that leads on.\n", field_plain(command),
+               end);
     else
         printf("Waiting for a person: `%s` goes on, `oceanidctl rollout abort` takes it back.\n",
-               field_plain(field_text(json_object_get(rollout, "waits"), "command")));
+               field_plain(command));
 }
 
 /* A controller that restarts is asked again for a while; the guards go on without us. */

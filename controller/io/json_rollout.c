@@ -312,13 +312,16 @@ static void say_hold(const struct hold *hold, struct text *out)
                  hold_kind_name(hold->kind), hold->reason);
 }
 
-/* What was paused goes on by `rollout resume`; what has halted does so by its own command only. */
+/* What was paused goes on by `rollout resume`; what has halted does so by its own command only. No
+ * hold bars the way back. */
 static void say_command(const struct hold *hold, const struct rollout *machine, const char *command,
                         struct text *out)
 {
     bool is_fleets = hold != NULL && hold->kind == HOLD_PAUSE && text_equal(hold->scope, "fleet");
 
-    if (is_fleets && machine->record.state == ROLLOUT_HALTED)
+    if (text_equal(command, "oceanidctl rollout abort"))
+        text_add(out, "%s", command);
+    else if (is_fleets && machine->record.state == ROLLOUT_HALTED)
         text_add(out, "oceanidctl rollout resume --no-watch && %s", command);
     else if (is_fleets)
         text_add(out, "oceanidctl rollout resume");

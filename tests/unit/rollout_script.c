@@ -113,6 +113,7 @@ static void take_fleet(struct rollout_script *script, const struct words *words)
 
     manifest->stages = mem_alloc(STAGES_MAX, sizeof(*manifest->stages));
     manifest->plans = mem_alloc(NODES_MAX, sizeof(*manifest->plans));
+    text_copy(manifest->change, sizeof(manifest->change), "drill");
     manifest->period_s = 15;
     manifest->pause_after = PAUSE_FIRST;
     manifest->stages_count = 1;

@@ -56,7 +56,7 @@ static void reversible_needs_a_rehearsal_of_this(void **state)
     gates_case_expect_yes(scene);
     scene->inputs.now++;
     gates_case_expect_no(scene, GATE_REVERSIBLE,
-                         "rehearsed 60 s ago: good for 60 s; `oceanidctl plan`");
+                         "rehearsed 60 s ago: good for 60 s; `oceanidctl plan CHANGE.yaml` asks");
     scene->inputs.now = 0;
     scene->approval.attempt.body.bytes[0] = 4;
     gates_case_expect_no(scene, GATE_REVERSIBLE,

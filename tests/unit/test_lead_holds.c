@@ -146,6 +146,7 @@ static const char beside_hold[] =
     "the open trial goes on by itself, the rest stays on hold; to end it";
 static const char reverting[] = "goes on by itself; to take all back at once";
 static const char hastened[] = "goes on by itself; sooner";
+static const char by_root[] = "ssh root@203.0.113.10 oceanid-rollback --yes";
 
 static void expect_text(const json_t *object, const char *key, const char *text)
 {
@@ -212,6 +213,22 @@ static void a_pause_beside_what_has_halted_is_not_all(void **state)
                 "oceanidctl rollout resume --no-watch && oceanidctl rollout next");
 }
 
+/* Its guard forgot what it had begun: only abort leads on, which no hold bars. */
+static void a_pause_beside_what_only_goes_back_is_left(void **state)
+{
+    uint64_t id = lead_case_start();
+    struct rollout *machine;
+
+    (void)state;
+    machine = set_state(id, ROLLOUT_HALTED, 0);
+    machine->record.targets[0].wants = WANTS_CHANGE;
+    machine->record.targets[0].says = SAYS_PREPARED;
+    machine->record.targets[0].begun = true;
+    put_hold("fleet");
+    expect_wait(id, "hold 1 of olga on the fleet (pause): incident; a person", moves,
+                "oceanidctl rollout abort");
+}
+
 /* Of one stage, a1 is on trial and goes on; b2 is late, and what stops it is not that. */
 static void a_hold_beside_a_trial_is_read_before_the_late_node(void **state)
 {
@@ -269,6 +286,7 @@ static void what_goes_on_by_itself_needs_nobody(void **state)
 /* One emergency is enough: behind it a node is hastened by hand only. */
 static void a_way_back_goes_on_by_itself(void **state)
 {
+    char by_order[SENTENCE_SIZE];
     struct rollout *machine;
     uint64_t id = lead_case_start();
 
@@ -278,12 +296,27 @@ static void a_way_back_goes_on_by_itself(void **state)
     machine->record.targets[0].says = SAYS_CONFIRMED;
     expect_wait(id, "a1's guard to take it back", reverting, "oceanidctl emergency-rollback");
     machine->record.emergency = true;
-    expect_wait(id, "a1's guard to take it back", hastened,
-                "on the node, as root: oceanid-rollback --yes");
+    expect_wait(id, "a1's guard to take it back", hastened, by_root);
     set_state(id, ROLLOUT_INCOMPLETE, 0);
-    expect_wait(id, "a1's guard to take it back", moves,
-                "on the node, as root: oceanid-rollback --yes; or, for one that is gone for good, "
-                "oceanidctl node remove");
+    expect_wait(id, "a1's guard to take it back",
+                "goes on by itself when it can, or without it after `oceanidctl node remove "
+                "a1`; sooner",
+                by_root);
+    snprintf(by_order, sizeof(by_order), "oceanidctl emergency-rollback --node a1 --to %s",
+             machine->manifest->change);
+    machine->record.targets[0].listed = true;
+    machine->targets[0].heard = true;
+    text_copy(machine->record.targets[0].reason, sizeof(machine->record.targets[0].reason),
+              "fix-dns stands above it");
+    expect_wait(id, "a1's guard to take it back (fix-dns stands above it)",
+                "goes on by itself when it can, or without it after `oceanidctl node remove "
+                "a1`; sooner, with what stands above it",
+                by_order);
+    machine->record.targets[0].receipt = RECEIPT_INCOMPLETE; /* its guard tries on */
+    expect_wait(id, "a1's guard to take it back (fix-dns stands above it)",
+                "goes on by itself when it can, or without it after `oceanidctl node remove "
+                "a1`; sooner",
+                by_root);
 }
 
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
@@ -297,6 +330,7 @@ int main(void)
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
         WITH_PLACE(a_hold_is_read_before_what_else_is_waited_for),
         WITH_PLACE(a_pause_beside_what_has_halted_is_not_all),
+        WITH_PLACE(a_pause_beside_what_only_goes_back_is_left),
         WITH_PLACE(a_hold_beside_a_trial_is_read_before_the_late_node),
         WITH_PLACE(what_goes_on_by_itself_needs_nobody),
         WITH_PLACE(a_way_back_goes_on_by_itself),
