@@ -28,8 +28,12 @@ static struct chance *strikes(struct world *world, enum fault fault, int host)
 static void lose(struct world *world, int number)
 {
     struct rollout_event ev = {.kind = EVENT_LOST, .node = world->hosts[number].name};
+    struct happening later = {
+        .at = world->lead.writing_until, .kind = HAPPENS_LOST, .host = number};
 
-    if (world->lead.up && number < world->nodes_count)
+    if (lead_is_writing(world))
+        world_schedule(world, &later);
+    else if (world->lead.up && number < world->nodes_count)
         lead_give(world, &ev);
 }
 
@@ -294,6 +298,7 @@ void chaos_end(struct world *world)
             guard_start(world, i, CAUSE_REBOOT);
         host->frozen = false;
     }
+    lead_take_stored(world);
     if (!world->lead.up)
         lead_start(world);
     people_lift(world, true);
@@ -370,6 +375,12 @@ void chaos_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_TWICE:
         people_say_again(world, happening);
         break;
+    case HAPPENS_GREET:
+        network_greet(world, happening->host);
+        break;
+    case HAPPENS_LOST:
+        lose(world, happening->host);
+        break;
     case HAPPENS_THAW:
         thaw(world, happening);
         break;
@@ -398,6 +409,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_SYNC:
     case HAPPENS_LOCAL:
     case HAPPENS_LEAD:
+    case HAPPENS_STORED:
         break;
     }
 }

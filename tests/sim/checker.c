@@ -212,6 +212,7 @@ void model_touch(struct check_model *model, int host, const struct generation_id
     check_signed(model, host, id);
     begin_trial(model, host, id);
     check_nonce_age(model, host);
+    checker_check_gates_age(model, host);
     check_order(model, host);
     check_ends_known(model, host);
     check_baselines(model, host);

@@ -115,6 +115,9 @@ void checker_check_proof(struct check_model *model, int host);
 void checker_begin_undo(struct check_model *model, int host);
 void checker_check_undo(struct check_model *model, int host);
 
+/* It is touched. In checker_gates.c. */
+void checker_check_gates_age(struct check_model *model, int host);
+
 /* In checker_lead.c. */
 void checker_learn(struct check_model *model);
 void checker_check_emergency(struct check_model *model);

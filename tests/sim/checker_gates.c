@@ -400,7 +400,7 @@ void model_check_failed(struct check_model *model, uint64_t in_doubt)
 }
 
 /* 9: on what the gates said in this life, lately, and before nothing that stops it. */
-void model_sends_start(struct check_model *model, int host)
+void model_sends_start(struct check_model *model, int host, mono_t decided_at)
 {
     const struct seen_desk *desk = model->desk;
     uint32_t stage = model->world->stage_of[host];
@@ -409,13 +409,26 @@ void model_sends_start(struct check_model *model, int host)
 
     if (model->world->safety)
         return;
-    if (passed == 0 || model->world->now - desk->passed_at[stage] > PASSED_OLD_MS)
+    if (passed == 0 || decided_at - desk->passed_at[stage] > PASSED_OLD_MS)
         world_violate(model->world, "9: %s is started %lld ms after the gates passed", name,
-                      (long long)(model->world->now - desk->passed_at[stage]));
+                      (long long)(decided_at - desk->passed_at[stage]));
     else if (passed < desk->facts[host].held_turn)
         world_violate(model->world, "9: %s is started, and was put on hold after the gates passed",
                       name);
     else if (passed < desk->asked_again_turn)
         world_violate(model->world,
                       "9: %s is started, and a check newly failed after the gates passed", name);
+}
+
+/* Its nonce was there within the minute, and nothing is touched that is older (rule 3): whatever
+ * the start had to wait for, a disk or the way. */
+void checker_check_gates_age(struct check_model *model, int host)
+{
+    mono_t passed_at = model->desk->passed_at[model->world->stage_of[host]];
+    mono_t age = model->world->now - passed_at;
+
+    if (passed_at > 0 && age > PASSED_OLD_MS && !model->world->safety &&
+        !model->hosts[host].betrayed)
+        world_violate(model->world, "9: %s is touched %lld ms after the gates passed",
+                      checker_name(model, host), (long long)age);
 }

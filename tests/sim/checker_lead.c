@@ -98,6 +98,33 @@ void model_sends(struct check_model *model, const struct message *message)
         model->hosts[message->host].owed_since = -1;
 }
 
+/* 6: what led to it as well: whoever finds the database is where this one was. */
+static void check_stored(struct check_model *model, int host)
+{
+    const struct lead *lead = &model->world->lead;
+    const struct rollout_record *is = &lead->rollout->record, *stored = &lead->stored;
+    const struct target_record *target = &is->targets[host], *kept = &stored->targets[host];
+
+    if (!lead->has_stored || is->state != stored->state || is->stage != stored->stage ||
+        is->aborted != stored->aborted || is->emergency != stored->emergency ||
+        is->advanced != stored->advanced)
+        world_violate(model->world,
+                      "6: something goes to %s, and that the rollout is %s was not stored",
+                      checker_name(model, host), rollout_state_name(is->state));
+    else if (host < model->world->nodes_count &&
+             (target->wants != kept->wants || target->in_doubt != kept->in_doubt ||
+              target->begun != kept->begun || target->receipt != kept->receipt))
+        world_violate(model->world,
+                      "6: something goes to %s, and what is known of it was not stored",
+                      checker_name(model, host));
+}
+
+void model_leaves(struct check_model *model, int host)
+{
+    if (!model->world->safety)
+        check_stored(model, host);
+}
+
 /* ---- the order of the way back --------------------------------------------------------------- */
 
 /* One that stands, and is neither passed nor somebody else's to take back. */
@@ -162,6 +189,8 @@ void checker_check_emergency(struct check_model *model)
             at->owed_life != lead->life || at->stand != STANDS_CONFIRMED ||
             model->world->hosts[i].removed)
             at->owed_since = -1;
+        if (at->owed_since >= 0 && lead_is_writing(model->world))
+            at->owed_since = now; /* durable before visible: its disk has it first */
         if (at->owed_since >= 0 && now - at->owed_since > asked_ms)
             world_violate(model->world,
                           "7: in an emergency %s says that it stands, and is not asked back in "

@@ -195,6 +195,8 @@ static void take_check(struct world *world, int number, unsigned check)
 
     if (*told == value + 1)
         return; /* reports carry changes */
+    if (!lead_keep(world))
+        return;
     *told = (uint8_t)(value + 1);
     text_copy(verdict.check, sizeof(verdict.check), checks[check]);
     passed = has_passed(member, verdict.check);
@@ -213,6 +215,8 @@ static void take_reach(struct world *world, int node, int number)
     uint8_t *told = &world->desk->reached[number][node];
 
     if (!member->connected || is_mute(world, number) || *told == verdict.value + 1)
+        return;
+    if (!lead_keep(world))
         return;
     *told = (uint8_t)(verdict.value + 1);
     snprintf(verdict.check, sizeof(verdict.check), "ssh:%.50s", world->hosts[node].name);
@@ -235,7 +239,8 @@ static void take_report(struct world *world, int number)
     }
     fleet_hear(member, world->now, desk_unix(world));
     model_heard(world->model, number);
-    for (unsigned check = 0; check < SIM_CHECKS && number < world->nodes_count; check++)
+    for (unsigned check = 0;
+         check < SIM_CHECKS && number < world->nodes_count && lead_listens(world); check++)
         take_check(world, number, check);
 }
 
@@ -245,10 +250,11 @@ void desk_take_reports(struct world *world)
         return;
     for (int i = 0; i < world->nodes_count; i++)
         look(world, i);
-    for (int i = 0; i < world->hosts_count && world->lead.up; i++)
+    for (int i = 0; i < world->hosts_count && lead_listens(world); i++)
         take_report(world, i);
-    for (int i = 0; i < world->nodes_count && world->lead.up; i++) {
-        for (uint32_t w = 0; w < world->manifest->plans[i].witnesses_count; w++)
+    for (int i = 0; i < world->nodes_count && lead_listens(world); i++) {
+        for (uint32_t w = 0; w < world->manifest->plans[i].witnesses_count && lead_listens(world);
+             w++)
             take_reach(world, i, world->desk->witnesses[i][w]);
     }
 }

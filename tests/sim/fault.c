@@ -115,6 +115,12 @@ static const struct fault_kind {
     [FAULT_EMERGENCY] =
         {"emergency", 60, "seconds in which one node stands and one is not reached",
          "somebody wants all of them back at once, and the controller dies over it"},
+    [FAULT_STORE_FAILS] = {"store-fails", 10, "transactions of the controller",
+                           "its disk refuses it, and all others in up to a minute: it stops, and "
+                           "does not lead before "
+                           "its disk takes something"},
+    [FAULT_STORE_SLOW] = {"store-slow", 30, "steps of the controller that it keeps",
+                          "writing takes 1 to 40 s, in which nothing leaves and nothing is heard"},
 };
 
 const char *fault_name(enum fault fault)

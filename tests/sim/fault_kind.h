@@ -62,6 +62,8 @@ enum fault {
     FAULT_MUTE,
     FAULT_REPLACED,
     FAULT_EMERGENCY,
+    FAULT_STORE_FAILS,
+    FAULT_STORE_SLOW,
     FAULT_COUNT,
 };
 

@@ -353,6 +353,9 @@ void guard_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_SIGHT:
     case HAPPENS_KERNEL:
     case HAPPENS_TWICE:
+    case HAPPENS_STORED:
+    case HAPPENS_GREET:
+    case HAPPENS_LOST:
         break;
     }
 }

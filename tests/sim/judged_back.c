@@ -95,6 +95,26 @@ static void asks_back_unstored(struct world *world)
     sends(world, ASK_ABORT, &id);
 }
 
+/* Its disk has refused the step, and it goes on. */
+static void goes_on_without_its_disk(struct world *world)
+{
+    store(world, ROLLOUT_STAGE, WANTS_CHANGE);
+    model_leaves(world->model, STYX);
+    if (world->violation[0] != '\0')
+        return; /* that was well */
+    world->lead.rollout->record.state = ROLLOUT_PAUSED;
+    model_leaves(world->model, STYX);
+}
+
+static void goes_on_knowing_more(struct world *world)
+{
+    store(world, ROLLOUT_STAGE, WANTS_CHANGE);
+    world->lead.rollout->record.targets[CALYPSO].begun = true;
+    model_leaves(world->model, STYX);
+    if (world->violation[0] == '\0')
+        model_leaves(world->model, CALYPSO);
+}
+
 static void confirm_all(struct world *world)
 {
     for (int host = STYX; host <= TETHYS; host++) {
@@ -190,6 +210,9 @@ const struct judged judged_backs[] = {
     {"6: styx is started, and that it is in doubt was not stored", starts_unstored},
     {"6: styx is started, and that it is in doubt was not stored", starts_over_another_nonce},
     {"6: styx is asked back, and that was not stored", asks_back_unstored},
+    {"6: something goes to styx, and that the rollout is paused was not stored",
+     goes_on_without_its_disk},
+    {"6: something goes to calypso, and what is known of it was not stored", goes_on_knowing_more},
     {"7: styx is taken back before calypso, which confirmed after it", pops_the_oldest},
     {"7: in an emergency styx says that it stands, and is not asked back in 6001 ms",
      waits_in_an_emergency},

@@ -238,7 +238,19 @@ static void starts_on_old_gates(struct world *world)
     tell_all(world);
     model_gates(world->model, 0, true, "");
     world->now += 90001;
-    model_sends_start(world->model, STYX);
+    model_sends_start(world->model, STYX, world->now);
+}
+
+/* The start that was decided in time lay about. */
+static void touches_on_old_gates(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    tell_all(world);
+    model_gates(world->model, 0, true, "");
+    model_sends_start(world->model, STYX, world->now);
+    world->now += 90001;
+    judged_try(world, STYX, &id);
 }
 
 static void starts_after_a_hold(struct world *world)
@@ -246,7 +258,7 @@ static void starts_after_a_hold(struct world *world)
     tell_all(world);
     model_gates(world->model, 0, true, "");
     put(world, HOLD_PAUSE, STYX);
-    model_sends_start(world->model, STYX);
+    model_sends_start(world->model, STYX, world->now);
 }
 
 static void starts_after_a_failing_check(struct world *world)
@@ -254,7 +266,7 @@ static void starts_after_a_failing_check(struct world *world)
     tell_all(world);
     model_gates(world->model, 0, true, "");
     model_asks_again(world->model);
-    model_sends_start(world->model, STYX);
+    model_sends_start(world->model, STYX, world->now);
 }
 
 static void puts_too_many(struct world *world)
@@ -328,6 +340,7 @@ const struct judged judged_fleets[] = {
      gates_say_no_to_nothing},
     {"9: a freeze comes, and styx stays in doubt", freeze_leaves_a_trial},
     {"9: styx is started 90001 ms after the gates passed", starts_on_old_gates},
+    {"9: styx is touched 90001 ms after the gates passed", touches_on_old_gates},
     {"9: styx is started, and was put on hold after the gates passed", starts_after_a_hold},
     {"9: styx is started, and a check newly failed after the gates passed",
      starts_after_a_failing_check},

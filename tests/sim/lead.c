@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/core/text.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/lead_disk.h"
 
 enum { PEOPLE_THINK_MS = 3000, PEOPLE_ASK_MS = 40000 };
 
@@ -67,7 +67,13 @@ static bool take_challenge(struct lead *lead, int host, const struct nonce *chal
     return false;
 }
 
-static void carry_send(struct world *world, const struct rollout_effect *effect)
+static void send_on(struct world *world, struct message *message)
+{
+    model_leaves(world->model, message->host);
+    network_send(world, message);
+}
+
+static void carry_send(struct world *world, const struct rollout_effect *effect, mono_t taken_at)
 {
     static const enum message_kind kinds[ROLLOUT_SEND_COUNT] = {[SEND_STACK] = ASK_STACK,
                                                                 [SEND_PREPARE] = ASK_PREPARE,
@@ -83,13 +89,13 @@ static void carry_send(struct world *world, const struct rollout_effect *effect)
     if (effect->send.fellow[0] != '\0')
         attach_fellow(world, effect->send.fellow, message);
     if (effect->send.request == SEND_START) {
-        model_sends_start(world->model, host);
+        model_sends_start(world->model, host, taken_at);
         attach_statements(world, message);
     }
     if (effect->send.request == SEND_POP)
         model_pops(world->model, host);
     model_sends(world->model, message);
-    network_send(world, message);
+    send_on(world, message);
 }
 
 static void carry_ask(struct world *world, const struct rollout_effect *effect)
@@ -100,7 +106,7 @@ static void carry_ask(struct world *world, const struct rollout_effect *effect)
     message->subject = world_find_host(world, effect->ask.subject);
     message->nonce = effect->ask.nonce;
     message->phase = effect->ask.phase;
-    network_send(world, message);
+    send_on(world, message);
 }
 
 static void answer_gates(struct world *world, uint32_t stage)
@@ -114,35 +120,40 @@ static void answer_gates(struct world *world, uint32_t stage)
     world_schedule(world, &answer);
 }
 
-/* forward: the statement of the event that led here. False: the controller died in the middle. */
-static bool carry(struct world *world, const struct rollout_effect *effect,
-                  const struct sim_statement *forward)
+void lead_store(struct world *world)
+{
+    if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
+        world->lead.backup = world->lead.stored;
+        world->lead.has_backup = world->lead.has_stored;
+        desk_backup(world);
+    }
+    world->lead.stored = world->lead.rollout->record;
+    world->lead.has_stored = true;
+}
+
+/* False: the controller died in the middle. */
+static bool carry(struct world *world, const struct lead_step *step,
+                  const struct rollout_effect *effect)
 {
     struct message *message;
 
     world_tell_lead(world, effect);
     switch (effect->kind) {
     case EFFECT_STORE:
-        if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
-            world->lead.backup = world->lead.stored;
-            world->lead.has_backup = world->lead.has_stored;
-            desk_backup(world);
-        }
-        world->lead.stored = world->lead.rollout->record;
-        world->lead.has_stored = true;
+        lead_store(world);
         break;
     case EFFECT_SEND:
-        carry_send(world, effect);
+        carry_send(world, effect, step->taken_at);
         break;
     case EFFECT_ASK:
         carry_ask(world, effect);
         break;
     case EFFECT_FORWARD:
-        if (forward == NULL)
+        if (!step->forwards)
             break;
-        message = network_message(GIVE_STATEMENT, forward->subject);
-        message->statement = *forward;
-        network_send(world, message);
+        message = network_message(GIVE_STATEMENT, step->forward.subject);
+        message->statement = step->forward;
+        send_on(world, message);
         break;
     case EFFECT_GATES:
         answer_gates(world, effect->stage);
@@ -190,10 +201,47 @@ static void count_rows(struct world *world)
         world->rollout_rows[__builtin_ctzll(rows)]++;
 }
 
+/* What was kept is on the disk: what follows from it leaves. */
+static void leave(struct world *world, const struct lead_step *step)
+{
+    const struct rollout_effects *effects = step->effects;
+
+    for (uint32_t i = 0; i < effects->count; i++) {
+        const struct rollout_effect *effect = &effects->list[i];
+
+        if (!carry(world, step, effect) ||
+            (world->lead.dies_behind_store && effect->kind == EFFECT_STORE)) {
+            world_tell(world, "The controller dies in the middle of its effects");
+            lead_stop(world);
+            return;
+        }
+    }
+    desk_lift_begun(world);
+    set_timer(world);
+    if (step->after != step->before || step->resumed)
+        wake_people(world, step->before);
+}
+
+void lead_take_stored(struct world *world)
+{
+    struct lead_step *step;
+
+    if (lead_is_writing(world) && !lead_keep(world))
+        return;
+    while ((step = lead_take_written(world)) != NULL) {
+        leave(world, step);
+        lead_step_free(step);
+    }
+}
+
 static void give(struct world *world, struct rollout_event *ev, const struct sim_statement *forward)
 {
     struct lead *lead = &world->lead;
-    enum rollout_state before = lead->rollout->record.state;
+    struct lead_step step = {.effects = world->lead_effects,
+                             .forwards = forward != NULL,
+                             .before = lead->rollout->record.state,
+                             .resumed = ev->kind == EVENT_RESUMED,
+                             .taken_at = world->now};
 
     if (ev->kind == EVENT_EMERGENCY)
         model_emergency(world->model, ev->node != NULL ? world_find_host(world, ev->node) : -1);
@@ -203,20 +251,11 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     rollout_step(lead->rollout, ev, world->lead_effects);
     model_lead_moved(world->model);
     count_rows(world);
-    for (uint32_t i = 0; i < world->lead_effects->count; i++) {
-        const struct rollout_effect *effect = &world->lead_effects->list[i];
-
-        if (!carry(world, effect, forward) ||
-            (lead->dies_behind_store && effect->kind == EFFECT_STORE)) {
-            world_tell(world, "The controller dies in the middle of its effects");
-            lead_stop(world);
-            return;
-        }
-    }
-    desk_lift_begun(world);
-    set_timer(world);
-    if (lead->rollout->record.state != before || ev->kind == EVENT_RESUMED)
-        wake_people(world, before);
+    step.after = lead->rollout->record.state;
+    if (forward != NULL)
+        step.forward = *forward;
+    if (!lead_waits_for_disk(world, &step))
+        leave(world, &step);
 }
 
 void lead_give(struct world *world, struct rollout_event *ev)
@@ -244,11 +283,21 @@ void lead_timeout(struct world *world)
 
 void lead_halt(struct world *world)
 {
+    lead_settle_steps(world);
     world->lead.up = false;
     world->lead.life++;
     world->lead.dies_behind_store = false;
     world->lead.statements_count = 0;
     memset(world->lead.challenges, 0, sizeof(world->lead.challenges));
+}
+
+void lead_free(struct world *world)
+{
+    struct lead_step *step;
+
+    while ((step = lead_take_written(world)) != NULL)
+        lead_step_free(step);
+    free(world->lead.rollout);
 }
 
 void lead_stop(struct world *world)
@@ -268,6 +317,10 @@ void lead_start(struct world *world)
 
     if (lead->up)
         return;
+    if (lead_is_disk_full(world)) {
+        lead_start_again(world); /* it writes down that it starts */
+        return;
+    }
     lead->up = true;
     lead->life++;
     world_tell(world, "The controller starts from its disk");
@@ -412,6 +465,8 @@ void lead_take_message(struct world *world, const struct message *message)
             lead_stop(world);
             return;
         }
+        if (!lead_keep(world))
+            return;
         note_receipt(world, message);
         ev.kind = EVENT_RECEIPT;
         ev.receipt = &message->receipt;

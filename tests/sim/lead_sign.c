@@ -66,7 +66,12 @@ void lead_sign(struct world *world)
     struct approval *approval = &world->approvals[world->attempt];
     struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
 
-    struct chance *how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
+    struct chance *how;
+
+    lead_take_stored(world);
+    if (!world->lead.up)
+        return; /* it has just died over that */
+    how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
 
     memset(approval, 0, sizeof(*approval));
     approval->attempt.body = world->body;

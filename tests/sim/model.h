@@ -57,6 +57,8 @@ void model_lead_resumes(struct check_model *model);
 void model_lead_forgets(struct check_model *model);
 /* Somebody says so, of a node or (-1) of all. */
 void model_emergency(struct check_model *model, int node);
+/* Anything leaves for that host. */
+void model_leaves(struct check_model *model, int host);
 /* It leaves. */
 void model_sends(struct check_model *model, const struct message *message);
 void model_pops(struct check_model *model, int host);
@@ -98,8 +100,8 @@ void model_frozen(struct check_model *model, uint64_t in_doubt);
 void model_check_failed(struct check_model *model, uint64_t in_doubt);
 /* The gates before that stage answered; reason: theirs. */
 void model_gates(struct check_model *model, uint32_t stage, bool pass, const char *reason);
-/* A start leaves for that node. */
-void model_sends_start(struct check_model *model, int host);
+/* A start leaves for that node, which was decided then. */
+void model_sends_start(struct check_model *model, int host, mono_t decided_at);
 
 /* After every happening. */
 void model_check(struct check_model *model);

@@ -179,8 +179,14 @@ void network_deliver(struct world *world, struct message *message)
 
 void network_greet(struct world *world, int host)
 {
-    struct message *hello = network_message(ASK_STACK, host);
+    struct happening later = {.at = world->lead.writing_until, .kind = HAPPENS_GREET, .host = host};
+    struct message *hello;
 
+    if (lead_is_writing(world)) {
+        world_schedule(world, &later);
+        return;
+    }
+    hello = network_message(ASK_STACK, host);
     hello->nonce = lead_challenge(world, host);
     network_send(world, hello);
 }

@@ -53,6 +53,8 @@ static void approve_too(struct world *world, struct rollout_event *ev)
 {
     world_tell(world, "Another operator approves attempt %u too", world->attempt);
     lead_give(world, ev);
+    if (!world->lead.up)
+        return;
     if (lead_may_sign(world))
         lead_sign(world);
     else
@@ -134,7 +136,7 @@ void people_meddle(struct world *world, struct chance how)
                                                     EVENT_NEXT,  EVENT_CHECK_FAILING, EVENT_HOLD};
     struct rollout_event ev = {.by = "operator", .reason = "a person says so"};
 
-    if (!world->lead.up)
+    if (!lead_listens(world))
         return;
     if (rollout_is_ended(world->lead.rollout)) {
         people_regret(world, &how);
@@ -166,7 +168,7 @@ void people_call(struct world *world)
         stands |= reached && host->guard_up && top != NULL && top->mark == MARK_CONFIRMED;
         silent |= !reached && !host->removed;
     }
-    if (!stands || !silent || !world->lead.up ||
+    if (!stands || !silent || !lead_listens(world) ||
         strikes(world, FAULT_EMERGENCY, FAULT_CONTROLLER) == NULL)
         return;
     world_tell(world, "An operator says emergency");
@@ -179,7 +181,7 @@ void people_order(struct world *world, int node)
 {
     enum trial_state state = world->hosts[node].trial->state;
 
-    if (world->lead.up && world->hosts[node].guard_up &&
+    if (lead_listens(world) && world->hosts[node].guard_up &&
         (state == TRIAL_REVERTING || state == TRIAL_VERIFYING || state == TRIAL_POPPING) &&
         strikes(world, FAULT_ORDERS, node) != NULL)
         people_sign_order(world, node);
@@ -206,7 +208,7 @@ void people_remove(struct world *world, int node)
 {
     struct host *host = &world->hosts[node];
 
-    if (!host->dead || host->removed || node >= world->nodes_count || !world->lead.up ||
+    if (!host->dead || host->removed || node >= world->nodes_count || !lead_listens(world) ||
         world->unattended || (!world->quiet && strikes(world, FAULT_REMOVES, node) == NULL))
         return;
     host->removed = true;
@@ -315,6 +317,15 @@ static bool is_told(const struct world *world, struct rollout_event *ev)
     return world->gates_say_no || world->gates_await;
 }
 
+/* What it was told meanwhile is on its way to the disk. */
+static void answer_later(struct world *world, const struct happening *happening)
+{
+    struct happening again = *happening;
+
+    again.at = world->lead.writing_until;
+    world_schedule(world, &again);
+}
+
 void people_answer_gates(struct world *world, const struct happening *happening)
 {
     char reason[REASON_SIZE] = "";
@@ -326,7 +337,11 @@ void people_answer_gates(struct world *world, const struct happening *happening)
     }
     ev.gates.stage = (uint32_t)happening->number;
     desk_take_reports(world);
-    if (!world->lead.up)
+    if (lead_is_writing(world)) {
+        answer_later(world, happening);
+        return;
+    }
+    if (!world->lead.up || !lead_keep(world))
         return;
     if (!is_told(world, &ev))
         desk_answer_gates(world, ev.gates.stage, &ev, reason, sizeof(reason));

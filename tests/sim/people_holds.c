@@ -82,6 +82,8 @@ void people_put_hold(struct world *world, enum hold_kind kind, int node, struct 
 
     if (chance_permille(&how, 500))
         wanted.until = desk_unix(world) + chance_between(&how, UNTIL_MIN_S, UNTIL_MAX_S);
+    if (!lead_keep(world))
+        return;
     if (kind == HOLD_MAINTENANCE) {
         maintain(world, node < 0 ? 0 : node, wanted.until);
         return;
@@ -116,7 +118,7 @@ void people_put_any_hold(struct world *world, struct chance how)
     enum hold_kind kind = kinds[chance_between(&how, 0, sizeof(kinds) / sizeof(kinds[0]) - 1)];
     int node = (int)chance_between(&how, 0, world->nodes_count - 1);
 
-    if (!world->lead.up)
+    if (!lead_listens(world))
         return;
     people_put_hold(world, kind, chance_permille(&how, 500) ? node : -1, how);
 }
@@ -130,6 +132,8 @@ static bool lift(struct world *world, const struct hold *hold)
     uint64_t id = hold->id;
 
     if (!hold_is_active(hold, desk_unix(world)) || hold->kind == HOLD_QUARANTINE)
+        return false;
+    if (!lead_keep(world))
         return false;
     world_tell(world, "An operator lifts the %s of %s", hold_kind_name(hold->kind), hold->scope);
     if (hold->kind == HOLD_MAINTENANCE) {
@@ -147,7 +151,7 @@ void people_lift(struct world *world, bool all)
 {
     const struct holds *holds = &world->desk->holds;
 
-    for (uint32_t i = 0; i < holds->count && world->lead.up; i++) {
+    for (uint32_t i = 0; i < holds->count && lead_listens(world); i++) {
         if (lift(world, &holds->list[i]) && !all)
             return;
     }

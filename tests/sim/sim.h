@@ -42,6 +42,9 @@ enum event_kind {
     HAPPENS_SIGHT,  /* all see it again */
     HAPPENS_KERNEL, /* what was undone is gone now */
     HAPPENS_TWICE,  /* a person says it again */
+    HAPPENS_STORED, /* the controller's disk has what was to be kept */
+    HAPPENS_GREET,  /* a session begins */
+    HAPPENS_LOST,   /* one is gone */
 };
 
 struct happening {
@@ -61,6 +64,8 @@ struct happening {
 
 /* ---- the controller -------------------------------------------------------------------------- */
 
+struct lead_step;
+
 struct lead {
     bool up;
     unsigned life, timer;
@@ -71,8 +76,10 @@ struct lead {
     bool has_stored;
     struct rollout_record backup;
     bool has_backup;
-    bool alone;             /* one node was taken back after all had confirmed */
-    bool dies_behind_store; /* of what it is told next nothing leaves */
+    bool alone;                       /* one node was taken back after all had confirmed */
+    bool dies_behind_store;           /* of what it is told next nothing leaves */
+    mono_t full_until, writing_until; /* its disk */
+    struct lead_step *steps;          /* taken, and on their way to the disk; owned */
     int64_t wall_offset_s;
     struct { /* given out in this life, each good once */
         uint32_t next;
@@ -224,11 +231,16 @@ bool sim_is_changed(const struct host *host);
 void lead_start(struct world *world);
 void lead_stop(struct world *world);
 void lead_halt(struct world *world); /* until lead_start() */
+void lead_free(struct world *world);
 void lead_take_message(struct world *world, const struct message *message);
 void lead_give(struct world *world, struct rollout_event *ev);
 /* A critical check newly fails. */
 void lead_say_failing(struct world *world, struct rollout_event *ev);
 void lead_timeout(struct world *world);
+/* The record is on its disk as it is now. */
+void lead_store(struct world *world);
+/* What waited for the disk is on it, if the disk takes it; it leaves. */
+void lead_take_stored(struct world *world);
 /* For a hello of that host: the stack that answers it has to be over this. */
 struct nonce lead_challenge(struct world *world, int host);
 /* Rule 20: every target of every attempt has ended, by receipts that came; and as it is the same
@@ -238,6 +250,16 @@ bool lead_all_ended(const struct world *world);
 bool lead_may_sign(const struct world *world);
 /* Signs the next attempt and starts a rollout of it. */
 void lead_sign(struct world *world);
+
+/* lead_disk.c: its disk. One transaction of its own; false: it was refused, and the controller has
+ * stopped. */
+bool lead_keep(struct world *world);
+bool lead_is_writing(const struct world *world);
+/* Up, and not busy with its disk: what it is told it takes now. */
+bool lead_listens(const struct world *world);
+bool lead_is_disk_full(const struct world *world);
+/* As systemd does. */
+void lead_start_again(struct world *world);
 
 /* chaos.c: faults and people */
 void chaos_strike(struct world *world);

@@ -125,13 +125,13 @@ void world_free(struct world *world)
         free(world->hosts[i].trial);
         free(world->hosts[i].ledger);
     }
+    lead_free(world);
     desk_done(world->desk);
     manifest_done(world->manifest);
     free(world->manifest);
     free(world->approvals);
     free(world->guard_effects);
     free(world->lead_effects);
-    free(world->lead.rollout);
     model_free(world->model);
     free(world->heap);
     hostile_free(world->hostile);
@@ -170,9 +170,33 @@ static void take(struct world *world, struct happening *happening)
     case HAPPENS_SIGHT:
     case HAPPENS_KERNEL:
     case HAPPENS_TWICE:
+    case HAPPENS_GREET:
+    case HAPPENS_LOST:
         chaos_take_happening(world, happening);
         break;
+    case HAPPENS_STORED:
+        if (world->lead.up && happening->life == world->lead.life)
+            lead_take_stored(world);
+        break;
     }
+}
+
+/* What the controller would handle, and it waits for its disk. */
+static bool is_put_off(const struct world *world, const struct happening *happening)
+{
+    enum event_kind kind = happening->kind;
+
+    return lead_is_writing(world) &&
+           (kind == HAPPENS_LEAD || kind == HAPPENS_PEOPLE || kind == HAPPENS_TWICE ||
+            kind == HAPPENS_GREET || kind == HAPPENS_LOST ||
+            (kind == HAPPENS_MESSAGE && happening->message->kind >= TELL_STACK));
+}
+
+/* In the order of coming. */
+static void put_off(struct world *world, struct happening *happening)
+{
+    happening->at = world->lead.writing_until;
+    world_schedule(world, happening);
 }
 
 /* Whatever the controller thinks, guards come to an end alone. */
@@ -227,8 +251,12 @@ bool world_step(struct world *world)
         world->quiet = true;
         chaos_end(world);
     }
-    take(world, &next);
-    free_happening(&next);
+    if (is_put_off(world, &next)) {
+        put_off(world, &next);
+    } else {
+        take(world, &next);
+        free_happening(&next);
+    }
     world->happenings++;
     model_check(world->model);
     if (!world->safety && world->quiet && world->now > world->quiet_from + PATIENCES * patience)
