@@ -196,6 +196,18 @@ static void strike_facts(struct world *world, int number)
     }
 }
 
+/* What was said of it before may still be on its way. */
+static void set_blind(struct world *world, int number, uint64_t from)
+{
+    struct host *host = &world->hosts[number];
+
+    if (world->now - host->blind_changed_at > SIM_LEASE_S * 1000)
+        host->blind_before = 0;
+    host->blind_before |= host->blind_from;
+    host->blind_from = from;
+    host->blind_changed_at = world->now;
+}
+
 static void strike_node(struct world *world, int number)
 {
     struct host *host = &world->hosts[number];
@@ -209,7 +221,7 @@ static void strike_node(struct world *world, int number)
     }
     how = strikes(world, FAULT_BLIND, number);
     if (how != NULL) {
-        host->blind_from = chance_next(how);
+        set_blind(world, number, chance_next(how));
         world_tell(world, "SSH to %s fails from some vantage points", host->name);
         later(world, HAPPENS_SIGHT, number, chance_between(how, 500, 90000));
     }
@@ -291,7 +303,7 @@ void chaos_end(struct world *world)
 
         if (host->dead)
             continue;
-        host->blind_from = 0;
+        set_blind(world, i, 0);
         host->up_link = host->down_link = host->dials = host->agent_up = true;
         host->wall_offset_s = 0;
         if (i < world->nodes_count && !host->guard_up)
@@ -370,7 +382,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
         break;
     case HAPPENS_SIGHT:
         world_tell(world, "SSH to %s works again from everywhere", host->name);
-        host->blind_from = 0;
+        set_blind(world, happening->host, 0);
         break;
     case HAPPENS_TWICE:
         people_say_again(world, happening);

@@ -221,31 +221,6 @@ void model_touch(struct check_model *model, int host, const struct generation_id
 /* ---- what becomes durable, and what is said ---------------------------------------------------
  */
 
-/* 9: whoever lies alone cannot make it stand: a quorum is cut off neither by the change nor by its
- * own honesty. */
-static void check_truth(struct check_model *model, int host)
-{
-    const struct world *world = model->world;
-    const struct host *truth = &world->hosts[host];
-    unsigned able = 0;
-
-    for (int w = 0; w < world->hosts_count; w++) {
-        const struct host *witness = &world->hosts[w];
-        bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
-
-        cut &= !truth->kernel->usurped; /* what cut them off is not there any more */
-        able += w != host && (witness->special || witness->lie == LIE_YES ||
-                              (witness->lie == LIE_OPPOSITE ? cut : !cut) ||
-                              (world->quiet && !cut)); /* nobody lies any more */
-    }
-    if (able < QUORUM)
-        world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
-                      checker_name(model, host), able);
-    if (truth->breaks_own && !truth->kernel->usurped)
-        world_violate(model->world, "9: %s confirms and its own check is broken",
-                      checker_name(model, host));
-}
-
 static void check_confirmed(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
@@ -264,7 +239,7 @@ static void check_confirmed(struct check_model *model, int host)
     if (checker_proven_since(model, host, at->proven_last) < at->answered_at + SOAK_MS)
         world_violate(model->world, "9: %s confirms and no last nonce was proven",
                       checker_name(model, host));
-    check_truth(model, host);
+    checker_check_truth(model, host);
     checker_set_stand(model, host, STANDS_CONFIRMED);
     at->confirmed_at = now;
 }

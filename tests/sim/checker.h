@@ -108,6 +108,9 @@ void checker_begin_proof(struct check_model *model, int host);
 /* Issue of the oldest of what quorum and node have proven; -1: nothing. */
 mono_t checker_proven_since(const struct check_model *model, int host, const mono_t *proven);
 
+/* 9: it confirms, and that it may is so. */
+void checker_check_truth(struct check_model *model, int host);
+
 /* Rules 3, 10, 11: it does not stand longer than its proofs allow. */
 void checker_check_proof(struct check_model *model, int host);
 

@@ -155,6 +155,45 @@ void model_proof(struct check_model *model, int host, const struct sim_statement
         take_proof(model, host, statement, nonce);
 }
 
+/* ---- whether it is so ------------------------------------------------------------------------ */
+
+/* Within what a proof may be old: who says the opposite says yes of what it cannot reach, whatever
+ * keeps it from there. */
+static bool was_blind(const struct check_model *model, int host, int witness)
+{
+    const struct host *truth = &model->world->hosts[host];
+    bool lately = model->world->now - truth->blind_changed_at <= LEASE_MS;
+    uint64_t from = truth->blind_from | (lately ? truth->blind_before : 0);
+
+    return (from & (UINT64_C(1) << witness)) != 0;
+}
+
+/* 9: whoever lies alone cannot make it stand: a quorum is cut off neither by the change nor by its
+ * own honesty. */
+void checker_check_truth(struct check_model *model, int host)
+{
+    const struct world *world = model->world;
+    const struct host *truth = &world->hosts[host];
+    unsigned able = 0;
+
+    for (int w = 0; w < world->hosts_count; w++) {
+        const struct host *witness = &world->hosts[w];
+        bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
+
+        cut &= !truth->kernel->usurped; /* what cut them off is not there any more */
+        cut |= witness->lie == LIE_OPPOSITE && was_blind(model, host, w);
+        able += w != host && (witness->special || witness->lie == LIE_YES ||
+                              (witness->lie == LIE_OPPOSITE ? cut : !cut) ||
+                              (world->quiet && !cut)); /* nobody lies any more */
+    }
+    if (able < QUORUM)
+        world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
+                      checker_name(model, host), able);
+    if (truth->breaks_own && !truth->kernel->usurped)
+        world_violate(model->world, "9: %s confirms and its own check is broken",
+                      checker_name(model, host));
+}
+
 /* ---- how long it may stand ------------------------------------------------------------------- */
 
 static void check_failing(struct check_model *model, int host)

@@ -35,6 +35,8 @@ struct host {
     uint64_t cut_from;
     bool breaks_own, cuts_controller;
     uint64_t blind_from;    /* SSH fails from there, whatever the change does */
+    uint64_t blind_before;  /* and from there it failed before that */
+    mono_t blind_changed_at;
     mono_t undecided_until; /* its looks say unknown */
     mono_t failing_until;   /* a check fails there, whatever the change does */
     mono_t reports_from;    /* its agent tells nothing before */

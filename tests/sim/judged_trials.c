@@ -389,6 +389,27 @@ static void loses_what_is_its_own(struct world *world)
     model_kernel(world->model, STYX);
 }
 
+/* Two say the opposite of what they see, and the network keeps one from what the change does not
+ * cut it off from. */
+static void confirm_by_opposites(struct world *world, bool blind)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    world->hosts[CALYPSO].lie = world->hosts[TETHYS].lie = LIE_OPPOSITE;
+    world->hosts[STYX].blind_from = blind ? 1u << CALYPSO : 0;
+    judged_confirm(world, STYX, &id);
+}
+
+static void confirms_by_an_opposite(struct world *world)
+{
+    confirm_by_opposites(world, false);
+}
+
+static void confirms_by_a_blind_opposite(struct world *world)
+{
+    confirm_by_opposites(world, true);
+}
+
 const struct judged judged_trials[] = {
     {"4: styx prepares sequence 9, which nobody signed", prepares_unsigned},
     {"4: styx prepares what expired 1 s ago", prepares_expired},
@@ -412,6 +433,7 @@ const struct judged judged_trials[] = {
     {"11: styx is still on trial", stands_for_too_long},
     {"10: styx loses its shield before what it shields", loses_its_shield_first},
     {"9: styx confirms and only 0 witnesses can get in or lie", confirms_cut_off},
+    {"9: styx confirms and only 1 witnesses can get in or lie", confirms_by_an_opposite},
     {"9: styx confirms and its own check is broken", confirms_broken},
     {"6: styx confirms what is not on trial", confirms_what_is_not_on_trial},
     {"12: styx confirms after its deadline", confirms_past_its_deadline},
@@ -427,6 +449,7 @@ const struct judged judged_trials[] = {
 };
 
 const struct judged judged_fine_trials[] = {
+    {"", confirms_by_a_blind_opposite},
     {"", prepares_behind_a_lost_record},
     {"", starts_behind_a_lost_tombstone},
     {NULL, NULL},
