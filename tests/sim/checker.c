@@ -196,7 +196,7 @@ static void begin_trial(struct check_model *model, int host, const struct genera
     checker_set_stand(model, host, STANDS_CHANGED);
     at->id = *id;
     at->touched_at = model->world->now;
-    at->confirming_in_time = at->mark_durable = at->end_unsynced = false;
+    at->confirming_in_time = at->mark_durable = at->end_unsynced = at->in_part = false;
     at->deadline = at->touched_at + (5 + 3) * 1000 + LEASE_MS;
     checker_begin_proof(model, host);
 }

@@ -64,7 +64,8 @@ struct model_host {
     bool end_unsynced; /* it may still be lost */
     bool receipt_unsynced;
     /* taking back */
-    bool found; /* by a guard that started */
+    bool found;   /* by a guard that started */
+    bool in_part; /* nobody remembers, and what persists and went stays gone: that is drift */
     bool alarmed;
     mono_t reverting_at, tried_at;
     int64_t budget_ms;

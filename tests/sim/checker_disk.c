@@ -60,15 +60,17 @@ static bool stands_on_disk(const struct host *host, const struct generation_id *
 }
 
 /* A pop that went on from memory and of which no record got to the disk is as if it had not been:
- * what is confirmed is put back. */
+ * what is confirmed is put back, but a preference by nobody. */
 void model_guard_starts(struct check_model *model, int host)
 {
     struct model_host *at = &model->hosts[host];
 
     at->found = true;
     checker_begin_undo(model, host); /* by this guard's own time */
-    if (at->stand == STANDS_REVERTING && stands_on_disk(&model->world->hosts[host], &at->id))
-        checker_set_stand(model, host, STANDS_CONFIRMED);
+    if (at->stand != STANDS_REVERTING || !stands_on_disk(&model->world->hosts[host], &at->id))
+        return;
+    checker_set_stand(model, host, STANDS_CONFIRMED);
+    at->in_part = true;
 }
 
 /* An end of which nobody was told and which no disk has was none. */

@@ -15,6 +15,8 @@ static void check_kernel(struct check_model *model, int host)
     for (int i = 0; i < SIM_OPERATIONS; i++) {
         if (i == SIM_RULE && truth->kernel->usurped)
             continue; /* others took its place, which is theirs to answer for */
+        if (i == SIM_PREF && at->in_part && at->stand == STANDS_CONFIRMED)
+            continue;
         if (truth->in_kernel[i] != (at->stand == STANDS_CONFIRMED))
             world_violate(model->world, "6: at the end operation %d of %s is %s and %s", i + 1,
                           checker_name(model, host), truth->in_kernel[i] ? "in its kernel" : "gone",

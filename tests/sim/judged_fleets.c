@@ -322,6 +322,36 @@ static void ends_with_a_removed_one_listed(struct world *world)
     model_check_end(world->model);
 }
 
+/* It was being taken back from memory, and its journal knows nothing of that. */
+static void end_behind_a_lost_pop(struct world *world, uint32_t gone)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+    AUTO_FREE struct guard_record *mark = judged_record(world, STYX, RECORD_MARK, &id);
+    struct host *host = &world->hosts[STYX];
+
+    judged_confirm(world, STYX, &id);
+    mark->mark = MARK_CONFIRMED;
+    host->disk = mem_grow(host->disk, host->disk_count, &host->disk_capacity, sizeof(*host->disk));
+    host->disk[host->disk_count++] = (struct disk_entry){.record = *mark, .synced = true};
+    model_reverting(world->model, STYX);
+    host->in_kernel[gone] = false;
+    model_guard_starts(world->model, STYX);
+    world->lead.rollout->record.targets[STYX].receipt = RECEIPT_CONFIRMED;
+    world->lead.rollout->record.state = ROLLOUT_COMPLETE;
+    world->lead.alone = true;
+    model_check_end(world->model);
+}
+
+static void ends_without_its_rule(struct world *world)
+{
+    end_behind_a_lost_pop(world, SIM_RULE);
+}
+
+static void ends_without_its_preference(struct world *world)
+{
+    end_behind_a_lost_pop(world, SIM_PREF);
+}
+
 const struct judged judged_fleets[] = {
     {"2: calypso is touched and styx never confirmed", second_without_the_first},
     {"2: calypso is touched 30001 ms after styx stood", second_when_the_first_is_gone},
@@ -347,6 +377,7 @@ const struct judged judged_fleets[] = {
     {"the model has no room for hold 1", puts_too_many},
     {"5: at the end the guard of styx is", ends_on_trial},
     {"6: at the end operation 2 of styx is in its kernel and it did not confirm", ends_with_a_rest},
+    {"6: at the end operation 2 of styx is gone and it confirmed", ends_without_its_rule},
     {"6: at the end the controller thinks that styx is not, and it stands", ends_unknown},
     {"6: at the end the controller thinks that styx is not, and it stands",
      ends_unknown_behind_a_backup},
@@ -368,5 +399,6 @@ static void one_beside_a_betrayed(struct world *world)
 const struct judged judged_fine_fleets[] = {
     {"", one_beside_a_betrayed},
     {"", gates_pass_over_an_answered_proof},
+    {"", ends_without_its_preference},
     {NULL, NULL},
 };
