@@ -65,7 +65,7 @@ static void stop_dials(struct world *world, int number, struct chance *how)
     later(world, HAPPENS_LINK, number, chance_between(how, 500, 90000));
 }
 
-static void stop_agent(struct world *world, int number, struct chance *how)
+void chaos_stop_agent(struct world *world, int number, struct chance *how)
 {
     struct host *host = &world->hosts[number];
 
@@ -88,7 +88,7 @@ static void strike_host(struct world *world, int number)
         stop_dials(world, number, how);
     how = strikes(world, FAULT_AGENT_DIES, number);
     if (how != NULL)
-        stop_agent(world, number, how);
+        chaos_stop_agent(world, number, how);
     how = strikes(world, FAULT_UNDECIDED, number);
     if (how != NULL) {
         host->undecided_until = world->now + chance_between(how, 1000, 60000);
@@ -111,7 +111,7 @@ static void strike_host(struct world *world, int number)
 
 /* ---- a node ---------------------------------------------------------------------------------- */
 
-static void lose_power(struct world *world, int number, struct chance *how)
+void chaos_lose_power(struct world *world, int number, struct chance *how)
 {
     struct host *host = &world->hosts[number];
     int64_t boots_in = chance_between(how, 3000, 20000);
@@ -133,7 +133,7 @@ static void tell_to_stop(struct world *world, int number)
     later(world, HAPPENS_GUARD_KILL, number, STOP_MS);
 }
 
-static void kill_guard(struct world *world, int number)
+void chaos_kill_guard(struct world *world, int number)
 {
     world_tell(world, "The guard of %s is killed", world->hosts[number].name);
     guard_stop(world, number, false);
@@ -152,12 +152,12 @@ static void strike_guard(struct world *world, int number)
         later(world, HAPPENS_THAW, number, chance_between(freezes, 200, WATCHDOG_MS + 3000));
     }
     if (strikes(world, FAULT_GUARD_DIES, number) != NULL && host->guard_up)
-        kill_guard(world, number);
+        chaos_kill_guard(world, number);
     if (strikes(world, FAULT_GUARD_STOPPED, number) != NULL && host->guard_up && !host->frozen)
         tell_to_stop(world, number);
     power = strikes(world, FAULT_POWER, number);
     if (power != NULL && host->guard_up)
-        lose_power(world, number, power);
+        chaos_lose_power(world, number, power);
 }
 
 static void disturb(struct world *world, int number, struct chance *how)
@@ -372,7 +372,7 @@ void chaos_take_happening(struct world *world, const struct happening *happening
         break;
     case HAPPENS_GUARD_KILL:
         if (host->guard_up && host->life == happening->life)
-            kill_guard(world, happening->host);
+            chaos_kill_guard(world, happening->host);
         break;
     case HAPPENS_AGENT_START:
         start_agent(world, happening->host);

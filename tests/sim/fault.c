@@ -121,6 +121,11 @@ static const struct fault_kind {
                            "its disk takes something"},
     [FAULT_STORE_SLOW] = {"store-slow", 30, "steps of the controller that it keeps",
                           "writing takes 1 to 40 s, in which nothing leaves and nothing is heard"},
+    [FAULT_DIES_AMID] =
+        {"dies-amid", 30, "effects of a guard",
+         "before the first or behind any of them it is killed, or its node loses its power"},
+    [FAULT_AGENT_DIES_AMID] = {"agent-dies-amid", 20, "messages that an agent has in hand",
+                               "it is gone for up to 20 s, and passed that one on or did not"},
 };
 
 const char *fault_name(enum fault fault)

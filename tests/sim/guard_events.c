@@ -41,7 +41,7 @@ static void give_statement(struct world *world, int host, const struct sim_state
     fill_statement(world, from, &statement);
     model_proof(world->model, host, from);
     guard_give(world, host, &ev);
-    if (from->signer == from->subject)
+    if (from->signer == from->subject || !world->hosts[host].guard_up)
         return;
     ev = (struct guard_event){.kind = ON_SOURCE};
     ev.source.nonce = from->nonce;

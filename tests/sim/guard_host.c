@@ -288,6 +288,20 @@ static void set_timer(struct world *world, int number)
     world_schedule(world, &timer);
 }
 
+/* Before the first of its effects, behind any, or behind the last. */
+static bool dies_amid(struct world *world, int number)
+{
+    struct chance *how = fault_strikes(&world->faults, FAULT_DIES_AMID, number);
+
+    if (how == NULL)
+        return false;
+    if (chance_permille(how, 300))
+        chaos_lose_power(world, number, how);
+    else
+        chaos_kill_guard(world, number);
+    return true;
+}
+
 void guard_give(struct world *world, int number, struct guard_event *ev)
 {
     struct host *host = &world->hosts[number];
@@ -300,8 +314,13 @@ void guard_give(struct world *world, int number, struct guard_event *ev)
     trial_step(host->trial, ev, world->guard_effects);
     if (host->trial->state == TRIAL_REVERTING && before != TRIAL_REVERTING)
         model_reverting(world->model, number);
-    for (uint32_t i = 0; i < world->guard_effects->count; i++)
+    if (world->guard_effects->count > 0 && dies_amid(world, number))
+        return;
+    for (uint32_t i = 0; i < world->guard_effects->count; i++) {
         carry(world, number, &world->guard_effects->list[i]);
+        if (dies_amid(world, number))
+            return;
+    }
     set_timer(world, number);
 }
 

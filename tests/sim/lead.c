@@ -243,6 +243,8 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
                              .resumed = ev->kind == EVENT_RESUMED,
                              .taken_at = world->now};
 
+    if (!lead->up)
+        return; /* it has just died, over what the same person or report said before */
     if (ev->kind == EVENT_EMERGENCY)
         model_emergency(world->model, ev->node != NULL ? world_find_host(world, ev->node) : -1);
     ev->now = world->now;

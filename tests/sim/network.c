@@ -122,12 +122,29 @@ static void send_once(struct world *world, struct message *message, bool again)
     world_schedule(world, &arrival);
 }
 
+/* Its agent with the message in hand: passed on already, or not. */
+static bool is_dropped(struct world *world, const struct message *message)
+{
+    struct chance *how = fault_strikes(&world->faults, FAULT_AGENT_DIES_AMID, message->host);
+    bool dropped;
+
+    if (how == NULL)
+        return false;
+    dropped = chance_permille(how, 500);
+    chaos_stop_agent(world, message->host, how);
+    return dropped;
+}
+
 void network_send(struct world *world, struct message *message)
 {
     message->journal = world->hosts[message->host].journal;
     if (world->hostile != NULL)
         hostile_hear(world, message);
     if ((world->tap != NULL && world->tap(world, message)) || !gets_through(world, message)) {
+        network_message_free(message);
+        return;
+    }
+    if (is_upward(message) && is_dropped(world, message)) {
         network_message_free(message);
         return;
     }
@@ -169,7 +186,7 @@ void network_deliver(struct world *world, struct message *message)
             lead_take_message(world, message);
         return;
     }
-    if (!host->agent_up)
+    if (!host->agent_up || is_dropped(world, message))
         return;
     if (message->kind == ASK_STATEMENT)
         witness(world, message);

@@ -263,6 +263,10 @@ void lead_start_again(struct world *world);
 
 /* chaos.c: faults and people */
 void chaos_strike(struct world *world);
+/* And what of it comes in the middle of something. how: when it is back. */
+void chaos_kill_guard(struct world *world, int number);
+void chaos_lose_power(struct world *world, int number, struct chance *how);
+void chaos_stop_agent(struct world *world, int number, struct chance *how);
 void chaos_end(struct world *world);
 void chaos_take_happening(struct world *world, const struct happening *happening);
 
