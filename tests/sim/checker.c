@@ -450,9 +450,10 @@ void model_lead_settles(struct check_model *model, int host, unsigned journal)
                       checker_name(model, host));
 }
 
-void model_lead_moved(struct check_model *model)
+void model_lead_moved(struct check_model *model, enum rollout_event_kind kind)
 {
     model->lead_moved = true;
+    checker_check_pause(model, kind);
 }
 
 void model_check(struct check_model *model)

@@ -92,6 +92,8 @@ struct check_model {
     bool lead_moved;          /* the controller's machine took a step */
     bool forgot;              /* it has not learned yet what its older database lacks */
     mono_t forgot_at;
+    bool was_paused;          /* before the last one */
+    uint32_t promoted;        /* stages that had confirmed when a person said next */
     struct seen_desk *desk;
 };
 
@@ -125,5 +127,7 @@ void checker_check_gates_age(struct check_model *model, int host);
 /* In checker_lead.c. */
 void checker_learn(struct check_model *model);
 void checker_check_emergency(struct check_model *model);
+void checker_check_pause(struct check_model *model, enum rollout_event_kind kind);
+void checker_check_promoted(struct check_model *model, int host);
 
 #endif

@@ -409,6 +409,7 @@ void model_sends_start(struct check_model *model, int host, mono_t decided_at)
 
     if (model->world->safety)
         return;
+    checker_check_promoted(model, host);
     if (passed == 0 || decided_at - desk->passed_at[stage] > PASSED_OLD_MS)
         world_violate(model->world, "9: %s is started %lld ms after the gates passed", name,
                       (long long)(decided_at - desk->passed_at[stage]));

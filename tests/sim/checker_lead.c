@@ -23,6 +23,7 @@ void model_emergency(struct check_model *model, int node)
 void model_lead_begins(struct check_model *model)
 {
     model->forgot = false;
+    model->promoted = 0;
     for (int i = 0; i < model->world->nodes_count; i++) {
         model->hosts[i].at_once = model->hosts[i].told = false;
         model->hosts[i].owed_since = -1;
@@ -197,4 +198,64 @@ void checker_check_emergency(struct check_model *model)
                           "%lld ms",
                           checker_name(model, i), (long long)(now - at->owed_since));
     }
+}
+
+/* ---- pauses ---------------------------------------------------------------------------------- */
+
+/* As the manifest asks; behind the last there is nothing to wait for. */
+static bool is_asked_to_wait(const struct world *world, uint32_t stage)
+{
+    enum pause_after after = world->manifest->pause_after;
+
+    return stage + 1 < world->manifest->stages_count &&
+           (after == PAUSE_EACH || (after == PAUSE_FIRST && stage == 0));
+}
+
+/* How many stages, from the first on, have confirmed as a whole, and no end of it is recorded: what
+ * goes back meanwhile a person cannot see yet, and it may be forgotten with a guard that dies. */
+static uint32_t count_confirmed(const struct check_model *model)
+{
+    const struct world *world = model->world;
+    uint32_t count = world->manifest->stages_count;
+
+    for (int i = 0; i < world->nodes_count; i++) {
+        if (model->hosts[i].confirmed_at == 0 && !model->hosts[i].betrayed &&
+            world->stage_of[i] < count)
+            count = world->stage_of[i];
+    }
+    return count;
+}
+
+void model_lead_told(struct check_model *model, enum rollout_event_kind kind)
+{
+    uint32_t confirmed;
+
+    model->was_paused = model->world->lead.rollout->record.state == ROLLOUT_PAUSED;
+    if (kind != EVENT_NEXT || !model->was_paused)
+        return;
+    confirmed = count_confirmed(model);
+    model->promoted = confirmed > model->promoted ? confirmed : model->promoted;
+}
+
+/* 5: but for a gate's no, a hold and what was there already it waits where it was asked to. */
+void checker_check_pause(struct check_model *model, enum rollout_event_kind kind)
+{
+    const struct rollout_record *record = &model->world->lead.rollout->record;
+
+    if (record->state != ROLLOUT_PAUSED || model->was_paused || kind == EVENT_GATES ||
+        kind == EVENT_HOLD || kind == EVENT_FREEZE || model->world->safety)
+        return;
+    if (!is_asked_to_wait(model->world, record->stage))
+        world_violate(model->world, "5: it waits for a person after stage %u, as nobody asked for",
+                      record->stage + 1);
+}
+
+/* 9: a person saw what it comes behind. */
+void checker_check_promoted(struct check_model *model, int host)
+{
+    uint32_t stage = model->world->stage_of[host];
+
+    if (stage > 0 && is_asked_to_wait(model->world, stage - 1) && model->promoted < stage)
+        world_violate(model->world, "9: %s is started, and nobody said next after stage %u",
+                      checker_name(model, host), stage);
 }

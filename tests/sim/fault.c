@@ -126,6 +126,8 @@ static const struct fault_kind {
          "before the first or behind any of them it is killed, or its node loses its power"},
     [FAULT_AGENT_DIES_AMID] = {"agent-dies-amid", 20, "messages that an agent has in hand",
                                "it is gone for up to 20 s, and passed that one on or did not"},
+    [FAULT_PAUSES] = {"pauses", 1000, "seeds",
+                      "it waits for a person after each stage, or after none"},
 };
 
 const char *fault_name(enum fault fault)

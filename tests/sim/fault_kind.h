@@ -66,6 +66,7 @@ enum fault {
     FAULT_STORE_SLOW,
     FAULT_DIES_AMID,
     FAULT_AGENT_DIES_AMID,
+    FAULT_PAUSES,
     FAULT_COUNT,
 };
 

@@ -34,8 +34,8 @@ struct host {
     /* what the change does to it: bits by witness */
     uint64_t cut_from;
     bool breaks_own, cuts_controller;
-    uint64_t blind_from;    /* SSH fails from there, whatever the change does */
-    uint64_t blind_before;  /* and from there it failed before that */
+    uint64_t blind_from;   /* SSH fails from there, whatever the change does */
+    uint64_t blind_before; /* and from there it failed before that */
     mono_t blind_changed_at;
     mono_t undecided_until; /* its looks say unknown */
     mono_t failing_until;   /* a check fails there, whatever the change does */

@@ -49,7 +49,7 @@ static void two_in_doubt(struct world *world)
 
     record->state = ROLLOUT_STAGE;
     record->targets[CALYPSO].in_doubt = record->targets[TETHYS].in_doubt = true;
-    model_lead_moved(world->model);
+    model_lead_moved(world->model, EVENT_TIMEOUT);
     model_check(world->model);
 }
 
@@ -72,7 +72,7 @@ static void two_in_doubt_behind_a_backup(struct world *world)
         network_message_free(stack);
         targets[host].in_doubt = false;
     }
-    model_lead_moved(world->model);
+    model_lead_moved(world->model, EVENT_TIMEOUT);
     model_check(world->model);
     two_in_doubt(world);
 }
@@ -269,6 +269,68 @@ static void starts_after_a_failing_check(struct world *world)
     model_sends_start(world->model, STYX, world->now);
 }
 
+static void say_next(struct world *world)
+{
+    world->lead.rollout->record.state = ROLLOUT_PAUSED;
+    model_lead_told(world->model, EVENT_NEXT);
+}
+
+/* Somebody said it while the first was on trial; the second waits for one that is said behind it.
+ */
+static void starts_unpromoted(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    tell_all(world);
+    model_gates(world->model, 1, true, "");
+    say_next(world);
+    judged_confirm(world, STYX, &id);
+    model_gates(world->model, 1, true, "");
+    model_sends_start(world->model, CALYPSO, world->now);
+}
+
+/* After each: the second as well. */
+static void starts_the_last_unpromoted(struct world *world)
+{
+    struct generation_id styx = judged_id(STYX, 1, 0), calypso = judged_id(CALYPSO, 1, 0);
+
+    world->manifest->pause_after = PAUSE_EACH;
+    judged_confirm(world, STYX, &styx);
+    say_next(world);
+    judged_confirm(world, CALYPSO, &calypso);
+    tell_all(world);
+    model_gates(world->model, 1, true, "");
+    model_gates(world->model, 2, true, "");
+    model_sends_start(world->model, CALYPSO, world->now);
+    if (world->violation[0] == '\0')
+        model_sends_start(world->model, TETHYS, world->now);
+}
+
+static void wait_after(struct world *world, enum pause_after after, uint32_t stage)
+{
+    struct rollout_record *record = &world->lead.rollout->record;
+
+    world->manifest->pause_after = after;
+    record->state = ROLLOUT_STAGE;
+    model_lead_told(world->model, EVENT_RECEIPT);
+    record->state = ROLLOUT_PAUSED;
+    record->stage = stage;
+    model_lead_moved(world->model, EVENT_RECEIPT);
+}
+
+static void waits_unasked(struct world *world)
+{
+    wait_after(world, PAUSE_EACH, 1);
+    wait_after(world, PAUSE_FIRST, 0);
+    if (world->violation[0] == '\0')
+        wait_after(world, PAUSE_NONE, 0);
+}
+
+static void waits_after_the_last(struct world *world)
+{
+    wait_after(world, PAUSE_EACH, 2);
+}
+
 static void puts_too_many(struct world *world)
 {
     for (unsigned i = 0; i <= SEEN_HOLDS_MAX; i++)
@@ -374,6 +436,10 @@ const struct judged judged_fleets[] = {
     {"9: styx is started, and was put on hold after the gates passed", starts_after_a_hold},
     {"9: styx is started, and a check newly failed after the gates passed",
      starts_after_a_failing_check},
+    {"9: calypso is started, and nobody said next after stage 1", starts_unpromoted},
+    {"9: tethys is started, and nobody said next after stage 2", starts_the_last_unpromoted},
+    {"5: it waits for a person after stage 1, as nobody asked for", waits_unasked},
+    {"5: it waits for a person after stage 3, as nobody asked for", waits_after_the_last},
     {"the model has no room for hold 1", puts_too_many},
     {"5: at the end the guard of styx is", ends_on_trial},
     {"6: at the end operation 2 of styx is in its kernel and it did not confirm", ends_with_a_rest},

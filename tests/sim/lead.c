@@ -250,8 +250,9 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
     ev->now = world->now;
     ev->unix_now = world_unix(world, NULL) + lead->wall_offset_s;
     world->lead_effects->count = 0;
+    model_lead_told(world->model, ev->kind);
     rollout_step(lead->rollout, ev, world->lead_effects);
-    model_lead_moved(world->model);
+    model_lead_moved(world->model, ev->kind);
     count_rows(world);
     step.after = lead->rollout->record.state;
     if (forward != NULL)

@@ -6,6 +6,7 @@
 #define TESTS_SIM_MODEL_H
 
 #include "agent/guard/core/effect.h"
+#include "controller/core/event.h"
 #include "tests/sim/message.h"
 
 struct world;
@@ -41,8 +42,9 @@ void model_guard_died(struct check_model *model, int host);
 void model_start(struct check_model *model, const struct message *start);
 /* And the guard wants it to be written down. */
 void model_started(struct check_model *model, int host);
-/* The controller's machine took a step. */
-void model_lead_moved(struct check_model *model);
+/* The controller's machine is told that, and has taken the step. */
+void model_lead_told(struct check_model *model, enum rollout_event_kind kind);
+void model_lead_moved(struct check_model *model, enum rollout_event_kind kind);
 /* A stack of that journal has come; what ends the doubt about what was confirmed there was said
  * with that one. */
 void model_lead_hears(struct check_model *model, int host, unsigned journal);

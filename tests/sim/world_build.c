@@ -193,6 +193,16 @@ static void fill_waivers(struct world *world, struct manifest *manifest)
                   "It will be needed soon.");
 }
 
+/* Mostly after the first only. */
+static enum pause_after draw_pauses(struct world *world)
+{
+    struct chance *how = fault_strikes(&world->faults, FAULT_PAUSES, FAULT_CONTROLLER);
+
+    if (how == NULL)
+        return PAUSE_FIRST;
+    return chance_permille(how, 500) ? PAUSE_EACH : PAUSE_NONE;
+}
+
 static struct manifest *make_manifest(struct world *world)
 {
     struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
@@ -207,7 +217,7 @@ static struct manifest *make_manifest(struct world *world)
                                   .settle_s = 3,
                                   .grace_s = 5,
                                   .revert_budget_s = SIM_REVERT_BUDGET_S,
-                                  .pause_after = PAUSE_FIRST,
+                                  .pause_after = draw_pauses(world),
                                   .plans_count = nodes,
                                   .roster_count = (uint32_t)world->hosts_count};
     text_copy(manifest->change, sizeof(manifest->change), "change");
