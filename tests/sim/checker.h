@@ -91,9 +91,10 @@ struct check_model {
     uint64_t changed;         /* bits by host: on trial there */
     bool lead_moved;          /* the controller's machine took a step */
     bool forgot;              /* it has not learned yet what its older database lacks */
+    bool forgot_closed; /* which says that it is complete: nobody leads that, nor asks for it */
     mono_t forgot_at;
-    bool was_paused;          /* before the last one */
-    uint32_t promoted;        /* stages that had confirmed when a person said next */
+    bool was_paused;   /* before the last one */
+    uint32_t promoted; /* stages that had confirmed when a person said next */
     struct seen_desk *desk;
 };
 

@@ -41,6 +41,7 @@ void model_lead_resumes(struct check_model *model)
 void model_lead_forgets(struct check_model *model)
 {
     model->forgot = true;
+    model->forgot_closed = model->world->lead.stored.state == ROLLOUT_COMPLETE;
     model->forgot_at = model->world->now;
 }
 

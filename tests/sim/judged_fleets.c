@@ -367,6 +367,28 @@ static void ends_unknown_behind_a_backup(struct world *world)
     ends_unknown(world);
 }
 
+/* All was taken back behind the backup, in which the rollout is that. */
+static void end_complete_behind_a_backup(struct world *world, enum rollout_state then)
+{
+    struct rollout_record *record = &world->lead.rollout->record;
+
+    world->lead.stored.state = then;
+    model_lead_forgets(world->model);
+    record->state = ROLLOUT_COMPLETE;
+    record->targets[STYX].receipt = RECEIPT_CONFIRMED;
+    model_check_end(world->model);
+}
+
+static void ends_complete_by_history(struct world *world)
+{
+    end_complete_behind_a_backup(world, ROLLOUT_COMPLETE);
+}
+
+static void ends_complete_by_itself(struct world *world)
+{
+    end_complete_behind_a_backup(world, ROLLOUT_STAGE);
+}
+
 static void ends_in_part(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -447,6 +469,8 @@ const struct judged judged_fleets[] = {
     {"6: at the end the controller thinks that styx is not, and it stands", ends_unknown},
     {"6: at the end the controller thinks that styx is not, and it stands",
      ends_unknown_behind_a_backup},
+    {"6: at the end the controller thinks that styx is confirmed, and it does not stand",
+     ends_complete_by_itself},
     {"7: the rollout ended reverted and styx is confirmed", ends_in_part},
     {"5: at the end styx is out of the roster, and still listed", ends_with_a_removed_one_listed},
     {NULL, NULL},
@@ -466,5 +490,6 @@ const struct judged judged_fine_fleets[] = {
     {"", one_beside_a_betrayed},
     {"", gates_pass_over_an_answered_proof},
     {"", ends_without_its_preference},
+    {"", ends_complete_by_history},
     {NULL, NULL},
 };
