@@ -45,10 +45,11 @@ void model_lead_forgets(struct check_model *model)
     model->forgot_at = model->world->now;
 }
 
-/* Everybody has been heard since, and it knows of all who are not on trial whether they stand. */
+/* Everybody has been heard since, and its database knows of all who are not on trial whether they
+ * stand: what a disk refused, a new start has to learn again. */
 void checker_learn(struct check_model *model)
 {
-    const struct rollout_record *record = &model->world->lead.rollout->record;
+    const struct rollout_record *record = &model->world->lead.stored;
 
     for (int i = 0; i < model->world->nodes_count; i++) {
         const struct model_host *at = &model->hosts[i];
