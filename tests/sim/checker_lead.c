@@ -56,11 +56,12 @@ void checker_learn(struct check_model *model)
         const struct target_record *target = &record->targets[i];
         bool stands = at->stand == STANDS_CONFIRMED;
         bool at_rest = stands || at->stand == STANDS_CLEAN;
+        bool on_trial = at->stand == STANDS_CHANGED;
 
         if (model->world->hosts[i].dead || at->betrayed)
             continue;
-        if (at->word_at <= model->forgot_at ||
-            (at_rest && (target->in_doubt || stands != (target->receipt == RECEIPT_CONFIRMED))))
+        if (at->word_at <= model->forgot_at || (target->in_doubt && !on_trial) ||
+            (at_rest && stands != (target->receipt == RECEIPT_CONFIRMED)))
             return;
     }
     model->forgot = false;

@@ -486,10 +486,33 @@ static void one_beside_a_betrayed(struct world *world)
     judged_try(world, CALYPSO, &calypso);
 }
 
+/* Both are being taken back, and the older database has the controller go ahead still. */
+static void two_go_back_behind_a_backup(struct world *world)
+{
+    model_lead_forgets(world->model);
+    world->now++;
+    for (int host = STYX; host <= CALYPSO; host++) {
+        struct generation_id id = judged_id(host, 1, 0);
+
+        judged_confirm(world, host, &id);
+    }
+    for (int host = STYX; host <= TETHYS; host++) {
+        struct message *stack = network_message(TELL_STACK, host);
+
+        model_lead_takes(world->model, stack, world->now);
+        network_message_free(stack);
+        world->lead.rollout->record.targets[host].in_doubt = host != TETHYS;
+        if (host != TETHYS)
+            model_reverting(world->model, host);
+    }
+    world->lead.rollout->record.state = ROLLOUT_LEARNING;
+    world->lead.stored = world->lead.rollout->record;
+    model_lead_moved(world->model, EVENT_TIMEOUT);
+    model_check(world->model);
+}
+
 const struct judged judged_fine_fleets[] = {
-    {"", one_beside_a_betrayed},
-    {"", gates_pass_over_an_answered_proof},
-    {"", ends_without_its_preference},
-    {"", ends_complete_by_history},
-    {NULL, NULL},
+    {"", two_go_back_behind_a_backup},       {"", one_beside_a_betrayed},
+    {"", gates_pass_over_an_answered_proof}, {"", ends_without_its_preference},
+    {"", ends_complete_by_history},          {NULL, NULL},
 };
