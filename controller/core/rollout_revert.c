@@ -88,7 +88,7 @@ void rollout_do_list(struct rollout_move *move)
     target->record->listed = true;
     target->silent = true;
     target->heard = false;
-    text_copy(target->record->reason, sizeof(target->record->reason), "it does not answer");
+    text_copy(target->record->reason, sizeof(target->record->reason), ROLLOUT_NO_ANSWER);
     text_copy(move->detail, sizeof(move->detail), target->record->name);
 }
 

@@ -27,6 +27,9 @@ enum {
     ROLLOUT_REVERT_REFUSALS_MAX = 5, /* then the revert goes past it */
 };
 
+/* Of a node that is listed because the way back went past it. */
+#define ROLLOUT_NO_ANSWER "it does not answer"
+
 /* What a condition may look at and an action may change. */
 struct rollout_move {
     struct rollout *rollout;

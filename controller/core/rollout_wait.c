@@ -195,10 +195,14 @@ static bool is_waited_for(const struct rollout *rollout, const struct target *ta
     return find_wait(rollout, target) == WAIT_BACK;
 }
 
-/* Its guard answers, and takes nothing back that does not stand on top. */
+/* Its guard has said so, and takes nothing back that does not stand on top. One that was passed and
+ * has answered since was asked, and has refused nothing yet. */
 static bool refuses_to_pop(const struct target *target)
 {
-    return target->record->listed && target->heard && target->record->receipt != RECEIPT_INCOMPLETE;
+    const struct target_record *record = target->record;
+
+    return record->listed && target->heard && record->receipt != RECEIPT_INCOMPLETE &&
+           !text_equal(record->reason, ROLLOUT_NO_ANSWER);
 }
 
 static void say_hastening(const struct rollout *rollout, const struct target *target,
