@@ -205,6 +205,8 @@ static bool refuses_to_pop(const struct target *target)
            !text_equal(record->reason, ROLLOUT_NO_ANSWER);
 }
 
+/* By hand without --yes: where the change never began, or its lease has taken it back by now, that
+ * would take the newest one of another rollout; so it shows what would go, and asks. */
 static void say_hastening(const struct rollout *rollout, const struct target *target,
                           struct text *command)
 {
@@ -216,10 +218,10 @@ static void say_hastening(const struct rollout *rollout, const struct target *ta
                  rollout->manifest->change);
         return;
     }
-    text_add(command, "ssh ");
+    text_add(command, "ssh -t ");
     if (ssh->port != 0 && ssh->port != SSH_PORT)
         text_add(command, "-p %u ", ssh->port);
-    text_add(command, "root@%s oceanid-rollback --yes",
+    text_add(command, "root@%s oceanid-rollback",
              address_is_set(&ssh->address) ? address_format(&ssh->address, host)
                                            : target->record->name);
 }

@@ -100,16 +100,15 @@ static void status_says_what_is_waited_for(void **state)
 /* An incomplete one behind a newer one too: signing may wait for its receipts. */
 static void status_says_it_of_an_older_one(void **state)
 {
-    look(*state,
-         "{\"rollouts\": [{\"id\": 4, \"change\": \"newer\", \"state\": \"complete\", "
-         "\"sentence\": \"every node has confirmed\", \"ended\": true, \"outcome\": "
-         "\"complete\", \"waits\": {\"what\": \"\", \"since\": 0, \"how\": \"\", "
-         "\"command\": \"\"}}, " WAITING("incomplete", "a1's guard to take it back", "sooner",
-                                         "ssh root@a1 oceanid-rollback --yes") "]}");
+    look(*state, "{\"rollouts\": [{\"id\": 4, \"change\": \"newer\", \"state\": \"complete\", "
+                 "\"sentence\": \"every node has confirmed\", \"ended\": true, \"outcome\": "
+                 "\"complete\", \"waits\": {\"what\": \"\", \"since\": 0, \"how\": \"\", "
+                 "\"command\": \"\"}}, " WAITING("incomplete", "a1's guard to take it back",
+                                                 "sooner", "ssh -t root@a1 oceanid-rollback") "]}");
     ctl_desk_expect(*state, "Rollout 4, newer: complete; every node has confirmed\n");
     ctl_desk_expect(*state, "Rollout 3, drill: incomplete; so it is\n"
                             "  waits for a1's guard to take it back, since 2026-11-26 10:05:42 "
-                            "UTC\n  sooner: `ssh root@a1 oceanid-rollback --yes`\n");
+                            "UTC\n  sooner: `ssh -t root@a1 oceanid-rollback`\n");
 }
 
 /* A pause that was lifted is not what has halted it. */

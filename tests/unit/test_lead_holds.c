@@ -146,7 +146,7 @@ static const char beside_hold[] =
     "the open trial goes on by itself, the rest stays on hold; to end it";
 static const char reverting[] = "goes on by itself; to take all back at once";
 static const char hastened[] = "goes on by itself; sooner";
-static const char by_root[] = "ssh root@203.0.113.10 oceanid-rollback --yes";
+static const char by_root[] = "ssh -t root@203.0.113.10 oceanid-rollback";
 
 static void expect_text(const json_t *object, const char *key, const char *text)
 {
