@@ -173,6 +173,16 @@ def test_an_upgrade_leaves_a_controller_that_its_version_would_not_start(fleet):
     wait_until(lambda: connected(fleet), 30, "the node to be connected again")
 
 
+def test_an_installation_starts_a_controller_that_does_not_run(fleet):
+    """Nothing is ended by that: where fleet.yaml comes later, it is tried until then."""
+    fleet.systemctl("stop", CONTROLLER)
+    fleet.run(["rm", "/etc/oceanid/fleet.yaml"])
+    said = upgrade(fleet).stderr
+    assert "is not restarted" not in said, said
+    fleet.write("/etc/oceanid/fleet.yaml", FLEET)
+    wait_until(lambda: connected(fleet), 30, "the node to be connected again")
+
+
 def test_all_units_come_back_by_themselves_after_a_reboot(fleet):
     fleet.power_off()
     fleet.boot()
