@@ -347,6 +347,10 @@ static void what_has_lapsed_gets_no_second_signature(void **state)
     sign_first(desk, clock_unix() - 3600);
     assert_int_equal(sign_too(desk), OUTCOME_NO);
     ctl_desk_expect(desk, "and expired 1 h ago by this host's clock");
+    sign_first(desk, INT64_MIN); /* a file says what it wants to */
+    assert_int_equal(sign_too(desk), OUTCOME_NO);
+    ctl_desk_expect(desk, "and expired ");
+    ctl_desk_expect_not(desk, "is signed to be valid until");
     assert_false(ctl_desk_has(desk, "both.signed"));
 }
 
