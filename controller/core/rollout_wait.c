@@ -14,7 +14,8 @@ static const struct {
     const char *what;          /* "": each target is asked what it is waited for */
     const char *how, *command; /* what the command does to it */
 } waits[] = {
-    [ROLLOUT_DRAFTED] = {"a person: it is not started", MOVES, "oceanidctl rollout start"},
+    [ROLLOUT_DRAFTED] = {"a person: it is not started", MOVES,
+                         "oceanidctl rollout start CHANGE.yaml"},
     [ROLLOUT_LEARNING] = {"", HEALTHY, "oceanidctl rollout abort"},
     [ROLLOUT_GATES] = {"", HEALTHY, "oceanidctl rollout abort"},
     [ROLLOUT_STAGE] = {"", HEALTHY, "oceanidctl rollout abort"},

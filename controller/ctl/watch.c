@@ -187,10 +187,12 @@ static bool is_over(const json_t *rollout, bool to_the_end)
 /* Of what has halted there may be nothing to go on to. */
 static const char *find_only_end(const char *command)
 {
-    if (text_equal(command, "oceanidctl rollout abort"))
-        return "takes it back";
-    return text_starts(command, "oceanidctl rollout abort ") ? "takes it back and starts it anew"
-                                                             : NULL;
+    static const char back[] = "oceanidctl rollout abort";
+    const char *found = strstr(command, back); /* a hold may have to go before it */
+
+    if (found == NULL)
+        return NULL;
+    return found[sizeof(back) - 1] == '\0' ? "takes it back" : "takes it back and starts it anew";
 }
 
 static void tell_end(struct news *news, const json_t *rollout)

@@ -32,6 +32,10 @@
 #define FOR_GOOD                                                                                   \
     WAITING("halted", "a person", "what moves it",                                                 \
             "oceanidctl rollout abort && oceanidctl rollout start CHANGE.yaml")
+#define FOR_GOOD_IN_A_PAUSE                                                                        \
+    WAITING("halted", "a person", "what moves it",                                                 \
+            "oceanidctl rollout resume --no-watch && oceanidctl rollout abort && oceanidctl "      \
+            "rollout start CHANGE.yaml")
 #define HALTED WAITING("halted", "a person", "what moves it", "oceanidctl rollout next")
 
 static const char *const options[] = {"--no-watch", "--reason=", NULL};
@@ -75,6 +79,13 @@ static void what_is_refused_for_good_is_signed_anew(void **state)
     ctl_desk_expect(*state,
                     "Waiting for a person: `oceanidctl rollout abort && oceanidctl rollout start "
                     "CHANGE.yaml` takes it back and starts it anew, and only that leads on.");
+}
+
+static void also_behind_a_pause(void **state)
+{
+    follow(*state, FOR_GOOD_IN_A_PAUSE);
+    ctl_desk_expect(*state, "rollout start CHANGE.yaml` takes it back and starts it anew, and only "
+                            "that leads on.");
 }
 
 static void look(struct ctl_desk *desk, const char *rollouts)
@@ -132,6 +143,7 @@ int main(void)
         AT_CTL_DESK(what_is_paused_goes_on_or_back),
         AT_CTL_DESK(what_only_abort_leads_on_from_does_not_go_on),
         AT_CTL_DESK(what_is_refused_for_good_is_signed_anew),
+        AT_CTL_DESK(also_behind_a_pause),
         AT_CTL_DESK(status_says_what_is_waited_for),
         AT_CTL_DESK(status_says_it_of_an_older_one),
         AT_CTL_DESK(what_has_halted_is_not_said_to_go_on),
