@@ -129,7 +129,11 @@ def fails(argv):
     if done.returncode == 0:
         return None
     said = re.search(r"^.*(invariant \d+:|: scenario:|^FAILED ).*$", done.stdout, re.M)
-    return said[0] if said else f"exit {done.returncode}"
+    if said:
+        return said[0]
+    cmocka = re.findall(r"^\[ +(?:ERROR|FAILED|LINE) +\] (?:--- )?(.+)$",
+                        done.stderr + done.stdout, re.M)
+    return f"exit {done.returncode}{''.join(f'; {line}' for line in cmocka[:4])}"
 
 
 def run_tests(tests):

@@ -55,22 +55,44 @@ void netns_wait_for(netns_state_fn is_so, const char *what)
     netlink_watch_close(watch);
 }
 
-static bool has_local_ipv6(const struct snapshot *now)
+static bool has_local(const struct snapshot *now, const struct address *own)
 {
-    struct address own;
-
-    address_parse("2001:db8:1::10", &own);
     for (size_t i = 0; i < now->routes_count; i++) {
         if (now->routes[i].table == RT_TABLE_LOCAL &&
-            address_equal(&now->routes[i].destination.address, &own))
+            address_equal(&now->routes[i].destination.address, own))
             return true;
     }
     return false;
 }
 
+/* Of those that the kernel makes by itself, the link-local ones, nothing is awaited. */
+static bool is_settled(const struct snapshot *now, const struct link_address *own)
+{
+    static const uint8_t documentation[] = {0x20, 0x01, 0x0d, 0xb8};
+    const struct link *link = snapshot_find_link(now, own->link);
+    const struct address *address = &own->address;
+
+    return address->family != FAMILY_IPV6 ||
+           memcmp(address->bytes, documentation, sizeof(documentation)) != 0 || link == NULL ||
+           !link->up || has_local(now, address);
+}
+
+static bool has_local_ipv6(const struct snapshot *now)
+{
+    struct address own;
+
+    address_parse("2001:db8:1::10", &own);
+    for (size_t i = 0; i < now->addresses_count; i++) {
+        if (!is_settled(now, &now->addresses[i]))
+            return false;
+    }
+    return has_local(now, &own);
+}
+
 void netns_wait_for_ipv6(void)
 {
-    netns_wait_for(has_local_ipv6, "local route of 2001:db8:1::10");
+    netns_wait_for(has_local_ipv6,
+                   "local route of 2001:db8:1::10, and of all others of 2001:db8::");
 }
 
 /* The kernel works carrier off in the background; the last it does then is ff00::/8. */

@@ -21,7 +21,8 @@ void netns_run(const char *lines);
 typedef bool (*netns_state_fn)(const struct snapshot *now);
 void netns_wait_for(netns_state_fn is_so, const char *what);
 
-/* Waits for 2001:db8:1::10, that was added just now: the kernel makes its local route later. */
+/* Waits for 2001:db8:1::10, that was added just now, and for others of 2001:db8::/32 on links that
+ * are up: the kernel makes their local routes later. */
 void netns_wait_for_ipv6(void);
 /* Until the kernel has worked off that both ends of the cable are up. */
 void netns_wait_for_links(void);
