@@ -135,6 +135,8 @@ static void approved(void **state)
     gates_case_expect_yes(scene);
     scene->approval.not_after = NOW_UNIX;
     gates_case_expect_no(scene, GATE_APPROVED, "approved");
+    scene->approval.not_after = INT64_MIN; /* another's signature says so */
+    gates_case_expect_no(scene, GATE_APPROVED, "approved");
 }
 
 static void one_first(void **state)
