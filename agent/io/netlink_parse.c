@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/core/mem.h"
+#include "common/net/attribute.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 /* The attributes behind a header of this type, by their numbers. */
@@ -323,9 +324,6 @@ static void parse_selectors(struct rule *rule, struct nlattr *const *attributes)
     }
 }
 
-/* Since 6.15 a single port comes with a mask, of all ones where nobody gave one. */
-enum { SPORT_MASK = 28, DPORT_MASK = 29 };
-
 /* What parse_rule reads, or what selects nothing: realms, and padding. */
 static bool is_known(const struct nlattr *attribute)
 {
@@ -352,8 +350,8 @@ static bool is_known(const struct nlattr *attribute)
     case FRA_SPORT_RANGE:
     case FRA_DPORT_RANGE:
         return true;
-    case SPORT_MASK:
-    case DPORT_MASK:
+    case RULE_SPORT_MASK:
+    case RULE_DPORT_MASK:
         return nla_len(attribute) == 2 && nla_get_u16(attribute) == UINT16_MAX;
     default:
         return false;

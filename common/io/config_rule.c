@@ -50,14 +50,14 @@ static bool take_selector(struct yaml_file *file, const struct yaml_key *key, ya
 {
     struct prefix prefix;
 
-    if (!yaml_is_text(node) || !text_equal(yaml_text(node), "all"))
-        return (yaml_is_text(node) && prefix_parse(yaml_text(node), &prefix))
-                   ? yaml_take_prefix(file, key, node, to)
-                   : yaml_refuse_value(file, key, node,
-                                       "accepted is an address or a prefix, like 10.42.0.0/16, or "
-                                       "all");
-    *(struct prefix *)to = (struct prefix){0};
-    return true;
+    if (yaml_is_text(node) && text_equal(yaml_text(node), "all")) {
+        *(struct prefix *)to = (struct prefix){0};
+        return true;
+    }
+    if (yaml_is_text(node) && prefix_parse(yaml_text(node), &prefix))
+        return yaml_take_prefix(file, key, node, to);
+    return yaml_refuse_value(file, key, node,
+                             "accepted is an address or a prefix, like 10.42.0.0/16, or all");
 }
 
 /* `tos` and `dsfield` are one thing. */

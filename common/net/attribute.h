@@ -22,6 +22,9 @@ struct attributes {
     size_t left;
 };
 
+/* Of a rule, since Linux 6.15 with each single port: of all ones where nobody gave one. */
+enum { RULE_SPORT_MASK = 28, RULE_DPORT_MASK = 29 };
+
 /* Behind a header of that size; empty where the bytes are not known. */
 struct attributes attributes_behind(const uint8_t *raw, uint32_t raw_len, size_t header);
 /* Of a nest. */

@@ -31,15 +31,14 @@ bool render_same_route(const struct route *a, const struct route *b)
     return true;
 }
 
-enum { SPORT_MASK = 28, DPORT_MASK = 29 }; /* since Linux 6.15; all ones say nothing */
-
 /* The next one that no field of struct rule is for. */
 static bool next_besides(struct attributes *from, struct attribute *ret_attribute)
 {
     static const uint8_t ones[] = {0xff, 0xff};
 
     while (attribute_next(from, ret_attribute)) {
-        bool mask = ret_attribute->type == SPORT_MASK || ret_attribute->type == DPORT_MASK;
+        bool mask =
+            ret_attribute->type == RULE_SPORT_MASK || ret_attribute->type == RULE_DPORT_MASK;
 
         if (mask && ret_attribute->len == sizeof(ones) &&
             memcmp(ret_attribute->data, ones, sizeof(ones)) == 0)

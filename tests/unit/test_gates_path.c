@@ -72,11 +72,9 @@ static void cluster_path_without_a_cluster(void **state)
     gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
 }
 
-/* The manifest protects what the controller finds by itself: each is one flow, unless it says of it
- * what leads it elsewhere. */
-static void each_flow_counts_once(void **state)
+/* Of the controller's traffic, which its manifest protects too. */
+static struct protected_flow *protect_controller(struct scene *scene)
 {
-    struct scene *scene = *state;
     struct manifest_plan *plan = &scene->manifest.plans[0];
     struct protected_flow *flow = &plan->flows[plan->flows_count];
     struct protect_plan into = {.flows = flow, .flows_max = 1};
@@ -90,6 +88,16 @@ static void each_flow_counts_once(void **state)
                     &scene->file.cluster, &into, &err);
     assert_int_equal(into.flows_count, 1);
     plan->flows_count++;
+    return flow;
+}
+
+/* The manifest protects what the controller finds by itself: each is one flow, unless it says of it
+ * what leads it elsewhere. */
+static void each_flow_counts_once(void **state)
+{
+    struct scene *scene = *state;
+    struct protected_flow *flow = protect_controller(scene);
+
     expect_no_cluster(scene, "1 flow of the controller's keeps its way; no cluster is declared in "
                              "fleet.yaml, so no flow of one is asked about");
     flow->flow.mark = 5;
@@ -101,20 +109,10 @@ static void each_flow_counts_once(void **state)
 static void a_flow_of_the_manifests_hides_none(void **state)
 {
     struct scene *scene = *state;
-    struct manifest_plan *plan = &scene->manifest.plans[0];
-    struct protected_flow *flow = &plan->flows[plan->flows_count];
-    struct protect_plan into = {.flows = flow, .flows_max = 1};
-    struct protect_endpoint *controller = &scene->file.cluster.controllers[0];
-    struct err err = ERR_INIT;
+    struct protected_flow *flow = protect_controller(scene);
 
-    scene->file.cluster.controllers_count = 1;
-    assert_true(address_parse("192.0.2.200", &controller->address));
-    controller->port = 7430;
-    protect_compile(PROTECT_CONTROLLER, &fleet_find(&scene->fleet, plan->node)->snapshot,
-                    &scene->file.cluster, &into, &err);
-    plan->flows_count++;
     gates_case_expect_yes(scene);
-    text_copy(plan->operations[0].route.device, DEVICE_SIZE, "tailscale0");
+    text_copy(scene->manifest.plans[0].operations[0].route.device, DEVICE_SIZE, "tailscale0");
     text_copy(flow->device, DEVICE_SIZE, "tailscale0");
     gates_case_expect_blocked(scene, GATE_CLUSTER_PATH);
 }

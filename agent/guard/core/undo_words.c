@@ -316,8 +316,6 @@ void undo_words_route(const struct route *route, struct text *words, struct text
 /* ---- rules ------------------------------------------------------------------------------------
  */
 
-enum { FRA_SPORT_MASK_ = 28, FRA_DPORT_MASK_ = 29 }; /* since Linux 6.15 */
-
 static void add_rule_word(const struct attribute *attribute, struct text *words,
                           struct text *unsaid)
 {
@@ -325,8 +323,8 @@ static void add_rule_word(const struct attribute *attribute, struct text *words,
     case FRA_FLOW:
         add_realms(number_of(attribute), words, unsaid);
         return;
-    case FRA_SPORT_MASK_:
-    case FRA_DPORT_MASK_:
+    case RULE_SPORT_MASK:
+    case RULE_DPORT_MASK:
         if (number_of(attribute) != UINT16_MAX)
             text_add_once(unsaid, ", ", "mask of a port");
         return;
