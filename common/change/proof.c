@@ -13,6 +13,15 @@ bool generation_id_equal(const struct generation_id *a, const struct generation_
     return attempt_equal(&a->attempt, &b->attempt) && nonce_equal(&a->start, &b->start);
 }
 
+int64_t approval_left_s(int64_t not_after, int64_t now)
+{
+    int64_t left;
+
+    if (__builtin_sub_overflow(not_after, now, &left))
+        return now > 0 ? -INT64_MAX : INT64_MAX;
+    return left > -INT64_MAX ? left : -INT64_MAX;
+}
+
 static const char *const phase_names[] = {
     [PHASE_BASELINE] = "baseline",
     [PHASE_RENEWAL] = "renewal",

@@ -43,6 +43,10 @@ struct approval {
     struct approval_signature signatures[SIGNATURES_MAX];
 };
 
+/* Seconds from then until an approval lapses, negative behind that. What overflows, for another may
+ * have written any time into it, is that bound; never INT64_MIN. */
+int64_t approval_left_s(int64_t not_after, int64_t now);
+
 enum phase { PHASE_BASELINE, PHASE_RENEWAL, PHASE_STANDING, PHASE_COUNT };
 
 /* The one signed proof. signer: a witness (its agent key), the subject's own agent (local

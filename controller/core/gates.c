@@ -242,8 +242,7 @@ static void format_left(int64_t left, char *to, size_t size)
 static void judge_time(const struct gates_inputs *inputs, struct gate_answer *answer)
 {
     const struct manifest *manifest = inputs->manifest;
-    int64_t not_after = inputs->approval->not_after > 0 ? inputs->approval->not_after : 0;
-    int64_t left = not_after - inputs->now_unix;
+    int64_t left = approval_left_s(inputs->approval->not_after, inputs->now_unix);
     uint32_t stages = manifest->stages_count - inputs->stage;
     int64_t needed = (int64_t)(stages - 1) * manifest_trial_max_s(manifest);
     int64_t most = manifest_valid_max_s(manifest) + MANIFEST_CLOCK_S;

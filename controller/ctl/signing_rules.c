@@ -154,7 +154,7 @@ bool signing_check_budget(const struct manifest *manifest, unsigned valid_s, str
 bool signing_check_validity(const struct manifest *manifest, int64_t not_after, int64_t now,
                             struct err *err)
 {
-    int64_t left = (not_after > 0 ? not_after : 0) - now; /* it is another's file that says so */
+    int64_t left = approval_left_s(not_after, now);
     int64_t most = manifest_valid_max_s(manifest);
     char until[64] = "", ago[64] = "";
     struct text until_text = TEXT_IN(until), ago_text = TEXT_IN(ago);

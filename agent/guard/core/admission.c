@@ -74,11 +74,10 @@ static bool refuse_clock(int64_t floor, int64_t unix_now, struct err *err)
 /* The only place where wall-clock time decides; below the floor it is known to be wrong. */
 static bool check_time(const struct trial *trial, const struct guard_event *ev, struct err *err)
 {
-    int64_t not_after = ev->prepare.approval->not_after;
+    int64_t left = approval_left_s(ev->prepare.approval->not_after, ev->unix_now);
 
-    if (ev->unix_now > not_after)
-        return err_set(err, ERR_LASTING, "the approval expired %lld s ago",
-                       (long long)(ev->unix_now - not_after));
+    if (left < 0)
+        return err_set(err, ERR_LASTING, "the approval expired %lld s ago", (long long)-left);
     return ev->unix_now >= trial->ledger->time_floor ||
            refuse_clock(trial->ledger->time_floor, ev->unix_now, err);
 }
