@@ -167,7 +167,8 @@ const char *target_state_name(const struct target *target)
 
     if (record->says == SAYS_ENDED)
         return name_end(record);
-    if (record->listed && (record->receipt == RECEIPT_INCOMPLETE || target->heard))
+    if (record->listed &&
+        (record->receipt == RECEIPT_INCOMPLETE || (target->heard && target->connected)))
         return "incomplete";
     if (record->listed || target->silent)
         return name_absent(target);

@@ -60,7 +60,7 @@ struct target_record {
 struct target {
     struct target_record *record;     /* in rollout.record */
     const struct manifest_plan *plan; /* in rollout.manifest */
-    bool connected;
+    bool connected;                   /* it was heard, and its last connection has not gone since */
     bool heard; /* its stack has come since this controller leads, or since it last collected */
     struct nonce stack_nonce; /* of its latest hello; zero: none, or quoted already */
     struct nonce quoted;      /* the last one that an abort or pop quoted: it is good once */

@@ -125,27 +125,29 @@ static const struct {
     const char *name;
     enum target_says says;
     enum receipt_kind receipt;
-    bool in_doubt, listed, started, silent, heard;
+    bool in_doubt, listed, started, silent, heard, lost;
 } words[] = {
-    {"waiting", SAYS_NOTHING, RECEIPT_KIND_COUNT, false, false, false, false, false},
-    {"waiting", SAYS_NEVER, RECEIPT_KIND_COUNT, false, false, false, false, true},
-    {"unreachable", SAYS_NOTHING, RECEIPT_KIND_COUNT, false, false, false, true, false},
-    {"prepared", SAYS_PREPARED, RECEIPT_KIND_COUNT, false, false, false, false, true},
-    {"applying", SAYS_PREPARED, RECEIPT_KIND_COUNT, true, false, true, false, true},
-    {"refused", SAYS_REFUSED, RECEIPT_KIND_COUNT, false, false, false, false, true},
-    {"in doubt", SAYS_NEVER, RECEIPT_KIND_COUNT, true, false, false, false, true},
-    {"on trial", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, false, false, false, true},
-    {"in doubt", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, false, false, true, true},
-    {"unreachable", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, true, false, true, false},
-    {"in doubt", SAYS_CONFIRMED, RECEIPT_KIND_COUNT, true, false, false, false, true},
-    {"confirmed", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, false, false, false, true},
-    {"reverting", SAYS_REVERTING, RECEIPT_KIND_COUNT, true, false, false, false, true},
-    {"incomplete", SAYS_REVERTING, RECEIPT_INCOMPLETE, true, true, false, false, true},
-    {"incomplete", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, true, false, false, true},
-    {"unreachable", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, true, false, true, false},
-    {"reverted", SAYS_ENDED, RECEIPT_REVERTED, false, false, false, false, true},
-    {"popped", SAYS_ENDED, RECEIPT_POPPED, false, false, false, false, true},
-    {"tombstone", SAYS_ENDED, RECEIPT_TOMBSTONE, false, false, false, false, true},
+    {"waiting", SAYS_NOTHING, RECEIPT_KIND_COUNT, false, false, false, false, false, false},
+    {"waiting", SAYS_NEVER, RECEIPT_KIND_COUNT, false, false, false, false, true, false},
+    {"unreachable", SAYS_NOTHING, RECEIPT_KIND_COUNT, false, false, false, true, false, false},
+    {"prepared", SAYS_PREPARED, RECEIPT_KIND_COUNT, false, false, false, false, true, false},
+    {"applying", SAYS_PREPARED, RECEIPT_KIND_COUNT, true, false, true, false, true, false},
+    {"refused", SAYS_REFUSED, RECEIPT_KIND_COUNT, false, false, false, false, true, false},
+    {"in doubt", SAYS_NEVER, RECEIPT_KIND_COUNT, true, false, false, false, true, false},
+    {"on trial", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, false, false, false, true, false},
+    {"in doubt", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, false, false, true, true, false},
+    {"unreachable", SAYS_ON_TRIAL, RECEIPT_KIND_COUNT, true, true, false, true, false, false},
+    {"in doubt", SAYS_CONFIRMED, RECEIPT_KIND_COUNT, true, false, false, false, true, false},
+    {"confirmed", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, false, false, false, true, false},
+    {"reverting", SAYS_REVERTING, RECEIPT_KIND_COUNT, true, false, false, false, true, false},
+    {"incomplete", SAYS_REVERTING, RECEIPT_INCOMPLETE, true, true, false, false, true, false},
+    {"incomplete", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, true, false, false, true, false},
+    {"unreachable", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, true, false, true, false, false},
+    {"unreachable", SAYS_CONFIRMED, RECEIPT_CONFIRMED, false, true, false, false, true, true},
+    {"incomplete", SAYS_REVERTING, RECEIPT_INCOMPLETE, true, true, false, false, true, true},
+    {"reverted", SAYS_ENDED, RECEIPT_REVERTED, false, false, false, false, true, false},
+    {"popped", SAYS_ENDED, RECEIPT_POPPED, false, false, false, false, true, false},
+    {"tombstone", SAYS_ENDED, RECEIPT_TOMBSTONE, false, false, false, false, true, false},
 };
 
 static void says_its_state(void **state)
@@ -159,7 +161,8 @@ static void says_its_state(void **state)
         struct target target = {.record = &record,
                                 .started = words[i].started,
                                 .silent = words[i].silent,
-                                .heard = words[i].heard};
+                                .heard = words[i].heard,
+                                .connected = words[i].heard && !words[i].lost};
 
         assert_string_equal(target_state_name(&target), words[i].name);
     }
