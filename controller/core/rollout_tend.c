@@ -238,8 +238,18 @@ static void tend_target(struct rollout_move *move, struct target *target)
         target->retry_at = rollout->now;
 }
 
+/* It had come back, and was lost again: as before, the way back goes past it. */
+static void note_lost_again(const struct rollout *rollout, struct target *target)
+{
+    if (target->record->listed && target->heard && target->asked_at != MONO_NEVER &&
+        rollout->now >= mono_add(target->asked_at, ROLLOUT_UNREACHABLE_MS))
+        target->heard = false;
+}
+
 void rollout_tend(struct rollout_move *move)
 {
+    for (uint32_t i = 0; i < move->rollout->record.targets_count; i++)
+        note_lost_again(move->rollout, &move->rollout->targets[i]);
     for (uint32_t i = 0; i < move->rollout->record.targets_count; i++)
         tend_target(move, &move->rollout->targets[i]);
 }
