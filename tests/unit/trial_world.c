@@ -200,6 +200,8 @@ static void spoil(struct world_prepare *given, const char *word)
         manifest->lease_s = 100;
     else if (text_equal(word, "expired"))
         given->valid_s = -10;
+    else if (text_equal(word, "expired-ever"))
+        given->valid_s = INT64_MIN;
     else if (text_equal(word, "brief"))
         given->valid_s = 60;
     else if (text_equal(word, "long-soak"))
