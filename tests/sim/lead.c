@@ -125,10 +125,12 @@ void lead_store(struct world *world)
     if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
         world->lead.backup = world->lead.stored;
         world->lead.has_backup = world->lead.has_stored;
+        world->lead.named_backup = world->lead.named_stored;
         desk_backup(world);
     }
     world->lead.stored = world->lead.rollout->record;
     world->lead.has_stored = true;
+    world->lead.named_stored = world->lead.named;
 }
 
 /* False: the controller died in the middle. */
@@ -206,6 +208,7 @@ static void leave(struct world *world, const struct lead_step *step)
 {
     const struct rollout_effects *effects = step->effects;
 
+    world->lead.named_stored = world->lead.named;
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct rollout_effect *effect = &effects->list[i];
 
@@ -245,6 +248,8 @@ static void give(struct world *world, struct rollout_event *ev, const struct sim
 
     if (!lead->up)
         return; /* it has just died, over what the same person or report said before */
+    if (ev->kind == EVENT_EMERGENCY && ev->node != NULL)
+        lead->named |= UINT64_C(1) << world_find_host(world, ev->node);
     if (ev->kind == EVENT_EMERGENCY)
         model_emergency(world->model, ev->node != NULL ? world_find_host(world, ev->node) : -1);
     ev->now = world->now;
@@ -332,12 +337,13 @@ void lead_start(struct world *world)
         world_tell(world, "Its database is a backup that is older");
         lead->stored = lead->backup;
         lead->has_backup = false;
+        lead->named_stored = lead->named_backup;
         model_lead_forgets(world->model);
         desk_restore(world);
     }
     desk_restart(world);
     if (lead->has_stored)
-        rollout_load(lead->rollout, &lead->stored, world->manifest);
+        lead_load(world);
     else
         rollout_init(lead->rollout, world->attempt, world->manifest,
                      &world->approvals[world->attempt - 1]);

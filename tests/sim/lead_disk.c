@@ -48,6 +48,19 @@ bool lead_keep(struct world *world)
     return false;
 }
 
+/* No record has it: whom an emergency named. */
+void lead_load(struct world *world)
+{
+    struct lead *lead = &world->lead;
+
+    rollout_load(lead->rollout, &lead->stored, world->manifest);
+    lead->named = lead->named_stored;
+    for (int i = 0; i < world->nodes_count; i++) {
+        if ((lead->named & UINT64_C(1) << i) != 0)
+            rollout_load_at_once(lead->rollout, world->hosts[i].name);
+    }
+}
+
 /* ---- a step ---------------------------------------------------------------------------------- */
 
 void lead_step_free(struct lead_step *step)

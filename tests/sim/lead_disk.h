@@ -25,6 +25,8 @@ bool lead_waits_for_disk(struct world *world, const struct lead_step *step);
 /* The oldest that waited, which is on the disk now; NULL: none. The caller's. */
 struct lead_step *lead_take_written(struct world *world);
 void lead_step_free(struct lead_step *step);
+/* What a controller begins with that was led before. */
+void lead_load(struct world *world);
 /* Of a controller that dies: what was on its way to the disk got there, or did not. */
 void lead_settle_steps(struct world *world);
 

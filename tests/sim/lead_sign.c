@@ -80,6 +80,7 @@ void lead_sign(struct world *world)
         world_unix(world, NULL) + (how != NULL ? chance_between(how, 30, 600) : APPROVAL_VALID_S);
     fill_lifts(world, approval);
     world->lead.has_stored = world->lead.has_backup = false;
+    world->lead.named = world->lead.named_stored = 0;
     world->lead.alone = false;
     world_tell(world, "The operator approves attempt %u", world->attempt);
     rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);

@@ -76,6 +76,9 @@ struct lead {
     bool has_stored;
     struct rollout_record backup;
     bool has_backup;
+    uint64_t named, named_stored,
+        named_backup;                 /* bits of hosts: whom an emergency named, kept
+                                         beside the record (lead_start.c resume_at_once) */
     bool alone;                       /* one node was taken back after all had confirmed */
     bool dies_behind_store;           /* of what it is told next nothing leaves */
     mono_t full_until, writing_until; /* its disk */
