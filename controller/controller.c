@@ -235,25 +235,27 @@ static bool read_config(struct program *program, const char *path, struct err *e
                                                     "roles of this host's users");
 }
 
-/* What a start would refuse: an older version may have taken it. */
-static bool check_fleet(const struct program *program, struct err *err)
+/* What a start would refuse: an older version may have taken it, and it may have been damaged
+ * since. Not what a controller that runs holds: ports, sockets, the right to write. */
+static bool look(struct program *program, struct err *err)
 {
-    AUTO_FREE struct fleet_file *file = mem_alloc(1, sizeof(*file));
-    AUTO_WIRE struct wire_bytes text = {NULL, 0};
+    const struct link_tls tls = {program->ca_path, program->cert_path, program->key_path};
 
-    return file_read(program->config.fleet, YAML_SIZE_MAX, &text.data, &text.len, err) &&
-           config_parse_fleet(program->config.fleet, wire_lend(&text), file, err);
+    return find_files(program, err) &&
+           desk_look(program->config.state, program->config.fleet, err) &&
+           link_check_tls(&tls, err);
 }
 
-static int check(const struct program *program, const char *path)
+static int check(struct program *program, const char *path)
 {
     struct err err = ERR_INIT;
 
-    if (!check_fleet(program, &err)) {
+    if (!look(program, &err)) {
         fprintf(stderr, "oceanid-controller: %s\n", err.text);
         return EXIT_FAILURE;
     }
-    printf("%s and %s are taken by this version\n", path, program->config.fleet);
+    printf("%s, %s and what lies in %s are taken by this version\n", path, program->config.fleet,
+           program->config.state);
     return standard_is_written("oceanid-controller") ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -22,6 +22,9 @@ struct link_tls { /* paths of PEM files */
     const char *key_path;
 };
 
+/* Whether a server would be given these; nothing is listened on. */
+bool link_check_tls(const struct link_tls *tls, struct err *err);
+
 /* ---- agent: asks ------------------------------------------------------------------------------
  */
 struct link_client; /* one REQ socket with one dialler and its contexts */

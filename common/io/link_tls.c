@@ -149,3 +149,12 @@ nng_tls_config *link_make_config(const struct link_tls *tls, nng_tls_mode mode, 
     nng_tls_config_free(config);
     return NULL;
 }
+
+bool link_check_tls(const struct link_tls *tls, struct err *err)
+{
+    nng_tls_config *config = link_make_config(tls, NNG_TLS_MODE_SERVER, err);
+
+    if (config != NULL)
+        nng_tls_config_free(config);
+    return config != NULL;
+}

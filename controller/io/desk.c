@@ -1,7 +1,7 @@
 /*
  * desk: what the controller works with: files, store, audit.
  */
-#include "controller/io/desk.h"
+#include "controller/io/desk_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,9 +13,8 @@
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
-#include "controller/io/sql.h"
 
-enum { AUDIT_PAGE = 256, CHECKS_ROOM = 2 * CHECKS_MAX + NODES_MAX };
+enum { CHECKS_ROOM = 2 * CHECKS_MAX + NODES_MAX };
 
 /* ---- failing ---------------------------------------------------------------------------------
  */
@@ -140,27 +139,6 @@ bool desk_may_note(struct desk *desk, struct fleet_member *member, enum desk_not
              notes[note].then);
     desk_audit_refusal(desk, member->name, member->name, why);
     return false;
-}
-
-/* Every row since the first: one that was altered is found before anything is led. */
-static bool check_audit(struct desk *desk, struct err *err)
-{
-    AUTO_FREE struct audit_row *rows = mem_alloc(AUDIT_PAGE, sizeof(*rows));
-    struct audit_row last = {.index = 0};
-    size_t count;
-
-    do {
-        if (!store_read_audit(desk->store, last.index, rows, AUDIT_PAGE, &count, err))
-            return false;
-        for (size_t i = 0; i < count; i++) {
-            if (!audit_check(last.index > 0 ? &last : NULL, &rows[i], sign_hash, err))
-                return err_wrap(err, "the audit was tampered with, or the database is damaged; "
-                                     "nothing is led from it: " SQL_DAMAGED);
-            last = rows[i];
-        }
-    } while (count == AUDIT_PAGE);
-    desk->audit = last;
-    return true;
 }
 
 /* ---- files -----------------------------------------------------------------------------------
@@ -424,13 +402,12 @@ static bool open_store(struct desk *desk, const char *store_path, struct err *er
         store_path = path;
     }
     desk->store = store_open(store_path, err);
-    return desk->store != NULL && check_audit(desk, err) && open_agent_keys(desk, err) &&
+    return desk->store != NULL && desk_check_audit(desk, err) && open_agent_keys(desk, err) &&
            store_read_fleet(desk->store, &desk->fleet, err) &&
            store_read_holds(desk->store, clock_unix(), &desk->holds, err);
 }
 
-bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
-               const char *store_path, struct err *err)
+void desk_make(struct desk *desk, const char *directory, const char *fleet_path)
 {
     memset(desk, 0, sizeof(*desk));
     text_copy(desk->state, sizeof(desk->state), directory);
@@ -441,8 +418,19 @@ bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
     desk->roster = mem_alloc(1, sizeof(*desk->roster));
     fleet_init(&desk->fleet);
     desk->holds = (struct holds){1, 0, mem_alloc(HOLDS_MAX, sizeof(struct hold))};
-    if (read_trust(desk, err) && desk_read_fleet(desk, err) && read_roster(desk, err) &&
-        open_store(desk, store_path, err) && open_maintenance(desk, err))
+}
+
+bool desk_read_files(struct desk *desk, struct err *err)
+{
+    return read_trust(desk, err) && desk_read_fleet(desk, err) && read_roster(desk, err);
+}
+
+bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
+               const char *store_path, struct err *err)
+{
+    desk_make(desk, directory, fleet_path);
+    if (desk_read_files(desk, err) && open_store(desk, store_path, err) &&
+        open_maintenance(desk, err))
         return true;
     desk_close(desk);
     return false;

@@ -38,6 +38,11 @@ bool desk_open(struct desk *desk, const char *directory, const char *fleet_path,
                const char *store_path, struct err *err);
 void desk_close(struct desk *desk);
 
+/* Whether desk_open would take what lies there, and the lead what it would take up; nothing is
+ * written or made, and a controller that runs there is not in its way. Whether the disk takes a
+ * write is not known. */
+bool desk_look(const char *directory, const char *fleet_path, struct err *err);
+
 /* Reads fleet.yaml again. The old one stays when it is not accepted. */
 bool desk_read_fleet(struct desk *desk, struct err *err);
 

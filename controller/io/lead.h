@@ -51,6 +51,8 @@ struct lead *lead_new(uv_loop_t *loop, struct desk *desk, struct outbox *outbox,
                       struct fresh *fresh);
 /* What the store says was led before, and what the active freezes make of it. */
 bool lead_resume(struct lead *lead, struct err *err);
+/* Whether each rollout that is to be taken up can be read; nothing is. */
+bool lead_look(struct store *store, struct err *err);
 /* The loop must run once more. */
 void lead_free(struct lead *lead);
 

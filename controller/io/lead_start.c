@@ -218,13 +218,18 @@ bool lead_start(struct lead *lead, struct lead_order *order, const char *by, str
 /* ---- after a restart -------------------------------------------------------------------------
  */
 
+static bool decode(struct led *led, struct err *err)
+{
+    return wire_decode_manifest(wire_lend(&led->stored.body), &led->manifest, err) &&
+           wire_decode_approval(wire_lend(&led->stored.approval), &led->approved, err);
+}
+
 static bool load(struct lead *lead, struct store_rollout *stored, struct err *err)
 {
     struct led *led = mem_alloc(1, sizeof(*led));
 
     led->stored = *stored;
-    if (!wire_decode_manifest(wire_lend(&led->stored.body), &led->manifest, err) ||
-        !wire_decode_approval(wire_lend(&led->stored.approval), &led->approved, err)) {
+    if (!decode(led, err)) {
         free_new(led);
         return false;
     }
@@ -264,6 +269,32 @@ static bool resume_all(struct lead *lead, struct err *err)
     do {
         if (!store_find_unended(lead->desk->store, id, &id, err) ||
             (id != 0 && !resume_one(lead, id, err)))
+            return false;
+    } while (id != 0);
+    return true;
+}
+
+static bool look_at(struct store *store, uint64_t id, struct err *err)
+{
+    AUTO_FREE struct store_rollout *stored = mem_alloc(1, sizeof(*stored));
+    struct led *led;
+    bool good;
+
+    if (!store_read_rollout(store, id, stored, err))
+        return false;
+    led = mem_alloc(1, sizeof(*led));
+    led->stored = *stored;
+    good = decode(led, err) || err_wrap(err, "rollout %llu", (unsigned long long)id);
+    free_new(led);
+    return good;
+}
+
+bool lead_look(struct store *store, struct err *err)
+{
+    uint64_t id = 0;
+
+    do {
+        if (!store_find_unended(store, id, &id, err) || (id != 0 && !look_at(store, id, err)))
             return false;
     } while (id != 0);
     return true;

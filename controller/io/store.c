@@ -109,14 +109,25 @@ static bool check_version(struct store *store, struct err *err)
     return true;
 }
 
+bool store_check(struct store *store, struct err *err)
+{
+    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    return check_version(store, err) && check_integrity(store, err);
+}
+
+bool store_make_tables(struct store *store, struct err *err)
+{
+    return execute(store, schema, err) && execute(store, moves, err) &&
+           execute(store, "PRAGMA user_version=1", err);
+}
+
 /* The write at the end is the proof that this disk can be led from. */
 static bool prepare(struct store *store, struct err *err)
 {
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     return execute(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err) &&
-           check_version(store, err) && check_integrity(store, err) &&
-           store_begin(store, STORE_FULL, err) && execute(store, schema, err) &&
-           execute(store, moves, err) && execute(store, "PRAGMA user_version=1", err) &&
+           store_check(store, err) && store_begin(store, STORE_FULL, err) &&
+           store_make_tables(store, err) &&
            sql_run(store->db, err, "INSERT OR REPLACE INTO opened VALUES (1, ?)", "i",
                    clock_unix()) &&
            store_commit(store, err);

@@ -20,6 +20,10 @@ struct store;
 /* Makes the tables, checks the file, and writes once: a corrupt file, a read-only directory and a
  * full disk are refused here, before this controller leads anything. */
 struct store *store_open(const char *path, struct err *err);
+/* What store_open would begin with, as a copy in memory; refused is what it would refuse of the
+ * file itself. Nothing is written or made there, also beside a controller that runs. ret_store
+ * NULL: there is nothing to look at. */
+bool store_look(const char *path, struct store **ret_store, struct err *err);
 void store_close(struct store *store);
 
 enum store_durability {

@@ -15,6 +15,7 @@ AGENT = "oceanid-agent.service"
 SOCKET = "oceanid-agent-netlink.socket"
 CONTROLLER = "oceanid-controller.service"
 PKI = "/root/pki"
+STATE = "/var/lib/oceanid/controller"
 ADDRESS = "203.0.113.10"
 NODE = "subject"  # the name that the driver's manifests give this guard
 
@@ -165,12 +166,29 @@ def test_an_upgrade_leaves_a_controller_that_its_version_would_not_start(fleet):
     assert done.returncode == 1 and "/etc/oceanid/fleet.yaml:2: " in done.stderr, done.stderr
     fleet.write("/etc/oceanid/fleet.yaml", FLEET)
     done = fleet.run(["oceanid-controller", "--check"])
-    assert done.stdout == ("/etc/oceanid/controller.yaml and /etc/oceanid/fleet.yaml are taken by "
-                           "this version\n")
+    assert done.stdout == ("/etc/oceanid/controller.yaml, /etc/oceanid/fleet.yaml and what lies in "
+                           "/var/lib/oceanid/controller are taken by this version\n")
     said = upgrade(fleet).stderr
     assert "is not restarted" not in said, said
     assert fleet.main_pid(CONTROLLER) not in (0, before)
     wait_until(lambda: connected(fleet), 30, "the node to be connected again")
+
+
+def test_an_upgrade_asks_of_what_the_running_controller_has_open(fleet):
+    """The database is looked at beside who writes it; trust.yaml, which that read long ago, too."""
+    before = fleet.main_pid(CONTROLLER)
+    look = ["sh", "-c", f"stat -c '%n %U %a' {STATE}/*"]
+    files = fleet.run(look).stdout
+    assert "controller.db-wal" in files
+    fleet.run(["oceanid-controller", "--check"])
+    assert fleet.run(look).stdout == files
+    trust = fleet.run(["cat", f"{STATE}/trust.yaml"]).stdout
+    fleet.write(f"{STATE}/trust.yaml", trust + "colour: blue\n")
+    said = upgrade(fleet).stderr
+    fleet.write(f"{STATE}/trust.yaml", trust)
+    assert f"{STATE}/trust.yaml" in said and "colour" in said and "is not restarted" in said, said
+    assert fleet.main_pid(CONTROLLER) == before
+    assert connected(fleet)
 
 
 def test_an_installation_starts_a_controller_that_does_not_run(fleet):
