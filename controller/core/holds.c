@@ -388,6 +388,32 @@ const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, co
     return found;
 }
 
+int64_t holds_opens_at(const struct holds *holds, const char *node, int64_t now)
+{
+    int64_t first = 0;
+
+    if (holds_find(holds, HOLD_WINDOW, node, now) == NULL)
+        return 0;
+    for (uint32_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->list[i];
+        struct window window;
+        struct err err = ERR_INIT;
+        int64_t at;
+
+        if (!covers(hold, HOLD_WINDOW, node, now) || !window_parse(hold->object, &window, &err))
+            continue;
+        at = window_opens_at(&window, now);
+        first = first == 0 || at < first ? at : first;
+    }
+    return first;
+}
+
+bool holds_stops(const struct holds *holds, const struct hold *hold, int64_t now)
+{
+    return hold_stops(hold, now) &&
+           (hold->kind != HOLD_WINDOW || holds_find(holds, HOLD_WINDOW, hold->scope, now) != NULL);
+}
+
 bool hold_quarantines(const struct hold *hold, const char *node, const char *object)
 {
     return hold->kind == HOLD_QUARANTINE && !hold->lifted && text_equal(hold->scope, node) &&

@@ -97,6 +97,12 @@ bool hold_stops(const struct hold *hold, int64_t now);
 const struct hold *holds_find(const struct holds *holds, enum hold_kind kind, const char *node,
                               int64_t now);
 
+/* When the first of the windows that cover this node opens; 0: none keeps it closed. */
+int64_t holds_opens_at(const struct holds *holds, const char *node, int64_t now);
+
+/* It stops something now; a window does not where another one of all that it covers is open. */
+bool holds_stops(const struct holds *holds, const struct hold *hold, int64_t now);
+
 /* It is an active quarantine of this object on this node. */
 bool hold_quarantines(const struct hold *hold, const char *node, const char *object);
 

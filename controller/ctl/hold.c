@@ -38,6 +38,96 @@ static void print_hold(const json_t *hold)
         printf("      receipt %s\n", field_plain(field_text(hold, "receipt")));
 }
 
+/* ---- at a glance ------------------------------------------------------------------------------
+ */
+
+/* An older controller does not say so. */
+static bool stops(const json_t *hold)
+{
+    return json_object_get(hold, "stops") == NULL || field_is_true(hold, "stops");
+}
+
+/* Of one receipt there is one for each object: the first says it of all. */
+static unsigned count_of_receipt(const json_t *holds, size_t at)
+{
+    const char *receipt = field_text(json_array_get(holds, at), "receipt");
+    unsigned count = 1;
+
+    for (size_t i = 0; receipt[0] != '\0' && i < json_array_size(holds); i++) {
+        if (i == at || !text_equal(field_text(json_array_get(holds, i), "receipt"), receipt))
+            continue;
+        if (i < at)
+            return 0;
+        count++;
+    }
+    return count;
+}
+
+static void print_object(const json_t *hold, unsigned count)
+{
+    if (count > 1)
+        printf(" of %u objects on", count);
+    else if (object_of(hold)[0] != '\0' && !text_equal(field_text(hold, "kind"), "window"))
+        printf(" of %s on", field_plain(object_of(hold)));
+    else
+        printf(" of");
+    printf(" %s", text_equal(field_text(hold, "scope"), "fleet")
+                      ? "the fleet"
+                      : field_plain(field_text(hold, "scope")));
+}
+
+static void print_end(const json_t *hold)
+{
+    char time[32];
+
+    if (field_number(hold, "opens_at") != 0)
+        printf(", open %s UTC, next at %s", field_plain(field_text(hold, "object")),
+               render_time(field_number(hold, "opens_at"), time, sizeof(time)));
+    else if (field_number(hold, "until") != 0)
+        printf(", until %s", render_time(field_number(hold, "until"), time, sizeof(time)));
+}
+
+static void print_lift(const json_t *hold)
+{
+    const char *kind = field_text(hold, "kind");
+
+    if (text_equal(kind, "quarantine"))
+        printf(
+            "    lifted by a change that names its receipt with a reason, and `oceanidctl rollout "
+            "start CHANGE.yaml`: quarantines: [{ receipt: %s, reason: WHY }]\n",
+            field_plain(field_text(hold, "receipt")));
+    else if (text_equal(kind, "maintenance"))
+        printf("    lifted by `oceanidctl node return %s`\n",
+               field_plain(field_text(hold, "scope")));
+    else
+        printf("    lifted by `oceanidctl hold lift %lld`\n", field_number(hold, "id"));
+}
+
+void hold_print_stopping(const json_t *holds)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < json_array_size(holds); i++) {
+        const json_t *hold = json_array_get(holds, i);
+        unsigned count = count_of_receipt(holds, i);
+        char since[32];
+
+        if (!stops(hold) || count == 0)
+            continue;
+        printf("%s  %s", some ? "" : "\nON HOLD\n", field_plain(field_text(hold, "kind")));
+        print_object(hold, count);
+        printf(", since %s, by %s", render_time(field_number(hold, "since"), since, sizeof(since)),
+               field_plain(field_text(hold, "by")));
+        print_end(hold);
+        printf(": %s\n", field_plain(field_text(hold, "reason")));
+        print_lift(hold);
+        some = true;
+    }
+}
+
+/* ---- commands ---------------------------------------------------------------------------------
+ */
+
 enum outcome hold_list_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_JSON json_t *document = NULL;

@@ -19,4 +19,7 @@ enum outcome hold_list_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome hold_add_run(struct ctl *ctl, const struct arguments *arguments);
 enum outcome hold_lift_run(struct ctl *ctl, const struct arguments *arguments);
 
+/* Of GET /v1/holds: those that stop something now, each with the command that lifts it. */
+void hold_print_stopping(const json_t *holds);
+
 #endif

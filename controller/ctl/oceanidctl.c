@@ -86,8 +86,8 @@ static const struct command commands[] = {
      "has another role by now. It takes the roster of the directory, whoever signed it (the\n"
      "controller's: copy its /var/lib/oceanid/controller/roster there first), and shows every "
      "key." AS_TAKEN},
-    {"status", "", "the fleet at a glance: health, who reaches whom by SSH", 0, 0, none, status_run,
-     "Exit 1 while a critical check of any node or witness does not pass."},
+    {"status", "", "the fleet at a glance: health, who reaches whom by SSH, holds", 0, 0, none,
+     status_run, "Exit 1 while a critical check of any node or witness does not pass."},
     {"nodes", "", "one line a node", 0, 0, none, status_nodes_run, NULL},
     {"node", "NAME", "one node: its checks, drift, and the changes that stand", 1, 1, none,
      status_node_run,

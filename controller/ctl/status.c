@@ -8,6 +8,7 @@
 #include "common/core/name.h"
 #include "common/core/text.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/hold.h"
 #include "controller/ctl/render.h"
 #include "controller/ctl/rescue.h"
 
@@ -164,17 +165,20 @@ enum outcome status_run(struct ctl *ctl, const struct arguments *arguments)
     struct err err = ERR_INIT;
     AUTO_JSON json_t *document = fetch_nodes(ctl, &err);
     AUTO_JSON json_t *rollouts = document != NULL ? fetch(ctl, "/v1/rollouts", &err) : NULL;
+    AUTO_JSON json_t *holds = rollouts != NULL ? fetch(ctl, "/v1/holds", &err) : NULL;
     const json_t *nodes = field_array(document, "nodes");
 
     (void)arguments;
-    if (rollouts == NULL)
+    if (holds == NULL)
         return ctl_fail(ctl, &err);
     if (ctl->json) {
+        json_object_set(document, "holds", json_object_get(holds, "holds"));
         json_object_set(document, "rollouts", json_object_get(rollouts, "rollouts"));
         render_document_take(json_incref(document));
     } else {
         print_nodes(nodes);
         print_ssh(nodes);
+        hold_print_stopping(field_array(holds, "holds"));
         print_rollouts(rollouts);
         print_hint(nodes);
     }

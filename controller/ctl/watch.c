@@ -198,11 +198,17 @@ static const char *find_only_end(const char *command)
 static void tell_end(struct news *news, const json_t *rollout)
 {
     const char *command = field_text(json_object_get(rollout, "waits"), "command");
+    long long opens_at = field_number(json_object_get(rollout, "waits"), "opens_at");
     const char *end = find_only_end(command);
+    char opens[32];
 
     clear_live(news);
     if (field_is_true(rollout, "ended"))
         printf("Ended: %s.\n", field_plain(field_text(rollout, "outcome")));
+    else if (opens_at != 0 && end == NULL)
+        printf("Waiting for the window for changes, which opens at %s: `%s` goes on then, "
+               "`oceanidctl rollout abort` takes it back.\n",
+               render_time(opens_at, opens, sizeof(opens)), field_plain(command));
     else if (end != NULL)
         printf("Waiting for a person: `%s` %s, and only that leads on.\n", field_plain(command),
                end);

@@ -26,7 +26,7 @@ void api_get_holds(struct api *api, struct http_call *call, const char *word)
     (void)word;
     for (uint32_t i = 0; i < holds->count; i++) {
         if (hold_is_active(&holds->list[i], clock_unix()))
-            json_array_append_new(list, json_hold(&holds->list[i]));
+            json_array_append_new(list, json_hold(holds, &holds->list[i]));
     }
     api_answer_json(call, 200, json_pack("{s:o}", "holds", list));
 }
@@ -105,7 +105,7 @@ void api_post_hold(struct api *api, struct http_call *call, const char *word)
     if (api->desk->failed)
         api_refuse(call, &api->desk->failure);
     else
-        api_answer_json(call, 201, json_hold(hold));
+        api_answer_json(call, 201, json_hold(&api->desk->holds, hold));
 }
 
 static const struct hold *find_hold(const struct holds *holds, uint64_t id)
@@ -140,7 +140,7 @@ void api_delete_hold(struct api *api, struct http_call *call, const char *word)
     if (hold == NULL || !keep_hold(api, hold, http_who(call), done))
         api_refuse(call, &api->desk->failure);
     else
-        api_answer_json(call, 200, json_hold(hold));
+        api_answer_json(call, 200, json_hold(&api->desk->holds, hold));
 }
 
 /* ---- pages -----------------------------------------------------------------------------------

@@ -240,8 +240,9 @@ json_t *json_node(const struct desk *desk, const struct lead *lead,
 /* ---- records ---------------------------------------------------------------------------------
  */
 
-json_t *json_hold(const struct hold *hold)
+json_t *json_hold(const struct holds *holds, const struct hold *hold)
 {
+    int64_t now = clock_unix();
     json_t *object = json_object();
 
     set_number(object, "id", (int64_t)hold->id);
@@ -252,6 +253,9 @@ json_t *json_hold(const struct hold *hold)
     set_text(object, "by", hold->by);
     set_number(object, "since", hold->since);
     set_number(object, "until", hold->until);
+    json_object_set_new(object, "stops", json_boolean(holds_stops(holds, hold, now)));
+    set_number(object, "opens_at",
+               hold->kind == HOLD_WINDOW ? holds_opens_at(holds, hold->scope, now) : 0);
     if (hash_is_zero(&hold->receipt))
         set_text(object, "receipt", "");
     else

@@ -34,7 +34,7 @@ json_t *json_rollback(const struct lead_backs *backs, const char *change);
 /* LOSSES */
 json_t *json_losses(const struct lead_losses *losses);
 
-json_t *json_hold(const struct hold *hold);
+json_t *json_hold(const struct holds *holds, const struct hold *hold);
 json_t *json_entry(const struct audit_row *row);
 /* RECEIPT; NULL when the envelope cannot be read. */
 json_t *json_receipt(uint64_t index, struct bytes envelope);

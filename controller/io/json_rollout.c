@@ -288,18 +288,20 @@ static bool is_to_come(const struct rollout_record *record, const struct target_
 }
 
 /* What stops it, or would stop it at `next`, on what is still to come; NULL: nothing. */
-static const struct hold *find_stopping(const struct holds *holds, const struct rollout *machine)
+static const struct hold *find_stopping(const struct holds *holds, const struct rollout *machine,
+                                        int64_t *ret_opens_at)
 {
-    static const enum hold_kind kinds[] = {HOLD_PAUSE, HOLD_FREEZE, HOLD_MAINTENANCE};
+    static const enum hold_kind kinds[] = {HOLD_PAUSE, HOLD_FREEZE, HOLD_MAINTENANCE, HOLD_WINDOW};
+    size_t count = sizeof(kinds) / sizeof(kinds[0]) - machine->manifest->waived[WAIVE_WINDOW];
     const struct hold *hold = NULL;
 
     for (uint32_t i = 0; hold == NULL && i < machine->record.targets_count; i++) {
         const struct target_record *target = &machine->record.targets[i];
 
-        for (size_t k = 0; hold == NULL && is_to_come(&machine->record, target) &&
-                           k < sizeof(kinds) / sizeof(kinds[0]);
-             k++)
+        for (size_t k = 0; hold == NULL && is_to_come(&machine->record, target) && k < count; k++)
             hold = holds_find(holds, kinds[k], target->name, clock_unix());
+        if (hold != NULL && hold->kind == HOLD_WINDOW)
+            *ret_opens_at = holds_opens_at(holds, target->name, clock_unix());
     }
     return hold;
 }
@@ -310,6 +312,17 @@ static void say_hold(const struct hold *hold, struct text *out)
         text_add(out, "hold %llu of %s on %s (%s): %s; ", (unsigned long long)hold->id, hold->by,
                  text_equal(hold->scope, "fleet") ? "the fleet" : hold->scope,
                  hold_kind_name(hold->kind), hold->reason);
+}
+
+/* Lifting it is for good, and for everybody: it is named, and not what is typed. */
+static void say_window(const struct hold *window, int64_t opens_at, struct text *out)
+{
+    text_add(out, "what moves it from ");
+    text_add_time(out, opens_at);
+    text_add(out,
+             " on, when the window opens; before that the gates say no again, unless the window "
+             "goes for good by `oceanidctl hold lift %llu`",
+             (unsigned long long)window->id);
 }
 
 /* What was paused goes on by `rollout resume`; what has halted does so by its own command only. No
@@ -327,7 +340,7 @@ static void say_command(const struct hold *hold, const struct rollout *machine, 
         text_add(out, "oceanidctl rollout resume");
     else if (hold != NULL && hold->kind == HOLD_MAINTENANCE)
         text_add(out, "oceanidctl node return %s && %s", hold->scope, command);
-    else if (hold != NULL)
+    else if (hold != NULL && hold->kind != HOLD_WINDOW)
         text_add(out, "oceanidctl hold lift %llu && %s", (unsigned long long)hold->id, command);
     else
         text_add(out, "%s", command);
@@ -341,10 +354,12 @@ static void set_wait(json_t *object, const struct desk *desk, const struct rollo
 {
     bool for_next = text_equal(rollout_waiting_for(machine), "next");
     bool is_stopped = for_next || (machine->record.state == ROLLOUT_STAGE && !machine->offering);
-    const struct hold *hold = is_stopped ? find_stopping(&desk->holds, machine) : NULL;
+    int64_t opens_at = 0;
+    const struct hold *hold = is_stopped ? find_stopping(&desk->holds, machine, &opens_at) : NULL;
     json_t *waits = json_object();
     char what[2 * (SENTENCE_SIZE + REASON_SIZE)] = "", command[SENTENCE_SIZE] = "";
-    struct text words = TEXT_IN(what), text = TEXT_IN(command);
+    char how[2 * SENTENCE_SIZE] = "";
+    struct text words = TEXT_IN(what), text = TEXT_IN(command), moves = TEXT_IN(how);
     struct rollout_wait wait;
 
     rollout_explain_wait(machine, &wait);
@@ -353,8 +368,13 @@ static void set_wait(json_t *object, const struct desk *desk, const struct rollo
     say_command(for_next ? hold : NULL, machine, wait.command, &text);
     set_text(waits, "what", what);
     set_number(waits, "since", wait.since);
-    set_text(waits, "how", hold != NULL && !for_next ? beside_hold : wait.how);
+    if (for_next && opens_at != 0 && text_equal(command, "oceanidctl rollout next"))
+        say_window(hold, opens_at, &moves);
+    else
+        text_add(&moves, "%s", hold != NULL && !for_next ? beside_hold : wait.how);
+    set_text(waits, "how", how);
     set_text(waits, "command", command);
+    set_number(waits, "opens_at", for_next ? opens_at : 0);
     json_object_set_new(object, "waits", waits);
     set_text(object, "waiting_for", rollout_waiting_for(machine));
 }

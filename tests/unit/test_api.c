@@ -228,8 +228,9 @@ static void tells_fleet_yaml_and_health(void **state)
 
 static void puts_and_lifts_holds(void **state)
 {
-    static const char *const fields[] = {"n id", "s kind",  "s scope", "s object",  "s reason",
-                                         "s by", "n since", "n until", "s receipt", NULL};
+    static const char *const fields[] = {"n id",     "s kind",     "s scope",   "s object",
+                                         "s reason", "s by",       "n since",   "n until",
+                                         "b stops",  "n opens_at", "s receipt", NULL};
     struct hash receipt;
     struct answer answer;
 

@@ -88,16 +88,90 @@ static void also_behind_a_pause(void **state)
                             "that leads on.");
 }
 
-static void look(struct ctl_desk *desk, const char *rollouts)
+#define HOLD(id, kind, scope, object, rest)                                                        \
+    "{\"id\": " id ", \"kind\": \"" kind "\", \"scope\": \"" scope "\", \"object\": \"" object     \
+    "\", \"reason\": \"incident\", \"by\": \"olga\", \"since\": 1795687542, " rest "}"
+
+static void look_beside(struct ctl_desk *desk, const char *rollouts, const char *holds)
 {
-    static struct ctl_reply replies[2];
+    static struct ctl_reply replies[3];
 
     assert_int_equal(setenv("TZ", "UTC", 1), 0);
     tzset();
     replies[0] = reply("GET /v1/nodes", NODES);
     replies[1] = reply("GET /v1/rollouts", rollouts);
-    ctl_desk_serve(desk, replies, 2);
+    replies[2] = reply("GET /v1/holds", holds);
+    ctl_desk_serve(desk, replies, 3);
     assert_int_equal(ctl_desk_run(desk, status_run, options, nothing), OUTCOME_DONE);
+}
+
+static void look(struct ctl_desk *desk, const char *rollouts)
+{
+    look_beside(desk, rollouts, "{\"holds\": []}");
+}
+
+/* What stops nothing now, as a window that is open, is for `hold list`. */
+static void status_says_what_is_on_hold(void **state)
+{
+    look_beside(*state, LIST(PAUSED),
+                "{\"holds\": [" HOLD("1", "freeze", "fleet", "",
+                                     "\"until\": 1795691142, \"stops\": true") ", "      //
+                HOLD("2", "maintenance", "a1", "", "\"until\": 0, \"stops\": true") ", " //
+                HOLD("3", "window", "fleet", "mon-fri 08:00-16:00",
+                     "\"until\": 0, \"stops\": true, \"opens_at\": 1795766400") ", " //
+                HOLD("4", "window", "b2", "sat 08:00-16:00",
+                     "\"until\": 0, \"stops\": false, \"opens_at\": 0") ", " //
+                HOLD("5", "quarantine", "b2", "rule 5140",
+                     "\"stops\": true, \"receipt\": \"9f86d0\"") ", " //
+                HOLD("6", "quarantine", "b2", "rule 5150",
+                     "\"stops\": true, \"receipt\": \"9f86d0\"") ", " //
+                HOLD("7", "quarantine", "a1", "rule 5140",
+                     "\"stops\": true, \"receipt\": \"aaaaaa\"") ", " //
+                HOLD("8", "pause", "b2", "", "\"until\": 0") "]}");
+    ctl_desk_expect(
+        *state,
+        "\nON HOLD\n"
+        "  freeze of the fleet, since 2026-11-26 10:05:42 UTC, by olga, until 2026-11-26 11:05:42 "
+        "UTC: incident\n"
+        "    lifted by `oceanidctl hold lift 1`\n"
+        "  maintenance of a1, since 2026-11-26 10:05:42 UTC, by olga: incident\n"
+        "    lifted by `oceanidctl node return a1`\n"
+        "  window of the fleet, since 2026-11-26 10:05:42 UTC, by olga, open mon-fri 08:00-16:00 "
+        "UTC, next at 2026-11-27 08:00:00 UTC: incident\n"
+        "    lifted by `oceanidctl hold lift 3`\n"
+        "  quarantine of 2 objects on b2, since 2026-11-26 10:05:42 UTC, by olga: incident\n"
+        "    lifted by a change that names its receipt with a reason, and `oceanidctl rollout "
+        "start "
+        "CHANGE.yaml`: quarantines: [{ receipt: 9f86d0, reason: WHY }]\n"
+        "  quarantine of rule 5140 on a1, since 2026-11-26 10:05:42 UTC, by olga: incident\n"
+        "    lifted by a change that names its receipt with a reason, and `oceanidctl rollout "
+        "start "
+        "CHANGE.yaml`: quarantines: [{ receipt: aaaaaa, reason: WHY }]\n"
+        "  pause of b2, since 2026-11-26 10:05:42 UTC, by olga: incident\n"
+        "    lifted by `oceanidctl hold lift 8`\n"
+        "\nRollout 3");
+}
+
+static void status_says_nothing_of_holds_that_stop_nothing(void **state)
+{
+    look_beside(*state, LIST(PAUSED),
+                "{\"holds\": [" HOLD("4", "window", "b2", "sat 08:00-16:00",
+                                     "\"until\": 0, \"stops\": false, \"opens_at\": 0") "]}");
+    ctl_desk_expect_not(*state, "ON HOLD");
+}
+
+/* Outside of it `next` asks the gates, which say no: it is said when that is another answer. */
+static void what_waits_for_a_window_goes_on_when_it_opens(void **state)
+{
+    follow(*state,
+           "{\"id\": 3, \"change\": \"drill\", \"state\": \"paused\", \"sentence\": \"so it is\", "
+           "\"ended\": false, \"outcome\": \"\", \"waiting_for\": \"next\", \"stage\": 1, "
+           "\"stages_count\": 2, \"nodes\": [], \"waits\": {\"what\": \"hold 3\", \"since\": 1, "
+           "\"how\": \"\", \"command\": \"oceanidctl rollout next\", \"opens_at\": 1795766400}}");
+    ctl_desk_expect(*state,
+                    "Waiting for the window for changes, which opens at 2026-11-27 08:00:00 "
+                    "UTC: `oceanidctl rollout next` goes on then, `oceanidctl rollout abort` "
+                    "takes it back.");
 }
 
 static void status_says_what_is_waited_for(void **state)
@@ -147,6 +221,9 @@ int main(void)
         AT_CTL_DESK(status_says_what_is_waited_for),
         AT_CTL_DESK(status_says_it_of_an_older_one),
         AT_CTL_DESK(what_has_halted_is_not_said_to_go_on),
+        AT_CTL_DESK(status_says_what_is_on_hold),
+        AT_CTL_DESK(status_says_nothing_of_holds_that_stop_nothing),
+        AT_CTL_DESK(what_waits_for_a_window_goes_on_when_it_opens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

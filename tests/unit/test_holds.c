@@ -190,11 +190,19 @@ static void holds_outside_of_all_windows(void **state)
 
     assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "a1", THURSDAY_NOON), first);
     assert_true(hold_stops(first, THURSDAY_NOON));
+    assert_true(holds_stops(holds, first, THURSDAY_NOON));
+    assert_int_equal(holds_opens_at(holds, "a1", THURSDAY_NOON), 32 * HOUR);
+    assert_int_equal(holds_opens_at(holds, "a1", 8 * HOUR), 0);
     assert_false(hold_stops(first, 8 * HOUR));
     assert_null(holds_find(holds, HOLD_WINDOW, "a1", 8 * HOUR));
     assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "a1", 11 * HOUR), first);
     assert_non_null(holds_add(holds, &noon, NOW, &err));
     assert_null(holds_find(holds, HOLD_WINDOW, "a1", THURSDAY_NOON));
+    assert_true(holds_stops(holds, first, THURSDAY_NOON)); /* all but a1 */
+    assert_int_equal(holds_opens_at(holds, "a1", 11 * HOUR), 11 * HOUR + HOUR / 2);
+    assert_int_equal(holds_opens_at(holds, "b1", 11 * HOUR), 32 * HOUR);
+    assert_false(holds_stops(holds, first + 1, 8 * HOUR)); /* the fleet's is open */
+    assert_true(holds_stops(holds, first + 1, 14 * HOUR));
     assert_ptr_equal(holds_find(holds, HOLD_WINDOW, "b1", THURSDAY_NOON), first);
     assert_true(holds_lift(holds, 1, &err));
     assert_null(holds_find(holds, HOLD_WINDOW, "b1", THURSDAY_NOON));

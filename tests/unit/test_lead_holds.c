@@ -201,6 +201,71 @@ static void a_hold_is_read_before_what_else_is_waited_for(void **state)
                 "oceanidctl rollout resume");
 }
 
+static void put_window(const char *scope, const char *open)
+{
+    struct hold wanted = {.kind = HOLD_WINDOW, .reason = "nights", .by = "olga"};
+    struct err err = ERR_INIT;
+
+    text_copy(wanted.scope, sizeof(wanted.scope), scope);
+    text_copy(wanted.object, sizeof(wanted.object), open);
+    if (holds_add(&place.desk.holds, &wanted, clock_unix(), &err) == NULL)
+        fail_msg("%s", err.text);
+}
+
+/* Open on one day only, three days from now. */
+static void put_closed_window(const char *scope)
+{
+    static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    char open[64];
+
+    snprintf(open, sizeof(open), "%s 00:00-24:00", days[(clock_unix() / 86400 + 3 + 3) % 7]);
+    put_window(scope, open);
+}
+
+/* `next` would ask the gates, which say no: when they do not is said, and no lifting is typed. */
+static void a_window_that_is_closed_is_said_to_open(void **state)
+{
+    uint64_t id = lead_case_start();
+    int64_t opens_at;
+    char how[400];
+    struct text text = TEXT_IN(how);
+    json_t *told;
+
+    (void)state;
+    set_state(id, ROLLOUT_PAUSED, 0);
+    put_closed_window("fleet");
+    opens_at = holds_opens_at(&place.desk.holds, "a1", clock_unix());
+    assert_true(opens_at > clock_unix() + 86400);
+    text_add(&text, "what moves it from ");
+    text_add_time(&text, opens_at);
+    text_add(&text, " on, when the window opens; before that the gates say no again, unless the "
+                    "window goes for good by `oceanidctl hold lift 1`");
+    expect_wait(id, "hold 1 of olga on the fleet (window): nights; a person", how,
+                "oceanidctl rollout next");
+    told = json_rollout_led(&place.desk, lead_find(place.lead, id), false);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(told, "waits"), "opens_at")), opens_at);
+    json_decref(told);
+    put_hold("fleet"); /* a pause comes first */
+    expect_wait(id, "hold 2 of olga on the fleet (pause): incident; a person", moves,
+                "oceanidctl rollout resume");
+}
+
+/* Signed is that no window is waited for, or one is open: then a person alone is. */
+static void a_window_that_does_not_stop_it_is_not_waited_for(void **state)
+{
+    uint64_t id = lead_case_start();
+    struct rollout *machine = set_state(id, ROLLOUT_PAUSED, 0);
+
+    (void)state;
+    put_closed_window("fleet");
+    ((struct manifest *)(uintptr_t)machine->manifest)->waived[WAIVE_WINDOW] = true;
+    expect_wait(id, "a person", moves, "oceanidctl rollout next");
+    ((struct manifest *)(uintptr_t)machine->manifest)->waived[WAIVE_WINDOW] = false;
+    put_window("fleet", "mon-sun 00:00-24:00");
+    expect_wait(id, "a person", moves, "oceanidctl rollout next");
+}
+
 /* `rollout resume` lifts the pause only: that the node refused three times is for a person. */
 static void a_pause_beside_what_has_halted_is_not_all(void **state)
 {
@@ -329,6 +394,8 @@ int main(void)
         WITH_PLACE(a_freeze_takes_the_trial_back_after_a_restart),
         WITH_PLACE(a_freeze_that_is_not_its_own_leaves_a_trial_alone),
         WITH_PLACE(a_hold_is_read_before_what_else_is_waited_for),
+        WITH_PLACE(a_window_that_is_closed_is_said_to_open),
+        WITH_PLACE(a_window_that_does_not_stop_it_is_not_waited_for),
         WITH_PLACE(a_pause_beside_what_has_halted_is_not_all),
         WITH_PLACE(a_pause_beside_what_only_goes_back_is_left),
         WITH_PLACE(a_hold_beside_a_trial_is_read_before_the_late_node),
