@@ -336,6 +336,14 @@ static bool play_stuck(struct story_script *script, const struct words *words, i
     return true;
 }
 
+static bool play_full(struct story_script *script, const struct words *words, int host)
+{
+    (void)host;
+    script->world->lead.full_until = script->world->now + strtoll(words->list[1], NULL, 10) * 1000;
+    world_tell(script->world, "The controller's disk is full for %s s", words->list[1]);
+    return true;
+}
+
 static bool play_backup(struct story_script *script, const struct words *words, int host)
 {
     (void)words;
@@ -407,9 +415,9 @@ static const struct command {
     {"dials", 1, 3, 3, play_dials},      {"blind", 1, 2, 4, play_blind},
     {"sees", 1, 2, 2, play_sees},        {"lies", 1, 3, 3, play_lies},
     {"hangs", 1, 3, 3, play_hangs},      {"stuck", 1, 3, 3, play_stuck},
-    {"backup", 0, 1, 1, play_backup},    {"restore", 0, 1, 1, play_restore},
-    {"gates", 0, 2, 2, play_gates},      {"stands", 0, 2, 4, play_stands},
-    {"clean", 0, 2, 4, play_clean},
+    {"full", 0, 2, 2, play_full},        {"backup", 0, 1, 1, play_backup},
+    {"restore", 0, 1, 1, play_restore},  {"gates", 0, 2, 2, play_gates},
+    {"stands", 0, 2, 4, play_stands},    {"clean", 0, 2, 4, play_clean},
 };
 
 /* What may stand in the place of a host. */

@@ -14,6 +14,7 @@
  *   blind NODE from HOST       SSH to it fails from there  sees NODE   again from everywhere
  *   lies HOST yes|no|never     what it says as a witness
  *   hangs NODE SECONDS         its disk                    stuck NODE SECONDS   nothing is undone
+ *   full SECONDS               the controller's disk
  *   backup | restore           the controller's database; restore: it starts from the backup
  *   gates no|await|pass
  *   stands NODE... | clean NODE...    has to be so
