@@ -287,12 +287,25 @@ static void read_mark(struct rule *rule, const char *word)
     rule->mask = *slash == '/' ? (uint32_t)strtoul(slash + 1, NULL, 0) : UINT32_MAX;
 }
 
+/* "443" or "6000-6010" */
+static void read_ports(struct words *words, uint16_t *ret_first, uint16_t *ret_last)
+{
+    const char *word = next_word(words);
+    char *end = NULL;
+
+    *ret_first = *ret_last = (uint16_t)(word != NULL ? strtoul(word, &end, 10) : 0);
+    if (end != NULL && *end == '-')
+        *ret_last = (uint16_t)strtoul(end + 1, &end, 10);
+    if (end == NULL || *end != '\0')
+        refuse("port", word);
+}
+
 static bool read_port_word(struct rule *rule, struct words *words, const char *word)
 {
     if (text_equal(word, "dport"))
-        rule->dport_first = rule->dport_last = (uint16_t)next_number(words);
+        read_ports(words, &rule->dport_first, &rule->dport_last);
     else if (text_equal(word, "sport"))
-        rule->sport_first = rule->sport_last = (uint16_t)next_number(words);
+        read_ports(words, &rule->sport_first, &rule->sport_last);
     else if (text_equal(word, "ipproto"))
         rule->ip_proto = (uint8_t)next_number(words);
     else if (text_equal(word, "tos"))

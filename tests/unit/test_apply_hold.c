@@ -137,6 +137,28 @@ static void test_assert(void **state)
     assert_int_equal(apply_assert(&apply_case, operations, count, &pending, &err), 1);
 }
 
+/* Of one priority the kernel takes the first: it is the one that keeps the flow. */
+static void test_assert_puts_shields_first(void **state)
+{
+    struct operation operations[] = {
+        apply_case_operation("rule 100 from 203.0.113.20 lookup main"),
+        apply_case_operation("rule 100 from 203.0.113.10 lookup main"),
+    };
+    struct err err = ERR_INIT;
+    struct snapshot now;
+    uint32_t pending, first = 0;
+
+    (void)state;
+    operations[1].shield = true;
+    apply_case_begin("");
+    assert_int_equal(apply_assert(&apply_case, operations, 2, &pending, &err), 2);
+    apply_case_read(&now);
+    while (now.rules[first].priority != 100)
+        first++;
+    assert_true(prefix_equal(&now.rules[first].source, &operations[1].rule.rule.source));
+    snapshot_done(&now);
+}
+
 static void test_assert_leaves_others(void **state)
 {
     struct operation operation = apply_case_operation("route 10.0.0.0/8 dev eth0");
@@ -159,6 +181,7 @@ int main(void)
         IN_NAMESPACE(test_verifying_undoes_what_came_back),
         IN_NAMESPACE(test_restored_demands_the_flows),
         IN_NAMESPACE(test_assert),
+        IN_NAMESPACE(test_assert_puts_shields_first),
         IN_NAMESPACE(test_assert_leaves_others),
     };
 

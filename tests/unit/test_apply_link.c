@@ -247,6 +247,8 @@ static const char with_mtu[] =
     "ip -6 route add 2001:db8:f::/48 via 2001:db8:2::1 proto 153 mtu 1290\n"
     "ip -6 route add 2001:db8:10::/48 dev eth1 mtu 1350\n"
     "ip -6 route append 2001:db8:10::/48 dev eth0 mtu 1350\n"
+    "ip -6 route add 2001:db8:16::/48 dev eth0 mtu 1350\n"
+    "ip -6 route append 2001:db8:16::/48 dev eth1 mtu 1350\n"
     "ip nexthop add id 11 via 2001:db8:2::1 dev eth1 proto static\n"
     "ip -6 route add 2001:db8:12::/48 nhid 11 mtu 1400\n"
     "ip nexthop add id 12 via 2001:db8:1::1 dev eth0 proto static\n"
@@ -349,6 +351,18 @@ static void test_down(void **state)
     check_both(apply_case_link("eth1", 0, "down"), "- 10.1.0.0/16 via 192.0.2.1 dev eth1\n");
     check_both(apply_case_link("eth1", 1300, "down"), "+ link eth1 mtu 1300 down\n");
     check_both(apply_case_link("eth1", 0, "down"), "- nexthop id 7 via 192.0.2.1 dev eth1\n");
+}
+
+/* A gateway that only another static route leads to: behind that, whatever the order of their keys.
+ */
+static void test_down_with_a_gateway_behind_a_route(void **state)
+{
+    (void)state;
+    begin("ip route add 198.18.9.0/24 dev eth1 proto static\n"
+          "ip route add 10.77.0.0/16 via 198.18.9.1 dev eth1 proto static\n"
+          "ip -6 route add 2001:db8:99::/64 dev eth1 proto static\n"
+          "ip -6 route add 2001:db8:77::/48 via 2001:db8:99::1 dev eth1 proto static\n");
+    check_both(apply_case_link("eth1", 0, "down"), "- 10.77.0.0/16 via 198.18.9.1 dev eth1\n");
 }
 
 /* ---- others -----------------------------------------------------------------------------------
@@ -662,7 +676,9 @@ static void test_batch(void **state)
     };
 
     (void)state;
-    begin("sysctl -qw net.ipv6.conf.eth1.forwarding=1\n");
+    begin("sysctl -qw net.ipv6.conf.eth1.forwarding=1\n"
+          "ip route add 198.18.9.0/24 dev eth1 proto static\n"
+          "ip route add 10.77.0.0/16 via 198.18.9.1 dev eth1 proto static\n");
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
         check_batch(&operations[i]);
 }
@@ -723,6 +739,7 @@ int main(void)
         IN_NAMESPACE(test_mtu_of_routes_behind_a_kill),
         IN_NAMESPACE(test_mtu_without_ipv6),
         IN_NAMESPACE(test_down),
+        IN_NAMESPACE(test_down_with_a_gateway_behind_a_route),
         IN_NAMESPACE(test_waits_for_carrier),
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_changed_by_others_is_left),

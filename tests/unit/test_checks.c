@@ -344,6 +344,17 @@ static void what_was_read_too_long_ago_is_unknown(void **state)
     doubt(VERDICT_PASS, (struct check){.kind = CHECK_TCP, .to = "203.0.113.1"}, 100000);
     doubt(VERDICT_PASS, (struct check){.kind = CHECK_SSH, .to = "203.0.113.1"}, 100000);
     doubt(VERDICT_PASS, (struct check){.kind = CHECK_CONTROLLER}, 100000);
+    for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++) {
+        static const bool asks_others[CHECK_KIND_COUNT] = {[CHECK_EGRESS_ADDRESS] = true,
+                                                           [CHECK_TCP] = true,
+                                                           [CHECK_SSH] = true,
+                                                           [CHECK_CONTROLLER] = true};
+        const struct check one = {.kind = (enum check_kind)kind};
+
+        verdict_set(&verdict, VERDICT_PASS, "so it is", "so it was");
+        checks_doubt(&one, 100000, &verdict);
+        assert_int_equal(verdict.value, asks_others[kind] ? VERDICT_PASS : VERDICT_UNKNOWN);
+    }
     evaluate("", check, NULL, &verdict);
     checks_doubt(&check, 250000, &verdict);
     assert_non_null(strstr(verdict.observed, "last read more than 240 s ago: expected at most 60"));
@@ -361,6 +372,27 @@ static void failures_and_passes_count_in_a_row(void **state)
     assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_FAIL);
     assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_FAIL);
     assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_PASS);
+    assert_int_equal(settle(&shown, VERDICT_UNKNOWN), VERDICT_UNKNOWN);
+    assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_UNKNOWN);
+}
+
+/* Silence in between is no failure, and begins the row anew; what is shown says how far it is. */
+static void an_unknown_ends_a_row(void **state)
+{
+    struct check_state shown = {0};
+
+    (void)state;
+    assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_UNKNOWN);
+    assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_PASS);
+    assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_PASS);
+    assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_PASS);
+    assert_int_equal(settle(&shown, VERDICT_UNKNOWN), VERDICT_UNKNOWN);
+    assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_UNKNOWN);
+    assert_string_equal(shown.shown.observed, "fail for 1 of 3 times: ");
+    assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_UNKNOWN);
+    assert_string_equal(shown.shown.observed, "fail for 2 of 3 times: ");
+    assert_int_equal(settle(&shown, VERDICT_FAIL), VERDICT_FAIL);
+    assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_FAIL);
     assert_int_equal(settle(&shown, VERDICT_UNKNOWN), VERDICT_UNKNOWN);
     assert_int_equal(settle(&shown, VERDICT_PASS), VERDICT_UNKNOWN);
 }
@@ -468,6 +500,7 @@ int main(void)
         cmocka_unit_test(exit_node_is_resolved_by_its_id),
         cmocka_unit_test(what_was_read_too_long_ago_is_unknown),
         cmocka_unit_test(failures_and_passes_count_in_a_row),
+        cmocka_unit_test(an_unknown_ends_a_row),
         cmocka_unit_test(special_witnesses_do_not_count),
         cmocka_unit_test(finds_the_connection_of_a_witness),
         cmocka_unit_test(notices_what_is_gone),
