@@ -21,6 +21,7 @@
 #include "controller/ctl/preflight.h"
 #include "controller/ctl/rollout.h"
 #include "controller/ctl/status.h"
+#include "controller/ctl/void.h"
 
 static const char *const none[] = {NULL};
 static const char *const pki_options[] = {"--name=", NULL};
@@ -140,6 +141,12 @@ static const struct command commands[] = {
      "what the stages can take. Refused where the controller's clock is another. --approve NAME\n"
      "answers the question for the change's name, --justify TEXT the one for the justification\n"
      "of a change to a working system. Refused while an earlier signed change has not ended."},
+    {"manifest void", "CHANGE [--reason TEXT]",
+     "end what was signed and no controller has, without its file", 1, 1, lift_options, void_run,
+     "Each guard that it is for bars it, by a receipt that the ledger keeps: then the next change\n"
+     "can be signed, and a file of it that turns up starts nothing. Takes nothing back: where the\n"
+     "change stands or is on trial it says so. A guard that cannot be reached is asked on for an\n"
+     "hour: exit 5."},
     {"rollout start", "FILE [--approve NAME] [--justify TEXT] [--no-watch] [--fleet FILE]",
      "plan, approve and start a change; or start a signed manifest", 1, 1, start_options,
      rollout_start_run,

@@ -14,6 +14,9 @@
  * begin. Refuses with the nodes whose receipts are missing and when it lapses. */
 bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *err);
 
+/* The same of one. */
+bool signing_has_ended(const struct ledger *ledger, const struct ledger_signed *entry, int64_t now);
+
 /* An approval holds by this host's clock: it has to be as the controller's. */
 bool signing_check_clock(int64_t own, int64_t controllers, struct err *err);
 

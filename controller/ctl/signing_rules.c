@@ -65,14 +65,14 @@ static bool refuse_unended(const struct ledger *ledger, const struct ledger_sign
             "all with one ledger",
             entry->change, (unsigned long long)entry->attempt.sequence, missing,
             (unsigned long long)entry->attempt.sequence, node, left);
-    return err_set(err, ERR_CONFLICT,
-                   "change %s (sequence %llu) is signed and not ended: no receipt of %s. It lapses "
-                   "in %s; before that finish, abort or roll it back (if no controller took it: "
-                   "`rollout start` with the keys' unsent-%s.manifest or what `manifest sign` "
-                   "wrote, then abort). Where no file is left, or its sequence is another "
-                   "manifest's by now, it can only lapse",
-                   entry->change, (unsigned long long)entry->attempt.sequence, missing, left,
-                   entry->change);
+    return err_set(
+        err, ERR_CONFLICT,
+        "change %s (sequence %llu) is signed and not ended: no receipt of %s. It lapses "
+        "in %s; before that finish or abort it (if no controller took it: `rollout start` "
+        "with the keys' unsent-%s.manifest or what `manifest sign` wrote, then abort; no "
+        "file is left: `manifest void`). If its sequence is another manifest's by now, it "
+        "can only lapse",
+        entry->change, (unsigned long long)entry->attempt.sequence, missing, left, entry->change);
 }
 
 /* As many as leave room for what is to be done. */
@@ -105,6 +105,13 @@ static bool check_entry_ended(const struct ledger *ledger, const struct ledger_s
     if (text.len == 0 || now > lapses)
         return true;
     return refuse_unended(ledger, entry, missing, lapses - now + 1, err);
+}
+
+bool signing_has_ended(const struct ledger *ledger, const struct ledger_signed *entry, int64_t now)
+{
+    struct err ignored = ERR_INIT;
+
+    return check_entry_ended(ledger, entry, now, &ignored);
 }
 
 bool signing_check_clock(int64_t own, int64_t controllers, struct err *err)

@@ -37,6 +37,7 @@ static const struct api_row rows[] = {
     {"POST", "/v1/emergency-rollback", ROLE_OPERATOR, api_post_emergency},
     {"GET", "/v1/emergency-rollback", ROLE_VIEWER, api_get_emergency},
     {"POST", "/v1/emergency-rollback/losses", ROLE_VIEWER, api_post_losses},
+    {"POST", "/v1/void", ROLE_OPERATOR, api_post_void},
     {"GET", "/v1/holds", ROLE_VIEWER, api_get_holds},
     {"POST", "/v1/holds", ROLE_OPERATOR, api_post_hold},
     {"DELETE", "/v1/holds/*", ROLE_OPERATOR, api_delete_hold},

@@ -54,6 +54,7 @@ void api_post_abort(struct api *api, struct http_call *call, const char *word);
 void api_post_emergency(struct api *api, struct http_call *call, const char *word);
 void api_get_emergency(struct api *api, struct http_call *call, const char *word);
 void api_post_losses(struct api *api, struct http_call *call, const char *word);
+void api_post_void(struct api *api, struct http_call *call, const char *word);
 
 /* In api_record.c. */
 void api_get_holds(struct api *api, struct http_call *call, const char *word);

@@ -8,6 +8,7 @@
 #include "common/core/mem.h"
 #include "common/core/name.h"
 #include "common/core/text.h"
+#include "common/io/json_text.h"
 #include "controller/io/api_parts.h"
 
 enum { ROLLOUTS_MAX = 200 };
@@ -254,4 +255,57 @@ void api_post_losses(struct api *api, struct http_call *call, const char *word)
     if (meant > 0 && (uint64_t)meant != losses->rollout)
         lead_say_instead(api->lead, names, count, (uint64_t)meant, &instead);
     api_answer_json(call, 200, json_losses(losses));
+}
+
+/* ---- what no rollout has ---------------------------------------------------------------------
+ */
+
+static bool read_attempt(struct http_call *call, const json_t *body, struct attempt *ret_attempt)
+{
+    char hex[2 * HASH_SIZE + 1];
+    json_int_t sequence = json_integer_value(json_object_get(body, "sequence"));
+    struct err err = ERR_INIT;
+
+    if (!api_read_text(call, body, "body", hex, sizeof(hex)))
+        return false;
+    if (sequence > 0 && bytes_parse_hex(hex, ret_attempt->body.bytes, HASH_SIZE)) {
+        ret_attempt->sequence = (uint64_t)sequence;
+        return true;
+    }
+    err_set(&err, ERR_INPUT,
+            "body '%.70s', sequence %lld: accepted are 64 hexadecimal digits and 1 "
+            "or more",
+            hex, (long long)sequence);
+    api_refuse(call, &err);
+    return false;
+}
+
+static void add_void(void *context, const char *node, const char *sentence)
+{
+    json_array_append_new(
+        context, json_pack("{s:o, s:o}", "name", json_text(node), "sentence", json_text(sentence)));
+}
+
+void api_post_void(struct api *api, struct http_call *call, const char *word)
+{
+    AUTO_FREE char(*names)[NAME_SIZE] = mem_alloc(NODES_MAX, NAME_SIZE);
+    AUTO_JSON json_t *body = api_read_json(call);
+    struct lead_wish wish = {.names = names, .by = http_who(call)};
+    struct attempt attempt;
+    struct err err = ERR_INIT;
+    char reason[REASON_SIZE];
+
+    (void)word;
+    if (body == NULL || !api_read_text(call, body, "reason", reason, sizeof(reason)) ||
+        !read_names(call, body, names, &wish.count) || !read_attempt(call, body, &attempt))
+        return;
+    wish.reason = text_is_blank(reason) ? "nobody has its file" : reason;
+    if (lead_void(api->lead, &attempt, &wish, &err)) {
+        json_t *nodes = json_array();
+
+        lead_voids_tell(api->lead, &attempt, add_void, nodes);
+        api_answer_json(call, 202, json_pack("{s:o}", "nodes", nodes));
+    } else {
+        api_refuse(call, &err);
+    }
 }

@@ -176,13 +176,14 @@ static void tick(uv_timer_t *timer)
         lead_step(lead, led, &ev, NULL);
     }
     lead_backs_tick(lead, now);
+    lead_voids_tick(lead, now);
     lead_set_timer(lead);
 }
 
 void lead_set_timer(struct lead *lead)
 {
     mono_t now = clock_now();
-    mono_t first = lead_backs_deadline(lead);
+    mono_t first = mono_min(lead_backs_deadline(lead), lead_voids_deadline(lead));
 
     for (const struct led *led = lead->leds; led != NULL; led = led->next)
         first = mono_min(first, rollout_deadline(&led->machine));

@@ -107,6 +107,12 @@ enum { BACKS_MAX = 4 * NODES_MAX, BACKS_ORDERS_MAX = 2 * NODES_MAX };
 /* What one node was asked to take back. A node has a place for each: an order may name what lies
  * deeper than what an emergency takes back, and of two orders only the guard knows which lies
  * deeper; when the deeper one is obeyed, nothing of the other stands. */
+struct lead_wish {
+    char (*names)[NAME_SIZE];
+    size_t count;
+    const char *by, *reason;
+};
+
 struct lead_back {
     char name[NAME_SIZE];
     uint64_t rollout;        /* led: its machine does it; 0: asked of the guard directly */
@@ -178,5 +184,14 @@ bool lead_take_statement(struct lead *lead, const char *node, struct bytes envel
 void lead_take_source(struct lead *lead, const char *node, const struct source_seen *source);
 /* A critical check that passed fails now. */
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict);
+
+/* Has each of these guards bar an attempt that no rollout here has, by a receipt that ends it;
+ * asked again until then, for an hour or until a restart. ERR_CONFLICT: a rollout here has it. */
+bool lead_void(struct lead *lead, const struct attempt *attempt, const struct lead_wish *wish,
+               struct err *err);
+/* Those that are not barred yet, and what is known of why. */
+typedef void lead_void_fn(void *context, const char *node, const char *sentence);
+void lead_voids_tell(const struct lead *lead, const struct attempt *attempt, lead_void_fn void_fn,
+                     void *context);
 
 #endif

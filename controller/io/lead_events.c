@@ -41,6 +41,7 @@ void lead_take_stack(struct lead *lead, const char *node, const struct stack *st
     }
     lead_give(lead, &ev, NULL, NULL);
     lead_backs_stack(lead, node, stack);
+    lead_voids_stack(lead, node, stack);
 }
 
 void lead_take_lost(struct lead *lead, const char *node)
@@ -250,6 +251,7 @@ static void take_refused(struct lead *lead, const char *node, const struct guard
     log_info("%s: its guard refuses: %s", node, report->reason);
     lead_give(lead, &ev, &report->id.attempt, NULL);
     lead_backs_refused(lead, node, &report->id.attempt, report->reason);
+    lead_voids_refused(lead, node, &report->id.attempt, report->reason);
 }
 
 static void note_soak(struct lead *lead, const char *node, const struct guard_report *report)

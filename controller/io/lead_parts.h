@@ -20,6 +20,14 @@ struct seen {
     enum verdict_value told_value;
 };
 
+/* A guard that is to bar what was signed and no controller has. */
+enum { VOIDS_MAX = 2 * NODES_MAX };
+struct lead_void {
+    char node[NAME_SIZE], reason[REASON_SIZE], sentence[REASON_SIZE];
+    struct attempt attempt;
+    mono_t again_at, until;
+};
+
 struct lead {
     struct desk *desk;
     struct outbox *outbox;
@@ -27,6 +35,10 @@ struct lead {
     uv_timer_t timer;
     struct led *leds;
     struct lead_backs backs;
+    struct {
+        uint32_t count;
+        struct lead_void list[VOIDS_MAX];
+    } voids;
     uint32_t seen_count;
     struct seen seen[SEEN_MAX]; /* last: pages that nobody needs are never touched */
 };
@@ -75,7 +87,6 @@ bool lead_back_keep(struct lead *lead, const struct lead_back *back);
 void lead_back_finish(struct lead *lead, struct lead_back *back, const char *state,
                       const char *sentence);
 /* Of what was asked before, what is back is forgotten; what is not is still owed. */
-struct lead_wish;
 void lead_backs_begin(struct lead *lead, uint64_t rollout, const struct lead_wish *wish);
 /* All of them, in the open transaction. False: the desk has failed. */
 bool lead_backs_keep(struct lead *lead);
@@ -84,11 +95,6 @@ mono_t lead_backs_deadline(const struct lead *lead);
 void lead_backs_done(struct lead *lead);
 
 /* In lead_meant.c. Of which nodes: count 0: all. */
-struct lead_wish {
-    char (*names)[NAME_SIZE];
-    size_t count;
-    const char *by, *reason;
-};
 bool lead_is_wanted(const struct lead_wish *wish, const char *node);
 /* NULL: it has none of that name. */
 const struct target_record *lead_find_target(const struct rollout_record *record, const char *node);
@@ -148,5 +154,13 @@ bool lead_refuse_next(struct lead *lead, uint64_t id, struct err *err);
 bool lead_refuse_abort(struct lead *lead, uint64_t id, struct err *err);
 /* The same of a node that the open or last one does not have: what stands there. */
 bool lead_refuse_node(struct lead *lead, uint64_t id, const char *node, struct err *err);
+
+/* In lead_void.c, as those of who is to come back. */
+void lead_voids_stack(struct lead *lead, const char *node, const struct stack *stack);
+void lead_voids_receipt(struct lead *lead, const struct receipt *receipt);
+void lead_voids_refused(struct lead *lead, const char *node, const struct attempt *attempt,
+                        const char *reason);
+void lead_voids_tick(struct lead *lead, mono_t now);
+mono_t lead_voids_deadline(const struct lead *lead);
 
 #endif

@@ -128,5 +128,6 @@ bool lead_take_receipt(struct lead *lead, const char *node, struct bytes envelop
     lead_give(lead, &ev, &receipt->generation.attempt, &envelope);
     ask_anew(lead, receipt);
     lead_backs_receipt(lead, receipt);
+    lead_voids_receipt(lead, receipt);
     return true;
 }

@@ -117,6 +117,32 @@ def test_signed_and_never_taken(fleet):
     fleet.wait_state("srv712695", "on trial")
 
 
+def test_signed_and_no_file_is_left(fleet):
+    """By its name in the ledger each guard bars it: the next change can be signed at once, and a
+    file that turns up starts nothing."""
+    done = fleet.ctl("manifest", "void", "next-one", check=False)   # and fetches what has ended
+    assert done.returncode != 0 and "nothing was asked" in done.stderr, done.stderr
+    approve_and_kill(fleet, "lost")
+    kept = fleet.operator.path(f"{PKI}/unsent-lost.manifest")
+    aside = kept.with_name("found-again.manifest")
+    kept.rename(aside)
+    unit(fleet).start()
+    fleet.wait_settled()
+    done = fleet.start("next-two", changes.HARMLESS, check=False)
+    assert done.returncode != 0 and "no file is left: `manifest void`" in done.stderr, done.stderr
+    done = fleet.ctl("manifest", "void", "lost", "--reason", "the drill lost it")
+    assert "is barred on every node that it was for" in done.stdout, done.stdout
+    assert any("is barred on 1 nodes: the drill lost it" in line for line in fleet.audit())
+    done = fleet.ctl("manifest", "void", "lost", check=False)
+    assert "has ended or lapsed; nothing was asked" in done.stderr, done.stderr
+    done = fleet.ctl("rollout", "start", f"{PKI}/{aside.name}", "--no-watch", check=False)
+    if done.returncode == 0:
+        assert fleet.wait_outcome(ENDED)["outcome"] != "complete"
+    assert not has_change(fleet.lab["srv712695"])
+    fleet.start("next-two", changes.HARMLESS)
+    fleet.wait_state("srv712695", "on trial")
+
+
 def test_full_disk(fleet):
     host = fleet.controller
     host.restart_unit("oceanid-controller")     # with a write-ahead log that is empty
