@@ -257,18 +257,29 @@ static void test_route_details(void **state)
     snapshot_done(&now);
 }
 
+static bool is_dead_in(const struct snapshot *now, const char *destination)
+{
+    const struct route *route = find_route(now, destination);
+
+    assert_non_null(route);
+    return route->hop.dead;
+}
+
 static bool is_dead(const char *destination)
 {
     struct snapshot now;
-    const struct route *route;
     bool dead;
 
     take(&now);
-    route = find_route(&now, destination);
-    assert_non_null(route);
-    dead = route->hop.dead;
+    dead = is_dead_in(&now, destination);
     snapshot_done(&now);
     return dead;
+}
+
+/* The kernel marks a device's routes behind its carrier, when it comes to it. */
+static bool are_dead(const struct snapshot *now)
+{
+    return is_dead_in(now, "203.0.113.0/24") && is_dead_in(now, "2001:db8:1::/64");
 }
 
 static bool has_no_carrier(const struct snapshot *now)
@@ -290,6 +301,7 @@ static void test_routes_without_carrier(void **state)
     assert_false(is_dead("2001:db8:1::/64"));
     netns_run("sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=1 "
               "net.ipv6.conf.eth0.ignore_routes_with_linkdown=1\n");
+    netns_wait_for(are_dead, "both routes of eth0 to be dead");
     assert_true(is_dead("203.0.113.0/24"));
     assert_true(is_dead("2001:db8:1::/64"));
 }
