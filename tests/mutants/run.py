@@ -38,9 +38,9 @@ UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ct
          "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead",
          "fleet", "lead_repeat", "ctl_ledger_room", "fib", "fib_flow", "rule_unknown", "checks", "check",
          "apply_joined", "apply_nexthop", "apply_hold", "undo_batch", "undo_words", "difference"]
-NAMED_UNITS = ["apply", "apply_link", "rule_words", "keep", "run_holder", "downlink", "downlink_full",
-               "downlink_reports", "lead_backs", "lead_dies", "lead_left", "lead_named", "lead_words",
-               "disk_read"]
+NAMED_UNITS = ["apply", "apply_link", "rule_words", "keep", "run_holder", "desk_look", "downlink",
+               "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left", "lead_named",
+               "lead_void", "lead_words", "disk_read"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
