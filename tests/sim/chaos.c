@@ -167,8 +167,8 @@ static void disturb(struct world *world, int number, struct chance *how)
 
     bool there = (host->kernel->others & 1u << other) != 0;
 
-    if ((other == SIM_TWIN || other == SIM_USURPER) && !there && !host->in_kernel[SIM_RULE] &&
-        !chance_permille(how, 200))
+    if ((other == SIM_TWIN || other == SIM_USURPER) && !there &&
+        !host->in_kernel[SIM_FIRST][SIM_RULE] && !chance_permille(how, 200))
         other = 0; /* it stops everything */
     kernel_turn_other(host->kernel, other);
     world_tell(world, "Somebody else %s '%s' on %s",

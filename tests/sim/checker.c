@@ -97,7 +97,7 @@ static void check_nonce_age(struct check_model *model, int host)
     const struct model_host *at = &model->hosts[host];
     mono_t now = model->world->now;
 
-    if (memcmp(&at->offered, &at->id.start, sizeof(at->offered)) != 0)
+    if (memcmp(&at->offered, &at->made[at->newest].id.start, sizeof(at->offered)) != 0)
         world_violate(model->world, "3: %s is touched over a nonce that is not out",
                       checker_name(model, host));
     else if (now - at->offered_at > STALE_MS)
@@ -105,16 +105,24 @@ static void check_nonce_age(struct check_model *model, int host)
                       checker_name(model, host), (long long)(now - at->offered_at));
 }
 
-/* 2: every earlier node has soaked, confirmed, and stood at most 30 s ago. */
-static void check_order(struct check_model *model, int host)
+static const struct sim_change *find_change(const struct check_model *model,
+                                            const struct attempt *attempt)
 {
+    int number = world_find_change(model->world, &attempt->body);
+
+    return number < 0 ? NULL : &model->world->changes[number];
+}
+
+/* 2: every earlier node has soaked, confirmed, and stood at most 30 s ago. */
+static void check_order(struct check_model *model, int host, const struct generation_id *id)
+{
+    const struct sim_change *change = find_change(model, &id->attempt);
     mono_t now = model->world->now;
 
-    for (int earlier = 0; earlier < model->world->nodes_count; earlier++) {
-        const struct model_host *at = &model->hosts[earlier];
-        mono_t stood = at->stand == STANDS_CONFIRMED ? now : at->stood_until;
+    for (int earlier = 0; change != NULL && earlier < model->world->nodes_count; earlier++) {
+        mono_t stood = checker_stood(model, earlier, &id->attempt.body);
 
-        if (model->world->stage_of[earlier] >= model->world->stage_of[host] || at->betrayed)
+        if (change->stage_of[earlier] >= change->stage_of[host] || model->hosts[earlier].betrayed)
             continue;
         if (stood == 0)
             world_violate(model->world, "2: %s is touched and %s never confirmed",
@@ -151,14 +159,24 @@ static void check_signed(struct check_model *model, int host, const struct gener
     at->sequence_max = sequence;
 }
 
-/* 18: whoever signed it knew of every end there. */
-static void check_ends_known(struct check_model *model, int host)
+/* 18: whoever signed it knew of every end there; and of a proof that failed over one of its own
+ * objects he said why it is to be made all the same. */
+static void check_ends_known(struct check_model *model, int host, const struct generation_id *id)
 {
     const struct model_host *at = &model->hosts[host];
+    int change = world_find_change(model->world, &id->attempt.body);
 
     for (uint32_t i = 0; i < at->ends_count; i++) {
-        if (!at->ends[i].answered && !at->betrayed)
+        const struct seen_end *end = &at->ends[i];
+
+        if (at->betrayed)
+            return;
+        if (!end->answered)
             world_violate(model->world, "18: %s is touched by what was signed before an end there",
+                          checker_name(model, host));
+        else if (end->proof_failed && !end->lifted && kernel_overlap(end->change, change))
+            world_violate(model->world,
+                          "18: %s is touched where a proof failed, and nobody says why it is made",
                           checker_name(model, host));
     }
 }
@@ -186,17 +204,30 @@ static void check_intent(struct check_model *model, int host, const struct gener
                       checker_name(model, host), operation + 1);
 }
 
+static bool has_body(const struct check_model *model, int host, const struct hash *body)
+{
+    const struct model_host *at = &model->hosts[host];
+
+    for (uint32_t i = 0; i < at->stack_count; i++) {
+        if (memcmp(&at->made[at->stack[i]].id.attempt.body, body, sizeof(*body)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Above whatever stands there. */
 static void begin_trial(struct check_model *model, int host, const struct generation_id *id)
 {
     struct model_host *at = &model->hosts[host];
 
-    if (at->stand == STANDS_CONFIRMED || at->stand == STANDS_REVERTING)
+    if (has_body(model, host, &id->attempt.body) || at->stand == STANDS_REVERTING)
         world_violate(model->world, "4: %s is touched again before its end",
                       checker_name(model, host));
     checker_set_stand(model, host, STANDS_CHANGED);
-    at->id = *id;
+    at->newest = (uint32_t)(checker_made(model, host, id->attempt.sequence) - at->made);
+    at->made[at->newest] = (struct seen_generation){.id = *id};
     at->touched_at = model->world->now;
-    at->confirming_in_time = at->mark_durable = at->end_unsynced = at->in_part = false;
+    at->confirming_in_time = false;
     at->deadline = at->touched_at + (5 + 3) * 1000 + LEASE_MS;
     checker_begin_proof(model, host);
 }
@@ -207,14 +238,14 @@ void model_touch(struct check_model *model, int host, const struct generation_id
     struct model_host *at = &model->hosts[host];
 
     check_intent(model, host, id, operation);
-    if (at->stand == STANDS_CHANGED && memcmp(&at->id, id, sizeof(*id)) == 0)
+    if (at->stand == STANDS_CHANGED && memcmp(&at->made[at->newest].id, id, sizeof(*id)) == 0)
         return; /* a further operation of the same */
     check_signed(model, host, id);
     begin_trial(model, host, id);
     check_nonce_age(model, host);
     checker_check_gates_age(model, host);
-    check_order(model, host);
-    check_ends_known(model, host);
+    check_order(model, host, id);
+    check_ends_known(model, host, id);
     check_baselines(model, host);
 }
 
@@ -241,45 +272,28 @@ static void check_confirmed(struct check_model *model, int host)
                       checker_name(model, host));
     checker_check_truth(model, host);
     checker_set_stand(model, host, STANDS_CONFIRMED);
-    at->confirmed_at = now;
-}
-
-static void check_end(struct check_model *model, int host)
-{
-    struct model_host *at = &model->hosts[host];
-
-    if (sim_is_changed(&model->world->hosts[host]) && !at->betrayed)
-        world_violate(model->world, "10: %s records an end while the change is in its kernel",
-                      checker_name(model, host));
-    checker_set_stand(model, host, STANDS_CLEAN);
-    at->mark_durable = true;
-}
-
-static void stop_standing(struct check_model *model, int host)
-{
-    struct model_host *at = &model->hosts[host];
-
-    if (at->stand == STANDS_CONFIRMED)
-        at->stood_until = model->world->now;
+    at->made[at->newest].confirmed_at = now;
+    checker_push(model, host, at->newest);
 }
 
 static void take_mark(struct check_model *model, int host, const struct guard_record *record)
 {
     struct model_host *at = &model->hosts[host];
+    uint64_t sequence = record->id.attempt.sequence;
 
     if (record->mark == MARK_CONFIRMING)
         at->confirming_in_time = model->world->now < at->deadline;
     else if (record->mark == MARK_CONFIRMED)
         check_confirmed(model, host);
     else if (record->mark == MARK_REVERTED || record->mark == MARK_POPPED)
-        check_end(model, host);
+        checker_end(model, host, sequence);
     else if (record->mark == MARK_POPPING)
-        stop_standing(model, host);
+        checker_stop_standing(model, host, sequence);
     else if (record->mark == MARK_TOMBSTONE)
         at->dead_sequences |= 1u << record->id.attempt.sequence;
     if (record->mark == MARK_CONFIRMED || record->mark == MARK_REVERTED ||
         record->mark == MARK_POPPED)
-        at->end_unsynced = true;
+        checker_made(model, host, sequence)->end_unsynced = true;
 }
 
 static void take_intent(struct model_host *at, const struct guard_record *record)
@@ -290,17 +304,22 @@ static void take_intent(struct model_host *at, const struct guard_record *record
     at->intents |= 1u << record->operation;
 }
 
-static void take_receipt(struct model_host *at, const struct guard_record *record)
+static void take_receipt(struct check_model *model, int host, const struct guard_record *record)
 {
+    uint64_t sequence = record->receipt.receipt.generation.attempt.sequence;
+    struct model_host *at = &model->hosts[host];
     enum receipt_kind kind = record->receipt.receipt.kind;
 
     at->receipt_unsynced = true;
     if (kind == RECEIPT_REVERTED || kind == RECEIPT_POPPED)
-        at->confirmed_at = 0; /* until then the receipt of before may be under way, and is true */
+        /* until then the receipt of before may be under way, and is true */
+        checker_made(model, host, sequence)->confirmed_at = 0;
     if ((kind == RECEIPT_REVERTED || kind == RECEIPT_POPPED || kind == RECEIPT_TOMBSTONE) &&
         at->ends_count < ENDS_SEEN_MAX)
         at->ends[at->ends_count++] =
             (struct seen_end){.name = record->receipt.receipt_hash,
+                              .change = world_find_change(
+                                  model->world, &record->receipt.receipt.generation.attempt.body),
                               .proof_failed = record->receipt.receipt.cause == CAUSE_PROOF_FAILED};
 }
 
@@ -312,7 +331,9 @@ void model_synced(struct check_model *model, int host)
     at->begun_synced = at->begun_sequences;
     at->dead_synced = at->dead_sequences;
     at->clock_synced = at->clock_seen;
-    at->end_unsynced = at->receipt_unsynced = false;
+    for (uint32_t i = 0; i <= SIM_ATTEMPTS_MAX; i++)
+        at->made[i].end_unsynced = false;
+    at->receipt_unsynced = false;
     at->ends_synced = at->ends_count;
 }
 
@@ -328,26 +349,19 @@ void model_record(struct check_model *model, int host, const struct guard_record
     else if (record->kind == RECORD_INTENT)
         take_intent(at, record);
     else if (record->kind == RECORD_RECEIPT)
-        take_receipt(at, record);
+        take_receipt(model, host, record);
     else if (record->kind == RECORD_MARK)
         take_mark(model, host, record);
     if (durable)
         model_synced(model, host);
 }
 
-void model_reverting(struct check_model *model, int host)
-{
-    stop_standing(model, host);
-    checker_begin_undo(model, host);
-    if (model->hosts[host].stand != STANDS_CLEAN)
-        checker_set_stand(model, host, STANDS_REVERTING);
-}
-
-void model_undone(struct check_model *model, int host, uint32_t operation)
+void model_undone(struct check_model *model, int host, int change, uint32_t operation)
 {
     const struct host *truth = &model->world->hosts[host];
 
-    if (operation == SIM_SHIELD && truth->in_kernel[SIM_PREF] && !model->hosts[host].betrayed)
+    if (operation == SIM_SHIELD && truth->in_kernel[change][SIM_PREF] &&
+        !model->hosts[host].betrayed)
         world_violate(model->world, "10: %s loses its shield before what it shields",
                       checker_name(model, host));
 }
@@ -356,29 +370,36 @@ void model_undone(struct check_model *model, int host, uint32_t operation)
 void model_receipt(struct check_model *model, int host, const struct receipt *receipt)
 {
     const struct model_host *at = &model->hosts[host];
+    const struct seen_generation *made =
+        checker_made(model, host, receipt->generation.attempt.sequence);
     const char *said = receipt_kind_name(receipt->kind);
-    bool newest = memcmp(&receipt->generation, &at->id, sizeof(at->id)) == 0;
+    bool known = memcmp(&receipt->generation, &made->id, sizeof(made->id)) == 0;
 
     if (at->betrayed)
         return;
-    if (at->receipt_unsynced || (newest && at->end_unsynced))
+    if (at->receipt_unsynced || (known && made->end_unsynced))
         world_violate(model->world, "6: %s says %s and its disk may still lose it",
                       checker_name(model, host), said);
-    if (!newest)
+    if (!known)
         return;
-    if (receipt->kind == RECEIPT_CONFIRMED && at->confirmed_at == 0)
+    if (receipt->kind == RECEIPT_CONFIRMED && made->confirmed_at == 0)
         world_violate(model->world, "6: %s says confirmed and its disk does not",
                       checker_name(model, host));
-    if ((receipt->kind == RECEIPT_REVERTED || receipt->kind == RECEIPT_POPPED) && !at->mark_durable)
+    if ((receipt->kind == RECEIPT_REVERTED || receipt->kind == RECEIPT_POPPED) &&
+        !made->mark_durable)
         world_violate(model->world, "10: %s says %s before it is so", checker_name(model, host),
                       said);
 }
 
 void model_betrayed(struct check_model *model, int host)
 {
-    stop_standing(model, host);
+    struct model_host *at = &model->hosts[host];
+
+    for (uint32_t i = 0; i < at->stack_count; i++)
+        checker_stop_standing(model, host, at->stack[i]);
     checker_set_stand(model, host, STANDS_CLEAN);
-    model->hosts[host].betrayed = true;
+    at->stack_count = 0;
+    at->betrayed = true;
 }
 
 void model_guard_died(struct check_model *model, int host)
@@ -388,6 +409,16 @@ void model_guard_died(struct check_model *model, int host)
 
 /* ---- after every happening --------------------------------------------------------------------
  */
+
+/* Both make the same attempt, in the same stage, which is not the first. */
+static bool are_together(const struct check_model *model, int one, int other)
+{
+    const struct model_host *a = &model->hosts[one], *b = &model->hosts[other];
+    const struct sim_change *change = find_change(model, &a->made[a->newest].id.attempt);
+
+    return change != NULL && a->newest == b->newest && change->stage_of[one] > 0 &&
+           change->stage_of[one] == change->stage_of[other];
+}
 
 /* One; or several of one stage that is not the first (rule 4). Whose disk has lost what it said was
  * synced does not know that it has made that attempt already: who means harm may start it there. */
@@ -406,9 +437,8 @@ static void check_one_first(struct check_model *model)
     if ((changed & (changed - 1)) == 0)
         return;
     for (int i = first; i < world->nodes_count; i++)
-        together &=
-            (changed & (UINT64_C(1) << i)) == 0 || world->stage_of[i] == world->stage_of[first];
-    if (!together || world->stage_of[first] == 0)
+        together &= (changed & (UINT64_C(1) << i)) == 0 || are_together(model, first, i);
+    if (!together)
         world_violate(model->world, "1: %d nodes are changed and not confirmed",
                       __builtin_popcountll(changed));
 }
@@ -427,7 +457,7 @@ static void check_in_doubt(struct check_model *model)
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const struct target_record *target = &record->targets[i];
 
-        if (!target->in_doubt || model->world->hosts[i].ordered || model->hosts[i].betrayed)
+        if (!target->in_doubt || checker_is_ordered(model, (int)i) || model->hosts[i].betrayed)
             continue;
         if (in_doubt++ == 0)
             first = target;

@@ -30,8 +30,10 @@ struct seen_nonce {
 /* The end of an attempt there, by its receipt's name. */
 struct seen_end {
     struct hash name;
-    bool proof_failed; /* a quarantine: it is answered only with a reason */
+    int change;
+    bool proof_failed; /* a quarantine of the change's objects */
     bool answered;     /* an approval that contains it was begun */
+    bool lifted;       /* one that says why */
 };
 
 /* What a start carries. */
@@ -40,10 +42,24 @@ struct seen_start {
     struct sim_statement statements[SIM_STATEMENTS_MAX];
 };
 
-struct model_host {
-    enum stand stand;
+/* One that was touched there. */
+struct seen_generation {
     struct generation_id id;
-    mono_t touched_at, confirmed_at, stood_until, frozen_at;
+    mono_t confirmed_at; /* 0: it was not, or its end is recorded */
+    mono_t stood_until;  /* 0: it never stood */
+    bool mark_durable;   /* its end is on the disk */
+    bool end_unsynced;   /* it may still be lost */
+    bool in_part; /* nobody remembers, and what persists and went stays gone: that is drift */
+};
+
+struct model_host {
+    enum stand stand; /* of what is open there, else of the top of its stack */
+    uint32_t newest;  /* touched last, by its sequence; 0: none */
+    uint32_t goes;    /* what is being taken back, or was last */
+    uint32_t stack_count;
+    uint32_t stack[SIM_ATTEMPTS_MAX]; /* sequences, bottom first: what has confirmed and is there */
+    struct seen_generation made[SIM_ATTEMPTS_MAX + 1]; /* by sequence */
+    mono_t touched_at, frozen_at;
     mono_t deadline;
     bool confirming_in_time;
     unsigned heard_journal; /* the newest whose stack the controller has heard */
@@ -60,16 +76,14 @@ struct model_host {
     int64_t clock_seen, clock_synced; /* newest time of a record, and of those on the disk */
     uint32_t ends_count, ends_synced; /* the first of them; the others may still be lost */
     struct seen_end ends[ENDS_SEEN_MAX];
-    bool mark_durable; /* the end of id is on the disk */
-    bool end_unsynced; /* it may still be lost */
     bool receipt_unsynced;
     /* taking back */
-    bool found;   /* by a guard that started */
-    bool in_part; /* nobody remembers, and what persists and went stays gone: that is drift */
+    bool found; /* by a guard that started */
     bool alarmed;
     mono_t reverting_at, tried_at;
     int64_t budget_ms;
     /* what is asked of it */
+    uint64_t asked, ordered;    /* bits by sequence: back, by its controller and by an operator */
     bool at_once;               /* somebody said so: it waits for no other */
     mono_t word_at, owed_since; /* of the controller's; -1: it owes it no end */
     unsigned owed_life;
@@ -100,7 +114,28 @@ struct check_model {
 
 const char *checker_name(const struct check_model *model, int host);
 
+/* What the newest rollout made there was ordered back, beside its controller. */
+bool checker_is_ordered(const struct check_model *model, int host);
+
 void checker_set_stand(struct check_model *model, int host, enum stand stand);
+
+/* ---- checker_stack.c: what has confirmed there, one above the other -------------------------- */
+
+/* Of that sequence; of none that anybody signed it is one that is never looked at. */
+struct seen_generation *checker_made(struct check_model *model, int host, uint64_t sequence);
+/* It is in the stack, and is not being taken back. */
+bool checker_stands(const struct check_model *model, int host, uint64_t sequence);
+/* Until when the newest of that body did; 0: none ever. */
+mono_t checker_stood(const struct check_model *model, int host, const struct hash *body);
+void checker_stop_standing(struct check_model *model, int host, uint64_t sequence);
+void checker_push(struct check_model *model, int host, uint64_t sequence);
+/* It has ended: what is above it has, and what is below it is as it was. */
+void checker_end(struct check_model *model, int host, uint64_t sequence);
+/* What its stack says of an operation of that change. */
+bool checker_expects(const struct check_model *model, int host, int change, uint32_t operation);
+bool checker_is_excused(const struct check_model *model, int host, int change, uint32_t operation);
+/* A guard that starts reads what stands there, whatever somebody has undone from memory. */
+void checker_read_stack(struct check_model *model, int host);
 
 /* An approval was begun there: what it contains of the node's ends is answered. In checker_disk.c.
  */

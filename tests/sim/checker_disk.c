@@ -5,17 +5,19 @@
 
 #include "tests/sim/checker.h"
 
-static bool answers(const struct lift *lift, const struct seen_end *end)
+static void answer_one(struct seen_end *end, const struct lift *lift)
 {
-    return memcmp(&lift->receipt, &end->name, sizeof(end->name)) == 0 &&
-           (!end->proof_failed || lift->reason[0] != '\0');
+    if (memcmp(&lift->receipt, &end->name, sizeof(end->name)) != 0)
+        return;
+    end->answered = true;
+    end->lifted |= lift->reason[0] != '\0';
 }
 
 static void answer(struct model_host *at, const struct approval *approval)
 {
     for (uint32_t i = 0; i < at->ends_count; i++) {
         for (uint32_t lift = 0; lift < approval->lifts_count; lift++)
-            at->ends[i].answered |= answers(&approval->lifts[lift], &at->ends[i]);
+            answer_one(&at->ends[i], &approval->lifts[lift]);
     }
 }
 
@@ -46,31 +48,11 @@ static bool is_kept(const struct host *host, const struct hash *receipt)
     return false;
 }
 
-static bool stands_on_disk(const struct host *host, const struct generation_id *id)
-{
-    enum mark last = MARK_COUNT;
-
-    for (size_t i = 0; i < host->disk_count; i++) {
-        const struct guard_record *record = &host->disk[i].record;
-
-        if (record->kind == RECORD_MARK && memcmp(&record->id, id, sizeof(*id)) == 0)
-            last = record->mark;
-    }
-    return last == MARK_CONFIRMED;
-}
-
-/* A pop that went on from memory and of which no record got to the disk is as if it had not been:
- * what is confirmed is put back, but a preference by nobody. */
 void model_guard_starts(struct check_model *model, int host)
 {
-    struct model_host *at = &model->hosts[host];
-
-    at->found = true;
+    model->hosts[host].found = true;
     checker_begin_undo(model, host); /* by this guard's own time */
-    if (at->stand != STANDS_REVERTING || !stands_on_disk(&model->world->hosts[host], &at->id))
-        return;
-    checker_set_stand(model, host, STANDS_CONFIRMED);
-    at->in_part = true;
+    checker_read_stack(model, host);
 }
 
 /* An end of which nobody was told and which no disk has was none. */
@@ -84,7 +66,7 @@ static void keep_ends(struct model_host *at, const struct host *host)
     }
     at->ends_count = kept;
     for (uint32_t i = 0; i < at->ends_count; i++)
-        at->ends[i].answered = false;
+        at->ends[i].answered = at->ends[i].lifted = false;
 }
 
 /* What was not synced is known of the records that are there all the same. */

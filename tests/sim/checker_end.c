@@ -4,6 +4,17 @@
  */
 #include "tests/sim/checker.h"
 
+static void check_operation(struct check_model *model, int host, int change, uint32_t operation)
+{
+    bool expected = checker_expects(model, host, change, operation);
+    bool there = model->world->hosts[host].in_kernel[change][operation];
+
+    if (there != expected && !checker_is_excused(model, host, change, operation))
+        world_violate(model->world, "6: at the end operation %u of %s is %s and it %s",
+                      operation + 1, checker_name(model, host), there ? "in its kernel" : "gone",
+                      expected ? "confirmed" : "did not confirm");
+}
+
 static void check_kernel(struct check_model *model, int host)
 {
     const struct model_host *at = &model->hosts[host];
@@ -12,16 +23,8 @@ static void check_kernel(struct check_model *model, int host)
     if (at->stand != STANDS_CLEAN && at->stand != STANDS_CONFIRMED)
         world_violate(model->world, "5: at the end the guard of %s is %s",
                       checker_name(model, host), trial_state_name(truth->trial->state));
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
-        if (i == SIM_RULE && truth->kernel->usurped)
-            continue; /* others took its place, which is theirs to answer for */
-        if (i == SIM_PREF && at->in_part && at->stand == STANDS_CONFIRMED)
-            continue;
-        if (truth->in_kernel[i] != (at->stand == STANDS_CONFIRMED))
-            world_violate(model->world, "6: at the end operation %d of %s is %s and %s", i + 1,
-                          checker_name(model, host), truth->in_kernel[i] ? "in its kernel" : "gone",
-                          at->stand == STANDS_CONFIRMED ? "it confirmed" : "it did not confirm");
-    }
+    for (int i = 0; i < SIM_CHANGES * SIM_OPERATIONS; i++)
+        check_operation(model, host, i / SIM_OPERATIONS, (uint32_t)i % SIM_OPERATIONS);
 }
 
 /* 7: all or none, but for what a person took back alone; and the controller knows which, an older
@@ -31,8 +34,8 @@ static void check_agreement(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     enum rollout_state state = record->state;
-    bool stands = model->hosts[host].stand == STANDS_CONFIRMED;
-    bool alone = model->world->hosts[host].ordered || model->world->lead.alone;
+    bool stands = checker_stands(model, host, record->attempt.sequence);
+    bool alone = checker_is_ordered(model, host) || model->world->lead.alone;
 
     if (alone || (model->forgot && model->forgot_closed && state == ROLLOUT_COMPLETE))
         return;

@@ -78,14 +78,14 @@ void model_reach_told(struct check_model *model, int witness, int host, enum ver
 void model_snapshot_told(struct check_model *model, int host)
 {
     model->desk->facts[host].snapshot_at = model->world->now;
-    model->desk->facts[host].taken =
-        (model->world->hosts[host].kernel->others & (1u << SIM_TWIN | 1u << SIM_USURPER)) != 0;
+    model->desk->facts[host].others = model->world->hosts[host].kernel->others;
 }
 
 void model_rehearsal_told(struct check_model *model, int host, bool well)
 {
     model->desk->facts[host].rehearsed_at = model->world->now;
     model->desk->facts[host].rehearsed_well = well;
+    model->desk->facts[host].rehearsed_change = world_change_number(model->world);
 }
 
 void model_lead_starts(struct check_model *model)
@@ -156,7 +156,8 @@ void model_quarantine(struct check_model *model, int host, const struct receipt 
         (receipt->kind != RECEIPT_REVERTED && receipt->kind != RECEIPT_POPPED) ||
         holds->bars_count == sizeof(holds->bars) / sizeof(holds->bars[0]))
         return;
-    holds->bars[holds->bars_count++] = (struct seen_bar){host, *hash};
+    holds->bars[holds->bars_count++] = (struct seen_bar){
+        host, world_find_change(model->world, &receipt->generation.attempt.body), *hash};
 }
 
 void model_backup(struct check_model *model)
@@ -215,7 +216,7 @@ static void judge_working(const struct check_model *model, int host, struct answ
 
 static void judge_reach(const struct check_model *model, int host, struct answer *answer)
 {
-    const struct manifest_plan *plan = &model->world->manifest->plans[host];
+    const struct manifest_plan *plan = &model->world->change->manifest->plans[host];
     unsigned reach = 0;
 
     for (uint32_t i = 0; i < plan->witnesses_count; i++) {
@@ -231,14 +232,15 @@ static void judge_reach(const struct check_model *model, int host, struct answer
 static void judge_known(const struct check_model *model, int host, struct answer *answer)
 {
     const struct seen_facts *facts = &model->desk->facts[host];
+    int change = world_change_number(model->world);
     mono_t now = model->world->now;
 
     if (facts->snapshot_at < 0 || now - facts->snapshot_at > SNAPSHOT_OLD_MS)
         say_no(answer, "no young snapshot of %s", checker_name(model, host));
     if (facts->rehearsed_at < 0 || now - facts->rehearsed_at > REHEARSED_OLD_MS ||
-        !facts->rehearsed_well)
+        !facts->rehearsed_well || facts->rehearsed_change != change)
         say_no(answer, "%s has not rehearsed it well", checker_name(model, host));
-    if (facts->taken)
+    if (kernel_is_taken(change, facts->others))
         say_no(answer, "somebody else's rule is in its place on %s", checker_name(model, host));
 }
 
@@ -257,7 +259,7 @@ static void judge_windows(const struct check_model *model, int host, struct answ
         some = true;
         open |= !is_closed(hold, now);
     }
-    if (some && !open && !model->world->waives_windows)
+    if (some && !open && !model->world->change->waives_windows)
         say_no(answer, "no window is open for %s", checker_name(model, host));
 }
 
@@ -299,10 +301,11 @@ static bool is_lifted(const struct check_model *model, const struct seen_bar *ba
 static void judge_bars(const struct check_model *model, int host, struct answer *answer)
 {
     const struct seen_holds *holds = &model->desk->holds;
+    int change = world_change_number(model->world);
 
     for (uint32_t i = 0; i < holds->bars_count; i++) {
         if (holds->bars[i].host == host && !model->hosts[host].betrayed &&
-            !is_lifted(model, &holds->bars[i]))
+            kernel_overlap(holds->bars[i].change, change) && !is_lifted(model, &holds->bars[i]))
             say_no(answer, "a failed proof of %s is not answered", checker_name(model, host));
     }
 }
@@ -311,14 +314,14 @@ static void judge_approval(const struct check_model *model, uint32_t stage, stru
 {
     const struct world *world = model->world;
     int64_t left = world->approvals[world->attempt - 1].not_after - desk_unix(world);
-    uint32_t behind = world->manifest->stages_count - stage - 1;
+    uint32_t behind = world->change->manifest->stages_count - stage - 1;
 
     if (left <= (int64_t)behind * TRIAL_MAX_S)
         say_no(answer, "the approval is valid for %lld s, with %u stages behind this one",
                (long long)left, behind);
     if (left > VALID_MAX_S)
         say_no(answer, "the approval is valid for %lld s", (long long)left);
-    if (world->unjustified)
+    if (world->change->unjustified)
         say_no(answer, "nobody says why it is needed");
 }
 
@@ -329,7 +332,7 @@ static struct answer judge(const struct check_model *model, uint32_t stage)
     judge_approval(model, stage, &answer);
     for (int h = 0; h < model->world->nodes_count; h++) {
         judge_working(model, h, &answer);
-        if (model->world->stage_of[h] < stage)
+        if (model->world->change->stage_of[h] < stage)
             continue;
         judge_known(model, h, &answer);
         judge_reach(model, h, &answer);
@@ -403,7 +406,7 @@ void model_check_failed(struct check_model *model, uint64_t in_doubt)
 void model_sends_start(struct check_model *model, int host, mono_t decided_at)
 {
     const struct seen_desk *desk = model->desk;
-    uint32_t stage = model->world->stage_of[host];
+    uint32_t stage = model->world->change->stage_of[host];
     uint64_t passed = desk->passed_turn[stage];
     const char *name = checker_name(model, host);
 
@@ -425,7 +428,7 @@ void model_sends_start(struct check_model *model, int host, mono_t decided_at)
  * the start had to wait for, a disk or the way. */
 void checker_check_gates_age(struct check_model *model, int host)
 {
-    mono_t passed_at = model->desk->passed_at[model->world->stage_of[host]];
+    mono_t passed_at = model->desk->passed_at[model->world->change->stage_of[host]];
     mono_t age = model->world->now - passed_at;
 
     if (passed_at > 0 && age > PASSED_OLD_MS && !model->world->safety &&

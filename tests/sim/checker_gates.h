@@ -21,7 +21,7 @@ struct seen_hold {
 
 /* What a failed proof left. */
 struct seen_bar {
-    int host;
+    int host, change;
     struct hash receipt;
 };
 
@@ -37,7 +37,8 @@ struct seen_facts {
     mono_t heard_at; /* -1: not by this controller */
     enum verdict_value checks[SIM_CHECKS], reach[SIM_HOSTS_MAX];
     bool rehearsed_well;
-    bool taken;                       /* somebody else's is where the change wants to put its own */
+    int rehearsed_change;
+    unsigned others;                  /* bits: what of others stood there */
     mono_t snapshot_at, rehearsed_at; /* -1: never */
     uint64_t held_turn;               /* when a hold was put on it last */
 };

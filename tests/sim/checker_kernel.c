@@ -1,6 +1,6 @@
 /*
- * checker_kernel: what belongs to others is in each node's kernel as they left it, whatever the
- * change puts beside it and takes away again.
+ * checker_kernel: what belongs to others is in each node's kernel as they left it, whatever
+ * changes put beside it and take away again.
  */
 #include "tests/sim/checker.h"
 
@@ -47,8 +47,12 @@ static void check_rest(struct check_model *model, int host, size_t routes, size_
 {
     const struct kernel *kernel = model->world->hosts[host].kernel;
 
-    routes += kernel->base_routes + kernel_has(kernel, SIM_RULE);
-    rules += kernel->base_rules + kernel_has(kernel, SIM_SHIELD);
+    routes += kernel->base_routes;
+    rules += kernel->base_rules;
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        routes += kernel_has(kernel, change, SIM_RULE);
+        rules += kernel_has(kernel, change, SIM_SHIELD);
+    }
     if (kernel->now.routes_count != routes || kernel->now.rules_count != rules)
         world_violate(model->world, "8: %s has %zu routes and %zu rules, and it should be %zu, %zu",
                       checker_name(model, host), kernel->now.routes_count, kernel->now.rules_count,

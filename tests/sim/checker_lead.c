@@ -54,8 +54,8 @@ void checker_learn(struct check_model *model)
     for (int i = 0; i < model->world->nodes_count; i++) {
         const struct model_host *at = &model->hosts[i];
         const struct target_record *target = &record->targets[i];
-        bool stands = at->stand == STANDS_CONFIRMED;
-        bool at_rest = stands || at->stand == STANDS_CLEAN;
+        bool stands = checker_stands(model, i, record->attempt.sequence);
+        bool at_rest = at->stand == STANDS_CONFIRMED || at->stand == STANDS_CLEAN;
         bool on_trial = at->stand == STANDS_CHANGED;
 
         if (model->world->hosts[i].dead || at->betrayed)
@@ -137,20 +137,22 @@ static bool comes_first(const struct check_model *model, int other)
     const struct host *truth = &model->world->hosts[other];
     const struct target_record *record = &model->world->lead.rollout->record.targets[other];
 
-    return model->hosts[other].stand == STANDS_CONFIRMED && !model->hosts[other].betrayed &&
-           !truth->removed && !truth->ordered && record->wants == WANTS_REVERT && !record->listed;
+    return checker_stands(model, other, model->world->lead.rollout->record.attempt.sequence) &&
+           !model->hosts[other].betrayed && !truth->removed && !checker_is_ordered(model, other) &&
+           record->wants == WANTS_REVERT && !record->listed;
 }
 
 /* 7: newest first: what stands in a later stage goes before it. */
 void model_pops(struct check_model *model, int host)
 {
     const struct world *world = model->world;
+    const uint32_t *stage_of = world->change->stage_of;
 
     if (model->hosts[host].at_once || world->lead.rollout->record.targets[host].listed ||
         model->forgot || world->safety)
         return;
     for (int other = 0; other < world->nodes_count; other++) {
-        if (world->stage_of[other] > world->stage_of[host] && comes_first(model, other))
+        if (stage_of[other] > stage_of[host] && comes_first(model, other))
             world_violate(model->world, "7: %s is taken back before %s, which confirmed after it",
                           checker_name(model, host), checker_name(model, other));
     }
@@ -190,7 +192,7 @@ void checker_check_emergency(struct check_model *model)
         int64_t asked_ms = record->targets[i].listed ? LISTED_ASKED_BACK_MS : ASKED_BACK_MS;
 
         if (!record->emergency || !goes_back(record->state) || !lead->up ||
-            at->owed_life != lead->life || at->stand != STANDS_CONFIRMED ||
+            at->owed_life != lead->life || !checker_stands(model, i, record->attempt.sequence) ||
             model->world->hosts[i].removed)
             at->owed_since = -1;
         if (at->owed_since >= 0 && lead_is_writing(model->world))
@@ -208,23 +210,23 @@ void checker_check_emergency(struct check_model *model)
 /* As the manifest asks; behind the last there is nothing to wait for. */
 static bool is_asked_to_wait(const struct world *world, uint32_t stage)
 {
-    enum pause_after after = world->manifest->pause_after;
+    enum pause_after after = world->change->manifest->pause_after;
 
-    return stage + 1 < world->manifest->stages_count &&
+    return stage + 1 < world->change->manifest->stages_count &&
            (after == PAUSE_EACH || (after == PAUSE_FIRST && stage == 0));
 }
 
 /* How many stages, from the first on, have confirmed as a whole, and no end of it is recorded: what
  * goes back meanwhile a person cannot see yet, and it may be forgotten with a guard that dies. */
-static uint32_t count_confirmed(const struct check_model *model)
+static uint32_t count_confirmed(struct check_model *model)
 {
     const struct world *world = model->world;
-    uint32_t count = world->manifest->stages_count;
+    uint32_t count = world->change->manifest->stages_count;
 
     for (int i = 0; i < world->nodes_count; i++) {
-        if (model->hosts[i].confirmed_at == 0 && !model->hosts[i].betrayed &&
-            world->stage_of[i] < count)
-            count = world->stage_of[i];
+        if (checker_made(model, i, world->attempt)->confirmed_at == 0 &&
+            !model->hosts[i].betrayed && world->change->stage_of[i] < count)
+            count = world->change->stage_of[i];
     }
     return count;
 }
@@ -256,7 +258,7 @@ void checker_check_pause(struct check_model *model, enum rollout_event_kind kind
 /* 9: a person saw what it comes behind. */
 void checker_check_promoted(struct check_model *model, int host)
 {
-    uint32_t stage = model->world->stage_of[host];
+    uint32_t stage = model->world->change->stage_of[host];
 
     if (stage > 0 && is_asked_to_wait(model->world, stage - 1) && model->promoted < stage)
         world_violate(model->world, "9: %s is started, and nobody said next after stage %u",

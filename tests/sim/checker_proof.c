@@ -24,11 +24,11 @@ void checker_begin_proof(struct check_model *model, int host)
         const struct sim_statement *given = &at->start.statements[i];
 
         if (given->phase == PHASE_BASELINE && given->value == VERDICT_PASS &&
-            memcmp(&given->nonce, &at->id.start, sizeof(given->nonce)) == 0)
+            memcmp(&given->nonce, &at->made[at->newest].id.start, sizeof(given->nonce)) == 0)
             at->has_baseline[given->signer] = true;
     }
     /* What fails before is not held against it: of an earlier one, where a disk has lost it. */
-    at->has_baseline[host] = !(truth->breaks_own && truth->in_kernel[SIM_RULE]);
+    at->has_baseline[host] = !sim_breaks_own(truth);
 }
 
 /* ---- nonces ---------------------------------------------------------------------------------- */
@@ -168,19 +168,46 @@ static bool was_blind(const struct check_model *model, int host, int witness)
     return (from & (UINT64_C(1) << witness)) != 0;
 }
 
+/* By its number. */
+static int on_trial(const struct check_model *model, int host)
+{
+    const struct model_host *at = &model->hosts[host];
+    int change = world_find_change(model->world, &at->made[at->newest].id.attempt.body);
+
+    return change < 0 ? SIM_FIRST : change;
+}
+
+/* By what is on trial there, or stands below it and was not put in its place. What others put there
+ * instead cuts nobody off. */
+static bool is_cut_off(const struct check_model *model, int host, int witness)
+{
+    const struct host *truth = &model->world->hosts[host];
+    int trial = on_trial(model, host);
+    bool cut = false;
+
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        bool there = change == trial || (checker_expects(model, host, change, SIM_RULE) &&
+                                         !kernel_overlap(change, trial));
+
+        cut |= there && !truth->kernel->usurped[change] &&
+               (truth->damages[change].cut_from & (UINT64_C(1) << witness)) != 0;
+    }
+    return cut;
+}
+
 /* 9: whoever lies alone cannot make it stand: a quorum is cut off neither by the change nor by its
  * own honesty. */
 void checker_check_truth(struct check_model *model, int host)
 {
     const struct world *world = model->world;
     const struct host *truth = &world->hosts[host];
+    int change = on_trial(model, host);
     unsigned able = 0;
 
     for (int w = 0; w < world->hosts_count; w++) {
         const struct host *witness = &world->hosts[w];
-        bool cut = (truth->cut_from & (UINT64_C(1) << w)) != 0;
+        bool cut = is_cut_off(model, host, w);
 
-        cut &= !truth->kernel->usurped; /* what cut them off is not there any more */
         cut |= witness->lie == LIE_OPPOSITE && was_blind(model, host, w);
         able += w != host && (witness->special || witness->lie == LIE_YES ||
                               (witness->lie == LIE_OPPOSITE ? cut : !cut) ||
@@ -189,7 +216,7 @@ void checker_check_truth(struct check_model *model, int host)
     if (able < QUORUM)
         world_violate(model->world, "9: %s confirms and only %u witnesses can get in or lie",
                       checker_name(model, host), able);
-    if (truth->breaks_own && !truth->kernel->usurped)
+    if (truth->damages[change].breaks_own && !truth->kernel->usurped[change])
         world_violate(model->world, "9: %s confirms and its own check is broken",
                       checker_name(model, host));
 }

@@ -29,6 +29,15 @@ void model_alarm(struct check_model *model, int host)
     model->hosts[host].alarmed = true;
 }
 
+/* Something of what is to go. */
+static bool is_left(const struct check_model *model, int host)
+{
+    const struct model_host *at = &model->hosts[host];
+    int change = world_find_change(model->world, &at->made[at->goes].id.attempt.body);
+
+    return change >= 0 && sim_has(&model->world->hosts[host], change);
+}
+
 /* Of a guard that is there, and what is still in its kernel. */
 void checker_check_undo(struct check_model *model, int host)
 {
@@ -37,7 +46,7 @@ void checker_check_undo(struct check_model *model, int host)
     mono_t now = model->world->now;
     mono_t tried_at;
 
-    if (truth->frozen || !truth->guard_up || at->betrayed || !sim_is_changed(truth)) {
+    if (truth->frozen || !truth->guard_up || at->betrayed || !is_left(model, host)) {
         at->tried_at = at->frozen_at = now;
         return;
     }

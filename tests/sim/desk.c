@@ -49,7 +49,7 @@ static struct desk *make_desk(void)
 static void find_witnesses(const struct world *world, struct desk *desk)
 {
     for (int i = 0; i < world->nodes_count; i++) {
-        const struct manifest_plan *plan = &world->manifest->plans[i];
+        const struct manifest_plan *plan = &world->change->manifest->plans[i];
 
         for (uint32_t w = 0; w < plan->witnesses_count; w++)
             desk->witnesses[i][w] = world_find_host(world, plan->witnesses[w]);
@@ -122,8 +122,7 @@ static bool is_heard(const struct world *world, int number)
 {
     const struct host *host = &world->hosts[number];
 
-    return host->agent_up && host->up_link && host->down_link &&
-           !(sim_is_changed(host) && host->cuts_controller);
+    return host->agent_up && host->up_link && host->down_link && !sim_is_cut_off(host);
 }
 
 static bool is_mute(const struct world *world, int number)
@@ -253,8 +252,8 @@ void desk_take_reports(struct world *world)
     for (int i = 0; i < world->hosts_count && lead_listens(world); i++)
         take_report(world, i);
     for (int i = 0; i < world->nodes_count && lead_listens(world); i++) {
-        for (uint32_t w = 0; w < world->manifest->plans[i].witnesses_count && lead_listens(world);
-             w++)
+        for (uint32_t w = 0;
+             w < world->change->manifest->plans[i].witnesses_count && lead_listens(world); w++)
             take_reach(world, i, world->desk->witnesses[i][w]);
     }
 }
@@ -285,21 +284,21 @@ static void take_rehearsal(struct world *world, int number)
     static struct rehearsal rehearsal; /* large, and mostly room */
 
     if (!host->guard_up || host->frozen ||
-        fleet_rehearsal_is_young(member, &world->body, world->now))
+        fleet_rehearsal_is_young(member, &world->change->body, world->now))
         return;
     if (how != NULL)
         outcome = chance_permille(how, 500) ? REHEARSED_REFUSED : REHEARSED_MISSED;
     rehearsal.operations_count = SIM_OPERATIONS;
     for (uint32_t i = 0; i < SIM_OPERATIONS; i++)
         rehearsal_set(&rehearsal, i, i == SIM_RULE ? outcome : REHEARSED_GOOD, "as it was drawn");
-    fleet_tell_rehearsal(member, &world->body, &rehearsal, world->now);
+    fleet_tell_rehearsal(member, &world->change->body, &rehearsal, world->now);
     model_rehearsal_told(world->model, number, outcome == REHEARSED_GOOD);
 }
 
 static void ask_nodes(struct world *world, uint32_t stage)
 {
     for (int i = 0; i < world->nodes_count; i++) {
-        if (world->stage_of[i] < stage || !world->desk->fleet.members[i].connected)
+        if (world->change->stage_of[i] < stage || !world->desk->fleet.members[i].connected)
             continue;
         take_snapshot(world, i);
         take_rehearsal(world, i);
@@ -329,7 +328,7 @@ static void ask_gates(struct world *world, uint32_t stage, struct rollout_event 
 {
     struct text text;
     struct gates gates;
-    struct gates_inputs inputs = {.manifest = world->manifest,
+    struct gates_inputs inputs = {.manifest = world->change->manifest,
                                   .approval = &world->approvals[world->attempt - 1],
                                   .is_signed = true,
                                   .approvals_count = 1,

@@ -72,20 +72,22 @@ static void give_prepare(struct world *world, const struct message *message)
     static char objects[SIM_OPERATIONS][96];
     struct guard_event ev = {.kind = ON_PREPARE};
     const struct approval *approval = NULL;
+    int change = world_find_change(world, &message->id.attempt.body);
 
     for (uint32_t i = 0; i < world->attempt; i++) {
         if (attempt_equal(&world->approvals[i].attempt, &message->id.attempt))
             approval = &world->approvals[i];
     }
-    if (approval == NULL)
+    if (approval == NULL || change < 0)
         return;
     for (int i = 0; i < SIM_OPERATIONS; i++) {
         struct text text = TEXT_IN(objects[i]);
 
-        operation_object(&world->manifest->plans[0].operations[i], &text);
+        operation_object(&world->changes[change].manifest->plans[message->host].operations[i],
+                         &text);
     }
-    ev.prepare = (struct guard_prepare){.manifest = world->manifest,
-                                        .body = world->body,
+    ev.prepare = (struct guard_prepare){.manifest = world->changes[change].manifest,
+                                        .body = world->changes[change].body,
                                         .approval = approval,
                                         .trust = &trust,
                                         .approvals_count = 1,
@@ -95,10 +97,28 @@ static void give_prepare(struct world *world, const struct message *message)
     guard_give(world, message->host, &ev);
 }
 
+/* What it names, and all that stands above it. */
+static void note_order(struct world *world, const struct message *order)
+{
+    struct host *host = &world->hosts[order->host];
+
+    for (uint32_t i = 0; i < host->ledger->generations_count; i++) {
+        uint64_t sequence = host->ledger->generations[i].id.attempt.sequence;
+
+        if (sequence >= order->id.attempt.sequence)
+            host->ordered |= UINT64_C(1) << sequence;
+    }
+}
+
 static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
 {
     bool ordered = message->kind == ASK_ORDER;
     struct guard_event ev = {.kind = kind};
+
+    if (kind == ON_POP)
+        model_asked_back(world->model, message);
+    if (ordered)
+        note_order(world, message);
 
     ev.end.id = message->id;
     ev.end.right = ordered ? RIGHT_OPERATOR : RIGHT_CONTROLLER;
@@ -133,7 +153,7 @@ static void give_message(struct world *world, const struct message *message)
     case ASK_STANDING:
         ev.kind = ON_STANDING;
         ev.standing.nonce = message->nonce;
-        ev.standing.body = world->body;
+        ev.standing.body = message->id.attempt.body;
         ev.standing.subject = world->hosts[message->subject].name;
         guard_give(world, message->host, &ev);
         break;
@@ -175,6 +195,7 @@ static void undo(struct world *world, const struct happening *work)
     struct happening late = {.kind = HAPPENS_KERNEL,
                              .host = work->host,
                              .number = world->hosts[work->host].applied,
+                             .change = work->change,
                              .work = DO_UNDO,
                              .operation = work->operation};
     struct chance *how = NULL;
@@ -220,18 +241,18 @@ static void take_undo(struct world *world, const struct happening *work, struct 
 }
 
 /* The reason is lent until the next one. */
-static void take_prepared(struct world *world, int number, struct guard_event *ev)
+static void take_prepared(struct world *world, const struct happening *work, struct guard_event *ev)
 {
     static struct err err;
-    const struct host *host = &world->hosts[number];
+    const struct manifest *manifest = world->changes[work->change].manifest;
+    const struct host *host = &world->hosts[work->host];
 
     err = (struct err)ERR_INIT;
     ev->prepared.operations_count = SIM_OPERATIONS;
     ev->prepared.removes = removes;
-    ev->prepared.ok = goes_well(world, FAULT_PREPARE, number,
+    ev->prepared.ok = goes_well(world, FAULT_PREPARE, work->host,
                                 "a protected flow would leave elsewhere", &ev->prepared.why);
-    if (!ev->prepared.ok ||
-        kernel_can(host->kernel, world->manifest->plans[number].operations, &err))
+    if (!ev->prepared.ok || kernel_can(host->kernel, manifest->plans[work->host].operations, &err))
         return;
     ev->prepared.ok = false;
     ev->prepared.why = err.text;
@@ -243,7 +264,7 @@ static void take_work(struct world *world, const struct happening *work)
     struct guard_event ev = {.kind = ON_PREPARED};
 
     if (work->work == DO_PREPARE) {
-        take_prepared(world, work->host, &ev);
+        take_prepared(world, work, &ev);
     } else if (work->work == DO_APPLY) {
         ev.kind = ON_APPLIED;
         ev.applied.operation = work->operation;
@@ -261,7 +282,7 @@ static void take_work(struct world *world, const struct happening *work)
         take_undo(world, work, &ev);
     } else {
         ev.kind = ON_VERIFIED;
-        ev.verified.ok = kernel_is_restored(host->kernel);
+        ev.verified.ok = kernel_is_restored(host->kernel, work->change);
         ev.verified.why = ev.verified.ok ? "" : "an operation is still in the kernel";
     }
     guard_give(world, work->host, &ev);
@@ -335,8 +356,8 @@ void guard_take_happening(struct world *world, const struct happening *happening
     case HAPPENS_LOCAL:
         if (!host->agent_up)
             break;
-        own =
-            guard_own_statement(world, happening->host, &happening->message->nonce, PHASE_RENEWAL);
+        own = guard_own_statement(world, happening->host, &happening->message->id,
+                                  &happening->message->nonce, PHASE_RENEWAL);
         give_statement(world, happening->host, &own);
         break;
     case HAPPENS_MESSAGE:

@@ -10,27 +10,62 @@
 
 bool sim_is_changed(const struct host *host)
 {
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
-        if (host->in_kernel[i])
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        if (sim_has(host, change))
             return true;
     }
     return false;
 }
 
-/* With the pref and without the shield nobody gets in any more. */
+bool sim_has(const struct host *host, int change)
+{
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        if (host->in_kernel[change][i])
+            return true;
+    }
+    return false;
+}
+
+bool sim_is_cut_off(const struct host *host)
+{
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        if (host->damages[change].cuts_controller && sim_has(host, change))
+            return true;
+    }
+    return false;
+}
+
+bool sim_breaks_own(const struct host *host)
+{
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        if (host->damages[change].breaks_own && host->in_kernel[change][SIM_RULE])
+            return true;
+    }
+    return false;
+}
+
+/* With its pref and without its shield nobody gets in any more. */
+static bool lets_in(const struct host *host, int change, uint64_t from)
+{
+    const bool *is = host->in_kernel[change];
+
+    return !(is[SIM_PREF] && !is[SIM_SHIELD]) &&
+           !(is[SIM_RULE] && (host->damages[change].cut_from & from) != 0);
+}
+
 bool sim_sees(const struct world *world, int witness, int subject)
 {
     const struct host *host = &world->hosts[subject];
-
     uint64_t bit = UINT64_C(1) << witness;
+    bool in = true;
 
     if (world->hosts[witness].special)
         return true;
     if ((host->blind_from & bit) != 0)
         return false;
-    if (host->in_kernel[SIM_PREF] && !host->in_kernel[SIM_SHIELD])
-        return false;
-    return !(host->in_kernel[SIM_RULE] && (host->cut_from & bit) != 0);
+    for (int change = 0; change < SIM_CHANGES; change++)
+        in &= lets_in(host, change, bit);
+    return in;
 }
 
 enum verdict_value sim_says(const struct world *world, int witness, int subject)
@@ -52,27 +87,27 @@ bool sim_is_undecided(const struct world *world, int host)
 /* ---- telling the controller ------------------------------------------------------------------ */
 
 struct sim_statement guard_own_statement(const struct world *world, int number,
-                                         const struct nonce *nonce, enum phase phase)
+                                         const struct generation_id *id, const struct nonce *nonce,
+                                         enum phase phase)
 {
-    const struct host *host = &world->hosts[number];
-    bool broken = host->breaks_own && host->in_kernel[SIM_RULE];
+    bool broken = sim_breaks_own(&world->hosts[number]);
     enum probe_outcome found = sim_is_undecided(world, number) ? PROBE_UNCLEAR
                                : broken                        ? PROBE_FAILED
                                                                : PROBE_ANSWERED;
 
     return (struct sim_statement){.signer = number,
                                   .subject = number,
-                                  .body = world->body,
+                                  .body = id->attempt.body,
                                   .nonce = *nonce,
                                   .phase = phase,
                                   .value = agent_judges(LOOKS_AT_SESSION, found)->value};
 }
 
-static void tell_own_baseline(struct world *world, int host, const struct nonce *nonce)
+static void tell_own_baseline(struct world *world, int host, const struct generation_id *id)
 {
     struct message *message = network_message(TELL_STATEMENT, host);
 
-    message->statement = guard_own_statement(world, host, nonce, PHASE_BASELINE);
+    message->statement = guard_own_statement(world, host, id, &id->start, PHASE_BASELINE);
     network_send(world, message);
 }
 
@@ -92,6 +127,7 @@ static void tell_nonce(struct world *world, int host, const struct guard_effect 
     message->last = effect->nonce.last;
     network_send(world, message);
     local.message = network_message(GIVE_STATEMENT, host);
+    local.message->id = effect->id;
     local.message->nonce = effect->nonce.nonce;
     world_schedule(world, &local);
 }
@@ -140,6 +176,7 @@ static void begin_work(struct world *world, int number, const struct guard_effec
                                    effect->kind == DO_SETTLE ? 1500 : 60);
     struct happening done = {.kind = HAPPENS_WORK,
                              .host = number,
+                             .change = world_find_change(world, &effect->id.attempt.body),
                              .life = host->life,
                              .work = effect->kind,
                              .operation = effect->operation};
@@ -235,7 +272,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
         message = network_message(TELL_PREPARED, number);
         message->id = effect->id;
         network_send(world, message);
-        tell_own_baseline(world, number, &effect->id.start);
+        tell_own_baseline(world, number, &effect->id);
         break;
     case DO_RECORD:
         begin_record(world, number, effect);
@@ -262,6 +299,7 @@ static void carry(struct world *world, int number, const struct guard_effect *ef
     case DO_STACK:
         message = network_message(TELL_STACK, number);
         copy_stack(&message->stack, &effect->stack);
+        model_stack(world->model, number, &message->stack);
         network_send(world, message);
         break;
     case DO_ALARM:
@@ -313,7 +351,7 @@ void guard_give(struct world *world, int number, struct guard_event *ev)
     world->guard_effects->count = 0;
     trial_step(host->trial, ev, world->guard_effects);
     if (host->trial->state == TRIAL_REVERTING && before != TRIAL_REVERTING)
-        model_reverting(world->model, number);
+        model_reverting(world->model, number, &host->trial->id);
     if (world->guard_effects->count > 0 && dies_amid(world, number))
         return;
     for (uint32_t i = 0; i < world->guard_effects->count; i++) {
@@ -330,23 +368,32 @@ void guard_look_at_kernel(struct world *world, int number)
 {
     struct host *host = &world->hosts[number];
 
-    for (uint32_t i = 0; i < SIM_OPERATIONS; i++)
-        host->in_kernel[i] = kernel_has(host->kernel, i);
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        for (uint32_t i = 0; i < SIM_OPERATIONS && world->changes[change].manifest != NULL; i++)
+            host->in_kernel[change][i] = kernel_has(host->kernel, change, i);
+    }
     model_kernel(world->model, number);
 }
 
-/* What was confirmed and is volatile comes back after a boot. */
+/* What was confirmed and is volatile comes back after a boot: from the oldest on. */
 static void put_back_confirmed(struct world *world, int number)
 {
     struct host *host = &world->hosts[number];
-    const struct operation *operations = world->manifest->plans[number].operations;
-    const struct ledger_generation *top = ledger_top(host->ledger);
+    const struct ledger *ledger = host->ledger;
 
-    if (top == NULL || top->mark == MARK_POPPING)
-        return;
-    kernel_put_back(host->kernel, &operations[SIM_SHIELD]);
-    kernel_put_back(host->kernel, &operations[SIM_RULE]);
-    guard_look_at_kernel(world, number);
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        const struct ledger_generation *generation = &ledger->generations[i];
+        int change = world_find_change(world, &generation->id.attempt.body);
+        const struct operation *operations;
+
+        if (ledger_is_going(ledger, generation))
+            return; /* and all above it */
+        operations = world->changes[change].manifest->plans[number].operations;
+        kernel_put_back(host->kernel, change, &operations[SIM_SHIELD]);
+        kernel_put_back(host->kernel, change, &operations[SIM_RULE]);
+    }
+    if (ledger->generations_count > 0)
+        guard_look_at_kernel(world, number);
 }
 
 void guard_count_rows(struct world *world, int number)
@@ -380,21 +427,23 @@ void guard_start(struct world *world, int number, enum end_cause cause)
 
 bool guard_do_to_kernel(struct world *world, int number, const struct happening *work)
 {
-    const struct operation *operations = world->manifest->plans[number].operations;
+    const struct manifest *manifest = world->changes[work->change].manifest;
     struct host *host = &world->hosts[number];
-    bool had = host->in_kernel[work->operation];
+    bool had = host->in_kernel[work->change][work->operation];
     struct err why = ERR_INIT;
     bool done = true;
 
     if (work->work == DO_APPLY) {
-        done = kernel_apply(host->kernel, &operations[work->operation], work->operation, &why);
+        done = kernel_apply(host->kernel, work->change,
+                            &manifest->plans[number].operations[work->operation], work->operation,
+                            &why);
         host->applied++;
     }
     if (work->work == DO_UNDO)
-        kernel_undo(host->kernel, work->operation);
+        kernel_undo(host->kernel, work->change, work->operation);
     guard_look_at_kernel(world, number);
-    if (had && !host->in_kernel[work->operation])
-        model_undone(world->model, number, work->operation);
+    if (had && !host->in_kernel[work->change][work->operation])
+        model_undone(world->model, number, work->change, work->operation);
     return done;
 }
 

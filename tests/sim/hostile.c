@@ -88,6 +88,7 @@ static void make_question(struct world *world, struct message *message)
     message->kind = chance_permille(&world->chance, 500) ? ASK_STANDING : ASK_STATEMENT;
     message->subject = (int)chance_between(&world->chance, 0, world->nodes_count - 1);
     message->phase = PHASE_BASELINE;
+    message->id.attempt = world->approvals[world->attempt - 1].attempt;
     message->nonce = world->hostile->offered[message->subject].start;
 }
 

@@ -71,7 +71,7 @@ void judged_intend(struct world *world, int host, const struct generation_id *id
 void judged_set_kernel(struct world *world, int host, bool there)
 {
     for (int i = 0; i < SIM_OPERATIONS; i++)
-        world->hosts[host].in_kernel[i] = there;
+        world->hosts[host].in_kernel[SIM_FIRST][i] = there;
 }
 
 void judged_touch(struct world *world, int host, const struct generation_id *id)
@@ -150,6 +150,21 @@ void judged_confirm(struct world *world, int host, const struct generation_id *i
     model_check(world->model);
 }
 
+void judged_order(struct world *world, int host, const struct generation_id *id)
+{
+    struct message *order = network_message(ASK_ORDER, host);
+
+    order->id = *id;
+    model_asked_back(world->model, order);
+    network_message_free(order);
+}
+
+void judged_pop(struct world *world, int host, const struct generation_id *id)
+{
+    judged_order(world, host, id);
+    model_reverting(world->model, host, id);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* Every node, one after the other: the fleet has the change, and the controller knows it. */
@@ -207,9 +222,10 @@ static bool play(const struct judged *judged, bool is_good)
 
 int judged_run(void)
 {
-    static const struct judged *const kinds[] = {judged_trials, judged_fleets, judged_backs};
+    static const struct judged *const kinds[] = {judged_trials, judged_fleets, judged_backs,
+                                                 judged_stacks};
     static const struct judged *const fine[] = {judged_fine_trials, judged_fine_fleets,
-                                                judged_fine_backs};
+                                                judged_fine_backs, judged_fine_stacks};
     static const struct judged good = {"", play_good};
     bool right = play(&good, true);
 

@@ -14,9 +14,10 @@ struct judged {
     void (*play)(struct world *world);
 };
 /* Each kind ends with a row whose says is NULL. */
-extern const struct judged judged_trials[], judged_fleets[], judged_backs[];
+extern const struct judged judged_trials[], judged_fleets[], judged_backs[], judged_stacks[];
 /* Of these it says nothing. */
-extern const struct judged judged_fine_trials[], judged_fine_fleets[], judged_fine_backs[];
+extern const struct judged judged_fine_trials[], judged_fine_fleets[], judged_fine_backs[],
+    judged_fine_stacks[];
 
 /* Of the n-th trial of that node, by the first approval. */
 struct generation_id judged_id(int host, uint64_t sequence, unsigned n);
@@ -40,6 +41,9 @@ void judged_prove(struct world *world, int host, const struct nonce *nonce);
 void judged_try(struct world *world, int host, const struct generation_id *id);
 void judged_soak(struct world *world, int host);
 void judged_confirm(struct world *world, int host, const struct generation_id *id);
+/* An operator has ordered it back: it begins to go. */
+void judged_order(struct world *world, int host, const struct generation_id *id);
+void judged_pop(struct world *world, int host, const struct generation_id *id);
 /* What the change put there is there, or gone. */
 void judged_set_kernel(struct world *world, int host, bool there);
 

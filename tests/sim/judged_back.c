@@ -167,7 +167,7 @@ static void take_back(struct world *world)
     struct generation_id id = judged_id(STYX, 1, 0);
 
     judged_try(world, STYX, &id);
-    model_reverting(world->model, STYX);
+    model_reverting(world->model, STYX, &id);
 }
 
 static void does_nothing(struct world *world)

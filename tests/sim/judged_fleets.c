@@ -20,7 +20,7 @@ static void second_when_the_first_is_gone(struct world *world)
     struct generation_id first = judged_id(STYX, 1, 0), second = judged_id(CALYPSO, 1, 0);
 
     judged_confirm(world, STYX, &first);
-    model_reverting(world->model, STYX);
+    judged_pop(world, STYX, &first);
     world->now += STALE_MS + 1;
     judged_try(world, CALYPSO, &second);
 }
@@ -31,7 +31,7 @@ static void two_at_once(struct world *world)
     for (int host = STYX; host <= TETHYS; host++) {
         struct generation_id id = judged_id(host, 1, 0);
 
-        world->stage_of[host] = host == STYX ? 0 : 1;
+        world->change->stage_of[host] = host == STYX ? 0 : 1;
         if (host == STYX)
             judged_confirm(world, host, &id);
         else
@@ -39,7 +39,7 @@ static void two_at_once(struct world *world)
     }
     if (world->violation[0] != '\0')
         return; /* of one stage they may be */
-    world->stage_of[TETHYS] = 2;
+    world->change->stage_of[TETHYS] = 2;
     model_check(world->model);
 }
 
@@ -165,9 +165,9 @@ static void gates_pass_wrongly(struct world *world)
     world->approvals[0].not_after = 0;
     seen &= passes_all_the_same(world);
     world->approvals[0].not_after = not_after;
-    world->unjustified = true;
+    world->change->unjustified = true;
     seen &= passes_all_the_same(world);
-    world->unjustified = false;
+    world->change->unjustified = false;
     world->now += 31000; /* snapshots are old */
     for (int host = 0; host < world->hosts_count; host++)
         model_heard(model, host);
@@ -294,7 +294,7 @@ static void starts_the_last_unpromoted(struct world *world)
 {
     struct generation_id styx = judged_id(STYX, 1, 0), calypso = judged_id(CALYPSO, 1, 0);
 
-    world->manifest->pause_after = PAUSE_EACH;
+    world->change->manifest->pause_after = PAUSE_EACH;
     judged_confirm(world, STYX, &styx);
     say_next(world);
     judged_confirm(world, CALYPSO, &calypso);
@@ -310,7 +310,7 @@ static void wait_after(struct world *world, enum pause_after after, uint32_t sta
 {
     struct rollout_record *record = &world->lead.rollout->record;
 
-    world->manifest->pause_after = after;
+    world->change->manifest->pause_after = after;
     record->state = ROLLOUT_STAGE;
     model_lead_told(world->model, EVENT_RECEIPT);
     record->state = ROLLOUT_PAUSED;
@@ -349,7 +349,7 @@ static void ends_on_trial(struct world *world)
 
 static void ends_with_a_rest(struct world *world)
 {
-    world->hosts[STYX].in_kernel[SIM_RULE] = true;
+    world->hosts[STYX].in_kernel[SIM_FIRST][SIM_RULE] = true;
     model_check_end(world->model);
 }
 
@@ -417,8 +417,8 @@ static void end_behind_a_lost_pop(struct world *world, uint32_t gone)
     mark->mark = MARK_CONFIRMED;
     host->disk = mem_grow(host->disk, host->disk_count, &host->disk_capacity, sizeof(*host->disk));
     host->disk[host->disk_count++] = (struct disk_entry){.record = *mark, .synced = true};
-    model_reverting(world->model, STYX);
-    host->in_kernel[gone] = false;
+    judged_pop(world, STYX, &id);
+    host->in_kernel[SIM_FIRST][gone] = false;
     model_guard_starts(world->model, STYX);
     world->lead.rollout->record.targets[STYX].receipt = RECEIPT_CONFIRMED;
     world->lead.rollout->record.state = ROLLOUT_COMPLETE;
@@ -498,12 +498,13 @@ static void two_go_back_behind_a_backup(struct world *world)
     }
     for (int host = STYX; host <= TETHYS; host++) {
         struct message *stack = network_message(TELL_STACK, host);
+        struct generation_id id = judged_id(host, 1, 0);
 
         model_lead_takes(world->model, stack, world->now);
         network_message_free(stack);
         world->lead.rollout->record.targets[host].in_doubt = host != TETHYS;
         if (host != TETHYS)
-            model_reverting(world->model, host);
+            judged_pop(world, host, &id);
     }
     world->lead.rollout->record.state = ROLLOUT_LEARNING;
     world->lead.stored = world->lead.rollout->record;

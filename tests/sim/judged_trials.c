@@ -64,7 +64,7 @@ static void starts_unsigned(struct world *world)
 
 static void revert(struct world *world, const struct generation_id *id)
 {
-    model_reverting(world->model, STYX);
+    model_reverting(world->model, STYX, id);
     judged_set_kernel(world, STYX, false);
     judged_mark(world, STYX, id, MARK_REVERTED, true);
 }
@@ -261,9 +261,9 @@ static void loses_its_shield_first(struct world *world)
     struct generation_id id = judged_id(STYX, 1, 0);
 
     judged_try(world, STYX, &id);
-    model_reverting(world->model, STYX);
-    world->hosts[STYX].in_kernel[SIM_SHIELD] = false;
-    model_undone(world->model, STYX, SIM_SHIELD);
+    model_reverting(world->model, STYX, &id);
+    world->hosts[STYX].in_kernel[SIM_FIRST][SIM_SHIELD] = false;
+    model_undone(world->model, STYX, SIM_FIRST, SIM_SHIELD);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static void confirms_cut_off(struct world *world)
 {
     struct generation_id id = soak(world, true);
 
-    world->hosts[STYX].cut_from = UINT64_MAX;
+    world->hosts[STYX].damages[SIM_FIRST].cut_from = UINT64_MAX;
     judged_mark(world, STYX, &id, MARK_CONFIRMED, true);
 }
 
@@ -296,7 +296,7 @@ static void confirms_broken(struct world *world)
 {
     struct generation_id id = soak(world, true);
 
-    world->hosts[STYX].breaks_own = true;
+    world->hosts[STYX].damages[SIM_FIRST].breaks_own = true;
     judged_mark(world, STYX, &id, MARK_CONFIRMED, true);
 }
 
@@ -340,7 +340,7 @@ static void ends_changed(struct world *world)
     struct generation_id id = judged_id(STYX, 1, 0);
 
     judged_try(world, STYX, &id);
-    model_reverting(world->model, STYX);
+    model_reverting(world->model, STYX, &id);
     judged_mark(world, STYX, &id, MARK_REVERTED, true);
 }
 

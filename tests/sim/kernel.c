@@ -13,7 +13,23 @@
 
 enum { LINES_SIZE = 512 };
 
-static const char setting[] = "net.ipv4.ip_forward";
+/* What each change puts. */
+static const char *const shields[SIM_CHANGES] = {
+    "rule 5140 from 203.0.113.10 lookup main",
+    "rule 5141 from 203.0.113.10 lookup main",
+    "rule 5142 from 203.0.113.10 lookup main",
+};
+static const char *const routes[SIM_CHANGES] = {
+    "route 192.0.2.0/24 dev eth0",
+    NULL, /* the same with a gateway, which each host has of its own */
+    "route 192.0.2.0/24 dev eth0 table 200",
+};
+static const char *const settings[SIM_CHANGES] = {
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.eth0.accept_redirects",
+    "net.ipv6.conf.eth0.use_tempaddr",
+};
+enum { BESIDE_TABLE = 200, FIRST_SHIELD = 5140 };
 static const char links[] = "link lo 1 loopback\nlink eth0 2\n";
 
 /* Beside what the change puts: its destination by another metric or in another table, a part of
@@ -42,10 +58,9 @@ struct address kernel_address(int host)
     return address;
 }
 
-static void build(struct kernel *kernel, int host, const char *value)
+static void build(struct kernel *kernel, int host, const bool set[SIM_CHANGES])
 {
     char lines[LINES_SIZE];
-    struct sysctl *sysctl;
 
     snapshot_init(&kernel->now);
     snprintf(lines, sizeof(lines),
@@ -57,39 +72,65 @@ static void build(struct kernel *kernel, int host, const char *value)
     ip_lines_add_usual_rules(&kernel->now);
     kernel->base_routes = kernel->now.routes_count;
     kernel->base_rules = kernel->now.rules_count;
-    sysctl = snapshot_add_sysctl(&kernel->now);
-    text_copy(sysctl->name, sizeof(sysctl->name), setting);
-    text_copy(sysctl->value, sizeof(sysctl->value), value);
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        struct sysctl *sysctl = snapshot_add_sysctl(&kernel->now);
+
+        text_copy(sysctl->name, sizeof(sysctl->name), settings[change]);
+        text_copy(sysctl->value, sizeof(sysctl->value), set[change] ? "1" : "0");
+    }
 }
 
 void kernel_init(struct kernel *kernel, int host)
 {
-    build(kernel, host, "0");
+    static const bool none[SIM_CHANGES];
+
+    build(kernel, host, none);
 }
 
 void kernel_done(struct kernel *kernel)
 {
     snapshot_done(&kernel->now);
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
-        if (kernel->done[i])
-            undo_item_done(&kernel->undo[i]);
+    for (int i = 0; i < SIM_CHANGES * SIM_OPERATIONS; i++) {
+        if (kernel->done[i / SIM_OPERATIONS][i % SIM_OPERATIONS])
+            undo_item_done(&kernel->undo[i / SIM_OPERATIONS][i % SIM_OPERATIONS]);
     }
 }
 
-void kernel_fill_operations(struct operation operations[SIM_OPERATIONS])
+static void write_route(int change, int host, char *to, size_t size)
+{
+    if (routes[change] != NULL)
+        text_copy(to, size, routes[change]);
+    else
+        snprintf(to, size, "route 192.0.2.0/24 via 198.18.%d.1 dev eth0", host);
+}
+
+void kernel_fill_operations(int change, int host, struct operation operations[SIM_OPERATIONS])
 {
     struct sysctl *pref = &operations[SIM_PREF].sysctl.setting;
+    char route[LINES_SIZE];
 
-    operations[SIM_SHIELD] = ip_lines_operation(links, "rule 5140 from 203.0.113.10 lookup main");
+    write_route(change, host, route, sizeof(route));
+    operations[SIM_SHIELD] = ip_lines_operation(links, shields[change]);
     operations[SIM_SHIELD].shield = true;
-    operations[SIM_RULE] = ip_lines_operation(links, "route 192.0.2.0/24 dev eth0");
+    operations[SIM_RULE] = ip_lines_operation(links, route);
     memset(&operations[SIM_PREF], 0, sizeof(operations[SIM_PREF]));
     operations[SIM_PREF].kind = OPERATION_SYSCTL;
-    text_copy(pref->name, sizeof(pref->name), setting);
+    text_copy(pref->name, sizeof(pref->name), settings[change]);
     text_copy(pref->value, sizeof(pref->value), "1");
 }
 
 /* ---- the change ------------------------------------------------------------------------------ */
+
+bool kernel_overlap(int change, int other)
+{
+    return change == other || (change != SIM_BESIDE && other != SIM_BESIDE);
+}
+
+bool kernel_is_taken(int change, unsigned there)
+{
+    return (change == SIM_FIRST && (there & 1u << SIM_TWIN) != 0) ||
+           (change != SIM_BESIDE && (there & 1u << SIM_USURPER) != 0);
+}
 
 bool kernel_can(const struct kernel *kernel, const struct operation *operations, struct err *why)
 {
@@ -101,41 +142,42 @@ bool kernel_can(const struct kernel *kernel, const struct operation *operations,
     return true;
 }
 
-bool kernel_apply(struct kernel *kernel, const struct operation *operation, uint32_t number,
-                  struct err *why)
+bool kernel_apply(struct kernel *kernel, int change, const struct operation *operation,
+                  uint32_t number, struct err *why)
 {
-    struct undo_item *item = &kernel->undo[number];
+    struct undo_item *item = &kernel->undo[change][number];
 
     if (!operation_check(operation, &kernel->now, why))
         return false;
-    if (kernel->done[number])
+    if (kernel->done[change][number])
         undo_item_done(item);
-    kernel->done[number] = true;
+    kernel->done[change][number] = true;
     undo_derive(operation, number, &kernel->now, item);
     operation_predict(operation, &kernel->now);
     undo_take_after(item, &kernel->now);
-    kernel->usurped &= number != SIM_RULE;
+    kernel->usurped[change] &= number != SIM_RULE;
     return true;
 }
 
-void kernel_put_back(struct kernel *kernel, const struct operation *operation)
+void kernel_put_back(struct kernel *kernel, int change, const struct operation *operation)
 {
-    if (operation->kind == OPERATION_ROUTE && (kernel->others & 1u << SIM_USURPER) != 0)
-        kernel->usurped = true;
+    if (operation->kind == OPERATION_ROUTE && change != SIM_BESIDE &&
+        (kernel->others & 1u << SIM_USURPER) != 0)
+        kernel->usurped[change] = true;
     else
         operation_predict(operation, &kernel->now);
 }
 
-static enum undo_state judge(const struct kernel *kernel, uint32_t number)
+static enum undo_state judge(const struct kernel *kernel, int change, uint32_t number)
 {
     char why[REASON_SIZE];
 
-    if (!kernel->done[number])
+    if (!kernel->done[change][number])
         return UNDO_RESTORED;
-    return undo_judge(&kernel->undo[number], &kernel->now, why, sizeof(why));
+    return undo_judge(&kernel->undo[change][number], &kernel->now, why, sizeof(why));
 }
 
-static void write_setting(struct kernel *kernel, const struct undo_item *item)
+static void write_setting(struct kernel *kernel, int change, const struct undo_item *item)
 {
     struct snapshot after;
     const char *value;
@@ -143,51 +185,72 @@ static void write_setting(struct kernel *kernel, const struct undo_item *item)
     undo_take_made(item, &after);
     value = undo_sysctl_value(item, &after, &kernel->now, 0);
     if (value != NULL)
-        text_copy(kernel->now.sysctls[0].value, SYSCTL_VALUE_SIZE, value);
+        text_copy(kernel->now.sysctls[change].value, SYSCTL_VALUE_SIZE, value);
     snapshot_done(&after);
 }
 
-/* Nothing of its key was there before: the change puts what nobody else has. */
-void kernel_undo(struct kernel *kernel, uint32_t number)
+/* The one of its key that was there before takes its place again; one that nobody had just goes. */
+static void write_route_back(struct snapshot *now, const struct undo_item *item)
 {
-    const struct undo_item *item = &kernel->undo[number];
+    const struct route *was = undo_find_route(item, &item->before);
+    const struct route *is = undo_find_route(item, now);
+    struct operation back = item->change;
+
+    if (is != NULL)
+        snapshot_remove_route(now, (size_t)(is - now->routes));
+    if (was == NULL)
+        return;
+    back.route.route.hop.gateway = was->hop.gateway;
+    operation_predict(&back, now);
+}
+
+/* Of a rule and of a setting nothing of the same key was there before. */
+void kernel_undo(struct kernel *kernel, int change, uint32_t number)
+{
+    const struct undo_item *item = &kernel->undo[change][number];
     struct snapshot *now = &kernel->now;
-    const struct route *route;
     const struct rule *rule;
 
-    if (judge(kernel, number) != UNDO_NEEDED)
+    if (judge(kernel, change, number) != UNDO_NEEDED)
         return;
-    route = number == SIM_RULE ? undo_find_route(item, now) : NULL;
     rule = number == SIM_SHIELD ? undo_find_rule(item, now) : NULL;
-    if (route != NULL)
-        snapshot_remove_route(now, (size_t)(route - now->routes));
+    if (number == SIM_RULE)
+        write_route_back(now, item);
     else if (rule != NULL)
         snapshot_remove_rule(now, (size_t)(rule - now->rules));
     else if (number == SIM_PREF)
-        write_setting(kernel, item);
+        write_setting(kernel, change, item);
 }
 
-bool kernel_is_restored(const struct kernel *kernel)
+bool kernel_is_restored(const struct kernel *kernel, int change)
 {
     for (uint32_t i = 0; i < SIM_OPERATIONS; i++) {
-        if (judge(kernel, i) == UNDO_NEEDED)
+        if (judge(kernel, change, i) == UNDO_NEEDED)
             return false;
     }
     return true;
 }
 
-bool kernel_has(const struct kernel *kernel, uint32_t number)
+static bool is_route_of(const struct route *route, int change)
+{
+    return route->protocol == OCEANID_PROTOCOL &&
+           (route->table == BESIDE_TABLE) == (change == SIM_BESIDE) &&
+           address_is_set(&route->hop.gateway) == (change == SIM_REPLACES);
+}
+
+bool kernel_has(const struct kernel *kernel, int change, uint32_t number)
 {
     const struct snapshot *now = &kernel->now;
 
     if (number == SIM_PREF)
-        return now->sysctls[0].value[0] == '1';
+        return now->sysctls[change].value[0] == '1';
     for (size_t i = 0; number == SIM_RULE && i < now->routes_count; i++) {
-        if (now->routes[i].protocol == OCEANID_PROTOCOL)
+        if (is_route_of(&now->routes[i], change))
             return true;
     }
     for (size_t i = 0; number == SIM_SHIELD && i < now->rules_count; i++) {
-        if (now->rules[i].protocol == OCEANID_PROTOCOL)
+        if (now->rules[i].protocol == OCEANID_PROTOCOL &&
+            now->rules[i].priority == FIRST_SHIELD + (uint32_t)change)
             return true;
     }
     return false;
@@ -227,15 +290,21 @@ static void take_rule(struct snapshot *now, const struct rule *wanted)
     }
 }
 
+/* NLM_F_REPLACE: whosever of the changes' it was. */
+static void usurp(struct kernel *kernel, const struct route *route)
+{
+    if (kernel_has(kernel, SIM_FIRST, SIM_RULE) || kernel_has(kernel, SIM_REPLACES, SIM_RULE))
+        kernel->usurped[SIM_FIRST] = kernel->usurped[SIM_REPLACES] = true;
+    take_route(&kernel->now, route, true);
+}
+
 void kernel_turn_other(struct kernel *kernel, unsigned other)
 {
     struct operation line = ip_lines_operation(links, others[other]);
 
     kernel->others ^= 1u << other;
-    if (other == SIM_USURPER && kernel_has(kernel, SIM_RULE)) {
-        take_route(&kernel->now, &line.route.route, true); /* NLM_F_REPLACE */
-        kernel->usurped = true;
-    }
+    if (other == SIM_USURPER && (kernel->others & 1u << other) != 0)
+        usurp(kernel, &line.route.route);
     if ((kernel->others & 1u << other) != 0)
         ip_lines_add(&kernel->now, others[other]);
     else if (line.kind == OPERATION_ROUTE)
@@ -246,10 +315,12 @@ void kernel_turn_other(struct kernel *kernel, unsigned other)
 
 void kernel_lose_power(struct kernel *kernel, int host)
 {
-    bool has_pref = kernel_has(kernel, SIM_PREF);
+    bool set[SIM_CHANGES];
 
+    for (int change = 0; change < SIM_CHANGES; change++)
+        set[change] = kernel_has(kernel, change, SIM_PREF);
     snapshot_done(&kernel->now);
-    build(kernel, host, has_pref ? "1" : "0");
+    build(kernel, host, set);
     for (unsigned i = 0; i < SIM_OTHERS; i++) {
         if ((kernel->others & 1u << i) != 0)
             ip_lines_add(&kernel->now, others[i]);

@@ -103,6 +103,7 @@ static void carry_ask(struct world *world, const struct rollout_effect *effect)
     enum message_kind kind = effect->ask.phase == PHASE_STANDING ? ASK_STANDING : ASK_STATEMENT;
     struct message *message = network_message(kind, world_find_host(world, effect->node));
 
+    message->id.attempt = world->lead.rollout->record.attempt;
     message->subject = world_find_host(world, effect->ask.subject);
     message->nonce = effect->ask.nonce;
     message->phase = effect->ask.phase;
@@ -345,7 +346,7 @@ void lead_start(struct world *world)
     if (lead->has_stored)
         lead_load(world);
     else
-        rollout_init(lead->rollout, world->attempt, world->manifest,
+        rollout_init(lead->rollout, world->attempt, world->change->manifest,
                      &world->approvals[world->attempt - 1]);
     if (!lead->has_stored)
         ev = (struct rollout_event){.kind = EVENT_START, .by = "operator"};

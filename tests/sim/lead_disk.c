@@ -53,7 +53,7 @@ void lead_load(struct world *world)
 {
     struct lead *lead = &world->lead;
 
-    rollout_load(lead->rollout, &lead->stored, world->manifest);
+    rollout_load(lead->rollout, &lead->stored, world->change->manifest);
     lead->named = lead->named_stored;
     for (int i = 0; i < world->nodes_count; i++) {
         if ((lead->named & UINT64_C(1) << i) != 0)

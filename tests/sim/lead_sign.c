@@ -74,7 +74,7 @@ void lead_sign(struct world *world)
     how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
 
     memset(approval, 0, sizeof(*approval));
-    approval->attempt.body = world->body;
+    approval->attempt.body = world->change->body;
     approval->attempt.sequence = ++world->attempt;
     approval->not_after =
         world_unix(world, NULL) + (how != NULL ? chance_between(how, 30, 600) : APPROVAL_VALID_S);
@@ -83,7 +83,7 @@ void lead_sign(struct world *world)
     world->lead.named = world->lead.named_stored = 0;
     world->lead.alone = false;
     world_tell(world, "The operator approves attempt %u", world->attempt);
-    rollout_init(world->lead.rollout, world->attempt, world->manifest, approval);
+    rollout_init(world->lead.rollout, world->attempt, world->change->manifest, approval);
     model_lead_begins(world->model);
     people_say_twice(world, &start);
     lead_give(world, &start);

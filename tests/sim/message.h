@@ -11,7 +11,8 @@ enum {
     SIM_NODES = 3,             /* of a seed's fleet, and a witness outside */
     SIM_HOSTS_MAX = NODES_MAX, /* of a large one */
     SIM_WITNESSES_MAX = 4,     /* of one node of a large one */
-    SIM_OPERATIONS = 3,        /* a shield, a rule, a pref that persists */
+    SIM_CHANGES = 3,           /* that one seed may roll out, one behind the other */
+    SIM_OPERATIONS = 3,        /* of each: a shield, a rule, a pref that persists */
     SIM_SHIELD = 0,
     SIM_RULE = 1,
     SIM_PREF = 2,

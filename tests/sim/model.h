@@ -16,10 +16,15 @@ struct check_model *model_new(struct world *world);
 void model_free(struct check_model *model);
 void model_touch(struct check_model *model, int host, const struct generation_id *id,
                  uint32_t operation);
-void model_undone(struct check_model *model, int host, uint32_t operation);
+void model_undone(struct check_model *model, int host, int change, uint32_t operation);
 /* Its kernel was changed, by anybody. In checker_kernel.c. */
 void model_kernel(struct check_model *model, int host);
-void model_reverting(struct check_model *model, int host);
+/* It begins to take that back. In checker_stack.c, as the next two. */
+void model_reverting(struct check_model *model, int host, const struct generation_id *id);
+/* The guard is asked to pop something. */
+void model_asked_back(struct check_model *model, const struct message *message);
+/* It says what stands there. */
+void model_stack(struct check_model *model, int host, const struct stack *stack);
 void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
 void model_proof(struct check_model *model, int host, const struct sim_statement *statement);
 /* Of a node on trial, how old what is proven of it is, in half leases: 0, 1, or 2 when its lease

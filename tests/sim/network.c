@@ -52,7 +52,7 @@ static bool gets_through(struct world *world, const struct message *message)
 {
     const struct host *host = &world->hosts[message->host];
 
-    if (!host->agent_up || (sim_is_changed(host) && host->cuts_controller))
+    if (!host->agent_up || sim_is_cut_off(host))
         return false;
     if (is_upward(message) ? !host->up_link : !host->down_link)
         return false;
@@ -169,7 +169,7 @@ static void witness(struct world *world, const struct message *asked)
     told = network_message(TELL_STATEMENT, asked->host);
     told->statement = (struct sim_statement){.signer = asked->host,
                                              .subject = asked->subject,
-                                             .body = world->body,
+                                             .body = asked->id.attempt.body,
                                              .nonce = asked->nonce,
                                              .phase = asked->phase,
                                              .value = sim_says(world, asked->host, asked->subject)};

@@ -21,7 +21,7 @@ void people_sign_order(struct world *world, int number)
     struct chance *again = strikes(world, FAULT_TWICE, FAULT_CONTROLLER);
 
     order->id = top != NULL ? top->id : host->trial->id;
-    host->ordered = true;
+    host->ordered |= UINT64_C(1) << order->id.attempt.sequence;
     world_tell(world, "An operator signs the order to roll %s back", host->name);
     if (again != NULL) { /* said again, as it does not hear of it */
         struct happening second = {.at = world->now + chance_between(again, 500, 20000),

@@ -142,7 +142,7 @@ static void fill_start(const struct world *world, struct message *start)
     for (int witness = 0; witness < world->hosts_count && old < SIM_STATEMENTS_MAX; witness++)
         start->statements[old++] = (struct sim_statement){.signer = witness,
                                                           .subject = CALYPSO,
-                                                          .body = world->body,
+                                                          .body = world->change->body,
                                                           .nonce = start->id.start,
                                                           .phase = PHASE_BASELINE,
                                                           .value = VERDICT_PASS};
@@ -152,15 +152,15 @@ static void fill_start(const struct world *world, struct message *start)
 static void rolled_back_meanwhile(struct world *world)
 {
     struct scene *scene = world->scenario;
-    struct guard_event order = {.kind = ON_POP, .end = {.right = RIGHT_OPERATOR}};
+    struct message order = {.kind = ASK_ORDER, .host = STYX};
     struct message start;
 
     keep(world, ASK_START, CALYPSO, false);
     run_until(world, has_kept, 0, 1, "the second node is started");
     start = scene->kept;
     scene->muted = STYX;
-    order.end.id = ledger_top(world->hosts[STYX].ledger)->id;
-    guard_give(world, STYX, &order);
+    order.id = ledger_top(world->hosts[STYX].ledger)->id;
+    deliver(world, &order);
     run_for(world, 31 * SECOND_MS);
     expect(world, !stands(world, STYX, 0), "the first node was rolled back");
     deliver(world, &start);
@@ -315,10 +315,10 @@ static void later_end(struct world *world)
     struct message abort = {.kind = ASK_ABORT, .host = CALYPSO};
 
     keep(world, ASK_ABORT, CALYPSO, false);
-    world->hosts[STYX].breaks_own = true;
+    world->hosts[STYX].damages[SIM_FIRST].breaks_own = true;
     run_until(world, has_come_to, 0, ROLLOUT_REVERTING, "the first attempt fails");
     run_for(world, SECOND_MS);
-    world->hosts[STYX].breaks_own = false;
+    world->hosts[STYX].damages[SIM_FIRST].breaks_own = false;
     lead_sign(world); /* by somebody who was told that calypso had ended too */
     run_until(world, stands, STYX, 0, "the second attempt stands on the first node");
     abort.id.attempt = world->approvals[0].attempt;

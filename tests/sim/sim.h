@@ -52,6 +52,7 @@ struct happening {
     uint64_t order; /* what is due at the same time happens in the order of asking */
     enum event_kind kind;
     int host;
+    int change;    /* whose work that is */
     unsigned life; /* of whoever asked */
     uint64_t number;
     enum rollout_event_kind said; /* twice */
@@ -100,6 +101,14 @@ struct lead {
 
 /* ---- the world ------------------------------------------------------------------------------- */
 
+/* What an operator may have written. manifest NULL: nobody has yet. */
+struct sim_change {
+    struct manifest *manifest;
+    struct hash body;
+    uint32_t stage_of[SIM_HOSTS_MAX];
+    bool waives_windows, unjustified; /* the manifest; the approver */
+};
+
 enum telling {
     TELLS_NOTHING,
     TELLS_STORY, /* what an operator would tell: what came to pass, in sentences */
@@ -117,9 +126,8 @@ struct world {
     bool golden;     /* lines as in tests/data/stories: times in seconds */
     bool unattended; /* nobody looks after the rollout but who tells the story */
     bool gates_say_no, gates_await;
-    bool waives_windows, unjustified; /* the manifest; the approver */
-    bool assured;                     /* the gates are not asked: they pass */
-    bool safety; /* only what guards hold alone is checked: the controller may do what it likes */
+    bool assured; /* the gates are not asked: they pass */
+    bool safety;  /* only what guards hold alone is checked: the controller may do what it likes */
     struct hostile *hostile; /* and does; NULL: it means well */
     FILE *out;               /* where it is told, borrowed; NULL: the newest lines are kept */
     char (*tail)[SIM_LINE_SIZE];
@@ -133,13 +141,12 @@ struct world {
     struct happening *heap;
     int nodes_count, hosts_count; /* the hosts behind the nodes are witnesses */
     struct host hosts[SIM_HOSTS_MAX];
-    uint32_t stage_of[SIM_HOSTS_MAX];
+    struct sim_change changes[SIM_CHANGES];
+    struct sim_change *change; /* of the newest attempt */
     struct lead lead;
     struct desk *desk;
     uint32_t attempt; /* index of the newest that was signed */
     struct approval *approvals;
-    struct manifest *manifest;
-    struct hash body;
     struct guard_effects *guard_effects;
     struct rollout_effects *lead_effects;
     struct check_model *model;
@@ -187,8 +194,13 @@ void world_tell_guard(struct world *world, int host, const struct guard_effect *
 void world_tell_lead(struct world *world, const struct rollout_effect *effect);
 void world_print_tail(const struct world *world);
 
-/* world_build.c: hosts, and the change */
+/* world_build.c: hosts, and the changes */
 void world_build(struct world *world);
+/* An operator writes it, if nobody has yet. */
+void world_write_change(struct world *world, int change);
+/* Whose body that is, or which of the world's it is. */
+int world_find_change(const struct world *world, const struct hash *body);
+int world_change_number(const struct world *world);
 /* Its number; -1 if there is none. */
 int world_find_host(const struct world *world, const char *name);
 const char *sim_host_name(int host); /* of the first, and of the controller */
@@ -212,7 +224,8 @@ bool guard_do_to_kernel(struct world *world, int host, const struct happening *w
 void guard_look_at_kernel(struct world *world, int host);
 /* What its own agent says of it. */
 struct sim_statement guard_own_statement(const struct world *world, int host,
-                                         const struct nonce *nonce, enum phase phase);
+                                         const struct generation_id *id, const struct nonce *nonce,
+                                         enum phase phase);
 void guard_count_rows(struct world *world, int host);
 
 /* guard_disk.c */
@@ -228,7 +241,12 @@ void guard_take_happening(struct world *world, const struct happening *happening
 bool sim_sees(const struct world *world, int witness, int subject);
 enum verdict_value sim_says(const struct world *world, int witness, int subject);
 bool sim_is_undecided(const struct world *world, int host);
+/* By anything of any change; of that one. */
 bool sim_is_changed(const struct host *host);
+bool sim_has(const struct host *host, int change);
+/* A change of which something is there cuts it off from the controller. */
+bool sim_is_cut_off(const struct host *host);
+bool sim_breaks_own(const struct host *host);
 
 /* lead.c: the controller's shell */
 void lead_start(struct world *world);

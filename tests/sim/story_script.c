@@ -121,14 +121,14 @@ static bool play_wide(struct story_script *script, const struct words *words, in
 
 static bool play_cuts(struct story_script *script, const struct words *words, int host)
 {
-    script->world->hosts[host].cut_from |= bits_from(script->world, words);
+    script->world->hosts[host].damages[SIM_FIRST].cut_from |= bits_from(script->world, words);
     return true;
 }
 
 static bool play_breaks(struct story_script *script, const struct words *words, int host)
 {
     (void)words;
-    script->world->hosts[host].breaks_own = true;
+    script->world->hosts[host].damages[SIM_FIRST].breaks_own = true;
     return true;
 }
 

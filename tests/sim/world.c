@@ -81,7 +81,6 @@ int64_t world_unix(const struct world *world, const struct host *host)
 struct world *world_new(const struct world_plan *plan)
 {
     struct world *world = mem_alloc(1, sizeof(*world));
-    struct err err = ERR_INIT;
 
     world->seed = plan->seed;
     world->chance.state = plan->seed * 0x2545f4914f6cdd1du + 1;
@@ -102,8 +101,6 @@ struct world *world_new(const struct world_plan *plan)
     world->model = model_new(world);
     world_build(world);
     world->desk = desk_new(world);
-    if (!manifest_validate(world->manifest, &err))
-        world_violate(world, "the simulated manifest is not valid: %s", err.text);
     return world;
 }
 
@@ -127,8 +124,11 @@ void world_free(struct world *world)
     }
     lead_free(world);
     desk_done(world->desk);
-    manifest_done(world->manifest);
-    free(world->manifest);
+    for (int i = 0; i < SIM_CHANGES; i++) {
+        if (world->changes[i].manifest != NULL)
+            manifest_done(world->changes[i].manifest);
+        free(world->changes[i].manifest);
+    }
     free(world->approvals);
     free(world->guard_effects);
     free(world->lead_effects);

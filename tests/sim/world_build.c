@@ -1,5 +1,5 @@
 /*
- * world_build: the fleet before anything happens, and the one change that is rolled out.
+ * world_build: the fleet before anything happens, and the changes that are rolled out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "common/core/text.h"
 #include "tests/sim/sim.h"
 
-enum { FIRST_DEATH_MS = 1000, LAST_DEATH_MS = 390 * 1000 };
+enum { FIRST_DEATH_MS = 1000, LAST_DEATH_MS = 390 * 1000, FIRST_BODY = 7 };
 
 static const char *const host_names[SIM_NODES + 1] = {"styx", "calypso", "tethys", "office"};
 static const char witness_name[] = "office", further_names[] = "node-";
@@ -70,18 +70,25 @@ static bool is_drawn(struct world *world, enum fault fault, int number)
     return fault_strikes(&world->faults, fault, number) != NULL;
 }
 
-/* What the change does to it, and whether it will die for good. */
-static void draw_node(struct world *world, int number)
+/* What a change does to it. */
+static void draw_damage(struct world *world, int number, struct damage *damage)
 {
-    struct host *host = &world->hosts[number];
     struct chance *how = fault_strikes(&world->faults, FAULT_CUTS_SOME, number);
 
     if (how != NULL)
-        host->cut_from = some_of(world, how);
+        damage->cut_from = some_of(world, how);
     if (is_drawn(world, FAULT_CUTS_SSH, number))
-        host->cut_from = UINT64_MAX;
-    host->breaks_own = is_drawn(world, FAULT_BREAKS_OWN, number);
-    host->cuts_controller = is_drawn(world, FAULT_CUTS_CONTROLLER, number);
+        damage->cut_from = UINT64_MAX;
+    damage->breaks_own = is_drawn(world, FAULT_BREAKS_OWN, number);
+    damage->cuts_controller = is_drawn(world, FAULT_CUTS_CONTROLLER, number);
+}
+
+/* And whether it will die for good. */
+static void draw_node(struct world *world, int number)
+{
+    struct chance *how;
+
+    draw_damage(world, number, &world->hosts[number].damages[SIM_FIRST]);
     how = fault_strikes(&world->faults, FAULT_DEAD, number);
     if (how != NULL) {
         struct happening death = {.at = chance_between(how, FIRST_DEATH_MS, LAST_DEATH_MS),
@@ -127,12 +134,12 @@ static void fill_witnesses(const struct world *world, struct manifest_plan *plan
               world->hosts[world->nodes_count].name);
 }
 
-static void fill_plan(const struct world *world, struct manifest_plan *plan, int node)
+static void fill_plan(const struct world *world, int change, struct manifest_plan *plan, int node)
 {
     text_copy(plan->node, sizeof(plan->node), world->hosts[node].name);
     plan->operations_count = SIM_OPERATIONS;
     plan->operations = mem_alloc(SIM_OPERATIONS, sizeof(*plan->operations));
-    kernel_fill_operations(plan->operations);
+    kernel_fill_operations(change, node, plan->operations);
     plan->checks_count = 1;
     plan->checks = mem_alloc(1, sizeof(*plan->checks));
     text_copy(plan->checks[0].name, NAME_SIZE, "own");
@@ -159,7 +166,7 @@ static void fill_roster(const struct world *world, struct manifest *manifest)
 }
 
 /* One node a stage; or the first alone, and all others together. */
-static void fill_stages(struct world *world, struct manifest *manifest)
+static void fill_stages(struct world *world, struct sim_change *change, struct manifest *manifest)
 {
     bool wide = is_drawn(world, FAULT_WIDE_STAGE, FAULT_CONTROLLER) || world->wide;
 
@@ -168,8 +175,8 @@ static void fill_stages(struct world *world, struct manifest *manifest)
     for (int i = 0; i < world->nodes_count; i++) {
         struct stage *stage;
 
-        world->stage_of[i] = wide && i > 0 ? 1 : (uint32_t)i;
-        stage = &manifest->stages[world->stage_of[i]];
+        change->stage_of[i] = wide && i > 0 ? 1 : (uint32_t)i;
+        stage = &manifest->stages[change->stage_of[i]];
         text_copy(stage->nodes[stage->nodes_count++], NAME_SIZE, world->hosts[i].name);
     }
 }
@@ -181,14 +188,14 @@ static void waive(struct manifest *manifest, enum waiver waiver)
 }
 
 /* It fixes nothing: somebody has to say why it is made. */
-static void fill_waivers(struct world *world, struct manifest *manifest)
+static void fill_waivers(struct world *world, struct sim_change *change, struct manifest *manifest)
 {
-    world->unjustified = is_drawn(world, FAULT_UNJUSTIFIED, FAULT_CONTROLLER);
-    world->waives_windows = is_drawn(world, FAULT_WAIVES, FAULT_CONTROLLER);
-    if (world->waives_windows)
+    change->unjustified = is_drawn(world, FAULT_UNJUSTIFIED, FAULT_CONTROLLER);
+    change->waives_windows = is_drawn(world, FAULT_WAIVES, FAULT_CONTROLLER);
+    if (change->waives_windows)
         waive(manifest, WAIVE_WINDOW);
     waive(manifest, WAIVE_NEEDED);
-    if (!world->unjustified)
+    if (!change->unjustified)
         text_copy(manifest->justification, sizeof(manifest->justification),
                   "It will be needed soon.");
 }
@@ -203,9 +210,11 @@ static enum pause_after draw_pauses(struct world *world)
     return chance_permille(how, 500) ? PAUSE_EACH : PAUSE_NONE;
 }
 
-static struct manifest *make_manifest(struct world *world)
+static struct manifest *make_manifest(struct world *world, int number)
 {
     struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
+    static const char *const names[SIM_CHANGES] = {"change", "second", "third"};
+    struct sim_change *change = &world->changes[number];
     uint32_t nodes = (uint32_t)world->nodes_count;
 
     *manifest = (struct manifest){.soak_s = SIM_SOAK_S,
@@ -220,23 +229,52 @@ static struct manifest *make_manifest(struct world *world)
                                   .pause_after = draw_pauses(world),
                                   .plans_count = nodes,
                                   .roster_count = (uint32_t)world->hosts_count};
-    text_copy(manifest->change, sizeof(manifest->change), "change");
+    text_copy(manifest->change, sizeof(manifest->change), names[number]);
     text_copy(manifest->reason, sizeof(manifest->reason), "The laboratory cannot be reached.");
     text_copy(manifest->reference, sizeof(manifest->reference), "#100");
-    fill_waivers(world, manifest);
+    fill_waivers(world, change, manifest);
     manifest->plans = mem_alloc(nodes, sizeof(*manifest->plans));
     manifest->roster = mem_alloc(manifest->roster_count, sizeof(*manifest->roster));
     fill_roster(world, manifest);
-    fill_stages(world, manifest);
+    fill_stages(world, change, manifest);
     for (int i = 0; i < world->nodes_count; i++)
-        fill_plan(world, &manifest->plans[i], i);
+        fill_plan(world, number, &manifest->plans[i], i);
     return manifest;
+}
+
+void world_write_change(struct world *world, int number)
+{
+    struct sim_change *change = &world->changes[number];
+    struct err err = ERR_INIT;
+
+    if (change->manifest != NULL)
+        return;
+    for (int i = 0; i < world->nodes_count && number != SIM_FIRST; i++)
+        draw_damage(world, i, &world->hosts[i].damages[number]);
+    change->manifest = make_manifest(world, number);
+    memset(change->body.bytes, FIRST_BODY + number, HASH_SIZE);
+    if (!manifest_validate(change->manifest, &err))
+        world_violate(world, "the simulated manifest is not valid: %s", err.text);
+}
+
+int world_find_change(const struct world *world, const struct hash *body)
+{
+    for (int i = 0; i < SIM_CHANGES; i++) {
+        if (world->changes[i].manifest != NULL && hash_equal(&world->changes[i].body, body))
+            return i;
+    }
+    return -1;
+}
+
+int world_change_number(const struct world *world)
+{
+    return (int)(world->change - world->changes);
 }
 
 void world_build(struct world *world)
 {
     for (int i = 0; i < world->hosts_count; i++)
         make_host(world, i);
-    world->manifest = make_manifest(world);
-    memset(world->body.bytes, 7, HASH_SIZE);
+    world_write_change(world, SIM_FIRST);
+    world->change = &world->changes[SIM_FIRST];
 }
