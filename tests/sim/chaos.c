@@ -276,9 +276,11 @@ void chaos_strike(struct world *world)
             continue;
         strike_node(world, i);
         people_order(world, i);
+        people_want_older(world, i);
     }
     strike_controller(world);
     desk_take_reports(world);
+    lead_ask_older(world);
     people = strikes(world, FAULT_PEOPLE, FAULT_CONTROLLER);
     if (people != NULL)
         people_meddle(world, *people);

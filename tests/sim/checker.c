@@ -181,6 +181,17 @@ static void check_ends_known(struct check_model *model, int host, const struct g
     }
 }
 
+/* 20: what had ended everywhere when the next was signed, by the receipts that came, cannot begin
+ * any more. */
+static void check_newest(struct check_model *model, int host, uint64_t sequence)
+{
+    if (sequence < model->world->attempt && !model->hosts[host].betrayed &&
+        model->world->scenario == NULL)
+        world_violate(
+            model->world, "20: %s applies sequence %llu, and %u was signed behind its end",
+            checker_name(model, host), (unsigned long long)sequence, model->world->attempt);
+}
+
 static void check_baselines(struct check_model *model, int host)
 {
     const struct model_host *at = &model->hosts[host];
@@ -247,6 +258,7 @@ void model_touch(struct check_model *model, int host, const struct generation_id
     check_order(model, host, id);
     check_ends_known(model, host, id);
     check_baselines(model, host);
+    check_newest(model, host, id->attempt.sequence);
 }
 
 /* ---- what becomes durable, and what is said ---------------------------------------------------

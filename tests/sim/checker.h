@@ -134,6 +134,8 @@ void checker_end(struct check_model *model, int host, uint64_t sequence);
 /* What its stack says of an operation of that change. */
 bool checker_expects(const struct check_model *model, int host, int change, uint32_t operation);
 bool checker_is_excused(const struct check_model *model, int host, int change, uint32_t operation);
+/* With the power: what its top was confirmed by may be. */
+void checker_lose_stack(struct check_model *model, int host);
 /* A guard that starts reads what stands there, whatever somebody has undone from memory. */
 void checker_read_stack(struct check_model *model, int host);
 

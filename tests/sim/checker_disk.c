@@ -76,6 +76,7 @@ void model_lost(struct check_model *model, int host)
     const struct host *truth = &model->world->hosts[host];
 
     keep_ends(at, truth);
+    checker_lose_stack(model, host);
     at->clock_seen = at->clock_synced;
     at->begun_sequences = at->begun_synced;
     at->dead_sequences = at->dead_synced;

@@ -219,7 +219,41 @@ void model_reverting(struct check_model *model, int host, const struct generatio
     checker_set_stand(model, host, STANDS_REVERTING);
 }
 
-/* ---- who asks -------------------------------------------------------------------------------- */
+/* ---- who signs and asks
+ * -------------------------------------------------------------------------------- */
+
+/* 20: nothing that was signed before can begin any more, and nobody leads it. */
+void model_signs(struct check_model *model)
+{
+    const struct world *world = model->world;
+    enum rollout_state state = world->lead.rollout->record.state;
+
+    for (int i = 0; i < world->nodes_count; i++) {
+        if (model->hosts[i].stand == STANDS_CHANGED && !model->hosts[i].betrayed)
+            world_violate(model->world,
+                          "20: the next attempt is signed, and attempt %u is on trial "
+                          "on %s",
+                          model->hosts[i].newest, checker_name(model, i));
+    }
+    if (world->attempt > 0 && !world->safety && world->scenario == NULL &&
+        state != ROLLOUT_COMPLETE && state != ROLLOUT_REVERTED && state != ROLLOUT_ABORTED &&
+        state != ROLLOUT_INCOMPLETE)
+        world_violate(model->world, "20: the next attempt is signed, and attempt %u is led: %s",
+                      world->attempt, rollout_state_name(state));
+}
+
+/* 17: without a signature what is not the newest may be asked for only as it stands there. */
+void model_asks_older(struct check_model *model, const struct message *message)
+{
+    const struct seen_generation *made =
+        checker_made(model, message->host, message->id.attempt.sequence);
+
+    if (memcmp(&made->id, &message->id, sizeof(made->id)) != 0 &&
+        !model->hosts[message->host].betrayed)
+        world_violate(model->world, "17: %s is asked for attempt %llu back, which it never made",
+                      checker_name(model, message->host),
+                      (unsigned long long)message->id.attempt.sequence);
+}
 
 static bool is_fellows_end(const struct message *message)
 {
@@ -281,6 +315,20 @@ static bool stands_on_disk(const struct host *host, const struct generation_id *
             last = record->mark;
     }
     return last == MARK_CONFIRMED;
+}
+
+/* `confirmed` was written, went with the power, and nobody was told of it: it is on trial still. */
+void checker_lose_stack(struct check_model *model, int host)
+{
+    struct model_host *at = &model->hosts[host];
+    const struct seen_generation *top = &at->made[top_of(at)];
+
+    if (at->stand != STANDS_CONFIRMED || !top->end_unsynced ||
+        stands_on_disk(&model->world->hosts[host], &top->id))
+        return;
+    at->newest = top_of(at);
+    at->stack_count--;
+    checker_set_stand(model, host, STANDS_CHANGED);
 }
 
 /* A pop that went on from memory and of which no record got to the disk is as if it had not been:

@@ -128,6 +128,12 @@ static const struct fault_kind {
                                "it is gone for up to 20 s, and passed that one on or did not"},
     [FAULT_PAUSES] = {"pauses", 1000, "seeds",
                       "it waits for a person after each stage, or after none"},
+    [FAULT_FURTHER] = {"further", 1000, "rollouts that have ended",
+                       "another change is signed, which puts its route in the place of the first "
+                       "one's, or is beside it"},
+    [FAULT_OLDER] = {"older", 60, "seconds of a node with two generations",
+                     "somebody wants the older one back: by the controller, which may not take "
+                     "what stands above it, or by a signed order, with all of that"},
 };
 
 const char *fault_name(enum fault fault)
@@ -190,6 +196,11 @@ static const struct theme {
     {3, {{FAULT_OLD_DATABASE, 200}, {FAULT_CONTROLLER_DIES, 40}, {FAULT_TWICE, 300}}},
     /* what stands may not be taken back any more without a signature */
     {3, {{FAULT_SHORT, 1000}, {FAULT_PEOPLE, 8}, {FAULT_CLOCK, 4}}},
+    /* one change stands above another, and people want either back */
+    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 40}, {FAULT_PEOPLE, 8}}},
+    /* and it does not go well, or guards die over it */
+    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 20}, {FAULT_DIES_AMID, 10}}},
+    {3, {{FAULT_FURTHER, 900}, {FAULT_CUTS_SSH, 200}, {FAULT_POWER, 8}}},
     /* what is done on a node does not go well */
     {3, {{FAULT_PREPARE, 40}, {FAULT_SETTLE, 40}, {FAULT_SETTLE_SLOW, 40}}},
 };

@@ -67,6 +67,8 @@ enum fault {
     FAULT_DIES_AMID,
     FAULT_AGENT_DIES_AMID,
     FAULT_PAUSES,
+    FAULT_FURTHER,
+    FAULT_OLDER,
     FAULT_COUNT,
 };
 

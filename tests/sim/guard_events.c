@@ -248,6 +248,7 @@ static void take_prepared(struct world *world, const struct happening *work, str
     const struct host *host = &world->hosts[work->host];
 
     err = (struct err)ERR_INIT;
+    kernel_begin(host->kernel, work->change);
     ev->prepared.operations_count = SIM_OPERATIONS;
     ev->prepared.removes = removes;
     ev->prepared.ok = goes_well(world, FAULT_PREPARE, work->host,

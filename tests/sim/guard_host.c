@@ -386,8 +386,8 @@ static void put_back_confirmed(struct world *world, int number)
         int change = world_find_change(world, &generation->id.attempt.body);
         const struct operation *operations;
 
-        if (ledger_is_going(ledger, generation))
-            return; /* and all above it */
+        if (generation->mark == MARK_POPPING)
+            return; /* the top */
         operations = world->changes[change].manifest->plans[number].operations;
         kernel_put_back(host->kernel, change, &operations[SIM_SHIELD]);
         kernel_put_back(host->kernel, change, &operations[SIM_RULE]);

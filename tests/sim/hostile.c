@@ -17,6 +17,8 @@ struct hostile {
     struct sim_statement statements[STATEMENTS_HEARD_MAX];
     struct generation_id offered[SIM_HOSTS_MAX]; /* the newest nonce of each guard */
     struct nonce hello[SIM_HOSTS_MAX];           /* of its latest stack */
+    uint32_t stood_count[SIM_HOSTS_MAX];         /* what that says to stand there */
+    struct generation_id stood[SIM_HOSTS_MAX][SIM_ATTEMPTS_MAX];
     uint32_t receipts_count;
     struct receipt receipts[STATEMENTS_HEARD_MAX];
 };
@@ -31,6 +33,14 @@ void hostile_free(struct hostile *hostile)
     free(hostile);
 }
 
+static void hear_stack(struct hostile *hostile, int host, const struct stack *stack)
+{
+    hostile->hello[host] = stack->nonce;
+    hostile->stood_count[host] = 0;
+    for (uint32_t i = 0; i < stack->generations_count && i < SIM_ATTEMPTS_MAX; i++)
+        hostile->stood[host][hostile->stood_count[host]++] = stack->generations[i].id;
+}
+
 void hostile_hear(struct world *world, const struct message *message)
 {
     struct hostile *hostile = world->hostile;
@@ -42,7 +52,7 @@ void hostile_hear(struct world *world, const struct message *message)
     else if (message->kind == TELL_PREPARED)
         hostile->offered[message->host] = message->id;
     else if (message->kind == TELL_STACK)
-        hostile->hello[message->host] = message->stack.nonce;
+        hear_stack(hostile, message->host, &message->stack);
     else if (message->kind == TELL_RECEIPT)
         hostile->receipts[hostile->receipts_count++ % STATEMENTS_HEARD_MAX] = message->receipt;
 }
@@ -88,7 +98,8 @@ static void make_question(struct world *world, struct message *message)
     message->kind = chance_permille(&world->chance, 500) ? ASK_STANDING : ASK_STATEMENT;
     message->subject = (int)chance_between(&world->chance, 0, world->nodes_count - 1);
     message->phase = PHASE_BASELINE;
-    message->id.attempt = world->approvals[world->attempt - 1].attempt;
+    message->id.attempt =
+        world->approvals[chance_between(&world->chance, 0, world->attempt - 1)].attempt;
     message->nonce = world->hostile->offered[message->subject].start;
 }
 
@@ -98,6 +109,9 @@ static void make_end(struct world *world, struct message *message)
 
     message->kind = chance_permille(&world->chance, 500) ? ASK_ABORT : ASK_POP;
     message->id = hostile->offered[message->host];
+    if (hostile->stood_count[message->host] > 1)
+        message->id = hostile->stood[message->host][pick(world, hostile->stood_count[message->host],
+                                                         SIM_ATTEMPTS_MAX)];
     message->nonce = hostile->hello[message->host];
     if (hostile->receipts_count == 0)
         return;

@@ -224,6 +224,46 @@ static void touches_reworded(struct world *world)
     try_behind_a_failed_proof(world, SIM_REPLACES);
 }
 
+/* The first one's receipt was lost on its way to whoever signs. */
+static void signs_beside_a_trial(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    judged_try(world, STYX, &id);
+    model_signs(world->model);
+}
+
+static void signs_beside_a_rollout(struct world *world)
+{
+    world->lead.rollout->record.state = ROLLOUT_COMPLETE;
+    model_signs(world->model);
+    world->lead.rollout->record.state = ROLLOUT_PAUSED;
+    if (world->violation[0] == '\0')
+        model_signs(world->model);
+}
+
+static void begins_behind_its_end(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    sign(world, STYX, SIM_BESIDE);
+    judged_try(world, STYX, &id);
+}
+
+static void asks_for_what_was_never_made(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+    struct message *pop = network_message(ASK_POP, STYX);
+
+    confirm(world, &id);
+    pop->id = id;
+    model_asks_older(world->model, pop);
+    pop->id.start.bytes[1]++;
+    if (world->violation[0] == '\0')
+        model_asks_older(world->model, pop);
+    network_message_free(pop);
+}
+
 const struct judged judged_stacks[] = {
     {"16: styx takes attempt 1 back, and attempt 2 stands above it", goes_from_the_middle},
     {"16: styx takes attempt 1 back below the open trial of 2", goes_below_a_trial},
@@ -242,6 +282,10 @@ const struct judged judged_stacks[] = {
     {"7: styx says that 1 generations stand there, and not those 2", says_less_than_stands},
     {"7: styx says that 2 generations stand there, and not those 2", says_another_order},
     {"18: styx is touched where a proof failed, and nobody says why it is made", touches_reworded},
+    {"20: the next attempt is signed, and attempt 1 is on trial on styx", signs_beside_a_trial},
+    {"20: the next attempt is signed, and attempt 1 is led: paused", signs_beside_a_rollout},
+    {"20: styx applies sequence 1, and 2 was signed behind its end", begins_behind_its_end},
+    {"17: styx is asked for attempt 1 back, which it never made", asks_for_what_was_never_made},
     {NULL, NULL},
 };
 

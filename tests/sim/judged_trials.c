@@ -178,9 +178,9 @@ static void starts_above_what_stands(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0), next = judged_id(STYX, 2, 1);
 
+    judged_confirm(world, STYX, &id);
     world->approvals[1] = world->approvals[0];
     world->attempt = 2;
-    judged_confirm(world, STYX, &id);
     judged_try(world, STYX, &next);
 }
 

@@ -87,13 +87,20 @@ void kernel_init(struct kernel *kernel, int host)
     build(kernel, host, none);
 }
 
+void kernel_begin(struct kernel *kernel, int change)
+{
+    for (int i = 0; i < SIM_OPERATIONS; i++) {
+        if (kernel->done[change][i])
+            undo_item_done(&kernel->undo[change][i]);
+        kernel->done[change][i] = false;
+    }
+}
+
 void kernel_done(struct kernel *kernel)
 {
     snapshot_done(&kernel->now);
-    for (int i = 0; i < SIM_CHANGES * SIM_OPERATIONS; i++) {
-        if (kernel->done[i / SIM_OPERATIONS][i % SIM_OPERATIONS])
-            undo_item_done(&kernel->undo[i / SIM_OPERATIONS][i % SIM_OPERATIONS]);
-    }
+    for (int change = 0; change < SIM_CHANGES; change++)
+        kernel_begin(kernel, change);
 }
 
 static void write_route(int change, int host, char *to, size_t size)
@@ -126,10 +133,11 @@ bool kernel_overlap(int change, int other)
     return change == other || (change != SIM_BESIDE && other != SIM_BESIDE);
 }
 
+/* Where others have a black hole, the gates see the answers to SSH end in it. */
 bool kernel_is_taken(int change, unsigned there)
 {
     return (change == SIM_FIRST && (there & 1u << SIM_TWIN) != 0) ||
-           (change != SIM_BESIDE && (there & 1u << SIM_USURPER) != 0);
+           (there & 1u << SIM_USURPER) != 0;
 }
 
 bool kernel_can(const struct kernel *kernel, const struct operation *operations, struct err *why)

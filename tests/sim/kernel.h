@@ -42,6 +42,8 @@ bool kernel_is_taken(int change, unsigned others);
 
 /* Whether they can be done there, as a guard that prepares judges it; why: what is in the way. */
 bool kernel_can(const struct kernel *kernel, const struct operation *operations, struct err *why);
+/* A new attempt of it: what an earlier one kept to take itself back by is not this one's. */
+void kernel_begin(struct kernel *kernel, int change);
 /* Does it, with its undo derived before; false, and why: it cannot be done any more. */
 bool kernel_apply(struct kernel *kernel, int change, const struct operation *operation,
                   uint32_t number, struct err *why);

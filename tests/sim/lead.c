@@ -430,6 +430,8 @@ static void hear(struct world *world, struct rollout_event *ev, const struct mes
     if (before == 0 && find_settled(world, message->host) == 1)
         model_lead_settles(world->model, message->host, message->journal);
     if (message->kind == TELL_STACK)
+        lead_older_stack(world, message->host, &message->stack);
+    if (message->kind == TELL_STACK)
         model_lead_hears(world->model, message->host, message->journal);
 }
 

@@ -34,7 +34,7 @@ static void fill_lifts(struct world *world, struct approval *approval)
     }
 }
 
-bool lead_may_sign(const struct world *world)
+bool lead_may_sign(const struct world *world, int change)
 {
     uint32_t lifts = 0;
 
@@ -46,22 +46,30 @@ bool lead_may_sign(const struct world *world)
         for (uint32_t a = 0; a < world->attempt; a++)
             lifts += world->lead.receipts[a][h].has;
     }
-    return lead_all_ended(world) && lifts <= LIFTS_MAX;
+    return lead_all_ended(world, change) && lifts <= LIFTS_MAX;
 }
 
-bool lead_all_ended(const struct world *world)
+/* Whoever confirmed cannot begin that attempt again either. */
+static bool is_ended(const struct world *world, uint32_t attempt, int host, bool same)
+{
+    return world->lead.receipts[attempt][host].has &&
+           (!same || receipt_is_end(&world->lead.receipts[attempt][host].receipt));
+}
+
+bool lead_all_ended(const struct world *world, int change)
 {
     for (uint32_t a = 0; a < world->attempt; a++) {
+        bool same = hash_equal(&world->approvals[a].attempt.body, &world->changes[change].body);
+
         for (int h = 0; h < world->nodes_count; h++) {
-            if (!world->lead.receipts[a][h].has ||
-                !receipt_is_end(&world->lead.receipts[a][h].receipt))
+            if (!is_ended(world, a, h, same))
                 return false;
         }
     }
     return true;
 }
 
-void lead_sign(struct world *world)
+void lead_sign(struct world *world, int change)
 {
     struct approval *approval = &world->approvals[world->attempt];
     struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
@@ -73,6 +81,8 @@ void lead_sign(struct world *world)
         return; /* it has just died over that */
     how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
 
+    model_signs(world->model);
+    world->change = &world->changes[change];
     memset(approval, 0, sizeof(*approval));
     approval->attempt.body = world->change->body;
     approval->attempt.sequence = ++world->attempt;
@@ -82,7 +92,9 @@ void lead_sign(struct world *world)
     world->lead.has_stored = world->lead.has_backup = false;
     world->lead.named = world->lead.named_stored = 0;
     world->lead.alone = false;
-    world_tell(world, "The operator approves attempt %u", world->attempt);
+    world_tell(world, "The operator approves attempt %u%s%s", world->attempt,
+               change == SIM_FIRST ? "" : ": ",
+               change == SIM_FIRST ? "" : world->change->manifest->change);
     rollout_init(world->lead.rollout, world->attempt, world->change->manifest, approval);
     model_lead_begins(world->model);
     people_say_twice(world, &start);

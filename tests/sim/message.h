@@ -19,7 +19,7 @@ enum {
     SIM_CHECKS = 3, /* of each node at rest, all critical */
     SIM_DATABASE = 2,
     SIM_STATEMENTS_MAX = STATEMENTS_MAX,
-    SIM_ATTEMPTS_MAX = 4,
+    SIM_ATTEMPTS_MAX = 6,
     SIM_SOAK_S = 20,
     SIM_LEASE_S = 12,
     SIM_REVERT_BUDGET_S = 20,

@@ -69,6 +69,10 @@ void model_leaves(struct check_model *model, int host);
 /* It leaves. */
 void model_sends(struct check_model *model, const struct message *message);
 void model_pops(struct check_model *model, int host);
+/* Of a rollout that is not the newest, it leaves. */
+void model_asks_older(struct check_model *model, const struct message *message);
+/* An operator is about to sign the next attempt. */
+void model_signs(struct check_model *model);
 /* It has come; of a stack: when it was asked for. */
 void model_lead_takes(struct check_model *model, const struct message *message, mono_t asked_at);
 

@@ -12,15 +12,14 @@ static struct chance *strikes(struct world *world, enum fault fault, int host)
 }
 /* ---- people ---------------------------------------------------------------------------------- */
 
-/* Signed by an operator, for what stands there or is on trial; the controller passes it on. */
-void people_sign_order(struct world *world, int number)
+/* Signed by an operator; the controller passes it on. */
+static void sign_order(struct world *world, int number, const struct generation_id *id)
 {
     struct message *order = network_message(ASK_ORDER, number);
     struct host *host = &world->hosts[number];
-    const struct ledger_generation *top = ledger_top(host->ledger);
     struct chance *again = strikes(world, FAULT_TWICE, FAULT_CONTROLLER);
 
-    order->id = top != NULL ? top->id : host->trial->id;
+    order->id = *id;
     host->ordered |= UINT64_C(1) << order->id.attempt.sequence;
     world_tell(world, "An operator signs the order to roll %s back", host->name);
     if (again != NULL) { /* said again, as it does not hear of it */
@@ -32,6 +31,38 @@ void people_sign_order(struct world *world, int number)
         world_schedule(world, &second);
     }
     network_send(world, order);
+}
+
+/* For what stands there or is on trial. */
+void people_sign_order(struct world *world, int number)
+{
+    const struct host *host = &world->hosts[number];
+    const struct ledger_generation *top = ledger_top(host->ledger);
+
+    sign_order(world, number, top != NULL ? &top->id : &host->trial->id);
+}
+
+void people_order_older(struct world *world, int number, uint32_t generation)
+{
+    sign_order(world, number, &world->hosts[number].ledger->generations[generation].id);
+}
+
+void people_want_older(struct world *world, int number)
+{
+    const struct ledger *ledger = world->hosts[number].ledger;
+    struct chance *how;
+    uint32_t which;
+
+    if (ledger->generations_count < 2 || !lead_listens(world))
+        return;
+    how = strikes(world, FAULT_OLDER, number);
+    if (how == NULL)
+        return;
+    which = (uint32_t)chance_between(how, 0, (int64_t)ledger->generations_count - 2);
+    if (chance_permille(how, 500))
+        people_order_older(world, number, which);
+    else
+        lead_want_older(world, number, ledger->generations[which].id.attempt.sequence);
 }
 
 /* Whatever a person says, impatience says it twice. */
@@ -55,8 +86,8 @@ static void approve_too(struct world *world, struct rollout_event *ev)
     lead_give(world, ev);
     if (!world->lead.up)
         return;
-    if (lead_may_sign(world))
-        lead_sign(world);
+    if (lead_may_sign(world, world_change_number(world)))
+        lead_sign(world, world_change_number(world));
     else
         world_tell(world, "and may not approve a next one: this one has not ended everywhere");
 }
@@ -262,6 +293,29 @@ static void look_again(struct world *world)
     world_schedule(world, &again);
 }
 
+/* Rules 19, 20: by all receipts. Another change, where somebody has one: also when this one stands.
+ */
+static void sign_next(struct world *world)
+{
+    enum rollout_state state = world->lead.rollout->record.state;
+    int change = world_change_number(world);
+    struct chance *how;
+
+    if (world->quiet)
+        return;
+    how = strikes(world, FAULT_FURTHER, FAULT_CONTROLLER);
+    if (how != NULL) {
+        change = (change + (int)chance_between(how, 1, SIM_CHANGES - 1)) % SIM_CHANGES;
+        world_write_change(world, change);
+        if (lead_may_sign(world, change))
+            lead_sign(world, change);
+        return;
+    }
+    if (state != ROLLOUT_COMPLETE && lead_may_sign(world, change) &&
+        chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 700))
+        lead_sign(world, change);
+}
+
 /* What an operator does who follows the sentences. In the quiet a halted one is taken back. */
 void people_look(struct world *world)
 {
@@ -275,13 +329,7 @@ void people_look(struct world *world)
         return;
     }
     if (rollout_is_ended(rollout)) {
-        bool back = rollout->record.state == ROLLOUT_REVERTED ||
-                    rollout->record.state == ROLLOUT_ABORTED; /* rules 19, 20: by all receipts */
-
-        if (back && lead_may_sign(world) && !world->quiet &&
-            chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 700)) {
-            lead_sign(world);
-        }
+        sign_next(world);
         return;
     }
     if (rollout->record.state == ROLLOUT_PAUSED && !is_hopeless(world)) {

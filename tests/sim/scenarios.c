@@ -283,7 +283,7 @@ static void old_order(struct world *world)
     run_until(world, has_come_to, 0, ROLLOUT_ABORTED, "aborted");
     order = scene->kept;
     if (world->attempt == 1) /* people may have been faster */
-        lead_sign(world);
+        lead_sign(world, SIM_FIRST);
     run_until(world, stands, STYX, 0, "it stands again");
     order.nonce = world->hosts[STYX].trial->stack_nonce;
     deliver(world, &order);
@@ -319,7 +319,7 @@ static void later_end(struct world *world)
     run_until(world, has_come_to, 0, ROLLOUT_REVERTING, "the first attempt fails");
     run_for(world, SECOND_MS);
     world->hosts[STYX].damages[SIM_FIRST].breaks_own = false;
-    lead_sign(world); /* by somebody who was told that calypso had ended too */
+    lead_sign(world, SIM_FIRST); /* by somebody who was told that calypso had ended too */
     run_until(world, stands, STYX, 0, "the second attempt stands on the first node");
     abort.id.attempt = world->approvals[0].attempt;
     abort.nonce = world->hosts[CALYPSO].trial->stack_nonce;

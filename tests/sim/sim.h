@@ -82,6 +82,7 @@ struct lead {
                                          beside the record (lead_start.c resume_at_once) */
     bool alone;                       /* one node was taken back after all had confirmed */
     bool dies_behind_store;           /* of what it is told next nothing leaves */
+    uint64_t older[SIM_HOSTS_MAX];    /* the sequence that is wanted back there; 0: none */
     mono_t full_until, writing_until; /* its disk */
     struct lead_step *steps;          /* taken, and on their way to the disk; owned */
     int64_t wall_offset_s;
@@ -266,11 +267,18 @@ void lead_take_stored(struct world *world);
 struct nonce lead_challenge(struct world *world, int host);
 /* Rule 20: every target of every attempt has ended, by receipts that came; and as it is the same
  * body that would be signed again, none keeps it. */
-bool lead_all_ended(const struct world *world);
-/* And one approval has room for all of those ends. */
-bool lead_may_sign(const struct world *world);
-/* Signs the next attempt and starts a rollout of it. */
-void lead_sign(struct world *world);
+bool lead_all_ended(const struct world *world, int change);
+/* Or it is another change, and nothing of an earlier one can begin any more. And one approval has
+ * room for all of those ends. */
+bool lead_may_sign(const struct world *world, int change);
+/* Signs the next attempt, of that change, and starts a rollout of it. */
+void lead_sign(struct world *world, int change);
+
+/* lead_older.c: an older rollout is wanted back on a node: its guard is asked directly, until it
+ * says that nothing of it stands. */
+void lead_want_older(struct world *world, int host, uint64_t sequence);
+void lead_ask_older(struct world *world); /* again, where it is owed */
+void lead_older_stack(struct world *world, int host, const struct stack *stack);
 
 /* lead_disk.c: its disk. One transaction of its own; false: it was refused, and the controller has
  * stopped. */
@@ -303,6 +311,10 @@ void people_tell_removed(struct world *world, int node);
 /* Impatient with a node that is going back. */
 void people_order(struct world *world, int node);
 void people_sign_order(struct world *world, int node);
+/* Or names what lies deeper there: it goes with all that stands above it. */
+void people_order_older(struct world *world, int node, uint32_t generation);
+/* There stand two, and somebody wants the older one back. */
+void people_want_older(struct world *world, int node);
 void people_look(struct world *world);
 /* Whoever says that may be one of two who do. */
 void people_say_twice(struct world *world, const struct rollout_event *ev);

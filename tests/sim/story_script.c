@@ -121,14 +121,14 @@ static bool play_wide(struct story_script *script, const struct words *words, in
 
 static bool play_cuts(struct story_script *script, const struct words *words, int host)
 {
-    script->world->hosts[host].damages[SIM_FIRST].cut_from |= bits_from(script->world, words);
+    script->world->hosts[host].damages[script->change].cut_from |= bits_from(script->world, words);
     return true;
 }
 
 static bool play_breaks(struct story_script *script, const struct words *words, int host)
 {
     (void)words;
-    script->world->hosts[host].damages[SIM_FIRST].breaks_own = true;
+    script->world->hosts[host].damages[script->change].breaks_own = true;
     return true;
 }
 
@@ -200,16 +200,66 @@ static bool play_approve(struct story_script *script, const struct words *words,
 {
     (void)words;
     (void)host;
-    if (script->world->attempt > 0 && !lead_may_sign(script->world))
+    if (script->world->attempt > 0 && !lead_may_sign(script->world, script->change))
         return fail(script, "an earlier attempt has not ended by receipts of all targets");
-    lead_sign(script->world);
+    lead_sign(script->world, script->change);
     return true;
 }
 
+/* From here on it is that one that does harm, is approved and is looked for. */
+static bool play_change(struct story_script *script, const struct words *words, int host)
+{
+    static const char *const names[SIM_CHANGES] = {"first", "second", "third"};
+
+    (void)host;
+    for (int change = 0; change < SIM_CHANGES; change++) {
+        if (!text_equal(words->list[1], names[change]))
+            continue;
+        script->change = change;
+        world_write_change(script->world, change);
+        return true;
+    }
+    return fail(script, "change '%s': accepted are first, second and third", words->list[1]);
+}
+
+/* Its place in that node's stack, from 0; -1: it is not there. */
+static int find_generation(struct story_script *script, const char *attempt, int host)
+{
+    const struct ledger *ledger = script->world->hosts[host].ledger;
+    unsigned long long sequence;
+
+    for (uint32_t i = 0; i < ledger->generations_count; i++) {
+        if (text_parse_u64(attempt, SIM_ATTEMPTS_MAX, &sequence) &&
+            ledger->generations[i].id.attempt.sequence == sequence)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* For what is on top, or down to that attempt. */
 static bool play_order(struct story_script *script, const struct words *words, int host)
 {
-    (void)words;
-    people_sign_order(script->world, host);
+    int place;
+
+    if (words->count == 2) {
+        people_sign_order(script->world, host);
+        return true;
+    }
+    place = find_generation(script, words->list[2], host);
+    if (place < 0)
+        return fail(script, "attempt %s does not stand on %s", words->list[2], words->list[1]);
+    people_order_older(script->world, host, (uint32_t)place);
+    return true;
+}
+
+static bool play_older(struct story_script *script, const struct words *words, int host)
+{
+    int place = find_generation(script, words->list[2], host);
+
+    if (place < 0)
+        return fail(script, "attempt %s does not stand on %s", words->list[2], words->list[1]);
+    lead_want_older(script->world, host,
+                    script->world->hosts[host].ledger->generations[place].id.attempt.sequence);
     return true;
 }
 
@@ -369,14 +419,19 @@ static bool play_restore(struct story_script *script, const struct words *words,
 
 static bool check_hosts(struct story_script *script, const struct words *words, bool changed)
 {
+    static const char *const which[SIM_CHANGES] = {"", "second ", "third "};
+
     for (uint32_t i = 1; i < words->count; i++) {
         int host = world_find_host(script->world, words->list[i]);
 
-        if (host < 0 || sim_is_changed(&script->world->hosts[host]) != changed)
-            return fail(script, "%s has%s the change in its kernel", words->list[i],
-                        changed ? " not" : "");
-        world_tell(script->world, "%s %s", words->list[i],
-                   changed ? "has the change in its kernel" : "is as it was before");
+        if (host < 0 || sim_has(&script->world->hosts[host], script->change) != changed)
+            return fail(script, "%s has%s the %schange in its kernel", words->list[i],
+                        changed ? " not" : "", which[script->change]);
+        world_tell(script->world, "%s %s%s%s", words->list[i], changed ? "has the " : "",
+                   changed ? which[script->change] : "",
+                   changed                       ? "change in its kernel"
+                   : script->change == SIM_FIRST ? "is as it was before"
+                                                 : "is as it was before that change");
     }
     return true;
 }
@@ -408,7 +463,7 @@ static const struct command {
     {"wait", 0, 2, 2, play_wait},        {"until", 1, 3, 3, play_until},
     {"next", 0, 1, 1, play_person},      {"abort", 0, 1, 1, play_person},
     {"emergency", 1, 1, 2, play_person}, {"freeze", 1, 1, 2, play_person},
-    {"failing", 1, 2, 2, play_person},   {"order", 1, 2, 2, play_order},
+    {"failing", 1, 2, 2, play_person},   {"order", 1, 2, 3, play_order},
     {"off", 1, 2, 2, play_off},          {"on", 1, 2, 2, play_on},
     {"kill", 2, 2, 3, play_kill},        {"start", 2, 2, 3, play_start},
     {"cut", 1, 2, 2, play_cut},          {"connect", 1, 2, 2, play_connect},
@@ -418,6 +473,7 @@ static const struct command {
     {"full", 0, 2, 2, play_full},        {"backup", 0, 1, 1, play_backup},
     {"restore", 0, 1, 1, play_restore},  {"gates", 0, 2, 2, play_gates},
     {"stands", 0, 2, 4, play_stands},    {"clean", 0, 2, 4, play_clean},
+    {"change", 0, 2, 2, play_change},    {"older", 1, 3, 3, play_older},
 };
 
 /* What may stand in the place of a host. */

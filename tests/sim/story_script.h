@@ -6,8 +6,12 @@
  *   breaks NODE                the change breaks its own check
  *   wide                       the first word: every node behind the first is in one stage
  *   approve                    an operator approves the next attempt; the rollout starts
+ *   change first|second|third  of which all words speak from there on; the second one puts its
+ *                              route in the place of the first one's, the third is beside them
  *   wait SECONDS               until NODE STATE | until rollout STATE
- *   next | abort | emergency [NODE] | freeze [NODE] | failing NODE | order NODE
+ *   next | abort | emergency [NODE] | freeze [NODE] | failing NODE
+ *   order NODE [ATTEMPT]       signed: its top goes, or all down to that one
+ *   older NODE ATTEMPT         its controller is to take that one back there, unsigned
  *   off NODE | on NODE         its power
  *   kill guard|agent NODE      start guard|agent NODE      kill controller | start controller
  *   cut NODE | connect NODE    from the controller         dials NODE no|yes
@@ -28,6 +32,7 @@
 
 struct story_script {
     struct world *world;
+    int change; /* what people speak of */
     struct rollout_record backup;
     char message[400]; /* what went wrong; "" nothing */
 };

@@ -234,7 +234,7 @@ void world_begin_unsigned(struct world *world)
 void world_begin(struct world *world)
 {
     world_begin_unsigned(world);
-    lead_sign(world);
+    lead_sign(world, SIM_FIRST);
 }
 
 bool world_step(struct world *world)
