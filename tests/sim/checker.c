@@ -293,6 +293,7 @@ static void take_mark(struct check_model *model, int host, const struct guard_re
     struct model_host *at = &model->hosts[host];
     uint64_t sequence = record->id.attempt.sequence;
 
+    checker_take_order(model, host, record);
     if (record->mark == MARK_CONFIRMING)
         at->confirming_in_time = model->world->now < at->deadline;
     else if (record->mark == MARK_CONFIRMED)
@@ -341,6 +342,7 @@ void model_synced(struct check_model *model, int host)
 
     at->intents_synced = at->intents;
     at->begun_synced = at->begun_sequences;
+    at->orders_synced = at->orders;
     at->dead_synced = at->dead_sequences;
     at->clock_synced = at->clock_seen;
     for (uint32_t i = 0; i <= SIM_ATTEMPTS_MAX; i++)

@@ -71,6 +71,7 @@ struct model_host {
     unsigned intents, intents_synced;           /* bits by operation */
     uint64_t touched_sequences, dead_sequences; /* bits */
     uint64_t dead_synced;                       /* of those, what the disk has */
+    uint64_t orders, orders_synced;             /* bits: down to these its journal says to go */
     uint64_t begun_sequences, begun_synced;     /* bits: what these approvals name is answered */
     uint64_t sequence_max;
     int64_t clock_seen, clock_synced; /* newest time of a record, and of those on the disk */
@@ -131,6 +132,8 @@ void checker_stop_standing(struct check_model *model, int host, uint64_t sequenc
 void checker_push(struct check_model *model, int host, uint64_t sequence);
 /* It has ended: what is above it has, and what is below it is as it was. */
 void checker_end(struct check_model *model, int host, uint64_t sequence);
+/* A mark may say that it is on the way down to another. */
+void checker_take_order(struct check_model *model, int host, const struct guard_record *mark);
 /* What its stack says of an operation of that change. */
 bool checker_expects(const struct check_model *model, int host, int change, uint32_t operation);
 bool checker_is_excused(const struct check_model *model, int host, int change, uint32_t operation);

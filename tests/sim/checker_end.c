@@ -27,6 +27,20 @@ static void check_kernel(struct check_model *model, int host)
         check_operation(model, host, i / SIM_OPERATIONS, (uint32_t)i % SIM_OPERATIONS);
 }
 
+/* 16: an order that its journal knows of has been carried out, down to what it names. */
+static void check_orders(struct check_model *model, int host)
+{
+    const struct model_host *at = &model->hosts[host];
+
+    for (uint32_t i = 0; i < at->stack_count; i++) {
+        if ((at->orders >> at->stack[i] & 1) != 0)
+            world_violate(model->world,
+                          "16: at the end attempt %u stands on %s, and an order to "
+                          "take it back is in its journal",
+                          at->stack[i], checker_name(model, host));
+    }
+}
+
 /* 7: all or none, but for what a person took back alone; and the controller knows which, an older
  * backup or not. What was complete in that, and was taken back behind it, is history there: it is
  * not led, so nobody is asked before a person says something of it. */
@@ -68,6 +82,7 @@ void model_check_end(struct check_model *model)
         if (model->world->hosts[i].dead || model->hosts[i].betrayed)
             continue; /* nobody will ever know */
         check_kernel(model, i);
+        check_orders(model, i);
         if (!model->world->safety)
             check_agreement(model, i);
     }

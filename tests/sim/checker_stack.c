@@ -288,6 +288,16 @@ bool checker_is_ordered(const struct check_model *model, int host)
             bit(model->world->lead.rollout->record.attempt.sequence)) != 0;
 }
 
+void checker_take_order(struct check_model *model, int host, const struct guard_record *mark)
+{
+    uint64_t sequence = mark->order.down_to.attempt.sequence;
+    const struct seen_generation *made = checker_made(model, host, sequence);
+
+    if (mark->has_order && sequence <= SIM_ATTEMPTS_MAX &&
+        memcmp(&made->id, &mark->order.down_to, sizeof(made->id)) == 0)
+        model->hosts[host].orders |= bit(sequence);
+}
+
 /* ---- what it says, and finds ----------------------------------------------------------------- */
 
 /* 7: its stack, signed, is what has confirmed there and was not taken back. */

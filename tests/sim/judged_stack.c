@@ -224,6 +224,24 @@ static void touches_reworded(struct world *world)
     try_behind_a_failed_proof(world, SIM_REPLACES);
 }
 
+/* Its journal names the lower one; it ends with the upper one. */
+static void forgets_an_order(struct world *world)
+{
+    struct two two = stand(world, SIM_BESIDE);
+    AUTO_FREE struct guard_record *mark = judged_record(world, STYX, RECORD_MARK, &two.above);
+
+    judged_order(world, STYX, &two.below);
+    model_reverting(world->model, STYX, &two.above);
+    mark->mark = MARK_POPPING;
+    mark->has_order = true;
+    mark->order.down_to = two.below;
+    model_record(world->model, STYX, mark, true);
+    put(world, &two.above, false);
+    judged_mark(world, STYX, &two.above, MARK_POPPED, true);
+    world->lead.alone = true;
+    model_check_end(world->model);
+}
+
 /* The first one's receipt was lost on its way to whoever signs. */
 static void signs_beside_a_trial(struct world *world)
 {
@@ -282,6 +300,7 @@ const struct judged judged_stacks[] = {
     {"7: styx says that 1 generations stand there, and not those 2", says_less_than_stands},
     {"7: styx says that 2 generations stand there, and not those 2", says_another_order},
     {"18: styx is touched where a proof failed, and nobody says why it is made", touches_reworded},
+    {"16: at the end attempt 1 stands on styx, and an order to take it back", forgets_an_order},
     {"20: the next attempt is signed, and attempt 1 is on trial on styx", signs_beside_a_trial},
     {"20: the next attempt is signed, and attempt 1 is led: paused", signs_beside_a_rollout},
     {"20: styx applies sequence 1, and 2 was signed behind its end", begins_behind_its_end},
