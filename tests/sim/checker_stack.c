@@ -314,7 +314,7 @@ void model_stack(struct check_model *model, int host, const struct stack *stack)
                       checker_name(model, host), stack->generations_count, at->stack_count);
 }
 
-static bool stands_on_disk(const struct host *host, const struct generation_id *id)
+static enum mark mark_on_disk(const struct host *host, const struct generation_id *id)
 {
     enum mark last = MARK_COUNT;
 
@@ -324,7 +324,7 @@ static bool stands_on_disk(const struct host *host, const struct generation_id *
         if (record->kind == RECORD_MARK && memcmp(&record->id, id, sizeof(*id)) == 0)
             last = record->mark;
     }
-    return last == MARK_CONFIRMED;
+    return last;
 }
 
 /* `confirmed` was written, went with the power, and nobody was told of it: it is on trial still. */
@@ -334,31 +334,51 @@ void checker_lose_stack(struct check_model *model, int host)
     const struct seen_generation *top = &at->made[top_of(at)];
 
     if (at->stand != STANDS_CONFIRMED || !top->end_unsynced ||
-        stands_on_disk(&model->world->hosts[host], &top->id))
+        mark_on_disk(&model->world->hosts[host], &top->id) == MARK_CONFIRMED)
         return;
     at->newest = top_of(at);
     at->stack_count--;
     checker_set_stand(model, host, STANDS_CHANGED);
 }
 
-/* A pop that went on from memory and of which no record got to the disk is as if it had not been:
- * what is confirmed is put back, but a preference by nobody. */
-void checker_read_stack(struct check_model *model, int host)
+/* Its end went with the power, and that it was going did not: it is there, and goes. */
+static void read_going(struct check_model *model, int host, uint32_t sequence)
 {
     struct model_host *at = &model->hosts[host];
-    bool goes = at->stand == STANDS_REVERTING;
 
-    for (uint32_t i = 1; i <= SIM_ATTEMPTS_MAX; i++) {
-        struct seen_generation *made = &at->made[i];
+    if (is_in_stack(model, host, sequence))
+        return;
+    checker_push(model, host, sequence);
+    at->goes = sequence;
+    if (at->stand != STANDS_CHANGED)
+        checker_set_stand(model, host, STANDS_REVERTING);
+}
 
-        if (made->id.attempt.sequence == 0 || checker_stands(model, host, i) ||
-            !stands_on_disk(&model->world->hosts[host], &made->id))
-            continue;
-        made->in_part = true;
-        made->confirmed_at = made->confirmed_at > 0 ? made->confirmed_at : model->world->now;
-        checker_push(model, host, i);
-        goes &= at->goes != i;
-    }
-    if (!goes && at->stand != STANDS_CHANGED)
+/* A pop that went on from memory and of which no record got to the disk is as if it had not been:
+ * what is confirmed is put back, but a preference by nobody. */
+static void read_standing(struct check_model *model, int host, uint32_t sequence)
+{
+    struct model_host *at = &model->hosts[host];
+    struct seen_generation *made = &at->made[sequence];
+
+    if (checker_stands(model, host, sequence))
+        return;
+    made->in_part = true;
+    made->confirmed_at = made->confirmed_at > 0 ? made->confirmed_at : model->world->now;
+    checker_push(model, host, sequence);
+    if (at->stand != STANDS_CHANGED && (at->stand != STANDS_REVERTING || at->goes == sequence))
         rest(model, host);
+}
+
+void checker_read_stack(struct check_model *model, int host)
+{
+    for (uint32_t i = 1; i <= SIM_ATTEMPTS_MAX; i++) {
+        const struct seen_generation *made = &model->hosts[host].made[i];
+        enum mark mark = mark_on_disk(&model->world->hosts[host], &made->id);
+
+        if (made->id.attempt.sequence != 0 && mark == MARK_POPPING)
+            read_going(model, host, i);
+        else if (made->id.attempt.sequence != 0 && mark == MARK_CONFIRMED)
+            read_standing(model, host, i);
+    }
 }
