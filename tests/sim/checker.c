@@ -342,7 +342,6 @@ void model_synced(struct check_model *model, int host)
 
     at->intents_synced = at->intents;
     at->begun_synced = at->begun_sequences;
-    at->orders_synced = at->orders;
     at->dead_synced = at->dead_sequences;
     at->clock_synced = at->clock_seen;
     for (uint32_t i = 0; i <= SIM_ATTEMPTS_MAX; i++)

@@ -71,8 +71,8 @@ struct model_host {
     unsigned intents, intents_synced;           /* bits by operation */
     uint64_t touched_sequences, dead_sequences; /* bits */
     uint64_t dead_synced;                       /* of those, what the disk has */
-    uint64_t orders, orders_synced;             /* bits: down to these its journal says to go */
-    uint64_t begun_sequences, begun_synced;     /* bits: what these approvals name is answered */
+    uint64_t orders; /* bits: down to these its guard, or its journal, says to go */
+    uint64_t begun_sequences, begun_synced; /* bits: what these approvals name is answered */
     uint64_t sequence_max;
     int64_t clock_seen, clock_synced; /* newest time of a record, and of those on the disk */
     uint32_t ends_count, ends_synced; /* the first of them; the others may still be lost */

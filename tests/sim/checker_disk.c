@@ -79,7 +79,6 @@ void model_lost(struct check_model *model, int host)
     checker_lose_stack(model, host);
     at->clock_seen = at->clock_synced;
     at->begun_sequences = at->begun_synced;
-    at->orders = at->orders_synced;
     at->dead_sequences = at->dead_synced;
     at->intents = at->intents_synced;
     for (uint64_t sequence = 1; is_approved(model, sequence); sequence++) {
@@ -93,9 +92,7 @@ void model_lost(struct check_model *model, int host)
             at->clock_seen = record->at;
         if (record->kind == RECORD_BEGIN)
             checker_take_begin(model, host, record);
-        else if (record->kind == RECORD_MARK)
-            checker_take_order(model, host, record);
-        if (record->kind == RECORD_MARK && record->mark == MARK_TOMBSTONE)
+        else if (record->kind == RECORD_MARK && record->mark == MARK_TOMBSTONE)
             at->dead_sequences |= 1u << record->id.attempt.sequence;
     }
 }

@@ -27,7 +27,7 @@ static void check_kernel(struct check_model *model, int host)
         check_operation(model, host, i / SIM_OPERATIONS, (uint32_t)i % SIM_OPERATIONS);
 }
 
-/* 16: an order that its journal knows of has been carried out, down to what it names. */
+/* 16: an order that its guard took has been carried out, down to what it names. */
 static void check_orders(struct check_model *model, int host)
 {
     const struct model_host *at = &model->hosts[host];
@@ -35,8 +35,8 @@ static void check_orders(struct check_model *model, int host)
     for (uint32_t i = 0; i < at->stack_count; i++) {
         if ((at->orders >> at->stack[i] & 1) != 0)
             world_violate(model->world,
-                          "16: at the end attempt %u stands on %s, and an order to "
-                          "take it back is in its journal",
+                          "16: at the end attempt %u stands on %s, and its guard took an "
+                          "order to take it back",
                           at->stack[i], checker_name(model, host));
     }
 }

@@ -288,14 +288,31 @@ bool checker_is_ordered(const struct check_model *model, int host)
             bit(model->world->lead.rollout->record.attempt.sequence)) != 0;
 }
 
-void checker_take_order(struct check_model *model, int host, const struct guard_record *mark)
+void model_takes_order(struct check_model *model, int host, const struct generation_id *down_to)
 {
-    uint64_t sequence = mark->order.down_to.attempt.sequence;
+    uint64_t sequence = down_to->attempt.sequence;
     const struct seen_generation *made = checker_made(model, host, sequence);
 
-    if (mark->has_order && sequence <= SIM_ATTEMPTS_MAX &&
-        memcmp(&made->id, &mark->order.down_to, sizeof(made->id)) == 0)
+    if (sequence <= SIM_ATTEMPTS_MAX && memcmp(&made->id, down_to, sizeof(made->id)) == 0)
         model->hosts[host].orders |= bit(sequence);
+}
+
+void checker_take_order(struct check_model *model, int host, const struct guard_record *mark)
+{
+    if (mark->has_order)
+        model_takes_order(model, host, &mark->order.down_to);
+}
+
+/* A guard that starts knows of those alone that its journal has. */
+static void read_orders(struct check_model *model, int host)
+{
+    const struct host *truth = &model->world->hosts[host];
+
+    model->hosts[host].orders = 0;
+    for (size_t i = 0; i < truth->disk_count; i++) {
+        if (truth->disk[i].record.kind == RECORD_MARK)
+            checker_take_order(model, host, &truth->disk[i].record);
+    }
 }
 
 /* ---- what it says, and finds ----------------------------------------------------------------- */
@@ -372,7 +389,8 @@ static void read_standing(struct check_model *model, int host, uint32_t sequence
 
 void checker_read_stack(struct check_model *model, int host)
 {
-    for (uint32_t i = 1; i <= SIM_ATTEMPTS_MAX; i++) {
+    read_orders(model, host);
+    for (uint32_t i = 1; i <= SIM_ATTEMPTS_MAX && !model->hosts[host].betrayed; i++) {
         const struct seen_generation *made = &model->hosts[host].made[i];
         enum mark mark = mark_on_disk(&model->world->hosts[host], &made->id);
 

@@ -40,11 +40,10 @@ static const struct {
     {"stands_unsynced", "it stands, which the disk has not synced yet: it is asked for again",
      "a node that is asked while its new guard's disk is slow; data/trial/confirmed-unsynced.txt"},
     {"order_stands", "an order was recorded and is not carried out: the next generation",
-     "two generations on one node: there is one body; data/trial/order-between-two.txt"},
+     "it dies between two pops of one order: one seed in 2000; data/trial/order-between-two.txt"},
     {"an_end_is_missing", "an earlier end was not written: it is taken back again",
-     "a trial above another generation: there is one body"},
-    {"all_written_and_more", "its receipt is written; the next generation",
-     "two generations on one node: there is one body"},
+     "a disk that refuses the end of a trial until what lies below it is ordered back; "
+     "data/trial/pop-over-unwritten-end.txt"},
     /* rollout */
     {"always", "taken back before it began", "it is started in the moment it is signed"},
     {"denies_standing", "it does not say that it stands; it is asked what does",

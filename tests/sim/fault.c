@@ -197,9 +197,9 @@ static const struct theme {
     /* what stands may not be taken back any more without a signature */
     {3, {{FAULT_SHORT, 1000}, {FAULT_PEOPLE, 8}, {FAULT_CLOCK, 4}}},
     /* one change stands above another, and people want either back */
-    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 40}, {FAULT_PEOPLE, 8}}},
+    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 100}, {FAULT_PEOPLE, 8}}},
     /* and it does not go well, or guards die over it */
-    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 20}, {FAULT_DIES_AMID, 10}}},
+    {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 100}, {FAULT_DIES_AMID, 25}}},
     {3, {{FAULT_FURTHER, 900}, {FAULT_CUTS_SSH, 200}, {FAULT_POWER, 8}}},
     /* what is done on a node does not go well */
     {3, {{FAULT_PREPARE, 40}, {FAULT_SETTLE, 40}, {FAULT_SETTLE_SLOW, 40}}},

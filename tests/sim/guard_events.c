@@ -110,6 +110,16 @@ static void note_order(struct world *world, const struct message *order)
     }
 }
 
+/* What it was given last. */
+static bool has_refused(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->guard_effects->count; i++) {
+        if (world->guard_effects->list[i].kind == DO_REFUSE)
+            return true;
+    }
+    return false;
+}
+
 static void give_end(struct world *world, const struct message *message, enum guard_event_kind kind)
 {
     bool ordered = message->kind == ASK_ORDER;
@@ -119,13 +129,14 @@ static void give_end(struct world *world, const struct message *message, enum gu
         model_asked_back(world->model, message);
     if (ordered)
         note_order(world, message);
-
     ev.end.id = message->id;
     ev.end.right = ordered ? RIGHT_OPERATOR : RIGHT_CONTROLLER;
     ev.end.stack_nonce = message->nonce;
     ev.end.fellow = message->has_fellow ? &message->receipt : NULL;
     ev.end.reason = ordered ? "an operator's order" : "the controller asks";
     guard_give(world, message->host, &ev);
+    if (ordered && world->hosts[message->host].guard_up && !has_refused(world))
+        model_takes_order(world->model, message->host, &message->id);
 }
 
 static void give_message(struct world *world, const struct message *message)

@@ -300,7 +300,7 @@ const struct judged judged_stacks[] = {
     {"7: styx says that 1 generations stand there, and not those 2", says_less_than_stands},
     {"7: styx says that 2 generations stand there, and not those 2", says_another_order},
     {"18: styx is touched where a proof failed, and nobody says why it is made", touches_reworded},
-    {"16: at the end attempt 1 stands on styx, and an order to take it back", forgets_an_order},
+    {"16: at the end attempt 1 stands on styx, and its guard took an order", forgets_an_order},
     {"20: the next attempt is signed, and attempt 1 is on trial on styx", signs_beside_a_trial},
     {"20: the next attempt is signed, and attempt 1 is led: paused", signs_beside_a_rollout},
     {"20: styx applies sequence 1, and 2 was signed behind its end", begins_behind_its_end},

@@ -19,10 +19,12 @@ void model_touch(struct check_model *model, int host, const struct generation_id
 void model_undone(struct check_model *model, int host, int change, uint32_t operation);
 /* Its kernel was changed, by anybody. In checker_kernel.c. */
 void model_kernel(struct check_model *model, int host);
-/* It begins to take that back. In checker_stack.c, as the next two. */
+/* It begins to take that back. In checker_stack.c, as the next three. */
 void model_reverting(struct check_model *model, int host, const struct generation_id *id);
 /* The guard is asked to pop something. */
 void model_asked_back(struct check_model *model, const struct message *message);
+/* And does not refuse that: an order goes down to what it names. */
+void model_takes_order(struct check_model *model, int host, const struct generation_id *down_to);
 /* It says what stands there. */
 void model_stack(struct check_model *model, int host, const struct stack *stack);
 void model_nonce(struct check_model *model, int host, const struct guard_nonce *nonce);
