@@ -175,7 +175,7 @@ static struct strike ask(struct faults *faults, enum fault fault, int host)
 
 /* What comes to pass only where few things fail, and these together and often: three seeds in ten
  * have one of them, at its own rates, in 1000. */
-enum { THEME_FAULTS = 3, THEMED_PERMILLE = 300, THEMED_DENSITY = 80 };
+enum { THEME_FAULTS = 3, THEMED_PERMILLE = 300, STACKED_PERMILLE = 143, THEMED_DENSITY = 80 };
 
 static const struct theme {
     size_t count;
@@ -196,25 +196,34 @@ static const struct theme {
     {3, {{FAULT_OLD_DATABASE, 200}, {FAULT_CONTROLLER_DIES, 40}, {FAULT_TWICE, 300}}},
     /* what stands may not be taken back any more without a signature */
     {3, {{FAULT_SHORT, 1000}, {FAULT_PEOPLE, 8}, {FAULT_CLOCK, 4}}},
+    /* what is done on a node does not go well */
+    {3, {{FAULT_PREPARE, 40}, {FAULT_SETTLE, 40}, {FAULT_SETTLE_SLOW, 40}}},
+};
+
+/* And of the others one in seven one of these. */
+static const struct theme stacked[] = {
     /* one change stands above another, and people want either back */
     {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 100}, {FAULT_PEOPLE, 8}}},
     /* and it does not go well, or guards die over it */
     {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 100}, {FAULT_DIES_AMID, 25}}},
     {3, {{FAULT_FURTHER, 900}, {FAULT_CUTS_SSH, 200}, {FAULT_POWER, 8}}},
-    /* what is done on a node does not go well */
-    {3, {{FAULT_PREPARE, 40}, {FAULT_SETTLE, 40}, {FAULT_SETTLE_SLOW, 40}}},
 };
 
-enum { THEMES = sizeof(themes) / sizeof(themes[0]) };
+enum {
+    THEMES = sizeof(themes) / sizeof(themes[0]),
+    STACKED = sizeof(stacked) / sizeof(stacked[0]),
+};
 
 /* NULL: this seed has none. */
 static const struct theme *draw_theme(uint64_t seed)
 {
     struct chance chance = {.state = seed ^ 0x6c62272e07bb0142u};
 
-    if (!chance_permille(&chance, THEMED_PERMILLE))
-        return NULL;
-    return &themes[chance_between(&chance, 0, THEMES - 1)];
+    if (chance_permille(&chance, THEMED_PERMILLE))
+        return &themes[chance_between(&chance, 0, THEMES - 1)];
+    return chance_permille(&chance, STACKED_PERMILLE)
+               ? &stacked[chance_between(&chance, 0, STACKED - 1)]
+               : NULL;
 }
 
 /* 0: it says nothing of that fault. */
