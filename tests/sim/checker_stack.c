@@ -331,6 +331,8 @@ void model_stack(struct check_model *model, int host, const struct stack *stack)
                       checker_name(model, host), stack->generations_count, at->stack_count);
 }
 
+/* Behind its end nothing follows but what was on its way: the mark of an order that came meanwhile.
+ */
 static enum mark mark_on_disk(const struct host *host, const struct generation_id *id)
 {
     enum mark last = MARK_COUNT;
@@ -338,7 +340,8 @@ static enum mark mark_on_disk(const struct host *host, const struct generation_i
     for (size_t i = 0; i < host->disk_count; i++) {
         const struct guard_record *record = &host->disk[i].record;
 
-        if (record->kind == RECORD_MARK && memcmp(&record->id, id, sizeof(*id)) == 0)
+        if (record->kind == RECORD_MARK && memcmp(&record->id, id, sizeof(*id)) == 0 &&
+            last != MARK_POPPED && last != MARK_REVERTED)
             last = record->mark;
     }
     return last;
