@@ -9,6 +9,7 @@
 
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_others.h"
+#include "agent/guard/core/undo_plan.h"
 #include "agent/guard/core/undo_profile.h"
 #include "agent/guard/io/apply_file.h"
 #include "agent/guard/io/apply_link.h"
@@ -383,43 +384,20 @@ bool apply_is_settled(const struct apply *apply, const struct undo_item *items, 
     return settled;
 }
 
-/* An earlier operation on the same object knows how it was before both: what of this one none does;
- * false: nothing. Borrows. */
-static bool knows_before(const struct undo_item *items, uint32_t number, struct undo_item *ret_part)
-{
-    *ret_part = items[number];
-    for (uint32_t i = 0; i < number; i++) {
-        if (!undo_take_out(ret_part, &items[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Where an earlier operation has the object, what this one took along is still its own. */
-static enum undo_state judge_in_plan(const struct undo_item *items, uint32_t number,
-                                     const struct snapshot *now, struct undo_item *ret_part,
-                                     char *ret_why)
-{
-    enum operation_kind kind = items[number].change.kind;
-
-    if (knows_before(items, number, ret_part))
-        return undo_judge(ret_part, now, ret_why, REASON_SIZE);
-    *ret_part = items[number];
-    return kind == OPERATION_ADDRESS || kind == OPERATION_LINK || kind == OPERATION_FILE
-               ? undo_judge_lost(ret_part, now, ret_why, REASON_SIZE)
-               : UNDO_RESTORED;
-}
-
 static bool objects_are_restored(const struct undo_item *items, uint32_t count,
                                  const struct snapshot *now, struct err *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         char why[REASON_SIZE];
         struct undo_item part;
+        bool restored = undo_plan_judge(items, i, now, &part, why) != UNDO_NEEDED &&
+                        !undo_profile_is_away(&part, now);
 
-        if (judge_in_plan(items, i, now, &part, why) == UNDO_NEEDED ||
-            undo_profile_is_away(&part, now))
-            return fail(&part.change, why, err);
+        if (!restored)
+            fail(&part.change, why, err);
+        undo_item_done(&part);
+        if (!restored)
+            return false;
     }
     return true;
 }
@@ -428,17 +406,16 @@ static bool objects_are_restored(const struct undo_item *items, uint32_t count,
 static bool undo_what_came_back(const struct apply *apply, const struct undo_item *items,
                                 uint32_t count, const struct snapshot *now)
 {
-    bool some = false;
+    bool some = false, goes_on = true;
 
-    for (uint32_t i = count; i-- > 0;) {
+    for (uint32_t i = count; goes_on && i-- > 0;) {
         char why[REASON_SIZE];
         struct undo_item part;
+        bool needed = undo_plan_judge(items, i, now, &part, why) == UNDO_NEEDED;
 
-        if (judge_in_plan(items, i, now, &part, why) != UNDO_NEEDED)
-            continue;
-        if (apply_undo(apply, &part, why, sizeof(why)) == REVERT_RETRY)
-            return some;
-        some = true;
+        goes_on = !needed || apply_undo(apply, &part, why, sizeof(why)) != REVERT_RETRY;
+        some |= needed && goes_on;
+        undo_item_done(&part);
     }
     return some;
 }

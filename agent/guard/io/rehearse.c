@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "agent/guard/core/undo_plan.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/standin.h"
 #include "common/core/mem.h"
@@ -149,18 +150,6 @@ static void undo_all(struct play *play)
     undo_round(play, back, true);
 }
 
-/* An earlier operation on the same object knows how it was before both: what of this one none does;
- * false: nothing. Borrows. */
-static bool knows_before(const struct play *play, uint32_t number, struct undo_item *ret_part)
-{
-    *ret_part = play->items[number];
-    for (uint32_t i = 0; i < number; i++) {
-        if (!undo_take_out(ret_part, &play->items[i]))
-            return false;
-    }
-    return true;
-}
-
 /* Nobody else is here: what is not as before is ours. */
 static void look(struct play *play, const struct snapshot *now)
 {
@@ -168,9 +157,11 @@ static void look(struct play *play, const struct snapshot *now)
         struct undo_item part;
         char why[REASON_SIZE];
 
-        if (play->done[i] && knows_before(play, i, &part) &&
-            undo_judge(&part, now, why, sizeof(why)) != UNDO_RESTORED)
+        if (!play->done[i])
+            continue;
+        if (undo_plan_judge(play->items, i, now, &part, why) != UNDO_RESTORED)
             stay(play, i, why);
+        undo_item_done(&part);
     }
 }
 

@@ -1,0 +1,85 @@
+/*
+ * undo_plan: of several operations on one object the oldest judges.
+ */
+#include "agent/guard/core/undo_plan.h"
+
+#include "agent/guard/core/undo_link.h"
+#include "agent/guard/core/undo_touch.h"
+
+static bool has_object(const struct undo_item *item, const struct snapshot *where)
+{
+    switch (item->change.kind) {
+    case OPERATION_ROUTE:
+        return undo_find_route(item, where) != NULL;
+    case OPERATION_ADDRESS:
+        return undo_link_find_address(item, where) != NULL;
+    case OPERATION_NEXTHOP:
+        return snapshot_find_nexthop(where, item->change.nexthop.nexthop.id) != NULL;
+    case OPERATION_RULE:
+    case OPERATION_SYSCTL:
+    case OPERATION_TAILSCALE:
+    case OPERATION_FILE:
+    case OPERATION_LINK:
+    case OPERATION_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* It was there, and was not any more behind the older one. */
+static bool was_taken(const struct undo_item *item, const struct undo_item *older)
+{
+    struct snapshot after;
+    bool taken;
+
+    if (!undo_touch_has_losses(&older->change) || !has_object(item, &older->before))
+        return false;
+    undo_take_made(older, &after);
+    taken = !has_object(item, &after);
+    snapshot_done(&after);
+    return taken;
+}
+
+/* False: its object is an older one's. */
+static bool knows_before(const struct undo_item *items, uint32_t number, struct undo_item *part)
+{
+    for (uint32_t i = 0; i < number; i++) {
+        if (!undo_take_out(part, &items[i]) || was_taken(&items[number], &items[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Without its own object it has neither put nor removed anything; what went with that is left. */
+static void leave_object(struct undo_item *part)
+{
+    struct snapshot after;
+
+    undo_take_made(part, &after);
+    snapshot_done(&part->after);
+    part->after = after;
+    part->has_after = true;
+    undo_touch_drop(&part->change, &part->before);
+    undo_touch_drop(&part->change, &part->after);
+}
+
+enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
+                                const struct snapshot *now, struct undo_item *ret_part,
+                                char *ret_why)
+{
+    const struct undo_item *item = &items[number];
+    enum operation_kind kind = item->change.kind;
+
+    *ret_part = *item;
+    snapshot_copy(&ret_part->before, &item->before);
+    snapshot_copy(&ret_part->after, &item->after);
+    snapshot_copy(&ret_part->others, &item->others);
+    if (knows_before(items, number, ret_part))
+        return undo_judge(ret_part, now, ret_why, REASON_SIZE);
+    ret_part->change = item->change;
+    if (kind == OPERATION_ADDRESS)
+        leave_object(ret_part);
+    return kind == OPERATION_ADDRESS || kind == OPERATION_LINK || kind == OPERATION_FILE
+               ? undo_judge_lost(ret_part, now, ret_why, REASON_SIZE)
+               : UNDO_RESTORED;
+}

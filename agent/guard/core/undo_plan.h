@@ -1,0 +1,18 @@
+/*
+ * undo_plan: what one operation of several answers for when all are taken back.
+ *
+ * An object that an older one touches too is that one's to judge: it knows how it was before both.
+ * So is one that an older one took along, which the newer then found missing. Pure.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_PLAN_H
+#define AGENT_GUARD_CORE_UNDO_PLAN_H
+
+#include "agent/guard/core/undo.h"
+
+/* The state of items[number], as far as none of those before it answers for it. ret_part: so much
+ * of it as apply_undo may be given; the caller ends it. ret_why has REASON_SIZE. */
+enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
+                                const struct snapshot *now, struct undo_item *ret_part,
+                                char *ret_why);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * test_apply_twice: one change that touches one object twice: by an operation of its own, and by
+ * another that takes it along.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/worker.h"
+#include "common/core/mem.h"
+#include "tests/unit/apply_case.h"
+#include "tests/unit/netns.h"
+
+static const char host[] = "ip link add eth1 type veth peer name far1\n"
+                           "ip link set far1 addrgenmode none\nip link set eth1 addrgenmode none\n"
+                           "ip link set far1 up\nip link set eth1 up\n"
+                           "ip address add 192.0.2.10/24 dev eth1\n";
+
+static const struct operation *operations;
+static struct work *verifying;
+
+/* As prepare derives them: each on what the earlier ones leave. */
+static void derive(uint32_t count)
+{
+    struct snapshot now;
+    struct err err = ERR_INIT;
+
+    verifying = work_new(WORK_VERIFY, NULL);
+    verifying->items = mem_alloc(count, sizeof(*verifying->items));
+    apply_case_read(&now);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!operation_check(&operations[i], &now, &err) ||
+            !apply_part_add(&operations[i], &now, &err))
+            fail_msg("%s", err.text);
+        undo_derive(&operations[i], i, &now, &verifying->items[i]);
+        for (uint32_t k = 0; k < i; k++)
+            undo_leave_to(&verifying->items[i], &verifying->items[k]);
+        verifying->items_count++;
+        operation_predict(&operations[i], &now);
+    }
+    snapshot_done(&now);
+}
+
+static void verify(void)
+{
+    work_do(&apply_case, verifying);
+    if (!verifying->ok)
+        fail_msg("%s", verifying->why);
+    apply_case_check("");
+    apply_case_check_order();
+}
+
+/* All is done, taken back, verified, and is as it was; and so once more, as by who died before the
+ * end of it was written down. */
+static void check_there_and_back(const struct operation *these, uint32_t count)
+{
+    struct err err = ERR_INIT;
+
+    operations = these;
+    apply_case_remember();
+    derive(count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!apply_run(&apply_case, &verifying->items[i], &err))
+            fail_msg("%s", err.text);
+    }
+    for (unsigned rounds = 0; rounds < 2; rounds++) {
+        for (uint32_t i = count; i-- > 0;) {
+            char why[REASON_SIZE];
+
+            if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
+                fail_msg("%s", why);
+        }
+        verify();
+    }
+    work_free(verifying);
+}
+
+/* Put, and removed again: neither the removal, nor verifying it, puts it back for good. */
+static void test_put_and_removed(void **state)
+{
+    const struct operation both[] = {apply_case_address("198.51.100.9/24", "eth1", false),
+                                     apply_case_address("198.51.100.9/24", "eth1", true)};
+
+    (void)state;
+    apply_case_begin(host);
+    check_there_and_back(both, 2);
+}
+
+/* Both ours: the second goes with the first, and is put again. It was there, whatever the newer
+ * operation found. */
+static void test_secondary_put_again(void **state)
+{
+    const struct operation ours[] = {apply_case_address("198.51.100.1/24", "eth1", false),
+                                     apply_case_address("198.51.100.2/24", "eth1", false)};
+    const struct operation both[] = {apply_case_address("198.51.100.1/24", "eth1", true),
+                                     apply_case_address("198.51.100.2/24", "eth1", false)};
+
+    (void)state;
+    apply_case_begin(host);
+    for (size_t i = 0; i < 2; i++) {
+        struct undo_item item;
+
+        apply_case_run(&ours[i], &item);
+        undo_item_done(&item);
+    }
+    check_there_and_back(both, 2);
+}
+
+/* A route of ours goes with the device, which comes back, and is put again. */
+static void test_route_put_again(void **state)
+{
+    const struct operation route =
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
+    const struct operation these[] = {apply_case_link("eth0", 0, "down"),
+                                      apply_case_link("eth0", 0, "up"), route};
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&route, &item);
+    undo_item_done(&item);
+    check_there_and_back(these, 3);
+}
+
+#define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_NAMESPACE(test_put_and_removed),
+        IN_NAMESPACE(test_secondary_put_again),
+        IN_NAMESPACE(test_route_put_again),
+    };
+
+    return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
