@@ -91,6 +91,25 @@ static void test_routes_by_objects_come_back(void **state)
 
 /* The kernel says nothing when it deletes these routes: they are in Before, under their own
  * protocol. */
+/* What removes it, or leads it elsewhere, names no object: it comes back by it all the same. */
+static void test_routes_by_objects_come_back_unnamed(void **state)
+{
+    struct operation removed = apply_case_removal("route 10.0.0.0/8 dev eth0");
+    struct operation moved = apply_case_operation("route 10.0.0.0/8 via 203.0.113.9 dev eth0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(objects);
+    netns_run("ip route add 10.0.0.0/8 nhid 1 proto 153\n");
+    apply_case_remember();
+    apply_case_there_and_back(&removed, "- 10.0.0.0/8 nhid 1\n");
+    apply_case_run(&moved, &item);
+    netns_run("ip route del 10.0.0.0/8 proto 153\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
+    undo_item_done(&item);
+}
+
 static void test_routes_of_others_come_back_with_an_object(void **state)
 {
     struct operation operation = apply_case_removal("nexthop 1 blackhole");
@@ -305,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_there_and_back),
         IN_NAMESPACE(test_routes_by_objects_come_back),
+        IN_NAMESPACE(test_routes_by_objects_come_back_unnamed),
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
         IN_NAMESPACE(test_an_object_into_a_tunnel_comes_back),
         IN_NAMESPACE(test_a_daemons_route_keeps_an_object),

@@ -70,8 +70,7 @@ static struct netlink_filter filter_of(const struct operation *operation)
     case OPERATION_ROUTE:
         filter.family = operation->route.route.destination.address.family;
         filter.table = operation->route.route.table;
-        if (operation->route.route.nexthop_id != 0)
-            filter.parts |= NETLINK_NEXTHOPS;
+        filter.parts |= NETLINK_NEXTHOPS; /* what it removes or moves may be by an object */
         break;
     case OPERATION_NEXTHOP:
         filter.parts |= NETLINK_NEXTHOPS;
