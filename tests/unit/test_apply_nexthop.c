@@ -91,6 +91,17 @@ static void test_routes_by_objects_come_back(void **state)
 
 /* The kernel says nothing when it deletes these routes: they are in Before, under their own
  * protocol. */
+/* The kernel shows such a route as a blackhole, and keeps it as what it was put as. */
+static void test_a_route_by_a_blackhole_comes_back(void **state)
+{
+    struct operation removed = apply_case_removal("route 10.0.0.0/8 dev eth0");
+
+    (void)state;
+    apply_case_begin("ip nexthop add id 7 blackhole\n"
+                     "ip route add 10.0.0.0/8 nhid 7 proto 153 realms 7\n");
+    apply_case_there_and_back(&removed, "- blackhole 10.0.0.0/8 nhid 7\n");
+}
+
 /* What removes it, or leads it elsewhere, names no object: it comes back by it all the same. */
 static void test_routes_by_objects_come_back_unnamed(void **state)
 {
@@ -324,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_there_and_back),
         IN_NAMESPACE(test_routes_by_objects_come_back),
+        IN_NAMESPACE(test_a_route_by_a_blackhole_comes_back),
         IN_NAMESPACE(test_routes_by_objects_come_back_unnamed),
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
         IN_NAMESPACE(test_an_object_into_a_tunnel_comes_back),

@@ -270,10 +270,14 @@ bool apply_netlink_put_route(struct nl_sock *socket, const struct route *route, 
 
 bool apply_netlink_delete_route(struct nl_sock *socket, const struct route *route, struct err *err)
 {
+    struct nl_msg *message = route_message(route, RTM_DELROUTE, 0);
+    struct rtmsg *header = nlmsg_data(nlmsg_hdr(message));
     char name[SENTENCE_SIZE];
 
-    return apply_netlink_request(socket, route_message(route, RTM_DELROUTE, 0),
-                                 route_name(route, name, sizeof(name)), err);
+    /* By an object that is a blackhole now it is shown as one, and is kept as what it was put as. */
+    if (route->nexthop_id != 0)
+        header->rtm_type = RTN_UNSPEC;
+    return apply_netlink_request(socket, message, route_name(route, name, sizeof(name)), err);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------
