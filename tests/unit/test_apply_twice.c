@@ -127,6 +127,39 @@ static void test_route_put_again(void **state)
     check_there_and_back(these, 3);
 }
 
+/* Asked for, and there already: it is what a newer operation takes along that comes back. */
+static void test_already_so_and_taken_along(void **state)
+{
+    const struct operation route =
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
+    const struct operation these[] = {
+        route, apply_case_address("2001:db8:1::10/64", "eth0", false),
+        apply_case_sysctl("net.ipv6.conf.eth0.forwarding", "1"), apply_case_link("eth0", 1200, NULL),
+        apply_case_link("eth0", 0, "down")};
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("sysctl -qw net.ipv6.conf.default.addr_gen_mode=1 " /* no other addresses */
+                     "net.ipv6.conf.eth0.forwarding=1\n");
+    apply_case_run(&route, &item);
+    undo_item_done(&item);
+    check_there_and_back(these, 5);
+}
+
+/* Of a link each operation answers for what no older one sets. */
+static void test_links_set_twice(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 0, "down"),
+                                      apply_case_link("eth1", 1400, "up"),
+                                      apply_case_link("eth1", 1450, NULL)};
+
+    (void)state;
+    apply_case_begin(host);
+    check_there_and_back(these, 3);
+    netns_run("ip link set eth1 mtu 1400\n");
+    check_there_and_back(these + 1, 2);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -135,6 +168,8 @@ int main(void)
         IN_NAMESPACE(test_put_and_removed),
         IN_NAMESPACE(test_secondary_put_again),
         IN_NAMESPACE(test_route_put_again),
+        IN_NAMESPACE(test_already_so_and_taken_along),
+        IN_NAMESPACE(test_links_set_twice),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -165,7 +165,9 @@ void undo_leave_to(struct undo_item *newer, const struct undo_item *older)
 
     if (newer->change.kind == OPERATION_FILE)
         undo_made_take(&newer->change.file, &older->before, &newer->before);
-    if (undo_touch_has_losses(&newer->change) && fits && !same_object(older, newer))
+    /* What was already so is no older one's to take back. */
+    if (undo_touch_has_losses(&newer->change) && fits && !same_object(older, newer) &&
+        !operation_holds(&older->change, &older->before))
         undo_touch_drop(&older->change, &newer->before);
 }
 

@@ -40,18 +40,18 @@ static bool was_taken(const struct undo_item *item, const struct undo_item *olde
     return taken;
 }
 
-/* False: its object is an older one's. */
+/* False: its object is an older one's. What of it is, is taken out of part's change. */
 static bool knows_before(const struct undo_item *items, uint32_t number, struct undo_item *part)
 {
-    for (uint32_t i = 0; i < number; i++) {
-        if (!undo_take_out(part, &items[i]) || was_taken(&items[number], &items[i]))
-            return false;
-    }
-    return true;
+    bool knows = true;
+
+    for (uint32_t i = 0; i < number; i++)
+        knows &= undo_take_out(part, &items[i]) && !was_taken(&items[number], &items[i]);
+    return knows;
 }
 
-/* Without its own object it has neither put nor removed anything; what went with that is left. */
-static void leave_object(struct undo_item *part)
+/* So that what others answer for can be made as if this one had left it as it was. */
+static void keep_made(struct undo_item *part)
 {
     struct snapshot after;
 
@@ -59,8 +59,30 @@ static void leave_object(struct undo_item *part)
     snapshot_done(&part->after);
     part->after = after;
     part->has_after = true;
+}
+
+/* Without its own object it has neither put nor removed anything; what went with that is left. */
+static void leave_object(struct undo_item *part)
+{
     undo_touch_drop(&part->change, &part->before);
     undo_touch_drop(&part->change, &part->after);
+}
+
+/* Of a link what it does not set (any more). */
+static void leave_fields(struct undo_item *part)
+{
+    const struct link *was = undo_link_find(part, &part->before);
+
+    for (size_t i = 0; was != NULL && i < part->after.links_count; i++) {
+        struct link *made = &part->after.links[i];
+
+        if (made->index != was->index)
+            continue;
+        if (part->change.link.mtu == 0)
+            made->mtu = was->mtu;
+        if (!part->change.link.set_up)
+            made->up = was->up;
+    }
 }
 
 enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
@@ -69,14 +91,21 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
 {
     const struct undo_item *item = &items[number];
     enum operation_kind kind = item->change.kind;
+    bool knows;
 
     *ret_part = *item;
     snapshot_copy(&ret_part->before, &item->before);
     snapshot_copy(&ret_part->after, &item->after);
     snapshot_copy(&ret_part->others, &item->others);
-    if (knows_before(items, number, ret_part))
+    knows = knows_before(items, number, ret_part);
+    if (kind == OPERATION_LINK || (kind == OPERATION_ADDRESS && !knows))
+        keep_made(ret_part);
+    if (kind == OPERATION_LINK)
+        leave_fields(ret_part);
+    if (knows)
         return undo_judge(ret_part, now, ret_why, REASON_SIZE);
-    ret_part->change = item->change;
+    if (kind == OPERATION_LINK)
+        ret_part->change = item->change; /* for people */
     if (kind == OPERATION_ADDRESS)
         leave_object(ret_part);
     return kind == OPERATION_ADDRESS || kind == OPERATION_LINK || kind == OPERATION_FILE
