@@ -132,10 +132,10 @@ static void test_already_so_and_taken_along(void **state)
 {
     const struct operation route =
         apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
-    const struct operation these[] = {
-        route, apply_case_address("2001:db8:1::10/64", "eth0", false),
-        apply_case_sysctl("net.ipv6.conf.eth0.forwarding", "1"), apply_case_link("eth0", 1200, NULL),
-        apply_case_link("eth0", 0, "down")};
+    const struct operation these[] = {route, apply_case_address("2001:db8:1::10/64", "eth0", false),
+                                      apply_case_sysctl("net.ipv6.conf.eth0.forwarding", "1"),
+                                      apply_case_link("eth0", 1200, NULL),
+                                      apply_case_link("eth0", 0, "down")};
     struct undo_item item;
 
     (void)state;
@@ -165,10 +165,8 @@ static void test_links_set_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_put_and_removed),
-        IN_NAMESPACE(test_secondary_put_again),
-        IN_NAMESPACE(test_route_put_again),
-        IN_NAMESPACE(test_already_so_and_taken_along),
+        IN_NAMESPACE(test_put_and_removed), IN_NAMESPACE(test_secondary_put_again),
+        IN_NAMESPACE(test_route_put_again), IN_NAMESPACE(test_already_so_and_taken_along),
         IN_NAMESPACE(test_links_set_twice),
     };
 

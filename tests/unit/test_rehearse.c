@@ -349,6 +349,20 @@ static void test_misses_what_does_not_fit(void **state)
     assert_int_equal(rehearsal_judge(&rehearsal, 1), VERDICT_UNKNOWN);
 }
 
+/* The kernel takes no gateway that a rule prohibits, so what was put before that rule cannot be set
+ * up, nor put back: that it is not there is no proof that it can be removed. */
+static void test_misses_what_it_lacks(void **state)
+{
+    struct operation operation = apply_case_removal("route 10.0.0.0/8 dev eth0");
+
+    (void)state;
+    begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153\n"
+          "ip rule add priority 300 prohibit\n");
+    play(&operation, 1);
+    check(0, REHEARSED_MISSED, "operation 1 on the stand-in of the host: what it touches could not");
+    assert_int_equal(rehearsal_judge(&rehearsal, 1), VERDICT_UNKNOWN);
+}
+
 /* ---- asking -----------------------------------------------------------------------------------
  */
 
@@ -383,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_says_what_a_namespace_cannot_show, apply_case_enter,
                                         leave),
         cmocka_unit_test_setup_teardown(test_misses_what_does_not_fit, apply_case_enter, leave),
+        cmocka_unit_test_setup_teardown(test_misses_what_it_lacks, apply_case_enter, leave),
         cmocka_unit_test(test_nobody_answers),
     };
 

@@ -274,7 +274,8 @@ bool apply_netlink_delete_route(struct nl_sock *socket, const struct route *rout
     struct rtmsg *header = nlmsg_data(nlmsg_hdr(message));
     char name[SENTENCE_SIZE];
 
-    /* By an object that is a blackhole now it is shown as one, and is kept as what it was put as. */
+    /* By an object that is a blackhole now it is shown as one, and is kept as what it was put as.
+     */
     if (route->nexthop_id != 0)
         header->rtm_type = RTN_UNSPEC;
     return apply_netlink_request(socket, message, route_name(route, name, sizeof(name)), err);

@@ -12,12 +12,13 @@
 #include "common/core/text.h"
 
 struct play {
-    const struct rehearse *asked; /* borrowed */
-    struct apply apply;           /* no tailscaled */
-    uint32_t items_count;         /* of the operations that are played */
-    struct undo_item *items;      /* operation: its number in the plan */
-    bool *done;                   /* accepted, so it is to be taken back */
-    struct rehearsal *rehearsal;  /* borrowed */
+    const struct rehearse *asked;  /* borrowed */
+    const struct standin *standin; /* borrowed */
+    struct apply apply;            /* no tailscaled */
+    uint32_t items_count;          /* of the operations that are played */
+    struct undo_item *items;       /* operation: its number in the plan */
+    bool *done;                    /* accepted, so it is to be taken back */
+    struct rehearsal *rehearsal;   /* borrowed */
 };
 
 /* ---- before -----------------------------------------------------------------------------------
@@ -34,22 +35,52 @@ static void derive_one(struct play *play, const struct operation *operation, uin
     play->items_count++;
 }
 
+/* What the host has and the kernel would not take here it would not take back there either. host:
+ * as the earlier operations leave it. */
+static bool check_has_object(const struct play *play, const struct operation *operation,
+                             const struct snapshot *host, struct err *err)
+{
+    const struct undo_item *item = &play->items[play->items_count - 1];
+    struct undo_item on_host;
+    bool lacks;
+
+    undo_derive(operation, item->operation, host, &on_host);
+    lacks = on_host.existed && !item->existed;
+    undo_item_done(&on_host);
+    return !lacks || err_set(err, ERR_CONFLICT,
+                             "what it touches could not be set up; of %u such "
+                             "objects the first: %s",
+                             play->standin->missing, play->standin->first);
+}
+
+static bool derive_on(struct play *play, uint32_t number, const struct snapshot *host,
+                      struct snapshot *now, struct err *err)
+{
+    const struct operation *operation = &play->asked->operations[number];
+
+    if (operation_unseen(operation) != NULL)
+        return true;
+    if (!operation_check(operation, now, err) || !apply_part_add(operation, now, err))
+        return false;
+    derive_one(play, operation, number, now);
+    return check_has_object(play, operation, host, err);
+}
+
 /* As prepare does on the host: each on what the earlier ones leave. False: why. */
 static bool derive(struct play *play, struct snapshot *now, struct err *err)
 {
-    for (uint32_t i = 0; i < play->asked->operations_count; i++) {
-        const struct operation *operation = &play->asked->operations[i];
-        bool shows = operation_unseen(operation) == NULL;
+    struct snapshot host;
+    bool good = true;
 
-        if (shows && !operation_check(operation, now, err))
-            return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
-        if (shows && !apply_part_add(operation, now, err))
-            return err_wrap(err, "operation %u on the stand-in of the host", i + 1);
-        if (shows)
-            derive_one(play, operation, i, now);
-        operation_predict(operation, now);
+    snapshot_copy(&host, &play->asked->snapshot);
+    for (uint32_t i = 0; good && i < play->asked->operations_count; i++) {
+        good = derive_on(play, i, &host, now, err) ||
+               err_wrap(err, "operation %u on the stand-in of the host", i + 1);
+        operation_predict(&play->asked->operations[i], &host);
+        operation_predict(&play->asked->operations[i], now);
     }
-    return true;
+    snapshot_done(&host);
+    return good;
 }
 
 /* Tailscale's half is the host's: there is none here. */
@@ -198,8 +229,8 @@ static void play_on(struct play *play, const struct standin *standin)
 
 void rehearse_play(const struct rehearse *asked, struct rehearsal *ret_rehearsal)
 {
-    struct play play = {.asked = asked, .rehearsal = ret_rehearsal};
     struct standin standin = {0};
+    struct play play = {.asked = asked, .standin = &standin, .rehearsal = ret_rehearsal};
     struct err err = ERR_INIT;
 
     rehearsal_miss(asked->operations, asked->operations_count, "", ret_rehearsal);
