@@ -71,6 +71,23 @@ static void test_removal_there_and_back(void **state)
     apply_case_there_and_back(&route, "- 10.0.0.0/8 via 203.0.113.1 dev eth0 mtu 1400\n");
 }
 
+/* The kernel compares what it is given alone: of a rule from all it says that it is there where one
+ * from a source is. */
+static void test_a_rule_beside_a_narrower_one(void **state)
+{
+    struct operation put = apply_case_operation("rule 100 lookup main");
+    struct operation removed = apply_case_removal("rule 100 lookup main");
+
+    (void)state;
+    apply_case_begin("ip rule add priority 100 from 10.1.1.3 lookup main proto 153\n");
+    apply_case_there_and_back(&put, "+ rule 100: from all lookup main\n");
+    netns_run("ip rule del priority 100 from 10.1.1.3\n");
+    netns_run("ip rule add priority 100 lookup main proto 153\n"
+              "ip rule add priority 100 from 10.1.1.3 lookup main proto 153\n");
+    apply_case_remember();
+    apply_case_there_and_back(&removed, "- rule 100: from all lookup main\n");
+}
+
 static void test_replacing_there_and_back(void **state)
 {
     struct operation ipv4 = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
@@ -396,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_there_and_back),
         IN_NAMESPACE(test_removal_there_and_back),
+        IN_NAMESPACE(test_a_rule_beside_a_narrower_one),
         IN_NAMESPACE(test_replacing_there_and_back),
         IN_NAMESPACE(test_sysctl_there_and_back),
         IN_NAMESPACE(test_forwarding_comes_back_everywhere),

@@ -135,7 +135,7 @@ static bool do_rule(struct nl_sock *socket, const struct operation *operation,
     rule.protocol = operation_rule_protocol(&rule);
     rule.raw = NULL;
     rule.raw_len = 0;
-    return apply_netlink_put_rule(socket, &rule, APPLY_EXCLUSIVE, err);
+    return apply_rule_put(socket, &rule, now, err);
 }
 
 static bool do_tailscale(const struct apply *apply, const struct operation *operation,

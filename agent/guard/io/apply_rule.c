@@ -1,5 +1,5 @@
 /*
- * apply_rule: deletes exactly one rule, and puts one back where it was among its siblings.
+ * apply_rule: puts and deletes exactly one rule, and puts one back where it was among its siblings.
  */
 #include "agent/guard/io/apply_rule.h"
 
@@ -105,10 +105,25 @@ static bool may_move(const struct rule *rule)
     return owner_row(owner_of_rule(rule))->undo;
 }
 
+bool apply_rule_put(struct nl_sock *socket, const struct rule *rule, const struct snapshot *now,
+                    struct err *err)
+{
+    bool there = false;
+
+    if (apply_netlink_put_rule(socket, rule, APPLY_EXCLUSIVE, err))
+        return true;
+    for (size_t i = 0; i < now->rules_count; i++)
+        there |= render_same_rule(&now->rules[i], rule);
+    if (err->kind != ERR_CONFLICT || there)
+        return false;
+    *err = (struct err)ERR_INIT;
+    return apply_netlink_put_rule(socket, rule, APPLY_APPEND, err);
+}
+
 bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
                         const struct snapshot *before, const struct snapshot *now, struct err *err)
 {
-    if (!apply_netlink_put_rule(socket, rule, APPLY_EXCLUSIVE, err))
+    if (!apply_rule_put(socket, rule, now, err))
         return false;
     for (const struct rule *behind = rule + 1; behind < before->rules + before->rules_count;
          behind++) {
