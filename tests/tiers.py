@@ -1,6 +1,6 @@
 """tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
 
-usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|bench|fresh ...]
+usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|actors|bench|fresh ...]
                  [--long]
 
   unit    units and the house's rules (purity, headers, format, clang-tidy over a twentieth of the
@@ -13,6 +13,8 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|kill|deadman|actors|ben
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename and word to kernel or daemons; one in 20,
           with ASan+UBSan; --long: then all of them, without (root)
+  plans   random plans on random hosts, done and taken back by the guard's functions in a real
+          kernel; 20 s of fresh seeds; --long: 20,000 of them (root)
   kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
@@ -37,8 +39,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
-NORMAL = ["unit", "sim", "mutants", "lab", "booted", "fuzz", "crash", "kill", "deadman", "actors",
-          "bench"]
+NORMAL = ["unit", "sim", "mutants", "lab", "booted", "fuzz", "crash", "plans", "kill", "deadman",
+          "actors", "bench"]
 
 
 TELLING = r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay"
@@ -250,6 +252,19 @@ def run_crash(tally, long):
         tally.add_told(f"crash ({preset})", told_failures(argv))
 
 
+def run_plans(tally, long):
+    if os.geteuid() != 0:
+        tally.add_skip("plans: expected root (network namespaces); run tests/run plans as root")
+        return
+    if not build("dev", ["plans"]):
+        tally.add_failure("plans: the dev build")
+        return
+    seeds = [["--seeds", "1..60"], ["--for", "20"]] + ([["--seeds", "1..20000"]] if long else [])
+    for chosen in seeds:
+        told = told_failures([BUILD / "dev/bin/plans", *chosen, "--jobs", "2"])
+        tally.add_told(f"plans {' '.join(chosen)}", told)
+
+
 def run_faults(tally, tier, long):
     if os.geteuid() != 0:
         tally.add_skip(f"{tier}: expected root (network namespaces); run tests/run {tier} as root")
@@ -313,7 +328,7 @@ def run_fresh(tally, long):
 
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "mutants": run_mutants, "lab": run_lab,
-           "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "kill": run_kill,
+           "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "plans": run_plans, "kill": run_kill,
            "deadman": run_deadman, "actors": run_actors, "bench": run_bench, "fresh": run_fresh}
 
 

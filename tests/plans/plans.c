@@ -1,0 +1,173 @@
+/*
+ * plans: random plans on random hosts: command line, workers, and what is left of a broken seed.
+ *
+ *   plans [--seeds A..B | --for SECONDS] [--jobs N]
+ *   plans --seed N [--parts LIST] [--operations LIST] [--others LIST]   one again, with all that
+ *                                                                       was said
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "common/core/text.h"
+#include "tests/plans/run.h"
+#include "tests/plans/shrink.h"
+
+static const char usage[] =
+    "usage: plans [--seeds A..B | --for SECONDS] [--jobs N]\n"
+    "       plans --seed N [--parts LIST] [--operations LIST] [--others LIST]\n";
+
+enum { JOBS_MAX = 16, SHRUNK_MAX = 20 };
+
+struct options {
+    uint64_t from, to;
+    unsigned seconds, jobs;
+    bool one;
+    struct play_choice choice;
+};
+
+/* ---- many ----------------------------------------------------------------------------------- */
+
+struct tally {
+    unsigned good, empty, open, broken;
+};
+
+static void tell_broken(const struct play_choice *choice, const char *said, unsigned so_far)
+{
+    struct play_choice smaller = *choice;
+    int len;
+    const char *line = run_broken_line(said, &len);
+
+    printf("FAILED seed %llu: %.*s\n", (unsigned long long)choice->seed, len, line);
+    fflush(stdout);
+    if (so_far <= SHRUNK_MAX)
+        shrink_choice(&smaller);
+    printf("replay plans ");
+    shrink_print(&smaller);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void count(struct tally *tally, struct run *run, int status)
+{
+    char *said;
+    enum play_result result = run_end(run, status, &said);
+
+    tally->good += result == PLAY_GOOD;
+    tally->empty += result == PLAY_EMPTY;
+    tally->open += result == PLAY_OPEN;
+    if (result == PLAY_BROKEN)
+        tell_broken(&run->choice, said, ++tally->broken);
+    free(said);
+}
+
+static bool wait_for_one(struct run *runs, unsigned jobs, struct tally *tally)
+{
+    int status;
+    pid_t pid = wait(&status);
+
+    for (unsigned i = 0; pid > 0 && i < jobs; i++) {
+        if (runs[i].pid == pid)
+            count(tally, &runs[i], status);
+    }
+    return pid > 0;
+}
+
+static int run_many(const struct options *options)
+{
+    struct run runs[JOBS_MAX] = {{.pid = 0}};
+    struct tally tally = {0};
+    time_t until = time(NULL) + (time_t)options->seconds;
+    uint64_t seed = options->from;
+
+    while (options->seconds > 0 ? time(NULL) < until : seed <= options->to) {
+        unsigned free_one = 0;
+
+        while (free_one < options->jobs && runs[free_one].pid != 0)
+            free_one++;
+        if (free_one == options->jobs) {
+            wait_for_one(runs, options->jobs, &tally);
+            continue;
+        }
+        run_begin(&(struct play_choice){.seed = seed++}, &runs[free_one]);
+    }
+    while (wait_for_one(runs, options->jobs, &tally)) {
+    }
+    printf("%u plans, %u empty, %u as findings that are open, %u broken\n",
+           tally.good + tally.open + tally.broken, tally.empty, tally.open, tally.broken);
+    return tally.broken > 0;
+}
+
+static int replay(const struct options *options)
+{
+    char *said;
+    enum play_result result = run_one(&options->choice, &said);
+
+    printf("%s%s\n", said,
+           result == PLAY_GOOD    ? "good"
+           : result == PLAY_EMPTY ? "empty: the guard refuses each operation"
+           : result == PLAY_OPEN  ? "a finding that is open: README.md"
+                                  : "");
+    free(said);
+    return result == PLAY_BROKEN;
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* "1,2" or "none": the bits of all others. */
+static uint64_t all_but(const char *list)
+{
+    uint64_t bits = 0;
+
+    if (text_equal(list, "none"))
+        return UINT64_MAX;
+    for (const char *at = list; *at != '\0'; at += strcspn(at, ",") + (strchr(at, ',') != NULL))
+        bits |= (uint64_t)1 << strtoul(at, NULL, 10);
+    return ~bits;
+}
+
+static bool take_option(struct options *options, const char *name, const char *value)
+{
+    char *end = NULL;
+
+    if (text_equal(name, "--seeds")) {
+        options->from = strtoull(value, &end, 10);
+        options->to = strncmp(end, "..", 2) == 0 ? strtoull(end + 2, NULL, 10) : options->from;
+    } else if (text_equal(name, "--for")) {
+        options->seconds = (unsigned)strtoul(value, NULL, 10);
+        options->from = (uint64_t)time(NULL) * 1000;
+    } else if (text_equal(name, "--jobs")) {
+        options->jobs = (unsigned)strtoul(value, NULL, 10);
+    } else if (text_equal(name, "--seed")) {
+        options->one = true;
+        options->choice.seed = strtoull(value, NULL, 10);
+    } else if (text_equal(name, "--parts")) {
+        options->choice.no_parts = all_but(value);
+    } else if (text_equal(name, "--operations")) {
+        options->choice.no_operations = all_but(value);
+    } else if (text_equal(name, "--others")) {
+        options->choice.no_others = all_but(value);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.from = 1, .to = 200, .jobs = 2};
+
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 >= argc || !take_option(&options, argv[i], argv[i + 1])) {
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (options.jobs < 1 || options.jobs > JOBS_MAX) {
+        fprintf(stderr, "plans: --jobs %u: accepted is 1 to %d\n", options.jobs, JOBS_MAX);
+        return 2;
+    }
+    return options.one ? replay(&options) : run_many(&options);
+}

@@ -1,0 +1,230 @@
+/*
+ * play: prepares, applies, takes back and verifies a plan as the guard's worker does, one order
+ * after the other.
+ */
+#include "tests/plans/play.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/core/mem.h"
+#include "common/core/text.h"
+#include "tests/plans/compare.h"
+#include "tests/plans/play_parts.h"
+#include "tests/plans/pool.h"
+
+enum { SETTLE_TRIES = 2000 };
+
+bool play_broken(const char *format, ...)
+{
+    va_list arguments;
+
+    printf("BROKEN ");
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    return false;
+}
+
+static void say_operation(const struct play *play, uint32_t i)
+{
+    char line[SENTENCE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+
+    operation_render(&play->plan.operations[i], &text);
+    printf("  %2u  %s\n", play->plan.numbers[i], line);
+}
+
+static void say_plan(const struct play *play)
+{
+    printf("plan:\n");
+    for (uint32_t i = 0; i < play->plan.count; i++)
+        say_operation(play, i);
+    if (play->stop != STOP_NOT)
+        printf("  %s at the %u. of these\n",
+               play->stop == STOP_CRASH ? "the guard dies behind doing, before reading back"
+                                        : "given up before",
+               play->stop_at + 1);
+}
+
+static void fill_joined(struct play *play)
+{
+    for (uint32_t i = 1; i < play->items_count; i++)
+        play->joined[i] = undo_joins(&play->items[i], &play->items[i - 1]);
+}
+
+static void draw_stop(struct play *play)
+{
+    if (play->plan.count == 0 || !chance_permille(&play->chance, 250))
+        return;
+    play->stop = chance_permille(&play->chance, 600) ? STOP_CRASH : STOP_ERROR;
+    play->stop_at = pool_pick(&play->chance, play->plan.count);
+}
+
+/* ---- doing ---------------------------------------------------------------------------------- */
+
+static struct work *make_run(struct play *play, uint32_t at)
+{
+    struct work *work = work_new(WORK_APPLY, NULL);
+    uint32_t end = at + 1;
+
+    while (end < play->items_count && play->joined[end] &&
+           !(play->stop != STOP_NOT && end >= play->stop_at))
+        end++;
+    work->operation = at;
+    work->more = end - at - 1;
+    work->items = mem_alloc(end - at, sizeof(*work->items));
+    for (uint32_t i = at; i < end; i++) {
+        journal_copy_item(&work->items[work->items_count++], &play->items[i]);
+        play->touched[i] = true;
+    }
+    return work;
+}
+
+/* False: it was refused, which a plan that was prepared is not. */
+static bool run_from(struct play *play, uint32_t *at)
+{
+    struct work *work = make_run(play, *at);
+    bool crash = play->stop == STOP_CRASH && *at == play->stop_at, good;
+
+    work_do(&play->apply, work);
+    good = work->ok || play_broken("refused when it is done: operation %u: %s",
+                                   play->plan.numbers[*at], work->why);
+    for (uint32_t i = 0; good && !crash && i <= work->more; i++)
+        play_put_after(&play->items[*at + i], &work->items[i]);
+    *at += work->more + 1;
+    work_free(work);
+    return good;
+}
+
+static bool run_all(struct play *play)
+{
+    uint32_t end = play->stop == STOP_NOT     ? play->items_count
+                   : play->stop == STOP_CRASH ? play->stop_at + 1
+                                              : play->stop_at;
+    uint32_t at = 0;
+
+    while (at < end) {
+        if (!run_from(play, &at))
+            return false;
+    }
+    return true;
+}
+
+static bool settle(const struct play *play)
+{
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < SETTLE_TRIES; i++) {
+        err = (struct err)ERR_INIT;
+        if (apply_is_settled(&play->apply, play->items, play->items_count, &err))
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return play_broken("never settles: %s", err.text);
+}
+
+static bool is_as_before(const struct play *play, const char *when)
+{
+    struct dump now;
+    bool differs;
+
+    if (!dump_settle())
+        return play_broken("%s: the kernel does not come to rest", when);
+    dump_take(&now);
+    differs = compare_differs(&play->before, &now, play->others.count == 0);
+    dump_done(&now);
+    return !differs || play_broken("%s: not as before", when);
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+/* It never settles, and is taken back. */
+static bool contradicts(const struct drawn *plan, const struct snapshot *then)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (!operation_holds(&plan->operations[i], then))
+            return true;
+    }
+    return false;
+}
+
+static void make(struct play *play)
+{
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    host_draw(play->choice->seed, play->choice->no_parts, &play->host);
+    printf("host:\n");
+    host_print(&play->host);
+    host_make(&play->host);
+    if (!dump_settle())
+        printf("the host does not come to rest\n");
+    if (!apply_read(&play->apply, &now, &err))
+        dump_give_up(err.text);
+    draw_plan(play->choice->seed, play->choice->no_operations, &now, &play->plan);
+    play->contradicts = contradicts(&play->plan, &now);
+    snapshot_done(&now);
+    dump_take(&play->before);
+}
+
+static bool go_there(struct play *play)
+{
+    if (!is_as_before(play, "prepared"))
+        return false;
+    draw_stop(play);
+    say_plan(play);
+    if (!run_all(play) || (play->stop == STOP_NOT && !play->contradicts && !settle(play)))
+        return false;
+    if (!dump_settle())
+        return play_broken("applied: the kernel does not come to rest");
+    return true;
+}
+
+/* What they have put is to be there in the end, too. */
+static bool let_others(struct play *play)
+{
+    struct dump applied, then;
+
+    others_draw(play->choice->seed, play->choice->no_others, &play->before, &play->others);
+    if (play->others.count == 0)
+        return true;
+    dump_take(&applied);
+    others_do(&play->others);
+    if (!dump_settle())
+        return play_broken("others: the kernel does not come to rest");
+    dump_take(&then);
+    compare_add_new(&play->before, &applied, &then);
+    dump_done(&applied);
+    dump_done(&then);
+    return true;
+}
+
+static bool come_back(struct play *play)
+{
+    if (!let_others(play))
+        return false;
+    if (play->stop == STOP_CRASH || chance_permille(&play->chance, 500))
+        play_reread(play);
+    return play_undo(play, "taken back", false) && play_verify(play) &&
+           is_as_before(play, "taken back") && play_undo(play, "taken back again", true) &&
+           is_as_before(play, "taken back again");
+}
+
+enum play_result play_seed(const struct play_choice *choice)
+{
+    struct play play = {.choice = choice};
+    bool good;
+
+    play.chance = pool_stream(choice->seed, "play", 0);
+    make(&play);
+    say_plan(&play);
+    good = play_prepare(&play);
+    if (good && play.plan.count == 0)
+        return PLAY_EMPTY;
+    fill_joined(&play);
+    good = good && go_there(&play) && come_back(&play);
+    return good ? PLAY_GOOD : PLAY_BROKEN;
+}

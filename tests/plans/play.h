@@ -1,0 +1,24 @@
+/*
+ * play: one seed: a host, a plan, done and taken back by the guard's own functions, and judged.
+ */
+#ifndef TESTS_PLANS_PLAY_H
+#define TESTS_PLANS_PLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PLAY_OTHERS_MAX = 8 };
+
+struct play_choice {
+    uint64_t seed;
+    uint64_t no_parts, no_operations, no_others; /* bits: left out */
+};
+
+/* PLAY_OPEN: it broke as a finding that is open does (README.md). */
+enum play_result { PLAY_GOOD, PLAY_EMPTY, PLAY_BROKEN, PLAY_OPEN };
+
+/* In this process's namespace, which is fresh. Prints what it made; of what broke one line that
+ * begins with "BROKEN". */
+enum play_result play_seed(const struct play_choice *choice);
+
+#endif
