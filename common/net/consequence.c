@@ -313,6 +313,7 @@ void consequence_link_up(struct snapshot *snapshot, uint32_t link)
     if (there == NULL || there->up)
         return;
     there->up = there->carrier = true;
+    consequence_route_revive_hops(snapshot, link);
     for (size_t i = 0; i < snapshot->addresses_count; i++) {
         struct link_address own = snapshot->addresses[i];
 

@@ -100,6 +100,19 @@ static void forget_raw(struct route *route)
     route->raw_len = 0;
 }
 
+/* IPv4 keeps the hops of a device that is gone, as dead ones, while one is alive
+ * (fib_sync_down_dev). */
+static bool kill_hops(struct route *route, uint32_t link)
+{
+    uint32_t alive = 0;
+
+    for (uint32_t i = 0; i < route->hops_count; i++) {
+        route->hops[i].dead |= route->hops[i].link == link;
+        alive += !route->hops[i].dead;
+    }
+    return alive > 0;
+}
+
 /* False where no hop is left. */
 static bool drop_hops(struct route *route, uint32_t link)
 {
@@ -107,6 +120,8 @@ static bool drop_hops(struct route *route, uint32_t link)
 
     if (route->hops_count <= 1)
         return route->hops_count == 0 || route->hop.link != link;
+    if (route->destination.address.family == FAMILY_IPV4)
+        return kill_hops(route, link);
     for (uint32_t i = 0; i < route->hops_count; i++) {
         if (route->hops[i].link != link)
             route->hops[kept++] = route->hops[i];
@@ -128,6 +143,16 @@ static bool stays_without_link(const struct loss *loss, struct route *route)
     if (route->nexthop_id != 0 || (loss->family == FAMILY_IPV4 && route->type == RTN_LOCAL))
         return true;
     return drop_hops(route, loss->link);
+}
+
+void consequence_route_revive_hops(struct snapshot *snapshot, uint32_t link)
+{
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        struct route *route = &snapshot->routes[i];
+
+        for (uint32_t k = 0; route->hops_count > 1 && k < route->hops_count; k++)
+            route->hops[k].dead &= route->hops[k].link != link;
+    }
 }
 
 void consequence_route_drop_link(struct snapshot *snapshot, uint32_t link, uint8_t family)

@@ -13,8 +13,10 @@ void consequence_route_add(struct snapshot *snapshot, const struct link_address 
 /* What stood with this address goes, as far as no other address keeps it. */
 void consequence_route_follow_addresses(struct snapshot *snapshot, const struct link_address *gone);
 
-/* Hops by that link, of that family; routes whose last hop it was. IPv4: not the local ones. */
+/* Hops by that link, of that family; routes whose last hop it was. IPv4: not the local ones; of a
+ * route of several they stay as dead ones, until the link is back. */
 void consequence_route_drop_link(struct snapshot *snapshot, uint32_t link, uint8_t family);
+void consequence_route_revive_hops(struct snapshot *snapshot, uint32_t link);
 
 /* Objects by that link, groups that have no other member, and the routes that used them. */
 void consequence_route_drop_nexthops(struct snapshot *snapshot, uint32_t link);

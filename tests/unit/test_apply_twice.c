@@ -160,6 +160,20 @@ static void test_links_set_twice(void **state)
     check_there_and_back(these + 1, 2);
 }
 
+/* The kernel keeps the hop by a device that is down, dead: with the last of its hops the route goes
+ * as a whole, and comes back so. */
+static void test_hops_taken_one_by_one(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth0", 0, "down"),
+                                      apply_case_address("192.0.2.10/24", "eth1", true)};
+
+    (void)state;
+    apply_case_begin(host);
+    netns_run("ip route add 10.0.0.0/8 proto static nexthop via 203.0.113.1 dev eth0 weight 2 "
+              "nexthop via 192.0.2.1 dev eth1\n");
+    check_there_and_back(these, 2);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -167,7 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_put_and_removed), IN_NAMESPACE(test_secondary_put_again),
         IN_NAMESPACE(test_route_put_again), IN_NAMESPACE(test_already_so_and_taken_along),
-        IN_NAMESPACE(test_links_set_twice),
+        IN_NAMESPACE(test_links_set_twice), IN_NAMESPACE(test_hops_taken_one_by_one),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -284,6 +284,22 @@ static void test_takes_links_and_addresses_back(void **state)
     }
 }
 
+/* Of the address the route cannot come back before the other device is up again: the guard looks
+ * once more behind all, so it is done here. */
+static void test_takes_back_what_waits_for_an_older_one(void **state)
+{
+    const struct operation operations[] = {apply_case_link("eth0", 0, "down"),
+                                           apply_case_address("192.0.2.10/24", "far0", true)};
+
+    (void)state;
+    begin("ip address add 192.0.2.10/24 dev far0\n"
+          "ip route add 10.0.0.0/8 proto static nexthop via 203.0.113.1 dev eth0 weight 2 "
+          "nexthop via 192.0.2.1 dev far0\n");
+    play(operations, 2);
+    check(0, REHEARSED_GOOD, "");
+    check(1, REHEARSED_GOOD, "");
+}
+
 /* Whoever takes back is not believed. */
 static void test_looks_whether_all_is_back(void **state)
 {
@@ -359,7 +375,8 @@ static void test_misses_what_it_lacks(void **state)
     begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153\n"
           "ip rule add priority 300 prohibit\n");
     play(&operation, 1);
-    check(0, REHEARSED_MISSED, "operation 1 on the stand-in of the host: what it touches could not");
+    check(0, REHEARSED_MISSED,
+          "operation 1 on the stand-in of the host: what it touches could not");
     assert_int_equal(rehearsal_judge(&rehearsal, 1), VERDICT_UNKNOWN);
 }
 
@@ -392,6 +409,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_takes_side_effects_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_takes_links_and_addresses_back, apply_case_enter,
                                         leave),
+        cmocka_unit_test_setup_teardown(test_takes_back_what_waits_for_an_older_one,
+                                        apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_looks_whether_all_is_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_in_the_kernels_words, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_says_what_a_namespace_cannot_show, apply_case_enter,

@@ -196,11 +196,14 @@ static void look(struct play *play, const struct snapshot *now)
     }
 }
 
+/* As the guard does: what could not come back while a newer operation's device was away is looked
+ * at once more. */
 static void verify(struct play *play)
 {
     struct err err = ERR_INIT;
     struct snapshot now;
 
+    apply_undo_again(&play->apply, play->items, play->items_count);
     if (apply_part_read_items(&play->apply, play->items, play->items_count, &now, &err)) {
         look(play, &now);
         snapshot_done(&now);
