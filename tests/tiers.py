@@ -1,7 +1,7 @@
 """tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
 
-usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|actors|bench|fresh ...]
-                 [--long]
+usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|actors|bench
+                  |fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, clang-tidy over a twentieth of the
           files, docs equal tables), with ASan+UBSan; --long: clang-tidy over all of them
@@ -328,8 +328,9 @@ def run_fresh(tally, long):
 
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "mutants": run_mutants, "lab": run_lab,
-           "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "plans": run_plans, "kill": run_kill,
-           "deadman": run_deadman, "actors": run_actors, "bench": run_bench, "fresh": run_fresh}
+           "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "plans": run_plans,
+           "kill": run_kill, "deadman": run_deadman, "actors": run_actors, "bench": run_bench,
+           "fresh": run_fresh}
 
 
 def main():
