@@ -1,13 +1,11 @@
 """bench: figures beside their floor, measured in the same run. Nothing here passes or fails by a
 time; a figure that could not be measured is a failure.
 
-usage: bench.py [--long]             with OCEANID_BIN = a folder of release programs
-       bench.py --lost ROUNDS SECONDS   only how soon a lost node is known, and false ones
-       bench.py --agents COUNT SECONDS  only the controller with so many agents
-
+OCEANID_BIN names a folder of release programs; without it build/release/bin is measured.
 How each figure is measured stands in docs/figures.md, next to a table that this program printed.
 """
 
+import argparse
 import datetime
 import os
 import platform
@@ -168,15 +166,28 @@ def bench_handshake(count):
 
 # --------------------------------------------------------------------------------------------------
 
+def options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true", help="more of each, an hour's watch")
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument("--lost", nargs=2, type=int, metavar=("ROUNDS", "SECONDS"),
+                       help="only how soon a lost node is known, and false ones")
+    alone.add_argument("--agents", nargs=2, type=int, metavar=("COUNT", "SECONDS"),
+                       help="only the controller with so many agents")
+    return parser.parse_args()
+
+
 def main():
-    long = "--long" in sys.argv
+    given = options()
+    long = given.long
     print(f"{os.cpu_count()} cores, Linux {platform.release()}, load average "
           f"{os.getloadavg()[0]:.1f}, {datetime.date.today()}, programs of {BIN}", flush=True)
     show("figure", "measured", "beside it, in the same run", "goal")
-    if "--lost" in sys.argv:
-        return run([lambda: lost(*map(int, sys.argv[2:4]))])
-    if "--agents" in sys.argv:
-        return run([lambda: agents_figures.bench_agents(*map(int, sys.argv[2:4]))])
+    if given.lost:
+        return run([lambda: lost(*given.lost)])
+    if given.agents:
+        return run([lambda: agents_figures.bench_agents(*given.agents)])
     runs = 12 if long else 4
     benches = [bench_snapshot, lambda: bench_rehearse(10_000, 3 * runs),
                lambda: trial_figures.bench_lease(1, runs),
