@@ -15,6 +15,7 @@
 #include "common/net/fib_hop.h"
 #include "common/net/fib_match.h"
 #include "common/net/fib_table.h"
+#include "common/net/fib_usable.h"
 
 struct fib {
     const struct snapshot *snapshot;
@@ -131,84 +132,6 @@ static size_t follow_goto(const struct fib *fib, const struct rule *rule, size_t
 /* ---- routes -----------------------------------------------------------------------------------
  */
 
-static const struct nexthop *find_object(const struct fib *fib, const struct route *route)
-{
-    return route->nexthop_id != 0 ? snapshot_find_nexthop(fib->snapshot, route->nexthop_id) : NULL;
-}
-
-static bool is_alive(const struct hop *hop, uint32_t oif)
-{
-    return !hop->dead && (oif == 0 || hop->link == oif);
-}
-
-/* Of a nexthop object: its own, or the first usable member's. */
-static const struct hop *choose_member(const struct fib *fib, const struct nexthop *object,
-                                       uint32_t oif)
-{
-    if (!object->group)
-        return is_alive(&object->hop, oif) ? &object->hop : NULL;
-    for (uint32_t i = 0; i < object->members_count; i++) {
-        const struct nexthop *member = snapshot_find_nexthop(fib->snapshot, object->members[i].id);
-
-        if (member != NULL && is_alive(&member->hop, oif))
-            return &member->hop;
-    }
-    return NULL;
-}
-
-/* The hop that would be used: the first that is alive and on the device that is asked for. */
-static const struct hop *choose_hop(const struct fib *fib, const struct route *route, uint32_t oif)
-{
-    const struct hop *hops = route->hops_count > 1 ? route->hops : &route->hop;
-
-    if (route->nexthop_id != 0) {
-        const struct nexthop *object = find_object(fib, route);
-
-        return object != NULL ? choose_member(fib, object, oif) : NULL;
-    }
-    for (uint32_t i = 0; i < route->hops_count; i++) {
-        if (is_alive(&hops[i], oif))
-            return &hops[i];
-    }
-    return NULL;
-}
-
-/* Routes that only say no are found without a hop, and local ones that list none. */
-static bool needs_hop(const struct route *route)
-{
-    switch (route->type) {
-    case RTN_THROW:
-    case RTN_BLACKHOLE:
-    case RTN_UNREACHABLE:
-    case RTN_PROHIBIT:
-        return false;
-    case RTN_LOCAL:
-    case RTN_BROADCAST:
-    case RTN_ANYCAST:
-        return route->hops_count > 0 || route->nexthop_id != 0;
-    default:
-        return true;
-    }
-}
-
-static bool is_blackhole(const struct fib *fib, const struct route *route)
-{
-    const struct nexthop *object = find_object(fib, route);
-
-    return object != NULL && !object->group && object->blackhole;
-}
-
-/* IPv6 keeps its refusals on lo: who is bound to a device does not find them. */
-static bool is_usable(const struct fib *fib, const struct route *route, uint32_t oif,
-                      const struct hop *hop)
-{
-    if (hop != NULL || is_blackhole(fib, route))
-        return true;
-    if (oif != 0 && route->destination.address.family == FAMILY_IPV6)
-        return false;
-    return !needs_hop(route);
-}
-
 static bool is_asked_for(const struct route *route, const struct flow *flow)
 {
     return (route->tos == 0 || route->tos == flow->tos) &&
@@ -252,8 +175,8 @@ static const struct route *search_entry(struct search *search, const struct fib_
 
         if (!is_asked_for(route, search->flow))
             continue;
-        *ret_hop = choose_hop(search->fib, route, search->oif);
-        if (is_usable(search->fib, route, search->oif, *ret_hop))
+        *ret_hop = fib_usable_hop(search->fib->snapshot, route, search->oif);
+        if (fib_usable(search->fib->snapshot, route, search->oif, *ret_hop))
             return route;
         if (route->nexthop_id != 0 && search->table->family == FAMILY_IPV4) {
             search->passing = true;
@@ -299,7 +222,7 @@ static enum fib_outcome outcome_of(const struct fib *fib, const struct route *ro
     case RTN_PROHIBIT:
         return FIB_PROHIBIT;
     default:
-        return is_blackhole(fib, route) ? FIB_BLACKHOLE : FIB_FORWARD;
+        return fib_usable_is_blackhole(fib->snapshot, route) ? FIB_BLACKHOLE : FIB_FORWARD;
     }
 }
 
