@@ -280,6 +280,7 @@ static void parse_route(const struct nlmsghdr *message, struct snapshot *snapsho
     route->protocol = header->rtm_protocol;
     route->scope = header->rtm_scope;
     route->type = header->rtm_type;
+    route->preference = u8_of(attributes[RTA_PREF]);
     route->clone = (header->rtm_flags & RTM_F_CLONED) != 0;
     route->expires = has_lifetime(attributes[RTA_CACHEINFO], attributes[RTA_EXPIRES]);
     route->prefsrc = address_of(attributes[RTA_PREFSRC]);

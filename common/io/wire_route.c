@@ -87,6 +87,7 @@ Oceanid__Route *wire_put_route(struct arena *arena, const struct route *route, b
     to->protocol = route->protocol;
     to->scope = route->scope;
     to->type = route->type;
+    to->preference = route->preference;
     to->clone = route->clone;
     to->expires = route->expires;
     to->prefsrc = wire_put_address(&route->prefsrc);
@@ -111,6 +112,7 @@ bool wire_take_route(struct route *to, const Oceanid__Route *from, bool raw, str
            wire_take_u8(&to->protocol, from->protocol, "protocol", err) &&
            wire_take_u8(&to->scope, from->scope, "scope", err) &&
            wire_take_u8(&to->type, from->type, "route type", err) &&
+           wire_take_u8(&to->preference, from->preference, "preference", err) &&
            wire_take_address(&to->prefsrc, &from->prefsrc, err) && take_hops(to, from, err) &&
            (!raw || take_raw(&to->raw, &to->raw_len, &from->raw, err));
 }

@@ -138,12 +138,18 @@ static bool is_asked_for(const struct route *route, const struct flow *flow)
            fib_match_prefix(&route->source, &flow->source, flow->destination.family);
 }
 
+/* What is asked: a flow, and the links of its devices. */
+struct question {
+    const struct flow *flow;
+    uint32_t oif; /* 0: bound to none */
+    uint32_t iif; /* 0: locally generated */
+};
+
 /* Where the search is, and what it may not look at any more. */
 struct search {
     const struct fib *fib;
     const struct fib_table *table;
-    const struct flow *flow;
-    uint32_t oif;
+    const struct question *question;
     bool landed;  /* a prefix was looked into */
     bool passing; /* all of one leaf: entries that begin at `passed` */
     struct address passed;
@@ -160,25 +166,25 @@ static bool is_left(const struct search *search, const struct fib_entry *entry)
     for (uint32_t i = 0; i < entry->count && !taken; i++) {
         const struct route *route = search->table->routes[entry->first + i];
 
-        taken = route->source.len > 0 && is_asked_for(route, search->flow);
+        taken = route->source.len > 0 && is_asked_for(route, search->question->flow);
     }
     return !taken;
 }
 
-/* The first usable route of one prefix. An IPv4 nexthop object without a usable hop ends the whole
- * leaf of the trie (fib_table_lookup, `goto miss`): all prefixes that begin at the same address. */
-static const struct route *search_entry(struct search *search, const struct fib_entry *entry,
-                                        const struct hop **ret_hop)
+/* The first usable route of one prefix. A nexthop object without a usable hop ends the whole leaf
+ * of the trie (fib_table_lookup, `goto miss`): all prefixes that begin at the same address. */
+static const struct route *search_ipv4(struct search *search, const struct fib_entry *entry,
+                                       const struct hop **ret_hop)
 {
     for (uint32_t i = 0; i < entry->count; i++) {
         const struct route *route = search->table->routes[entry->first + i];
 
-        if (!is_asked_for(route, search->flow))
+        if (!is_asked_for(route, search->question->flow))
             continue;
-        *ret_hop = fib_usable_hop(search->fib->snapshot, route, search->oif);
-        if (fib_usable(search->fib->snapshot, route, search->oif, *ret_hop))
+        *ret_hop = fib_usable_hop(search->fib->snapshot, route, search->question->oif);
+        if (fib_usable(search->fib->snapshot, route, search->question->oif, *ret_hop))
             return route;
-        if (route->nexthop_id != 0 && search->table->family == FAMILY_IPV4) {
+        if (route->nexthop_id != 0) {
             search->passing = true;
             search->passed = entry->destination.address;
             break;
@@ -187,11 +193,47 @@ static const struct route *search_entry(struct search *search, const struct fib_
     return NULL;
 }
 
+/* Of usable routes of one source, find_rr_leaf takes the one that rt6_score_route likes best, and
+ * of equal ones the first: of those of the lowest metric, and when none of them is usable, of all
+ * others, whichever their metric. That a neighbour does not answer is not seen here. */
+static const struct route *search_ipv6(struct search *search, const struct fib_entry *entry,
+                                       const struct hop **ret_hop)
+{
+    const struct snapshot *snapshot = search->fib->snapshot;
+    const struct route *first = NULL;
+    const struct route *best = NULL;
+    int liked = -1;
+
+    for (uint32_t i = 0; i < entry->count; i++) {
+        const struct route *route = search->table->routes[entry->first + i];
+        const struct hop *hop = fib_usable_hop(snapshot, route, search->question->oif);
+        int score = fib_usable_score(snapshot, route, search->question->iif);
+
+        if (!is_asked_for(route, search->question->flow))
+            continue;
+        if (first == NULL || (best == NULL && route->source.len != first->source.len))
+            first = route;
+        if (route->source.len != first->source.len ||
+            (best != NULL && best->metric == first->metric && route->metric != best->metric))
+            break;
+        if (fib_usable_is_blackhole(snapshot, route)) {
+            *ret_hop = NULL;
+            return route; /* whatever was found before: __find_rr_leaf */
+        }
+        if (score > liked && fib_usable(snapshot, route, search->question->oif, hop)) {
+            liked = score;
+            best = route;
+            *ret_hop = hop;
+        }
+    }
+    return best;
+}
+
 /* The first usable route of the longest prefix, else of the prefixes around it. */
 static const struct route *find_route(struct search *search, const struct hop **ret_hop)
 {
     const struct fib_table *table = search->table;
-    int64_t at = fib_table_find(table, &search->flow->destination);
+    int64_t at = fib_table_find(table, &search->question->flow->destination);
 
     for (; at >= 0; at = table->entries[at].parent) {
         const struct fib_entry *entry = &table->entries[at];
@@ -201,7 +243,8 @@ static const struct route *find_route(struct search *search, const struct hop **
             is_left(search, entry))
             continue;
         search->landed = true;
-        route = search_entry(search, entry, ret_hop);
+        route = table->family == FAMILY_IPV4 ? search_ipv4(search, entry, ret_hop)
+                                             : search_ipv6(search, entry, ret_hop);
         if (route != NULL)
             return route;
     }
@@ -262,11 +305,11 @@ static bool leave_unknown(struct fib_decision *ret_decision)
 }
 
 /* One rule that looks a table up. True when it decided. */
-static bool look_up_table(const struct fib *fib, const struct rule *rule, const struct flow *flow,
-                          uint32_t oif, struct fib_decision *ret_decision)
+static bool look_up_table(const struct fib *fib, const struct rule *rule,
+                          const struct question *question, struct fib_decision *ret_decision)
 {
     struct search search = {
-        .fib = fib, .table = find_table(fib, rule->family, rule->table), .flow = flow, .oif = oif};
+        .fib = fib, .table = find_table(fib, rule->family, rule->table), .question = question};
     const struct hop *hop = NULL;
     const struct route *route = search.table != NULL ? find_route(&search, &hop) : NULL;
     enum fib_suppressed suppressed = FIB_SUPPRESSED_NO;
@@ -292,12 +335,12 @@ static bool look_up_table(const struct fib *fib, const struct rule *rule, const 
 }
 
 /* True when the rule decided. */
-static bool follow_rule(const struct fib *fib, const struct rule *rule, const struct flow *flow,
-                        uint32_t oif, struct fib_decision *ret_decision)
+static bool follow_rule(const struct fib *fib, const struct rule *rule,
+                        const struct question *question, struct fib_decision *ret_decision)
 {
     switch (rule->action) {
     case FR_ACT_TO_TBL:
-        return look_up_table(fib, rule, flow, oif, ret_decision);
+        return look_up_table(fib, rule, question, ret_decision);
     case FR_ACT_BLACKHOLE:
         ret_decision->outcome = FIB_BLACKHOLE;
         return true;
@@ -314,23 +357,36 @@ static bool follow_rule(const struct fib *fib, const struct rule *rule, const st
     }
 }
 
-/* The device that the flow is bound to: 0 for none, and an index that nobody has for one that is
- * not there. */
+/* 0 for none, and an index that nobody has for a device that is not there. */
+static uint32_t find_link(const struct snapshot *snapshot, const char *name)
+{
+    const struct link *device = name[0] != '\0' ? snapshot_find_device(snapshot, name) : NULL;
+
+    if (name[0] == '\0')
+        return 0;
+    return device != NULL ? device->index : UINT32_MAX;
+}
+
+/* Bound to a device that is down, IPv4 finds nothing, nor its own addresses
+ * (ip_route_output_key_hash_rcu). */
 static uint32_t find_oif(const struct snapshot *snapshot, const struct flow *flow)
 {
-    const struct link *device;
+    uint32_t index = find_link(snapshot, flow->oif);
+    const struct link *device = index != 0 ? snapshot_find_link(snapshot, index) : NULL;
+    bool is_down = device != NULL && !device->up && flow->destination.family == FAMILY_IPV4;
 
-    if (flow->oif[0] == '\0')
-        return 0;
-    device = snapshot_find_device(snapshot, flow->oif);
-    return device != NULL ? device->index : UINT32_MAX;
+    return is_down ? UINT32_MAX : index;
+}
+
+static uint32_t find_iif(const struct snapshot *snapshot, const struct flow *flow)
+{
+    return text_equal(flow->iif, "lo") ? 0 : find_link(snapshot, flow->iif);
 }
 
 /* A lookup on its way through the rules. */
 struct walk {
     const struct fib *fib;
-    const struct flow *flow;
-    uint32_t oif;
+    struct question question;
     size_t next;
     struct fib_decision perhaps; /* by the first rule that may or may not take the packet */
 };
@@ -349,7 +405,7 @@ static bool may_follow_rule(struct walk *walk, const struct rule *rule,
     bool jumps =
         rule->action == FR_ACT_GOTO && follow_goto(walk->fib, rule, walk->next) != walk->next;
     bool decides =
-        rule->action != FR_ACT_GOTO && follow_rule(walk->fib, rule, walk->flow, walk->oif, &would);
+        rule->action != FR_ACT_GOTO && follow_rule(walk->fib, rule, &walk->question, &would);
 
     ret_decision->special |= would.special;
     if (!jumps && !decides)
@@ -367,7 +423,7 @@ static bool may_follow_rule(struct walk *walk, const struct rule *rule,
 /* True when it decided. */
 static bool take_rule(struct walk *walk, const struct rule *rule, struct fib_decision *ret_decision)
 {
-    bool selected = fib_match_rule(rule, walk->flow);
+    bool selected = fib_match_rule(rule, walk->question.flow);
 
     if (selected && rule->destination.len > 0)
         ret_decision->special = true; /* also under "not": others take this rule */
@@ -380,7 +436,7 @@ static bool take_rule(struct walk *walk, const struct rule *rule, struct fib_dec
         return false;
     }
     ret_decision->rule = rule;
-    return follow_rule(walk->fib, rule, walk->flow, walk->oif, ret_decision);
+    return follow_rule(walk->fib, rule, &walk->question, ret_decision);
 }
 
 /* What may be and what is have to be one. */
@@ -395,8 +451,9 @@ void fib_lookup(const struct fib *fib, const struct flow *flow, struct fib_decis
 {
     uint8_t family = flow->destination.family;
     struct walk walk = {.fib = fib,
-                        .flow = flow,
-                        .oif = find_oif(fib->snapshot, flow),
+                        .question = {.flow = flow,
+                                     .oif = find_oif(fib->snapshot, flow),
+                                     .iif = find_iif(fib->snapshot, flow)},
                         .next = find_rule(fib, family, 0)};
     bool decided = false;
 

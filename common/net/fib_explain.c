@@ -15,11 +15,16 @@ static void explain_route(const struct fib *fib, const struct fib_decision *deci
         [RTN_PROHIBIT] = "prohibit ",   [RTN_THROW] = "throw ",
     };
     const struct route *route = decision->route;
+    bool by_object = decision->outcome == FIB_BLACKHOLE && route->type != RTN_BLACKHOLE;
     char gateway[ADDRESS_TEXT_SIZE];
 
-    if (route->type < sizeof(types) / sizeof(types[0]) && types[route->type] != NULL)
+    if (by_object)
+        text_add(out, "%s", types[RTN_BLACKHOLE]);
+    else if (route->type < sizeof(types) / sizeof(types[0]) && types[route->type] != NULL)
         text_add(out, "%s", types[route->type]);
     render_destination(&route->destination, out);
+    if (by_object)
+        text_add(out, " nhid %u", route->nexthop_id);
     if (decision->hop != NULL) {
         const struct link *link = snapshot_find_link(fib_snapshot(fib), decision->hop->link);
 

@@ -83,3 +83,17 @@ bool fib_usable(const struct snapshot *snapshot, const struct route *route, uint
         return false;
     return !needs_hop(route);
 }
+
+int fib_usable_preference(const struct route *route)
+{
+    return route->preference == ROUTE_PREFERENCE_HIGH  ? 2
+           : route->preference == ROUTE_PREFERENCE_LOW ? 0
+                                                       : 1;
+}
+
+int fib_usable_score(const struct snapshot *snapshot, const struct route *route, uint32_t iif)
+{
+    bool is_back = iif == 0 || fib_usable_hop(snapshot, route, iif) != NULL;
+
+    return fib_usable_preference(route) * 2 + is_back;
+}

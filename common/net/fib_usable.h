@@ -18,4 +18,12 @@ bool fib_usable(const struct snapshot *snapshot, const struct route *route, uint
 /* By its nexthop object; the type of such a route says nothing. */
 bool fib_usable_is_blackhole(const struct snapshot *snapshot, const struct route *route);
 
+/* Of the router that advertised it (RFC 4191): low 0, medium 1, high 2. */
+enum { FIB_PREFERENCES = 3 };
+int fib_usable_preference(const struct route *route);
+
+/* How much IPv6 likes a route among equal ones: by its router's preference (RFC 4191), then by
+ * whether one of its hops is the link that the packet came in by; iif 0: it came in by none. */
+int fib_usable_score(const struct snapshot *snapshot, const struct route *route, uint32_t iif);
+
 #endif

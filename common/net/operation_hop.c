@@ -5,6 +5,12 @@
 
 #include "common/net/operation_kind.h"
 
+bool operation_validate_hop(const struct hop *hop, struct err *err)
+{
+    return !hop->dead ||
+           err_set(err, ERR_INPUT, "a hop that is dead: accepted is none, only the kernel says so");
+}
+
 static bool check_device(const char *device, const struct snapshot *snapshot, struct err *err)
 {
     const struct link *link = snapshot_find_device(snapshot, device);

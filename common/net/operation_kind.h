@@ -30,6 +30,9 @@ extern const struct operation_row operation_nexthop_row;
 extern const struct operation_row operation_address_row;
 extern const struct operation_row operation_link_row;
 
+/* What a change may ask of a hop. */
+bool operation_validate_hop(const struct hop *hop, struct err *err);
+
 /* Whether the kernel takes a hop by this device on this snapshot: the device is there and up, the
  * gateway a neighbour (or `onlink`) and no address of the node's own. */
 bool operation_check_hop(const char *device, const struct hop *hop, const struct snapshot *snapshot,

@@ -65,7 +65,7 @@ static bool validate_way(const struct operation_nexthop *operation, struct err *
         return err_set(err, ERR_INPUT, "it names no device; expected one, like eth0");
     if (address_is_set(&nexthop->hop.gateway) && nexthop->hop.gateway.family != nexthop->family)
         return err_set(err, ERR_INPUT, "its gateway is of another family");
-    return true;
+    return operation_validate_hop(&nexthop->hop, err);
 }
 
 static bool validate(const struct operation *operation, struct err *err)

@@ -98,6 +98,8 @@ static bool validate_hops(const struct operation_route *operation, struct err *e
                            i + 1);
         if (hop->hop.weight == 0)
             return err_set(err, ERR_INPUT, "hop %u has weight 0: accepted is 1 to 255", i + 1);
+        if (!operation_validate_hop(&hop->hop, err))
+            return false;
         if (address_is_set(gateway) && gateway->family != family && gateway->family != FAMILY_IPV6)
             return err_set(err, ERR_INPUT, "an IPv6 route cannot have an IPv4 gateway");
         if (!address_is_set(gateway) && family == FAMILY_IPV6)
@@ -177,6 +179,11 @@ static bool validate_shape(const struct route *route, struct err *err)
     if (route->protocol != 0 && route->protocol != OCEANID_PROTOCOL)
         return err_set(err, ERR_INPUT, "protocol %u: accepted is %u, Oceanid's own",
                        route->protocol, OCEANID_PROTOCOL);
+    if (route->clone || route->expires || route->preference != 0)
+        return err_set(err, ERR_INPUT,
+                       "a clone, a lifetime or a router's preference: accepted is none of them");
+    if (!operation_validate_hop(&route->hop, err))
+        return false;
     if (route->mtu != 0 && (route->mtu < 1280 || route->mtu > 65535))
         return err_set(err, ERR_INPUT, "mtu %u: accepted is 1280 to 65535", route->mtu);
     return true;

@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "common/net/fib_usable.h"
 #include "common/net/render.h"
 #include "common/net/tailnet.h"
 
@@ -223,7 +224,8 @@ static bool add_route(struct protect_rescue *rescue, const struct route *route,
     return add_operation(rescue, &operation, err);
 }
 
-static bool add_routes(struct protect_rescue *rescue, struct err *err)
+/* Of main's routes those of routers with that preference. */
+static bool add_routes_of(struct protect_rescue *rescue, int preference, struct err *err)
 {
     const struct snapshot *snapshot = rescue->snapshot;
     const struct link *tailnet = tailnet_find_device(snapshot);
@@ -233,12 +235,23 @@ static bool add_routes(struct protect_rescue *rescue, struct err *err)
         const struct hop *hop = first_hop(snapshot, route);
 
         if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST || route->clone ||
-            route->tos != 0 || route->source.len > 0 || hop == NULL ||
+            fib_usable_preference(route) != preference || route->tos != 0 ||
+            route->source.len > 0 || hop == NULL ||
             snapshot_find_link(snapshot, hop->link) == NULL ||
             (tailnet != NULL && hop->link == tailnet->index) ||
             !has_selector(rescue, route->destination.address.family))
             continue;
         if (is_rescued(rescue, route, hop) && !add_route(rescue, route, hop, err))
+            return false;
+    }
+    return true;
+}
+
+/* Of equal ones first that which main takes. */
+static bool add_routes(struct protect_rescue *rescue, struct err *err)
+{
+    for (int preference = FIB_PREFERENCES; preference-- > 0;) {
+        if (!add_routes_of(rescue, preference, err))
             return false;
     }
     return true;

@@ -59,6 +59,12 @@ struct hop {
     bool dead; /* RTNH_F_DEAD; not compared */
 };
 
+enum { /* of an advertised router (RFC 4191) */
+       ROUTE_PREFERENCE_MEDIUM = 0,
+       ROUTE_PREFERENCE_HIGH = 1,
+       ROUTE_PREFERENCE_LOW = 3,
+};
+
 struct route {
     struct prefix destination;
     struct prefix source; /* IPv6 source routing; len 0 otherwise */
@@ -67,9 +73,10 @@ struct route {
     uint8_t tos;
     uint8_t protocol;
     uint8_t scope;
-    uint8_t type; /* RTN_UNICAST, RTN_THROW, ... */
-    bool clone;   /* RTM_F_CLONED, or an exception: never compared, never restored */
-    bool expires; /* an RA route with a lifetime: reported only */
+    uint8_t type;       /* RTN_UNICAST, RTN_THROW, ... */
+    uint8_t preference; /* RTA_PREF */
+    bool clone;         /* RTM_F_CLONED, or an exception: never compared, never restored */
+    bool expires;       /* an RA route with a lifetime: reported only */
     struct address prefsrc;
     uint32_t nexthop_id; /* RTA_NH_ID, 0 for none */
     uint32_t mtu;        /* RTAX_MTU, 0 for none */

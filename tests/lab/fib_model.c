@@ -1,8 +1,11 @@
 /*
  * fib_model: asks the model what the kernel would do; test_fib_kernel.py compares.
  *
- * Reads lines of ip_lines on standard input, and among them questions, answered in order on
- * standard output with one line each:
+ * usage: fib_model [kernel]
+ *
+ * Reads lines of ip_lines on standard input (kernel: goes by what the guard reads of the network
+ * namespace that it is in), and among them questions, answered in order on standard output with one
+ * line each:
  *
  *   ask DESTINATION [from ADDRESS] [iif D] [oif D] [mark N] [tos N] [uid N] [ipproto N] [dport N]
  *
@@ -15,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/io/netlink.h"
 #include "common/core/mem.h"
 #include "common/net/fib.h"
 #include "tests/unit/ip_lines.h"
@@ -75,7 +79,19 @@ static void answer(const struct fib *fib, char *line)
            address_format(decision.hop != NULL ? &decision.hop->gateway : &none, gateway));
 }
 
-int main(void)
+static void begin(struct snapshot *snapshot, bool of_kernel)
+{
+    struct err err = ERR_INIT;
+
+    if (!of_kernel) {
+        snapshot_init(snapshot);
+    } else if (!netlink_snapshot(snapshot, &err)) {
+        fprintf(stderr, "fib_model: %s\n", err.text);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
 {
     char *input = mem_alloc(INPUT_MAX, 1);
     size_t len = fread(input, 1, INPUT_MAX - 1, stdin);
@@ -85,7 +101,7 @@ int main(void)
     char *asks = mem_alloc(len + 1, 1);
     size_t asks_len = 0;
 
-    snapshot_init(&snapshot);
+    begin(&snapshot, argc > 1 && text_equal(argv[1], "kernel"));
     for (char *line = strtok_r(input, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         if (text_starts(line, "ask "))

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "common/net/fib.h"
 #include "tests/unit/fib_case.h"
 #include "tests/unit/ip_lines.h"
 
@@ -35,4 +36,32 @@ void make_host(struct snapshot *snapshot, const char *lines)
     ip_lines_add(snapshot, host);
     ip_lines_add_usual_rules(snapshot);
     ip_lines_add(snapshot, lines);
+}
+
+static void expect_decision(const struct decision_case *row)
+{
+    struct flow flow = row->flow;
+    struct fib_decision decision;
+    struct snapshot snapshot;
+    char line[256] = "";
+    struct text text = TEXT_IN(line);
+    struct fib *fib;
+
+    make_host(&snapshot, row->lines);
+    fib = fib_new(&snapshot);
+    flow.destination = address_of(row->to);
+    flow.source = address_of(row->from);
+    fib_lookup(fib, &flow, &decision);
+    fib_explain(fib, &decision, &text);
+    if (!text_equal(line, row->expect))
+        print_error("%s\n", row->name);
+    assert_string_equal(line, row->expect);
+    fib_free(fib);
+    snapshot_done(&snapshot);
+}
+
+void expect_decisions(const struct decision_case *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        expect_decision(&rows[i]);
 }

@@ -202,6 +202,15 @@ static void read_hop(struct route *route, struct words *words, const char *word,
         refuse("route", word);
 }
 
+static uint8_t next_preference(struct words *words)
+{
+    const char *word = next_word(words);
+
+    return text_equal(word, "high")  ? ROUTE_PREFERENCE_HIGH
+           : text_equal(word, "low") ? ROUTE_PREFERENCE_LOW
+                                     : ROUTE_PREFERENCE_MEDIUM;
+}
+
 static void read_route_word(struct route *route, struct words *words, const char *word,
                             const struct snapshot *snapshot)
 {
@@ -209,6 +218,8 @@ static void read_route_word(struct route *route, struct words *words, const char
         route->table = next_table(words);
     else if (text_equal(word, "metric"))
         route->metric = next_number(words);
+    else if (text_equal(word, "pref"))
+        route->preference = next_preference(words);
     else if (text_equal(word, "mtu"))
         route->mtu = next_number(words);
     else if (text_equal(word, "tos"))

@@ -1,9 +1,10 @@
 /*
  * ip_lines: a snapshot from lines that read like the arguments of ip(8).
  *
- *   link eth0 2                   name, index; "down", "loopback", "group N", "group-untold" may
- * follow address 203.0.113.10/24 dev eth0    also routes of the kernel's, as it makes them route
- * default via 203.0.113.1 dev eth0 metric 100 [table N] [src A] [from P] [tos N] [mtu N] [onlink]
+ *   link eth0 2                   name, index; "down", "loopback", "group N", "group-untold"
+ *   address 203.0.113.10/24 dev eth0    and the kernel's own routes of it
+ *   route default via 203.0.113.1 dev eth0 metric 100
+ *        [table N] [src A] [from P] [tos N] [mtu N] [pref high|low] [onlink] [dead]
  *   route throw 10.0.0.0/8 table 52     blackhole, unreachable, prohibit, local, ...
  *   route -6 default dev tailscale0     the family, where no address tells it
  *   route 10.0.0.0/8 nexthop via 203.0.113.1 dev eth0 weight 2 nexthop ...

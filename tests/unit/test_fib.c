@@ -14,14 +14,6 @@
 
 #include "tests/unit/fib_case.h"
 
-struct decision_case {
-    const char *name;
-    const char *lines;
-    struct flow flow; /* without addresses */
-    const char *to, *from;
-    const char *expect; /* fib_explain */
-};
-
 static const struct decision_case decisions[] = {
     {"main's default",
      "",
@@ -491,27 +483,7 @@ static const struct decision_case decisions[] = {
 static void test_decisions(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {
-        const struct decision_case *row = &decisions[i];
-        struct flow flow = row->flow;
-        struct fib_decision decision;
-        struct snapshot snapshot;
-        char line[256] = "";
-        struct text text = TEXT_IN(line);
-        struct fib *fib;
-
-        make_host(&snapshot, row->lines);
-        fib = fib_new(&snapshot);
-        flow.destination = address_of(row->to);
-        flow.source = address_of(row->from);
-        fib_lookup(fib, &flow, &decision);
-        fib_explain(fib, &decision, &text);
-        if (!text_equal(line, row->expect))
-            print_error("%s\n", row->name);
-        assert_string_equal(line, row->expect);
-        fib_free(fib);
-        snapshot_done(&snapshot);
-    }
+    expect_decisions(decisions, sizeof(decisions) / sizeof(decisions[0]));
 }
 
 static enum fib_outcome outcome_to(const char *lines, const char *to)

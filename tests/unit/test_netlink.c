@@ -241,7 +241,8 @@ static void test_route_details(void **state)
     (void)state;
     netns_run("ip address add 203.0.113.10/24 dev eth0\n"
               "ip route add 10.1.0.0/16 via 203.0.113.1 proto 99\n"
-              "ip -6 route add 2001:db8:4::/48 dev eth0 expires 600\n");
+              "ip -6 route add 2001:db8:4::/48 dev eth0 expires 600\n"
+              "ip -6 route add 2001:db8:5::/48 via fe80::5 dev eth0 pref high\n");
     take(&now);
     route = find_route(&now, "10.1.0.0/16");
     assert_int_equal(route->protocol, 99);
@@ -251,6 +252,8 @@ static void test_route_details(void **state)
     assert_non_null(route->raw);
     assert_true(route->raw_len > sizeof(struct rtmsg));
     assert_true(find_route(&now, "2001:db8:4::/48")->expires);
+    assert_int_equal(find_route(&now, "2001:db8:4::/48")->preference, ROUTE_PREFERENCE_MEDIUM);
+    assert_int_equal(find_route(&now, "2001:db8:5::/48")->preference, ROUTE_PREFERENCE_HIGH);
     route = find_route(&now, "203.0.113.10/32");
     assert_int_equal(route->table, RT_TABLE_LOCAL);
     assert_int_equal(route->type, RTN_LOCAL);

@@ -41,6 +41,11 @@ static const struct refusal validations[] = {
     {"route local 10.0.0.1 dev eth0", ERR_INPUT, "route type 2: accepted are"},
     {"route 2001:db8::/32 via 203.0.113.1 dev eth0", ERR_INPUT, "IPv4 gateway"},
     {"route 10.0.0.0/8 dev eth0 src 2001:db8::1", ERR_INPUT, "two families"},
+    {"route 10.0.0.0/8 dev eth0 dead", ERR_INPUT, "a hop that is dead: accepted is none"},
+    {"route 10.0.0.0/8 nexthop dev eth0 dead nexthop dev eth1", ERR_INPUT,
+     "a hop that is dead: accepted is none"},
+    {"nexthop 5 dev eth0 dead", ERR_INPUT, "a hop that is dead: accepted is none"},
+    {"route 2001:db8::/32 via fe80::1 dev eth0 pref high", ERR_INPUT, "accepted is none of them"},
     {"route 10.0.0.0/8 nhid 4", ERR_NONE, ""},
     {"route 10.0.0.0/8 dev eth0 nhid 4", ERR_INPUT, "one of a device, several hops and a nexthop"},
     {"route blackhole 10.0.0.0/8 nhid 4", ERR_INPUT, "goes nowhere"},
@@ -97,6 +102,23 @@ static void test_validate(void **state)
 
         expect_refusal(&validations[i], operation_validate(&operation, &err), &err);
     }
+}
+
+/* What only the kernel says of a route: nobody would apply it, and it would be predicted. */
+static void test_validate_what_only_the_kernel_says(void **state)
+{
+    struct operation operation = operation_of("route 10.0.0.0/8 dev eth0");
+    struct err err = ERR_INIT;
+
+    (void)state;
+    operation.route.route.clone = true;
+    assert_false(operation_validate(&operation, &err));
+    assert_non_null(strstr(err.text, "accepted is none of them"));
+    operation.route.route.clone = false;
+    operation.route.route.expires = true;
+    err = (struct err)ERR_INIT;
+    assert_false(operation_validate(&operation, &err));
+    assert_non_null(strstr(err.text, "accepted is none of them"));
 }
 
 static const struct {
@@ -414,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_validate),
+        cmocka_unit_test(test_validate_what_only_the_kernel_says),
         cmocka_unit_test(test_validate_sysctl),
         cmocka_unit_test(test_validate_tailscale),
         cmocka_unit_test(test_check),

@@ -279,6 +279,30 @@ static void test_two_routers(void **state)
     end(bench);
 }
 
+/* What main takes first is first in the rescue table too (RFC 4191): the other may be a spare one.
+ */
+static void test_the_preferred_router_first(void **state)
+{
+    static const char *const operations[] = {
+        "route: ::/0 via fe80::3 dev eth0 onlink table 5100 metric 1024",
+        "route: ::/0 via fe80::2 dev eth0 onlink table 5100 metric 1025",
+        "route: 2001:db8:1::/64 dev eth0 table 5100 metric 256",
+        "route: ::/0 via fe80::1 dev eth0 onlink table 5100 metric 1026",
+        "rule 5140: from 2001:db8:1::10 lookup main (IPv6)",
+        "rule 5145: from 2001:db8:1::10 lookup 5100 (IPv6)",
+        "rule 32766: from all lookup main (IPv6)",
+    };
+    struct bench *bench = start("link eth0 2\naddress 2001:db8:1::10/64 dev eth0\n"
+                                "route -6 default via fe80::1 dev eth0 metric 1024 pref low\n"
+                                "route -6 default via fe80::2 dev eth0 metric 1024\n"
+                                "route -6 default via fe80::3 dev eth0 metric 1024 pref high\n");
+
+    (void)state;
+    compile(bench, PROTECT_SSH);
+    expect_operations(bench, operations, COUNT_OF(operations));
+    end(bench);
+}
+
 /* The point of it: whatever tailscaled or anybody does to main or 52, the flows keep their way. */
 static void test_shields_hold(void **state)
 {
@@ -386,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_tailnet_is_not_moved),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_two_routers),
+        cmocka_unit_test(test_the_preferred_router_first),
         cmocka_unit_test(test_shields_hold),
         cmocka_unit_test(test_objects_are_resolved),
         cmocka_unit_test(test_usual_rules_are_those_that_are_there),

@@ -220,6 +220,7 @@ static void fill_route(struct route *route, unsigned hops)
     route->protocol = OCEANID_PROTOCOL;
     route->scope = RT_SCOPE_LINK;
     route->type = RTN_UNICAST;
+    route->preference = ROUTE_PREFERENCE_LOW;
     route->prefsrc = address("2001:db8::7");
     route->mtu = 1400;
     route->hops_count = hops;
