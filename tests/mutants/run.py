@@ -36,8 +36,9 @@ UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ct
          "change", "holds", "window", "gates", "gates_path", "gates_rehearsal", "gates_fleet",
          "undo", "undo_made", "undo_profile", "undo_sysctl", "journal", "writer", "carry_work",
          "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead",
-         "fleet", "lead_repeat", "ctl_ledger_room", "fib", "fib_flow", "rule_unknown", "checks", "check",
-         "apply_joined", "apply_nexthop", "apply_hold", "undo_batch", "undo_words", "difference"]
+         "fleet", "lead_repeat", "ctl_ledger_room", "fib", "fib_flow", "fib_metric", "rule_unknown", "checks",
+         "check", "apply_joined", "apply_nexthop", "apply_hold", "undo_batch", "undo_words",
+         "difference", "operation", "protect"]
 NAMED_UNITS = ["apply", "apply_link", "rule_words", "keep", "run_holder", "desk_look", "downlink",
                "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left", "lead_named",
                "lead_void", "lead_words", "disk_read"]
