@@ -43,7 +43,7 @@ NAMED_UNITS = ["apply", "apply_link", "rule_words", "keep", "run_holder", "desk_
                "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left", "lead_named",
                "lead_void", "lead_words", "disk_read"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
-TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..900"]
+TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..1200"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
 TESTS["sim-scenarios"] = ["sim", "--scenarios"]
 TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
