@@ -26,6 +26,8 @@
     "[RoutingPolicyRule]\nFrom=198.51.100.0/24\nTable=700\nPriority=7000\n"                        \
     "[RoutingPolicyRule]\nFrom=198.51.100.9\nTable=701\nPriority=7000\n"
 
+#define RULE_TO "[RoutingPolicyRule]\nTo=198.51.100.0/24\nTable=700\nPriority=7000\n"
+
 /* Whatever is there already is an error to ip(8), and no matter to networkd. */
 #define MAKE_MANY                                                                                  \
     "exec 2>/dev/null; ip address add 192.0.2.7/24 dev eth0; ip address add 192.0.2.8/24 dev "     \
@@ -187,6 +189,29 @@ static void test_what_networkd_does_not_make_is_put_back(void **state)
     apply_case_undo(&item, REVERT_DONE);
     apply_case_check("");
     file_case_check_restored(&item);
+    undo_item_done(&item);
+}
+
+/* The kernel says of a rule from all that it is there where a narrower one of its protocol is. */
+static void test_a_rule_beside_a_narrower_one_is_put_back(void **state)
+{
+    struct operation operation = file_case_operation_of(DROP_IN, ROUTE_6);
+    struct undo_item item;
+
+    NEEDS_ROOT();
+    apply_case_begin("ip rule add to 198.51.100.0/24 lookup 700 priority 7000 proto static\n"
+                     "ip rule add from 192.0.2.0/24 to 198.51.100.0/24 lookup 700 priority 7000 "
+                     "proto static");
+    file_case_run("mkdir etc/systemd/network/10-eth0.network.d");
+    file_case_write_file(DROP_IN, RULE_TO, 0644);
+    fake_bus_do("ip rule del to 198.51.100.0/24 lookup 700 priority 7000 proto static; "
+                "ip route add 198.51.100.6 dev eth0 proto static");
+    file_case_try_it(&operation, &item);
+    fake_bus_do("");
+    apply_case_check("- rule 7000: from all to 198.51.100.0/24 lookup 700\n"
+                     "+ 198.51.100.6 dev eth0\n");
+    apply_case_undo(&item, REVERT_DONE);
+    apply_case_check("");
     undo_item_done(&item);
 }
 
@@ -381,6 +406,7 @@ int main(void)
         TEST(test_what_others_have_is_left),
         TEST(test_in_place_comes_back),
         TEST(test_what_networkd_does_not_make_is_put_back),
+        TEST(test_a_rule_beside_a_narrower_one_is_put_back),
         TEST(test_the_mtu_of_a_route_is_put_back),
         TEST(test_what_the_kernel_has_moved_is_taken_away),
         TEST(test_what_the_kernel_had_moved_is_put_back),

@@ -186,14 +186,14 @@ bool apply_made_take_away(const struct apply_restore *restore, const struct undo
  */
 
 static bool put_lost(const struct apply_restore *restore, const struct snapshot *lost,
-                     struct err *err)
+                     const struct snapshot *now, struct err *err)
 {
     const struct snapshot nothing = {.links = NULL};
 
     if (!apply_restore(restore, lost, &nothing, err))
         return false;
     for (size_t i = 0; i < lost->rules_count; i++) {
-        if (!apply_netlink_put_rule(restore->socket, &lost->rules[i], APPLY_EXCLUSIVE, err))
+        if (!apply_rule_put(restore->socket, &lost->rules[i], now, err))
             return false;
     }
     return true;
@@ -207,7 +207,7 @@ static bool put_some(const struct apply_restore *restore, const struct undo_made
 
     (void)ret_some;
     undo_made_take_lost(made, &lost);
-    good = put_lost(restore, &lost, err);
+    good = put_lost(restore, &lost, made->now, err);
     snapshot_done(&lost);
     return good;
 }
