@@ -111,10 +111,21 @@ mono_t lead_voids_deadline(const struct lead *lead)
 /* ---- what a person asks ----------------------------------------------------------------------
  */
 
+/* Whoever looks how far it is asks the same once more. */
+static bool is_news(struct lead *lead, const char *node, const struct attempt *attempt,
+                    const char *reason)
+{
+    const struct lead_void *own = find(lead, node, attempt);
+
+    return own == NULL || !text_equal(own->reason, reason);
+}
+
 static bool check(struct lead *lead, const struct attempt *attempt, const struct lead_wish *wish,
-                  struct err *err)
+                  uint32_t *ret_news, struct err *err)
 {
     uint32_t more = 0;
+
+    *ret_news = 0;
 
     if (lead_change_of(lead, attempt)[0] != '\0')
         return err_set(err, ERR_CONFLICT,
@@ -125,8 +136,12 @@ static bool check(struct lead *lead, const struct attempt *attempt, const struct
         const struct roster_entry *entry = roster_find(lead->desk->roster, wish->names[i]);
 
         if (entry == NULL || entry->witness_only)
-            return err_set(err, ERR_MISSING, "node %s is not in the roster", wish->names[i]);
+            return err_set(err, ERR_MISSING,
+                           "node %s is not in the roster: its guard cannot be asked, and without "
+                           "its receipt what was signed for it can only lapse; nothing was asked",
+                           wish->names[i]);
         more += find(lead, wish->names[i], attempt) == NULL;
+        *ret_news += is_news(lead, wish->names[i], attempt, wish->reason);
     }
     return lead->voids.count + more <= VOIDS_MAX ||
            err_set(err, ERR_LIMIT, "%u are to be barred already: accepted are at most %d",
@@ -143,24 +158,25 @@ static void want(struct lead *lead, const char *node, const struct attempt *atte
         *own = (struct lead_void){.attempt = *attempt};
         text_copy(own->node, sizeof(own->node), node);
         text_copy(own->sentence, sizeof(own->sentence), "it has not answered yet");
+        ask(lead, own);
     }
     text_copy(own->reason, sizeof(own->reason), reason);
     own->until = clock_now() + WANTED_MS;
-    ask(lead, own);
 }
 
 bool lead_void(struct lead *lead, const struct attempt *attempt, const struct lead_wish *wish,
                struct err *err)
 {
     char hex[2 * HASH_SIZE + 1];
+    uint32_t news;
 
-    if (!check(lead, attempt, wish, err))
+    if (!check(lead, attempt, wish, &news, err))
         return false;
     bytes_format_hex(attempt->body.bytes, HASH_SIZE, hex);
-    if (!desk_audit(lead->desk, wish->by, "void", wish->names[0],
-                    "sequence %llu, %.16s, is barred on %u nodes: %s",
-                    (unsigned long long)attempt->sequence, hex, (unsigned)wish->count,
-                    wish->reason))
+    if (news > 0 && !desk_audit(lead->desk, wish->by, "void", wish->names[0],
+                                "sequence %llu, %.16s, is to be barred on %u nodes: %s",
+                                (unsigned long long)attempt->sequence, hex, (unsigned)wish->count,
+                                wish->reason))
         return err_set(err, ERR_SYSTEM, "%s", lead->desk->failure.text);
     for (size_t i = 0; i < wish->count; i++)
         want(lead, wish->names[i], attempt, wish->reason);

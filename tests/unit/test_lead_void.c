@@ -17,10 +17,18 @@
 
 static const struct attempt lost = {.body = {{7}}, .sequence = 9};
 
+static const char *reason;
+
+static int open_case(void **state)
+{
+    reason = "its file is lost";
+    return lead_case_open(state);
+}
+
 static bool try_void(const char *node, struct err *err)
 {
     char names[1][NAME_SIZE] = {""};
-    const struct lead_wish wish = {names, 1, "olga", "its file is lost"};
+    const struct lead_wish wish = {names, 1, "olga", reason};
 
     text_copy(names[0], NAME_SIZE, node);
     *err = (struct err)ERR_INIT;
@@ -109,6 +117,35 @@ static void its_guard_bars_it(void **state)
     assert_false(lead_case_has_command("a1", GUARD_ABORT));
 }
 
+static unsigned count_audited(void)
+{
+    AUTO_FREE struct audit_row *rows = mem_alloc(16, sizeof(*rows));
+    struct err err = ERR_INIT;
+    unsigned found = 0;
+    size_t count;
+
+    assert_true(store_read_audit(place.desk.store, 0, rows, 16, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        found += text_equal(rows[i].what, "void");
+    return found;
+}
+
+/* oceanidctl asks every second how far it is: that is no other wish. */
+static void who_looks_again_asks_nothing_new(void **state)
+{
+    (void)state;
+    want("a1");
+    assert_int_equal(count_audited(), 1);
+    assert_non_null(strstr(place.desk.audit.text, "is to be barred on 1 nodes: its file is lost"));
+    assert_true(lead_case_has_command("a1", GUARD_STACK));
+    want("a1");
+    assert_int_equal(count_audited(), 1);
+    assert_false(lead_case_has_command("a1", GUARD_STACK));
+    reason = "it was the wrong one";
+    want("a1");
+    assert_int_equal(count_audited(), 2);
+}
+
 /* Another controller has it: an abort would take the trial back. */
 static void what_was_begun_is_not_touched(void **state)
 {
@@ -159,12 +196,13 @@ static void what_a_rollout_has_is_aborted(void **state)
     assert_non_null(strstr(err.text, "`oceanidctl rollout abort` ends it"));
 }
 
-#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, lead_case_open, lead_case_close)
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_case, lead_case_close)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACE(its_guard_bars_it),
+        WITH_PLACE(who_looks_again_asks_nothing_new),
         WITH_PLACE(what_was_begun_is_not_touched),
         WITH_PLACE(what_a_guard_refuses_is_said),
         WITH_PLACE(who_cannot_bar_is_refused),
