@@ -17,6 +17,11 @@ bool signing_check_ended(const struct ledger *ledger, int64_t now, struct err *e
 /* The same of one. */
 bool signing_has_ended(const struct ledger *ledger, const struct ledger_signed *entry, int64_t now);
 
+/* Leaves those of its targets that have no receipt of an end; adds to stands the names of those
+ * where the last one says that it stands. */
+void signing_drop_ended(const struct ledger *ledger, struct ledger_signed *entry,
+                        struct text *stands);
+
 /* An approval holds by this host's clock: it has to be as the controller's. */
 bool signing_check_clock(int64_t own, int64_t controllers, struct err *err);
 

@@ -15,19 +15,20 @@ enum { NONCE_AGE_S = 30, OBJECTS_SHOWN_MAX = 16 };
     "Leave it out of the change, or give its guard a new key: `oceanidctl node remove %s`, "       \
     "install Oceanid anew there, have it join"
 
-/* Confirmed, reverted, tombstone, popped: after these the attempt cannot begin on that node. */
-static bool ends_attempt(const struct ledger *ledger, const struct attempt *attempt,
-                         const char *node)
+/* Confirmed, reverted, tombstone, popped: after these the attempt cannot begin on that node. The
+ * newest; NULL: none. */
+static const struct receipt *find_end(const struct ledger *ledger, const struct attempt *attempt,
+                                      const char *node)
 {
-    for (size_t i = 0; i < ledger->receipts_count; i++) {
+    for (size_t i = ledger->receipts_count; i-- > 0;) {
         const struct receipt *receipt = &ledger->receipts[i].receipt;
 
         if (attempt_equal(&receipt->generation.attempt, attempt) &&
             text_equal(receipt->node, node) && receipt->kind != RECEIPT_REFUSED &&
             receipt->kind != RECEIPT_INCOMPLETE)
-            return true;
+            return receipt;
     }
-    return false;
+    return NULL;
 }
 
 /* It can no longer begin from then on. */
@@ -83,7 +84,7 @@ static void name_missing(const struct ledger *ledger, const struct ledger_signed
     uint32_t more = 0;
 
     for (uint32_t i = 0; i < entry->targets_count; i++) {
-        if (ends_attempt(ledger, &entry->attempt, entry->targets[i]))
+        if (find_end(ledger, &entry->attempt, entry->targets[i]) != NULL)
             continue;
         if (out->len > 0 && out->len + strlen(entry->targets[i]) > NAMED_LEN_MAX)
             more++;
@@ -112,6 +113,22 @@ bool signing_has_ended(const struct ledger *ledger, const struct ledger_signed *
     struct err ignored = ERR_INIT;
 
     return check_entry_ended(ledger, entry, now, &ignored);
+}
+
+void signing_drop_ended(const struct ledger *ledger, struct ledger_signed *entry,
+                        struct text *stands)
+{
+    uint32_t open = 0;
+
+    for (uint32_t i = 0; i < entry->targets_count; i++) {
+        const struct receipt *end = find_end(ledger, &entry->attempt, entry->targets[i]);
+
+        if (end == NULL && open++ != i)
+            text_copy(entry->targets[open - 1], NAME_SIZE, entry->targets[i]);
+        if (end != NULL && end->kind == RECEIPT_CONFIRMED)
+            text_add(stands, "%s%s", stands->len > 0 ? ", " : "", entry->targets[i]);
+    }
+    entry->targets_count = open;
 }
 
 bool signing_check_clock(int64_t own, int64_t controllers, struct err *err)

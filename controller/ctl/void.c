@@ -6,6 +6,7 @@
 #include "controller/ctl/void.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/core/mem.h"
@@ -17,35 +18,42 @@
 
 enum { PATIENCE_MS = 30000, AGAIN_S = 1 };
 
-/* The newest of that name, of what has not ended. */
+/* Of that name the newest that has not ended; else the newest. */
 static bool find_entry(const struct ledger *ledger, const char *change,
                        struct ledger_signed *ret_entry, struct err *err)
 {
-    bool some = false;
+    const struct ledger_signed *found = NULL;
 
     for (size_t i = ledger->signed_count; i-- > 0;) {
         const struct ledger_signed *entry = &ledger->entries[i];
+        bool is_open = !signing_has_ended(ledger, entry, clock_unix());
 
-        if (!text_equal(entry->change, change))
+        if (!text_equal(entry->change, change) || (found != NULL && !is_open))
             continue;
-        some = true;
-        if (signing_has_ended(ledger, entry, clock_unix()))
-            continue;
-        *ret_entry = *entry;
-        return true;
+        found = entry;
+        if (is_open)
+            break;
     }
-    return err_set(err, some ? ERR_CONFLICT : ERR_MISSING,
-                   some
-                       ? "change %s: each time that it was signed has ended or lapsed; nothing was "
-                         "asked"
-                       : "change %s: the ledger has nothing signed of that name; nothing was asked",
-                   change);
+    if (found == NULL)
+        return err_set(err, ERR_MISSING,
+                       "change %s: the ledger has nothing signed of that name; nothing was asked",
+                       change);
+    *ret_entry = *found;
+    return true;
 }
 
-/* New receipts come into the ledger. entry: looked for by change while its sequence is 0. */
-static bool look(struct ctl *ctl, const char *change, struct ledger_signed *entry, bool *ret_ended,
+/* What is to end: of its targets those that are open, and the names of those where it stands. */
+struct wanted {
+    struct ledger_signed entry; /* looked for by its change while its sequence is 0 */
+    char stands[REASON_SIZE];
+};
+
+/* New receipts come into the ledger. */
+static bool look(struct ctl *ctl, const char *change, struct wanted *wanted, bool *ret_ended,
                  struct err *err)
 {
+    struct ledger_signed *entry = &wanted->entry;
+    struct text stands = {wanted->stands, strlen(wanted->stands), sizeof(wanted->stands)};
     char path[CTL_PATH_SIZE];
     struct ledger ledger;
     bool unanswered, good;
@@ -54,8 +62,10 @@ static bool look(struct ctl *ctl, const char *change, struct ledger_signed *entr
         return false;
     good = signing_fetch_receipts(ctl, &ledger, &unanswered, err) &&
            (entry->attempt.sequence != 0 || find_entry(&ledger, change, entry, err));
-    if (good)
+    if (good) {
         *ret_ended = signing_has_ended(&ledger, entry, clock_unix());
+        signing_drop_ended(&ledger, entry, &stands);
+    }
     ledger_close(&ledger);
     return good;
 }
@@ -76,20 +86,31 @@ static bool ask(struct ctl *ctl, const struct ledger_signed *entry, const char *
                          ret_document, err);
 }
 
-static void print_open(const json_t *document)
+static bool is_left(const struct ledger_signed *entry, const char *node)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < entry->targets_count; i++)
+        found |= text_equal(entry->targets[i], node);
+    return found;
+}
+
+/* The document is a moment older than the ledger. */
+static void print_open(const json_t *document, const struct ledger_signed *entry)
 {
     const json_t *nodes = field_array(document, "nodes");
 
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
-        printf("%-20s not barred yet: %s\n", field_plain(field_text(node, "name")),
-               field_plain(field_text(node, "sentence")));
+        if (is_left(entry, field_text(node, "name")))
+            printf("%-20s not barred yet: %s\n", field_plain(field_text(node, "name")),
+                   field_plain(field_text(node, "sentence")));
     }
 }
 
 /* False: it has not ended in PATIENCE_MS, or err. */
-static bool wait(struct ctl *ctl, struct ledger_signed *entry, const char *reason, struct err *err)
+static bool wait(struct ctl *ctl, struct wanted *wanted, const char *reason, struct err *err)
 {
     mono_t until = clock_now() + PATIENCE_MS;
     bool ended = false;
@@ -97,33 +118,49 @@ static bool wait(struct ctl *ctl, struct ledger_signed *entry, const char *reaso
     for (;;) {
         AUTO_JSON json_t *document = NULL;
 
-        if (!ask(ctl, entry, reason, &document, err))
+        if (!ask(ctl, &wanted->entry, reason, &document, err))
             return false;
         sleep(AGAIN_S);
-        if (!look(ctl, entry->change, entry, &ended, err) || ended)
+        if (!look(ctl, wanted->entry.change, wanted, &ended, err) || ended)
             return ended;
         if (clock_now() > until) {
-            print_open(document);
+            print_open(document, &wanted->entry);
             return false;
         }
     }
 }
 
+static void print_ended(const struct wanted *wanted)
+{
+    printf("Change %s (sequence %llu) ", wanted->entry.change,
+           (unsigned long long)wanted->entry.attempt.sequence);
+    if (wanted->entry.targets_count > 0)
+        printf("has lapsed: the next one can be signed.\n");
+    else if (wanted->stands[0] != '\0')
+        printf("stands on %s, where it was handed over, and has ended on every other node that it "
+               "was for: the next one can be signed.\n",
+               wanted->stands);
+    else
+        printf("is barred on every node that it was for: the next one can be signed.\n");
+}
+
 enum outcome void_run(struct ctl *ctl, const struct arguments *arguments)
 {
-    AUTO_FREE struct ledger_signed *entry = mem_alloc(1, sizeof(*entry));
+    AUTO_FREE struct wanted *wanted = mem_alloc(1, sizeof(*wanted));
     const char *change = arguments->words[0];
     const char *reason = arguments_get(arguments, "--reason");
     struct err err = ERR_INIT;
     bool ended = false;
 
-    if (!look(ctl, change, entry, &ended, &err))
+    if (!look(ctl, change, wanted, &ended, &err))
         return ctl_fail(ctl, &err);
-    if (wait(ctl, entry, reason != NULL ? reason : "nobody has its file", &err)) {
-        printf(
-            "Change %s (sequence %llu) is barred on every node that it was for: the next one can "
-            "be signed.\n",
-            change, (unsigned long long)entry->attempt.sequence);
+    if (ended) {
+        printf("Change %s: each time that it was signed has ended or lapsed; nothing was asked.\n",
+               change);
+        return OUTCOME_DONE;
+    }
+    if (wait(ctl, wanted, reason != NULL ? reason : "nobody has its file", &err)) {
+        print_ended(wanted);
         return OUTCOME_DONE;
     }
     if (err.kind != ERR_NONE)

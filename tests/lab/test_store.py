@@ -85,11 +85,11 @@ def expect_reverted(fleet):
     assert "the proof was missing" in receipts[-1]
 
 
-def approve_and_kill(fleet, name):
+def approve_and_kill(fleet, name, text=changes.HARMLESS):
     """The controller dies between the plan and the signature; what oceanidctl said."""
     asking = fleet.operator.popen(
         ["/usr/bin/oceanidctl", "--pki", PKI, "--controller", fleet.url, "rollout", "start",
-         fleet.write_change(name, changes.HARMLESS), "--justify",
+         fleet.write_change(name, text), "--justify",
          "Nothing is broken; this is a drill.", "--no-watch"], name="oceanidctl", stdin=True)
     wait_until(lambda: "type the change's name" in asking.output(), 20, "the approver to be asked")
     die(fleet)
@@ -121,7 +121,8 @@ def test_signed_and_no_file_is_left(fleet):
     """By its name in the ledger each guard bars it: the next change can be signed at once, and a
     file that turns up starts nothing."""
     done = fleet.ctl("manifest", "void", "next-one", check=False)   # and fetches what has ended
-    assert done.returncode != 0 and "nothing was asked" in done.stderr, done.stderr
+    assert "nothing was asked" in done.stdout + done.stderr, (done.stdout, done.stderr)
+    assert (done.returncode == 0) == ("has ended or lapsed" in done.stdout), done.stdout
     approve_and_kill(fleet, "lost")
     kept = fleet.operator.path(f"{PKI}/unsent-lost.manifest")
     aside = kept.with_name("found-again.manifest")
@@ -134,14 +135,38 @@ def test_signed_and_no_file_is_left(fleet):
     assert "is barred on every node that it was for" in done.stdout, done.stdout
     said = [line for line in fleet.audit() if "is to be barred on 1 nodes: the drill lost it" in line]
     assert len(said) == 1, said
-    done = fleet.ctl("manifest", "void", "lost", check=False)
-    assert "has ended or lapsed; nothing was asked" in done.stderr, done.stderr
+    done = fleet.ctl("manifest", "void", "lost")                    # a second time is no mistake
+    assert "has ended or lapsed; nothing was asked" in done.stdout, done.stdout
+    done = fleet.ctl("manifest", "void", "lots", check=False)
+    assert done.returncode != 0 and "nothing signed of that name" in done.stderr, done.stderr
     done = fleet.ctl("rollout", "start", f"{PKI}/{aside.name}", "--no-watch", check=False)
     if done.returncode == 0:
         assert fleet.wait_outcome(ENDED)["outcome"] != "complete"
     assert not has_change(fleet.lab["srv712695"])
     fleet.start("next-two", changes.HARMLESS)
     fleet.wait_state("srv712695", "on trial")
+
+
+def test_no_file_is_left_and_a_node_does_not_answer(fleet):
+    """Of what is not barred yet only that one is named; the controller asks on, and the same command
+    says that it has ended."""
+    fleet.ctl("manifest", "void", "half-lost", check=False)         # fetches what has ended
+    approve_and_kill(fleet, "half-lost", TWO_NODES)
+    fleet.operator.path(f"{PKI}/unsent-half-lost.manifest").unlink()
+    fleet.lab["calypso"].stop_unit("oceanid-agent")
+    unit(fleet).start()
+    wait_until(lambda: fleet.nodes()["srv712695"]["connected"], 20, "the controller to be back")
+    done = fleet.ctl("manifest", "void", "half-lost", check=False)
+    assert done.returncode == 5, (done.stdout, done.stderr)
+    open_ones = [line for line in done.stdout.splitlines() if "not barred yet" in line]
+    assert [line.split()[0] for line in open_ones] == ["calypso"], done.stdout
+    fleet.lab["calypso"].start_unit("oceanid-agent")
+    fleet.wait_settled()
+    done = fleet.ctl("manifest", "void", "half-lost")
+    assert ("is barred on every node that it was for" in done.stdout
+            or "has ended or lapsed" in done.stdout), done.stdout
+    assert sum(" void " in line and "sequence" in line for line in fleet.audit()
+               if "nobody has its file" in line) <= 2
 
 
 def test_full_disk(fleet):

@@ -117,6 +117,33 @@ static void waits_for_receipts_of_all_targets(void **state)
     assert_true(signing_check_ended(&desk->ledger, SIGNED_AT, &err));
 }
 
+/* Who is asked to bar it, and who has it. */
+static void what_is_open_of_it_is_known(void **state)
+{
+    struct desk *desk = *state;
+    struct ledger_signed open;
+    char names[REASON_SIZE] = "";
+    struct text stands = TEXT_IN(names);
+
+    sign(desk, 1);
+    open = desk->ledger.entries[0];
+    signing_drop_ended(&desk->ledger, &open, &stands);
+    assert_int_equal(open.targets_count, 2);
+    end(desk, "srv712695", 1, RECEIPT_CONFIRMED, CAUSE_NONE);
+    end(desk, "calypso", 1, RECEIPT_REFUSED, CAUSE_NONE);
+    signing_drop_ended(&desk->ledger, &open, &stands);
+    assert_int_equal(open.targets_count, 1);
+    assert_string_equal(open.targets[0], "calypso");
+    assert_string_equal(names, "srv712695");
+    end(desk, "srv712695", 1, RECEIPT_POPPED, CAUSE_ORDERED);
+    end(desk, "calypso", 1, RECEIPT_TOMBSTONE, CAUSE_ABORTED);
+    open = desk->ledger.entries[0];
+    text_init(&stands, names, sizeof(names));
+    signing_drop_ended(&desk->ledger, &open, &stands);
+    assert_int_equal(open.targets_count, 0);
+    assert_string_equal(names, "");
+}
+
 /* With long names, and as many as there may be: when it lapses, and that nothing else ends it. */
 static void what_is_not_ended_is_said_whole(void **state)
 {
@@ -337,6 +364,7 @@ int main(void)
         AT_DESK(cuts_a_torn_line),
         AT_DESK(refuses_what_it_did_not_write),
         AT_DESK(waits_for_receipts_of_all_targets),
+        AT_DESK(what_is_open_of_it_is_known),
         AT_DESK(what_is_not_ended_is_said_whole),
         AT_DESK(lapses_when_it_can_no_longer_begin),
         AT_DESK(contains_ends_by_itself),
