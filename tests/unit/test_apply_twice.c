@@ -197,14 +197,39 @@ static void test_hops_taken_one_by_one(void **state)
     check_there_and_back(these, 2);
 }
 
+/* The order of two advertised routers in the rescue table turns with their preference: each takes
+ * the other's metric. */
+static void test_two_routers_change_places(void **state)
+{
+    const struct operation one = apply_case_operation(
+        "route default via fe80::1 dev eth0 onlink metric 1024 table 5100 protocol 153");
+    const struct operation other = apply_case_operation(
+        "route default via fe80::2 dev eth0 onlink metric 1025 table 5100 protocol 153");
+    const struct operation these[] = {
+        apply_case_operation(
+            "route default via fe80::2 dev eth0 onlink metric 1024 table 5100 protocol 153"),
+        apply_case_operation(
+            "route default via fe80::1 dev eth0 onlink metric 1025 table 5100 protocol 153")};
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&one, &item);
+    undo_item_done(&item);
+    apply_case_run(&other, &item);
+    undo_item_done(&item);
+    check_there_and_back(these, 2);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_put_and_removed), IN_NAMESPACE(test_secondary_put_again),
-        IN_NAMESPACE(test_route_put_again), IN_NAMESPACE(test_already_so_and_taken_along),
-        IN_NAMESPACE(test_links_set_twice), IN_NAMESPACE(test_hops_taken_one_by_one),
+        IN_NAMESPACE(test_put_and_removed),           IN_NAMESPACE(test_secondary_put_again),
+        IN_NAMESPACE(test_route_put_again),           IN_NAMESPACE(test_already_so_and_taken_along),
+        IN_NAMESPACE(test_links_set_twice),           IN_NAMESPACE(test_hops_taken_one_by_one),
+        IN_NAMESPACE(test_two_routers_change_places),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
