@@ -62,35 +62,42 @@ static enum owed owe_ahead(const struct rollout *rollout, const struct target *t
 
 /* ---- back ----------------------------------------------------------------------------------- */
 
+/* Listed ones are; when only they are left, whoever has come back is waited for, as long as it
+ * neither refuses for good nor says that it needs longer. */
+static bool is_passed(const struct rollout *rollout, const struct target *target)
+{
+    bool is_back = rollout->record.state == ROLLOUT_INCOMPLETE && target->heard &&
+                   target->record->receipt != RECEIPT_INCOMPLETE &&
+                   target->refusals < ROLLOUT_REVERT_REFUSALS_MAX;
+
+    return target->record->listed && !is_back;
+}
+
 /* While this one is being taken back, no confirmed one is popped beside it. One that stands, and
  * only its receipt is not known here, waits for its turn. */
-static bool is_under_way(const struct target *target)
+static bool is_under_way(const struct rollout *rollout, const struct target *target)
 {
     const struct target_record *record = target->record;
 
-    if (record->wants != WANTS_REVERT || record->listed || target_is_ended(target))
+    if (record->wants != WANTS_REVERT || is_passed(rollout, target) || target_is_ended(target))
         return false;
     return target->at_once || record->says == SAYS_ON_TRIAL || record->says == SAYS_REVERTING ||
            (record->in_doubt && record->says != SAYS_CONFIRMED);
 }
 
-/* The newest confirmed one, once nothing else is being taken back. Listed ones are passed; when
- * only they are left, whoever has come back. */
+/* The newest confirmed one that is not passed, once nothing else is being taken back. */
 static bool is_its_turn(const struct rollout *rollout, const struct target *target)
 {
-    bool incomplete = rollout->record.state == ROLLOUT_INCOMPLETE;
-
     if (rollout->record.emergency || target->at_once)
         return true;
-    if (!incomplete && target->record->listed)
+    if (rollout->record.state != ROLLOUT_INCOMPLETE && target->record->listed)
         return true; /* it refused: asked again, slowly */
     for (uint32_t i = 0; i < rollout->record.targets_count; i++) {
         const struct target *other = &rollout->targets[i];
-        bool passed = other->record->listed && (!incomplete || !other->heard);
 
-        if (other != target && is_under_way(other))
+        if (other != target && is_under_way(rollout, other))
             return false;
-        if (other > target && !passed && other->record->wants == WANTS_REVERT &&
+        if (other > target && !is_passed(rollout, other) && other->record->wants == WANTS_REVERT &&
             other->record->says == SAYS_CONFIRMED)
             return false;
     }
