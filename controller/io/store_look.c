@@ -53,16 +53,23 @@ static bool open_as_it_is(struct store *store, const char *path, struct err *err
     return store_check(store, err);
 }
 
+/* Of a copy that was not made whole SQLite's end says nothing. */
 static bool copy(struct store *from, struct store *to, struct err *err)
 {
     sqlite3_backup *backup = NULL;
+    bool whole;
 
     if (sqlite3_open(":memory:", &to->db) == SQLITE_OK)
         backup = sqlite3_backup_init(to->db, "main", from->db, "main");
     if (backup == NULL)
         return err_set(err, ERR_SYSTEM, "a database in memory: %.120s", sqlite3_errmsg(to->db));
-    sqlite3_backup_step(backup, -1);
-    return sqlite3_backup_finish(backup) == SQLITE_OK || sql_fail(from->db, err);
+    whole = sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+    if (sqlite3_backup_finish(backup) != SQLITE_OK)
+        return sql_fail(from->db, err);
+    return whole || err_set(err, ERR_TIMEOUT,
+                            "database %.200s: not looked at, somebody was writing it all the "
+                            "time: try again",
+                            sqlite3_db_filename(from->db, "main"));
 }
 
 bool store_look(const char *path, struct store **ret_store, struct err *err)

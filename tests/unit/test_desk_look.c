@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "common/core/mem.h"
 #include "common/core/text.h"
@@ -32,6 +33,14 @@ struct file { /* one that is there, byte by byte */
 };
 
 static char path[PATH_SIZE];
+static bool busy; /* the copy finds the database locked */
+
+int __real_sqlite3_backup_step(sqlite3_backup *backup, int pages);
+int __wrap_sqlite3_backup_step(sqlite3_backup *backup, int pages);
+int __wrap_sqlite3_backup_step(sqlite3_backup *backup, int pages)
+{
+    return busy ? SQLITE_BUSY : __real_sqlite3_backup_step(backup, pages);
+}
 
 static void name_file(unsigned which, char to[PATH_SIZE + 8])
 {
@@ -291,9 +300,25 @@ static void a_key_of_another_certificate_is_refused(void **state)
 
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
+/* SQLite ends a copy that was not made without a word; it has nothing that could be refused. */
+static void a_copy_that_is_not_whole_is_no_yes(void **state)
+{
+    struct err err;
+
+    (void)state;
+    store_close(store_case_open_at(path));
+    busy = true;
+    assert_false(look(&err));
+    busy = false;
+    assert_non_null(strstr(err.text, "controller.db"));
+    assert_non_null(strstr(err.text, "try again"));
+    expect_taken();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_PLACE(a_copy_that_is_not_whole_is_no_yes),
         WITH_PLACE(what_is_not_there_yet_is_not_made),
         WITH_PLACE(what_was_closed_is_left_as_it_is),
         WITH_PLACE(a_controller_that_writes_is_no_reason),
