@@ -42,32 +42,14 @@ void run_begin(const struct play_choice *choice, struct run *ret_run)
         play(choice, ret_run->said);
 }
 
-/* Nothing differs but routes of several hops that are missing. */
-static bool only_hops_are_missing(const char *said)
-{
-    bool some = false;
-
-    for (const char *at = strstr(said, "\n  missing: "); at != NULL;
-         at = strstr(at + 1, "\n  missing: ")) {
-        size_t len = strcspn(at + 1, "\n");
-
-        if (memmem(at + 1, len, " hop dev ", strlen(" hop dev ")) == NULL)
-            return false;
-        some = true;
-    }
-    return some && strstr(said, "\n  besides: ") == NULL && strstr(said, "\n  order: ") == NULL;
-}
-
 /* Findings that are open: README.md says of each what it is. */
 static bool is_open(const char *said)
 {
     static const char again[] = "BROKEN taken back again: stays incomplete";
-    static const char back[] = "BROKEN taken back: not as before";
     int len;
     const char *line = run_broken_line(said, &len);
 
-    return strncmp(line, again, strlen(again)) == 0 ||
-           (strncmp(line, back, strlen(back)) == 0 && only_hops_are_missing(said));
+    return strncmp(line, again, strlen(again)) == 0;
 }
 
 enum play_result run_end(struct run *run, int status, char **ret_said)

@@ -221,15 +221,82 @@ static void test_two_routers_change_places(void **state)
     check_there_and_back(these, 2);
 }
 
+/* A device is down, and the addresses of another are put in their order again: a route by both,
+ * which the kernel would not take by now, stays where it is. */
+static void test_siblings_moved_behind_a_link_that_is_down(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth0", 0, "down"),
+                                      apply_case_address("192.0.2.10/24", "eth1", true)};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip address add 198.51.100.1/24 dev eth1\n"
+              "ip address add 198.51.100.2/24 dev eth1\n"
+              "ip route add 10.0.0.0/8 proto static nexthop via 203.0.113.1 dev eth0 weight 2 "
+              "nexthop via 198.51.100.9 dev eth1\n"
+              "ip route add 10.0.0.0/8 metric 9 src 198.51.100.1 nexthop via 203.0.113.1 dev eth0 "
+              "nexthop via 198.51.100.9 dev eth1\n"
+              "ip route add 10.0.0.0/8 metric 10 src 198.51.100.2 nexthop via 203.0.113.1 dev eth0 "
+              "nexthop via 198.51.100.9 dev eth1\n");
+    check_there_and_back(these, 2);
+}
+
+/* The kernel looks a gateway up by the rules: it takes none where they swallow what is from all. */
+static void test_siblings_moved_under_a_rule_that_prohibits(void **state)
+{
+    const struct operation these[] = {apply_case_address("192.0.2.10/24", "eth1", true)};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip address add 198.51.100.1/24 dev eth1\n"
+              "ip route add 10.0.0.0/8 proto static via 198.51.100.9 dev eth1\n"
+              "ip rule add priority 100 prohibit\n");
+    check_there_and_back(these, 1);
+}
+
+/* Put beside somebody's of the same network, who has routes from it by both. */
+static void test_sibling_put_and_taken_back_behind_a_link_that_is_down(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth0", 0, "down"),
+                                      apply_case_address("198.51.100.1/24", "eth1", false)};
+    struct err err = ERR_INIT;
+    char why[REASON_SIZE];
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip address del 192.0.2.10/24 dev eth1\n"
+              "ip route add 10.0.0.0/8 proto static nexthop via 203.0.113.1 dev eth0 "
+              "nexthop via 192.0.2.1 dev eth1 onlink\n");
+    operations = these;
+    apply_case_remember();
+    derive(2);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_true(apply_run(&apply_case, &verifying->items[i], &err));
+    netns_run("ip address add 198.51.100.2/24 dev eth1\n");
+    for (uint32_t i = 2; i-- > 0;)
+        assert_int_equal(apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)),
+                         REVERT_DONE);
+    netns_run("ip address show dev eth1 | grep -q 198.51.100.2/24\n"
+              "ip route show 10.0.0.0/8 | grep -q proto.static\n"
+              "ip address del 198.51.100.2/24 dev eth1\n");
+    work_free(verifying);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_put_and_removed),           IN_NAMESPACE(test_secondary_put_again),
-        IN_NAMESPACE(test_route_put_again),           IN_NAMESPACE(test_already_so_and_taken_along),
-        IN_NAMESPACE(test_links_set_twice),           IN_NAMESPACE(test_hops_taken_one_by_one),
+        IN_NAMESPACE(test_put_and_removed),
+        IN_NAMESPACE(test_secondary_put_again),
+        IN_NAMESPACE(test_route_put_again),
+        IN_NAMESPACE(test_already_so_and_taken_along),
+        IN_NAMESPACE(test_links_set_twice),
+        IN_NAMESPACE(test_hops_taken_one_by_one),
         IN_NAMESPACE(test_two_routers_change_places),
+        IN_NAMESPACE(test_siblings_moved_behind_a_link_that_is_down),
+        IN_NAMESPACE(test_siblings_moved_under_a_rule_that_prohibits),
+        IN_NAMESPACE(test_sibling_put_and_taken_back_behind_a_link_that_is_down),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -21,7 +21,7 @@ void apply_batch_add_take(struct apply_batch *batch, struct nl_msg *take_message
     size_t len = NLMSG_ALIGN(head->nlmsg_len);
 
     head->nlmsg_seq = ++batch->count;
-    if (batch->count == 1)
+    if (batch->count == batch->ahead + 1)
         head->nlmsg_flags |= NLM_F_ACK;
     while (batch->len + len > batch->capacity) {
         batch->capacity = batch->capacity == 0 ? 4096 : batch->capacity * 2;
@@ -31,6 +31,12 @@ void apply_batch_add_take(struct apply_batch *batch, struct nl_msg *take_message
     memcpy(batch->data + batch->len, head, head->nlmsg_len);
     batch->len += len;
     nlmsg_free(take_message);
+}
+
+void apply_batch_add_heard(struct apply_batch *batch, struct nl_msg *take_message)
+{
+    batch->ahead = batch->count;
+    apply_batch_add_take(batch, take_message);
 }
 
 /* A datagram has to fit as a whole; beyond the usual limit only CAP_NET_ADMIN may. */
@@ -52,7 +58,7 @@ bool apply_batch_send(struct apply_batch *batch, const char *what, struct err *e
         make_room(socket, batch->len);
         code = nl_sendto(socket, data, batch->len);
         done = code < 0 ? err_set(err, ERR_SYSTEM, "%s: netlink: %s", what, nl_geterror(code))
-                        : apply_ack_wait(socket, 1, what, err);
+                        : apply_ack_wait(socket, batch->ahead + 1, what, err);
     }
     apply_netlink_close(socket);
     *batch = (struct apply_batch){.data = NULL};

@@ -18,12 +18,16 @@ struct apply_batch {
     uint8_t *data; /* owned; apply_batch_send ends it */
     size_t len, capacity;
     uint32_t count;
+    uint32_t ahead; /* of the one whose answer is heard */
 };
 
 void apply_batch_add_take(struct apply_batch *batch, struct nl_msg *take_message);
 
-/* Sends all, and ends the batch. True: the kernel has done the first; what it said of the others is
- * not heard (that something is there already is usual): look. what is for the error. */
+/* Of this one, in the place of the first, the answer is heard. */
+void apply_batch_add_heard(struct apply_batch *batch, struct nl_msg *take_message);
+
+/* Sends all, and ends the batch. True: the kernel has done the one that is heard; what it said of
+ * the others is not (that something is there already is usual): look. what is for the error. */
 bool apply_batch_send(struct apply_batch *batch, const char *what, struct err *err);
 
 #endif

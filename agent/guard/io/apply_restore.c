@@ -14,6 +14,7 @@
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_nexthop.h"
 #include "agent/guard/io/apply_part.h"
+#include "agent/guard/io/apply_stay.h"
 #include "common/net/consequence.h"
 
 /* ---- addresses --------------------------------------------------------------------------------
@@ -79,6 +80,18 @@ static void add_routes(struct apply_batch *batch, const struct snapshot *there, 
     }
 }
 
+static void add_stays(struct apply_batch *batch, const struct link_address *own,
+                      const struct snapshot *there, bool ends)
+{
+    for (size_t i = 0; i < there->addresses_count; i++) {
+        const struct link_address *other = &there->addresses[i];
+
+        if (other->link == own->link && other->address.family == own->address.family &&
+            !address_equal(&other->address, &own->address))
+            apply_stay_add(batch, other, there, ends);
+    }
+}
+
 bool apply_restore_delete_address(const struct link_address *own, const struct snapshot *there,
                                   struct err *err)
 {
@@ -86,14 +99,46 @@ bool apply_restore_delete_address(const struct link_address *own, const struct s
     uint8_t family = own->address.family;
     size_t at;
 
-    apply_batch_add_take(&batch, apply_netlink_address_message(own, true));
+    add_stays(&batch, own, there, false);
+    apply_batch_add_heard(&batch, apply_netlink_address_message(own, true));
     for (size_t k = 0; (at = undo_lost_in_order(there, own->link, family, k)) != SIZE_MAX; k++) {
         if (!undo_touch_same_address(&there->addresses[at], own))
             apply_batch_add_take(&batch,
                                  apply_netlink_address_message(&there->addresses[at], false));
     }
+    add_stays(&batch, own, there, true);
     add_routes(&batch, there, family);
     return apply_batch_send(&batch, "an address", err);
+}
+
+/* The k-th, where it is there. */
+static const struct link_address *find_moved(const struct undo_loss *loss,
+                                             const struct place *place, size_t k)
+{
+    return consequence_find_address(loss->now, &loss->had->addresses[in_order(loss, place, k)]);
+}
+
+static void add_moved_stays(struct apply_batch *batch, const struct undo_loss *loss,
+                            const struct place *place, size_t count, bool ends)
+{
+    for (size_t k = place->first; k < count; k++) {
+        const struct link_address *there = find_moved(loss, place, k);
+
+        if (there != NULL)
+            apply_stay_add(batch, there, loss->now, ends);
+    }
+}
+
+static void add_put(struct apply_batch *batch, const struct undo_loss *loss,
+                    const struct place *place, size_t count)
+{
+    for (size_t k = place->first; k < count; k++) {
+        size_t at = in_order(loss, place, k);
+
+        if (undo_lost_address(loss, at) || find_moved(loss, place, k) != NULL)
+            apply_batch_add_take(batch,
+                                 apply_netlink_address_message(&loss->had->addresses[at], false));
+    }
 }
 
 /* All that stands behind the k-th goes, newest first: no primary before its secondaries; and comes
@@ -105,20 +150,16 @@ static bool move_behind(const struct undo_loss *loss, const struct place *place,
 
     while (in_order(loss, place, count) != SIZE_MAX)
         count++;
+    add_moved_stays(&batch, loss, place, count, false);
+    batch.ahead = batch.count;
     for (size_t k = count; k-- > place->first;) {
-        const struct link_address *there =
-            consequence_find_address(loss->now, &loss->had->addresses[in_order(loss, place, k)]);
+        const struct link_address *there = find_moved(loss, place, k);
 
         if (there != NULL)
             apply_batch_add_take(&batch, apply_netlink_address_message(there, true));
     }
-    for (size_t k = place->first; k < count; k++) {
-        size_t at = in_order(loss, place, k);
-        const struct link_address *own = &loss->had->addresses[at];
-
-        if (undo_lost_address(loss, at) || consequence_find_address(loss->now, own) != NULL)
-            apply_batch_add_take(&batch, apply_netlink_address_message(own, false));
-    }
+    add_put(&batch, loss, place, count);
+    add_moved_stays(&batch, loss, place, count, true);
     add_routes(&batch, loss->now, place->family);
     return apply_batch_send(&batch, "addresses in their order", err);
 }
