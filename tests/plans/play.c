@@ -183,28 +183,12 @@ static bool go_there(struct play *play)
     return true;
 }
 
-/* Taken back it goes through the state in between: README.md, open. */
-static bool sets_a_link_twice(const struct drawn *plan)
-{
-    for (uint32_t i = 0; i < plan->count; i++) {
-        for (uint32_t k = 0; k < i; k++) {
-            const struct operation *a = &plan->operations[i], *b = &plan->operations[k];
-
-            if (a->kind == OPERATION_LINK && b->kind == OPERATION_LINK && a->link.set_up &&
-                b->link.set_up && text_equal(a->link.device, b->link.device))
-                return true;
-        }
-    }
-    return false;
-}
-
 /* What they have put is to be there in the end, too. */
 static bool let_others(struct play *play)
 {
     struct dump applied, then;
 
-    if (!sets_a_link_twice(&play->plan))
-        others_draw(play->choice->seed, play->choice->no_others, &play->before, &play->others);
+    others_draw(play->choice->seed, play->choice->no_others, &play->before, &play->others);
     if (play->others.count == 0)
         return true;
     dump_take(&applied);

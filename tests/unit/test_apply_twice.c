@@ -282,6 +282,94 @@ static void test_sibling_put_and_taken_back_behind_a_link_that_is_down(void **st
     work_free(verifying);
 }
 
+static void run_all(const struct operation *these, uint32_t count)
+{
+    struct err err = ERR_INIT;
+
+    operations = these;
+    apply_case_remember();
+    derive(count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!apply_run(&apply_case, &verifying->items[i], &err))
+            fail_msg("%s", err.text);
+    }
+}
+
+static void undo_all(uint32_t count)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        char why[REASON_SIZE];
+
+        if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
+            fail_msg("%s", why);
+    }
+}
+
+/* What others put by a link that the change took down and up again, or up and down, stays: it is
+ * not taken there and back once more. */
+static void test_others_stay_by_a_link_that_went_there_and_back(void **state)
+{
+    const struct operation these[] = {
+        apply_case_link("eth1", 0, "down"), apply_case_link("eth1", 1400, "up"),
+        apply_case_link("eth1", 0, "down"), apply_case_link("eth1", 0, "up")};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip route add 10.0.0.0/8 proto static via 192.0.2.1 dev eth1\n"
+              "ip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    for (uint32_t count = 2; count <= 4; count += 2) {
+        run_all(these, count);
+        netns_run("ip route add 198.51.100.0/28 dev eth1 proto static\n"
+                  "ip address add 2001:db8:8::8/64 dev eth1 nodad\n");
+        undo_all(count);
+        netns_run("ip route show dev eth1 | grep -q 198.51.100.0/28\n"
+                  "ip address show dev eth1 | grep -q 2001:db8:8::8\n"
+                  "ip route del 198.51.100.0/28 dev eth1\n"
+                  "ip address del 2001:db8:8::8/64 dev eth1\n");
+        verify();
+        work_free(verifying);
+    }
+}
+
+static void test_others_stay_by_a_link_that_was_down(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 0, "up"),
+                                      apply_case_link("eth1", 0, "down")};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip link set eth1 down\nip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    run_all(these, 2);
+    netns_run("ip address add 2001:db8:8::8/64 dev eth1 nodad\n");
+    undo_all(2);
+    netns_run("ip address show dev eth1 | grep -q 2001:db8:8::8\n"
+              "ip address del 2001:db8:8::8/64 dev eth1\n");
+    verify();
+    work_free(verifying);
+}
+
+/* What was already so is not the newer one's to take back: nothing goes down before it is its turn.
+ */
+static void test_link_put_up_twice_goes_down_last(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 0, "up"),
+                                      apply_case_address("198.51.100.1/24", "eth1", false),
+                                      apply_case_link("eth1", 0, "up")};
+    char why[REASON_SIZE];
+
+    (void)state;
+    begin_with_eth1();
+    netns_run("ip link set eth1 down\n");
+    run_all(these, 3);
+    for (uint32_t i = 3; i-- > 1;)
+        assert_int_equal(apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)),
+                         REVERT_DONE);
+    netns_run("ip link show eth1 | grep -q ,UP\n");
+    undo_all(3);
+    verify();
+    work_free(verifying);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -297,6 +385,9 @@ int main(void)
         IN_NAMESPACE(test_siblings_moved_behind_a_link_that_is_down),
         IN_NAMESPACE(test_siblings_moved_under_a_rule_that_prohibits),
         IN_NAMESPACE(test_sibling_put_and_taken_back_behind_a_link_that_is_down),
+        IN_NAMESPACE(test_others_stay_by_a_link_that_went_there_and_back),
+        IN_NAMESPACE(test_others_stay_by_a_link_that_was_down),
+        IN_NAMESPACE(test_link_put_up_twice_goes_down_last),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

@@ -163,6 +163,8 @@ void undo_leave_to(struct undo_item *newer, const struct undo_item *older)
     bool fits = older->change.kind == OPERATION_ROUTE || older->change.kind == OPERATION_ADDRESS ||
                 newer->change.kind == OPERATION_LINK;
 
+    if (newer->change.kind == OPERATION_LINK && same_object(older, newer))
+        undo_link_leave_up(newer, older);
     if (newer->change.kind == OPERATION_FILE)
         undo_made_take(&newer->change.file, &older->before, &newer->before);
     /* What was already so is no older one's to take back. */

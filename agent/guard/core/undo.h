@@ -72,7 +72,9 @@ enum undo_state undo_judge_lost(const struct undo_item *item, const struct snaps
                                 char *ret_why, size_t size);
 
 /* An object that an older operation of the same change puts or removes is that one's to take back,
- * also where the newer one made it disappear, or is a file that names it. */
+ * also where the newer one made it disappear, or is a file that names it. A link that one sets
+ * down and the other up is so at once as it was before the older: on its way there and back others
+ * would lose what is by it. */
 void undo_leave_to(struct undo_item *newer, const struct undo_item *older);
 
 /* What exactly has to be done, where undo_judge says UNDO_NEEDED. Routes and rules: the item's

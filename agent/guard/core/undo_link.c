@@ -152,6 +152,23 @@ bool undo_link_take_out(struct operation_link *part, const struct operation_link
     return part->mtu != 0 || part->set_up;
 }
 
+static bool sets_otherwise(const struct undo_item *item, const struct link *was)
+{
+    return item->change.link.set_up && was->up != item->change.link.up;
+}
+
+void undo_link_leave_up(struct undo_item *newer, const struct undo_item *older)
+{
+    const struct link *was = undo_link_find(older, &older->before);
+
+    for (size_t i = 0; was != NULL && i < newer->before.links_count; i++) {
+        struct link *own = &newer->before.links[i];
+
+        if (own->index == was->index && sets_otherwise(newer, own) && sets_otherwise(older, was))
+            own->up = was->up;
+    }
+}
+
 bool undo_link_lost_value(const struct undo_item *item, const struct snapshot *after,
                           const struct snapshot *now, size_t index)
 {

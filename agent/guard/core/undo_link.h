@@ -26,6 +26,10 @@ void undo_link_change(const struct undo_item *item, const struct snapshot *after
 /* Leaves of part what other does not set; false: nothing. */
 bool undo_link_take_out(struct operation_link *part, const struct operation_link *other);
 
+/* Where both set it up or down, and it was not already so, newer's Before is up as older's is
+ * (undo_leave_to). */
+void undo_link_leave_up(struct undo_item *newer, const struct undo_item *older);
+
 /* A setting of the device that went with its IPv6 (an mtu below 1280), and has come back as
  * another. */
 bool undo_link_lost_value(const struct undo_item *item, const struct snapshot *after,
