@@ -244,7 +244,7 @@ static void draw_object(struct chance *chance, struct host_part *part)
     }
     SAY(part, "%snexthop add id %u protocol %s", ipv6 ? "-6 " : "", pool_object(chance),
         draw_protocol(chance));
-    if (chance_permille(chance, 0)) /* README.md, open */
+    if (chance_permille(chance, 150))
         SAY(part, " blackhole");
     else
         draw_hop(chance, part, ipv6, false);

@@ -102,6 +102,33 @@ static void test_a_route_by_a_blackhole_comes_back(void **state)
     apply_case_there_and_back(&removed, "- blackhole 10.0.0.0/8 nhid 7\n");
 }
 
+/* No address takes it along: it is not put once more when some are moved, as what the kernel shows
+ * it as, and does not keep it as. */
+static void test_a_route_by_a_blackhole_is_not_put_twice(void **state)
+{
+    static const char *const families[] = {"203.0.113.10/24", "2001:db8:1::10/64"};
+
+    (void)state;
+    apply_case_begin("ip address add 198.51.100.1/24 dev eth0\n"
+                     "ip address add 2001:db8:2::1/64 dev eth0 nodad\n"
+                     "ip nexthop add id 7 blackhole\nip -6 nexthop add id 8 blackhole\n"
+                     "ip route add 10.0.0.0/8 nhid 7 proto static\n"
+                     "ip route add 10.1.0.0/16 nhid 7 proto static src 198.51.100.1\n"
+                     "ip -6 route add 2001:db8:9::/48 nhid 8 proto static\n");
+    for (size_t i = 0; i < 2; i++) {
+        struct operation operation = apply_case_address(families[i], "eth0", true);
+        struct undo_item item;
+
+        apply_case_run(&operation, &item);
+        apply_case_undo(&item, REVERT_DONE);
+        apply_case_check("");
+        netns_run("[ $(ip route show 10.0.0.0/8 | wc -l) = 1 ]\n"
+                  "[ $(ip route show 10.1.0.0/16 | wc -l) = 1 ]\n"
+                  "[ $(ip -6 route show 2001:db8:9::/48 | wc -l) = 1 ]\n");
+        undo_item_done(&item);
+    }
+}
+
 /* What removes it, or leads it elsewhere, names no object: it comes back by it all the same. */
 static void test_routes_by_objects_come_back_unnamed(void **state)
 {
@@ -336,6 +363,7 @@ int main(void)
         IN_NAMESPACE(test_there_and_back),
         IN_NAMESPACE(test_routes_by_objects_come_back),
         IN_NAMESPACE(test_a_route_by_a_blackhole_comes_back),
+        IN_NAMESPACE(test_a_route_by_a_blackhole_is_not_put_twice),
         IN_NAMESPACE(test_routes_by_objects_come_back_unnamed),
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
         IN_NAMESPACE(test_an_object_into_a_tunnel_comes_back),

@@ -4,6 +4,7 @@
 #include "agent/guard/io/apply_restore.h"
 
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <stdint.h>
 
 #include "agent/guard/core/undo_beside.h"
@@ -63,6 +64,14 @@ static int flags_for(const struct route *route, const struct snapshot *there)
     return NLM_F_CREATE | (loses ? NLM_F_REPLACE : NLM_F_APPEND);
 }
 
+/* It stays with the addresses, and would be there twice: it is shown as a blackhole, and kept as
+ * what it was put as. IPv6 takes its source, and it is put in its own place. */
+static bool stays_as_blackhole(const struct route *route)
+{
+    return route->nexthop_id != 0 && route->type == RTN_BLACKHOLE &&
+           (route->destination.address.family == FAMILY_IPV4 || !address_is_set(&route->prefsrc));
+}
+
 /* Those that the kernel may take along with the link's addresses: they are all put once more, and
  * what is still there is refused. Behind the connected ones the gatewayed, in their order. */
 static void add_routes(struct apply_batch *batch, const struct snapshot *there, uint8_t family)
@@ -72,7 +81,7 @@ static void add_routes(struct apply_batch *batch, const struct snapshot *there, 
             const struct route *route = &there->routes[i];
 
             if (route->destination.address.family == family && !route->clone &&
-                undo_lost_has_gateway(route) == (gatewayed != 0) &&
+                !stays_as_blackhole(route) && undo_lost_has_gateway(route) == (gatewayed != 0) &&
                 undo_touch_may_restore(route, there))
                 apply_batch_add_take(batch,
                                      apply_netlink_route_message(route, flags_for(route, there)));
