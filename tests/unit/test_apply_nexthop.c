@@ -129,6 +129,40 @@ static void test_a_route_by_a_blackhole_is_not_put_twice(void **state)
     }
 }
 
+/* The kernel drops what is from an address with it, also what leads by an object. */
+static void test_routes_by_objects_come_back_with_their_source(void **state)
+{
+    static const char *const addresses[] = {"198.51.100.1/24", "203.0.113.10/24",
+                                            "2001:db8:1::10/64"};
+
+    (void)state;
+    apply_case_begin(objects);
+    netns_run("ip address add 198.51.100.1/24 dev eth0\n"
+              "ip address add 2001:db8:2::1/64 dev eth0 nodad\n"
+              "ip nexthop add id 7 blackhole\n"
+              "ip route add 10.1.0.0/16 nhid 7 proto static src 198.51.100.1\n"
+              "ip route add 10.2.0.0/16 nhid 1 proto static src 198.51.100.1\n"
+              "ip route add 10.3.0.0/16 nhid 7 proto static src 203.0.113.10\n"
+              "ip route add 10.4.0.0/16 nhid 1 proto static src 203.0.113.10\n"
+              "ip -6 route add 2001:db8:9::/48 nhid 6 proto static src 2001:db8:1::10\n");
+    apply_case_remember();
+    for (size_t i = 0; i < 3; i++) {
+        for (unsigned died = 0; died < 2; died++) {
+            struct operation operation = apply_case_address(addresses[i], "eth0", true);
+            struct undo_item item;
+
+            apply_case_run(&operation, &item);
+            if (died == 1) {
+                snapshot_done(&item.after);
+                item.has_after = false;
+            }
+            apply_case_undo(&item, REVERT_DONE);
+            apply_case_check("");
+            undo_item_done(&item);
+        }
+    }
+}
+
 /* What removes it, or leads it elsewhere, names no object: it comes back by it all the same. */
 static void test_routes_by_objects_come_back_unnamed(void **state)
 {
@@ -364,6 +398,7 @@ int main(void)
         IN_NAMESPACE(test_routes_by_objects_come_back),
         IN_NAMESPACE(test_a_route_by_a_blackhole_comes_back),
         IN_NAMESPACE(test_a_route_by_a_blackhole_is_not_put_twice),
+        IN_NAMESPACE(test_routes_by_objects_come_back_with_their_source),
         IN_NAMESPACE(test_routes_by_objects_come_back_unnamed),
         IN_NAMESPACE(test_routes_of_others_come_back_with_an_object),
         IN_NAMESPACE(test_an_object_into_a_tunnel_comes_back),

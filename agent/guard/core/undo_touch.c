@@ -167,8 +167,8 @@ static bool is_source_by(const struct route *route, const struct operation_addre
     return address_equal(&route->prefsrc, &operation->address);
 }
 
-/* Routes with it as their source, by whatever device, go too (IPv6: lose it); and so with those of
- * the addresses that go along. */
+/* Routes with it as their source, by whatever device or object, go too (IPv6: lose it); and so with
+ * those of the addresses that go along. */
 static void take_address(const struct operation_address *operation, const struct snapshot *from,
                          struct snapshot *to)
 {
@@ -180,7 +180,8 @@ static void take_address(const struct operation_address *operation, const struct
     for (size_t i = 0; i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
 
-        if (address_is_set(&route->prefsrc) && !undo_beside_leads_by(route, link->index) &&
+        if (address_is_set(&route->prefsrc) &&
+            (route->nexthop_id != 0 || !undo_beside_leads_by(route, link->index)) &&
             !undo_beside_stands(route, link->index, to, from) &&
             is_source_by(route, operation, link, from) && undo_touch_may_restore(route, from))
             undo_touch_take_route(from, route, to);

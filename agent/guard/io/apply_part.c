@@ -88,6 +88,7 @@ static struct netlink_filter filter_of(const struct operation *operation)
         break;
     case OPERATION_ADDRESS:
         filter.family = operation->address.address.family;
+        filter.parts |= NETLINK_NEXTHOPS; /* by which what is from it may lead */
         break;
     case OPERATION_LINK:
         filter.parts |= NETLINK_NEXTHOPS;
