@@ -310,6 +310,28 @@ static void test_a_restored_rule_stands_where_it_stood(void **state)
     undo_item_done(&item);
 }
 
+/* The kernel, asked to delete the plainest, takes a narrower one before it: those have moved behind
+ * it by then. */
+static void test_a_restored_rule_stands_before_all_of_them(void **state)
+{
+    struct operation operation = apply_case_removal("rule 100 from 10.0.0.1 oif eth0 lookup 2");
+    struct undo_item item;
+    const char *before =
+        "100: from 10.0.0.1 oif eth0 lookup 2\n100: from 10.0.0.2 oif eth0 lookup 2\n"
+        "100: not from 10.0.0.3 oif eth1 lookup 2\n100: from all lookup 2\n";
+
+    (void)state;
+    netns_run("ip rule add pref 100 from 10.0.0.1 oif eth0 lookup 2 protocol 153\n"
+              "ip rule add pref 100 from 10.0.0.2 oif eth0 lookup 2 protocol 153\n"
+              "ip rule add not pref 100 from 10.0.0.3 oif eth1 lookup 2 protocol 153\n"
+              "ip rule add pref 100 lookup 2 protocol 153\n");
+    check_group(100, before);
+    apply_case_run(&operation, &item);
+    apply_case_undo(&item, REVERT_DONE);
+    check_group(100, before);
+    undo_item_done(&item);
+}
+
 /* The kernel deletes the first rule that has all that is given; a narrower one has that too. */
 static void test_the_narrower_rule_stays(void **state)
 {
@@ -373,6 +395,7 @@ int main(void)
         IN_NAMESPACE(test_routes_without_carrier),
         IN_NAMESPACE(test_deleting_asks_for_the_protocol),
         IN_NAMESPACE(test_a_restored_rule_stands_where_it_stood),
+        IN_NAMESPACE(test_a_restored_rule_stands_before_all_of_them),
         IN_NAMESPACE(test_the_narrower_rule_stays),
         IN_NAMESPACE(test_very_many_hops_come_back),
         IN_NAMESPACE(test_no_descriptor_is_said),

@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/guard/io/apply_netlink.h"
+#include "common/core/mem.h"
 #include "common/net/owner.h"
 #include "common/net/render.h"
 
@@ -90,10 +91,12 @@ bool apply_rule_delete(struct nl_sock *socket, const struct rule *rule, const st
     return delete_among_likes(socket, rule, now, err);
 }
 
-static const struct rule *find_same(const struct snapshot *now, const struct rule *rule)
+/* moved: of now's, those that stand behind all others by now. */
+static const struct rule *find_left(const struct snapshot *now, const struct rule *rule,
+                                    const bool *moved)
 {
     for (size_t i = 0; i < now->rules_count; i++) {
-        if (render_same_rule(&now->rules[i], rule))
+        if (!moved[i] && render_same_rule(&now->rules[i], rule))
             return &now->rules[i];
     }
     return NULL;
@@ -120,20 +123,38 @@ bool apply_rule_put(struct nl_sock *socket, const struct rule *rule, const struc
     return apply_netlink_put_rule(socket, rule, APPLY_APPEND, err);
 }
 
-bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
-                        const struct snapshot *before, const struct snapshot *now, struct err *err)
+static bool is_first_left(const struct rule *rule, const struct snapshot *now, const bool *moved)
 {
-    if (!apply_rule_put(socket, rule, now, err))
-        return false;
+    for (size_t i = 0; i < now->rules_count; i++) {
+        if (!moved[i] && is_sibling(&now->rules[i], rule) && matches(rule, &now->rules[i]))
+            return &now->rules[i] == rule;
+    }
+    return false;
+}
+
+static bool move_behind(struct nl_sock *socket, const struct rule *rule,
+                        const struct snapshot *before, const struct snapshot *now, bool *moved,
+                        struct err *err)
+{
     for (const struct rule *behind = rule + 1; behind < before->rules + before->rules_count;
          behind++) {
-        const struct rule *there = is_sibling(behind, rule) ? find_same(now, behind) : NULL;
+        const struct rule *there = is_sibling(behind, rule) ? find_left(now, behind, moved) : NULL;
 
-        if (there == NULL || !may_move(there) || !is_first_match(there, now))
+        if (there == NULL || !may_move(there) || !is_first_left(there, now, moved))
             continue;
         if (!apply_netlink_put_rule(socket, there, APPLY_APPEND, err) ||
             !apply_netlink_delete_rule(socket, there, err))
             return false;
+        moved[there - now->rules] = true;
     }
     return true;
+}
+
+bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
+                        const struct snapshot *before, const struct snapshot *now, struct err *err)
+{
+    AUTO_FREE bool *moved = mem_alloc(now->rules_count + 1, sizeof(*moved));
+
+    return apply_rule_put(socket, rule, now, err) &&
+           move_behind(socket, rule, before, now, moved, err);
 }
