@@ -2,6 +2,7 @@
  * test_apply_nexthop: routes of several hops, nexthop objects and groups: done, refused and taken
  * back in a real kernel, with the routes of others that an object takes along.
  */
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,6 +103,31 @@ static void test_a_route_by_a_blackhole_comes_back(void **state)
     apply_case_there_and_back(&removed, "- blackhole 10.0.0.0/8 nhid 7\n");
 }
 
+/* IPv6 makes the local route of an address a moment later. */
+static bool has_local_route(const struct snapshot *now)
+{
+    struct address second;
+    bool has = false;
+
+    assert_true(address_parse("2001:db8:2::1", &second));
+    for (size_t i = 0; i < now->routes_count; i++)
+        has |= now->routes[i].type == RTN_LOCAL &&
+               address_equal(&now->routes[i].destination.address, &second);
+    return has;
+}
+
+static void remember_with_local_route(void)
+{
+    netns_wait_for(has_local_route, "the local route of 2001:db8:2::1");
+    apply_case_remember();
+}
+
+static bool is_as_before(const struct snapshot *now)
+{
+    (void)now;
+    return apply_case_now()[0] == '\0';
+}
+
 /* No address takes it along: it is not put once more when some are moved, as what the kernel shows
  * it as, and does not keep it as. */
 static void test_a_route_by_a_blackhole_is_not_put_twice(void **state)
@@ -115,13 +141,14 @@ static void test_a_route_by_a_blackhole_is_not_put_twice(void **state)
                      "ip route add 10.0.0.0/8 nhid 7 proto static\n"
                      "ip route add 10.1.0.0/16 nhid 7 proto static src 198.51.100.1\n"
                      "ip -6 route add 2001:db8:9::/48 nhid 8 proto static\n");
+    remember_with_local_route();
     for (size_t i = 0; i < 2; i++) {
         struct operation operation = apply_case_address(families[i], "eth0", true);
         struct undo_item item;
 
         apply_case_run(&operation, &item);
         apply_case_undo(&item, REVERT_DONE);
-        apply_case_check("");
+        netns_wait_for(is_as_before, "all as before");
         netns_run("[ $(ip route show 10.0.0.0/8 | wc -l) = 1 ]\n"
                   "[ $(ip route show 10.1.0.0/16 | wc -l) = 1 ]\n"
                   "[ $(ip -6 route show 2001:db8:9::/48 | wc -l) = 1 ]\n");
@@ -145,7 +172,7 @@ static void test_routes_by_objects_come_back_with_their_source(void **state)
               "ip route add 10.3.0.0/16 nhid 7 proto static src 203.0.113.10\n"
               "ip route add 10.4.0.0/16 nhid 1 proto static src 203.0.113.10\n"
               "ip -6 route add 2001:db8:9::/48 nhid 6 proto static src 2001:db8:1::10\n");
-    apply_case_remember();
+    remember_with_local_route();
     for (size_t i = 0; i < 3; i++) {
         for (unsigned died = 0; died < 2; died++) {
             struct operation operation = apply_case_address(addresses[i], "eth0", true);
@@ -157,7 +184,7 @@ static void test_routes_by_objects_come_back_with_their_source(void **state)
                 item.has_after = false;
             }
             apply_case_undo(&item, REVERT_DONE);
-            apply_case_check("");
+            netns_wait_for(is_as_before, "all as before");
             undo_item_done(&item);
         }
     }
