@@ -31,7 +31,9 @@ struct options {
 /* ---- many ----------------------------------------------------------------------------------- */
 
 struct tally {
-    unsigned good, empty, open, broken;
+    bool fresh; /* seeds that nobody has seen: what only a rehearsal refuses is told, and no failure
+                 */
+    unsigned good, empty, open, refused, broken;
 };
 
 static void tell_broken(const struct play_choice *choice, const char *said, unsigned so_far)
@@ -50,11 +52,30 @@ static void tell_broken(const struct play_choice *choice, const char *said, unsi
     fflush(stdout);
 }
 
+/* By its rehearsal, falsely: of the host nothing is touched then. */
+static bool is_refused(const struct play_choice *choice, const char *said)
+{
+    static const char refused[] = "BROKEN rehearsed: not taken back";
+    int len;
+    const char *line = run_broken_line(said, &len);
+
+    if (strncmp(line, refused, strlen(refused)) != 0)
+        return false;
+    printf("refused: seed %llu: %.*s\n", (unsigned long long)choice->seed, len, line);
+    fflush(stdout);
+    return true;
+}
+
 static void count(struct tally *tally, struct run *run, int status)
 {
     char *said;
     enum play_result result = run_end(run, status, &said);
 
+    if (result == PLAY_BROKEN && tally->fresh && is_refused(&run->choice, said)) {
+        tally->refused++;
+        free(said);
+        return;
+    }
     tally->good += result == PLAY_GOOD;
     tally->empty += result == PLAY_EMPTY;
     tally->open += result == PLAY_OPEN;
@@ -78,7 +99,7 @@ static bool wait_for_one(struct run *runs, unsigned jobs, struct tally *tally)
 static int run_many(const struct options *options)
 {
     struct run runs[JOBS_MAX] = {{.pid = 0}};
-    struct tally tally = {0};
+    struct tally tally = {.fresh = options->seconds > 0};
     time_t until = time(NULL) + (time_t)options->seconds;
     uint64_t seed = options->from;
 
@@ -95,8 +116,10 @@ static int run_many(const struct options *options)
     }
     while (wait_for_one(runs, options->jobs, &tally)) {
     }
-    printf("%u plans, %u empty, %u as findings that are open, %u broken\n",
-           tally.good + tally.open + tally.broken, tally.empty, tally.open, tally.broken);
+    printf(
+        "%u plans, %u empty, %u as findings that are open, %u refused by a rehearsal, %u broken\n",
+        tally.good + tally.open + tally.refused + tally.broken, tally.empty, tally.open,
+        tally.refused, tally.broken);
     return tally.broken > 0;
 }
 
