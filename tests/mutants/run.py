@@ -32,28 +32,25 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
-UNITS = ["trial", "carry", "lease", "ledger", "revert", "rollout", "target", "ctl_signing", "manifest",
-         "change", "holds", "window", "gates", "gates_path", "gates_rehearsal", "gates_fleet",
-         "undo", "undo_made", "undo_profile", "undo_sysctl", "journal", "writer", "carry_work",
-         "rescue_disk", "trust_root", "prepare", "rehearse", "rehearsing", "store_disk", "lead",
-         "fleet", "lead_repeat", "ctl_ledger_room", "fib", "fib_flow", "fib_metric", "rule_unknown", "checks",
-         "check", "apply_joined", "apply_nexthop", "apply_hold", "undo_batch", "undo_words",
-         "difference", "operation", "protect"]
-NAMED_UNITS = ["apply", "apply_link", "rule_words", "keep", "run_holder", "desk_look", "downlink",
-               "downlink_full", "downlink_reports", "lead_backs", "lead_dies", "lead_left", "lead_named",
-               "lead_void", "lead_words", "disk_read"]
+UNITS = ["apply", "apply_hold", "apply_joined", "apply_link", "apply_nexthop", "carry",
+         "carry_work", "change", "check", "checks", "ctl_ledger_room", "ctl_signing", "desk_look",
+         "difference", "disk_read", "downlink", "downlink_full", "downlink_reports", "fib",
+         "fib_flow", "fib_metric", "fleet", "gates", "gates_fleet", "gates_path",
+         "gates_rehearsal", "holds", "journal", "keep", "lead", "lead_backs", "lead_dies",
+         "lead_left", "lead_named", "lead_repeat", "lead_void", "lead_words", "lease", "ledger",
+         "manifest", "operation", "prepare", "protect", "rehearse", "rehearsing", "rescue_disk",
+         "revert", "rollout", "rule_unknown", "rule_words", "run_holder", "store_disk", "target",
+         "trial", "trust_root", "undo", "undo_batch", "undo_made", "undo_profile", "undo_sysctl",
+         "undo_words", "window", "writer"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..1200"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]
 TESTS["sim-scenarios"] = ["sim", "--scenarios"]
 TESTS["sim-stories"] = ["sim", "--stories", str(SOURCE / "tests/data/stories")]
-SHRUNK = ["--seeds", "101..700"]
-SAFETY = {"sim-safety": ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]}
-CRASH = {f"crash-{name}": ["crash", "--only", name, "--every", "40"]
-         for name in ("void", "void-down", "apart-rescue", "l-revert", "l-stands")}
-# They wait for seconds: only for the mutants that name them.
-NAMED = {f"test_{name}": [f"test_{name}"] for name in NAMED_UNITS}
-TARGETS = [f"test_{name}" for name in [*UNITS, *NAMED_UNITS]] + ["sim"]
+TESTS["sim-safety"] = ["sim", "--unshrunk", "--safety", "--seeds", "1..300"]
+TESTS.update({f"crash-{name}": ["crash", "--only", name, "--every", "40"]
+              for name in ("void", "void-down", "apart-rescue", "l-revert", "l-stands")})
+SHRUNK = ["sim", "--seeds", "101..700"]
 TEST_TIMEOUT_S, CRASH_TIMEOUT_S = 60, 300
 
 
@@ -72,13 +69,12 @@ class Mutant:
                           "'...; shrinks to: N'")
         self.what, self.kind, self.tests = found[1], found[2], found[3].split()
         self.strikes_max = int(self.tests.pop()) if self.kind == "shrinks to" else 0
-        known = {**TESTS, **NAMED, **SAFETY, **CRASH}
-        unknown = [name for name in self.tests if name not in known]
+        unknown = [name for name in self.tests if name not in TESTS]
         if unknown:
-            raise Failure(f"{path.name} names {unknown[0]}; accepted are "
-                          f"{' '.join(known)}")
-        self.named = {name: NAMED[name] for name in self.tests if name in NAMED}
-        self.crash = {name: CRASH[name] for name in self.tests if name in CRASH}
+            raise Failure(f"{path.name} names {unknown[0]}; accepted are {' '.join(TESTS)}")
+        self.asked = {name: TESTS[name] for name in self.tests}
+        self.programs = {argv[0] for argv in self.asked.values()} | \
+            ({SHRUNK[0]} if self.kind == "shrinks to" else set())
         self.files = re.findall(r"^\+\+\+ b/(\S+)", path.read_text(), re.M)
 
 
@@ -117,8 +113,8 @@ def configure():
           "-DOCEANID_WERROR=OFF"], "configure", cwd=SOURCE)
 
 
-def build(crash):
-    call(["ninja", "-C", BUILD, "--quiet", *TARGETS, *(["crash"] if crash else [])], "build")
+def build(programs):
+    call(["ninja", "-C", BUILD, "--quiet", *sorted(programs)], "build")
 
 
 def fails(argv):
@@ -160,7 +156,7 @@ def restore(mutant):
 
 def shrink(mutant):
     """The line for people, and whether what the simulator finds is as small as it has to be."""
-    argv = [str(BUILD / "bin/sim"), *SHRUNK]
+    argv = [str(BUILD / "bin" / SHRUNK[0]), *SHRUNK[1:]]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TEST_TIMEOUT_S)
     shrunk = re.search(r"^shrunk from (\d+) strikes to (\d+), in (\d+) runs$", done.stdout, re.M)
     again = re.search(r"^replay it: \S+ (.+)$", done.stdout, re.M)
@@ -188,13 +184,12 @@ def judge(mutant, failed):
 
 
 def try_mutant(mutant):
-    tests = {**TESTS, **mutant.named, **mutant.crash} if mutant.kind == "killed by" else SAFETY
     try:
         patch(mutant)
-        build(mutant.crash)
+        build(mutant.programs)
         if mutant.kind == "shrinks to":
             return shrink(mutant)
-        return judge(mutant, run_tests(tests))
+        return judge(mutant, run_tests(mutant.asked))
     except Failure as failure:
         return f"FAILED: {failure}", False
     finally:
@@ -213,7 +208,7 @@ def choose(arguments):
         print(f"sixth {sixth + 1} of 6", flush=True)
         mutants = mutants[sixth::6]
     if os.geteuid() != 0:
-        for mutant in [m for m in mutants if m.crash]:
+        for mutant in [m for m in mutants if "crash" in m.programs]:
             print(f"skipped: {mutant.name}: expected root (network namespaces)", flush=True)
             mutants.remove(mutant)
     return sorted(mutants, key=lambda m: (m.files, m.name))  # the same file once in a row
@@ -227,12 +222,10 @@ def main():
     began, bad = time.monotonic(), 0
     try:
         mutants = choose(arguments)
-        crash = {name: argv for mutant in mutants for name, argv in mutant.crash.items()}
         copy_sources()
         configure()
-        build(crash)
-        named = {name: argv for mutant in mutants for name, argv in mutant.named.items()}
-        failed = run_tests({**TESTS, **named, **SAFETY, **crash})
+        build({program for mutant in mutants for program in mutant.programs})
+        failed = run_tests({name: argv for mutant in mutants for name, argv in mutant.asked.items()})
         if failed:
             raise Failure(f"without a patch it fails: {failed}")
     except Failure as failure:
