@@ -78,9 +78,7 @@ static void verify(void)
     apply_case_check_order();
 }
 
-/* All is done, taken back, verified, and is as it was; and so once more, as by who died before the
- * end of it was written down. */
-static void check_there_and_back(const struct operation *these, uint32_t count)
+static void run_all(const struct operation *these, uint32_t count)
 {
     struct err err = ERR_INIT;
 
@@ -91,13 +89,25 @@ static void check_there_and_back(const struct operation *these, uint32_t count)
         if (!apply_run(&apply_case, &verifying->items[i], &err))
             fail_msg("%s", err.text);
     }
-    for (unsigned rounds = 0; rounds < 2; rounds++) {
-        for (uint32_t i = count; i-- > 0;) {
-            char why[REASON_SIZE];
+}
 
-            if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
-                fail_msg("%s", why);
-        }
+static void undo_all(uint32_t count)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        char why[REASON_SIZE];
+
+        if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
+            fail_msg("%s", why);
+    }
+}
+
+/* All is done, taken back, verified, and is as it was; and so once more, as by who died before the
+ * end of it was written down. */
+static void check_there_and_back(const struct operation *these, uint32_t count)
+{
+    run_all(these, count);
+    for (unsigned rounds = 0; rounds < 2; rounds++) {
+        undo_all(count);
         verify();
     }
     work_free(verifying);
@@ -280,29 +290,6 @@ static void test_sibling_put_and_taken_back_behind_a_link_that_is_down(void **st
               "ip route show 10.0.0.0/8 | grep -q proto.static\n"
               "ip address del 198.51.100.2/24 dev eth1\n");
     work_free(verifying);
-}
-
-static void run_all(const struct operation *these, uint32_t count)
-{
-    struct err err = ERR_INIT;
-
-    operations = these;
-    apply_case_remember();
-    derive(count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!apply_run(&apply_case, &verifying->items[i], &err))
-            fail_msg("%s", err.text);
-    }
-}
-
-static void undo_all(uint32_t count)
-{
-    for (uint32_t i = count; i-- > 0;) {
-        char why[REASON_SIZE];
-
-        if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
-            fail_msg("%s", why);
-    }
 }
 
 /* What others put by a link that the change took down and up again, or up and down, stays: it is
