@@ -106,17 +106,29 @@ static void take_snapshot(struct ctl *ctl, struct gathering *gathering, struct p
         node->snapshot = snapshot;
 }
 
+static void leave_out(struct propose *propose, const char *name)
+{
+    if (propose->left_out_count++ == 0)
+        text_copy(propose->left_out, sizeof(propose->left_out), name);
+}
+
 static bool take_nodes(struct ctl *ctl, const json_t *nodes, struct gathering *gathering,
                        struct err *err)
 {
     gathering->propose.nodes = gathering->nodes;
-    for (size_t i = 0; i < json_array_size(nodes) && i < NODES_MAX; i++) {
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *from = json_array_get(nodes, i);
-        struct propose_node *node = &gathering->nodes[gathering->propose.nodes_count];
+        const char *name = field_text(from, "name");
+        struct propose_node *node;
 
-        if (!name_check("the controller's node", field_text(from, "name"), err))
+        if (!name_check("the controller's node", name, err))
             return false;
-        text_copy(node->name, sizeof(node->name), field_text(from, "name"));
+        if (i >= NODES_MAX) {
+            leave_out(&gathering->propose, name);
+            continue;
+        }
+        node = &gathering->nodes[gathering->propose.nodes_count];
+        text_copy(node->name, sizeof(node->name), name);
         node->witness_only = text_equal(field_text(from, "role"), "witness");
         take_snapshot(ctl, gathering, node);
         take_host_key(nodes, from, node);

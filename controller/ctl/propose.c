@@ -99,9 +99,20 @@ static void write_node(const struct draft *draft, const struct propose_node *nod
     fprintf(draft->file, "    first: false\n");
 }
 
+static void write_left_out(const struct draft *draft)
+{
+    if (draft->propose->left_out_count > 0)
+        note(draft, 2,
+             "%u more have joined than are written here, from %s on: fleet.yaml takes %d nodes and "
+             "witnesses. What is not in it has no checks and can be no target: put those in that "
+             "are to be changed",
+             draft->propose->left_out_count, draft->propose->left_out, NODES_MAX);
+}
+
 static void write_nodes(const struct draft *draft)
 {
     fprintf(draft->file, "nodes:\n");
+    write_left_out(draft);
     note(draft, 2,
          "which node may break first is not known: say `first: true` at the most expendable one");
     for (uint32_t i = 0; i < draft->propose->nodes_count; i++) {

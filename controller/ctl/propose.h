@@ -27,6 +27,8 @@ struct propose_node {
 struct propose {
     uint32_t nodes_count;
     struct propose_node *nodes; /* borrowed */
+    uint32_t left_out_count;    /* have joined too, but a fleet.yaml takes no more */
+    char left_out[NAME_SIZE];   /* the first of them */
     uint32_t controllers_count;
     struct protect_endpoint controllers[8];
 

@@ -297,6 +297,19 @@ static void nothing_known_is_still_a_file(void **state)
     assert_int_equal(fleet->nodes_count, NODES_COUNT);
     assert_int_equal(fleet->cluster.pods.len, 0);
     expect_part(scene->notes, "pods are not known");
+    assert_null(strstr(scene->notes, "more have joined"));
+}
+
+static void those_that_do_not_fit_are_said(void **state)
+{
+    struct scene *scene = *state;
+    AUTO_FREE struct fleet_file *fleet = mem_alloc(1, sizeof(*fleet));
+
+    scene->propose.left_out_count = 6;
+    text_copy(scene->propose.left_out, NAME_SIZE, "web-60");
+    write_it(scene, fleet);
+    expect_part(scene->notes, "6 more have joined than are written here, from web-60 on");
+    expect_part(scene->file, "# 6 more have joined");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_scene, end_scene)
@@ -312,6 +325,7 @@ int main(void)
         CASE(a_special_witness_does_not_count),
         CASE(a_node_without_snapshot_has_a_name_only),
         CASE(nothing_known_is_still_a_file),
+        CASE(those_that_do_not_fit_are_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
