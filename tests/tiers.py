@@ -1,7 +1,7 @@
 """tiers: runs the test tiers one after another and adds up what passed, failed and was skipped.
 
-usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|actors|bench
-                  |fresh ...] [--long]
+usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|actors|people
+                  |storm|bench|fresh ...] [--long]
 
   unit    units and the house's rules (purity, headers, format, clang-tidy over a twentieth of the
           files, docs equal tables), with ASan+UBSan; --long: clang-tidy over all of them
@@ -19,6 +19,9 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|acto
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
   actors  trials beside pods, flannel, DHCP, RA, tailscaled, networkd and a person, all busy (root)
+  people  operators, power and networks do at random what they like to a fleet, several at once;
+          then it is quiet, all agree on what stands, and a change goes through (root)
+  storm   a node's tables, links and settings broken at random behind its shields (root)
   bench   figures beside their floor
   fresh   a bare Debian 12 and 13 run both README commands (root, --long only)
 
@@ -40,7 +43,7 @@ BUILD = ROOT / "build"
 # What a fuzzer begins with, where it is not tests/fuzz/corpus/<target>.
 SEEDS = {"fuzz_yaml": ROOT / "packaging/examples", "fuzz_localapi": ROOT / "tests/data/tailscale"}
 NORMAL = ["unit", "sim", "mutants", "lab", "booted", "fuzz", "crash", "plans", "kill", "deadman",
-          "actors", "bench"]
+          "actors", "people", "storm", "bench"]
 
 
 TELLING = r"FAILED|SURVIVED|BROKEN by|NOT (FOUND|REPLAYED)|^replay"
@@ -301,6 +304,14 @@ def run_actors(tally, long):
         pytest(tally, "booted", {"booted-busy": ["-k", "networkd_is_busy"]}, preset="release")
 
 
+def run_people(tally, long):
+    run_faults(tally, "people", long)
+
+
+def run_storm(tally, long):
+    run_faults(tally, "storm", long)
+
+
 def run_bench(tally, long):
     if os.geteuid() != 0:
         tally.add_skip("bench: expected root (network namespaces); run tests/run bench as root")
@@ -329,8 +340,8 @@ def run_fresh(tally, long):
 
 RUNNERS = {"unit": run_unit, "sim": run_sim, "mutants": run_mutants, "lab": run_lab,
            "booted": run_booted, "fuzz": run_fuzz, "crash": run_crash, "plans": run_plans,
-           "kill": run_kill, "deadman": run_deadman, "actors": run_actors, "bench": run_bench,
-           "fresh": run_fresh}
+           "kill": run_kill, "deadman": run_deadman, "actors": run_actors, "people": run_people,
+           "storm": run_storm, "bench": run_bench, "fresh": run_fresh}
 
 
 def main():

@@ -1,6 +1,7 @@
 """run: trials with something broken in the middle of them, on real programs in the lab.
 
-usage: run.py kill|deadman|actors [--long] [--count N] [--class NAME] [--grounds N] [--seed N]
+usage: run.py kill|deadman|actors|people|storm [--long] [--count N] [--class NAME] [--grounds N]
+              [--seed N]
 
   --long      full counts; --count N: as many of them (deadman: of each class)
   --class     deadman: only this one; kill: node or controller; actors: standin or real, which
@@ -29,7 +30,9 @@ import breaks  # noqa: E402
 import deadman  # noqa: E402
 import delayed  # noqa: E402
 import kill  # noqa: E402
+import people  # noqa: E402
 import restarts  # noqa: E402
+import storm  # noqa: E402
 from campaign import Campaign  # noqa: E402
 from lab import tailnet_real  # noqa: E402
 
@@ -107,7 +110,8 @@ def run_deadman(options):
         return (late is None or late.result()) and good
 
 
-RUNNERS = {"kill": run_kill, "deadman": run_deadman, "actors": run_actors}
+RUNNERS = {"kill": run_kill, "deadman": run_deadman, "actors": run_actors,
+           "people": run_counted(people), "storm": run_counted(storm)}
 
 
 def main():
