@@ -15,6 +15,7 @@
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_others.h"
 #include "agent/guard/core/undo_prefs.h"
+#include "agent/guard/core/undo_rule.h"
 #include "agent/guard/core/undo_sysctl.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/render.h"
@@ -291,49 +292,6 @@ static enum undo_state judge_route(const struct undo_item *item, const struct sn
     return is == NULL || same_or_none(is, made) ? UNDO_NEEDED : UNDO_FOREIGN;
 }
 
-/* Somebody else's rule that says the same. */
-static const struct rule *find_foreign_rule(const struct undo_item *item,
-                                            const struct snapshot *now)
-{
-    for (size_t i = 0; i < now->rules_count; i++) {
-        if (now->rules[i].protocol != OCEANID_PROTOCOL &&
-            undo_touch_same_rule(&now->rules[i], &item->change.rule.rule))
-            return &now->rules[i];
-    }
-    return NULL;
-}
-
-/* By itself, as the kernel has it: an older program may have taken it for a plainer one. */
-static bool has_rule(const struct snapshot *now, const struct rule *was)
-{
-    for (size_t i = 0; was != NULL && i < now->rules_count; i++) {
-        if (render_same_rule(&now->rules[i], was))
-            return true;
-    }
-    return false;
-}
-
-static enum undo_state judge_rule(const struct undo_item *item, const struct snapshot *after,
-                                  const struct snapshot *now, struct text *why)
-{
-    const struct rule *before = undo_find_rule(item, &item->before);
-    bool was = before != NULL;
-    bool made = undo_find_rule(item, after) != NULL;
-    bool is = undo_find_rule(item, now) != NULL || has_rule(now, before);
-    const struct rule *foreign = was && !is ? find_foreign_rule(item, now) : NULL;
-
-    if (was == made || is == was)
-        return UNDO_RESTORED;
-    text_add(why, "expected %s '", was ? "rule" : "no rule");
-    render_rule(&item->change.rule.rule, why);
-    text_add(why,
-             foreign != NULL ? "' of Oceanid's, found one of protocol %u"
-             : is            ? "', found it"
-                             : "', found none",
-             foreign != NULL ? foreign->protocol : 0);
-    return foreign != NULL ? UNDO_FOREIGN : UNDO_NEEDED;
-}
-
 /* ---- all --------------------------------------------------------------------------------------
  */
 
@@ -379,7 +337,7 @@ static enum undo_state judge(const struct undo_item *item, const struct undo_ite
         state = judge_route(item, &after, now, &why);
         break;
     case OPERATION_RULE:
-        state = judge_rule(item, &after, now, &why);
+        state = undo_rule_judge(item, &after, now, &why);
         break;
     case OPERATION_SYSCTL:
         state = undo_sysctl_judge(then, &after, now, &why);
