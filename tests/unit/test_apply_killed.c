@@ -1,6 +1,7 @@
 /*
- * test_apply_killed: whoever takes an address back is killed behind each thing that he asks of the
- * kernel, and the next one takes it back: what others had on that device is there all the same.
+ * test_apply_killed: whoever takes an address or a rule back is killed behind each thing that he
+ * asks of the kernel, and the next one takes it back: what others had on that device, or of that
+ * priority, is there all the same, in its order.
  *
  * The linker puts this file's senders in libnl's place: they count changes, and end the process; or
  * have no room for one of them.
@@ -19,6 +20,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#include "common/net/render.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
 
@@ -147,6 +149,21 @@ struct case_of {
     const char *others_again; /* and take away when all is undone */
 };
 
+/* Order among those of one priority is state: the kernel asks the first one first. */
+static void check_rules(const struct snapshot *expected, const struct snapshot *found, unsigned n)
+{
+    for (size_t i = 0; i < expected->rules_count; i++) {
+        char line[SENTENCE_SIZE] = "";
+        struct text text = TEXT_IN(line);
+
+        if (i < found->rules_count && render_same_rule(&expected->rules[i], &found->rules[i]))
+            continue;
+        render_rule(&expected->rules[i], &text);
+        fail_msg("killed behind change %u: %s is not in its place", n, line);
+    }
+    assert_int_equal(found->rules_count, expected->rules_count);
+}
+
 static void check_killed(const struct case_of *one)
 {
     struct snapshot expected, found;
@@ -170,6 +187,7 @@ static void check_killed(const struct case_of *one)
         if (apply_case_difference(&expected, &found)[0] != '\0')
             fail_msg("killed behind change %u:\n%s", n, apply_case_difference(&expected, &found));
         apply_case_check_order();
+        check_rules(&expected, &found, n);
         snapshot_done(&expected);
         snapshot_done(&found);
         netns_run(one->others_again);
@@ -235,6 +253,20 @@ static void test_removed_with_its_secondaries(void **state)
     check_killed(&one);
 }
 
+/* It comes back at the end, and is there; its siblings are moved behind it. */
+static void test_rule_put_back_before_its_siblings(void **state)
+{
+    const struct case_of one = {apply_case_removal("rule 100 from 10.1.0.0/16 lookup 7"), "", ""};
+
+    (void)state;
+    begin("ip rule add priority 100 from 10.9.0.0/16 lookup 7 protocol static\n"
+          "ip rule add priority 100 from 10.1.0.0/16 lookup 7 protocol 153\n"
+          "ip rule add priority 100 from 10.2.0.0/16 lookup 7 protocol static\n"
+          "ip rule add priority 100 from 10.3.0.0/16 lookup 8\n"
+          "ip rule add priority 100 from 10.4.0.0/16 lookup 9 protocol 153\n");
+    check_killed(&one);
+}
+
 static void assert_both(unsigned put)
 {
     const struct operation both[] = {apply_case_address("198.51.100.5/24", "eth1", false),
@@ -266,8 +298,11 @@ int main(void)
 {
 #define IN_NAMESPACE(name) cmocka_unit_test_setup_teardown(name, apply_case_enter, apply_case_leave)
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_moved_for_the_order),  IN_NAMESPACE(test_moved_for_the_order_ipv6),
-        IN_NAMESPACE(test_others_beside_ours),   IN_NAMESPACE(test_removed_with_its_secondaries),
+        IN_NAMESPACE(test_moved_for_the_order),
+        IN_NAMESPACE(test_moved_for_the_order_ipv6),
+        IN_NAMESPACE(test_others_beside_ours),
+        IN_NAMESPACE(test_removed_with_its_secondaries),
+        IN_NAMESPACE(test_rule_put_back_before_its_siblings),
         IN_NAMESPACE(test_no_room_for_a_moment),
     };
 

@@ -181,9 +181,10 @@ static void test_is_no_plain_one(void **state)
 static void test_exactly_it_goes_and_comes_back(void **state)
 {
     struct nl_sock *socket = apply_case_socket();
-    struct message both = begin(FAMILY_IPV4, RT_TABLE_MAIN);
-    const uint8_t dscp = 46, tcp = 6;
-    struct snapshot before, without;
+    struct message both = begin(FAMILY_IPV4, RT_TABLE_MAIN), one = both;
+    const uint8_t dscp = 46, tcp = 6, ours = OCEANID_PROTOCOL;
+    struct undo_item item = {.change.kind = OPERATION_RULE};
+    struct snapshot without;
     struct err err = ERR_INIT;
     const struct rule *own = NULL;
 
@@ -192,24 +193,27 @@ static void test_exactly_it_goes_and_comes_back(void **state)
     add(&both, DSCP, &dscp, sizeof(dscp));
     add(&both, FRA_IP_PROTO, &tcp, sizeof(tcp));
     put(FAMILY_IPV4, 99, &both);
-    put_dscp(99, 46, RT_TABLE_MAIN);
+    add(&one, DSCP, &dscp, sizeof(dscp));
+    add(&one, FRA_PROTOCOL, &ours, sizeof(ours));
+    put(FAMILY_IPV4, 99, &one);
     netns_run("ip rule add pref 100 lookup main");
     if (!kernel_knows(99, DSCP))
         skip();
     apply_case_remember();
-    apply_case_read(&before);
-    for (size_t i = 0; i < before.rules_count; i++) {
-        if (before.rules[i].priority == 99)
-            own = &before.rules[i]; /* the second */
+    apply_case_read(&item.before);
+    for (size_t i = 0; i < item.before.rules_count; i++) {
+        if (item.before.rules[i].priority == 99)
+            own = &item.before.rules[i]; /* the second */
     }
+    item.change.rule.rule = *own;
     assert_int_equal(own->ip_proto, 0);
-    assert_true(apply_rule_delete(socket, own, &before, &err));
+    assert_true(apply_rule_delete(socket, own, &item.before, &err));
     apply_case_check("- rule 99: from all lookup main and what this program does not know "
                      "(attribute 25)\n");
     apply_case_read(&without);
-    assert_true(apply_rule_restore(socket, own, &before, &without, &err));
+    assert_true(apply_rule_restore(socket, &item, &without, &err));
     apply_case_check("");
-    snapshot_done(&before);
+    snapshot_done(&item.before);
     snapshot_done(&without);
     apply_netlink_close(socket);
 }

@@ -6,7 +6,6 @@
 #include "agent/guard/core/undo_rule.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "common/core/mem.h"
-#include "common/net/owner.h"
 #include "common/net/render.h"
 
 /* Appends all siblings but this one again, then deletes the old ones from the front: each is then
@@ -37,23 +36,6 @@ bool apply_rule_delete(struct nl_sock *socket, const struct rule *rule, const st
     return delete_among_likes(socket, rule, now, err);
 }
 
-/* moved: of now's, those that stand behind all others by now. */
-static const struct rule *find_left(const struct snapshot *now, const struct rule *rule,
-                                    const bool *moved)
-{
-    for (size_t i = 0; i < now->rules_count; i++) {
-        if (!moved[i] && render_same_rule(&now->rules[i], rule))
-            return &now->rules[i];
-    }
-    return NULL;
-}
-
-/* Daemons watch their rules; those of people and our own may be moved. */
-static bool may_move(const struct rule *rule)
-{
-    return owner_row(owner_of_rule(rule))->undo;
-}
-
 bool apply_rule_put(struct nl_sock *socket, const struct rule *rule, const struct snapshot *now,
                     struct err *err)
 {
@@ -69,40 +51,23 @@ bool apply_rule_put(struct nl_sock *socket, const struct rule *rule, const struc
     return apply_netlink_put_rule(socket, rule, APPLY_APPEND, err);
 }
 
-static bool is_first_left(const struct rule *rule, const struct snapshot *now, const bool *moved)
+static bool move_behind(struct nl_sock *socket, const struct undo_rule_move *move, struct err *err)
 {
-    for (size_t i = 0; i < now->rules_count; i++) {
-        if (!moved[i] && undo_rule_is_sibling(&now->rules[i], rule) &&
-            undo_rule_matches(rule, &now->rules[i]))
-            return &now->rules[i] == rule;
-    }
-    return false;
+    return (move->copied || apply_netlink_put_rule(socket, move->rule, APPLY_APPEND, err)) &&
+           apply_netlink_delete_rule(socket, move->rule, err);
 }
 
-static bool move_behind(struct nl_sock *socket, const struct rule *rule,
-                        const struct snapshot *before, const struct snapshot *now, bool *moved,
-                        struct err *err)
+bool apply_rule_restore(struct nl_sock *socket, const struct undo_item *item,
+                        const struct snapshot *now, struct err *err)
 {
-    for (const struct rule *behind = rule + 1; behind < before->rules + before->rules_count;
-         behind++) {
-        const struct rule *there =
-            undo_rule_is_sibling(behind, rule) ? find_left(now, behind, moved) : NULL;
+    const struct rule *was = undo_find_rule(item, &item->before);
+    const struct rule *there = undo_rule_find_there(item, now);
+    AUTO_FREE struct undo_rule_move *moves =
+        mem_alloc(item->before.rules_count + 1, sizeof(*moves));
+    size_t count = undo_rule_moves(was, &item->before, there, now, moves);
+    bool good = there != NULL || apply_rule_put(socket, was, now, err);
 
-        if (there == NULL || !may_move(there) || !is_first_left(there, now, moved))
-            continue;
-        if (!apply_netlink_put_rule(socket, there, APPLY_APPEND, err) ||
-            !apply_netlink_delete_rule(socket, there, err))
-            return false;
-        moved[there - now->rules] = true;
-    }
-    return true;
-}
-
-bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
-                        const struct snapshot *before, const struct snapshot *now, struct err *err)
-{
-    AUTO_FREE bool *moved = mem_alloc(now->rules_count + 1, sizeof(*moved));
-
-    return apply_rule_put(socket, rule, now, err) &&
-           move_behind(socket, rule, before, now, moved, err);
+    for (size_t i = 0; good && i < count; i++)
+        good = move_behind(socket, &moves[i], err);
+    return good;
 }

@@ -7,6 +7,7 @@
 #ifndef AGENT_GUARD_IO_APPLY_RULE_H
 #define AGENT_GUARD_IO_APPLY_RULE_H
 
+#include "agent/guard/core/undo.h"
 #include "common/core/err.h"
 #include "common/net/snapshot.h"
 
@@ -21,8 +22,9 @@ bool apply_rule_delete(struct nl_sock *socket, const struct rule *rule, const st
 bool apply_rule_put(struct nl_sock *socket, const struct rule *rule, const struct snapshot *now,
                     struct err *err);
 
-/* rule is one of before's; those that stood behind it there stand behind it again. */
-bool apply_rule_restore(struct nl_sock *socket, const struct rule *rule,
-                        const struct snapshot *before, const struct snapshot *now, struct err *err);
+/* Puts back the item's rule where it is not there; those that stood behind it stand behind it
+ * again. Who dies before the last of them does has the next one go on. */
+bool apply_rule_restore(struct nl_sock *socket, const struct undo_item *item,
+                        const struct snapshot *now, struct err *err);
 
 #endif

@@ -74,11 +74,9 @@ static bool undo_route(struct nl_sock *socket, const struct undo_item *item,
 static bool undo_rule(struct nl_sock *socket, const struct undo_item *item,
                       const struct snapshot *now, struct err *err)
 {
-    const struct rule *was = undo_find_rule(item, &item->before);
-
-    if (was == NULL)
+    if (undo_find_rule(item, &item->before) == NULL)
         return apply_rule_delete(socket, undo_find_rule(item, now), now, err);
-    return apply_rule_restore(socket, was, &item->before, now, err);
+    return apply_rule_restore(socket, item, now, err);
 }
 
 struct values {
