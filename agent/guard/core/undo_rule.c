@@ -49,7 +49,7 @@ static bool matches_ranges(const struct rule *given, const struct rule *rule)
 
 /* Would the kernel take this one, given that? rule_find in net/core/fib_rules.c: what is not given
  * matches anything, and "not" is not looked at. Of what we do not know it may take any for any. */
-bool undo_rule_matches(const struct rule *given, const struct rule *rule)
+static bool matches(const struct rule *given, const struct rule *rule)
 {
     return matches_numbers(given, rule) && matches_ranges(given, rule) &&
            (given->iif[0] == '\0' || text_equal(given->iif, rule->iif)) &&
@@ -61,10 +61,15 @@ bool undo_rule_matches(const struct rule *given, const struct rule *rule)
 bool undo_rule_is_first(const struct rule *rule, const struct snapshot *now)
 {
     for (size_t i = 0; i < now->rules_count; i++) {
-        if (undo_rule_is_sibling(&now->rules[i], rule) && undo_rule_matches(rule, &now->rules[i]))
+        if (undo_rule_is_sibling(&now->rules[i], rule) && matches(rule, &now->rules[i]))
             return &now->rules[i] == rule;
     }
     return false;
+}
+
+static bool may_move(const struct rule *rule)
+{
+    return owner_row(owner_of_rule(rule))->undo;
 }
 
 /* ---- in their order ---------------------------------------------------------------------------
@@ -107,12 +112,6 @@ static size_t count_ahead(const struct row *row, size_t place, const struct rule
     return count;
 }
 
-/* Daemons watch their rules; those of people and our own may be moved. */
-static bool may_move(const struct rule *rule)
-{
-    return owner_row(owner_of_rule(rule))->undo;
-}
-
 /* The first that is the same, if the kernel deletes it when it is told to delete one like that;
  * else count. */
 static size_t find_movable(const struct row *row, const struct rule *rule)
@@ -120,7 +119,7 @@ static size_t find_movable(const struct row *row, const struct rule *rule)
     for (size_t i = 0; i < row->count; i++) {
         if (render_same_rule(row->rules[i], rule))
             return i;
-        if (undo_rule_matches(rule, row->rules[i]))
+        if (matches(rule, row->rules[i]))
             break;
     }
     return row->count;

@@ -11,9 +11,6 @@
 
 bool undo_rule_is_sibling(const struct rule *a, const struct rule *b);
 
-/* Whether the kernel might delete that rule, given this one. */
-bool undo_rule_matches(const struct rule *given, const struct rule *rule);
-
 /* Given this one of now's, the kernel deletes this one. */
 bool undo_rule_is_first(const struct rule *rule, const struct snapshot *now);
 
