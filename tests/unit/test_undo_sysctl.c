@@ -91,9 +91,40 @@ static void test_sysctl_that_is_missing(void **state)
     }
 }
 
+static void check_foreseen(const char *written, const char *value, const char *other,
+                           const char *expected)
+{
+    struct operation operation = {.kind = OPERATION_SYSCTL};
+    struct snapshot host;
+
+    text_copy(operation.sysctl.setting.name, SYSCTL_NAME_SIZE, written);
+    text_copy(operation.sysctl.setting.value, SYSCTL_VALUE_SIZE, value);
+    make_forwarding(&host, "0", "0", "1");
+    put_sysctl(&host, "net.ipv4.conf.default.rp_filter", "0");
+    put_sysctl(&host, "net.ipv6.conf.all.forwarding", "0");
+    undo_foresee(&operation, &host);
+    assert_string_equal(snapshot_find_sysctl(&host, written)->value, value);
+    assert_string_equal(snapshot_find_sysctl(&host, other)->value, expected);
+    snapshot_done(&host);
+}
+
+/* What the next operation's undo is derived on: nobody knows which devices keep a value of their
+ * own when a default is written, and what is so already is not written. */
+static void test_what_a_setting_leaves(void **state)
+{
+    (void)state;
+    check_foreseen("net.ipv4.ip_forward", "1", "net.ipv4.conf.eth0.forwarding", "1");
+    check_foreseen("net.ipv4.ip_forward", "1", "net.ipv4.conf.all.accept_redirects", "0");
+    check_foreseen("net.ipv4.ip_forward", "1", "net.ipv6.conf.eth0.forwarding", "0");
+    check_foreseen("net.ipv6.conf.all.forwarding", "1", "net.ipv6.conf.eth0.forwarding", "1");
+    check_foreseen("net.ipv4.conf.default.rp_filter", "1", "net.ipv4.conf.eth0.rp_filter", "0");
+    check_foreseen("net.ipv4.ip_forward", "0", "net.ipv4.conf.all.accept_redirects", "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_a_setting_leaves),
         cmocka_unit_test(test_sysctl_that_is_missing),
         cmocka_unit_test(test_more_than_can_be_kept_is_refused),
     };

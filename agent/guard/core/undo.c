@@ -64,6 +64,13 @@ void undo_derive(const struct operation *operation, uint32_t number, const struc
     ret_item->existed = was_there(ret_item);
 }
 
+void undo_foresee(const struct operation *operation, struct snapshot *snapshot)
+{
+    if (operation->kind == OPERATION_SYSCTL)
+        undo_sysctl_foresee(&operation->sysctl.setting, snapshot);
+    operation_predict(operation, snapshot);
+}
+
 void undo_take_after(struct undo_item *item, const struct snapshot *now)
 {
     snapshot_done(&item->after);

@@ -25,6 +25,8 @@ void undo_item_done(struct undo_item *item);
 /* Fills all but after. now: the snapshot that the operation is about to be done on. */
 void undo_derive(const struct operation *operation, uint32_t number, const struct snapshot *now,
                  struct undo_item *ret_item);
+/* What the operation leaves of a snapshot, for the undo of the next one to be derived on. */
+void undo_foresee(const struct operation *operation, struct snapshot *snapshot);
 void undo_take_after(struct undo_item *item, const struct snapshot *now);
 /* It was not done: whatever differs from before is somebody else's. */
 void undo_take_nothing(struct undo_item *item);

@@ -166,17 +166,41 @@ void undo_sysctl_drop(const char *written, struct snapshot *touched)
     touched->sysctls_count = kept;
 }
 
+static void write_along(struct sysctl *other, const struct sysctl *written)
+{
+    bool inverted = switches_ipv4_forwarding(written->name) &&
+                    text_equal(other->name, "net.ipv4.conf.all.accept_redirects");
+
+    text_copy(other->value, sizeof(other->value),
+              !inverted                         ? written->value
+              : text_equal(written->value, "0") ? "1"
+                                                : "0");
+}
+
 void undo_sysctl_predict(const struct sysctl *written, struct snapshot *after)
 {
-    for (size_t i = 0; i < after->sysctls_count; i++) {
-        struct sysctl *other = &after->sysctls[i];
-        bool inverted = switches_ipv4_forwarding(written->name) &&
-                        text_equal(other->name, "net.ipv4.conf.all.accept_redirects");
+    for (size_t i = 0; i < after->sysctls_count; i++)
+        write_along(&after->sysctls[i], written);
+}
 
-        text_copy(other->value, sizeof(other->value),
-                  !inverted                         ? written->value
-                  : text_equal(written->value, "0") ? "1"
-                                                    : "0");
+/* A default is kept from each device that has been given a value of its own, and nobody is told
+ * which have (devinet_copy_dflt_conf). */
+static bool spreads_for_sure(const char *name)
+{
+    struct sysctl_name parts;
+
+    return switches_ipv4_forwarding(name) || (split(name, &parts) && parts.ipv6);
+}
+
+void undo_sysctl_foresee(const struct sysctl *written, struct snapshot *snapshot)
+{
+    const struct sysctl *is = snapshot_find_sysctl(snapshot, written->name);
+
+    if (is == NULL || text_equal(is->value, written->value) || !spreads_for_sure(written->name))
+        return;
+    for (size_t i = 0; i < snapshot->sysctls_count; i++) {
+        if (is_written_by(snapshot->sysctls[i].name, written->name))
+            write_along(&snapshot->sysctls[i], written);
     }
 }
 

@@ -31,6 +31,10 @@ void undo_sysctl_take(const struct sysctl *written, const struct snapshot *from,
 void undo_sysctl_drop(const char *written, struct snapshot *touched);
 void undo_sysctl_predict(const struct sysctl *written, struct snapshot *after);
 
+/* Of a host's snapshot: writes those that are sure to be written with it, for whoever derives an
+ * undo on what it leaves. */
+void undo_sysctl_foresee(const struct sysctl *written, struct snapshot *snapshot);
+
 /* item: with the devices' numbers of before, by which one of another name is known. */
 enum undo_state undo_sysctl_judge(const struct undo_item *item, const struct snapshot *after,
                                   const struct snapshot *now, struct text *why);

@@ -126,7 +126,7 @@ static bool derive(const struct apply *apply, struct work *work, struct snapshot
         if (!apply_part_add(&work->operations[i], snapshot, err) ||
             !derive_one(work, i, snapshot, err))
             return false;
-        operation_predict(&work->operations[i], snapshot);
+        undo_foresee(&work->operations[i], snapshot);
     }
     return true;
 }

@@ -76,8 +76,8 @@ static bool derive(struct play *play, struct snapshot *now, struct err *err)
     for (uint32_t i = 0; good && i < play->asked->operations_count; i++) {
         good = derive_on(play, i, &host, now, err) ||
                err_wrap(err, "operation %u on the stand-in of the host", i + 1);
-        operation_predict(&play->asked->operations[i], &host);
-        operation_predict(&play->asked->operations[i], now);
+        undo_foresee(&play->asked->operations[i], &host);
+        undo_foresee(&play->asked->operations[i], now);
     }
     snapshot_done(&host);
     return good;
