@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_plan.h"
 #include "common/core/mem.h"
 #include "tests/plans/play_parts.h"
 
@@ -28,7 +29,8 @@ static void undo_step(struct play *play, struct revert *revert, uint32_t step, m
 
     for (uint32_t i = 0; i <= more; i++) {
         enum revert_outcome outcome =
-            apply_undo(&play->apply, &play->items[step - i], why, sizeof(why));
+            apply_undo_of(&play->apply, &play->items[step - i],
+                          undo_plan_find_oldest(play->items, step - i), why, sizeof(why));
 
         printf("  operation %u is %s: %s\n", play->plan.numbers[step - i],
                outcome == REVERT_DONE   ? "taken back"

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/core/undo_plan.h"
 #include "agent/guard/io/apply_part.h"
 #include "agent/guard/io/worker.h"
 #include "common/core/mem.h"
@@ -42,7 +43,7 @@ static void derive(uint32_t count)
         for (uint32_t k = 0; k < i; k++)
             undo_leave_to(&verifying->items[i], &verifying->items[k]);
         verifying->items_count++;
-        operation_predict(&operations[i], &now);
+        undo_foresee(&operations[i], &now);
     }
     snapshot_done(&now);
 }
@@ -96,7 +97,9 @@ static void undo_all(uint32_t count)
     for (uint32_t i = count; i-- > 0;) {
         char why[REASON_SIZE];
 
-        if (apply_undo(&apply_case, &verifying->items[i], why, sizeof(why)) == REVERT_RETRY)
+        if (apply_undo_of(&apply_case, &verifying->items[i],
+                          undo_plan_find_oldest(verifying->items, i), why,
+                          sizeof(why)) == REVERT_RETRY)
             fail_msg("%s", why);
     }
 }
@@ -122,6 +125,44 @@ static void test_put_and_removed(void **state)
     (void)state;
     begin_with_eth1();
     check_there_and_back(both, 2);
+}
+
+/* Put and removed again, by a gateway on a network that the change brought: who begins again,
+ * behind all that was taken back, does not put for a moment what the kernel does not take any more.
+ */
+static void test_route_put_and_removed_with_its_network(void **state)
+{
+    const struct operation these[] = {
+        apply_case_address("198.51.100.1/24", "far0", false),
+        apply_case_operation("route 10.0.0.0/8 via 198.51.100.9 dev far0"),
+        apply_case_removal("route 10.0.0.0/8 via 198.51.100.9 dev far0")};
+
+    (void)state;
+    apply_case_begin("");
+    check_there_and_back(these, 3);
+}
+
+static void test_route_put_and_replaced_with_its_network(void **state)
+{
+    const struct operation these[] = {
+        apply_case_address("198.51.100.1/24", "far0", false),
+        apply_case_operation("route 10.0.0.0/8 via 198.51.100.9 dev far0"),
+        apply_case_operation("route 10.0.0.0/8 via 203.0.113.9 dev eth0")};
+
+    (void)state;
+    apply_case_begin("");
+    check_there_and_back(these, 3);
+}
+
+static void test_object_put_and_removed_with_its_network(void **state)
+{
+    const struct operation these[] = {apply_case_address("198.51.100.1/24", "far0", false),
+                                      apply_case_operation("nexthop 77 via 198.51.100.9 dev far0"),
+                                      apply_case_removal("nexthop 77 via 198.51.100.9 dev far0")};
+
+    (void)state;
+    apply_case_begin("");
+    check_there_and_back(these, 3);
 }
 
 /* Both ours: the second goes with the first, and is put again. It was there, whatever the newer
@@ -363,6 +404,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_NAMESPACE(test_put_and_removed),
+        IN_NAMESPACE(test_route_put_and_removed_with_its_network),
+        IN_NAMESPACE(test_route_put_and_replaced_with_its_network),
+        IN_NAMESPACE(test_object_put_and_removed_with_its_network),
         IN_NAMESPACE(test_secondary_put_again),
         IN_NAMESPACE(test_route_put_again),
         IN_NAMESPACE(test_already_so_and_taken_along),

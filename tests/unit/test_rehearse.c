@@ -301,6 +301,39 @@ static void test_takes_back_what_waits_for_an_older_one(void **state)
 }
 
 /* Whoever takes back is not believed. */
+/* A gateway that the kernel finds only by the route that then gives way to it: what stood between
+ * two operations on one route is not put back for a moment. */
+static void test_takes_back_what_stood_between(void **state)
+{
+    const struct operation operations[] = {
+        apply_case_operation("route 10.0.0.0/8 dev eth0"),
+        apply_case_operation("route 10.0.0.0/8 via 10.0.0.9 dev eth0"),
+        apply_case_removal("route 10.0.0.0/8 via 10.0.0.9 dev eth0")};
+
+    (void)state;
+    begin("");
+    play(operations, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        check(i, REHEARSED_GOOD, "");
+}
+
+/* One and the same under two names, and that of each device: each is derived on what the earlier
+ * ones leave of it. */
+static void test_takes_back_settings_that_overwrite_each_other(void **state)
+{
+    const struct operation operations[] = {apply_case_sysctl("net.ipv4.conf.all.forwarding", "1"),
+                                           apply_case_sysctl("net.ipv4.ip_forward", "0"),
+                                           apply_case_sysctl("net.ipv4.conf.all.forwarding", "0"),
+                                           apply_case_sysctl("net.ipv4.ip_forward", "1"),
+                                           apply_case_sysctl("net.ipv4.conf.eth0.forwarding", "0")};
+
+    (void)state;
+    begin("sysctl -qw net.ipv4.ip_forward=0\n");
+    play(operations, 5);
+    for (uint32_t i = 0; i < 5; i++)
+        check(i, REHEARSED_GOOD, "");
+}
+
 static void test_looks_whether_all_is_back(void **state)
 {
     struct operation operations[] = {
@@ -410,6 +443,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_takes_links_and_addresses_back, apply_case_enter,
                                         leave),
         cmocka_unit_test_setup_teardown(test_takes_back_what_waits_for_an_older_one,
+                                        apply_case_enter, leave),
+        cmocka_unit_test_setup_teardown(test_takes_back_what_stood_between, apply_case_enter,
+                                        leave),
+        cmocka_unit_test_setup_teardown(test_takes_back_settings_that_overwrite_each_other,
                                         apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_looks_whether_all_is_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_in_the_kernels_words, apply_case_enter, leave),

@@ -112,3 +112,47 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
                ? undo_judge_lost(ret_part, now, ret_why, REASON_SIZE)
                : UNDO_RESTORED;
 }
+
+/* ---- one that is back -------------------------------------------------------------------------
+ */
+
+const struct undo_item *undo_plan_find_oldest(const struct undo_item *items, uint32_t number)
+{
+    enum operation_kind kind = items[number].change.kind;
+
+    if (kind != OPERATION_ROUTE && kind != OPERATION_NEXTHOP)
+        return NULL;
+    for (uint32_t i = 0; i < number; i++) {
+        struct undo_item part = items[number]; /* shallow */
+
+        if (!undo_take_out(&part, &items[i]))
+            return &items[i];
+    }
+    return NULL;
+}
+
+static bool has_route_of_before(const struct undo_item *item, const struct snapshot *now)
+{
+    const struct route *was = undo_find_route(item, &item->before);
+    const struct route *is = undo_find_instead(item, now);
+
+    return was == NULL || is == NULL ? was == is : undo_touch_same_route(was, is);
+}
+
+/* One that was there would have to come back with what went with it. */
+static bool has_no_object_as_before(const struct undo_item *item, const struct snapshot *now)
+{
+    return !has_object(item, &item->before) && !has_object(item, now);
+}
+
+bool undo_plan_is_before(const struct undo_item *oldest, const struct snapshot *now)
+{
+    struct undo_item own;
+    bool is_before;
+
+    undo_translate(oldest, now, &own);
+    is_before = own.change.kind == OPERATION_ROUTE ? has_route_of_before(&own, now)
+                                                   : has_no_object_as_before(&own, now);
+    undo_item_done(&own);
+    return is_before;
+}

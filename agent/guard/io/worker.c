@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/core/undo_plan.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_drift.h"
 #include "agent/guard/io/apply_file.h"
@@ -118,11 +119,16 @@ static void fill_made(struct work *work, struct journal_generation *generation)
 static void fill_undone(struct work *work, struct journal_generation *generation)
 {
     const struct undo_item *item = journal_generation_item(generation, work->operation);
+    const struct undo_item *oldest =
+        item != NULL
+            ? undo_plan_find_oldest(generation->items, (uint32_t)(item - generation->items))
+            : NULL;
 
-    if (item != NULL) {
-        work->items = mem_alloc(1, sizeof(*work->items));
+    work->items = mem_alloc(2, sizeof(*work->items));
+    if (item != NULL)
         journal_copy_item(&work->items[work->items_count++], item);
-    }
+    if (oldest != NULL)
+        journal_copy_item(&work->items[work->items_count++], oldest);
     if (work->more > 0)
         fill_made(work, generation);
 }
@@ -209,8 +215,10 @@ static void do_undo(const struct apply *apply, struct work *work)
     }
     done = work->more > 0 ? apply_undo_as_made(&work->made) : 0;
     work->more = done > 0 ? done - 1 : 0;
-    work->outcome =
-        done > 0 ? REVERT_DONE : apply_undo(apply, &work->items[0], work->why, sizeof(work->why));
+    work->outcome = done > 0 ? REVERT_DONE
+                             : apply_undo_of(apply, &work->items[0],
+                                             work->items_count > 1 ? &work->items[1] : NULL,
+                                             work->why, sizeof(work->why));
 }
 
 void work_do(const struct apply *apply, struct work *work)
