@@ -23,6 +23,9 @@ static const char host[] = "ip link add eth1 type veth peer name far1\n"
                            "ip link set far1 up\nip link set eth1 up\n"
                            "ip address add 192.0.2.10/24 dev eth1\n";
 
+/* Of the kernel's, on a device whose IPv6 comes anew. */
+static const char no_own_addresses[] = "sysctl -qw net.ipv6.conf.default.addr_gen_mode=1\n";
+
 static const struct operation *operations;
 static struct work *verifying;
 
@@ -359,6 +362,20 @@ static void test_others_stay_by_a_link_that_went_there_and_back(void **state)
     }
 }
 
+/* IPv6 is on the device only within the change. */
+static void test_address_put_and_removed_with_ipv6(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 1400, NULL),
+                                      apply_case_address("2001:db8:9::9/64", "eth1", false),
+                                      apply_case_address("2001:db8:9::9/64", "eth1", true)};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run(no_own_addresses);
+    netns_run("ip link set eth1 mtu 1000\n");
+    check_there_and_back(these, 3);
+}
+
 static void test_others_stay_by_a_link_that_was_down(void **state)
 {
     const struct operation these[] = {apply_case_link("eth1", 0, "up"),
@@ -417,6 +434,7 @@ int main(void)
         IN_NAMESPACE(test_siblings_moved_under_a_rule_that_prohibits),
         IN_NAMESPACE(test_sibling_put_and_taken_back_behind_a_link_that_is_down),
         IN_NAMESPACE(test_others_stay_by_a_link_that_went_there_and_back),
+        IN_NAMESPACE(test_address_put_and_removed_with_ipv6),
         IN_NAMESPACE(test_others_stay_by_a_link_that_was_down),
         IN_NAMESPACE(test_link_put_up_twice_goes_down_last),
     };

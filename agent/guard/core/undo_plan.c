@@ -120,7 +120,7 @@ const struct undo_item *undo_plan_find_oldest(const struct undo_item *items, uin
 {
     enum operation_kind kind = items[number].change.kind;
 
-    if (kind != OPERATION_ROUTE && kind != OPERATION_NEXTHOP)
+    if (kind != OPERATION_ROUTE && kind != OPERATION_NEXTHOP && kind != OPERATION_ADDRESS)
         return NULL;
     for (uint32_t i = 0; i < number; i++) {
         struct undo_item part = items[number]; /* shallow */

@@ -15,12 +15,12 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
                                 const struct snapshot *now, struct undo_item *ret_part,
                                 char *ret_why);
 
-/* The oldest of those before it that touches the very route or nexthop object of items[number].
- * NULL: none does. */
+/* The oldest of those before it that touches the very route, address or nexthop object of
+ * items[number]. NULL: none does. */
 const struct undo_item *undo_plan_find_oldest(const struct undo_item *items, uint32_t number);
 
-/* Whether what the oldest one touches is as it was before all of them: a newer one has nothing to
- * take back. What stood between two of them the kernel may not take any more. */
+/* Whether what the oldest one touches is as it was before all of them: a newer one has nothing of
+ * it to take back. What stood between two of them the kernel may not take any more. */
 bool undo_plan_is_before(const struct undo_item *oldest, const struct snapshot *now);
 
 #endif

@@ -439,28 +439,6 @@ static bool flows_answer(const struct snapshot *now, const struct protected_flow
     return true;
 }
 
-static bool is_before(const struct apply *apply, const struct undo_item *oldest)
-{
-    struct err unread = ERR_INIT; /* it is taken back, then */
-    struct snapshot now;
-    bool before;
-
-    if (!apply_part_read(apply, &oldest->change, apply_part_until(), &now, &unread))
-        return false;
-    before = undo_plan_is_before(oldest, &now);
-    snapshot_done(&now);
-    return before;
-}
-
-enum revert_outcome apply_undo_of(const struct apply *apply, const struct undo_item *item,
-                                  const struct undo_item *oldest, char *ret_why, size_t size)
-{
-    if (oldest == NULL || !is_before(apply, oldest))
-        return apply_undo(apply, item, ret_why, size);
-    text_copy(ret_why, size, "");
-    return REVERT_DONE;
-}
-
 bool apply_undo_again(const struct apply *apply, const struct undo_item *items, uint32_t count)
 {
     struct err err = ERR_INIT;

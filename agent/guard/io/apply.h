@@ -43,9 +43,9 @@ bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size);
 
-/* The same of one of several that are all taken back. oldest: of those before it that touch the
- * same (undo_plan_find_oldest); NULL: none. Where that is as before all of them it is REVERT_DONE.
- */
+/* The same of one of several that are all taken back. oldest: of those before it that touch the same
+ * (undo_plan_find_oldest); NULL: none. Where that is as before all of them nothing of it is put
+ * back, but what went with it. */
 enum revert_outcome apply_undo_of(const struct apply *apply, const struct undo_item *item,
                                   const struct undo_item *oldest, char *ret_why, size_t size);
 
