@@ -30,7 +30,7 @@ static void undo_step(struct play *play, struct revert *revert, uint32_t step, m
     for (uint32_t i = 0; i <= more; i++) {
         enum revert_outcome outcome =
             apply_undo_of(&play->apply, &play->items[step - i],
-                          undo_plan_find_oldest(play->items, step - i), why, sizeof(why));
+                          undo_plan_find_older(play->items, step - i), why, sizeof(why));
 
         printf("  operation %u is %s: %s\n", play->plan.numbers[step - i],
                outcome == REVERT_DONE   ? "taken back"

@@ -101,7 +101,7 @@ static void undo_all(uint32_t count)
         char why[REASON_SIZE];
 
         if (apply_undo_of(&apply_case, &verifying->items[i],
-                          undo_plan_find_oldest(verifying->items, i), why,
+                          undo_plan_find_older(verifying->items, i), why,
                           sizeof(why)) == REVERT_RETRY)
             fail_msg("%s", why);
     }

@@ -85,6 +85,14 @@ static void leave_fields(struct undo_item *part)
     }
 }
 
+static void copy_item(const struct undo_item *item, struct undo_item *ret_copy)
+{
+    *ret_copy = *item;
+    snapshot_copy(&ret_copy->before, &item->before);
+    snapshot_copy(&ret_copy->after, &item->after);
+    snapshot_copy(&ret_copy->others, &item->others);
+}
+
 enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
                                 const struct snapshot *now, struct undo_item *ret_part,
                                 char *ret_why)
@@ -93,10 +101,7 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
     enum operation_kind kind = item->change.kind;
     bool knows;
 
-    *ret_part = *item;
-    snapshot_copy(&ret_part->before, &item->before);
-    snapshot_copy(&ret_part->after, &item->after);
-    snapshot_copy(&ret_part->others, &item->others);
+    copy_item(item, ret_part);
     knows = knows_before(items, number, ret_part);
     if (kind == OPERATION_LINK || (kind == OPERATION_ADDRESS && !knows))
         keep_made(ret_part);
@@ -116,7 +121,7 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
 /* ---- one that is back -------------------------------------------------------------------------
  */
 
-const struct undo_item *undo_plan_find_oldest(const struct undo_item *items, uint32_t number)
+const struct undo_item *undo_plan_find_older(const struct undo_item *items, uint32_t number)
 {
     enum operation_kind kind = items[number].change.kind;
 
@@ -145,14 +150,29 @@ static bool has_no_object_as_before(const struct undo_item *item, const struct s
     return !has_object(item, &item->before) && !has_object(item, now);
 }
 
-bool undo_plan_is_before(const struct undo_item *oldest, const struct snapshot *now)
+static bool is_before(const struct undo_item *oldest, const struct snapshot *now)
 {
     struct undo_item own;
-    bool is_before;
+    bool before;
 
     undo_translate(oldest, now, &own);
-    is_before = own.change.kind == OPERATION_ROUTE ? has_route_of_before(&own, now)
-                                                   : has_no_object_as_before(&own, now);
+    before = own.change.kind == OPERATION_ROUTE ? has_route_of_before(&own, now)
+                                                : has_no_object_as_before(&own, now);
     undo_item_done(&own);
-    return is_before;
+    return before;
+}
+
+bool undo_plan_shorten(const struct undo_item *item, const struct undo_item *older,
+                       const struct snapshot *now, struct undo_item *ret_part)
+{
+    if (!is_before(older, now))
+        return false;
+    copy_item(item, ret_part);
+    if (item->change.kind == OPERATION_ADDRESS) {
+        keep_made(ret_part);
+        leave_object(ret_part);
+    } else {
+        undo_take_nothing(ret_part);
+    }
+    return true;
 }

@@ -15,12 +15,14 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
                                 const struct snapshot *now, struct undo_item *ret_part,
                                 char *ret_why);
 
-/* The oldest of those before it that touches the very route, address or nexthop object of
- * items[number]. NULL: none does. */
-const struct undo_item *undo_plan_find_oldest(const struct undo_item *items, uint32_t number);
+/* The one before it that may cut the way back of items[number] short: the oldest that touches the
+ * very route, address or nexthop object. NULL: none. */
+const struct undo_item *undo_plan_find_older(const struct undo_item *items, uint32_t number);
 
-/* Whether what the oldest one touches is as it was before all of them: a newer one has nothing of
- * it to take back. What stood between two of them the kernel may not take any more. */
-bool undo_plan_is_before(const struct undo_item *oldest, const struct snapshot *now);
+/* What is left to take back of the item where that is as it was before all of them: what went with
+ * it. What stood between two of them the kernel may not take any more. False: it is not so, and all
+ * of the item is to be taken back. The caller ends ret_part. */
+bool undo_plan_shorten(const struct undo_item *item, const struct undo_item *older,
+                       const struct snapshot *now, struct undo_item *ret_part);
 
 #endif

@@ -43,11 +43,10 @@ bool apply_run_joined(const struct apply *apply, struct undo_item *items, uint32
 enum revert_outcome apply_undo(const struct apply *apply, const struct undo_item *item,
                                char *ret_why, size_t size);
 
-/* The same of one of several that are all taken back. oldest: of those before it that touch the same
- * (undo_plan_find_oldest); NULL: none. Where that is as before all of them nothing of it is put
- * back, but what went with it. */
+/* The same of one of several that are all taken back. older: the one before it that may cut its way
+ * back short (undo_plan.h); NULL: none. */
 enum revert_outcome apply_undo_of(const struct apply *apply, const struct undo_item *item,
-                                  const struct undo_item *oldest, char *ret_why, size_t size);
+                                  const struct undo_item *older, char *ret_why, size_t size);
 
 /* Deletes, in this order, routes that apply_run put and read back (undo_find_made), as exactly
  * those, up to the first that the kernel refuses. Returns how many: each is REVERT_DONE. */

@@ -4,38 +4,30 @@
 #include "agent/guard/core/undo_plan.h"
 #include "agent/guard/io/apply.h"
 #include "agent/guard/io/apply_part.h"
-#include "common/core/text.h"
 
-/* False: it is taken back as a whole. */
-static bool leave_object(const struct apply *apply, const struct undo_item *item,
-                         const struct undo_item *oldest, struct undo_item *ret_part)
+static bool shorten(const struct apply *apply, const struct undo_item *item,
+                    const struct undo_item *older, struct undo_item *ret_part)
 {
-    const struct undo_item both[] = {*oldest, *item};
-    struct err unread = ERR_INIT;
-    char why[REASON_SIZE];
+    struct err unread = ERR_INIT; /* all of it is taken back, then */
     struct snapshot now;
-    bool left;
+    bool shorter;
 
-    if (!apply_part_read(apply, &oldest->change, apply_part_until(), &now, &unread))
+    if (!apply_part_read(apply, &older->change, apply_part_until(), &now, &unread))
         return false;
-    left = undo_plan_is_before(oldest, &now);
-    if (left)
-        undo_plan_judge(both, 1, &now, ret_part, why);
+    shorter = undo_plan_shorten(item, older, &now, ret_part);
     snapshot_done(&now);
-    return left;
+    return shorter;
 }
 
 enum revert_outcome apply_undo_of(const struct apply *apply, const struct undo_item *item,
-                                  const struct undo_item *oldest, char *ret_why, size_t size)
+                                  const struct undo_item *older, char *ret_why, size_t size)
 {
-    enum revert_outcome outcome = REVERT_DONE;
+    enum revert_outcome outcome;
     struct undo_item part;
 
-    if (oldest == NULL || !leave_object(apply, item, oldest, &part))
+    if (older == NULL || !shorten(apply, item, older, &part))
         return apply_undo(apply, item, ret_why, size);
-    text_copy(ret_why, size, "");
-    if (item->change.kind == OPERATION_ADDRESS)
-        outcome = apply_undo(apply, &part, ret_why, size);
+    outcome = apply_undo(apply, &part, ret_why, size);
     undo_item_done(&part);
     return outcome;
 }

@@ -161,9 +161,8 @@ static uint32_t undo_round(struct play *play, bool *back, bool last)
 
         if (back[i])
             continue;
-        back[i] =
-            apply_undo_of(&play->apply, &play->items[i], undo_plan_find_oldest(play->items, i), why,
-                          sizeof(why)) == REVERT_DONE;
+        back[i] = apply_undo_of(&play->apply, &play->items[i], undo_plan_find_older(play->items, i),
+                                why, sizeof(why)) == REVERT_DONE;
         count += back[i];
         if (last && !back[i])
             stay(play, i, why);

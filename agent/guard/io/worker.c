@@ -119,16 +119,15 @@ static void fill_made(struct work *work, struct journal_generation *generation)
 static void fill_undone(struct work *work, struct journal_generation *generation)
 {
     const struct undo_item *item = journal_generation_item(generation, work->operation);
-    const struct undo_item *oldest =
-        item != NULL
-            ? undo_plan_find_oldest(generation->items, (uint32_t)(item - generation->items))
-            : NULL;
+    const struct undo_item *older =
+        item != NULL ? undo_plan_find_older(generation->items, (uint32_t)(item - generation->items))
+                     : NULL;
 
     work->items = mem_alloc(2, sizeof(*work->items));
     if (item != NULL)
         journal_copy_item(&work->items[work->items_count++], item);
-    if (oldest != NULL)
-        journal_copy_item(&work->items[work->items_count++], oldest);
+    if (older != NULL)
+        journal_copy_item(&work->items[work->items_count++], older);
     if (work->more > 0)
         fill_made(work, generation);
 }

@@ -33,9 +33,10 @@ struct work {
     struct operation *operations;     /* prepare, assert, rehearse, drift; owned */
     struct tailscale_profile profile; /* drift: the prefs' among them */
     uint32_t items_count;
-    struct undo_item *items; /* apply, settle, verify: copies; undo: with the oldest of the same
-                                (undo_plan_find_oldest) behind it; prepare: what comes out */
-    struct snapshot made;    /* undo, where more go with it: their routes, in that order */
+    struct undo_item
+        *items;           /* apply, settle, verify: copies; undo: with the one that may cut
+                             it short (undo_plan_find_older) behind it; prepare: what comes out */
+    struct snapshot made; /* undo, where more go with it: their routes, in that order */
     uint32_t flows_count;
     struct protected_flow flows[FLOWS_MAX]; /* prepare, verify */
     uint64_t flows_held;                    /* verify: given; prepare: what comes out */
