@@ -362,6 +362,50 @@ static void test_others_stay_by_a_link_that_went_there_and_back(void **state)
     }
 }
 
+/* Nor is one whose mtu went below that of IPv6 and came back: by however many steps. */
+static void test_others_stay_by_a_link_that_had_no_ipv6(void **state)
+{
+    const struct operation these[] = {
+        apply_case_link("eth1", 1200, NULL), apply_case_link("eth1", 1400, NULL),
+        apply_case_link("eth1", 1200, NULL), apply_case_link("eth1", 1200, NULL),
+        apply_case_link("eth1", 1450, NULL)};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run(no_own_addresses);
+    netns_run("ip address add 2001:db8:9::9/64 dev eth1 nodad\n"
+              "ip route add 2001:db8:a::/48 via 2001:db8:9::1 dev eth1 proto static mtu 1400\n");
+    for (uint32_t count = 2; count <= 5; count += 3) {
+        run_all(these, count);
+        netns_run(
+            "ip address add 2001:db8:8::8/64 dev eth1 nodad\n"
+            "ip route add 2001:db8:b::/48 via 2001:db8:8::1 dev eth1 proto static mtu 1300\n");
+        undo_all(count);
+        netns_run("ip address show dev eth1 | grep -q 2001:db8:8::8\n"
+                  "ip -6 route show 2001:db8:b::/48 | grep -q mtu.1300\n"
+                  "ip -6 route del 2001:db8:b::/48 dev eth1\n"
+                  "ip address del 2001:db8:8::8/64 dev eth1\n");
+        verify();
+        undo_all(count);
+        verify();
+        work_free(verifying);
+    }
+}
+
+/* Of several below it each is taken back by itself: nobody else can have put IPv6 there. */
+static void test_mtu_below_that_of_ipv6_twice(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 1200, NULL),
+                                      apply_case_link("eth1", 1000, NULL),
+                                      apply_case_link("eth1", 1400, NULL)};
+
+    (void)state;
+    begin_with_eth1();
+    netns_run(no_own_addresses);
+    netns_run("ip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    check_there_and_back(these, 3);
+}
+
 /* IPv6 is on the device only within the change. */
 static void test_address_put_and_removed_with_ipv6(void **state)
 {
@@ -434,6 +478,8 @@ int main(void)
         IN_NAMESPACE(test_siblings_moved_under_a_rule_that_prohibits),
         IN_NAMESPACE(test_sibling_put_and_taken_back_behind_a_link_that_is_down),
         IN_NAMESPACE(test_others_stay_by_a_link_that_went_there_and_back),
+        IN_NAMESPACE(test_others_stay_by_a_link_that_had_no_ipv6),
+        IN_NAMESPACE(test_mtu_below_that_of_ipv6_twice),
         IN_NAMESPACE(test_address_put_and_removed_with_ipv6),
         IN_NAMESPACE(test_others_stay_by_a_link_that_was_down),
         IN_NAMESPACE(test_link_put_up_twice_goes_down_last),

@@ -121,10 +121,41 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
 /* ---- one that is back -------------------------------------------------------------------------
  */
 
+/* Of the same device, and not already so. NULL: none. */
+static const struct undo_item *find_last_mtu(const struct undo_item *items, uint32_t number)
+{
+    for (uint32_t i = number; i-- > 0;) {
+        const struct operation *older = &items[i].change;
+        const struct link *was;
+
+        if (older->kind != OPERATION_LINK || older->link.mtu == 0 ||
+            !text_equal(older->link.device, items[number].change.link.device))
+            continue;
+        was = undo_link_find(&items[i], &items[i].before);
+        if (was != NULL && was->mtu != older->link.mtu)
+            return &items[i];
+    }
+    return NULL;
+}
+
+/* The device had IPv6, lost it by that one, and has it again by this one. */
+static const struct undo_item *find_without_ipv6(const struct undo_item *items, uint32_t number)
+{
+    const struct undo_item *older = find_last_mtu(items, number);
+    const struct link *was = older != NULL ? undo_link_find(older, &older->before) : NULL;
+    bool cuts = was != NULL && was->mtu >= LINK_MTU_IPV6 &&
+                older->change.link.mtu < LINK_MTU_IPV6 &&
+                items[number].change.link.mtu >= LINK_MTU_IPV6;
+
+    return cuts ? older : NULL;
+}
+
 const struct undo_item *undo_plan_find_older(const struct undo_item *items, uint32_t number)
 {
     enum operation_kind kind = items[number].change.kind;
 
+    if (kind == OPERATION_LINK)
+        return find_without_ipv6(items, number);
     if (kind != OPERATION_ROUTE && kind != OPERATION_NEXTHOP && kind != OPERATION_ADDRESS)
         return NULL;
     for (uint32_t i = 0; i < number; i++) {
@@ -162,9 +193,40 @@ static bool is_before(const struct undo_item *oldest, const struct snapshot *now
     return before;
 }
 
+/* Somebody else's mtu, or that of before, is no way to be cut short. */
+static bool has_made_mtu(const struct undo_item *item, const struct snapshot *now)
+{
+    struct undo_item own;
+    const struct link *is;
+    bool has;
+
+    undo_translate(item, now, &own);
+    is = undo_link_find(&own, now);
+    has = is != NULL && is->mtu == item->change.link.mtu;
+    undo_item_done(&own);
+    return has;
+}
+
+/* Not by the mtu without IPv6: there were no routes then that had followed it. */
+static bool shorten_mtu(const struct undo_item *item, const struct undo_item *older,
+                        const struct snapshot *now, struct undo_item *ret_part)
+{
+    const struct link *was = undo_link_find(older, &older->before);
+    const struct link *between = undo_link_find(item, &item->before);
+
+    if (was == NULL || between == NULL || !has_made_mtu(item, now))
+        return false;
+    copy_item(item, ret_part);
+    keep_made(ret_part);
+    ret_part->before.links[between - item->before.links].mtu = was->mtu;
+    return true;
+}
+
 bool undo_plan_shorten(const struct undo_item *item, const struct undo_item *older,
                        const struct snapshot *now, struct undo_item *ret_part)
 {
+    if (item->change.kind == OPERATION_LINK)
+        return shorten_mtu(item, older, now, ret_part);
     if (!is_before(older, now))
         return false;
     copy_item(item, ret_part);

@@ -16,12 +16,14 @@ enum undo_state undo_plan_judge(const struct undo_item *items, uint32_t number,
                                 char *ret_why);
 
 /* The one before it that may cut the way back of items[number] short: the oldest that touches the
- * very route, address or nexthop object. NULL: none. */
+ * very route, address or nexthop object; of a link the one whose mtu took IPv6, which this one's
+ * gives back. NULL: none. */
 const struct undo_item *undo_plan_find_older(const struct undo_item *items, uint32_t number);
 
 /* What is left to take back of the item where that is as it was before all of them: what went with
- * it. What stood between two of them the kernel may not take any more. False: it is not so, and all
- * of the item is to be taken back. The caller ends ret_part. */
+ * it. What stood between two of them the kernel may not take any more. Of a link: the way to the
+ * mtu before both, for others would lose their IPv6 by that between. False: it is not so, and the
+ * item is to be taken back as it is. The caller ends ret_part. */
 bool undo_plan_shorten(const struct undo_item *item, const struct undo_item *older,
                        const struct snapshot *now, struct undo_item *ret_part);
 
