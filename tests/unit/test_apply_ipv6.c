@@ -299,6 +299,27 @@ static void test_forwarding_takes_what_was_advertised(void **state)
     undo_item_done(&item);
 }
 
+/* Back to an mtu without IPv6 it goes, whosever it is: none of it is asked for there. */
+static void test_back_to_none(void **state)
+{
+    const struct operation operation = apply_case_link("eth0", 1400, NULL);
+    struct undo_item item;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    netns_run("ip link set eth0 mtu 1000\nip link set eth0 up\n");
+    apply_case_remember();
+    apply_case_run(&operation, &item);
+    netns_run("ip address add 2001:db8:8::8/64 dev eth0 nodad\n"
+              "ip -6 route add 2001:db8:b::/48 via 2001:db8:8::1 dev eth0 proto static\n"
+              "ip -6 nexthop add id 7 via 2001:db8:8::1 dev eth0\n"
+              "ip -6 route add 2001:db8:c::/48 nhid 7 proto static\n");
+    apply_case_undo(&item, REVERT_DONE);
+    if (!apply_is_restored(&apply_case, &item, 1, NULL, 0, 0, &err))
+        fail_msg("%s", err.text);
+    undo_item_done(&item);
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, apply_case_enter, apply_case_leave)
 
 int main(void)
@@ -309,6 +330,7 @@ int main(void)
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_mtu),
         IN_NAMESPACE(test_mtu_takes_settings),
+        IN_NAMESPACE(test_back_to_none),
         IN_NAMESPACE(test_forwarding_takes_what_was_advertised),
     };
 

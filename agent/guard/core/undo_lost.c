@@ -103,11 +103,12 @@ bool undo_lost_order(const struct undo_loss *loss, uint32_t link, uint8_t family
     return false;
 }
 
-static bool is_up(uint32_t index, const struct snapshot *now)
+/* Routes and nexthop objects of that family can be by it. */
+static bool carries(uint32_t index, uint8_t family, const struct snapshot *now)
 {
     const struct link *link = snapshot_find_link(now, index);
 
-    return link != NULL && link->up;
+    return link != NULL && link->up && (family != FAMILY_IPV6 || link->mtu >= LINK_MTU_IPV6);
 }
 
 /* ---- nexthop objects --------------------------------------------------------------------------
@@ -127,7 +128,7 @@ static bool has_what_it_needs(const struct nexthop *was, const struct snapshot *
         if (snapshot_find_nexthop(now, was->members[i].id) == NULL)
             return false;
     }
-    return was->group || was->blackhole || is_up(was->hop.link, now);
+    return was->group || was->blackhole || carries(was->hop.link, was->family, now);
 }
 
 static bool has_member(const struct nexthop *group, uint32_t id)
@@ -290,7 +291,7 @@ static bool has_devices(const struct route *route, const struct snapshot *now)
     if (route->nexthop_id != 0)
         return snapshot_find_nexthop(now, route->nexthop_id) != NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_up(hops[i].link, now))
+        if (!carries(hops[i].link, route->destination.address.family, now))
             return false;
     }
     return true;
