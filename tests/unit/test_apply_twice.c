@@ -23,9 +23,6 @@ static const char host[] = "ip link add eth1 type veth peer name far1\n"
                            "ip link set far1 up\nip link set eth1 up\n"
                            "ip address add 192.0.2.10/24 dev eth1\n";
 
-/* Of the kernel's, on a device whose IPv6 comes anew. */
-static const char no_own_addresses[] = "sysctl -qw net.ipv6.conf.default.addr_gen_mode=1\n";
-
 static const struct operation *operations;
 static struct work *verifying;
 
@@ -71,6 +68,27 @@ static void begin_with_eth1(void)
 {
     apply_case_begin(host);
     netns_wait_for(has_both_pairs, "both pairs up");
+}
+
+/* An IPv6 address has its local route when the kernel's own work queue has run. */
+static bool has_local_of_eth1(const struct snapshot *now)
+{
+    const struct link *eth1 = snapshot_find_device(now, "eth1");
+    unsigned count = 0;
+
+    for (size_t i = 0; i < now->routes_count; i++)
+        count += now->routes[i].type == RTN_LOCAL && now->routes[i].hop.link == eth1->index &&
+                 now->routes[i].destination.address.family == FAMILY_IPV6;
+    return count == 1;
+}
+
+static void begin_with_ipv6(const char *lines)
+{
+    begin_with_eth1();
+    netns_run("sysctl -qw net.ipv6.conf.default.addr_gen_mode=1\n" /* whose IPv6 comes anew */
+              "ip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    netns_wait_for(has_local_of_eth1, "the address's own route");
+    netns_run(lines);
 }
 
 static void verify(void)
@@ -345,9 +363,7 @@ static void test_others_stay_by_a_link_that_went_there_and_back(void **state)
         apply_case_link("eth1", 0, "down"), apply_case_link("eth1", 0, "up")};
 
     (void)state;
-    begin_with_eth1();
-    netns_run("ip route add 10.0.0.0/8 proto static via 192.0.2.1 dev eth1\n"
-              "ip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    begin_with_ipv6("ip route add 10.0.0.0/8 proto static via 192.0.2.1 dev eth1\n");
     for (uint32_t count = 2; count <= 4; count += 2) {
         run_all(these, count);
         netns_run("ip route add 198.51.100.0/28 dev eth1 proto static\n"
@@ -371,10 +387,8 @@ static void test_others_stay_by_a_link_that_had_no_ipv6(void **state)
         apply_case_link("eth1", 1450, NULL)};
 
     (void)state;
-    begin_with_eth1();
-    netns_run(no_own_addresses);
-    netns_run("ip address add 2001:db8:9::9/64 dev eth1 nodad\n"
-              "ip route add 2001:db8:a::/48 via 2001:db8:9::1 dev eth1 proto static mtu 1400\n");
+    begin_with_ipv6(
+        "ip route add 2001:db8:a::/48 via 2001:db8:9::1 dev eth1 proto static mtu 1400\n");
     for (uint32_t count = 2; count <= 5; count += 3) {
         run_all(these, count);
         netns_run(
@@ -400,9 +414,7 @@ static void test_mtu_below_that_of_ipv6_twice(void **state)
                                       apply_case_link("eth1", 1400, NULL)};
 
     (void)state;
-    begin_with_eth1();
-    netns_run(no_own_addresses);
-    netns_run("ip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    begin_with_ipv6("");
     check_there_and_back(these, 3);
 }
 
@@ -414,9 +426,7 @@ static void test_address_put_and_removed_with_ipv6(void **state)
                                       apply_case_address("2001:db8:9::9/64", "eth1", true)};
 
     (void)state;
-    begin_with_eth1();
-    netns_run(no_own_addresses);
-    netns_run("ip link set eth1 mtu 1000\n");
+    begin_with_ipv6("ip link set eth1 mtu 1000\n");
     check_there_and_back(these, 3);
 }
 
@@ -428,6 +438,7 @@ static void test_others_stay_by_a_link_that_was_down(void **state)
     (void)state;
     begin_with_eth1();
     netns_run("ip link set eth1 down\nip address add 2001:db8:9::9/64 dev eth1 nodad\n");
+    netns_wait_for(has_local_of_eth1, "the address's own route");
     run_all(these, 2);
     netns_run("ip address add 2001:db8:8::8/64 dev eth1 nodad\n");
     undo_all(2);
