@@ -334,6 +334,24 @@ static void test_takes_back_settings_that_overwrite_each_other(void **state)
         check(i, REHEARSED_GOOD, "");
 }
 
+/* A group that lost a member by an older operation, and is removed: what it had been is the older
+ * one's to know. */
+static void test_takes_back_a_group_that_lost_a_member(void **state)
+{
+    const struct operation operations[] = {apply_case_link("eth0", 0, "down"),
+                                           apply_case_removal("nexthop 9 group 7/8")};
+
+    (void)state;
+    begin("ip link add eth1 index 91 type veth peer name far1\nip link set far1 up\n"
+          "ip link set eth1 up\nip address add 198.51.100.1/24 dev eth1\n"
+          "ip nexthop add id 7 via 203.0.113.4 dev eth0\n"
+          "ip nexthop add id 8 via 198.51.100.4 dev eth1\n"
+          "ip nexthop add id 9 group 7/8 protocol 153\n");
+    play(operations, 2);
+    check(0, REHEARSED_GOOD, "");
+    check(1, REHEARSED_GOOD, "");
+}
+
 static void test_looks_whether_all_is_back(void **state)
 {
     struct operation operations[] = {
@@ -447,6 +465,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_takes_back_what_stood_between, apply_case_enter,
                                         leave),
         cmocka_unit_test_setup_teardown(test_takes_back_settings_that_overwrite_each_other,
+                                        apply_case_enter, leave),
+        cmocka_unit_test_setup_teardown(test_takes_back_a_group_that_lost_a_member,
                                         apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_looks_whether_all_is_back, apply_case_enter, leave),
         cmocka_unit_test_setup_teardown(test_refuses_in_the_kernels_words, apply_case_enter, leave),

@@ -5,6 +5,7 @@
 
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_touch.h"
+#include "common/net/render.h"
 
 static bool has_object(const struct undo_item *item, const struct snapshot *where)
 {
@@ -26,7 +27,18 @@ static bool has_object(const struct undo_item *item, const struct snapshot *wher
     return false;
 }
 
-/* It was there, and was not any more behind the older one. */
+/* A group is another one when a member has gone. */
+static bool has_lost_members(const struct undo_item *item, const struct snapshot *before,
+                             const struct snapshot *after)
+{
+    uint32_t id = item->change.nexthop.nexthop.id;
+
+    return item->change.kind == OPERATION_NEXTHOP &&
+           !render_same_nexthop(snapshot_find_nexthop(before, id),
+                                snapshot_find_nexthop(after, id));
+}
+
+/* It was there, and was not any more behind the older one, or not all of it. */
 static bool was_taken(const struct undo_item *item, const struct undo_item *older)
 {
     struct snapshot after;
@@ -35,7 +47,7 @@ static bool was_taken(const struct undo_item *item, const struct undo_item *olde
     if (!undo_touch_has_losses(&older->change) || !has_object(item, &older->before))
         return false;
     undo_take_made(older, &after);
-    taken = !has_object(item, &after);
+    taken = !has_object(item, &after) || has_lost_members(item, &older->before, &after);
     snapshot_done(&after);
     return taken;
 }

@@ -111,7 +111,8 @@ static int type_of(const struct nlattr *attribute)
     return nla_type(attribute) == NHA_ENCAP ? NHA_ENCAP | NLA_F_NESTED : attribute->nla_type;
 }
 
-/* State and scope are the kernel's own words and not accepted back. */
+/* State and scope are the kernel's own words and not accepted back. The members are not the bytes'
+ * to say: an undo that is derived behind an operation which takes one away has them without it. */
 static struct nl_msg *from_raw(const struct nexthop *nexthop, int flags)
 {
     const struct nhmsg *was = (const struct nhmsg *)(const void *)nexthop->raw;
@@ -126,7 +127,9 @@ static struct nl_msg *from_raw(const struct nexthop *nexthop, int flags)
 
     nla_for_each_attr(attribute, first, len, left)
     {
-        if (nla_type(attribute) == NHA_RES_GROUP)
+        if (nla_type(attribute) == NHA_GROUP && nexthop->members_count > 0)
+            put_members(message, nexthop);
+        else if (nla_type(attribute) == NHA_RES_GROUP)
             put_resilient(message, attribute);
         else if (is_accepted(nla_type(attribute)))
             put(message, type_of(attribute), nla_data(attribute), (size_t)nla_len(attribute));
