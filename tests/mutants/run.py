@@ -32,7 +32,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
-UNITS = ["apply", "apply_hold", "apply_joined", "apply_killed", "apply_link",
+UNITS = ["apply", "apply_hold", "apply_ipv6", "apply_joined", "apply_killed", "apply_link",
          "apply_nexthop", "apply_twice", "carry",
          "carry_work", "change", "check", "checks", "ctl_ledger_room", "ctl_signing", "desk_look",
          "difference", "disk_read", "downlink", "downlink_full", "downlink_reports", "fib",

@@ -299,6 +299,47 @@ static void test_forwarding_takes_what_was_advertised(void **state)
     undo_item_done(&item);
 }
 
+/* Beside an address without a route to its network, or whose has a metric of its own, another one
+ * brings that route, and the kernel leaves it there (check_cleanup_prefix_route). */
+static void test_route_to_the_network_goes_again(void **state)
+{
+    const struct operation operations[] = {apply_case_address("2001:db8:5::2/64", "eth0", false),
+                                           apply_case_address("2001:db8:6::2/64", "eth0", false),
+                                           apply_case_address("2001:db8:7::2/64", "eth0", false)};
+
+    (void)state;
+    begin("ip address add 2001:db8:5::1/64 dev eth0 nodad noprefixroute\n"
+          "ip address add 2001:db8:6::1/64 dev eth0 nodad metric 100\n"
+          "ip address add 2001:db8:7::1/64 dev eth0 nodad\n",
+          13);
+    for (size_t i = 0; i < 3; i++) {
+        struct undo_item item;
+
+        apply_case_run(&operations[i], &item);
+        check_undone(&item);
+    }
+}
+
+/* Another's that needs it has come meanwhile, or it was there before. */
+static void test_route_to_the_network_stays(void **state)
+{
+    const struct operation operation = apply_case_address("2001:db8:5::2/64", "eth0", false);
+    struct undo_item item;
+
+    (void)state;
+    begin("ip address add 2001:db8:5::1/64 dev eth0 nodad noprefixroute\n", 11);
+    apply_case_run(&operation, &item);
+    netns_run("ip address add 2001:db8:5::3/64 dev eth0 nodad\n");
+    apply_case_undo(&item, REVERT_DONE);
+    netns_run("ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n"
+              "ip address del 2001:db8:5::3/64 dev eth0\n"
+              "ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n");
+    undo_item_done(&item);
+    apply_case_remember();
+    apply_case_run(&operation, &item);
+    check_undone(&item);
+}
+
 /* Back to an mtu without IPv6 it goes, whosever it is: none of it is asked for there. */
 static void test_back_to_none(void **state)
 {
@@ -330,6 +371,8 @@ int main(void)
         IN_NAMESPACE(test_others_stay),
         IN_NAMESPACE(test_mtu),
         IN_NAMESPACE(test_mtu_takes_settings),
+        IN_NAMESPACE(test_route_to_the_network_goes_again),
+        IN_NAMESPACE(test_route_to_the_network_stays),
         IN_NAMESPACE(test_back_to_none),
         IN_NAMESPACE(test_forwarding_takes_what_was_advertised),
     };

@@ -14,6 +14,7 @@
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_others.h"
+#include "agent/guard/core/undo_prefix.h"
 #include "agent/guard/core/undo_prefs.h"
 #include "agent/guard/core/undo_rule.h"
 #include "agent/guard/core/undo_sysctl.h"
@@ -310,6 +311,15 @@ void undo_take_made(const struct undo_item *item, struct snapshot *ret_after)
         undo_touch_predict(&item->change, &item->before, ret_after);
 }
 
+static enum undo_state say_left(const struct route *left, const struct snapshot *now,
+                                struct text *why)
+{
+    text_init(why, why->data, why->size);
+    text_add(why, "expected none as before, found ");
+    add_route_text(left, now, why);
+    return UNDO_NEEDED;
+}
+
 /* What went or came with the object may have to be taken back also where the object is somebody
  * else's by now. */
 static enum undo_state judge_lost(const struct undo_item *item, const struct snapshot *after,
@@ -320,6 +330,8 @@ static enum undo_state judge_lost(const struct undo_item *item, const struct sna
     char line[REASON_SIZE];
     struct text text = TEXT_IN(line);
 
+    if (undo_prefix_find_left(item, now) != NULL)
+        return say_left(undo_prefix_find_left(item, now), now, why);
     if (item->change.kind == OPERATION_FILE)
         return undo_made_judge(item, now, why) == UNDO_NEEDED ? UNDO_NEEDED : state;
     if (!undo_touch_has_losses(&item->change) || undo_lost_judge(&loss, &text) == UNDO_RESTORED)

@@ -9,6 +9,7 @@
 #include "agent/guard/core/undo_beside.h"
 #include "agent/guard/core/undo_made.h"
 #include "agent/guard/core/undo_nexthop.h"
+#include "agent/guard/core/undo_prefix.h"
 #include "agent/guard/core/undo_sysctl.h"
 #include "common/core/mem.h"
 #include "common/net/file_form.h"
@@ -177,6 +178,7 @@ static void take_address(const struct operation_address *operation, const struct
     if (link == NULL)
         return;
     take_lost(from, link, operation->address.family, to);
+    undo_prefix_take(operation, from, to);
     for (size_t i = 0; i < from->routes_count; i++) {
         const struct route *route = &from->routes[i];
 

@@ -8,6 +8,7 @@
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_mtu.h"
+#include "agent/guard/core/undo_prefix.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_part.h"
@@ -107,6 +108,22 @@ static bool delete_made(const struct undo_item *item, const struct snapshot *aft
     return apply_restore_delete_address(is, taken, err);
 }
 
+/* The kernel's own, that it leaves behind. */
+static bool delete_left(const struct apply_restore *restore, const struct undo_item *item,
+                        struct err *err)
+{
+    const struct route *left;
+    struct snapshot now;
+    bool good;
+
+    if (!apply_part_read(restore->apply, restore->operation, restore->until, &now, err))
+        return false;
+    left = undo_prefix_find_left(item, &now);
+    good = left == NULL || apply_netlink_delete_route(restore->socket, left, err);
+    snapshot_done(&now);
+    return good;
+}
+
 bool apply_link_undo_address(const struct apply_restore *restore, const struct undo_item *item,
                              const struct snapshot *now, struct err *err)
 {
@@ -119,7 +136,7 @@ bool apply_link_undo_address(const struct apply_restore *restore, const struct u
         undo_touch_drop(&item->change, &taken);
     undo_lost_drop_remnants(&taken, &item->before);
     good = delete_made(item, &after, &taken, now, err) &&
-           restore_both(restore, item, &after, &taken, err);
+           restore_both(restore, item, &after, &taken, err) && delete_left(restore, item, err);
     snapshot_done(&taken);
     snapshot_done(&after);
     return good;
