@@ -20,7 +20,7 @@ struct seen_link {
     bool there, up, lower_up, loops, has_multicast, is_pair;
     char name[IFNAMSIZ];
     uint8_t operating;
-    uint32_t mtu, peer;
+    uint32_t mtu, peer, master;
 };
 
 struct seen {
@@ -60,6 +60,7 @@ static void take_link(const struct nlmsghdr *message, void *context)
     to->operating = nla_get_u8(find(message, sizeof(*link), IFLA_OPERSTATE));
     to->mtu = dump_number(message, sizeof(*link), IFLA_MTU);
     to->peer = dump_number(message, sizeof(*link), IFLA_LINK);
+    to->master = dump_number(message, sizeof(*link), IFLA_MASTER);
     to->is_pair = is_pair(message);
     snprintf(to->name, sizeof(to->name), "%s",
              nla_get_string(find(message, sizeof(*link), IFLA_IFNAME)));
@@ -123,6 +124,18 @@ static bool has_ipv6(const struct seen_link *link)
     return value == '0';
 }
 
+/* A bridge carries as soon as one of its ports does, and says so a moment later. */
+static bool has_port(const struct seen *seen, unsigned index)
+{
+    for (unsigned i = 0; i < INDEXES; i++) {
+        const struct seen_link *port = &seen->links[i];
+
+        if (port->there && port->up && port->lower_up && port->master % INDEXES == index)
+            return true;
+    }
+    return false;
+}
+
 /* Both ends of a pair are up: it carries, and says so; then it has IPv6. */
 static bool is_settled(const struct seen *seen, const struct seen_link *link)
 {
@@ -131,6 +144,8 @@ static bool is_settled(const struct seen *seen, const struct seen_link *link)
     if (!link->there || !link->up || link->loops)
         return true;
     if (link->is_pair && (link->lower_up != carries || (link->operating == IF_OPER_UP) != carries))
+        return false;
+    if (has_port(seen, (unsigned)(link - seen->links)) && link->operating != IF_OPER_UP)
         return false;
     return !carries || !link->lower_up || link->mtu < MTU_OF_IPV6 || link->has_multicast ||
            !has_ipv6(link);
