@@ -47,9 +47,7 @@ static bool matches_ranges(const struct rule *given, const struct rule *rule)
             (given->dport_first == rule->dport_first && given->dport_last == rule->dport_last));
 }
 
-/* Would the kernel take this one, given that? rule_find in net/core/fib_rules.c: what is not given
- * matches anything, and "not" is not looked at. Of what we do not know it may take any for any. */
-static bool matches(const struct rule *given, const struct rule *rule)
+bool undo_rule_matches(const struct rule *given, const struct rule *rule)
 {
     return matches_numbers(given, rule) && matches_ranges(given, rule) &&
            (given->iif[0] == '\0' || text_equal(given->iif, rule->iif)) &&
@@ -61,13 +59,13 @@ static bool matches(const struct rule *given, const struct rule *rule)
 bool undo_rule_is_first(const struct rule *rule, const struct snapshot *now)
 {
     for (size_t i = 0; i < now->rules_count; i++) {
-        if (undo_rule_is_sibling(&now->rules[i], rule) && matches(rule, &now->rules[i]))
+        if (undo_rule_is_sibling(&now->rules[i], rule) && undo_rule_matches(rule, &now->rules[i]))
             return &now->rules[i] == rule;
     }
     return false;
 }
 
-static bool may_move(const struct rule *rule)
+bool undo_rule_may_move(const struct rule *rule)
 {
     return owner_row(owner_of_rule(rule))->undo;
 }
@@ -119,7 +117,7 @@ static size_t find_movable(const struct row *row, const struct rule *rule)
     for (size_t i = 0; i < row->count; i++) {
         if (render_same_rule(row->rules[i], rule))
             return i;
-        if (matches(rule, row->rules[i]))
+        if (undo_rule_matches(rule, row->rules[i]))
             break;
     }
     return row->count;
@@ -148,7 +146,7 @@ static size_t move_all(const struct row *was, size_t behind, struct row *is,
         size_t at = find_movable(is, sibling), place = place_in(is, there);
         bool copied = count_ahead(is, is->count, sibling) > count_ahead(was, was->count, sibling);
 
-        if (at >= is->count || !may_move(is->rules[at]) ||
+        if (at >= is->count || !undo_rule_may_move(is->rules[at]) ||
             count_ahead(is, place, sibling) <= count_ahead(was, behind, sibling))
             continue;
         ret_moves[count++] = (struct undo_rule_move){is->rules[at], copied};

@@ -11,6 +11,13 @@
 
 bool undo_rule_is_sibling(const struct rule *a, const struct rule *b);
 
+/* Would the kernel take this one, given that? rule_find in net/core/fib_rules.c: what is not given
+ * matches anything, and "not" is not looked at. Of what we do not know it may take any for any. */
+bool undo_rule_matches(const struct rule *given, const struct rule *rule);
+
+/* Daemons watch their rules; those of people and our own may be moved. */
+bool undo_rule_may_move(const struct rule *rule);
+
 /* Given this one of now's, the kernel deletes this one. */
 bool undo_rule_is_first(const struct rule *rule, const struct snapshot *now);
 
