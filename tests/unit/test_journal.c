@@ -586,6 +586,50 @@ static void test_undo_text_keeps_shields_for_what_is_typed(void **state)
     assert_null(strstr(text, "\nrule del"));
 }
 
+static void derive(const struct operation *operation, struct snapshot *now, struct undo_item *item)
+{
+    undo_derive(operation, item->operation, now, item);
+    operation_predict(operation, now);
+}
+
+/* An address that went with an older step is refused while the setting stands. */
+static void test_undo_text_keeps_the_order_behind_a_setting(void **state)
+{
+    struct journal_case *place = *state;
+    struct guard_record record = {.kind = RECORD_BEGIN, .id = journal_case_id(1)};
+    struct journal_extra extra = {.generation = journal_case_make_generation(&record.id)};
+    struct journal_generation *generation = extra.generation;
+    struct operation address = {.kind = OPERATION_ADDRESS,
+                                .address = {.absent = true, .device = "eth0", .prefix_len = 64}};
+    struct operation setting = {.kind = OPERATION_SYSCTL,
+                                .sysctl = {{"net.ipv6.conf.eth0.disable_ipv6", "1"}}};
+    AUTO_FREE char *text = NULL;
+    struct snapshot now;
+
+    journal_case_open_again(place);
+    snapshot_init(&now);
+    *snapshot_add_link(&now) = (struct link){.index = 2, .name = "eth0", .mtu = 1500, .up = true};
+    *snapshot_add_sysctl(&now) = (struct sysctl){"net.ipv6.conf.eth0.disable_ipv6", "0"};
+    assert_true(address_parse("2001:db8::1", &address.address.address));
+    *snapshot_add_address(&now) = (struct link_address){
+        .link = 2, .address = address.address.address, .prefix_len = 64, .permanent = true};
+    generation->items = mem_resize(generation->items, 3, sizeof(*generation->items));
+    generation->items_count = 3;
+    memset(&generation->items[1], 0, 2 * sizeof(generation->items[1]));
+    generation->items[1].operation = 1;
+    generation->items[2].operation = 2;
+    derive(&address, &now, &generation->items[1]);
+    derive(&setting, &now, &generation->items[2]);
+    text_copy(record.begin.change, sizeof(record.begin.change), "no-ipv6");
+    record.begin.operations_count = 3;
+    journal_case_append(place, &record, &extra);
+    text = journal_render_undo_text(place->journal, place->ledger);
+    assert_non_null(strstr(text, "# sysctl -w net.ipv6.conf.eth0.disable_ipv6=0\n"
+                                 "# ip address add 2001:db8::1/64 dev eth0 nodad\n"
+                                 "# ip rule del pref 5140"));
+    snapshot_done(&now);
+}
+
 int main(void)
 {
 #define TEST(name)                                                                                 \
@@ -613,6 +657,7 @@ int main(void)
         TEST(test_compaction_whose_rename_is_not_durable_loses_nothing),
         TEST(test_undo_text),
         TEST(test_undo_text_keeps_shields_for_what_is_typed),
+        TEST(test_undo_text_keeps_the_order_behind_a_setting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,12 +61,15 @@ static void run_by_hand(const char *line)
 
 static void run_line(const struct undo_item *item)
 {
-    char line[LINE_SIZE] = "";
-    struct text text = TEXT_IN(line);
+    char lines[LINE_SIZE] = "";
+    struct text text = TEXT_IN(lines);
     bool by_ip = undo_render_batch(item, &text);
+    char *rest = NULL;
 
-    assert_true(by_ip == (line[0] != '#'));
-    run_by_hand(line);
+    assert_true(by_ip == (lines[0] != '#'));
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        run_by_hand(line);
 }
 
 static void run_next(void *context, const char *line)
@@ -152,6 +155,79 @@ static void what_was_removed_comes_back(void **state)
     check_line(&route);
 }
 
+/* ip(8) deletes the first that has all that its line gives: here the narrower one. */
+static void a_rule_goes_from_behind_a_narrower_one(void **state)
+{
+    struct operation rule = apply_case_operation("rule 100 lookup main");
+    struct operation rule6 = apply_case_operation("rule 100 -6 lookup main");
+
+    (void)state;
+    apply_case_begin("ip rule add pref 100 from 192.0.2.7 lookup 7 protocol 153\n"
+                     "ip rule add pref 100 from 192.0.2.7 lookup main protocol 153\n"
+                     "ip rule add pref 100 from 192.0.2.8 lookup main protocol 153\n"
+                     "ip -6 rule add pref 100 from 2001:db8:9::/48 lookup main protocol 153\n");
+    check_line(&rule);
+    apply_case_check_order();
+    check_line(&rule6);
+    apply_case_check_order();
+}
+
+static void a_rule_comes_back_before_those_behind_it(void **state)
+{
+    struct operation first = apply_case_removal("rule 100 lookup main");
+    struct operation second = apply_case_removal("rule 100 from 192.0.2.7 lookup main");
+    struct operation first6 = apply_case_removal("rule 100 -6 from 2001:db8:9::/48 lookup 7");
+
+    (void)state;
+    apply_case_begin("ip rule add pref 100 lookup main protocol 153\n"
+                     "ip rule add pref 100 from 192.0.2.7 lookup main protocol 153\n"
+                     "ip rule add pref 100 from 192.0.2.8 lookup main protocol static\n"
+                     "ip -6 rule add pref 100 from 2001:db8:9::/48 lookup 7 protocol 153\n"
+                     "ip -6 rule add pref 100 from 2001:db8:8::/48 lookup 7 protocol 153\n");
+    check_line(&first);
+    apply_case_check_order();
+    check_line(&second);
+    apply_case_check_order();
+    check_line(&first6);
+    apply_case_check_order();
+}
+
+/* A daemon's is not moved, and no other one is deleted in the place of ours. */
+static void a_rule_that_no_line_means_is_said(void **state)
+{
+    struct operation added = apply_case_operation("rule 100 lookup main");
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("ip rule add pref 100 from 192.0.2.7 lookup main protocol 153\n"
+                     "ip rule add pref 100 from 192.0.2.8 lookup 7 protocol bgp\n");
+    apply_case_run(&added, &item);
+    assert_false(undo_render_batch(&item, &text));
+    assert_non_null(strstr(line, "a line of ip(8) means another one, which stands first"));
+    undo_item_done(&item);
+}
+
+/* One from all behind a narrower one: the kernel has it from Oceanid, ip(8) is refused it. */
+static void a_rule_that_ip_is_refused_is_said(void **state)
+{
+    struct operation added = apply_case_operation("rule 100 lookup main");
+    struct operation removed = apply_case_removal("rule 100 lookup main");
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    struct undo_item item, other;
+
+    (void)state;
+    apply_case_begin("ip rule add pref 100 from 192.0.2.7 lookup main protocol 153\n");
+    apply_case_run(&added, &item);
+    apply_case_run(&removed, &other);
+    assert_false(undo_render_batch(&other, &text));
+    assert_non_null(strstr(line, "ip(8) puts none beside a narrower one"));
+    undo_item_done(&item);
+    undo_item_done(&other);
+}
+
 /* An object, then a line for each route that went with it. */
 static void an_object_comes_back_with_its_routes(void **state)
 {
@@ -182,11 +258,37 @@ static void what_was_replaced_comes_back(void **state)
     struct operation ipv4 = apply_case_operation("route 10.0.0.0/8 via 203.0.113.2 dev eth0");
     struct operation ipv6 = apply_case_operation("route 2001:db8:2::/48 dev eth0 metric 9");
 
+    struct operation gateway = apply_case_operation("route 10.1.0.0/16 dev eth0");
+
     (void)state;
     apply_case_begin("ip route add 10.0.0.0/8 via 203.0.113.1 proto 153 mtu 1400\n"
+                     "ip route add 10.1.0.0/16 via 203.0.113.1 proto 153\n"
                      "ip -6 route add 2001:db8:2::/48 via 2001:db8:1::1 metric 9 proto 153\n");
     check_line(&ipv4);
+    check_line(&gateway); /* a line that names no gateway means one with any */
     check_line(&ipv6);
+}
+
+/* All routes by the device go with its last IPv4 address, those of before, too. */
+static void what_goes_with_an_address_that_was_added_comes_back(void **state)
+{
+    struct operation address = apply_case_address("198.51.100.9/24", "far0", false);
+
+    (void)state;
+    apply_case_begin("ip route add 10.7.0.0/16 dev far0 proto static metric 7\n"
+                     "ip route add 10.8.0.0/16 dev far0 proto 153\n");
+    check_line(&address);
+}
+
+/* IPv6 of a link that was down, and is again, goes with the line that sets it down. */
+static void what_goes_with_a_link_that_was_down_comes_back(void **state)
+{
+    struct operation up = {.kind = OPERATION_LINK,
+                           .link = {.device = "eth0", .set_up = true, .up = true}};
+
+    (void)state;
+    apply_case_begin("ip link set eth0 down\nip address add 2001:db8:7::1/64 dev eth0 nodad\n");
+    check_line(&up);
 }
 
 static void a_sysctl_comes_back(void **state)
@@ -411,7 +513,13 @@ int main(void)
         TEST(what_was_added_goes),
         TEST(what_was_removed_comes_back),
         TEST(what_was_replaced_comes_back),
+        TEST(a_rule_goes_from_behind_a_narrower_one),
+        TEST(a_rule_comes_back_before_those_behind_it),
+        TEST(a_rule_that_no_line_means_is_said),
+        TEST(a_rule_that_ip_is_refused_is_said),
         TEST(an_object_comes_back_with_its_routes),
+        TEST(what_goes_with_an_address_that_was_added_comes_back),
+        TEST(what_goes_with_a_link_that_was_down_comes_back),
         TEST(a_sysctl_comes_back),
         TEST(what_follows_from_a_sysctl_comes_back),
         TEST(what_went_with_ipv6_comes_back),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_batch_route.h"
+#include "agent/guard/core/undo_batch_rule.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"
@@ -23,41 +24,6 @@ enum {
     LINE_SIZE = UNDO_BATCH_LINE_SIZE,
     COMMENT_SIZE = LINE_SIZE + REASON_SIZE + 128, /* of such a line, or of it with its words */
 };
-
-/* A batch line cannot say -6, which a rule needs. */
-static bool add_rule_words(const struct rule *rule, const char *verb, unsigned protocol,
-                           struct text *out)
-{
-    bool ipv6 = rule->family == FAMILY_IPV6;
-    struct rule plain = *rule;
-    char line[LINE_SIZE] = "", more[LINE_SIZE] = "", unsaid[REASON_SIZE] = "";
-    struct text text = TEXT_IN(line), words = TEXT_IN(more), without = TEXT_IN(unsaid);
-    const char *selectors;
-
-    if (rule->unknown != 0) {
-        text_add(out, "# rule %s by hand, which ip(8) may know: ", verb);
-        render_rule(rule, out);
-        return false;
-    }
-    plain.family = FAMILY_IPV4; /* without " (IPv6)" */
-    render_rule(&plain, &text);
-    if (text_equal(verb, "add"))
-        undo_words_rule(rule, &words, &without);
-    if (unsaid[0] != '\0') {
-        undo_words_comment(unsaid, line, out);
-        return false;
-    }
-    selectors = strchr(line, ' ');
-    text_add(out, "%srule %s pref %u%s%s protocol %u", ipv6 ? "# ip -6 " : "", verb, rule->priority,
-             selectors != NULL ? selectors : "", more, protocol);
-    return !ipv6;
-}
-
-static bool batch_rule(const struct undo_item *item, struct text *out)
-{
-    return add_rule_words(&item->change.rule.rule, undo_removes(item) ? "del" : "add",
-                          (unsigned)OCEANID_PROTOCOL, out);
-}
 
 /* needs: what its line needs and none puts; "" for nothing. False: a comment. */
 static bool add_object_words(const struct nexthop *object, const struct snapshot *named,
@@ -278,7 +244,7 @@ static bool add_left_rule(const struct undo_made *made, size_t index, struct tex
 
     if (!undo_made_left_rule(made, index))
         return false;
-    add_rule_words(rule, "del", rule->protocol, out);
+    undo_batch_rule_words(rule, "del", rule->protocol, out);
     return true;
 }
 
@@ -343,7 +309,7 @@ static void tell_lost(const struct undo_made *made, undo_line_fn line_fn, void *
         char line[COMMENT_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        add_rule_words(&lost.rules[i], "add", lost.rules[i].protocol, &text);
+        undo_batch_rule_words(&lost.rules[i], "add", lost.rules[i].protocol, &text);
         line_fn(context, line);
     }
     snapshot_done(&lost);
@@ -368,8 +334,8 @@ static void tell_file(const struct undo_item *item, undo_line_fn line_fn, void *
     undo_made_done(&made);
 }
 
-/* What the kernel refuses while a setting stands, which is typed. */
-static void tell_behind_setting(void *context, const char *line)
+/* What the kernel refuses while a setting stands, which is typed; or may refuse. */
+static void tell_typed(void *context, const char *line)
 {
     const struct lines *lines = context;
     char typed[COMMENT_SIZE + 8] = "";
@@ -412,6 +378,64 @@ static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void
     snapshot_done(&after);
 }
 
+/* Whether a lease's is left is not known here: such are in no undo. */
+static bool may_be_the_last(const struct undo_item *item)
+{
+    for (size_t i = 0; i < item->before.addresses_count; i++) {
+        if (item->before.addresses[i].address.family == FAMILY_IPV4)
+            return false;
+    }
+    return item->change.address.address.family == FAMILY_IPV4;
+}
+
+/* Back to being down, or without the address that the change has put. False: nothing goes with it.
+ */
+static bool takes_along(const struct undo_item *item, struct operation *ret_back)
+{
+    const struct link *was = undo_link_find(item, &item->before);
+
+    *ret_back = item->change;
+    ret_back->address.absent = true;
+    if (item->change.kind == OPERATION_ADDRESS)
+        return undo_removes(item);
+    if (item->change.kind != OPERATION_LINK || was == NULL)
+        return false;
+    *ret_back = (struct operation){.kind = OPERATION_LINK, .link = item->change.link};
+    ret_back->link.mtu = 0;
+    ret_back->link.up = false;
+    return item->change.link.set_up && item->change.link.up && !was->up;
+}
+
+/* What goes with the object as that is taken back. With the last address of IPv4 all routes by its
+ * device: typed, for where a lease's is left they have stayed, and ip -batch would stop there. */
+static void tell_taken(const struct undo_item *item, undo_line_fn line_fn, void *context)
+{
+    const struct snapshot nothing = {.links = NULL};
+    struct snapshot taken, then;
+    struct lines typed = {.line_fn = line_fn, .context = context};
+    struct lines lines = {
+        item, {&taken, &nothing, &then, &item->before, false}, NULL, line_fn, context};
+    struct operation back;
+
+    if (!takes_along(item, &back))
+        return;
+    if (back.kind == OPERATION_ADDRESS && may_be_the_last(item)) {
+        lines.line_fn = tell_typed;
+        lines.context = &typed;
+    }
+    undo_take_made(item, &taken);
+    snapshot_copy(&then, &taken);
+    operation_predict(&back, &then);
+    undo_touch_drop(&item->change, &taken);
+    undo_lost_drop_remnants(&taken, &item->before);
+    for (size_t i = 0; back.kind == OPERATION_LINK && i < taken.links_count; i++)
+        tell_addresses(&lines, taken.links[i].index, FAMILY_IPV6);
+    tell_routes(&lines, false);
+    tell_routes(&lines, true);
+    snapshot_done(&then);
+    snapshot_done(&taken);
+}
+
 void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, void *context)
 {
     struct lines typed = {.line_fn = line_fn, .context = context};
@@ -422,9 +446,10 @@ void undo_render_batch_lost(const struct undo_item *item, undo_line_fn line_fn, 
     if (!undo_touch_has_losses(&item->change))
         return;
     if (item->change.kind == OPERATION_SYSCTL)
-        tell_losses(item, tell_behind_setting, &typed);
+        tell_losses(item, tell_typed, &typed);
     else
         tell_losses(item, line_fn, context);
+    tell_taken(item, line_fn, context);
 }
 
 bool undo_render_batch(const struct undo_item *item, struct text *out)
@@ -438,7 +463,7 @@ bool undo_render_batch(const struct undo_item *item, struct text *out)
     case OPERATION_ROUTE:
         return undo_batch_route(item, out);
     case OPERATION_RULE:
-        return batch_rule(item, out);
+        return undo_batch_rule(item, out);
     case OPERATION_SYSCTL:
         text_add(out, "# sysctl -w %s=%s", item->change.sysctl.setting.name,
                  undo_render_value_before(item));

@@ -139,13 +139,14 @@ static const char *verb_beside(const struct route *was, const struct snapshot *b
     return undo_beside_is_first(before, was) ? "prepend" : "append";
 }
 
-static bool begins_alike(const struct route *a, const struct route *b)
+static bool begins_alike(const struct route *route, const struct route *other)
 {
-    const struct hop *of_a = a->hops_count > 1 ? a->hops : &a->hop;
-    const struct hop *of_b = b->hops_count > 1 ? b->hops : &b->hop;
+    const struct hop *given = route->hops_count > 1 ? route->hops : &route->hop;
+    const struct hop *hops = other->hops_count > 1 ? other->hops : &other->hop;
 
-    for (uint32_t i = 0; i < a->hops_count && i < b->hops_count; i++) {
-        if (of_a[i].link != of_b[i].link || !address_equal(&of_a[i].gateway, &of_b[i].gateway))
+    for (uint32_t i = 0; i < route->hops_count && i < other->hops_count; i++) {
+        if (given[i].link != hops[i].link || (address_is_set(&given[i].gateway) &&
+                                              !address_equal(&given[i].gateway, &hops[i].gateway)))
             return false;
     }
     return true;

@@ -282,7 +282,9 @@ bool journal_compact(struct journal *journal, const struct ledger *ledger, struc
 struct page {
     char *data;
     size_t len, capacity;
-    bool by_hand; /* something above is to be typed in a shell */
+    bool by_hand;  /* something above is to be typed in a shell */
+    bool in_order; /* and all that follows with it */
+    bool setting;  /* the step has changed one */
 };
 
 static void page_add_text(struct page *page, const char *text)
@@ -306,24 +308,50 @@ static void page_add(struct page *page, const char *line)
         page_add_text(page, "\n");
 }
 
+/* What comes back with a setting, or goes with an address, the steps below may have to do with. */
+static bool holds_up_all(const struct page *page, const char *line)
+{
+    return text_starts(line, "# ip address ") || text_starts(line, "# ip route ") ||
+           text_starts(line, "# ip nexthop ") ||
+           (page->setting && strstr(line, ".disable_ipv6=0") != NULL);
+}
+
+static void page_add_typed(struct page *page, const char *line)
+{
+    if (line[0] != '#')
+        page_add_text(page, "# ip ");
+    page_add(page, line);
+}
+
+static void page_add_line(struct page *page, const char *line)
+{
+    page->in_order |= holds_up_all(page, line);
+    if (page->in_order)
+        page_add_typed(page, line);
+    else
+        page_add(page, line);
+}
+
 static void add_lost(void *context, const char *line)
 {
     struct page *page = context;
 
     page->by_hand |= line[0] == '#';
-    page_add(page, line);
+    page_add_line(page, line);
 }
 
 enum { STEP_SIZE = 8192 }; /* holds two routes */
 
-static void page_add_typed(struct page *page, char *lines)
+static void page_add_lines(struct page *page, char *lines, bool is_held)
 {
     char *rest = NULL;
 
     for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        page_add_text(page, "# ip ");
-        page_add(page, line);
+        if (is_held)
+            page_add_typed(page, line);
+        else
+            page_add_line(page, line);
     }
 }
 
@@ -334,15 +362,14 @@ static void page_add_step(struct page *page, const struct undo_item *item)
     char lines[STEP_SIZE] = "";
     struct text text = TEXT_IN(lines);
 
+    page->setting =
+        item->change.kind == OPERATION_SYSCTL && !operation_holds(&item->change, &item->before);
     if (!undo_render_batch(item, &text)) {
         is_held = false;
         if (!item->change.shield && !undo_render_is_nothing(item))
             page->by_hand = true;
     }
-    if (is_held)
-        page_add_typed(page, lines);
-    else
-        page_add(page, lines);
+    page_add_lines(page, lines, is_held);
     undo_render_batch_lost(item, add_lost, page);
 }
 
@@ -370,19 +397,20 @@ static void page_add_generation(struct page *page, struct journal *journal,
 
 char *journal_render_undo_text(struct journal *journal, const struct ledger *ledger)
 {
+    static const char *const head[] = {
+        "# What takes back Oceanid's changes on this host, newest first.",
+        "# oceanid-rollback does it, and verifies. Without it: first `ip -batch THIS`, which stops",
+        "# at a line that the kernel refuses (look at it, then -force, twice: what a line needs "
+        "may",
+        "# stand below it). Then type in a shell, from the top, what stands behind a # and is a",
+        "# command, what is refused once more at the end: shields that still have to stand until",
+        "# then are among those. A line may say that ip(8) has no words for something: that is not",
+        "# put back by these lines, nor what needs it; oceanid-rollback does.",
+    };
     struct page page = {.data = NULL};
 
-    page_add(&page, "# What takes back Oceanid's changes on this host, newest first.");
-    page_add(&page, "# oceanid-rollback does it, and verifies. Without it: first `ip -batch THIS`, "
-                    "which stops");
-    page_add(&page, "# at a line that the kernel refuses (look at it, then -force). Then type in a "
-                    "shell, from");
-    page_add(
-        &page,
-        "# the top, what stands behind a # and is a command: shields that still have to stand");
-    page_add(&page, "# until then are among those. A line may say that ip(8) has no words for "
-                    "something: that");
-    page_add(&page, "# is not put back by these lines, nor what needs it; oceanid-rollback does.");
+    for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+        page_add(&page, head[i]);
     if (ledger->is_open)
         page_add_generation(&page, journal, &ledger->open, true);
     for (uint32_t i = ledger->generations_count; i-- > 0;)
