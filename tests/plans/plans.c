@@ -1,9 +1,9 @@
 /*
  * plans: random plans on random hosts: command line, workers, and what is left of a broken seed.
  *
- *   plans [--seeds A..B | --for SECONDS] [--jobs N]
- *   plans --seed N [--parts LIST] [--operations LIST] [--others LIST]   one again, with all that
- *                                                                       was said
+ *   plans [--seeds A..B | --for SECONDS] [--jobs N] [--way WAY]
+ *   plans --seed N [--way WAY] [--parts LIST] [--operations LIST] [--others LIST]   one again, with
+ * all that was said
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 #include "tests/plans/shrink.h"
 
 static const char usage[] =
-    "usage: plans [--seeds A..B | --for SECONDS] [--jobs N]\n"
-    "       plans --seed N [--parts LIST] [--operations LIST] [--others LIST]\n";
+    "usage: plans [--seeds A..B | --for SECONDS] [--jobs N] [--way WAY]\n"
+    "       plans --seed N [--way WAY] [--parts LIST] [--operations LIST] [--others LIST]\n";
 
 enum { JOBS_MAX = 16, SHRUNK_MAX = 20 };
 
@@ -112,7 +112,8 @@ static int run_many(const struct options *options)
             wait_for_one(runs, options->jobs, &tally);
             continue;
         }
-        run_begin(&(struct play_choice){.seed = seed++}, &runs[free_one]);
+        run_begin(&(struct play_choice){.seed = seed++, .way = options->choice.way},
+                  &runs[free_one]);
     }
     while (wait_for_one(runs, options->jobs, &tally)) {
     }
@@ -151,6 +152,17 @@ static uint64_t all_but(const char *list)
     return ~bits;
 }
 
+static bool take_way(struct options *options, const char *value)
+{
+    for (enum play_way way = WAY_GUARD; way < WAY_COUNT; way++) {
+        if (text_equal(value, play_way_name(way))) {
+            options->choice.way = way;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_option(struct options *options, const char *name, const char *value)
 {
     char *end = NULL;
@@ -166,6 +178,8 @@ static bool take_option(struct options *options, const char *name, const char *v
     } else if (text_equal(name, "--seed")) {
         options->one = true;
         options->choice.seed = strtoull(value, NULL, 10);
+    } else if (text_equal(name, "--way")) {
+        return take_way(options, value);
     } else if (text_equal(name, "--parts")) {
         options->choice.no_parts = all_but(value);
     } else if (text_equal(name, "--operations")) {

@@ -9,8 +9,18 @@
 
 enum { PLAY_OTHERS_MAX = 8 };
 
+/* How a plan is taken back, and what comes between. */
+enum play_way {
+    WAY_GUARD, /* by the guard's own functions; in two seeds of five others put something before */
+    WAY_HAND,  /* by undo.txt alone */
+    WAY_COUNT
+};
+
+const char *play_way_name(enum play_way way);
+
 struct play_choice {
     uint64_t seed;
+    enum play_way way;
     uint64_t no_parts, no_operations, no_others; /* bits: left out */
 };
 

@@ -27,6 +27,7 @@ struct play {
     enum stop stop;
     uint32_t stop_at;
     bool contradicts; /* an operation takes away what an older one asks for */
+    bool says;        /* undo.txt names something that ip(8) has no words for */
     struct others others;
     struct dump before; /* and what others have put since */
 };

@@ -99,6 +99,8 @@ static void print_kept(const char *option, uint64_t left_out, unsigned count)
 void shrink_print(const struct play_choice *choice)
 {
     printf("--seed %llu", (unsigned long long)choice->seed);
+    if (choice->way != WAY_GUARD)
+        printf(" --way %s", play_way_name(choice->way));
     print_kept("--parts", choice->no_parts, HOST_PARTS_MAX);
     print_kept("--operations", choice->no_operations, DRAW_MAX);
     print_kept("--others", choice->no_others, PLAY_OTHERS_MAX);
