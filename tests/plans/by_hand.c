@@ -77,17 +77,55 @@ static char *render(struct play *const *changes, uint32_t count)
 
 /* ---- a person ------------------------------------------------------------------------------- */
 
-/* What it says besides goes to what is said. True: it ended well. */
-static bool run(const char *command, const char *input)
-{
-    FILE *program;
-    int status;
+enum { LINES_MAX = 2048, LINE_SIZE = 4096 };
 
+/* Of a text the lines that were refused in the end, by their number. */
+struct refused {
+    bool lines[LINES_MAX];
+};
+
+static const char *line_of(const char *text, unsigned number, char *line)
+{
+    while (--number > 0 && *text != '\0')
+        text += strcspn(text, "\n") + 1;
+    snprintf(line, LINE_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+    return line;
+}
+
+static void note(const char *said, unsigned first, struct refused *refused)
+{
+    static const char failed[] = "Command failed -:";
+
+    for (const char *at = strstr(said, failed); at != NULL; at = strstr(at + 1, failed)) {
+        unsigned long number = strtoul(at + strlen(failed), NULL, 10) + first - 1;
+
+        if (number < LINES_MAX)
+            refused->lines[number] = true;
+    }
+}
+
+/* True: it ended well. What it says besides goes to what is said, and is noted. */
+static bool run(const char *command, const char *input, unsigned first, struct refused *refused)
+{
+    char line[256], said[1 << 14] = "";
+    FILE *program, *answer = tmpfile();
+    int status;
+    size_t len;
+
+    if (answer == NULL)
+        dump_give_up("tmpfile");
+    snprintf(line, sizeof(line), "%s >/dev/null 2>&%d", command, fileno(answer));
     fflush(NULL);
-    program = popen(command, "w");
+    program = popen(line, "w");
     if (program == NULL || fputs(input, program) < 0)
         dump_give_up(command);
     status = pclose(program);
+    rewind(answer);
+    len = fread(said, 1, sizeof(said) - 1, answer);
+    said[len] = '\0';
+    fclose(answer);
+    printf("%s", said);
+    note(said, first, refused);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -102,32 +140,59 @@ static bool is_command(const char *line)
     return false;
 }
 
-static bool type_all(const char *text)
+static bool run_line(const char *line)
 {
-    bool good = true;
+    struct refused nothing;
 
-    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
-        char typed[4096];
+    return text_starts(line, "# ") ? run("sh", line + 2, 1, &nothing)
+                                   : run("ip -batch -", line, 1, &nothing);
+}
 
-        snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(line, "\n"), line);
-        if (is_command(typed) && !run("sh >/dev/null", typed + 2)) {
-            printf("refused: %s\n", typed + 2);
-            good = false;
+static unsigned count_lines(const char *text)
+{
+    unsigned count = 0;
+
+    for (; *text != '\0'; text += strcspn(text, "\n") + 1)
+        count++;
+    return count;
+}
+
+static void type_all(const char *text, unsigned count, struct refused *refused)
+{
+    char line[LINE_SIZE];
+
+    for (unsigned i = 1; i <= count && i < LINES_MAX; i++) {
+        if (is_command(line_of(text, i, line)) && !run_line(line)) {
+            printf("refused: %s\n", line);
+            refused->lines[i] = true;
         }
     }
-    return good;
+}
+
+/* What is to be put or set. */
+static void try_again(const char *text, unsigned count, const struct refused *refused)
+{
+    char line[LINE_SIZE];
+
+    for (unsigned i = 1; i <= count && i < LINES_MAX; i++) {
+        if (!refused->lines[i] || strstr(line_of(text, i, line), " del ") != NULL)
+            continue;
+        printf("once more: %s\n", line);
+        run_line(line);
+    }
 }
 
 bool by_hand_undo(struct play *const *changes, uint32_t count, bool *ret_says)
 {
     AUTO_FREE char *text = render(changes, count);
+    struct refused first = {.lines = {false}}, refused = {.lines = {false}};
+    unsigned lines = count_lines(text);
 
     printf("by hand:\n%s", text);
     *ret_says = strstr(text, "not in ip(8)'s words") != NULL;
-    for (unsigned tries = 0;
-         tries < 3 && !run(tries == 0 ? "ip -batch -" : "ip -force -batch -", text); tries++)
-        printf("refused:\n");
-    if (!type_all(text))
-        type_all(text);
+    if (!run("ip -batch -", text, 1, &first))
+        run("ip -force -batch -", text, 1, &refused);
+    type_all(text, lines, &refused);
+    try_again(text, lines, &refused);
     return true;
 }

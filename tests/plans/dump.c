@@ -279,12 +279,11 @@ static void take_route(const struct nlmsghdr *message, void *context)
 static void take_address(const struct nlmsghdr *message, void *context)
 {
     static const char *const names[] = {
-        [IFA_ADDRESS] = "peer",   [IFA_LOCAL] = "own",          [IFA_LABEL] = "label",
-        [IFA_BROADCAST] = "brd",  [IFA_RT_PRIORITY] = "metric", [IFA_FLAGS] = "flags",
-        [IFA_PROTO] = "protocol",
+        [IFA_ADDRESS] = "peer",  [IFA_LOCAL] = "own",          [IFA_LABEL] = "label",
+        [IFA_BROADCAST] = "brd", [IFA_RT_PRIORITY] = "metric", [IFA_PROTO] = "protocol",
     };
     static const struct naming naming = {names, sizeof(names) / sizeof(names[0]),
-                                         BIT(IFA_CACHEINFO),
+                                         BIT(IFA_CACHEINFO) | BIT(IFA_FLAGS),
                                          ~(BIT(IFA_ADDRESS) | BIT(IFA_LOCAL) | BIT(IFA_BROADCAST))};
     const struct ifaddrmsg *address = NLMSG_DATA(message);
     const struct nlattr *info = find(message, sizeof(*address), IFA_CACHEINFO);
@@ -299,6 +298,9 @@ static void take_address(const struct nlmsghdr *message, void *context)
         lifetimes.ifa_valid != UINT32_MAX ? " for a time" : "",
         lifetimes.ifa_prefered == 0 ? " deprecated" : "");
     add_attributes(line, address->ifa_family, message, sizeof(*address), &naming);
+    /* docs/undo.md: what went comes back NODAD */
+    add(line, " flags %u",
+        dump_number(message, sizeof(*address), IFA_FLAGS) & ~(uint32_t)IFA_F_NODAD);
     dump_add(context, line);
 }
 

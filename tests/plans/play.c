@@ -19,7 +19,8 @@ enum { SETTLE_TRIES = 2000 };
 
 const char *play_way_name(enum play_way way)
 {
-    static const char *const names[] = {[WAY_GUARD] = "guard", [WAY_HAND] = "hand"};
+    static const char *const names[] = {
+        [WAY_GUARD] = "guard", [WAY_HAND] = "hand", [WAY_STACK] = "stack"};
 
     _Static_assert(sizeof(names) / sizeof(names[0]) == WAY_COUNT, "each has a name");
     return names[way];
@@ -152,12 +153,12 @@ static struct compare_how how_strictly(const struct play *play)
 
     if (play->others.count > 0)
         how.unordered = "";
-    else if (play->choice->way == WAY_HAND)
+    else if (play->by_hand)
         how.unordered = "address ";
     return how;
 }
 
-static bool is_as_before(const struct play *play, const char *when)
+bool play_is_as_before(const struct play *play, const char *when)
 {
     struct dump now;
     bool differs;
@@ -165,7 +166,7 @@ static bool is_as_before(const struct play *play, const char *when)
     if (!dump_settle())
         return play_broken("%s: the kernel does not come to rest", when);
     dump_take(&now);
-    if (play->choice->way == WAY_HAND)
+    if (play->by_hand)
         forget_what_ip_cannot_say(&now);
     differs = compare_differs(&play->before, &now, how_strictly(play));
     dump_done(&now);
@@ -184,30 +185,37 @@ static bool contradicts(const struct drawn *plan, const struct snapshot *then)
     return false;
 }
 
-static void make(struct play *play)
+static void make_host(struct play *play)
+{
+    struct host host;
+
+    host_draw(play->choice->seed, play->choice->no_parts, &host);
+    printf("host:\n");
+    host_print(&host);
+    host_make(&host);
+    if (!dump_settle())
+        printf("the host does not come to rest\n");
+}
+
+void play_draw(struct play *play, uint64_t seed, uint64_t without)
 {
     struct err err = ERR_INIT;
     struct snapshot now;
 
-    host_draw(play->choice->seed, play->choice->no_parts, &play->host);
-    printf("host:\n");
-    host_print(&play->host);
-    host_make(&play->host);
-    if (!dump_settle())
-        printf("the host does not come to rest\n");
     if (!apply_read(&play->apply, &now, &err))
         dump_give_up(err.text);
-    draw_plan(play->choice->seed, play->choice->no_operations, &now, &play->plan);
+    draw_plan(seed, without, &now, &play->plan);
     play->contradicts = contradicts(&play->plan, &now);
     snapshot_done(&now);
     dump_take(&play->before);
-    if (play->choice->way == WAY_HAND)
+    if (play->by_hand)
         forget_what_ip_cannot_say(&play->before);
 }
 
-static bool go_there(struct play *play)
+bool play_go_there(struct play *play)
 {
-    if (!is_as_before(play, "prepared"))
+    fill_joined(play);
+    if (!play_is_as_before(play, "prepared"))
         return false;
     if (play->choice->way == WAY_GUARD)
         draw_stop(play);
@@ -240,36 +248,56 @@ static bool let_others(struct play *play)
 
 static bool come_back_by_hand(struct play *play)
 {
+    struct play *changes[] = {play};
+
     if (chance_permille(&play->chance, 500))
         play_reread(play);
-    return by_hand_undo(&play, 1, &play->says) && is_as_before(play, "by hand");
+    return by_hand_undo(changes, 1, &play->says) && play_is_as_before(play, "by hand");
+}
+
+bool play_come_back(struct play *play)
+{
+    if (play->stop == STOP_CRASH || chance_permille(&play->chance, 500))
+        play_reread(play);
+    return play_undo(play, "taken back", false) && play_verify(play) &&
+           play_is_as_before(play, "taken back") && play_undo(play, "taken back again", true) &&
+           play_is_as_before(play, "taken back again");
 }
 
 static bool come_back(struct play *play)
 {
-    if (play->choice->way == WAY_HAND)
+    switch (play->choice->way) {
+    case WAY_GUARD:
+        return let_others(play) && play_come_back(play);
+    case WAY_HAND:
         return come_back_by_hand(play);
-    if (!let_others(play))
-        return false;
-    if (play->stop == STOP_CRASH || chance_permille(&play->chance, 500))
-        play_reread(play);
-    return play_undo(play, "taken back", false) && play_verify(play) &&
-           is_as_before(play, "taken back") && play_undo(play, "taken back again", true) &&
-           is_as_before(play, "taken back again");
+    case WAY_STACK:
+        return play_stack(play);
+    case WAY_COUNT:
+        break;
+    }
+    return false;
+}
+
+static bool draws_hand(const struct play_choice *choice)
+{
+    struct chance chance = pool_stream(choice->seed, "hand", 0);
+
+    return choice->way == WAY_HAND || (choice->way == WAY_STACK && chance_permille(&chance, 333));
 }
 
 enum play_result play_seed(const struct play_choice *choice)
 {
-    struct play play = {.choice = choice};
+    struct play play = {.choice = choice, .by_hand = draws_hand(choice)};
     bool good;
 
     play.chance = pool_stream(choice->seed, "play", 0);
-    make(&play);
+    make_host(&play);
+    play_draw(&play, choice->seed, choice->no_operations);
     say_plan(&play);
     good = play_prepare(&play);
     if (good && play.plan.count == 0)
         return PLAY_EMPTY;
-    fill_joined(&play);
-    good = good && go_there(&play) && come_back(&play);
+    good = good && play_go_there(&play) && come_back(&play);
     return good ? PLAY_GOOD : PLAY_BROKEN;
 }

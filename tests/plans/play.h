@@ -13,6 +13,7 @@ enum { PLAY_OTHERS_MAX = 8 };
 enum play_way {
     WAY_GUARD, /* by the guard's own functions; in two seeds of five others put something before */
     WAY_HAND,  /* by undo.txt alone */
+    WAY_STACK, /* two plans, one on the other, from the top; in one seed of three by undo.txt */
     WAY_COUNT
 };
 

@@ -19,7 +19,6 @@ struct play {
     const struct play_choice *choice;
     struct chance chance;
     struct apply apply;
-    struct host host;
     struct drawn plan;
     uint32_t items_count;
     struct undo_item *items;
@@ -27,6 +26,7 @@ struct play {
     enum stop stop;
     uint32_t stop_at;
     bool contradicts; /* an operation takes away what an older one asks for */
+    bool by_hand;     /* it is taken back by undo.txt */
     bool says;        /* undo.txt names something that ip(8) has no words for */
     struct others others;
     struct dump before; /* and what others have put since */
@@ -34,6 +34,15 @@ struct play {
 
 /* Prints it as what broke; false. */
 bool play_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void play_draw(struct play *play, uint64_t seed, uint64_t without);
+/* What is prepared; stops early where it is drawn so, of WAY_GUARD. */
+bool play_go_there(struct play *play);
+bool play_come_back(struct play *play);
+bool play_is_as_before(const struct play *play, const char *when);
+
+/* stack.c: one more plan on that which has been done, and both taken back. */
+bool play_stack(struct play *below);
 
 /* ready.c: has the guard prepare the plan; what it refuses is no part of it. */
 bool play_prepare(struct play *play);

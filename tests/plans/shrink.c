@@ -73,7 +73,7 @@ void shrink_choice(struct play_choice *choice)
 
     while (some) {
         some = shrink_one(&shrink, &choice->no_others, PLAY_OTHERS_MAX);
-        some |= shrink_one(&shrink, &choice->no_operations, DRAW_MAX);
+        some |= shrink_one(&shrink, &choice->no_operations, 2 * DRAW_MAX);
         some |= shrink_one(&shrink, &choice->no_parts, HOST_PARTS_MAX);
     }
 }
@@ -102,6 +102,7 @@ void shrink_print(const struct play_choice *choice)
     if (choice->way != WAY_GUARD)
         printf(" --way %s", play_way_name(choice->way));
     print_kept("--parts", choice->no_parts, HOST_PARTS_MAX);
-    print_kept("--operations", choice->no_operations, DRAW_MAX);
+    print_kept("--operations", choice->no_operations,
+               choice->way == WAY_STACK ? 2 * DRAW_MAX : DRAW_MAX);
     print_kept("--others", choice->no_others, PLAY_OTHERS_MAX);
 }

@@ -287,7 +287,9 @@ static void what_goes_with_a_link_that_was_down_comes_back(void **state)
                            .link = {.device = "eth0", .set_up = true, .up = true}};
 
     (void)state;
-    apply_case_begin("ip link set eth0 down\nip address add 2001:db8:7::1/64 dev eth0 nodad\n");
+    apply_case_begin("");
+    netns_run("ip link set eth0 down\nip address add 2001:db8:7::1/64 dev eth0 nodad\n");
+    apply_case_remember();
     check_line(&up);
 }
 

@@ -365,6 +365,8 @@ static void tell_losses(const struct undo_item *item, undo_line_fn line_fn, void
     snapshot_copy(&then, &after);
     follow_mtu(item, &then);
     undo_lost_set_ways(&then, &item->before); /* as they are when the object is back */
+    for (size_t i = 0; i < then.links_count; i++)
+        then.links[i].up = true; /* or an older step sets it up: then it is refused until that */
     for (size_t i = 0; i < item->before.links_count; i++) {
         tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV4);
         tell_addresses(&lines, item->before.links[i].index, FAMILY_IPV6);

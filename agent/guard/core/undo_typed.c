@@ -4,6 +4,7 @@
 #include "agent/guard/core/undo_typed.h"
 
 #include "agent/guard/core/undo_touch.h"
+#include "common/core/text.h"
 
 /* ---- Tailscale's prefs ------------------------------------------------------------------------
  */
@@ -94,24 +95,38 @@ static void predict_then(const struct undo_item *item, struct snapshot *ret_then
     undo_touch_predict(&back, &item->before, ret_then);
 }
 
+/* Writing default's overwrites that of no device which was given an address since. */
+static bool may_stay(const struct undo_item *item, const struct sysctl *was,
+                     const struct snapshot *made)
+{
+    const struct sysctl *is = snapshot_find_sysctl(made, was->name);
+
+    return text_starts(item->change.sysctl.setting.name, "net.ipv4.conf.default.") && is != NULL &&
+           !text_equal(is->value, was->value) &&
+           !text_equal(was->name, item->change.sysctl.setting.name);
+}
+
 void undo_typed_settings(const struct undo_item *item, undo_line_fn line_fn, void *context)
 {
     bool sysctl = item->change.kind == OPERATION_SYSCTL;
-    struct snapshot then;
+    struct snapshot then, made;
 
     if (!sysctl && item->change.kind != OPERATION_LINK)
         return;
     predict_then(item, &then);
+    undo_take_made(item, &made);
     for (size_t i = 0; i < item->before.sysctls_count; i++) {
         const struct sysctl *was = &item->before.sysctls[i];
         const struct sysctl *is = snapshot_find_sysctl(&then, was->name);
         char line[SYSCTL_NAME_SIZE + SYSCTL_VALUE_SIZE + 16] = "";
         struct text text = TEXT_IN(line);
 
-        if (is != NULL && (!sysctl || text_equal(is->value, was->value)))
+        if (is != NULL &&
+            (!sysctl || (text_equal(is->value, was->value) && !may_stay(item, was, &made))))
             continue;
         text_add(&text, "# sysctl -w %s=%s", was->name, was->value);
         line_fn(context, line);
     }
+    snapshot_done(&made);
     snapshot_done(&then);
 }

@@ -400,12 +400,12 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
     static const char *const head[] = {
         "# What takes back Oceanid's changes on this host, newest first.",
         "# oceanid-rollback does it, and verifies. Without it: first `ip -batch THIS`, which stops",
-        "# at a line that the kernel refuses (look at it, then -force, twice: what a line needs "
-        "may",
-        "# stand below it). Then type in a shell, from the top, what stands behind a # and is a",
-        "# command, what is refused once more at the end: shields that still have to stand until",
-        "# then are among those. A line may say that ip(8) has no words for something: that is not",
-        "# put back by these lines, nor what needs it; oceanid-rollback does.",
+        "# at a line that the kernel refuses (look at it, then -force). Then type in a shell, from",
+        "# the top, what stands behind a # and is a command: shields that still have to stand",
+        "# until then are among those. At the end, once more, what was to be put or set and was",
+        "# refused: what it needs may stand below it. A line may say that ip(8) has no words for",
+        "# something: that is not put back by these lines, nor what needs it; oceanid-rollback "
+        "does.",
     };
     struct page page = {.data = NULL};
 
