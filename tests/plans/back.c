@@ -22,15 +22,16 @@ static void begin_revert(const struct play *play, struct revert *revert)
     }
 }
 
-static void undo_step(struct play *play, struct revert *revert, uint32_t step, mono_t now)
+/* The last reason stays in why. */
+static void undo_step(struct play *play, struct revert *revert, uint32_t step, mono_t now,
+                      char why[REASON_SIZE])
 {
-    char why[REASON_SIZE] = "";
     uint32_t more = revert_begin(revert, step, now);
 
     for (uint32_t i = 0; i <= more; i++) {
         enum revert_outcome outcome =
             apply_undo_of(&play->apply, &play->items[step - i],
-                          undo_plan_find_older(play->items, step - i), why, sizeof(why));
+                          undo_plan_find_older(play->items, step - i), why, REASON_SIZE);
 
         printf("  operation %u is %s: %s\n", play->plan.numbers[step - i],
                outcome == REVERT_DONE   ? "taken back"
@@ -47,6 +48,7 @@ bool play_undo(struct play *play, const char *which, bool again)
 {
     struct revert revert;
     mono_t now = 1000;
+    char why[REASON_SIZE] = "";
 
     printf("%s:\n", which);
     begin_revert(play, &revert);
@@ -54,18 +56,22 @@ bool play_undo(struct play *play, const char *which, bool again)
         int step = revert_next(&revert, now);
 
         if (step >= 0) {
-            undo_step(play, &revert, (uint32_t)step, now);
+            undo_step(play, &revert, (uint32_t)step, now, why);
             continue;
         }
         dump_settle();
         now = mono_max(now + STEP_MS, revert_deadline(&revert));
     }
     for (uint32_t i = 0; i < play->items_count; i++) {
-        if (!again && revert.steps[i].touched && revert.steps[i].outcome == REVERT_LEFT)
+        if (!again && !play->meddled && revert.steps[i].touched &&
+            revert.steps[i].outcome == REVERT_LEFT)
             return play_broken("%s: left although nobody else was there: operation %u", which,
                                play->plan.numbers[i]);
     }
-    return revert_is_done(&revert) || play_broken("%s: stays incomplete", which);
+    play->incomplete = play->meddled && !revert_is_done(&revert) &&
+                       (strstr(why, "the kernel says") != NULL || strstr(why, "carrier") != NULL);
+    return revert_is_done(&revert) || play->incomplete ||
+           play_broken("%s: stays incomplete", which);
 }
 
 bool play_verify(const struct play *play)

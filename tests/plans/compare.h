@@ -18,6 +18,9 @@ bool compare_differs(const struct dump *expected, const struct dump *found, stru
 /* Adds to expected the lines that `then` has and `before` has not. */
 void compare_add_new(struct dump *expected, const struct dump *before, const struct dump *then);
 
+/* What docs/undo.md says is a router's to set. */
+bool compare_passes_over(const char *line);
+
 /* Cuts word and its value out of each line that begins so and has that. */
 void compare_forget(struct dump *dump, const char *begins, const char *has, const char *word);
 

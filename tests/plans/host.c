@@ -339,17 +339,45 @@ void host_draw(uint64_t seed, uint64_t without, struct host *ret_host)
 
 /* ---- making it ------------------------------------------------------------------------------ */
 
-bool host_ip(const char *lines)
+static bool run_ip(const char *command, const char *lines)
 {
     FILE *ip;
     int status;
 
     fflush(NULL);
-    ip = popen("ip -force -batch - >/dev/null 2>&1", "w");
+    ip = popen(command, "w");
     if (ip == NULL || fputs(lines, ip) < 0)
         dump_give_up("ip(8)");
     status = pclose(ip);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool host_ip(const char *lines)
+{
+    return run_ip("ip -force -batch - >/dev/null 2>&1", lines);
+}
+
+/* As many lines as are of one family are one call. */
+void host_ip_each(const char *lines)
+{
+    static char part[HOST_PARTS_MAX * HOST_LINE_SIZE];
+
+    while (*lines != '\0') {
+        bool ipv6 = strncmp(lines, "-6 ", 3) == 0;
+
+        part[0] = '\0';
+        while (*lines != '\0' && (strncmp(lines, "-6 ", 3) == 0) == ipv6) {
+            const char *line = lines + (ipv6 ? 3 : 0);
+
+            add(part, sizeof(part), "%.*s\n", (int)strcspn(line, "\n"), line);
+            lines += strcspn(lines, "\n");
+            lines += *lines == '\n';
+        }
+        if (ipv6)
+            run_ip("ip -6 -force -batch - >/dev/null 2>&1", part);
+        else
+            host_ip(part);
+    }
 }
 
 void host_write(const char *path, const char *value)
@@ -376,7 +404,7 @@ static void make_settings(const struct host *host)
     }
 }
 
-void host_make(const struct host *host)
+void host_make(const struct host *host, bool with_ipv6)
 {
     static char lines[HOST_PARTS_MAX * HOST_LINE_SIZE];
 
@@ -390,7 +418,10 @@ void host_make(const struct host *host)
         if (host->parts[i].group != GROUP_SETTING)
             add(lines, sizeof(lines), "%s\n", host->parts[i].line);
     }
-    host_ip(lines);
+    if (with_ipv6)
+        host_ip_each(lines);
+    else
+        host_ip(lines);
 }
 
 void host_print(const struct host *host)

@@ -24,13 +24,17 @@ struct host {
 
 /* without: bits of the parts that are left out. */
 void host_draw(uint64_t seed, uint64_t without, struct host *ret_host);
-/* In this process's namespace, which is fresh. What the kernel refuses is not there. */
-void host_make(const struct host *host);
+/* In this process's namespace, which is fresh. What the kernel refuses is not there. with_ipv6: nor
+ * are without it the routes, rules and objects of IPv6: the seeds that are known were drawn when
+ * ip -batch was given "-6 route add ...", which it takes for nothing (README.md). */
+void host_make(const struct host *host, bool with_ipv6);
 /* As lines of a shell. */
 void host_print(const struct host *host);
 
 /* Lines for ip -force -batch; those that are refused are passed over. False: one was. */
 bool host_ip(const char *lines);
+/* The same of lines that may begin with "-6 ". */
+void host_ip_each(const char *lines);
 void host_write(const char *path, const char *value);
 
 #endif

@@ -11,9 +11,10 @@ enum { PLAY_OTHERS_MAX = 8 };
 
 /* How a plan is taken back, and what comes between. */
 enum play_way {
-    WAY_GUARD, /* by the guard's own functions; in two seeds of five others put something before */
-    WAY_HAND,  /* by undo.txt alone */
-    WAY_STACK, /* two plans, one on the other, from the top; in one seed of three by undo.txt */
+    WAY_GUARD,  /* by the guard's own functions; in two seeds of five others put something before */
+    WAY_HAND,   /* by undo.txt alone */
+    WAY_MEDDLE, /* by the guard's functions, and others remove and replace what is touched */
+    WAY_STACK,  /* two plans, one on the other, from the top; in one seed of three by undo.txt */
     WAY_COUNT
 };
 

@@ -28,6 +28,8 @@ struct play {
     bool contradicts; /* an operation takes away what an older one asks for */
     bool by_hand;     /* it is taken back by undo.txt */
     bool says;        /* undo.txt names something that ip(8) has no words for */
+    bool meddled;     /* others have changed something since it was done */
+    bool incomplete;  /* it was said that a step is refused by the kernel, or waits for a carrier */
     struct others others;
     struct dump before; /* and what others have put since */
 };

@@ -111,6 +111,23 @@ static void test_who_puts_it_without_has_the_last_word(void **state)
     undo_item_done(&item);
 }
 
+/* It is not put anew where it stood: it would have the form of before. */
+static void test_an_address_that_is_put_anew_keeps_its_form(void **state)
+{
+    struct operation operation = apply_case_address("198.51.100.7/24", "eth1", true);
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(lines);
+    netns_run("ip address add 198.51.100.7/24 broadcast + dev eth1\n"
+              "ip address add 203.0.113.7/24 dev eth1\n");
+    apply_case_run(&operation, &item);
+    netns_run("ip address add 198.51.100.7/24 dev eth1\n");
+    apply_case_undo(&item, REVERT_DONE);
+    netns_run("ip address show dev eth1 | grep -q 'inet 198.51.100.7/24 scope'\n");
+    undo_item_done(&item);
+}
+
 /* Returns how many were allowed before. */
 static rlim_t allow_files(rlim_t count)
 {
@@ -197,6 +214,7 @@ int main(void)
         IN_NAMESPACE(test_who_cannot_look_says_so),
         IN_NAMESPACE(test_an_encapsulation_comes_back),
         IN_NAMESPACE(test_who_puts_it_without_has_the_last_word),
+        IN_NAMESPACE(test_an_address_that_is_put_anew_keeps_its_form),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

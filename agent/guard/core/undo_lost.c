@@ -54,14 +54,16 @@ static size_t place_of(const struct snapshot *snapshot, const struct link_addres
     return there != NULL ? (size_t)(there - snapshot->addresses) : SIZE_MAX;
 }
 
-/* The kernel's own link-local ones stand apart by their scope. */
+/* Not where somebody has put one, or one anew in another form. The kernel's own link-local ones
+ * stand apart by their scope. */
 static bool may_be_moved(const struct undo_loss *loss, uint32_t link, uint8_t family)
 {
     for (size_t i = 0; i < loss->now->addresses_count; i++) {
         const struct link_address *there = &loss->now->addresses[i];
+        const struct link_address *was = consequence_find_address(loss->had, there);
 
         if (is_of(there, link, family) && owner_of_address(there, loss->now) != OWNER_KERNEL &&
-            consequence_find_address(loss->had, there) == NULL)
+            (was == NULL || !undo_touch_is_as_put(there, was)))
             return false;
     }
     return true;

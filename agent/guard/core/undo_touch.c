@@ -63,6 +63,15 @@ bool undo_touch_same_address(const struct link_address *a, const struct link_add
            address_equal(&a->address, &b->address);
 }
 
+bool undo_touch_is_as_put(const struct link_address *there, const struct link_address *was)
+{
+    return there->protocol == was->protocol && there->scope == was->scope &&
+           there->permanent == was->permanent && there->noprefixroute == was->noprefixroute &&
+           there->metric == was->metric && address_equal(&there->peer, &was->peer) &&
+           address_equal(&there->broadcast, &was->broadcast) &&
+           text_equal(there->label, was->label);
+}
+
 bool undo_touch_may_restore(const struct route *route, const struct snapshot *snapshot)
 {
     return !route->clone && !route->expires && route->table != RT_TABLE_LOCAL &&

@@ -29,6 +29,8 @@ bool undo_touch_same_route(const struct route *a, const struct route *b);
 /* The same rule, whoever put it. */
 bool undo_touch_same_rule(const struct rule *a, const struct rule *b);
 bool undo_touch_same_address(const struct link_address *a, const struct link_address *b);
+/* The same one has the form that it had: nobody has put it anew in another. */
+bool undo_touch_is_as_put(const struct link_address *there, const struct link_address *was);
 
 /* Whether the kernel may take others' objects along: of an address, a link, IPv6 switched off. */
 bool undo_touch_has_losses(const struct operation *operation);
