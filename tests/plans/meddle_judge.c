@@ -91,7 +91,8 @@ static bool is_wrongly_there(const struct states *states, const char *line)
     bool before = has(states->before, line), applied = has(states->applied, line),
          then = has(states->then, line);
 
-    if (!before && !then)
+    /* docs/protocol.md rule 15: behind a step that fails nothing is removed */
+    if (!before && !then && !states->play->incomplete)
         return tell("nobody's", line);
     if (!before && applied && !states->play->incomplete)
         return tell("left of the change", line);

@@ -66,8 +66,9 @@ bool undo_touch_same_address(const struct link_address *a, const struct link_add
 bool undo_touch_is_as_put(const struct link_address *there, const struct link_address *was)
 {
     return there->protocol == was->protocol && there->scope == was->scope &&
-           there->permanent == was->permanent && there->noprefixroute == was->noprefixroute &&
-           there->metric == was->metric && address_equal(&there->peer, &was->peer) &&
+           there->permanent == was->permanent && there->deprecated == was->deprecated &&
+           there->noprefixroute == was->noprefixroute && there->metric == was->metric &&
+           address_equal(&there->peer, &was->peer) &&
            address_equal(&there->broadcast, &was->broadcast) &&
            text_equal(there->label, was->label);
 }
