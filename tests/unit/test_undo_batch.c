@@ -322,6 +322,47 @@ static void what_follows_from_a_sysctl_comes_back(void **state)
     check_line(&off);
 }
 
+/* The kernel overwrites by default's that of no device which was given an address since. */
+static void what_default_does_not_overwrite_comes_back(void **state)
+{
+    struct operation operation = apply_case_sysctl("net.ipv4.conf.default.send_redirects", "0");
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_run(&operation, &item);
+    netns_run("ip address add 198.51.100.9/24 dev far0\n");
+    run_line(&item);
+    undo_render_batch_lost(&item, run_next, NULL);
+    netns_run("test $(sysctl -n net.ipv4.conf.far0.send_redirects) = 1\n");
+    undo_item_done(&item);
+}
+
+static void count_routes(void *context, const char *line)
+{
+    unsigned *count = context;
+
+    *count += strncmp(line, "route add 10.7.0.0/16 ", 22) == 0;
+}
+
+/* The other device is down until an older step is taken back: refused, and given once more then. */
+static void a_route_that_an_older_step_keeps_away_has_its_line(void **state)
+{
+    struct operation first = {.kind = OPERATION_LINK, .link = {.device = "eth0", .set_up = true}};
+    struct operation second = {.kind = OPERATION_LINK, .link = {.device = "far0", .set_up = true}};
+    struct undo_item items[2];
+    unsigned count = 0;
+
+    (void)state;
+    apply_case_begin("ip route add 10.7.0.0/16 proto static nexthop dev eth0 nexthop dev far0\n");
+    apply_case_run(&first, &items[0]);
+    apply_case_run(&second, &items[1]);
+    undo_render_batch_lost(&items[1], count_routes, &count);
+    assert_int_equal(count, 1);
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
 /* ip(8) is refused an address while the setting stands: its lines are typed behind that. */
 static void what_went_with_ipv6_comes_back(void **state)
 {
@@ -524,6 +565,8 @@ int main(void)
         TEST(what_goes_with_a_link_that_was_down_comes_back),
         TEST(a_sysctl_comes_back),
         TEST(what_follows_from_a_sysctl_comes_back),
+        TEST(what_default_does_not_overwrite_comes_back),
+        TEST(a_route_that_an_older_step_keeps_away_has_its_line),
         TEST(what_went_with_ipv6_comes_back),
         cmocka_unit_test(an_exit_node_is_set_by_its_address),
         cmocka_unit_test(the_profile_is_made_current_first),
