@@ -13,8 +13,8 @@ usage: tests/run [unit|sim|mutants|lab|booted|fuzz|crash|plans|kill|deadman|acto
   fuzz    every parser of foreign bytes; seconds each, --long: minutes
   crash   the guard struck at every write, fsync, rename and word to kernel or daemons; one in 20,
           with ASan+UBSan; --long: then all of them, without (root)
-  plans   random plans on random hosts, done and taken back by the guard's functions in a real
-          kernel; 20 s of fresh seeds; --long: 20,000 of them (root)
+  plans   random plans on random hosts, done and taken back by the guard's functions, and by undo.txt,
+          in a real kernel; 20 s of fresh seeds; --long: 20,000 of them (root)
   kill    kill -9 of guard, agent, both, tailscaled or the controller at random moments of real
           trials and rollouts (root)
   deadman proofs stop in fourteen ways in the middle of a real trial: taken back, in time (root)
@@ -262,7 +262,12 @@ def run_plans(tally, long):
     if not build("dev", ["plans"]):
         tally.add_failure("plans: the dev build")
         return
-    seeds = [["--seeds", "1..60"], ["--for", "20"]] + ([["--seeds", "1..20000"]] if long else [])
+    seeds = [["--seeds", "1..60"], ["--seeds", "1..30", "--way", "hand"],
+             ["--seeds", "3..20", "--way", "stack"], ["--seeds", "1..12", "--way", "meddle"],
+             ["--for", "20"]]
+    if long:
+        seeds += [["--seeds", "1..20000"], *(["--seeds", "1..2000", "--way", way]
+                                             for way in ("hand", "stack", "meddle"))]
     for chosen in seeds:
         told = told_failures([BUILD / "dev/bin/plans", *chosen, "--jobs", "2"])
         tally.add_told(f"plans {' '.join(chosen)}", told)
