@@ -404,8 +404,7 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
         "# the top, what stands behind a # and is a command: shields that still have to stand",
         "# until then are among those. At the end, once more, what was to be put or set and was",
         "# refused: what it needs may stand below it. A line may say that ip(8) has no words for",
-        "# something: that is not put back by these lines, nor what needs it; oceanid-rollback "
-        "does.",
+        "# something: these lines put back neither that nor what needs it; oceanid-rollback does.",
     };
     struct page page = {.data = NULL};
 
