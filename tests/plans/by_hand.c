@@ -79,9 +79,12 @@ static char *render(struct play *const *changes, uint32_t count)
 
 enum { LINES_MAX = 2048, LINE_SIZE = 4096 };
 
-/* Of a text the lines that were refused in the end, by their number. */
+/* Of a text the lines that were refused, by their number; but for those of what is there already.
+ */
 struct refused {
     bool lines[LINES_MAX];
+    unsigned stopped_at; /* the first that was refused, for whatever reason; 0: none */
+    bool exists;         /* some was, for it is there already */
 };
 
 static const char *line_of(const char *text, unsigned number, char *line)
@@ -92,20 +95,36 @@ static const char *line_of(const char *text, unsigned number, char *line)
     return line;
 }
 
-static void note(const char *said, unsigned first, struct refused *refused)
+/* It was there already: nothing to do once more. */
+static bool says_exists(const char *said, size_t len)
+{
+    char reason[512];
+
+    snprintf(reason, sizeof(reason), "%.*s", (int)len, said);
+    return strstr(reason, "exists") != NULL || strstr(reason, "already assigned") != NULL;
+}
+
+/* Each reason stands before the line that says where it was. */
+static void note(const char *said, struct refused *refused)
 {
     static const char failed[] = "Command failed -:";
+    const char *reason = said;
 
+    memset(refused, 0, sizeof(*refused));
+    refused->exists = says_exists(said, strlen(said));
     for (const char *at = strstr(said, failed); at != NULL; at = strstr(at + 1, failed)) {
-        unsigned long number = strtoul(at + strlen(failed), NULL, 10) + first - 1;
+        unsigned number = (unsigned)strtoul(at + strlen(failed), NULL, 10);
 
-        if (number < LINES_MAX)
+        if (refused->stopped_at == 0)
+            refused->stopped_at = number;
+        if (number < LINES_MAX && !says_exists(reason, (size_t)(at - reason)))
             refused->lines[number] = true;
+        reason = at + strcspn(at, "\n");
     }
 }
 
 /* True: it ended well. What it says besides goes to what is said, and is noted. */
-static bool run(const char *command, const char *input, unsigned first, struct refused *refused)
+static bool run(const char *command, const char *input, struct refused *ret_refused)
 {
     char line[256], said[1 << 14] = "";
     FILE *program, *answer = tmpfile();
@@ -125,7 +144,7 @@ static bool run(const char *command, const char *input, unsigned first, struct r
     said[len] = '\0';
     fclose(answer);
     printf("%s", said);
-    note(said, first, refused);
+    note(said, ret_refused);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -140,12 +159,13 @@ static bool is_command(const char *line)
     return false;
 }
 
+/* False: it was refused, and may be given once more. */
 static bool run_line(const char *line)
 {
-    struct refused nothing;
+    bool typed = text_starts(line, "# ");
+    struct refused refused;
 
-    return text_starts(line, "# ") ? run("sh", line + 2, 1, &nothing)
-                                   : run("ip -batch -", line, 1, &nothing);
+    return run(typed ? "sh" : "ip -batch -", typed ? line + 2 : line, &refused) || refused.exists;
 }
 
 static unsigned count_lines(const char *text)
@@ -169,15 +189,14 @@ static void type_all(const char *text, unsigned count, struct refused *refused)
     }
 }
 
-/* What is to be put or set. */
 static void try_again(const char *text, unsigned count, const struct refused *refused)
 {
     char line[LINE_SIZE];
 
     for (unsigned i = 1; i <= count && i < LINES_MAX; i++) {
-        if (!refused->lines[i] || strstr(line_of(text, i, line), " del ") != NULL)
+        if (!refused->lines[i])
             continue;
-        printf("once more: %s\n", line);
+        printf("once more: %s\n", line_of(text, i, line));
         run_line(line);
     }
 }
@@ -185,13 +204,16 @@ static void try_again(const char *text, unsigned count, const struct refused *re
 bool by_hand_undo(struct play *const *changes, uint32_t count, bool *ret_says)
 {
     AUTO_FREE char *text = render(changes, count);
-    struct refused first = {.lines = {false}}, refused = {.lines = {false}};
+    struct refused first, refused = {.stopped_at = 0};
     unsigned lines = count_lines(text);
 
     printf("by hand:\n%s", text);
     *ret_says = strstr(text, "not in ip(8)'s words") != NULL;
-    if (!run("ip -batch -", text, 1, &first))
-        run("ip -force -batch -", text, 1, &refused);
+    if (!run("ip -batch -", text, &first))
+        run("ip -force -batch -", text, &refused);
+    /* What stands above was done by the first. */
+    for (unsigned i = 0; i < first.stopped_at && i < LINES_MAX; i++)
+        refused.lines[i] = false;
     type_all(text, lines, &refused);
     try_again(text, lines, &refused);
     return true;

@@ -220,7 +220,7 @@ bool play_go_there(struct play *play)
     fill_joined(play);
     if (!play_is_as_before(play, "prepared"))
         return false;
-    if (play->choice->way == WAY_GUARD)
+    if (play->choice->way != WAY_STACK)
         draw_stop(play);
     say_plan(play);
     if (!run_all(play) || (play->stop == STOP_NOT && !play->contradicts && !settle(play)))

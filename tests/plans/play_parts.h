@@ -38,7 +38,7 @@ struct play {
 bool play_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void play_draw(struct play *play, uint64_t seed, uint64_t without);
-/* What is prepared; stops early where it is drawn so, of WAY_GUARD. */
+/* What is prepared; stops early where it is drawn so, but of WAY_STACK. */
 bool play_go_there(struct play *play);
 bool play_come_back(struct play *play);
 bool play_is_as_before(const struct play *play, const char *when);
