@@ -189,14 +189,39 @@ static void type_all(const char *text, unsigned count, struct refused *refused)
     }
 }
 
+/* What it says of what: behind its first two words. */
+static const char *object_of(const char *line)
+{
+    for (unsigned words = text_starts(line, "# ip -6 ") ? 5 : 2; words > 0; words--)
+        line += strcspn(line, " ") + (line[strcspn(line, " ")] != '\0');
+    return line;
+}
+
+/* Whether a line above, which was given once more, has put it. */
+static bool was_put(const char *text, unsigned before, const struct refused *refused,
+                    const char *deletes)
+{
+    char line[LINE_SIZE];
+
+    for (unsigned i = 1; i < before && i < LINES_MAX; i++) {
+        if (refused->lines[i] && strstr(line_of(text, i, line), " del ") == NULL &&
+            text_equal(object_of(line), object_of(deletes)))
+            return true;
+    }
+    return false;
+}
+
+/* What is to be put or set; to be deleted only what that has put: another may be meant by now. */
 static void try_again(const char *text, unsigned count, const struct refused *refused)
 {
     char line[LINE_SIZE];
 
     for (unsigned i = 1; i <= count && i < LINES_MAX; i++) {
-        if (!refused->lines[i])
+        line_of(text, i, line);
+        if (!refused->lines[i] ||
+            (strstr(line, " del ") != NULL && !was_put(text, i, refused, line)))
             continue;
-        printf("once more: %s\n", line_of(text, i, line));
+        printf("once more: %s\n", line);
         run_line(line);
     }
 }

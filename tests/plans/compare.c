@@ -115,7 +115,9 @@ bool compare_differs(const struct dump *expected, const struct dump *found, stru
     for (size_t i = 0; i < found->count; i++) {
         const char *line = dump_line(found, i);
 
-        if (taken[i] || compare_passes_over(line) || may_be_besides(line))
+        /* In whose place nothing is put. */
+        if (taken[i] || compare_passes_over(line) || may_be_besides(line) ||
+            (how.may_lack && may_be_lacking(line)))
             continue;
         printf("  besides: %s\n", line);
         differs = true;

@@ -8,7 +8,7 @@
 
 struct compare_how {
     const char *unordered; /* lines that begin so have no order; NULL: each has one */
-    bool may_lack;         /* rules, nexthop objects and routes */
+    bool may_lack;         /* rules, nexthop objects and routes; then others are in their place */
 };
 
 /* Prints what is missing, what is there besides, and what stands in another order; false: nothing

@@ -57,10 +57,14 @@ static void key_of(const char *line, char *key)
 
 static bool has_key(const struct dump *dump, const struct dump *without, const char *line)
 {
+    /* Most lines are settings, whose key they begin with. */
+    size_t alike = line[0] == 's' ? strcspn(line, "=") + 1 : strcspn(line, " ");
     char wanted[OBJECT_SIZE], key[OBJECT_SIZE];
 
     key_of(line, wanted);
     for (size_t i = 0; i < dump->count; i++) {
+        if (strncmp(dump_line(dump, i), line, alike) != 0)
+            continue;
         key_of(dump_line(dump, i), key);
         if (strcmp(key, wanted) == 0 && !has(without, dump_line(dump, i)))
             return true;

@@ -402,9 +402,11 @@ char *journal_render_undo_text(struct journal *journal, const struct ledger *led
         "# oceanid-rollback does it, and verifies. Without it: first `ip -batch THIS`, which stops",
         "# at a line that the kernel refuses (look at it, then -force). Then type in a shell, from",
         "# the top, what stands behind a # and is a command: shields that still have to stand",
-        "# until then are among those. At the end, once more and in order, what was refused and is",
-        "# not there yet: what it needs may stand below it. A line may say that ip(8) has no words",
-        "# for something: that, and what needs it, only oceanid-rollback puts back.",
+        "# until then are among those. At the end, once more and in order, what was to be put or",
+        "# set, was refused, and is not there yet: what it needs may stand below it; and what a "
+        "line",
+        "# below deletes of that. A line may say that ip(8) has no words for something: that, and",
+        "# what needs it, only oceanid-rollback puts back.",
     };
     struct page page = {.data = NULL};
 
