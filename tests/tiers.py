@@ -263,7 +263,7 @@ def run_plans(tally, long):
         tally.add_failure("plans: the dev build")
         return
     seeds = [["--seeds", "1..60"], ["--seeds", "1..30", "--way", "hand"],
-             ["--seeds", "3..20", "--way", "stack"], ["--seeds", "1..12", "--way", "meddle"],
+             ["--seeds", "3..20", "--way", "stack"], ["--seeds", "1..30", "--way", "meddle"],
              ["--for", "20"]]
     if long:
         seeds += [["--seeds", "1..20000"], *(["--seeds", "1..2000", "--way", way]
