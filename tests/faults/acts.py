@@ -12,6 +12,7 @@ from lab.fleet import PKI
 from lab.topology import NODES
 
 CONTROLLER = "oceanid-controller"
+STATE, SAVED = "/var/lib/oceanid/controller", "/run/saved"
 UNITS = ("oceanid-agent", "oceanid-guard")
 NEVER_OPEN = "mon-sun 00:00-00:01"
 WAIVERS = {"needed": "a drill", "quorum": "a drill"}
@@ -51,17 +52,20 @@ def policy(rng):
 def start(session, rng):
     change = session.next_change(rng.sample(NODES, rng.choice((1, 2, 2, 3))))
     path = session.fleet.write_change(change.name, change.text(policy(rng)))
-    session.say("rollout", "start", path, *session.approval(change), "--no-watch")
+    session.say("rollout", "start", path, *session.approval(change), "--no-watch",
+                desk=session.some_desk(rng))
 
 
 def sign(session, rng):
     """In a file, for later."""
     change = session.next_change(rng.sample(NODES, rng.choice((1, 2))))
     path = session.fleet.write_change(change.name, change.text(policy(rng)))
-    if session.say("manifest", "build", path, "-o", f"{path}.manifest") != 0:
+    desk = session.some_desk(rng)
+    if session.say("manifest", "build", path, "-o", f"{path}.manifest", desk=desk) != 0:
         return
     if session.say("manifest", "sign", f"{path}.manifest", "-o", f"{path}.signed",
-                   *session.approval(change), "--valid", rng.choice(("20s", "10m"))) == 0:
+                   *session.approval(change), "--valid", rng.choice(("20s", "10m")),
+                   desk=desk) == 0:
         session.signed.append(f"{path}.signed")
 
 
@@ -72,7 +76,8 @@ def start_signed(session, rng):
 
 def void(session, rng):
     if session.changes:
-        session.say("manifest", "void", rng.choice(list(session.changes)), "--reason", "a drill")
+        session.say("manifest", "void", rng.choice(list(session.changes)), "--reason", "a drill",
+                    desk=session.some_desk(rng))
 
 
 def go_on(session, _rng):
@@ -189,22 +194,32 @@ def reboot(session, rng):
     session.lab[name].reboot()
 
 
+def kill_tailscaled(session, rng):
+    name = rng.choice(NODES)
+    session.note(f"kill -9 tailscaled of {name}")
+    session.lab[name].kill(session.lab.tailnet.daemon(session.lab[name]))
+    session.lab.tailnet.restart_daemon(session.lab[name])
+
+
+def fill_disk(session, rng):
+    """The controller's, for a while."""
+    session.note("fill the controller's disk")
+    filler = f"{STATE}/filler"
+    session.fleet.controller.run(["sh", "-c", f"cat /dev/zero >{filler}"], check=False)
+    time.sleep(rng.choice((0.5, 3, 8)))
+    session.fleet.controller.run(["rm", "-f", filler])
+
+
 def back_up_or_restore(session, rng):
     """The controller's database, with the controller down: an older one is put back."""
     host, unit = session.fleet.controller, session.fleet.controller.unit(CONTROLLER)
-    folder = host.path("/var/lib/oceanid/controller")
     unit.stop()
-    if session.saved and rng.random() < 0.6:
+    if rng.random() < 0.6 and host.run(["test", "-d", SAVED], check=False).returncode == 0:
         session.note("put an older database back")
-        for file in folder.glob("controller.db*"):
-            file.unlink()
-        for name, data in session.saved.items():
-            (folder / name).write_bytes(data)
-        host.run(["chown", "-R", "oceanid-controller:", "/var/lib/oceanid/controller"])
+        host.run(["sh", "-c", f"rm -f {STATE}/controller.db*; cp -a {SAVED}/. {STATE}/"])
     else:
         session.note("back the database up")
-        session.saved = {file.name: file.read_bytes() for file in folder.glob("controller.db*")}
-        assert session.saved, f"no database in {sorted(folder.iterdir())}"
+        host.run(["sh", "-ec", f"rm -rf {SAVED}; mkdir {SAVED}; cp -a {STATE}/controller.db* {SAVED}"])
     unit.start()
 
 
@@ -219,7 +234,7 @@ def look(session, rng):
 ACTS = {start: 8, go_on: 9, abort: 4, pause: 2, resume: 4, emergency: 5, hold: 3, lift: 5,
         maintain: 2, bring_back: 3, sign_roster: 1, sign: 3, start_signed: 3, void: 2,
         roll_back: 3, order: 2, kill: 6, restart: 3, freeze: 3, cut: 2, reboot: 1,
-        back_up_or_restore: 1, look: 3}
+        kill_tailscaled: 1, fill_disk: 1, back_up_or_restore: 1, look: 3}
 
 
 def some(rng):

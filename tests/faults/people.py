@@ -13,7 +13,7 @@ import time
 import acts
 from ground import ROLLBACK
 from lab import Lab
-from lab.fleet import Fleet
+from lab.fleet import PKI, Fleet
 from lab.topology import NODES
 from lab.wait import wait_until
 
@@ -21,6 +21,8 @@ SHORT, LONG = 6, 300            # sessions
 GROUNDS = 2
 TRIALS_A_GROUND = 15
 SOAK, LEASE = "2s", "12s"
+OTHER = f"{PKI}-other"          # a second desk: the same keys, and a ledger of its own
+SMALL_DISK = "16m"
 CODES = range(6)
 HEALED_S, ENDED_S, AGREED_S, THROUGH_S = 180, 240, 90, 200
 ENDED = ("complete", "reverted", "aborted", "halted", "incomplete")
@@ -56,10 +58,22 @@ class Town:
         self.spent = False
         try:
             self.fleet = Fleet(self.lab, controller="control", soak=SOAK, lease=LEASE).install()
+            self.fleet.operator.run(["cp", "-a", PKI, OTHER])
+            self.move_to_a_small_disk()
         except BaseException:
             self.lab.close()
             raise
-        self.changes, self.signed, self.orders, self.saved = {}, [], {}, {}
+        self.changes, self.signed, self.orders = {}, [], {}
+
+    def move_to_a_small_disk(self):
+        """The controller's state; one that can be filled."""
+        host = self.fleet.controller
+        host.stop_unit(acts.CONTROLLER)
+        host.run(["sh", "-ec", f"""
+            mkdir /run/aside && cp -a {acts.STATE}/. /run/aside/
+            mount -t tmpfs -o size={SMALL_DISK},mode=700 small {acts.STATE}
+            cp -a /run/aside/. {acts.STATE}/ && chown --reference=/run/aside {acts.STATE}"""])
+        host.start_unit(acts.CONTROLLER)
 
     def close(self):
         self.lab.close()
@@ -72,14 +86,6 @@ class Session:
         self.town, self.lab, self.fleet, self.seed = town, town.lab, town.fleet, seed
         self.changes, self.signed, self.orders = town.changes, town.signed, town.orders
         self.typed = []
-
-    @property
-    def saved(self):
-        return self.town.saved
-
-    @saved.setter
-    def saved(self, files):
-        self.town.saved = files
 
     # -- what acts use ------------------------------------------------------------------------
 
@@ -96,14 +102,18 @@ class Session:
     def note(self, text):
         self.typed.append(f"  * {text}")
 
-    def say(self, *words):
-        """A command of oceanidctl, whatever it ends with. Returns the exit code."""
-        return self.ask(*words).returncode
+    @staticmethod
+    def some_desk(rng):
+        return rng.choices((PKI, OTHER), (5, 1))[0]
 
-    def ask(self, *words):
-        done = self.fleet.ctl(*words, check=False)
+    def say(self, *words, desk=PKI):
+        """A command of oceanidctl, whatever it ends with. Returns the exit code."""
+        return self.ask(*words, desk=desk).returncode
+
+    def ask(self, *words, desk=PKI):
+        done = self.fleet.ctl(*words, "--pki", desk, check=False)
         said = (done.stdout + done.stderr).strip()
-        line = " ".join(words)
+        line = " ".join(words if desk == PKI else ("(the other desk)", *words))
         self.typed.append(f"  $ {line} -> {done.returncode}  {said.splitlines()[-1:]}")
         assert done.returncode in CODES, f"`{line}` ended with {done.returncode}: {said}"
         assert said or done.returncode == 0, f"`{line}` ended with {done.returncode}, and no word"
@@ -157,6 +167,8 @@ class Session:
         of the open rollout what it says itself."""
         for name in NODES:
             self.lab[name].restore_link()
+        if not self.fleet.controller.unit(acts.CONTROLLER).active():
+            self.fleet.controller.restart_unit(acts.CONTROLLER)
         wait_until(lambda: self.fleet.ctl("status", check=False).returncode in (0, 1), HEALED_S,
                    "the controller to answer")
         for hold in self.holds():
@@ -172,13 +184,12 @@ class Session:
         rollout = self.fleet.rollout()
         if rollout is None or rollout["ended"]:
             return True
-        command = rollout["waits"]["command"]
-        if rollout["waiting_for"] == "next" and self.say("rollout", "next", "--no-watch") == 0:
-            return False
-        if rollout["waiting_for"] == "next" or rollout["outcome"] == "halted":
+        waits = rollout["waits"]
+        abort = "rollout abort" in waits["command"]
+        if rollout["waiting_for"] != "next" and rollout["outcome"] != "halted":
+            self.note(f"waits: {waits['what']}; {waits['how']}: {waits['command']}")
+        elif abort or self.say("rollout", "next", "--no-watch") != 0:
             self.say("rollout", "abort", "--reason", "quiet", "--no-watch")
-        elif command:
-            self.note(f"waits: {rollout['waits']['what']}; {rollout['waits']['how']}: {command}")
         return False
 
     # -- judging ------------------------------------------------------------------------------

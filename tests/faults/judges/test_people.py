@@ -42,7 +42,7 @@ class Agreement(unittest.TestCase):
         self.told = {name: {**IDLE, "generations": [{"change": "drill-1"}]} for name in NODES}
         town = types.SimpleNamespace(lab=self.hosts, changes={"drill-1": self.change}, signed=[],
                                      fleet=types.SimpleNamespace(nodes=lambda: self.told),
-                                     orders={}, saved={})
+                                     orders={})
         self.session = people.Session(town, 1)
 
     def disagreements(self):
@@ -89,7 +89,7 @@ class Answers(unittest.TestCase):
         self.answer = types.SimpleNamespace(returncode=1, stdout="", stderr="refused: why\n")
         fleet = types.SimpleNamespace(ctl=lambda *words, check: self.answer)
         self.session = people.Session(types.SimpleNamespace(
-            lab={"calypso": Host()}, fleet=fleet, changes={}, signed=[], orders={}, saved={}), 1)
+            lab={"calypso": Host()}, fleet=fleet, changes={}, signed=[], orders={}), 1)
 
     def test_a_refusal_with_its_reason(self):
         self.assertEqual(self.session.say("rollout", "next"), 1)
