@@ -62,17 +62,17 @@ static bool refuse_unended(const struct ledger *ledger, const struct ledger_sign
             err, ERR_CONFLICT,
             "change %s (sequence %llu) is signed and not ended: no receipt of %s; and "
             "another ledger has signed sequence %llu too, as %s's receipt shows, so that "
-            "no controller takes this one: it can only lapse, in %s. Then sign again, "
-            "all with one ledger",
+            "no controller takes this one: `oceanidctl manifest void %s` ends it, or it lapses "
+            "in %s. Then sign again, all with one ledger",
             entry->change, (unsigned long long)entry->attempt.sequence, missing,
-            (unsigned long long)entry->attempt.sequence, node, left);
+            (unsigned long long)entry->attempt.sequence, node, entry->change, left);
     return err_set(
         err, ERR_CONFLICT,
         "change %s (sequence %llu) is signed and not ended: no receipt of %s. It lapses "
         "in %s; before that finish or abort it (if no controller took it: `rollout start` "
         "with the keys' unsent-%s.manifest or what `manifest sign` wrote, then abort; no "
-        "file is left: `manifest void`). If its sequence is another manifest's by now, it "
-        "can only lapse",
+        "file is left: `manifest void`, which ends it also where its sequence is another "
+        "manifest's by now)",
         entry->change, (unsigned long long)entry->attempt.sequence, missing, left, entry->change);
 }
 
@@ -192,8 +192,9 @@ bool signing_check_validity(const struct manifest *manifest, int64_t not_after, 
                        "change %s is signed to be valid until %s, for %lld s by this host's clock: "
                        "accepted are %lld s at most; nothing was signed. The clock of who signed "
                        "it first was ahead, or this one is behind: set it right. If it was that "
-                       "one, it can only lapse, and its ledger has nothing else signed until then",
-                       manifest->change, until, (long long)left, (long long)most);
+                       "one, its ledger has nothing else signed until it lapses, or `oceanidctl "
+                       "manifest void %s` there ends it",
+                       manifest->change, until, (long long)left, (long long)most, manifest->change);
     return err_set(err, ERR_CONFLICT,
                    "change %s was valid until %s, and expired %s ago by this host's clock: "
                    "expected is one that a guard still takes; nothing was signed. Sign the change "

@@ -53,8 +53,7 @@ void unsent_tell(const struct ctl *ctl, struct bytes signed_manifest, bool refus
                         : "no controller has said that it took it.",
                 path,
                 refused ? ". If its sequence was signed for another manifest, as said above, that "
-                          "file helps nothing: it can only lapse, and the next `manifest sign` "
-                          "says when"
+                          "file helps nothing: `oceanidctl manifest void` ends it"
                         : "");
 }
 

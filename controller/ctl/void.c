@@ -14,6 +14,7 @@
 #include "common/io/clock.h"
 #include "common/io/json_text.h"
 #include "controller/ctl/api.h"
+#include "controller/ctl/render.h"
 #include "controller/ctl/signing.h"
 
 enum { PATIENCE_MS = 30000, AGAIN_S = 1 };
@@ -95,78 +96,138 @@ static bool is_left(const struct ledger_signed *entry, const char *node)
     return found;
 }
 
-/* The document is a moment older than the ledger. */
-static void print_open(const json_t *document, const struct ledger_signed *entry)
+/* ---- what is told ----------------------------------------------------------------------------
+ */
+
+/* What the controller said last of those that are still open: a moment older than the ledger. */
+static void add_open(const json_t *document, const struct ledger_signed *entry, json_t *to)
 {
     const json_t *nodes = field_array(document, "nodes");
 
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const json_t *node = json_array_get(nodes, i);
+        json_t *node = json_array_get(nodes, i);
 
         if (is_left(entry, field_text(node, "name")))
-            printf("%-20s not barred yet: %s\n", field_plain(field_text(node, "name")),
-                   field_plain(field_text(node, "sentence")));
+            json_array_append(to, node);
     }
 }
 
-/* False: it has not ended in PATIENCE_MS, or err. */
-static bool wait(struct ctl *ctl, struct wanted *wanted, const char *reason, struct err *err)
+static void print_open(const json_t *nodes)
+{
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        printf("%-20s not barred yet: %s\n", field_plain(field_text(node, "name")),
+               field_plain(field_text(node, "sentence")));
+    }
+}
+
+static void say_ended(const struct wanted *wanted, struct text *out)
+{
+    text_add(out, "Change %s (sequence %llu) ", wanted->entry.change,
+             (unsigned long long)wanted->entry.attempt.sequence);
+    if (wanted->entry.targets_count > 0)
+        text_add(out, "has lapsed: the next one can be signed.");
+    else if (wanted->stands[0] != '\0')
+        text_add(out,
+                 "stands on %s, where it was handed over, and has ended on every other node that "
+                 "it was for: the next one can be signed.",
+                 wanted->stands);
+    else
+        text_add(out, "is barred on every node that it was for: the next one can be signed.");
+}
+
+/* nodes: those that keep it open; none: it has ended. */
+static enum outcome tell(const struct ctl *ctl, const struct wanted *wanted, json_t *nodes,
+                         const char *sentence)
+{
+    bool ended = json_array_size(nodes) == 0;
+
+    if (ctl->json) {
+        render_document_take(
+            json_pack("{s:s, s:I, s:b, s:o, s:s, s:O}", "change", wanted->entry.change, "sequence",
+                      (json_int_t)wanted->entry.attempt.sequence, "ended", ended, "sentence",
+                      json_text(sentence), "stands", wanted->stands, "nodes", nodes));
+    } else {
+        print_open(nodes);
+        printf("%s\n", sentence);
+    }
+    return ended ? OUTCOME_DONE : OUTCOME_INCOMPLETE;
+}
+
+/* ---- the command -----------------------------------------------------------------------------
+ */
+
+/* What it was asked once it has in memory only. */
+static bool forgets(const char *change, struct err *err)
+{
+    if (!api_is_unanswered(err))
+        return false;
+    return err_wrap(err,
+                    "change %.63s is not barred everywhere yet, and a controller that is started "
+                    "anew does not know of it: the same command asks again",
+                    change);
+}
+
+/* open takes those that are so after PATIENCE_MS. */
+static bool wait(struct ctl *ctl, struct wanted *wanted, const char *reason, json_t *open,
+                 struct err *err)
 {
     mono_t until = clock_now() + PATIENCE_MS;
-    bool ended = false;
+    bool ended = false, asked = false;
 
     for (;;) {
         AUTO_JSON json_t *document = NULL;
 
         if (!ask(ctl, &wanted->entry, reason, &document, err))
-            return false;
+            return asked && forgets(wanted->entry.change, err);
+        asked = true;
         sleep(AGAIN_S);
-        if (!look(ctl, wanted->entry.change, wanted, &ended, err) || ended)
-            return ended;
+        if (!look(ctl, wanted->entry.change, wanted, &ended, err))
+            return forgets(wanted->entry.change, err);
+        if (ended)
+            return true;
         if (clock_now() > until) {
-            print_open(document, &wanted->entry);
-            return false;
+            add_open(document, &wanted->entry, open);
+            return true;
         }
     }
 }
 
-static void print_ended(const struct wanted *wanted)
+static enum outcome tell_how(const struct ctl *ctl, const struct wanted *wanted, json_t *nodes)
 {
-    printf("Change %s (sequence %llu) ", wanted->entry.change,
-           (unsigned long long)wanted->entry.attempt.sequence);
-    if (wanted->entry.targets_count > 0)
-        printf("has lapsed: the next one can be signed.\n");
-    else if (wanted->stands[0] != '\0')
-        printf("stands on %s, where it was handed over, and has ended on every other node that it "
-               "was for: the next one can be signed.\n",
-               wanted->stands);
+    char sentence[NODES_MAX * NAME_SIZE] = "";
+    struct text text = TEXT_IN(sentence);
+
+    if (json_array_size(nodes) == 0)
+        say_ended(wanted, &text);
     else
-        printf("is barred on every node that it was for: the next one can be signed.\n");
+        text_add(&text,
+                 "Until their receipts are there, or it has lapsed, nothing else is signed. The "
+                 "controller asks on for an hour, or until it is started anew; the same command "
+                 "looks, and asks, again.");
+    return tell(ctl, wanted, nodes, sentence);
 }
 
 enum outcome void_run(struct ctl *ctl, const struct arguments *arguments)
 {
     AUTO_FREE struct wanted *wanted = mem_alloc(1, sizeof(*wanted));
+    AUTO_JSON json_t *nodes = json_array();
     const char *change = arguments->words[0];
     const char *reason = arguments_get(arguments, "--reason");
+    char sentence[TEXT_SIZE];
     struct err err = ERR_INIT;
     bool ended = false;
 
     if (!look(ctl, change, wanted, &ended, &err))
         return ctl_fail(ctl, &err);
     if (ended) {
-        printf("Change %s: each time that it was signed has ended or lapsed; nothing was asked.\n",
-               change);
-        return OUTCOME_DONE;
+        snprintf(sentence, sizeof(sentence),
+                 "Change %s: each time that it was signed has ended or lapsed; nothing was asked.",
+                 wanted->entry.change);
+        return tell(ctl, wanted, nodes, sentence);
     }
-    if (wait(ctl, wanted, reason != NULL ? reason : "nobody has its file", &err)) {
-        print_ended(wanted);
-        return OUTCOME_DONE;
-    }
-    if (err.kind != ERR_NONE)
+    if (!wait(ctl, wanted, reason != NULL ? reason : "nobody has its file", nodes, &err))
         return ctl_fail(ctl, &err);
-    printf(
-        "Until their receipts are there, or it has lapsed, nothing else is signed. The controller "
-        "asks on for an hour; the same command looks again.\n");
-    return OUTCOME_INCOMPLETE;
+    return tell_how(ctl, wanted, nodes);
 }

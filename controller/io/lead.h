@@ -186,7 +186,8 @@ void lead_take_source(struct lead *lead, const char *node, const struct source_s
 void lead_take_failing(struct lead *lead, const char *node, const struct verdict *verdict);
 
 /* Has each of these guards bar an attempt that no rollout here has, by a receipt that ends it;
- * asked again until then, for an hour or until a restart. ERR_CONFLICT: a rollout here has it. */
+ * asked again until then, for an hour, until a restart, or until a rollout begins it here.
+ * ERR_CONFLICT: a rollout here has it. */
 bool lead_void(struct lead *lead, const struct attempt *attempt, const struct lead_wish *wish,
                struct err *err);
 /* Those that are not barred yet, and what is known of why. */

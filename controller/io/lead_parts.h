@@ -160,6 +160,9 @@ void lead_voids_stack(struct lead *lead, const char *node, const struct stack *s
 void lead_voids_receipt(struct lead *lead, const struct receipt *receipt);
 void lead_voids_refused(struct lead *lead, const char *node, const struct attempt *attempt,
                         const char *reason);
+/* That one begins: in its transaction, false: the desk has failed; and behind it. */
+bool lead_voids_note_begun(struct lead *lead, const struct led *led);
+void lead_voids_begun(struct lead *lead, const struct led *led);
 void lead_voids_tick(struct lead *lead, mono_t now);
 mono_t lead_voids_deadline(const struct lead *lead);
 

@@ -180,7 +180,7 @@ static bool keep_start(struct lead *lead, const struct led *led, struct bytes ga
            desk_audit(desk, led->stored.by, "rollout", led->manifest.change,
                       "rollout %llu started, sequence %llu: %s", (unsigned long long)id,
                       (unsigned long long)led->approved.attempt.sequence, led->manifest.reason) &&
-           desk_commit(desk);
+           lead_voids_note_begun(lead, led) && desk_commit(desk);
 }
 
 static void free_new(struct led *led)
@@ -211,6 +211,7 @@ bool lead_start(struct lead *lead, struct lead_order *order, const char *by, str
     led->stored.gates = (struct wire_bytes){mem_copy(gates.data, gates.len), gates.len};
     led->next = lead->leds;
     lead->leds = led;
+    lead_voids_begun(lead, led);
     lead_step(lead, led, &ev, NULL);
     return true;
 }

@@ -84,6 +84,29 @@ void lead_voids_refused(struct lead *lead, const char *node, const struct attemp
         text_copy(own->sentence, sizeof(own->sentence), reason);
 }
 
+/* A file of it turned up, and somebody began it: what a guard was asked already it does, and the
+ * rollout meets its tombstone. */
+bool lead_voids_note_begun(struct lead *lead, const struct led *led)
+{
+    char names[REASON_SIZE] = "";
+    struct text text = TEXT_IN(names);
+
+    for (uint32_t i = 0; i < lead->voids.count; i++) {
+        if (attempt_equal(&lead->voids.list[i].attempt, &led->machine.record.attempt))
+            text_add_once(&text, ", ", lead->voids.list[i].node);
+    }
+    return text.len == 0 || desk_audit(lead->desk, led->stored.by, "void", led->manifest.change,
+                                       "it has begun: not to be barred any more on %s", names);
+}
+
+void lead_voids_begun(struct lead *lead, const struct led *led)
+{
+    for (uint32_t i = lead->voids.count; i-- > 0;) {
+        if (attempt_equal(&lead->voids.list[i].attempt, &led->machine.record.attempt))
+            forget(lead, &lead->voids.list[i]);
+    }
+}
+
 /* ---- time ------------------------------------------------------------------------------------
  */
 

@@ -4,6 +4,7 @@ Where the controller means harm it is built with patches of tests/mutants. Every
 there is the nodes' own: their guards' logs, and what `ip monitor` saw of their kernels.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -19,6 +20,7 @@ DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs"
 CONTROLLER = "control"
 NODES = ("srv712695", "calypso", "srv712429")  # in the manifest's order
 RULE = "198.18.255.0/24"
+ENDED = ("complete", "reverted", "halted", "aborted", "incomplete")
 DRILL = f"""\
 reason: A rule that nobody uses.
 reference: "#104"
@@ -135,6 +137,20 @@ def sign(fleet, pki, name):
     return f"{path}.signed"
 
 
+def bar_by_name(fleet, pki, name):
+    """What no controller takes, because the other ledger's has its sequence, bars all others at its
+    desk until its name is barred."""
+    words = ["/usr/bin/oceanidctl", "--pki", pki, "--controller", fleet.url, "manifest"]
+    path = fleet.write_change("another", DRILL).removesuffix(".yaml")
+    fleet.operator.run([*words, "build", f"{path}.yaml", "-o", f"{path}.manifest"])
+    done = fleet.operator.run([*words, "sign", f"{path}.manifest", "-o", f"{path}.signed",
+                               *fleet.approval("another", DRILL)], check=False)
+    assert done.returncode != 0 and f"`oceanidctl manifest void {name}` ends it" in done.stderr, (
+        done.stderr)
+    done = fleet.operator.run([*words, "void", name, "-o", "json"])
+    assert json.loads(done.stdout)["ended"], done.stdout
+
+
 def test_two_approve_two_changes_in_the_same_second(fleet):
     """Each has a ledger of his own, so nothing on their desks keeps them apart."""
     fleet.operator.run(["cp", "-r", PKI, f"{PKI}-of-bob"])
@@ -153,7 +169,9 @@ def test_two_approve_two_changes_in_the_same_second(fleet):
     assert re.search(rf"rollout \d+, {winner}, is open: .*; one at a time", said), said
     assert [one["change"] for one in fleet.json("rollout", "list")["rollouts"]].count(loser) == 0
     fleet.ctl("rollout", "abort")
-    if winner == "of-bob":  # what never began stays open on the loser's desk
+    fleet.wait_outcome(ENDED)
+    bar_by_name(fleet, PKI if loser == "of-anna" else f"{PKI}-of-bob", loser)
+    if winner == "of-bob":
         fleet.operator.run(["rm", "-r", PKI])
         fleet.operator.run(["mv", f"{PKI}-of-bob", PKI])
 

@@ -144,7 +144,7 @@ static void what_is_open_of_it_is_known(void **state)
     assert_string_equal(names, "");
 }
 
-/* With long names, and as many as there may be: when it lapses, and that nothing else ends it. */
+/* With long names, and as many as there may be: when it lapses, and what ends it before. */
 static void what_is_not_ended_is_said_whole(void **state)
 {
     struct desk *desk = *state;
@@ -167,7 +167,7 @@ static void what_is_not_ended_is_said_whole(void **state)
     assert_non_null(strstr(err.text, "It lapses in 1 h 8 min"));
     assert_non_null(strstr(err.text, "n.manifest or what"));
     assert_non_null(strstr(err.text, "no file is left"));
-    assert_non_null(strstr(err.text, "it can only lapse"));
+    assert_non_null(strstr(err.text, "another manifest's by now)"));
 }
 
 static void lapses_when_it_can_no_longer_begin(void **state)
@@ -323,8 +323,8 @@ static void validity_covers_all_stages(void **state)
     m->stages_count = 0;
 }
 
-/* Both that another ledger signed this sequence too, and when this one lapses. */
-static void a_sequence_that_another_ledger_has_used_can_only_lapse(void **state)
+/* Both that another ledger signed this sequence too, and what ends this one before it lapses. */
+static void a_sequence_that_another_ledger_has_used_is_ended_by_its_name(void **state)
 {
     struct desk *desk = *state;
     struct err err = ERR_INIT;
@@ -332,12 +332,17 @@ static void a_sequence_that_another_ledger_has_used_can_only_lapse(void **state)
     sign(desk, 1);
     assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
     assert_non_null(strstr(err.text, "It lapses in 1 h 8 min"));
-    assert_non_null(strstr(err.text, "its sequence is another manifest's"));
+    assert_non_null(strstr(err.text,
+                           "no file is left: `manifest void`, which ends it also where its "
+                           "sequence is another manifest's"));
+    assert_null(strstr(err.text, "only lapse"));
     fetch(desk, 1, false, &err);
     desk->ledger.receipts[0].receipt.generation.attempt.sequence = 1;
     assert_false(signing_check_ended(&desk->ledger, NOT_AFTER - 3600, &err));
     assert_non_null(strstr(err.text, "another ledger has signed sequence 1 too"));
-    assert_non_null(strstr(err.text, "it can only lapse, in 1 h 8 min"));
+    assert_non_null(strstr(err.text, "`oceanidctl manifest void a-change` ends it, or it lapses in "
+                                     "1 h 8 min"));
+    assert_null(strstr(err.text, "only lapse"));
     assert_null(strstr(err.text, "rollout start"));
 }
 
@@ -373,7 +378,7 @@ int main(void)
         AT_DESK(more_ends_than_fit_are_refused_by_name),
         AT_DESK(an_untouched_quarantine_stays),
         AT_DESK(validity_covers_all_stages),
-        AT_DESK(a_sequence_that_another_ledger_has_used_can_only_lapse),
+        AT_DESK(a_sequence_that_another_ledger_has_used_is_ended_by_its_name),
         cmocka_unit_test(clocks_are_compared),
     };
 

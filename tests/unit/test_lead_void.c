@@ -25,22 +25,27 @@ static int open_case(void **state)
     return lead_case_open(state);
 }
 
-static bool try_void(const char *node, struct err *err)
+static bool try_void(const char *node, const struct attempt *attempt, struct err *err)
 {
     char names[1][NAME_SIZE] = {""};
     const struct lead_wish wish = {names, 1, "olga", reason};
 
     text_copy(names[0], NAME_SIZE, node);
     *err = (struct err)ERR_INIT;
-    return lead_void(place.lead, &lost, &wish, err);
+    return lead_void(place.lead, attempt, &wish, err);
+}
+
+static void want_of(const char *node, const struct attempt *attempt)
+{
+    struct err err;
+
+    if (!try_void(node, attempt, &err))
+        fail_msg("%s", err.text);
 }
 
 static void want(const char *node)
 {
-    struct err err;
-
-    if (!try_void(node, &err))
-        fail_msg("%s", err.text);
+    want_of(node, &lost);
 }
 
 struct told {
@@ -55,6 +60,14 @@ static void note(void *context, const char *node, const char *sentence)
     assert_string_equal(node, "a1");
     told->count++;
     text_copy(told->sentence, sizeof(told->sentence), sentence);
+}
+
+static unsigned count_told(const struct attempt *attempt)
+{
+    struct told told = {0};
+
+    lead_voids_tell(place.lead, attempt, note, &told);
+    return told.count;
 }
 
 static void expect(unsigned count, const char *part)
@@ -175,9 +188,9 @@ static void who_cannot_bar_is_refused(void **state)
     struct err err;
 
     (void)state;
-    assert_false(try_void("x9", &err));
+    assert_false(try_void("x9", &lost, &err));
     assert_int_equal(err.kind, ERR_MISSING);
-    assert_false(try_void("w1", &err)); /* a witness has no guard */
+    assert_false(try_void("w1", &lost, &err)); /* a witness has no guard */
     assert_int_equal(err.kind, ERR_MISSING);
     expect(0, "");
 }
@@ -196,6 +209,41 @@ static void what_a_rollout_has_is_aborted(void **state)
     assert_non_null(strstr(err.text, "`oceanidctl rollout abort` ends it"));
 }
 
+/* A file turned up: who begins it wants it, and a guard that was not asked yet is not. */
+static void what_is_begun_is_not_to_be_barred_any_more(void **state)
+{
+    AUTO_WIRE struct wire_bytes bytes = {NULL, 0};
+    AUTO_FREE struct lead_order *order = mem_alloc(1, sizeof(*order));
+    struct err err = ERR_INIT;
+    struct manifest manifest;
+
+    (void)state;
+    want("a1"); /* another one stays */
+    place_make_manifest(&place, "forwarding", &manifest);
+    bytes = place_sign_manifest(&place, &manifest, 1);
+    manifest_done(&manifest);
+    assert_true(lead_order_decode(wire_lend(&bytes), order, &err));
+    want_of("a1", &order->approval.attempt);
+    lead_case_start();
+    assert_int_equal(count_told(&order->approval.attempt), 0);
+    assert_int_equal(count_told(&lost), 1);
+    assert_int_equal(count_audited(), 3); /* both wishes, and that one is none any more */
+    lead_order_done(order);
+}
+
+/* Two ledgers signed one sequence: what no rollout here has is barred beside what one has. */
+static void one_whose_sequence_another_manifest_has_is_barred(void **state)
+{
+    const struct led *led = lead_find(place.lead, lead_case_start());
+    struct attempt other = led->machine.record.attempt;
+
+    (void)state;
+    other.body.bytes[0] ^= 1;
+    want_of("a1", &other);
+    assert_int_equal(count_told(&other), 1);
+    assert_int_equal(count_told(&led->machine.record.attempt), 0);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_case, lead_case_close)
 
 int main(void)
@@ -207,6 +255,8 @@ int main(void)
         WITH_PLACE(what_a_guard_refuses_is_said),
         WITH_PLACE(who_cannot_bar_is_refused),
         WITH_PLACE(what_a_rollout_has_is_aborted),
+        WITH_PLACE(what_is_begun_is_not_to_be_barred_any_more),
+        WITH_PLACE(one_whose_sequence_another_manifest_has_is_barred),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
