@@ -102,6 +102,11 @@ struct rollout_wait {
 };
 void rollout_explain_wait(const struct rollout *rollout, struct rollout_wait *ret_wait);
 
+/* Of one of its targets: what its guard said last, or what is seen of one that the way back went
+ * past: its reason as it was kept says that it does not answer also when it has come back. In
+ * rollout_wait.c. */
+const char *rollout_reason(const struct rollout *rollout, const struct target *target);
+
 /* docs/api.md: "next" when that is what it waits for, else "". */
 const char *rollout_waiting_for(const struct rollout *rollout);
 

@@ -71,6 +71,8 @@ void rollout_note_waits(const struct rollout *rollout, struct rollout_waits *ret
 /* It still waits for part of what it waited for before: the same wait, whoever else has come. */
 bool rollout_waits_still(const struct rollout *rollout, const struct rollout_waits *before);
 
+/* It stands, and is popped when those before it are back. In rollout_tend.c. */
+bool rollout_awaits_turn(const struct rollout *rollout, const struct target *target);
 /* Sends what is owed to each target now, and says when to look again. In rollout_tend.c. */
 void rollout_tend(struct rollout_move *move);
 

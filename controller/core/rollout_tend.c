@@ -130,6 +130,13 @@ static enum owed owe_back(const struct rollout *rollout, const struct target *ta
     return OWED_NOTHING;
 }
 
+bool rollout_awaits_turn(const struct rollout *rollout, const struct target *target)
+{
+    return rollout_is_reverting(rollout) && target->heard && !target_is_ended(target) &&
+           target_choose(target->record->says, target->record->wants) == ACTION_POP &&
+           !is_its_turn(rollout, target);
+}
+
 static enum owed owe(const struct rollout *rollout, const struct target *target)
 {
     if (rollout_is_reverting(rollout))

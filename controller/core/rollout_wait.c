@@ -128,6 +128,18 @@ bool rollout_waits_still(const struct rollout *rollout, const struct rollout_wai
 /* ---- in words ---------------------------------------------------------------------------------
  */
 
+const char *rollout_reason(const struct rollout *rollout, const struct target *target)
+{
+    const struct target_record *record = target->record;
+
+    if (!record->listed || !target->heard || !target->connected ||
+        !text_equal(record->reason, ROLLOUT_NO_ANSWER))
+        return record->reason;
+    return rollout_awaits_turn(rollout, target)
+               ? "it did not answer, and does again: it waits for its turn"
+               : "it did not answer, and does again";
+}
+
 static void say_wait(const struct rollout *rollout, const struct target *target, enum wait wait,
                      struct text *out)
 {
@@ -138,7 +150,7 @@ static void say_wait(const struct rollout *rollout, const struct target *target,
     else
         text_add(out, "%s%s%s", words[wait].before, record->name, words[wait].behind);
     if (wait == WAIT_BACK && record->listed)
-        text_add(out, " (%s)", record->reason);
+        text_add(out, " (%s)", rollout_reason(rollout, target));
     if (target->silent && !record->listed)
         text_add(out, ", which does not answer");
 }

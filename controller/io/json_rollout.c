@@ -205,6 +205,7 @@ static json_t *target(const struct desk *desk, const struct view *view, uint32_t
 {
     const struct target_record *record = &view->machine->record.targets[index];
     const struct led_words *words = view->words != NULL ? &view->words[index] : NULL;
+    const char *reason = rollout_reason(view->machine, &view->machine->targets[index]);
     struct target shown = view->machine->targets[index];
     json_t *object = json_object();
     const char *state;
@@ -215,8 +216,7 @@ static json_t *target(const struct desk *desk, const struct view *view, uint32_t
     set_text(object, "name", record->name);
     set_number(object, "stage", record->stage + 1);
     set_text(object, "state", state);
-    set_text(object, "sentence",
-             record->reason[0] == '\0' && words != NULL ? words->sentence : record->reason);
+    set_text(object, "sentence", reason[0] == '\0' && words != NULL ? words->sentence : reason);
     set_number(object, "soak_left_s",
                words != NULL && text_equal(state, "on trial") ? words->soak_left_s : 0);
     json_object_set_new(object, "open", open_items(words));

@@ -133,8 +133,8 @@ static void read_let_go(const struct lead *lead, struct lead_back *back, const c
     lead_back_say(back, "unreachable", "it was admitted again, and has not answered yet");
 }
 
-static void read_target(const struct lead *lead, const struct target *target, bool closed,
-                        struct lead_back *back)
+static void read_target(const struct lead *lead, const struct target *target, const char *reason,
+                        bool closed, struct lead_back *back)
 {
     const struct target_record *record = target->record;
 
@@ -142,7 +142,7 @@ static void read_target(const struct lead *lead, const struct target *target, bo
         read_let_go(lead, back, record->reason);
         return;
     }
-    lead_back_say(back, target_state_name(target), record->reason);
+    lead_back_say(back, target_state_name(target), reason);
     back->done = closed && !record->listed && !record->in_doubt;
 }
 
@@ -150,8 +150,11 @@ static void read_machine(const struct lead *lead, const struct rollout *machine,
                          struct lead_back *back)
 {
     for (uint32_t i = 0; i < machine->record.targets_count; i++) {
-        if (text_equal(machine->record.targets[i].name, back->name))
-            read_target(lead, &machine->targets[i], lead_is_closed(machine), back);
+        const struct target *target = &machine->targets[i];
+
+        if (text_equal(target->record->name, back->name))
+            read_target(lead, target, rollout_reason(machine, target), lead_is_closed(machine),
+                        back);
     }
 }
 
@@ -167,7 +170,7 @@ static void read_stored(struct lead *lead, struct lead_back *back)
         const struct target target = {.record = &stored->record.targets[i]};
 
         if (text_equal(target.record->name, back->name))
-            read_target(lead, &target, true, back);
+            read_target(lead, &target, target.record->reason, true, back);
     }
     store_rollout_done(stored);
 }
