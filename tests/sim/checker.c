@@ -134,14 +134,18 @@ static void check_order(struct check_model *model, int host, const struct genera
     }
 }
 
-/* 4: signed, in sequence, at most once; and (5) not what was aborted before. */
+/* 4: signed, for this node, in sequence, at most once; and (5) not what was aborted before. */
 static void check_signed(struct check_model *model, int host, const struct generation_id *id)
 {
     struct model_host *at = &model->hosts[host];
+    const struct sim_change *change = find_change(model, &id->attempt);
     uint64_t sequence = id->attempt.sequence;
 
     if (sequence == 0 || sequence > model->world->attempt)
         world_violate(model->world, "4: %s applies sequence %llu, which nobody signed",
+                      checker_name(model, host), (unsigned long long)sequence);
+    else if (change != NULL && change->stage_of[host] == SIM_NO_STAGE)
+        world_violate(model->world, "4: %s applies sequence %llu, which is not for it",
                       checker_name(model, host), (unsigned long long)sequence);
     else if (at->betrayed)
         return;
@@ -456,6 +460,24 @@ static void check_one_first(struct check_model *model)
                       __builtin_popcountll(changed));
 }
 
+int checker_host_at(const struct check_model *model, uint32_t place)
+{
+    int host = 0;
+
+    while (host + 1 < model->world->nodes_count &&
+           model->world->change->place_of[host] != (int)place)
+        host++;
+    return host;
+}
+
+const struct target_record *checker_target(const struct check_model *model,
+                                           const struct rollout_record *record, int host)
+{
+    int place = model->world->change->place_of[host];
+
+    return place >= 0 ? &record->targets[place] : NULL;
+}
+
 /* What the controller itself thinks: asked only of one that means well, and that has not forgotten
  * receipts that it had, until it has them again; and not of what an operator took back beside it,
  * or of whom has lost its journal. */
@@ -469,8 +491,9 @@ static void check_in_doubt(struct check_model *model)
 
     for (uint32_t i = 0; i < record->targets_count; i++) {
         const struct target_record *target = &record->targets[i];
+        int host = checker_host_at(model, i);
 
-        if (!target->in_doubt || checker_is_ordered(model, (int)i) || model->hosts[i].betrayed)
+        if (!target->in_doubt || checker_is_ordered(model, host) || model->hosts[host].betrayed)
             continue;
         if (in_doubt++ == 0)
             first = target;

@@ -113,6 +113,11 @@ struct check_model {
     struct seen_desk *desk;
 };
 
+/* Of the newest rollout's targets, by its place; and back, NULL: it is none. */
+int checker_host_at(const struct check_model *model, uint32_t place);
+const struct target_record *checker_target(const struct check_model *model,
+                                           const struct rollout_record *record, int host);
+
 const char *checker_name(const struct check_model *model, int host);
 
 /* What the newest rollout made there was ordered back, beside its controller. */

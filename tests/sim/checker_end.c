@@ -48,15 +48,17 @@ static void check_agreement(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
     enum rollout_state state = record->state;
+    const struct target_record *target = checker_target(model, record, host);
     bool stands = checker_stands(model, host, record->attempt.sequence);
     bool alone = checker_is_ordered(model, host) || model->world->lead.alone;
 
-    if (alone || (model->forgot && model->forgot_closed && state == ROLLOUT_COMPLETE))
+    if (target == NULL || alone ||
+        (model->forgot && model->forgot_closed && state == ROLLOUT_COMPLETE))
         return;
-    if (stands != (record->targets[host].receipt == RECEIPT_CONFIRMED))
+    if (stands != (target->receipt == RECEIPT_CONFIRMED))
         world_violate(model->world, "6: at the end the controller thinks that %s is %s, and it %s",
                       checker_name(model, host),
-                      record->targets[host].receipt == RECEIPT_CONFIRMED ? "confirmed" : "not",
+                      target->receipt == RECEIPT_CONFIRMED ? "confirmed" : "not",
                       stands ? "stands" : "does not stand");
     if (stands != (state == ROLLOUT_COMPLETE))
         world_violate(model->world, "7: the rollout ended %s and %s is %s",
@@ -69,7 +71,9 @@ static void check_removed(struct check_model *model, int host)
 {
     const struct rollout_record *record = &model->world->lead.rollout->record;
 
-    if (model->world->hosts[host].removed && record->targets[host].listed)
+    const struct target_record *target = checker_target(model, record, host);
+
+    if (model->world->hosts[host].removed && target != NULL && target->listed)
         world_violate(model->world, "5: at the end %s is out of the roster, and still listed",
                       checker_name(model, host));
 }

@@ -216,10 +216,9 @@ static void judge_working(const struct check_model *model, int host, struct answ
 
 static void judge_reach(const struct check_model *model, int host, struct answer *answer)
 {
-    const struct manifest_plan *plan = &model->world->change->manifest->plans[host];
     unsigned reach = 0;
 
-    for (uint32_t i = 0; i < plan->witnesses_count; i++) {
+    for (uint32_t i = 0; i < world_witnesses_count(model->world); i++) {
         int witness = model->world->desk->witnesses[host][i];
 
         reach +=
@@ -331,6 +330,8 @@ static struct answer judge(const struct check_model *model, uint32_t stage)
 
     judge_approval(model, stage, &answer);
     for (int h = 0; h < model->world->nodes_count; h++) {
+        if (!world_is_target(model->world, h))
+            continue;
         judge_working(model, h, &answer);
         if (model->world->change->stage_of[h] < stage)
             continue;
@@ -367,8 +368,10 @@ uint64_t model_in_doubt(const struct check_model *model, int node)
     uint64_t in_doubt = 0;
 
     for (uint32_t i = 0; i < record->targets_count; i++) {
-        if (record->targets[i].in_doubt && (node < 0 || node == (int)i))
-            in_doubt |= UINT64_C(1) << i;
+        int host = checker_host_at(model, i);
+
+        if (record->targets[i].in_doubt && (node < 0 || node == host))
+            in_doubt |= UINT64_C(1) << host;
     }
     return in_doubt;
 }
@@ -407,10 +410,10 @@ void model_sends_start(struct check_model *model, int host, mono_t decided_at)
 {
     const struct seen_desk *desk = model->desk;
     uint32_t stage = model->world->change->stage_of[host];
-    uint64_t passed = desk->passed_turn[stage];
+    uint64_t passed = stage != SIM_NO_STAGE ? desk->passed_turn[stage] : 0;
     const char *name = checker_name(model, host);
 
-    if (model->world->safety)
+    if (model->world->safety || stage == SIM_NO_STAGE)
         return;
     checker_check_promoted(model, host);
     if (passed == 0 || decided_at - desk->passed_at[stage] > PASSED_OLD_MS)
@@ -428,7 +431,8 @@ void model_sends_start(struct check_model *model, int host, mono_t decided_at)
  * the start had to wait for, a disk or the way. */
 void checker_check_gates_age(struct check_model *model, int host)
 {
-    mono_t passed_at = model->desk->passed_at[model->world->change->stage_of[host]];
+    uint32_t stage = model->world->change->stage_of[host];
+    mono_t passed_at = stage != SIM_NO_STAGE ? model->desk->passed_at[stage] : 0;
     mono_t age = model->world->now - passed_at;
 
     if (passed_at > 0 && age > PASSED_OLD_MS && !model->world->safety &&

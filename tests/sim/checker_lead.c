@@ -53,12 +53,12 @@ void checker_learn(struct check_model *model)
 
     for (int i = 0; i < model->world->nodes_count; i++) {
         const struct model_host *at = &model->hosts[i];
-        const struct target_record *target = &record->targets[i];
+        const struct target_record *target = checker_target(model, record, i);
         bool stands = checker_stands(model, i, record->attempt.sequence);
         bool at_rest = at->stand == STANDS_CONFIRMED || at->stand == STANDS_CLEAN;
         bool on_trial = at->stand == STANDS_CHANGED;
 
-        if (model->world->hosts[i].dead || at->betrayed)
+        if (target == NULL || model->world->hosts[i].dead || at->betrayed)
             continue;
         if (at->word_at <= model->forgot_at || (target->in_doubt && !on_trial) ||
             (at_rest && stands != (target->receipt == RECEIPT_CONFIRMED)))
@@ -73,7 +73,7 @@ void checker_learn(struct check_model *model)
 static void check_learned(const struct check_model *model, const char *name)
 {
     for (int i = 0; i < model->world->nodes_count; i++) {
-        if (!model->hosts[i].told)
+        if (world_is_target(model->world, i) && !model->hosts[i].told)
             world_violate(model->world, "6: %s is started, and %s has not said what stands there",
                           name, checker_name(model, i));
     }
@@ -83,10 +83,15 @@ static void check_learned(const struct check_model *model, const char *name)
 void model_sends(struct check_model *model, const struct message *message)
 {
     const struct lead *lead = &model->world->lead;
-    const struct target_record *target = &lead->stored.targets[message->host];
+    const struct target_record *target = checker_target(model, &lead->stored, message->host);
     const char *name = checker_name(model, message->host);
     bool known = lead->has_stored && lead->stored.attempt.sequence == message->id.attempt.sequence;
 
+    if (target == NULL) {
+        if (message->kind == ASK_START || message->kind == ASK_ABORT || message->kind == ASK_POP)
+            world_violate(model->world, "4: %s is asked for what is not for it", name);
+        return;
+    }
     if (message->kind == ASK_START)
         check_learned(model, name);
     if (message->kind == ASK_START &&
@@ -107,7 +112,12 @@ static void check_stored(struct check_model *model, int host)
 {
     const struct lead *lead = &model->world->lead;
     const struct rollout_record *is = &lead->rollout->record, *stored = &lead->stored;
-    const struct target_record *target = &is->targets[host], *kept = &stored->targets[host];
+    const struct target_record *target = NULL, *kept = NULL;
+
+    if (host < model->world->nodes_count) {
+        target = checker_target(model, is, host);
+        kept = checker_target(model, stored, host);
+    }
 
     if (!lead->has_stored || is->state != stored->state || is->stage != stored->stage ||
         is->aborted != stored->aborted || is->emergency != stored->emergency ||
@@ -115,7 +125,7 @@ static void check_stored(struct check_model *model, int host)
         world_violate(model->world,
                       "6: something goes to %s, and that the rollout is %s was not stored",
                       checker_name(model, host), rollout_state_name(is->state));
-    else if (host < model->world->nodes_count &&
+    else if (target != NULL &&
              (target->wants != kept->wants || target->in_doubt != kept->in_doubt ||
               target->begun != kept->begun || target->receipt != kept->receipt))
         world_violate(model->world,
@@ -135,9 +145,11 @@ void model_leaves(struct check_model *model, int host)
 static bool comes_first(const struct check_model *model, int other)
 {
     const struct host *truth = &model->world->hosts[other];
-    const struct target_record *record = &model->world->lead.rollout->record.targets[other];
+    const struct target_record *record =
+        checker_target(model, &model->world->lead.rollout->record, other);
 
-    return checker_stands(model, other, model->world->lead.rollout->record.attempt.sequence) &&
+    return record != NULL &&
+           checker_stands(model, other, model->world->lead.rollout->record.attempt.sequence) &&
            !model->hosts[other].betrayed && !truth->removed && !checker_is_ordered(model, other) &&
            record->wants == WANTS_REVERT && !record->listed;
 }
@@ -148,8 +160,10 @@ void model_pops(struct check_model *model, int host)
     const struct world *world = model->world;
     const uint32_t *stage_of = world->change->stage_of;
 
-    if (model->hosts[host].at_once || world->lead.rollout->record.targets[host].listed ||
-        model->forgot || world->safety)
+    const struct target_record *record = checker_target(model, &world->lead.rollout->record, host);
+
+    if (record == NULL || model->hosts[host].at_once || record->listed || model->forgot ||
+        world->safety)
         return;
     for (int other = 0; other < world->nodes_count; other++) {
         if (stage_of[other] > stage_of[host] && comes_first(model, other))
@@ -189,9 +203,10 @@ void checker_check_emergency(struct check_model *model)
 
     for (int i = 0; i < model->world->nodes_count; i++) {
         struct model_host *at = &model->hosts[i];
-        int64_t asked_ms = record->targets[i].listed ? LISTED_ASKED_BACK_MS : ASKED_BACK_MS;
+        const struct target_record *target = checker_target(model, record, i);
+        int64_t asked_ms = target != NULL && target->listed ? LISTED_ASKED_BACK_MS : ASKED_BACK_MS;
 
-        if (!record->emergency || !goes_back(record->state) || !lead->up ||
+        if (target == NULL || !record->emergency || !goes_back(record->state) || !lead->up ||
             at->owed_life != lead->life || !checker_stands(model, i, record->attempt.sequence) ||
             model->world->hosts[i].removed)
             at->owed_since = -1;

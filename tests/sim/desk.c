@@ -49,10 +49,8 @@ static struct desk *make_desk(void)
 static void find_witnesses(const struct world *world, struct desk *desk)
 {
     for (int i = 0; i < world->nodes_count; i++) {
-        const struct manifest_plan *plan = &world->change->manifest->plans[i];
-
-        for (uint32_t w = 0; w < plan->witnesses_count; w++)
-            desk->witnesses[i][w] = world_find_host(world, plan->witnesses[w]);
+        for (uint32_t w = 0; w < world_witnesses_count(world); w++)
+            desk->witnesses[i][w] = world_witness(world, i, w);
     }
 }
 
@@ -168,7 +166,9 @@ static void tell_failing(struct world *world, int number, const char *check)
     struct rollout_event ev = {
         .kind = EVENT_CHECK_FAILING, .node = world->hosts[number].name, .reason = check};
 
-    if (!world->lead.up || rollout_is_ended(rollout) || target_is_open(&rollout->targets[number]) ||
+    if (!world->lead.up || rollout_is_ended(rollout) ||
+        (world_is_target(world, number) &&
+         target_is_open(&rollout->targets[world->change->place_of[number]])) ||
         holds_find(&world->desk->holds, HOLD_MAINTENANCE, ev.node, desk_unix(world)) != NULL)
         return;
     world_tell(world, "%s says that %s newly fails", ev.node, check);
@@ -252,8 +252,7 @@ void desk_take_reports(struct world *world)
     for (int i = 0; i < world->hosts_count && lead_listens(world); i++)
         take_report(world, i);
     for (int i = 0; i < world->nodes_count && lead_listens(world); i++) {
-        for (uint32_t w = 0;
-             w < world->change->manifest->plans[i].witnesses_count && lead_listens(world); w++)
+        for (uint32_t w = 0; w < world_witnesses_count(world) && lead_listens(world); w++)
             take_reach(world, i, world->desk->witnesses[i][w]);
     }
 }
@@ -298,7 +297,8 @@ static void take_rehearsal(struct world *world, int number)
 static void ask_nodes(struct world *world, uint32_t stage)
 {
     for (int i = 0; i < world->nodes_count; i++) {
-        if (world->change->stage_of[i] < stage || !world->desk->fleet.members[i].connected)
+        if (world->change->stage_of[i] < stage || !world_is_target(world, i) ||
+            !world->desk->fleet.members[i].connected)
             continue;
         take_snapshot(world, i);
         take_rehearsal(world, i);

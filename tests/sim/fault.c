@@ -134,6 +134,8 @@ static const struct fault_kind {
     [FAULT_OLDER] = {"older", 60, "seconds of a node with two generations",
                      "somebody wants the older one back: by the controller, which may not take "
                      "what stands above it, or by a signed order, with all of that"},
+    [FAULT_LEAVES_OUT] = {"leaves-out", 400, "nodes of a change",
+                          "it is not for that node, which keeps what it has"},
 };
 
 const char *fault_name(enum fault fault)

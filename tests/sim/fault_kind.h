@@ -69,6 +69,7 @@ enum fault {
     FAULT_PAUSES,
     FAULT_FURTHER,
     FAULT_OLDER,
+    FAULT_LEAVES_OUT,
     FAULT_COUNT,
 };
 

@@ -72,6 +72,7 @@ static void give_prepare(struct world *world, const struct message *message)
     static char objects[SIM_OPERATIONS][96];
     struct guard_event ev = {.kind = ON_PREPARE};
     const struct approval *approval = NULL;
+    const struct manifest_plan *plan;
     int change = world_find_change(world, &message->id.attempt.body);
 
     for (uint32_t i = 0; i < world->attempt; i++) {
@@ -80,11 +81,11 @@ static void give_prepare(struct world *world, const struct message *message)
     }
     if (approval == NULL || change < 0)
         return;
-    for (int i = 0; i < SIM_OPERATIONS; i++) {
+    plan = world_find_plan(world, change, message->host);
+    for (int i = 0; i < SIM_OPERATIONS && plan != NULL; i++) {
         struct text text = TEXT_IN(objects[i]);
 
-        operation_object(&world->changes[change].manifest->plans[message->host].operations[i],
-                         &text);
+        operation_object(&plan->operations[i], &text);
     }
     ev.prepare = (struct guard_prepare){.manifest = world->changes[change].manifest,
                                         .body = world->changes[change].body,
@@ -255,7 +256,7 @@ static void take_undo(struct world *world, const struct happening *work, struct 
 static void take_prepared(struct world *world, const struct happening *work, struct guard_event *ev)
 {
     static struct err err;
-    const struct manifest *manifest = world->changes[work->change].manifest;
+    const struct manifest_plan *plan = world_find_plan(world, work->change, work->host);
     const struct host *host = &world->hosts[work->host];
 
     err = (struct err)ERR_INIT;
@@ -264,7 +265,7 @@ static void take_prepared(struct world *world, const struct happening *work, str
     ev->prepared.removes = removes;
     ev->prepared.ok = goes_well(world, FAULT_PREPARE, work->host,
                                 "a protected flow would leave elsewhere", &ev->prepared.why);
-    if (!ev->prepared.ok || kernel_can(host->kernel, manifest->plans[work->host].operations, &err))
+    if (!ev->prepared.ok || plan == NULL || kernel_can(host->kernel, plan->operations, &err))
         return;
     ev->prepared.ok = false;
     ev->prepared.why = err.text;

@@ -388,7 +388,7 @@ static void put_back_confirmed(struct world *world, int number)
 
         if (generation->mark == MARK_POPPING)
             return; /* the top */
-        operations = world->changes[change].manifest->plans[number].operations;
+        operations = world_find_plan(world, change, number)->operations;
         kernel_put_back(host->kernel, change, &operations[SIM_SHIELD]);
         kernel_put_back(host->kernel, change, &operations[SIM_RULE]);
     }
@@ -427,16 +427,17 @@ void guard_start(struct world *world, int number, enum end_cause cause)
 
 bool guard_do_to_kernel(struct world *world, int number, const struct happening *work)
 {
-    const struct manifest *manifest = world->changes[work->change].manifest;
+    const struct manifest_plan *plan = world_find_plan(world, work->change, number);
     struct host *host = &world->hosts[number];
     bool had = host->in_kernel[work->change][work->operation];
     struct err why = ERR_INIT;
     bool done = true;
 
+    if (work->work == DO_APPLY && plan == NULL)
+        return false; /* the model has said so */
     if (work->work == DO_APPLY) {
-        done = kernel_apply(host->kernel, work->change,
-                            &manifest->plans[number].operations[work->operation], work->operation,
-                            &why);
+        done = kernel_apply(host->kernel, work->change, &plan->operations[work->operation],
+                            work->operation, &why);
         host->applied++;
     }
     if (work->work == DO_UNDO)

@@ -268,6 +268,34 @@ static void begins_behind_its_end(struct world *world)
     judged_try(world, STYX, &id);
 }
 
+/* The second one is for the others. */
+static void leave_out(struct world *world, int host, int change)
+{
+    world_write_change(world, change);
+    world->changes[change].stage_of[host] = SIM_NO_STAGE;
+    world->changes[change].place_of[host] = -1;
+}
+
+static void touches_what_is_not_for_it(struct world *world)
+{
+    struct generation_id id = judged_id(STYX, 1, 0);
+
+    confirm(world, &id);
+    leave_out(world, STYX, SIM_BESIDE);
+    id = sign(world, STYX, SIM_BESIDE);
+    judged_try(world, STYX, &id);
+}
+
+static void is_asked_for_what_is_not_for_it(struct world *world)
+{
+    struct message *end = network_message(ASK_ABORT, STYX);
+
+    leave_out(world, STYX, SIM_BESIDE);
+    end->id = sign(world, STYX, SIM_BESIDE);
+    model_sends(world->model, end);
+    network_message_free(end);
+}
+
 static void asks_for_what_was_never_made(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -305,6 +333,8 @@ const struct judged judged_stacks[] = {
     {"20: the next attempt is signed, and attempt 1 is led: paused", signs_beside_a_rollout},
     {"20: styx applies sequence 1, and 2 was signed behind its end", begins_behind_its_end},
     {"17: styx is asked for attempt 1 back, which it never made", asks_for_what_was_never_made},
+    {"4: styx applies sequence 2, which is not for it", touches_what_is_not_for_it},
+    {"4: styx is asked for what is not for it", is_asked_for_what_is_not_for_it},
     {NULL, NULL},
 };
 

@@ -15,15 +15,15 @@ static bool is_left_out(struct world *world, uint32_t attempt, int host)
            fault_strikes(&world->faults, FAULT_UNNAMED, host) != NULL;
 }
 
-/* As oceanidctl does: the approval contains every end whose receipt came, with a reason for each.
- */
+/* As oceanidctl does: the approval contains every end of its targets whose receipt came, with a
+ * reason for each. */
 static void fill_lifts(struct world *world, struct approval *approval)
 {
     for (uint32_t a = 0; a + 1 < approval->attempt.sequence; a++) {
         for (int h = 0; h < world->nodes_count; h++) {
             struct lift *lift = &approval->lifts[approval->lifts_count];
 
-            if (!world->lead.receipts[a][h].has ||
+            if (!world_is_target(world, h) || !world->lead.receipts[a][h].has ||
                 !receipt_is_end(&world->lead.receipts[a][h].receipt))
                 continue;
             lift->receipt = world->lead.receipts[a][h].hash;
@@ -41,6 +41,8 @@ bool lead_may_sign(const struct world *world, int change)
     if (world->attempt == SIM_ATTEMPTS_MAX)
         return false;
     for (int h = 0; h < world->nodes_count; h++) {
+        if (world->changes[change].place_of[h] < 0)
+            continue;
         if (world->hosts[h].removed)
             return false; /* it is in the change, and not in the roster */
         for (uint32_t a = 0; a < world->attempt; a++)
@@ -59,10 +61,10 @@ static bool is_ended(const struct world *world, uint32_t attempt, int host, bool
 bool lead_all_ended(const struct world *world, int change)
 {
     for (uint32_t a = 0; a < world->attempt; a++) {
-        bool same = hash_equal(&world->approvals[a].attempt.body, &world->changes[change].body);
+        int of = world_find_change(world, &world->approvals[a].attempt.body);
 
         for (int h = 0; h < world->nodes_count; h++) {
-            if (!is_ended(world, a, h, same))
+            if (world->changes[of].place_of[h] >= 0 && !is_ended(world, a, h, of == change))
                 return false;
         }
     }

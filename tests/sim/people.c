@@ -133,9 +133,14 @@ void people_say_again(struct world *world, const struct happening *happening)
     say(world, &ev, *fault_draw(&world->faults, FAULT_CONTROLLER));
 }
 
+/* Of a node that the rollout does not have controller/io refuses it. */
 static int any_node(struct world *world, struct chance *how)
 {
-    return (int)chance_between(how, 0, world->nodes_count - 1);
+    int node = (int)chance_between(how, 0, world->nodes_count - 1);
+
+    while (!world_is_target(world, node))
+        node = (node + 1) % world->nodes_count;
+    return node;
 }
 
 static void meddle(struct world *world, struct rollout_event *ev, struct chance how)
@@ -230,7 +235,8 @@ void people_tell_removed(struct world *world, int node)
     if (!world->hosts[node].removed || !world->lead.up)
         return;
     lead_give(world, &ev);
-    if (world->lead.up && !rollout_is_ended(rollout) && rollout->record.state != ROLLOUT_REVERTING)
+    if (world->lead.up && world_is_target(world, node) && !rollout_is_ended(rollout) &&
+        rollout->record.state != ROLLOUT_REVERTING)
         world_violate(world, "7: %s left the roster, and the rollout goes on: %s", ev.node,
                       rollout_state_name(rollout->record.state));
 }
@@ -276,8 +282,9 @@ static void sign_what_is_listed(struct world *world)
 
     for (int i = 0; world->quiet && i < world->nodes_count; i++) {
         const struct host *host = &world->hosts[i];
+        const struct target_record *target = world_find_record(world->change, record, i);
 
-        if (record->targets[i].listed && record->targets[i].says == SAYS_CONFIRMED && !host->dead &&
+        if (target != NULL && target->listed && target->says == SAYS_CONFIRMED && !host->dead &&
             is_past_asking(world, host))
             people_sign_order(world, i);
     }

@@ -102,12 +102,16 @@ struct lead {
 
 /* ---- the world ------------------------------------------------------------------------------- */
 
+#define SIM_NO_STAGE UINT32_MAX
+
 /* What an operator may have written. manifest NULL: nobody has yet. */
 struct sim_change {
     struct manifest *manifest;
     struct hash body;
-    uint32_t stage_of[SIM_HOSTS_MAX];
+    uint32_t stage_of[SIM_HOSTS_MAX]; /* SIM_NO_STAGE: it is not for that node */
+    int place_of[SIM_HOSTS_MAX];      /* among its targets; -1: the same */
     bool waives_windows, unjustified; /* the manifest; the approver */
+    bool leaves_out[SIM_HOSTS_MAX];   /* as a story says */
 };
 
 enum telling {
@@ -199,9 +203,21 @@ void world_print_tail(const struct world *world);
 void world_build(struct world *world);
 /* An operator writes it, if nobody has yet. */
 void world_write_change(struct world *world, int change);
+/* It is not for that node. False: it has been signed, or is for no other. */
+bool world_leave_out(struct world *world, int change, int host);
 /* Whose body that is, or which of the world's it is. */
 int world_find_change(const struct world *world, const struct hash *body);
 int world_change_number(const struct world *world);
+/* Of the newest attempt's change: whether it is for that node. */
+bool world_is_target(const struct world *world, int host);
+/* Of whichever. NULL: it is not for that node. */
+const struct manifest_plan *world_find_plan(const struct world *world, int change, int host);
+/* Who looks at a node, whatever changes it: the i-th, of so many. */
+uint32_t world_witnesses_count(const struct world *world);
+int world_witness(const struct world *world, int node, uint32_t i);
+/* What a rollout of that change knows of it; NULL: it is not for that node. */
+const struct target_record *world_find_record(const struct sim_change *change,
+                                              const struct rollout_record *record, int host);
 /* Its number; -1 if there is none. */
 int world_find_host(const struct world *world, const char *name);
 const char *sim_host_name(int host); /* of the first, and of the controller */

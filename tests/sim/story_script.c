@@ -206,6 +206,14 @@ static bool play_approve(struct story_script *script, const struct words *words,
     return true;
 }
 
+/* Before it is approved: its body is another one then. */
+static bool play_without(struct story_script *script, const struct words *words, int host)
+{
+    if (!world_leave_out(script->world, script->change, host))
+        return fail(script, "%s: it is its only node, or it was signed already", words->list[1]);
+    return true;
+}
+
 /* From here on it is that one that does harm, is approved and is looked for. */
 static bool play_change(struct story_script *script, const struct words *words, int host)
 {
@@ -474,6 +482,7 @@ static const struct command {
     {"restore", 0, 1, 1, play_restore},  {"gates", 0, 2, 2, play_gates},
     {"stands", 0, 2, 4, play_stands},    {"clean", 0, 2, 4, play_clean},
     {"change", 0, 2, 2, play_change},    {"older", 1, 3, 3, play_older},
+    {"without", 1, 2, 2, play_without},
 };
 
 /* What may stand in the place of a host. */

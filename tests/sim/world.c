@@ -213,7 +213,8 @@ bool world_is_over(const struct world *world)
             return false; /* people do without it */
         if (world->hosts[i].dead || world->hosts[i].betrayed)
             continue;
-        if (rollout->record.state == ROLLOUT_INCOMPLETE && rollout->record.targets[i].listed)
+        if (rollout->record.state == ROLLOUT_INCOMPLETE && world_is_target(world, i) &&
+            world_find_record(world->change, &rollout->record, i)->listed)
             return false;
         if (!world->hosts[i].guard_up || world->hosts[i].trial->state != TRIAL_IDLE)
             return false;

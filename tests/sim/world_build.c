@@ -2,6 +2,7 @@
  * world_build: the fleet before anything happens, and the changes that are rolled out.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/core/text.h"
@@ -121,17 +122,24 @@ static void make_host(struct world *world, int number)
 
 /* ---- the change ------------------------------------------------------------------------------ */
 
-/* All others; in a large fleet the one outside, and those behind it. */
+uint32_t world_witnesses_count(const struct world *world)
+{
+    return world->hosts_count - 1 <= SIM_WITNESSES_MAX ? (uint32_t)world->nodes_count
+                                                       : SIM_WITNESSES_MAX;
+}
+
+/* All others; in a large fleet those behind it, and the one outside. */
+int world_witness(const struct world *world, int node, uint32_t i)
+{
+    return i + 1 < world_witnesses_count(world) ? (node + 1 + (int)i) % world->nodes_count
+                                                : world->nodes_count;
+}
+
 static void fill_witnesses(const struct world *world, struct manifest_plan *plan, int node)
 {
-    bool all = world->hosts_count - 1 <= SIM_WITNESSES_MAX;
-    int nodes = all ? world->nodes_count - 1 : SIM_WITNESSES_MAX - 1;
-
-    for (int i = 1; i <= nodes; i++)
+    for (uint32_t i = 0; i < world_witnesses_count(world); i++)
         text_copy(plan->witnesses[plan->witnesses_count++], NAME_SIZE,
-                  world->hosts[(node + i) % world->nodes_count].name);
-    text_copy(plan->witnesses[plan->witnesses_count++], NAME_SIZE,
-              world->hosts[world->nodes_count].name);
+                  world->hosts[world_witness(world, node, i)].name);
 }
 
 static void fill_plan(const struct world *world, int change, struct manifest_plan *plan, int node)
@@ -165,17 +173,34 @@ static void fill_roster(const struct world *world, struct manifest *manifest)
     }
 }
 
+/* Not for all of them: the others keep what they have. One there is. */
+static uint32_t draw_targets(struct world *world, struct sim_change *change)
+{
+    int count = 0;
+
+    for (int i = 0; i < world->nodes_count; i++)
+        change->place_of[i] =
+            change->leaves_out[i] || is_drawn(world, FAULT_LEAVES_OUT, i) ? -1 : count++;
+    for (int i = 0; i < world->nodes_count && count == 0; i++)
+        change->place_of[i] = i;
+    return count > 0 ? (uint32_t)count : (uint32_t)world->nodes_count;
+}
+
 /* One node a stage; or the first alone, and all others together. */
 static void fill_stages(struct world *world, struct sim_change *change, struct manifest *manifest)
 {
     bool wide = is_drawn(world, FAULT_WIDE_STAGE, FAULT_CONTROLLER) || world->wide;
 
-    manifest->stages_count = wide ? 2 : (uint32_t)world->nodes_count;
+    manifest->stages_count = wide && manifest->plans_count > 1 ? 2 : manifest->plans_count;
     manifest->stages = mem_alloc(manifest->stages_count, sizeof(*manifest->stages));
     for (int i = 0; i < world->nodes_count; i++) {
+        int place = change->place_of[i];
         struct stage *stage;
 
-        change->stage_of[i] = wide && i > 0 ? 1 : (uint32_t)i;
+        change->stage_of[i] = SIM_NO_STAGE;
+        if (place < 0)
+            continue;
+        change->stage_of[i] = wide && place > 0 ? 1 : (uint32_t)place;
         stage = &manifest->stages[change->stage_of[i]];
         text_copy(stage->nodes[stage->nodes_count++], NAME_SIZE, world->hosts[i].name);
     }
@@ -215,7 +240,7 @@ static struct manifest *make_manifest(struct world *world, int number)
     struct manifest *manifest = mem_alloc(1, sizeof(*manifest));
     static const char *const names[SIM_CHANGES] = {"change", "second", "third"};
     struct sim_change *change = &world->changes[number];
-    uint32_t nodes = (uint32_t)world->nodes_count;
+    uint32_t nodes = draw_targets(world, change);
 
     *manifest = (struct manifest){.soak_s = SIM_SOAK_S,
                                   .lease_s = SIM_LEASE_S,
@@ -237,8 +262,10 @@ static struct manifest *make_manifest(struct world *world, int number)
     manifest->roster = mem_alloc(manifest->roster_count, sizeof(*manifest->roster));
     fill_roster(world, manifest);
     fill_stages(world, change, manifest);
-    for (int i = 0; i < world->nodes_count; i++)
-        fill_plan(world, number, &manifest->plans[i], i);
+    for (int i = 0; i < world->nodes_count; i++) {
+        if (change->place_of[i] >= 0)
+            fill_plan(world, number, &manifest->plans[change->place_of[i]], i);
+    }
     return manifest;
 }
 
@@ -255,6 +282,49 @@ void world_write_change(struct world *world, int number)
     memset(change->body.bytes, FIRST_BODY + number, HASH_SIZE);
     if (!manifest_validate(change->manifest, &err))
         world_violate(world, "the simulated manifest is not valid: %s", err.text);
+}
+
+bool world_is_target(const struct world *world, int host)
+{
+    return host >= 0 && host < world->nodes_count && world->change->place_of[host] >= 0;
+}
+
+const struct manifest_plan *world_find_plan(const struct world *world, int change, int host)
+{
+    const struct sim_change *of = &world->changes[change];
+
+    return of->manifest != NULL && of->place_of[host] >= 0
+               ? &of->manifest->plans[of->place_of[host]]
+               : NULL;
+}
+
+const struct target_record *world_find_record(const struct sim_change *change,
+                                              const struct rollout_record *record, int host)
+{
+    return change->place_of[host] >= 0 ? &record->targets[change->place_of[host]] : NULL;
+}
+
+static bool is_signed(const struct world *world, int number)
+{
+    for (uint32_t i = 0; i < world->attempt; i++) {
+        if (hash_equal(&world->approvals[i].attempt.body, &world->changes[number].body))
+            return true;
+    }
+    return false;
+}
+
+bool world_leave_out(struct world *world, int number, int host)
+{
+    struct sim_change *change = &world->changes[number];
+
+    if (is_signed(world, number) || change->manifest->plans_count < 2 || change->place_of[host] < 0)
+        return false;
+    change->leaves_out[host] = true;
+    manifest_done(change->manifest);
+    free(change->manifest);
+    change->manifest = NULL;
+    world_write_change(world, number);
+    return true;
 }
 
 int world_find_change(const struct world *world, const struct hash *body)
