@@ -289,12 +289,12 @@ static bool is_lifted(const struct check_model *model, const struct seen_bar *ba
 {
     const struct world *world = model->world;
 
-    for (uint32_t sequence = 1; sequence < world->attempt; sequence++) {
+    for (uint32_t sequence = 1; sequence < world->lead.sequence; sequence++) {
         if ((model->hosts[bar->host].begun_synced & UINT64_C(1) << sequence) != 0 &&
             is_named(&world->approvals[sequence - 1], &bar->receipt))
             return true;
     }
-    return is_named(&world->approvals[world->attempt - 1], &bar->receipt);
+    return is_named(&world->approvals[world->lead.sequence - 1], &bar->receipt);
 }
 
 static void judge_bars(const struct check_model *model, int host, struct answer *answer)
@@ -312,7 +312,7 @@ static void judge_bars(const struct check_model *model, int host, struct answer 
 static void judge_approval(const struct check_model *model, uint32_t stage, struct answer *answer)
 {
     const struct world *world = model->world;
-    int64_t left = world->approvals[world->attempt - 1].not_after - desk_unix(world);
+    int64_t left = world->approvals[world->lead.sequence - 1].not_after - desk_unix(world);
     uint32_t behind = world->change->manifest->stages_count - stage - 1;
 
     if (left <= (int64_t)behind * TRIAL_MAX_S)

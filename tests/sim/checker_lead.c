@@ -92,6 +92,10 @@ void model_sends(struct check_model *model, const struct message *message)
             world_violate(model->world, "4: %s is asked for what is not for it", name);
         return;
     }
+    if (message->kind == ASK_START && message->id.attempt.sequence < model->world->attempt)
+        world_violate(model->world,
+                      "20: %s is started by attempt %llu, and %u was signed behind it", name,
+                      (unsigned long long)message->id.attempt.sequence, model->world->attempt);
     if (message->kind == ASK_START)
         check_learned(model, name);
     if (message->kind == ASK_START &&
@@ -103,7 +107,9 @@ void model_sends(struct check_model *model, const struct message *message)
         (!known || target->wants == WANTS_CHANGE ||
          (target->wants == WANTS_REVERT && !goes_back(lead->stored.state))))
         world_violate(model->world, "6: %s is asked back, and that was not stored", name);
-    if (message->kind == ASK_ABORT || message->kind == ASK_POP)
+    if (message->kind == ASK_POP ||
+        (message->kind == ASK_ABORT &&
+         !checker_stands(model, message->host, message->id.attempt.sequence)))
         model->hosts[message->host].owed_since = -1;
 }
 
@@ -239,7 +245,7 @@ static uint32_t count_confirmed(struct check_model *model)
     uint32_t count = world->change->manifest->stages_count;
 
     for (int i = 0; i < world->nodes_count; i++) {
-        if (checker_made(model, i, world->attempt)->confirmed_at == 0 &&
+        if (checker_made(model, i, world->lead.sequence)->confirmed_at == 0 &&
             !model->hosts[i].betrayed && world->change->stage_of[i] < count)
             count = world->change->stage_of[i];
     }

@@ -329,7 +329,7 @@ static void ask_gates(struct world *world, uint32_t stage, struct rollout_event 
     struct text text;
     struct gates gates;
     struct gates_inputs inputs = {.manifest = world->change->manifest,
-                                  .approval = &world->approvals[world->attempt - 1],
+                                  .approval = &world->approvals[world->lead.sequence - 1],
                                   .is_signed = true,
                                   .approvals_count = 1,
                                   .threshold = 1,
@@ -374,7 +374,7 @@ void desk_quarantine(struct world *world, int host, const struct receipt *receip
 void desk_lift_begun(struct world *world)
 {
     const struct rollout_record *record = &world->lead.rollout->record;
-    const struct approval *approval = &world->approvals[world->attempt - 1];
+    const struct approval *approval = &world->approvals[world->lead.sequence - 1];
     struct hold *hold;
 
     if (world->desk->holds.count == 0)

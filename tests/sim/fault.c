@@ -136,6 +136,9 @@ static const struct fault_kind {
                      "what stands above it, or by a signed order, with all of that"},
     [FAULT_LEAVES_OUT] = {"leaves-out", 400, "nodes of a change",
                           "it is not for that node, which keeps what it has"},
+    [FAULT_EARLIER_DATABASE] = {"earlier-database", 100, "stores",
+                                "what lay there before is the backup that a start finds when the "
+                                "next attempt was signed: of an earlier rollout"},
 };
 
 const char *fault_name(enum fault fault)
@@ -177,7 +180,7 @@ static struct strike ask(struct faults *faults, enum fault fault, int host)
 
 /* What comes to pass only where few things fail, and these together and often: three seeds in ten
  * have one of them, at its own rates, in 1000. */
-enum { THEME_FAULTS = 3, THEMED_PERMILLE = 300, STACKED_PERMILLE = 143, THEMED_DENSITY = 80 };
+enum { THEME_FAULTS = 4, THEMED_PERMILLE = 300, STACKED_PERMILLE = 143, THEMED_DENSITY = 80 };
 
 static const struct theme {
     size_t count;
@@ -209,6 +212,12 @@ static const struct theme stacked[] = {
     /* and it does not go well, or guards die over it */
     {3, {{FAULT_FURTHER, 900}, {FAULT_OLDER, 100}, {FAULT_DIES_AMID, 25}}},
     {3, {{FAULT_FURTHER, 900}, {FAULT_CUTS_SSH, 200}, {FAULT_POWER, 8}}},
+    /* and its controller finds a database of before */
+    {4,
+     {{FAULT_FURTHER, 900},
+      {FAULT_EARLIER_DATABASE, 300},
+      {FAULT_CONTROLLER_DIES, 12},
+      {FAULT_PEOPLE, 25}}},
 };
 
 enum {

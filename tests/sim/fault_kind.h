@@ -70,6 +70,7 @@ enum fault {
     FAULT_FURTHER,
     FAULT_OLDER,
     FAULT_LEAVES_OUT,
+    FAULT_EARLIER_DATABASE,
     FAULT_COUNT,
 };
 

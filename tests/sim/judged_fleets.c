@@ -206,7 +206,7 @@ static void pass_over_what_was_answered(struct world *world, bool synced)
     model_record(world->model, STYX, begin, synced);
     world->approvals[1] = world->approvals[0];
     world->approvals[1].lifts_count = 0;
-    world->attempt = 2;
+    world->attempt = world->lead.sequence = 2;
     model_gates(world->model, 0, true, "");
 }
 

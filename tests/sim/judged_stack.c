@@ -12,6 +12,7 @@ static struct generation_id sign(struct world *world, int host, int change)
 
     world_write_change(world, change);
     world->change = &world->changes[change];
+    world->lead.sequence = world->attempt;
     id.attempt.body = world->change->body;
     world->approvals[sequence - 1] = world->approvals[0];
     world->approvals[sequence - 1].attempt = id.attempt;
@@ -296,6 +297,17 @@ static void is_asked_for_what_is_not_for_it(struct world *world)
     network_message_free(end);
 }
 
+/* Its database is of before the second one. */
+static void starts_what_an_older_database_leads(struct world *world)
+{
+    struct message *start = network_message(ASK_START, STYX);
+
+    start->id = judged_id(STYX, 1, 0);
+    sign(world, STYX, SIM_BESIDE);
+    model_sends(world->model, start);
+    network_message_free(start);
+}
+
 static void asks_for_what_was_never_made(struct world *world)
 {
     struct generation_id id = judged_id(STYX, 1, 0);
@@ -333,6 +345,8 @@ const struct judged judged_stacks[] = {
     {"20: the next attempt is signed, and attempt 1 is led: paused", signs_beside_a_rollout},
     {"20: styx applies sequence 1, and 2 was signed behind its end", begins_behind_its_end},
     {"17: styx is asked for attempt 1 back, which it never made", asks_for_what_was_never_made},
+    {"20: styx is started by attempt 1, and 2 was signed behind it",
+     starts_what_an_older_database_leads},
     {"4: styx applies sequence 2, which is not for it", touches_what_is_not_for_it},
     {"4: styx is asked for what is not for it", is_asked_for_what_is_not_for_it},
     {NULL, NULL},

@@ -22,10 +22,10 @@ static void attach_fellow(struct world *world, const char *name, struct message 
     int host = world_find_host(world, name);
 
     if (host < 0 || host >= world->nodes_count ||
-        !world->lead.receipts[world->attempt - 1][host].has)
+        !world->lead.receipts[world->lead.sequence - 1][host].has)
         return;
     message->has_fellow = true;
-    message->receipt = world->lead.receipts[world->attempt - 1][host].receipt;
+    message->receipt = world->lead.receipts[world->lead.sequence - 1][host].receipt;
 }
 
 /* By the controller's own choice. */
@@ -119,19 +119,6 @@ static void answer_gates(struct world *world, uint32_t stage)
                                .number = stage};
 
     world_schedule(world, &answer);
-}
-
-void lead_store(struct world *world)
-{
-    if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL) {
-        world->lead.backup = world->lead.stored;
-        world->lead.has_backup = world->lead.has_stored;
-        world->lead.named_backup = world->lead.named_stored;
-        desk_backup(world);
-    }
-    world->lead.stored = world->lead.rollout->record;
-    world->lead.has_stored = true;
-    world->lead.named_stored = world->lead.named;
 }
 
 /* False: the controller died in the middle. */
@@ -334,11 +321,13 @@ void lead_start(struct world *world)
     lead->life++;
     world_tell(world, "The controller starts from its disk");
     model_lead_resumes(world->model);
-    if (lead->has_backup && !world->quiet) {
+    if (lead_finds_backup(world)) {
         world_tell(world, "Its database is a backup that is older");
         lead->stored = lead->backup;
+        lead->has_stored = true;
         lead->has_backup = false;
         lead->named_stored = lead->named_backup;
+        lead_turn_to(world, (uint32_t)lead->stored.attempt.sequence);
         model_lead_forgets(world->model);
         desk_restore(world);
     }
@@ -346,8 +335,8 @@ void lead_start(struct world *world)
     if (lead->has_stored)
         lead_load(world);
     else
-        rollout_init(lead->rollout, world->attempt, world->change->manifest,
-                     &world->approvals[world->attempt - 1]);
+        rollout_init(lead->rollout, lead->sequence, world->change->manifest,
+                     &world->approvals[lead->sequence - 1]);
     if (!lead->has_stored)
         ev = (struct rollout_event){.kind = EVENT_START, .by = "operator"};
     lead_give(world, &ev);

@@ -48,6 +48,40 @@ bool lead_keep(struct world *world)
     return false;
 }
 
+static void back_up(struct world *world)
+{
+    world->lead.backup = world->lead.stored;
+    world->lead.has_backup = world->lead.has_stored;
+    world->lead.has_earlier = false;
+    world->lead.named_backup = world->lead.named_stored;
+    desk_backup(world);
+}
+
+void lead_store(struct world *world)
+{
+    if (fault_strikes(&world->faults, FAULT_OLD_DATABASE, FAULT_CONTROLLER) != NULL)
+        back_up(world);
+    if (world->lead.has_stored &&
+        fault_strikes(&world->faults, FAULT_EARLIER_DATABASE, FAULT_CONTROLLER) != NULL) {
+        back_up(world);
+        world->lead.has_backup = false;
+        world->lead.has_earlier = true;
+    }
+    world->lead.stored = world->lead.rollout->record;
+    world->lead.has_stored = true;
+    world->lead.named_stored = world->lead.named;
+}
+
+/* One of an earlier rollout now and then, so that there may be more behind it. */
+bool lead_finds_backup(struct world *world)
+{
+    const struct lead *lead = &world->lead;
+
+    return lead->has_backup && !world->quiet &&
+           (lead->backup.attempt.sequence == lead->sequence || world->unattended ||
+            chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 300));
+}
+
 /* No record has it: whom an emergency named. */
 void lead_load(struct world *world)
 {

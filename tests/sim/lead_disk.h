@@ -30,4 +30,7 @@ void lead_load(struct world *world);
 /* Of a controller that dies: what was on its way to the disk got there, or did not. */
 void lead_settle_steps(struct world *world);
 
+/* A start finds what was saved before, instead of what was there. */
+bool lead_finds_backup(struct world *world);
+
 #endif

@@ -71,12 +71,69 @@ bool lead_all_ended(const struct world *world, int change)
     return true;
 }
 
+void lead_turn_to(struct world *world, uint32_t sequence)
+{
+    int change = world_find_change(world, &world->approvals[sequence - 1].attempt.body);
+
+    world->lead.sequence = sequence;
+    world->change = &world->changes[change];
+}
+
+/* Nothing is kept of it yet, and the database may be lost to one of before it. */
+static void begin(struct world *world, bool was_lost)
+{
+    struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
+
+    world->lead.has_stored = false;
+    world->lead.has_backup = was_lost && world->lead.has_backup;
+    world->lead.named = world->lead.named_stored = 0;
+    world->lead.alone = false;
+    rollout_init(world->lead.rollout, world->lead.sequence, world->change->manifest,
+                 &world->approvals[world->lead.sequence - 1]);
+    model_lead_begins(world->model);
+    people_say_twice(world, &start);
+    lead_give(world, &start);
+}
+
+/* A manifest with somebody who is not in the roster is not taken again. */
+bool lead_is_behind(const struct world *world)
+{
+    int newest;
+
+    if (world->lead.sequence == world->attempt)
+        return false;
+    newest = world_find_change(world, &world->approvals[world->attempt - 1].attempt.body);
+    for (int h = 0; h < world->nodes_count; h++) {
+        if (world->hosts[h].removed && world->changes[newest].place_of[h] >= 0)
+            return false;
+    }
+    return true;
+}
+
+void lead_hand_over(struct world *world)
+{
+    lead_take_stored(world);
+    if (!world->lead.up)
+        return;
+    lead_turn_to(world, world->attempt);
+    world_tell(world, "The operator hands attempt %u over again, from its file", world->attempt);
+    begin(world, false);
+    model_lead_forgets(world->model); /* what it knew of it before is in the other database */
+}
+
+/* What was copied of the database before this one was signed. */
+static bool is_backed_up(struct world *world)
+{
+    world->lead.has_backup = world->lead.has_earlier;
+    world->lead.has_earlier = false;
+    return world->lead.has_backup;
+}
+
 void lead_sign(struct world *world, int change)
 {
     struct approval *approval = &world->approvals[world->attempt];
-    struct rollout_event start = {.kind = EVENT_START, .by = "operator", .reason = ""};
-
     struct chance *how;
+    bool was_lost;
 
     lead_take_stored(world);
     if (!world->lead.up)
@@ -84,21 +141,16 @@ void lead_sign(struct world *world, int change)
     how = fault_strikes(&world->faults, FAULT_SHORT, FAULT_CONTROLLER);
 
     model_signs(world->model);
-    world->change = &world->changes[change];
+    was_lost = is_backed_up(world);
     memset(approval, 0, sizeof(*approval));
-    approval->attempt.body = world->change->body;
+    approval->attempt.body = world->changes[change].body;
     approval->attempt.sequence = ++world->attempt;
+    lead_turn_to(world, world->attempt);
     approval->not_after =
         world_unix(world, NULL) + (how != NULL ? chance_between(how, 30, 600) : APPROVAL_VALID_S);
     fill_lifts(world, approval);
-    world->lead.has_stored = world->lead.has_backup = false;
-    world->lead.named = world->lead.named_stored = 0;
-    world->lead.alone = false;
     world_tell(world, "The operator approves attempt %u%s%s", world->attempt,
                change == SIM_FIRST ? "" : ": ",
                change == SIM_FIRST ? "" : world->change->manifest->change);
-    rollout_init(world->lead.rollout, world->attempt, world->change->manifest, approval);
-    model_lead_begins(world->model);
-    people_say_twice(world, &start);
-    lead_give(world, &start);
+    begin(world, was_lost);
 }

@@ -82,7 +82,7 @@ void people_say_twice(struct world *world, const struct rollout_event *ev)
 /* The same attempt once more; and a next one, which is refused while one is not ended (rule 20). */
 static void approve_too(struct world *world, struct rollout_event *ev)
 {
-    world_tell(world, "Another operator approves attempt %u too", world->attempt);
+    world_tell(world, "Another operator approves attempt %u too", world->lead.sequence);
     lead_give(world, ev);
     if (!world->lead.up)
         return;
@@ -308,6 +308,13 @@ static void sign_next(struct world *world)
     int change = world_change_number(world);
     struct chance *how;
 
+    if (lead_is_behind(world)) {
+        if (world->quiet || chance_permille(fault_draw(&world->faults, FAULT_CONTROLLER), 300))
+            lead_hand_over(world);
+        else
+            look_again(world);
+        return;
+    }
     if (world->quiet)
         return;
     how = strikes(world, FAULT_FURTHER, FAULT_CONTROLLER);

@@ -72,11 +72,13 @@ struct lead {
     unsigned life, timer;
     unsigned look;                 /* the newest that people will take */
     unsigned asked[SIM_HOSTS_MAX]; /* bits by request: told, and not answered yet */
+    uint32_t sequence;             /* of the attempt that it leads; world->change is its */
     struct rollout *rollout;
     struct rollout_record stored;
     bool has_stored;
     struct rollout_record backup;
     bool has_backup;
+    bool has_earlier; /* the backup outlasts the rollout */
     uint64_t named, named_stored,
         named_backup;                 /* bits of hosts: whom an emergency named, kept
                                          beside the record (lead_start.c resume_at_once) */
@@ -147,7 +149,7 @@ struct world {
     int nodes_count, hosts_count; /* the hosts behind the nodes are witnesses */
     struct host hosts[SIM_HOSTS_MAX];
     struct sim_change changes[SIM_CHANGES];
-    struct sim_change *change; /* of the newest attempt */
+    struct sim_change *change; /* of the attempt that is led */
     struct lead lead;
     struct desk *desk;
     uint32_t attempt; /* index of the newest that was signed */
@@ -281,6 +283,8 @@ void lead_store(struct world *world);
 void lead_take_stored(struct world *world);
 /* For a hello of that host: the stack that answers it has to be over this. */
 struct nonce lead_challenge(struct world *world, int host);
+/* Of what its database says that it leads. */
+void lead_turn_to(struct world *world, uint32_t sequence);
 /* Rule 20: every target of every attempt has ended, by receipts that came; and as it is the same
  * body that would be signed again, none keeps it. */
 bool lead_all_ended(const struct world *world, int change);
@@ -289,6 +293,10 @@ bool lead_all_ended(const struct world *world, int change);
 bool lead_may_sign(const struct world *world, int change);
 /* Signs the next attempt, of that change, and starts a rollout of it. */
 void lead_sign(struct world *world, int change);
+/* Its database is of an earlier rollout, and it would take the newest one again: its file is handed
+ * over once more, when that one has ended. */
+bool lead_is_behind(const struct world *world);
+void lead_hand_over(struct world *world);
 
 /* lead_older.c: an older rollout is wanted back on a node: its guard is asked directly, until it
  * says that nothing of it stands. */

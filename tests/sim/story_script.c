@@ -423,6 +423,17 @@ static bool play_restore(struct story_script *script, const struct words *words,
     return true;
 }
 
+/* What was signed behind its database. */
+static bool play_again(struct story_script *script, const struct words *words, int host)
+{
+    (void)words;
+    (void)host;
+    if (!lead_is_behind(script->world))
+        return fail(script, "its controller has all that was signed");
+    lead_hand_over(script->world);
+    return true;
+}
+
 /* ---- what has to be -------------------------------------------------------------------------- */
 
 static bool check_hosts(struct story_script *script, const struct words *words, bool changed)
@@ -482,7 +493,7 @@ static const struct command {
     {"restore", 0, 1, 1, play_restore},  {"gates", 0, 2, 2, play_gates},
     {"stands", 0, 2, 4, play_stands},    {"clean", 0, 2, 4, play_clean},
     {"change", 0, 2, 2, play_change},    {"older", 1, 3, 3, play_older},
-    {"without", 1, 2, 2, play_without},
+    {"without", 1, 2, 2, play_without},  {"again", 0, 1, 1, play_again},
 };
 
 /* What may stand in the place of a host. */

@@ -206,7 +206,8 @@ bool world_is_over(const struct world *world)
 
     if (world->safety)
         return world->now > GUARDS_END_AT_MS;
-    if (!world->quiet || !world->lead.up || !rollout_is_ended(rollout))
+    if (!world->quiet || !world->lead.up || !rollout_is_ended(rollout) ||
+        (lead_is_behind(world) && !world->unattended))
         return false;
     for (int i = 0; i < world->nodes_count; i++) {
         if (world->hosts[i].dead && !world->unattended && !world->hosts[i].removed)
