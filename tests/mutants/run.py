@@ -40,7 +40,7 @@ UNITS = ["apply", "apply_hold", "apply_ipv6", "apply_joined", "apply_killed", "a
          "gates_rehearsal", "holds", "journal", "keep", "lead", "lead_backs", "lead_dies",
          "lead_left", "lead_named", "lead_repeat", "lead_void", "lead_words", "lease", "ledger",
          "manifest", "operation", "prepare", "protect", "rehearse", "rehearsing", "rescue_disk",
-         "revert", "rollout", "rule_unknown", "rule_words", "run_holder", "store_disk", "target",
+         "revert", "rollout", "rule_unknown", "rule_words", "run_holder", "store_beside", "store_disk", "target",
          "trial", "trust_root", "undo", "undo_batch", "undo_made", "undo_profile", "undo_sysctl",
          "undo_words", "window", "writer"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
