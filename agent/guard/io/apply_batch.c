@@ -3,6 +3,7 @@
  */
 #include "agent/guard/io/apply_batch.h"
 
+#include <linux/netlink.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
@@ -39,12 +40,16 @@ void apply_batch_add_heard(struct apply_batch *batch, struct nl_msg *take_messag
     apply_batch_add_take(batch, take_message);
 }
 
-/* A datagram has to fit as a whole; beyond the usual limit only CAP_NET_ADMIN may. */
+/* A datagram has to fit as a whole; beyond the usual limit only CAP_NET_ADMIN may. Of what is there
+ * already the kernel refuses each, all before anything is heard: of thousands those that find no
+ * room are dropped, behind the one that is heard, and that is no reason to hear nothing. */
 static void make_room(struct nl_sock *socket, size_t len)
 {
-    int size = (int)(len + ROOM_BESIDE);
+    int size = (int)(len + ROOM_BESIDE), dropped = 1;
 
     setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+    setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_NO_ENOBUFS, &dropped,
+               sizeof(dropped));
 }
 
 bool apply_batch_send(struct apply_batch *batch, const char *what, struct err *err)
