@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/io/apply_batch.h"
+#include "agent/guard/io/apply_netlink.h"
 #include "agent/guard/io/apply_restore.h"
 #include "tests/unit/apply_case.h"
 #include "tests/unit/netns.h"
@@ -45,10 +47,35 @@ static void routes_of_a_large_table_come_back_with_the_address(void **state)
     snapshot_done(&after);
 }
 
+/* Each that stands ahead is refused, and says so before the one that is heard. */
+static void the_one_that_is_heard_is_heard_behind_thousands(void **state)
+{
+    struct apply_batch batch = {.data = NULL};
+    struct link_address absent = {.prefix_len = 24, .link = 0}, wanted;
+    struct err err = ERR_INIT;
+    struct snapshot now;
+
+    (void)state;
+    apply_case_begin("");
+    apply_case_read(&now);
+    absent.link = snapshot_find_device(&now, "eth0")->index;
+    snapshot_done(&now);
+    assert_true(address_parse("198.18.0.9", &absent.address));
+    wanted = absent;
+    assert_true(address_parse("198.18.0.1", &wanted.address));
+    for (unsigned i = 0; i < ROUTES; i++)
+        apply_batch_add_take(&batch, apply_netlink_address_message(&absent, true));
+    apply_batch_add_heard(&batch, apply_netlink_address_message(&wanted, false));
+    if (!apply_batch_send(&batch, "an address", &err))
+        fail_msg("%s", err.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(routes_of_a_large_table_come_back_with_the_address,
+                                        apply_case_enter, apply_case_leave),
+        cmocka_unit_test_setup_teardown(the_one_that_is_heard_is_heard_behind_thousands,
                                         apply_case_enter, apply_case_leave),
     };
 

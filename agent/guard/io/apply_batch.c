@@ -14,7 +14,7 @@
 #include "agent/guard/io/apply_netlink.h"
 #include "common/core/mem.h"
 
-enum { ROOM_BESIDE = 64 << 10 };
+enum { ROOM_BESIDE = 64 << 10, ANSWER_ROOM = 2 << 10, ANSWERS_USUAL = 128 };
 
 void apply_batch_add_take(struct apply_batch *batch, struct nl_msg *take_message)
 {
@@ -42,14 +42,17 @@ void apply_batch_add_heard(struct apply_batch *batch, struct nl_msg *take_messag
 
 /* A datagram has to fit as a whole; beyond the usual limit only CAP_NET_ADMIN may. Of what is there
  * already the kernel refuses each, all before anything is heard: of thousands those that find no
- * room are dropped, behind the one that is heard, and that is no reason to hear nothing. */
-static void make_room(struct nl_sock *socket, size_t len)
+ * room are dropped, behind the one that is heard, and that is no reason to hear nothing. Those that
+ * stand ahead of it have room, each with an answer. */
+static void make_room(struct nl_sock *socket, const struct apply_batch *batch)
 {
-    int size = (int)(len + ROOM_BESIDE), dropped = 1;
+    int fd = nl_socket_get_fd(socket);
+    int to_send = (int)(batch->len + ROOM_BESIDE), dropped = 1;
+    int to_hear = (int)(batch->ahead + ANSWERS_USUAL) * ANSWER_ROOM;
 
-    setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-    setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_NO_ENOBUFS, &dropped,
-               sizeof(dropped));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &to_send, sizeof(to_send));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &to_hear, sizeof(to_hear));
+    setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &dropped, sizeof(dropped));
 }
 
 bool apply_batch_send(struct apply_batch *batch, const char *what, struct err *err)
@@ -60,7 +63,7 @@ bool apply_batch_send(struct apply_batch *batch, const char *what, struct err *e
     int code;
 
     if (socket != NULL) {
-        make_room(socket, batch->len);
+        make_room(socket, batch);
         code = nl_sendto(socket, data, batch->len);
         done = code < 0 ? err_set(err, ERR_SYSTEM, "%s: netlink: %s", what, nl_geterror(code))
                         : apply_ack_wait(socket, batch->ahead + 1, what, err);
