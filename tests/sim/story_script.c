@@ -9,20 +9,13 @@
 #include <string.h>
 
 #include "common/core/text.h"
+#include "tests/sim/story_faults.h"
 
-enum { WORDS_MAX = 5, SOON_MS = 300 * 1000, WAIT_MAX_S = 30 * 86400 };
+enum { SOON_MS = 300 * 1000, WAIT_MAX_S = 30 * 86400 };
 
 static const mono_t never_quiet = INT64_MAX;
 
-struct words {
-    uint32_t count;
-    const char *list[WORDS_MAX];
-};
-
-static bool fail(struct story_script *script, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool fail(struct story_script *script, const char *format, ...)
+bool story_fail(struct story_script *script, const char *format, ...)
 {
     va_list arguments;
 
@@ -36,7 +29,8 @@ static bool fail(struct story_script *script, const char *format, ...)
 
 static bool step(struct story_script *script)
 {
-    return world_step(script->world) || fail(script, "invariant %s", script->world->violation);
+    return world_step(script->world) ||
+           story_fail(script, "invariant %s", script->world->violation);
 }
 
 static bool run_for(struct story_script *script, int64_t ms)
@@ -52,7 +46,7 @@ static bool run_for(struct story_script *script, int64_t ms)
     return true;
 }
 
-static bool is_so(const struct world *world, const struct words *words, int host)
+static bool is_so(const struct world *world, const struct story_words *words, int host)
 {
     const char *state = host >= 0 ? trial_state_name(world->hosts[host].trial->state)
                                   : rollout_state_name(world->lead.rollout->record.state);
@@ -60,28 +54,28 @@ static bool is_so(const struct world *world, const struct words *words, int host
     return text_equal(state, words->list[2]);
 }
 
-static bool play_until(struct story_script *script, const struct words *words, int host)
+static bool play_until(struct story_script *script, const struct story_words *words, int host)
 {
     struct world *world = script->world;
     mono_t until = world->now + SOON_MS;
 
     while (!is_so(world, words, host)) {
         if (world->now >= until)
-            return fail(script, "%s does not come to '%s' in %d s", words->list[1], words->list[2],
-                        SOON_MS / 1000);
+            return story_fail(script, "%s does not come to '%s' in %d s", words->list[1],
+                              words->list[2], SOON_MS / 1000);
         if (!step(script))
             return false;
     }
     return true;
 }
 
-static bool play_wait(struct story_script *script, const struct words *words, int host)
+static bool play_wait(struct story_script *script, const struct story_words *words, int host)
 {
     unsigned long long seconds;
 
     (void)host;
     if (!text_parse_u64(words->list[1], WAIT_MAX_S, &seconds))
-        return fail(script, "wait %s: accepted are 0 to %d s", words->list[1], WAIT_MAX_S);
+        return story_fail(script, "wait %s: accepted are 0 to %d s", words->list[1], WAIT_MAX_S);
     return run_for(script, (int64_t)seconds * 1000);
 }
 
@@ -99,40 +93,40 @@ static void build(struct story_script *script, FILE *out, bool wide)
 
 /* ---- the change, and witnesses --------------------------------------------------------------- */
 
-static uint64_t bits_from(struct world *world, const struct words *words)
+static uint64_t bits_from(struct world *world, const struct story_words *words)
 {
     int from = words->count == 4 ? world_find_host(world, words->list[3]) : -1;
 
     return from >= 0 ? UINT64_C(1) << from : UINT64_MAX;
 }
 
-static bool play_wide(struct story_script *script, const struct words *words, int host)
+static bool play_wide(struct story_script *script, const struct story_words *words, int host)
 {
     FILE *out = script->world->out;
 
     (void)words;
     (void)host;
     if (script->world->now > 0)
-        return fail(script, "something has happened already: it has to be the first word");
+        return story_fail(script, "something has happened already: it has to be the first word");
     world_free(script->world);
     build(script, out, true);
     return true;
 }
 
-static bool play_cuts(struct story_script *script, const struct words *words, int host)
+static bool play_cuts(struct story_script *script, const struct story_words *words, int host)
 {
     script->world->hosts[host].damages[script->change].cut_from |= bits_from(script->world, words);
     return true;
 }
 
-static bool play_breaks(struct story_script *script, const struct words *words, int host)
+static bool play_breaks(struct story_script *script, const struct story_words *words, int host)
 {
     (void)words;
     script->world->hosts[host].damages[script->change].breaks_own = true;
     return true;
 }
 
-static bool play_blind(struct story_script *script, const struct words *words, int host)
+static bool play_blind(struct story_script *script, const struct story_words *words, int host)
 {
     script->world->hosts[host].blind_from |= bits_from(script->world, words);
     world_tell(script->world, "SSH to %s fails from %s", words->list[1],
@@ -140,14 +134,14 @@ static bool play_blind(struct story_script *script, const struct words *words, i
     return true;
 }
 
-static bool play_sees(struct story_script *script, const struct words *words, int host)
+static bool play_sees(struct story_script *script, const struct story_words *words, int host)
 {
     script->world->hosts[host].blind_from = 0;
     world_tell(script->world, "SSH to %s works again from everywhere", words->list[1]);
     return true;
 }
 
-static bool play_lies(struct story_script *script, const struct words *words, int host)
+static bool play_lies(struct story_script *script, const struct story_words *words, int host)
 {
     struct host *witness = &script->world->hosts[host];
 
@@ -173,12 +167,12 @@ static bool say(struct story_script *script, enum rollout_event_kind kind, int h
     world_tell(script->world, "anna says %s%s%s", rollout_event_name(kind), named ? " of " : "",
                named ? node : "");
     if (!script->world->lead.up)
-        return fail(script, "nobody hears it: the controller is not there");
+        return story_fail(script, "nobody hears it: the controller is not there");
     lead_give(script->world, &ev);
     return true;
 }
 
-static bool play_person(struct story_script *script, const struct words *words, int host)
+static bool play_person(struct story_script *script, const struct story_words *words, int host)
 {
     static const struct {
         const char *word;
@@ -193,29 +187,30 @@ static bool play_person(struct story_script *script, const struct words *words, 
         if (text_equal(says[i].word, words->list[0]))
             return say(script, says[i].kind, host);
     }
-    return fail(script, "nobody says '%s'", words->list[0]);
+    return story_fail(script, "nobody says '%s'", words->list[0]);
 }
 
-static bool play_approve(struct story_script *script, const struct words *words, int host)
+static bool play_approve(struct story_script *script, const struct story_words *words, int host)
 {
     (void)words;
     (void)host;
     if (script->world->attempt > 0 && !lead_may_sign(script->world, script->change))
-        return fail(script, "an earlier attempt has not ended by receipts of all targets");
+        return story_fail(script, "an earlier attempt has not ended by receipts of all targets");
     lead_sign(script->world, script->change);
     return true;
 }
 
 /* Before it is approved: its body is another one then. */
-static bool play_without(struct story_script *script, const struct words *words, int host)
+static bool play_without(struct story_script *script, const struct story_words *words, int host)
 {
     if (!world_leave_out(script->world, script->change, host))
-        return fail(script, "%s: it is its only node, or it was signed already", words->list[1]);
+        return story_fail(script, "%s: it is its only node, or it was signed already",
+                          words->list[1]);
     return true;
 }
 
 /* From here on it is that one that does harm, is approved and is looked for. */
-static bool play_change(struct story_script *script, const struct words *words, int host)
+static bool play_change(struct story_script *script, const struct story_words *words, int host)
 {
     static const char *const names[SIM_CHANGES] = {"first", "second", "third"};
 
@@ -227,7 +222,7 @@ static bool play_change(struct story_script *script, const struct words *words, 
         world_write_change(script->world, change);
         return true;
     }
-    return fail(script, "change '%s': accepted are first, second and third", words->list[1]);
+    return story_fail(script, "change '%s': accepted are first, second and third", words->list[1]);
 }
 
 /* Its place in that node's stack, from 0; -1: it is not there. */
@@ -245,7 +240,7 @@ static int find_generation(struct story_script *script, const char *attempt, int
 }
 
 /* For what is on top, or down to that attempt. */
-static bool play_order(struct story_script *script, const struct words *words, int host)
+static bool play_order(struct story_script *script, const struct story_words *words, int host)
 {
     int place;
 
@@ -255,23 +250,25 @@ static bool play_order(struct story_script *script, const struct words *words, i
     }
     place = find_generation(script, words->list[2], host);
     if (place < 0)
-        return fail(script, "attempt %s does not stand on %s", words->list[2], words->list[1]);
+        return story_fail(script, "attempt %s does not stand on %s", words->list[2],
+                          words->list[1]);
     people_order_older(script->world, host, (uint32_t)place);
     return true;
 }
 
-static bool play_older(struct story_script *script, const struct words *words, int host)
+static bool play_older(struct story_script *script, const struct story_words *words, int host)
 {
     int place = find_generation(script, words->list[2], host);
 
     if (place < 0)
-        return fail(script, "attempt %s does not stand on %s", words->list[2], words->list[1]);
+        return story_fail(script, "attempt %s does not stand on %s", words->list[2],
+                          words->list[1]);
     lead_want_older(script->world, host,
                     script->world->hosts[host].ledger->generations[place].id.attempt.sequence);
     return true;
 }
 
-static bool play_gates(struct story_script *script, const struct words *words, int host)
+static bool play_gates(struct story_script *script, const struct story_words *words, int host)
 {
     (void)host;
     script->world->gates_say_no = text_equal(words->list[1], "no");
@@ -279,164 +276,9 @@ static bool play_gates(struct story_script *script, const struct words *words, i
     return true;
 }
 
-/* ---- what fails ------------------------------------------------------------------------------ */
-
-static void lose(struct world *world, int host)
-{
-    struct rollout_event ev = {.kind = EVENT_LOST, .node = world->hosts[host].name};
-
-    if (world->lead.up && host < world->nodes_count)
-        lead_give(world, &ev);
-}
-
-static bool play_off(struct story_script *script, const struct words *words, int host)
-{
-    world_tell(script->world, "%s loses its power", words->list[1]);
-    guard_stop(script->world, host, true);
-    script->world->hosts[host].agent_up = false;
-    lose(script->world, host);
-    return true;
-}
-
-static bool play_on(struct story_script *script, const struct words *words, int host)
-{
-    world_tell(script->world, "%s boots", words->list[1]);
-    guard_start(script->world, host, CAUSE_REBOOT);
-    script->world->hosts[host].agent_up = true;
-    network_greet(script->world, host);
-    return true;
-}
-
-static bool kill_one(struct story_script *script, const char *what, int host)
-{
-    if (text_equal(what, "guard")) {
-        world_tell(script->world, "The guard of %s is killed", script->world->hosts[host].name);
-        guard_stop(script->world, host, false);
-    } else {
-        world_tell(script->world, "The agent of %s is killed", script->world->hosts[host].name);
-        script->world->hosts[host].agent_up = false;
-        lose(script->world, host);
-    }
-    return true;
-}
-
-static bool start_one(struct story_script *script, const char *what, int host)
-{
-    if (text_equal(what, "guard")) {
-        guard_start(script->world, host, CAUSE_GUARD_DIED);
-        return true;
-    }
-    world_tell(script->world, "The agent of %s starts", script->world->hosts[host].name);
-    script->world->hosts[host].agent_up = true;
-    network_greet(script->world, host);
-    return true;
-}
-
-static bool play_kill(struct story_script *script, const struct words *words, int host)
-{
-    if (host >= 0)
-        return kill_one(script, words->list[1], host);
-    world_tell(script->world, "The controller is killed");
-    lead_halt(script->world);
-    return true;
-}
-
-static bool play_start(struct story_script *script, const struct words *words, int host)
-{
-    if (host >= 0)
-        return start_one(script, words->list[1], host);
-    lead_start(script->world);
-    return true;
-}
-
-static bool play_cut(struct story_script *script, const struct words *words, int host)
-{
-    struct host *cut = &script->world->hosts[host];
-
-    cut->up_link = cut->down_link = false;
-    world_tell(script->world, "%s is cut off from the controller", words->list[1]);
-    lose(script->world, host);
-    return true;
-}
-
-static bool play_connect(struct story_script *script, const struct words *words, int host)
-{
-    struct host *cut = &script->world->hosts[host];
-
-    cut->up_link = cut->down_link = true;
-    world_tell(script->world, "%s is connected again", words->list[1]);
-    network_greet(script->world, host);
-    return true;
-}
-
-static bool play_dials(struct story_script *script, const struct words *words, int host)
-{
-    script->world->hosts[host].dials = text_equal(words->list[2], "yes");
-    world_tell(script->world, "%s can dial %s", words->list[1],
-               script->world->hosts[host].dials ? "new connections again" : "no new connection");
-    return true;
-}
-
-static bool play_hangs(struct story_script *script, const struct words *words, int host)
-{
-    script->world->hosts[host].disk_until =
-        script->world->now + strtoll(words->list[2], NULL, 10) * 1000;
-    world_tell(script->world, "The disk of %s hangs for %s s", words->list[1], words->list[2]);
-    return true;
-}
-
-static bool play_stuck(struct story_script *script, const struct words *words, int host)
-{
-    script->world->hosts[host].undo_stuck_until =
-        script->world->now + strtoll(words->list[2], NULL, 10) * 1000;
-    world_tell(script->world, "For %s s nothing can be undone on %s", words->list[2],
-               words->list[1]);
-    return true;
-}
-
-static bool play_full(struct story_script *script, const struct words *words, int host)
-{
-    (void)host;
-    script->world->lead.full_until = script->world->now + strtoll(words->list[1], NULL, 10) * 1000;
-    world_tell(script->world, "The controller's disk is full for %s s", words->list[1]);
-    return true;
-}
-
-static bool play_backup(struct story_script *script, const struct words *words, int host)
-{
-    (void)words;
-    (void)host;
-    script->backup = script->world->lead.stored;
-    world_tell(script->world, "The controller's database is saved");
-    return true;
-}
-
-static bool play_restore(struct story_script *script, const struct words *words, int host)
-{
-    struct lead *lead = &script->world->lead;
-
-    (void)words;
-    (void)host;
-    lead->backup = script->backup;
-    lead->has_backup = true;
-    lead_start(script->world);
-    return true;
-}
-
-/* What was signed behind its database. */
-static bool play_again(struct story_script *script, const struct words *words, int host)
-{
-    (void)words;
-    (void)host;
-    if (!lead_is_behind(script->world))
-        return fail(script, "its controller has all that was signed");
-    lead_hand_over(script->world);
-    return true;
-}
-
 /* ---- what has to be -------------------------------------------------------------------------- */
 
-static bool check_hosts(struct story_script *script, const struct words *words, bool changed)
+static bool check_hosts(struct story_script *script, const struct story_words *words, bool changed)
 {
     static const char *const which[SIM_CHANGES] = {"", "second ", "third "};
 
@@ -444,8 +286,8 @@ static bool check_hosts(struct story_script *script, const struct words *words, 
         int host = world_find_host(script->world, words->list[i]);
 
         if (host < 0 || sim_has(&script->world->hosts[host], script->change) != changed)
-            return fail(script, "%s has%s the %schange in its kernel", words->list[i],
-                        changed ? " not" : "", which[script->change]);
+            return story_fail(script, "%s has%s the %schange in its kernel", words->list[i],
+                              changed ? " not" : "", which[script->change]);
         world_tell(script->world, "%s %s%s%s", words->list[i], changed ? "has the " : "",
                    changed ? which[script->change] : "",
                    changed                       ? "change in its kernel"
@@ -455,13 +297,13 @@ static bool check_hosts(struct story_script *script, const struct words *words, 
     return true;
 }
 
-static bool play_stands(struct story_script *script, const struct words *words, int host)
+static bool play_stands(struct story_script *script, const struct story_words *words, int host)
 {
     (void)host;
     return check_hosts(script, words, true);
 }
 
-static bool play_clean(struct story_script *script, const struct words *words, int host)
+static bool play_clean(struct story_script *script, const struct story_words *words, int host)
 {
     (void)host;
     return check_hosts(script, words, false);
@@ -469,31 +311,46 @@ static bool play_clean(struct story_script *script, const struct words *words, i
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-typedef bool play_fn(struct story_script *script, const struct words *words, int host);
-
 static const struct command {
     const char *word;
     uint32_t host_at; /* which word names a host; 0: none does */
     uint32_t least, most;
-    play_fn *play;
+    story_play_fn *play;
 } commands[] = {
-    {"wide", 0, 1, 1, play_wide},        {"cuts", 1, 2, 4, play_cuts},
-    {"breaks", 1, 2, 2, play_breaks},    {"approve", 0, 1, 1, play_approve},
-    {"wait", 0, 2, 2, play_wait},        {"until", 1, 3, 3, play_until},
-    {"next", 0, 1, 1, play_person},      {"abort", 0, 1, 1, play_person},
-    {"emergency", 1, 1, 2, play_person}, {"freeze", 1, 1, 2, play_person},
-    {"failing", 1, 2, 2, play_person},   {"order", 1, 2, 3, play_order},
-    {"off", 1, 2, 2, play_off},          {"on", 1, 2, 2, play_on},
-    {"kill", 2, 2, 3, play_kill},        {"start", 2, 2, 3, play_start},
-    {"cut", 1, 2, 2, play_cut},          {"connect", 1, 2, 2, play_connect},
-    {"dials", 1, 3, 3, play_dials},      {"blind", 1, 2, 4, play_blind},
-    {"sees", 1, 2, 2, play_sees},        {"lies", 1, 3, 3, play_lies},
-    {"hangs", 1, 3, 3, play_hangs},      {"stuck", 1, 3, 3, play_stuck},
-    {"full", 0, 2, 2, play_full},        {"backup", 0, 1, 1, play_backup},
-    {"restore", 0, 1, 1, play_restore},  {"gates", 0, 2, 2, play_gates},
-    {"stands", 0, 2, 4, play_stands},    {"clean", 0, 2, 4, play_clean},
-    {"change", 0, 2, 2, play_change},    {"older", 1, 3, 3, play_older},
-    {"without", 1, 2, 2, play_without},  {"again", 0, 1, 1, play_again},
+    {"wide", 0, 1, 1, play_wide},
+    {"cuts", 1, 2, 4, play_cuts},
+    {"breaks", 1, 2, 2, play_breaks},
+    {"approve", 0, 1, 1, play_approve},
+    {"wait", 0, 2, 2, play_wait},
+    {"until", 1, 3, 3, play_until},
+    {"next", 0, 1, 1, play_person},
+    {"abort", 0, 1, 1, play_person},
+    {"emergency", 1, 1, 2, play_person},
+    {"freeze", 1, 1, 2, play_person},
+    {"failing", 1, 2, 2, play_person},
+    {"order", 1, 2, 3, play_order},
+    {"off", 1, 2, 2, story_play_off},
+    {"on", 1, 2, 2, story_play_on},
+    {"kill", 2, 2, 3, story_play_kill},
+    {"start", 2, 2, 3, story_play_start},
+    {"cut", 1, 2, 2, story_play_cut},
+    {"connect", 1, 2, 2, story_play_connect},
+    {"dials", 1, 3, 3, story_play_dials},
+    {"blind", 1, 2, 4, play_blind},
+    {"sees", 1, 2, 2, play_sees},
+    {"lies", 1, 3, 3, play_lies},
+    {"hangs", 1, 3, 3, story_play_hangs},
+    {"stuck", 1, 3, 3, story_play_stuck},
+    {"full", 0, 2, 2, story_play_full},
+    {"backup", 0, 1, 1, story_play_backup},
+    {"restore", 0, 1, 1, story_play_restore},
+    {"gates", 0, 2, 2, play_gates},
+    {"stands", 0, 2, 4, play_stands},
+    {"clean", 0, 2, 4, play_clean},
+    {"change", 0, 2, 2, play_change},
+    {"older", 1, 3, 3, play_older},
+    {"without", 1, 2, 2, play_without},
+    {"again", 0, 1, 1, story_play_again},
 };
 
 /* What may stand in the place of a host. */
@@ -503,31 +360,31 @@ static bool needs_host(const char *word)
 }
 
 static bool play(struct story_script *script, const struct command *command,
-                 const struct words *words)
+                 const struct story_words *words)
 {
     int host = -1;
 
     if (words->count < command->least || words->count > command->most)
-        return fail(script, "'%s' takes %u to %u words", command->word, command->least - 1,
-                    command->most - 1);
+        return story_fail(script, "'%s' takes %u to %u words", command->word, command->least - 1,
+                          command->most - 1);
     if (command->host_at > 0 && command->host_at < words->count) {
         host = world_find_host(script->world, words->list[command->host_at]);
         if (host < 0 && needs_host(words->list[command->host_at]))
-            return fail(script, "no host '%s'", words->list[command->host_at]);
+            return story_fail(script, "no host '%s'", words->list[command->host_at]);
     }
     if (!command->play(script, words, host))
         return false;
     return script->world->violation[0] == '\0' ||
-           fail(script, "invariant %s", script->world->violation);
+           story_fail(script, "invariant %s", script->world->violation);
 }
 
 bool story_script_play(struct story_script *script, const char *line)
 {
     AUTO_FREE char *copy = mem_string(line);
-    struct words words = {0};
+    struct story_words words = {0};
     char *next = copy;
 
-    while (next != NULL && words.count < WORDS_MAX) {
+    while (next != NULL && words.count < STORY_WORDS_MAX) {
         const char *word = strsep(&next, " ");
 
         if (*word != '\0')
@@ -539,7 +396,7 @@ bool story_script_play(struct story_script *script, const char *line)
         if (text_equal(commands[i].word, words.list[0]))
             return play(script, &commands[i], &words);
     }
-    return fail(script, "'%s' is not a word of stories", words.list[0]);
+    return story_fail(script, "'%s' is not a word of stories", words.list[0]);
 }
 
 void story_script_init(struct story_script *script, FILE *out)

@@ -8,6 +8,7 @@
  *   approve                    an operator approves the next attempt; the rollout starts
  *   change first|second|third  of which all words speak from there on; the second one puts its
  *                              route in the place of the first one's, the third is beside them
+ *   without NODE               the change is not for it
  *   wait SECONDS               until NODE STATE | until rollout STATE
  *   next | abort | emergency [NODE] | freeze [NODE] | failing NODE
  *   order NODE [ATTEMPT]       signed: its top goes, or all down to that one
@@ -20,6 +21,7 @@
  *   hangs NODE SECONDS         its disk                    stuck NODE SECONDS   nothing is undone
  *   full SECONDS               the controller's disk
  *   backup | restore           the controller's database; restore: it starts from the backup
+ *   again                      what was signed behind a database that was put back is handed over
  *   gates no|await|pass
  *   stands NODE... | clean NODE...    has to be so
  *
