@@ -192,6 +192,56 @@ static void a_rule_comes_back_before_those_behind_it(void **state)
     apply_case_check_order();
 }
 
+/* However many stand before it, and none of them is left out for want of room. */
+static void a_rule_goes_from_behind_many(void **state)
+{
+    struct operation added = apply_case_operation("rule 100 lookup main");
+    struct operation added6 = apply_case_operation("rule 100 -6 lookup main");
+
+    (void)state;
+    apply_case_begin("for i in $(seq 1 17); do\n"
+                     "ip rule add pref 100 from 192.0.2.$i lookup main protocol 153\n"
+                     "ip -6 rule add pref 100 from 2001:db8:9::$i lookup main protocol 153\n"
+                     "done\n");
+    check_line(&added);
+    apply_case_check_order();
+    check_line(&added6);
+    apply_case_check_order();
+}
+
+static unsigned count_in(const char *lines, const char *part)
+{
+    unsigned count = 0;
+
+    for (const char *at = lines; (at = strstr(at, part)) != NULL; at += strlen(part))
+        count++;
+    return count;
+}
+
+/* As many characters as a step has in undo.txt: half of the lines would delete and not put. */
+static void a_rule_behind_too_many_is_said(void **state)
+{
+    struct operation added = apply_case_operation(
+        "rule 100 -6 lookup 4000000001 suppress_prefixlength 24 suppress_ifgroup 40000");
+    char lines[8192] = "";
+    struct text text = TEXT_IN(lines);
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin("for i in $(seq 1 15); do\n"
+                     "ip -6 rule add pref 100 from 2001:db8:aaaa:bbbb:cccc:dddd:eeee:10$i "
+                     "to 2001:db8:aaaa:bbbb:cccc:dddd:eeee:20$i tos 0x10 fwmark "
+                     "0x12345678/0xffffffff iif eth0 ipproto tcp sport 10000-20000 dport "
+                     "30000-40000 uidrange 1000000-2000000 tun_id 4711471147 lookup 4000000001 "
+                     "suppress_prefixlength 24 suppress_ifgroup 40000 protocol 153\n"
+                     "done\n");
+    apply_case_run(&added, &item);
+    assert_false(undo_render_batch(&item, &text));
+    if (strstr(lines, "a line of ip(8) means another one, which stands first") == NULL)
+        assert_int_equal(count_in(lines, "rule add"), 15);
+    undo_item_done(&item);
+}
+
 /* A daemon's is not moved, and no other one is deleted in the place of ours. */
 static void a_rule_that_no_line_means_is_said(void **state)
 {
@@ -563,6 +613,8 @@ int main(void)
         TEST(what_was_replaced_comes_back),
         TEST(a_rule_goes_from_behind_a_narrower_one),
         TEST(a_rule_comes_back_before_those_behind_it),
+        TEST(a_rule_goes_from_behind_many),
+        TEST(a_rule_behind_too_many_is_said),
         TEST(a_rule_that_no_line_means_is_said),
         TEST(a_rule_that_ip_is_refused_is_said),
         TEST(an_object_comes_back_with_its_routes),

@@ -7,16 +7,18 @@
  */
 #include "agent/guard/core/undo_batch_rule.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/guard/core/undo_batch_route.h"
 #include "agent/guard/core/undo_rule.h"
 #include "agent/guard/core/undo_touch.h"
 #include "agent/guard/core/undo_words.h"
+#include "common/core/mem.h"
 #include "common/core/text.h"
 #include "common/net/render.h"
 
-enum { LINE_SIZE = UNDO_BATCH_LINE_SIZE, SIBLINGS_MAX = 16 };
+enum { LINE_SIZE = UNDO_BATCH_LINE_SIZE };
 
 bool undo_batch_rule_words(const struct rule *rule, const char *verb, unsigned protocol,
                            struct text *out)
@@ -48,29 +50,27 @@ bool undo_batch_rule_words(const struct rule *rule, const char *verb, unsigned p
 
 /* Those of one priority, in order; the item's own among them. */
 struct siblings {
-    const struct rule *rules[SIBLINGS_MAX];
+    const struct rule **rules; /* owned: its end is free() */
     size_t count, own;
     size_t from; /* the first that takes a turn */
 };
 
-/* False: too many, or the own one is not among them. */
-static bool list_siblings(const struct rule *own, const struct snapshot *where,
-                          struct siblings *ret_siblings)
+/* own is one of where's. */
+static struct siblings list_siblings(const struct rule *own, const struct snapshot *where)
 {
-    memset(ret_siblings, 0, sizeof(*ret_siblings));
-    ret_siblings->own = SIZE_MAX;
+    struct siblings siblings = {mem_alloc(where->rules_count, sizeof(*siblings.rules)), 0, 0, 0};
+
     for (size_t i = 0; i < where->rules_count; i++) {
         const struct rule *rule = &where->rules[i];
 
         if (!undo_rule_is_sibling(rule, own))
             continue;
-        if (ret_siblings->count == SIBLINGS_MAX)
-            return false;
         if (rule == own)
-            ret_siblings->own = ret_siblings->count;
-        ret_siblings->rules[ret_siblings->count++] = rule;
+            siblings.own = siblings.count;
+        siblings.rules[siblings.count++] = rule;
     }
-    return ret_siblings->own != SIZE_MAX;
+    siblings.from = siblings.own;
+    return siblings;
 }
 
 /* One before those that take a turn, which the line of one of these would mean. */
@@ -159,9 +159,10 @@ static void delete_own(const struct siblings *siblings, bool *deleted, struct te
     delete_once(siblings, siblings->own, deleted, out);
 }
 
-static void take_turns(const struct siblings *siblings, bool own_goes, struct text *out)
+/* False: there are too many of them for a step, and nothing is said. */
+static bool take_turns(const struct siblings *siblings, bool own_goes, struct text *out)
 {
-    bool deleted[SIBLINGS_MAX] = {false};
+    AUTO_FREE bool *deleted = mem_alloc(siblings->count, sizeof(*deleted));
 
     if (own_goes)
         delete_own(siblings, deleted, out);
@@ -174,6 +175,10 @@ static void take_turns(const struct siblings *siblings, bool own_goes, struct te
         delete_narrower(siblings, i, deleted, out);
         add_line(siblings->rules[i], "add", siblings->rules[i]->protocol, out);
     }
+    if (!undo_batch_is_full(out))
+        return true;
+    text_init(out, out->data, out->size);
+    return false;
 }
 
 static bool has_narrower_behind(const struct siblings *siblings)
@@ -193,49 +198,63 @@ static void add_by_hand(const char *why, const char *verb, const struct rule *ru
     text_add(out, "' by oceanid-rollback");
 }
 
+static bool delete_among(const struct siblings *siblings, const struct rule *change,
+                         struct text *out)
+{
+    if (siblings->from == siblings->own && !has_narrower_behind(siblings))
+        return undo_batch_rule_words(change, "del", OCEANID_PROTOCOL, out);
+    if (may_take_turns(siblings, true) && take_turns(siblings, true, out))
+        return change->family != FAMILY_IPV6;
+    add_by_hand("a line of ip(8) means another one, which stands first", "delete", change, out);
+    return false;
+}
+
 static bool delete_rule(const struct undo_item *item, const struct snapshot *after,
                         struct text *out)
 {
     const struct rule *change = &item->change.rule.rule;
     const struct rule *made = undo_find_rule(item, after);
     struct siblings siblings;
+    bool said;
 
-    if (made == NULL || !list_siblings(made, after, &siblings))
+    if (made == NULL)
         return undo_batch_rule_words(change, "del", OCEANID_PROTOCOL, out);
-    siblings.from = siblings.own;
+    siblings = list_siblings(made, after);
     find_first(&siblings, true);
-    if (siblings.from == siblings.own && !has_narrower_behind(&siblings))
-        return undo_batch_rule_words(change, "del", OCEANID_PROTOCOL, out);
-    if (!may_take_turns(&siblings, true)) {
-        add_by_hand("a line of ip(8) means another one, which stands first", "delete", change, out);
-        return false;
-    }
-    take_turns(&siblings, true, out);
-    return change->family != FAMILY_IPV6;
+    said = delete_among(&siblings, change, out);
+    free(siblings.rules);
+    return said;
 }
 
 /* Those that stood behind it and are not there any more come by lines of their own, or do not. */
+static bool put_among(const struct siblings *siblings, const struct rule *was, struct text *out)
+{
+    bool refused = is_refused(siblings, siblings->own, false);
+
+    if (!refused && may_take_turns(siblings, false) && take_turns(siblings, false, out))
+        return was->family != FAMILY_IPV6;
+    if (refused || has_narrower_behind(siblings)) {
+        add_by_hand("ip(8) puts none beside a narrower one", "put", was, out);
+        return false;
+    }
+    add_line(was, "add", was->protocol, out);
+    text_add(out, "\n# not in ip(8)'s words: that it comes before others of its priority");
+    return was->family != FAMILY_IPV6;
+}
+
 static bool put_rule(const struct undo_item *item, struct text *out)
 {
     const struct rule *was = undo_find_rule(item, &item->before);
     struct siblings siblings;
+    bool said;
 
-    if (was == NULL || !list_siblings(was, &item->before, &siblings) || !is_sayable(was))
+    if (was == NULL || !is_sayable(was))
         return undo_batch_rule_words(&item->change.rule.rule, "add", OCEANID_PROTOCOL, out);
-    siblings.from = siblings.own;
+    siblings = list_siblings(was, &item->before);
     find_first(&siblings, false);
-    if (is_refused(&siblings, siblings.own, false) ||
-        (!may_take_turns(&siblings, false) && has_narrower_behind(&siblings))) {
-        add_by_hand("ip(8) puts none beside a narrower one", "put", was, out);
-        return false;
-    }
-    if (may_take_turns(&siblings, false)) {
-        take_turns(&siblings, false, out);
-    } else {
-        add_line(was, "add", was->protocol, out);
-        text_add(out, "\n# not in ip(8)'s words: that it comes before others of its priority");
-    }
-    return was->family != FAMILY_IPV6;
+    said = put_among(&siblings, was, out);
+    free(siblings.rules);
+    return said;
 }
 
 bool undo_batch_rule(const struct undo_item *item, struct text *out)
