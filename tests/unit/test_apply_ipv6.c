@@ -320,21 +320,32 @@ static void test_route_to_the_network_goes_again(void **state)
     }
 }
 
-/* Another's that needs it has come meanwhile, or it was there before. */
+/* Another's that needs it has come meanwhile, also one that names the metric which the kernel takes
+ * by itself; or it was there before. */
 static void test_route_to_the_network_stays(void **state)
 {
+    static const char *const forms[] = {"", " metric 256"};
     const struct operation operation = apply_case_address("2001:db8:5::2/64", "eth0", false);
     struct undo_item item;
 
     (void)state;
     begin("ip address add 2001:db8:5::1/64 dev eth0 nodad noprefixroute\n", 11);
-    apply_case_run(&operation, &item);
-    netns_run("ip address add 2001:db8:5::3/64 dev eth0 nodad\n");
-    apply_case_undo(&item, REVERT_DONE);
-    netns_run("ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n"
-              "ip address del 2001:db8:5::3/64 dev eth0\n"
-              "ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n");
-    undo_item_done(&item);
+    for (size_t i = 0; i < 2; i++) {
+        char lines[512];
+
+        apply_case_run(&operation, &item);
+        snprintf(lines, sizeof(lines), "ip address add 2001:db8:5::3/64 dev eth0 nodad%s\n",
+                 forms[i]);
+        netns_run(lines);
+        apply_case_undo(&item, REVERT_DONE);
+        snprintf(lines, sizeof(lines),
+                 "ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n"
+                 "ip address del 2001:db8:5::3/64 dev eth0\n"
+                 "ip -6 route show 2001:db8:5::/64 | grep -q proto.kernel\n%s",
+                 i == 0 ? "ip -6 route del 2001:db8:5::/64 dev eth0\n" : "");
+        netns_run(lines);
+        undo_item_done(&item);
+    }
     apply_case_remember();
     apply_case_run(&operation, &item);
     check_undone(&item);

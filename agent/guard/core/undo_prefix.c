@@ -52,7 +52,8 @@ static bool is_kept(const struct route *route, const struct snapshot *now)
     for (size_t i = 0; i < now->addresses_count; i++) {
         const struct link_address *own = &now->addresses[i];
 
-        if (own->link == route->hop.link && !own->noprefixroute && own->metric == 0 &&
+        if (own->link == route->hop.link && !own->noprefixroute &&
+            (own->metric == 0 || own->metric == METRIC_OF_NONE) &&
             own->address.family == FAMILY_IPV6 &&
             (is_to(route, &own->address, own->prefix_len) ||
              (address_is_set(&own->peer) && is_to(route, &own->peer, own->prefix_len))))
