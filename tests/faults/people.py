@@ -30,7 +30,7 @@ ENDED = ("complete", "reverted", "aborted", "halted", "incomplete")
 LIFTED_BY_HAND = ("freeze", "pause", "window")
 UNENDED = re.compile(r"change (\S+) \(sequence \d+\) is signed and not ended")
 # Of any of the programs, at any time.
-NEVER_SAID = ("Sanitizer", "runtime error:", "assertion", "internal error")
+NEVER_SAID = ("Sanitizer", "runtime error:", "Assertion", "assertion", "internal error")
 WORDS_OF_RULES = "to 198.18."
 
 

@@ -1,6 +1,8 @@
 """The judges of people.py and storm.py: a fleet that does not agree with itself is seen, an answer
 that is none, and a node that has lost what its shields are for."""
 
+import pathlib
+import tempfile
 import types
 import unittest
 from unittest import mock
@@ -108,6 +110,29 @@ class Answers(unittest.TestCase):
         self.session.lab["calypso"].said = ""
         with self.assertRaises(AssertionError):
             self.session.on_node("calypso", ["--list"])
+
+
+class Logs(unittest.TestCase):
+    """What a program may never say is seen in its log, as those who say it write it."""
+
+    LINES = ("oceanid-guard: trial.c:71: trial_step: Assertion `node->open' failed.",
+             "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602",
+             "undo.c:71:9: runtime error: signed integer overflow")
+
+    def judge(self, text):
+        with tempfile.TemporaryDirectory() as name:
+            log = pathlib.Path(name, "hosts", "calypso", "log", "oceanid-guard.log")
+            log.parent.mkdir(parents=True)
+            log.write_text(text, encoding="utf-8")
+            people.judge_logs(types.SimpleNamespace(folder=pathlib.Path(name)), {})
+
+    def test_what_is_never_said(self):
+        for line in self.LINES:
+            with self.subTest(line), self.assertRaisesRegex(AssertionError, "calypso"):
+                self.judge(f"started\n{line}\n")
+
+    def test_what_may_be_said(self):
+        self.judge("started\nwarning: a disk is full\n")
 
 
 class Storm(unittest.TestCase):
