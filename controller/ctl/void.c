@@ -87,29 +87,26 @@ static bool ask(struct ctl *ctl, const struct ledger_signed *entry, const char *
                          ret_document, err);
 }
 
-static bool is_left(const struct ledger_signed *entry, const char *node)
-{
-    bool found = false;
-
-    for (uint32_t i = 0; i < entry->targets_count; i++)
-        found |= text_equal(entry->targets[i], node);
-    return found;
-}
-
 /* ---- what is told ----------------------------------------------------------------------------
  */
 
-/* What the controller said last of those that are still open: a moment older than the ledger. */
-static void add_open(const json_t *document, const struct ledger_signed *entry, json_t *to)
+static const char *find_sentence(const json_t *document, const char *node)
 {
     const json_t *nodes = field_array(document, "nodes");
 
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        json_t *node = json_array_get(nodes, i);
-
-        if (is_left(entry, field_text(node, "name")))
-            json_array_append(to, node);
+        if (text_equal(field_text(json_array_get(nodes, i), "name"), node))
+            return field_text(json_array_get(nodes, i), "sentence");
     }
+    return "the controller says nothing of it";
+}
+
+/* Those that are open by the ledger, each with what the controller said last: a moment older. */
+static void add_open(const json_t *document, const struct ledger_signed *entry, json_t *to)
+{
+    for (uint32_t i = 0; i < entry->targets_count; i++)
+        json_array_append_new(to, json_pack("{s:s, s:o}", "name", entry->targets[i], "sentence",
+                                            json_text(find_sentence(document, entry->targets[i]))));
 }
 
 static void print_open(const json_t *nodes)

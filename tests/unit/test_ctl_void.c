@@ -205,6 +205,25 @@ static void and_what_nobody_was_asked_for(void **state)
     assert_int_equal(replies[VOID].asked, 0);
 }
 
+/* Its word is no proof, nor that it has none: what counts are the receipts. */
+static void what_the_controller_says_nothing_of_is_open(void **state)
+{
+    static const char none[] = "{\"nodes\": []}";
+    AUTO_JSON json_t *answer = NULL;
+    const json_t *nodes;
+
+    (void)state;
+    replies[VOID].body = none;
+    replies[VOID].len = strlen(none);
+    answer = run_json(OUTCOME_INCOMPLETE);
+    nodes = field_array(answer, "nodes");
+    assert_true(json_is_false(json_object_get(answer, "ended")));
+    assert_int_equal(json_array_size(nodes), 1);
+    assert_string_equal(field_text(json_array_get(nodes, 0), "name"), "a1");
+    assert_string_equal(field_text(json_array_get(nodes, 0), "sentence"),
+                        "the controller says nothing of it");
+}
+
 static void in_words_it_is_said_until_when_it_is_asked(void **state)
 {
     (void)state;
@@ -242,6 +261,7 @@ int main(void)
         AT_CASE(what_has_ended_is_a_document),
         AT_CASE(so_is_what_stands),
         AT_CASE(and_what_nobody_was_asked_for),
+        AT_CASE(what_the_controller_says_nothing_of_is_open),
         AT_CASE(in_words_it_is_said_until_when_it_is_asked),
         AT_CASE(a_controller_that_is_started_anew_forgets),
         AT_CASE(a_controller_that_is_not_there_has_forgotten_nothing),
