@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "agent/guard/core/undo_hops.h"
 #include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/consequence.h"
@@ -171,59 +172,6 @@ bool undo_lost_nexthop(const struct undo_loss *loss, size_t index)
 /* ---- routes -----------------------------------------------------------------------------------
  */
 
-static uint32_t hops_of(const struct route *route, const struct hop **ret_hops)
-{
-    *ret_hops = route->hops_count > 1 ? route->hops : &route->hop;
-    return route->hops_count;
-}
-
-static bool has_hop(const struct route *route, const struct hop *hop)
-{
-    const struct hop *hops;
-    uint32_t count = hops_of(route, &hops);
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (hops[i].link == hop->link && address_equal(&hops[i].gateway, &hop->gateway))
-            return true;
-    }
-    return false;
-}
-
-/* Where it leads to, or by which object. */
-static bool leads_so(const struct route *there, const struct route *was, const struct hop *hop)
-{
-    if (was->nexthop_id != 0 || there->nexthop_id != 0)
-        return there->nexthop_id == was->nexthop_id;
-    return hop == NULL || has_hop(there, hop);
-}
-
-static bool has_way(const struct snapshot *snapshot, const struct route *was, const struct hop *hop)
-{
-    for (size_t i = 0; i < snapshot->routes_count; i++) {
-        const struct route *there = &snapshot->routes[i];
-
-        if (!there->clone && undo_touch_same_key(there, was) &&
-            address_equal(&there->prefsrc, &was->prefsrc) && leads_so(there, was, hop))
-            return true;
-    }
-    return false;
-}
-
-/* All its hops: IPv6 keeps each as a route of its own, and loses one by one. */
-static bool has_all(const struct snapshot *snapshot, const struct route *was)
-{
-    const struct hop *hops;
-    uint32_t count = hops_of(was, &hops);
-
-    if (count == 0 || was->nexthop_id != 0)
-        return has_way(snapshot, was, NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!has_way(snapshot, was, &hops[i]))
-            return false;
-    }
-    return true;
-}
-
 static bool is_known(const struct undo_loss *loss, const struct route *route, const struct hop *hop)
 {
     const struct snapshot *sides[] = {loss->had, loss->after};
@@ -233,7 +181,7 @@ static bool is_known(const struct undo_loss *loss, const struct route *route, co
             const struct route *there = &sides[i]->routes[k];
 
             if (undo_touch_same_key(there, route) && there->protocol == route->protocol &&
-                leads_so(there, route, hop))
+                undo_hops_lead_so(there, route, hop))
                 return true;
         }
     }
@@ -243,7 +191,7 @@ static bool is_known(const struct undo_loss *loss, const struct route *route, co
 static bool shares_device(const struct route *a, const struct route *b)
 {
     const struct hop *of_a, *of_b;
-    uint32_t count_a = hops_of(a, &of_a), count_b = hops_of(b, &of_b);
+    uint32_t count_a = undo_hops_of(a, &of_a), count_b = undo_hops_of(b, &of_b);
 
     for (uint32_t i = 0; i < count_a; i++) {
         for (uint32_t k = 0; k < count_b; k++) {
@@ -271,7 +219,7 @@ static bool is_taken(const struct undo_loss *loss, const struct route *was)
     for (size_t i = 0; i < loss->now->routes_count; i++) {
         const struct route *there = &loss->now->routes[i];
         const struct hop *hops;
-        uint32_t count = hops_of(there, &hops);
+        uint32_t count = undo_hops_of(there, &hops);
 
         if (there->clone || !undo_touch_same_key(there, was) || stands_beside(there, was))
             continue;
@@ -288,7 +236,7 @@ static bool is_taken(const struct undo_loss *loss, const struct route *was)
 static bool has_devices(const struct route *route, const struct snapshot *now)
 {
     const struct hop *hops;
-    uint32_t count = hops_of(route, &hops);
+    uint32_t count = undo_hops_of(route, &hops);
 
     if (route->nexthop_id != 0)
         return snapshot_find_nexthop(now, route->nexthop_id) != NULL;
@@ -307,14 +255,14 @@ bool undo_lost_route(const struct undo_loss *loss, size_t index)
         return false;
     if (undo_mtu_is_moved(loss, was))
         return true;
-    return !has_all(loss->after, was) && !has_all(loss->now, was) && !is_taken(loss, was) &&
-           has_devices(was, loss->now);
+    return !undo_hops_have_all(loss->after, was) && !undo_hops_have_all(loss->now, was) &&
+           !is_taken(loss, was) && has_devices(was, loss->now);
 }
 
 bool undo_lost_has_gateway(const struct route *route)
 {
     const struct hop *hops;
-    uint32_t count = hops_of(route, &hops);
+    uint32_t count = undo_hops_of(route, &hops);
 
     for (uint32_t i = 0; i < count; i++) {
         if (address_is_set(&hops[i].gateway))
@@ -341,14 +289,14 @@ void undo_lost_set_ways(struct snapshot *then, const struct snapshot *had)
 static bool is_remnant(const struct route *there, const struct route *was)
 {
     const struct hop *hops;
-    uint32_t count = hops_of(was, &hops);
+    uint32_t count = undo_hops_of(was, &hops);
 
     if (was->destination.address.family != FAMILY_IPV6 || !undo_touch_same_key(there, was) ||
         there->protocol != was->protocol || address_is_set(&there->prefsrc) ||
         !address_is_set(&was->prefsrc))
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (!leads_so(there, was, &hops[i]))
+        if (!undo_hops_lead_so(there, was, &hops[i]))
             return false;
     }
     return true;
@@ -370,7 +318,7 @@ void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had)
 static bool is_rest_of(const struct route *there, const struct route *route)
 {
     const struct hop *hops;
-    uint32_t count = hops_of(route, &hops);
+    uint32_t count = undo_hops_of(route, &hops);
 
     if (route->destination.address.family == FAMILY_IPV6 &&
         (route->hops_count > 1 || route->nexthop_id != 0))
@@ -378,7 +326,7 @@ static bool is_rest_of(const struct route *there, const struct route *route)
     if (route->nexthop_id != 0)
         return there->nexthop_id == route->nexthop_id;
     for (uint32_t i = 0; i < count; i++) {
-        if (has_hop(there, &hops[i]))
+        if (undo_hops_has(there, &hops[i]))
             return true;
     }
     return false;
@@ -406,7 +354,7 @@ static bool is_known_first(const struct undo_loss *loss, size_t index)
 
     for (size_t i = 0; i < index; i++) {
         if (undo_touch_same_key(&loss->had->routes[i], was) &&
-            has_all(loss->now, &loss->had->routes[i]))
+            undo_hops_have_all(loss->now, &loss->had->routes[i]))
             return false;
     }
     return true;

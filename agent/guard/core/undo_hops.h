@@ -1,0 +1,26 @@
+/*
+ * undo_hops: where a route leads, hop by hop.
+ *
+ * Pure. IPv4 has a route as a whole; IPv6 keeps each hop as a route of its own, and loses one by
+ * one.
+ */
+#ifndef AGENT_GUARD_CORE_UNDO_HOPS_H
+#define AGENT_GUARD_CORE_UNDO_HOPS_H
+
+#include "agent/guard/core/undo.h"
+
+/* How many; ret_hops borrows. */
+uint32_t undo_hops_of(const struct route *route, const struct hop **ret_hops);
+
+bool undo_hops_has(const struct route *route, const struct hop *hop);
+
+/* Where it leads to, or by which object. hop: one of was; NULL: it has none. */
+bool undo_hops_lead_so(const struct route *there, const struct route *was, const struct hop *hop);
+
+bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was,
+                        const struct hop *hop);
+
+/* All its hops, in one route or in several. */
+bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was);
+
+#endif
