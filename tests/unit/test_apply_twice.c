@@ -269,6 +269,18 @@ static void test_hops_taken_one_by_one(void **state)
     check_there_and_back(these, 2);
 }
 
+/* Down, the kernel keeps the hop of IPv6 that leads there, as a dead one; without IPv6 it goes. */
+static void test_hop_lost_behind_a_link_that_is_down(void **state)
+{
+    const struct operation these[] = {apply_case_link("eth1", 0, "down"),
+                                      apply_case_link("eth1", 576, NULL)};
+
+    (void)state;
+    begin_with_ipv6("ip -6 route add 2001:db8:f4::/48 proto static nexthop via 2001:db8:1::99 dev "
+                    "eth0 nexthop via 2001:db8:9::99 dev eth1\n");
+    check_there_and_back(these, 2);
+}
+
 /* The order of two advertised routers in the rescue table turns with their preference: each takes
  * the other's metric. */
 static void test_two_routers_change_places(void **state)
@@ -484,6 +496,7 @@ int main(void)
         IN_NAMESPACE(test_already_so_and_taken_along),
         IN_NAMESPACE(test_links_set_twice),
         IN_NAMESPACE(test_hops_taken_one_by_one),
+        IN_NAMESPACE(test_hop_lost_behind_a_link_that_is_down),
         IN_NAMESPACE(test_two_routers_change_places),
         IN_NAMESPACE(test_siblings_moved_behind_a_link_that_is_down),
         IN_NAMESPACE(test_siblings_moved_under_a_rule_that_prohibits),

@@ -58,3 +58,37 @@ bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was
     }
     return true;
 }
+
+static bool is_left_dead(const struct snapshot *after, const struct route *was,
+                         const struct hop *hop)
+{
+    for (size_t i = 0; i < after->routes_count; i++) {
+        const struct route *there = &after->routes[i];
+        const struct hop *hops;
+        uint32_t count = undo_touch_same_key(there, was) ? undo_hops_of(there, &hops) : 0;
+
+        for (uint32_t k = 0; k < count; k++) {
+            if (hops[k].dead && hops[k].link == hop->link &&
+                address_equal(&hops[k].gateway, &hop->gateway))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool undo_hops_have_lost_dead(const struct route *was, const struct snapshot *after,
+                              const struct snapshot *now)
+{
+    bool lost = false, left = false;
+
+    if (was->destination.address.family != FAMILY_IPV6 || was->nexthop_id != 0)
+        return false;
+    for (uint32_t i = 0; was->hops_count > 1 && i < was->hops_count; i++) {
+        const struct hop *hop = &was->hops[i];
+        bool there = undo_hops_have_way(now, was, hop);
+
+        left |= there;
+        lost |= !there && !hop->dead && is_left_dead(after, was, hop);
+    }
+    return lost && left;
+}

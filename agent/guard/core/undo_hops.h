@@ -23,4 +23,11 @@ bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was
 /* All its hops, in one route or in several. */
 bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was);
 
+/* IPv6 keeps the hop by a device that is down, dead, and loses it with what that device loses next,
+ * by a later operation, whose undo knows nothing of it. True only while another hop of the route is
+ * there.
+ */
+bool undo_hops_have_lost_dead(const struct route *was, const struct snapshot *after,
+                              const struct snapshot *now);
+
 #endif

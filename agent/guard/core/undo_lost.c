@@ -255,8 +255,10 @@ bool undo_lost_route(const struct undo_loss *loss, size_t index)
         return false;
     if (undo_mtu_is_moved(loss, was))
         return true;
-    return !undo_hops_have_all(loss->after, was) && !undo_hops_have_all(loss->now, was) &&
-           !is_taken(loss, was) && has_devices(was, loss->now);
+    return (!undo_hops_have_all(loss->after, was) ||
+            undo_hops_have_lost_dead(was, loss->after, loss->now)) &&
+           !undo_hops_have_all(loss->now, was) && !is_taken(loss, was) &&
+           has_devices(was, loss->now);
 }
 
 bool undo_lost_has_gateway(const struct route *route)
