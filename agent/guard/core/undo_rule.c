@@ -110,11 +110,11 @@ static size_t count_ahead(const struct row *row, size_t place, const struct rule
     return count;
 }
 
-/* The first that is the same, if the kernel deletes it when it is told to delete one like that;
- * else count. */
-static size_t find_movable(const struct row *row, const struct rule *rule)
+/* The first that is the same, if the kernel deletes it when it is told to delete one like that, and
+ * it stands before that place; else count. */
+static size_t find_movable(const struct row *row, size_t place, const struct rule *rule)
 {
-    for (size_t i = 0; i < row->count; i++) {
+    for (size_t i = 0; i < place; i++) {
         if (render_same_rule(row->rules[i], rule))
             return i;
         if (undo_rule_matches(rule, row->rules[i]))
@@ -143,12 +143,13 @@ static size_t move_all(const struct row *was, size_t behind, struct row *is,
 
     for (size_t i = behind + 1; i < was->count; i++) {
         const struct rule *sibling = was->rules[i];
-        size_t at = find_movable(is, sibling), place = place_in(is, there);
-        bool copied = count_ahead(is, is->count, sibling) > count_ahead(was, was->count, sibling);
+        size_t place = place_in(is, there), at = find_movable(is, place, sibling);
+        bool copied;
 
         if (at >= is->count || !undo_rule_may_move(is->rules[at]) ||
             count_ahead(is, place, sibling) <= count_ahead(was, behind, sibling))
             continue;
+        copied = count_ahead(is, is->count, sibling) > count_ahead(was, was->count, sibling);
         ret_moves[count++] = (struct undo_rule_move){is->rules[at], copied};
         move(is, at, copied);
     }
