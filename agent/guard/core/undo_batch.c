@@ -9,6 +9,7 @@
 
 #include "agent/guard/core/undo_batch_route.h"
 #include "agent/guard/core/undo_batch_rule.h"
+#include "agent/guard/core/undo_hops.h"
 #include "agent/guard/core/undo_link.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_made.h"
@@ -418,6 +419,7 @@ static void tell_taken(const struct undo_item *item, undo_line_fn line_fn, void 
     struct lines lines = {
         item, {&taken, &nothing, &then, &item->before, false}, NULL, line_fn, context};
     struct operation back;
+    bool stay;
 
     if (!takes_along(item, &back))
         return;
@@ -428,12 +430,13 @@ static void tell_taken(const struct undo_item *item, undo_line_fn line_fn, void 
     undo_take_made(item, &taken);
     snapshot_copy(&then, &taken);
     operation_predict(&back, &then);
+    stay = undo_hops_stay(&taken, &then);
     undo_touch_drop(&item->change, &taken);
     undo_lost_drop_remnants(&taken, &item->before);
     for (size_t i = 0; back.kind == OPERATION_LINK && i < taken.links_count; i++)
         tell_addresses(&lines, taken.links[i].index, FAMILY_IPV6);
-    tell_routes(&lines, false);
-    tell_routes(&lines, true);
+    for (int i = 0; !stay && i < 2; i++) /* the usual case: of thousands none is looked for */
+        tell_routes(&lines, i == 1);
     snapshot_done(&then);
     snapshot_done(&taken);
 }

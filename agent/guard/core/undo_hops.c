@@ -31,14 +31,24 @@ bool undo_hops_lead_so(const struct route *there, const struct route *was, const
     return hop == NULL || undo_hops_has(there, hop);
 }
 
+static bool is_way(const struct route *there, const struct route *was, const struct hop *hop)
+{
+    return !there->clone && undo_touch_same_key(there, was) &&
+           address_equal(&there->prefsrc, &was->prefsrc) && undo_hops_lead_so(there, was, hop);
+}
+
+/* Most stand in order, and are there. */
 bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was,
                         const struct hop *hop)
 {
-    for (size_t i = 0; i < snapshot->routes_count; i++) {
-        const struct route *there = &snapshot->routes[i];
+    size_t first, count = snapshot_find_routes(snapshot, was->table, &was->destination, &first);
 
-        if (!there->clone && undo_touch_same_key(there, was) &&
-            address_equal(&there->prefsrc, &was->prefsrc) && undo_hops_lead_so(there, was, hop))
+    for (size_t i = first; i < first + count; i++) {
+        if (is_way(&snapshot->routes[i], was, hop))
+            return true;
+    }
+    for (size_t i = 0; i < snapshot->routes_count; i++) {
+        if (is_way(&snapshot->routes[i], was, hop))
             return true;
     }
     return false;
@@ -91,4 +101,18 @@ bool undo_hops_have_lost_dead(const struct route *was, const struct snapshot *af
         lost |= !there && !hop->dead && is_left_dead(after, was, hop);
     }
     return lost && left;
+}
+
+bool undo_hops_stay(const struct snapshot *before, const struct snapshot *behind)
+{
+    if (before->routes_count != behind->routes_count)
+        return false;
+    for (size_t i = 0; i < before->routes_count; i++) {
+        const struct route *was = &before->routes[i], *is = &behind->routes[i];
+
+        if (!undo_touch_same_key(was, is) || was->hops_count != is->hops_count ||
+            was->nexthop_id != is->nexthop_id || !address_equal(&was->prefsrc, &is->prefsrc))
+            return false;
+    }
+    return true;
 }

@@ -30,4 +30,8 @@ bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was
 bool undo_hops_have_lost_dead(const struct route *was, const struct snapshot *after,
                               const struct snapshot *now);
 
+/* behind: before, as far as it was predicted to be left (operation_predict keeps the order). All of
+ * its routes are, with their hops and their sources. */
+bool undo_hops_stay(const struct snapshot *before, const struct snapshot *behind);
+
 #endif
