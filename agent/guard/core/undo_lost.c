@@ -304,9 +304,21 @@ static bool is_remnant(const struct route *there, const struct route *was)
     return true;
 }
 
+static bool may_leave_remnants(const struct snapshot *had)
+{
+    for (size_t i = 0; i < had->routes_count; i++) {
+        if (had->routes[i].destination.address.family == FAMILY_IPV6 &&
+            address_is_set(&had->routes[i].prefsrc))
+            return true;
+    }
+    return false;
+}
+
 void undo_lost_drop_remnants(struct snapshot *there, const struct snapshot *had)
 {
-    for (size_t i = there->routes_count; i-- > 0;) {
+    bool may = may_leave_remnants(had);
+
+    for (size_t i = there->routes_count; may && i-- > 0;) {
         bool remnant = false;
 
         for (size_t k = 0; k < had->routes_count && !remnant; k++)

@@ -54,9 +54,9 @@ static bool is_moved_with(const struct undo_loss *loss, const struct route *was,
 
 bool undo_mtu_is_moved(const struct undo_loss *loss, const struct route *was)
 {
-    const struct route *there = undo_mtu_find(loss->now, was);
+    const struct route *there = was->mtu != 0 ? undo_mtu_find(loss->now, was) : NULL;
 
-    if (was->mtu == 0 || there == NULL || there->mtu == was->mtu)
+    if (there == NULL || there->mtu == was->mtu)
         return false;
     for (size_t i = 0; i < loss->had->links_count; i++) {
         if (is_moved_with(loss, was, there->mtu, &loss->had->links[i]))
