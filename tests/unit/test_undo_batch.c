@@ -259,6 +259,33 @@ static void a_rule_that_no_line_means_is_said(void **state)
     undo_item_done(&item);
 }
 
+/* ip -batch may stop between two lines, and what it shields may still stand. */
+static void a_shield_is_not_away_for_a_moment(void **state)
+{
+    struct operation added = apply_case_operation("rule 5140 lookup main");
+    struct operation removed = apply_case_removal("rule 5140 lookup main");
+    static const char shield[] = "ip rule add pref 5140 from 192.0.2.7 lookup main protocol 153\n";
+    char line[LINE_SIZE] = "";
+    struct text text = TEXT_IN(line);
+    struct undo_item item;
+
+    (void)state;
+    apply_case_begin(shield);
+    apply_case_run(&added, &item);
+    assert_false(undo_render_batch(&item, &text));
+    assert_null(strstr(line, "rule del"));
+    assert_non_null(strstr(line, "a line of ip(8) means another one, which stands first"));
+    undo_item_done(&item);
+    netns_run("ip rule del pref 5140 from 192.0.2.7 lookup main\n");
+    netns_run(shield);
+    text_init(&text, line, sizeof(line));
+    apply_case_run(&removed, &item);
+    assert_false(undo_render_batch(&item, &text));
+    assert_null(strstr(line, "rule del"));
+    assert_non_null(strstr(line, "ip(8) puts none beside a narrower one"));
+    undo_item_done(&item);
+}
+
 /* One from all behind a narrower one: the kernel has it from Oceanid, ip(8) is refused it. */
 static void a_rule_that_ip_is_refused_is_said(void **state)
 {
@@ -616,6 +643,7 @@ int main(void)
         TEST(a_rule_goes_from_behind_many),
         TEST(a_rule_behind_too_many_is_said),
         TEST(a_rule_that_no_line_means_is_said),
+        TEST(a_shield_is_not_away_for_a_moment),
         TEST(a_rule_that_ip_is_refused_is_said),
         TEST(an_object_comes_back_with_its_routes),
         TEST(what_goes_with_an_address_that_was_added_comes_back),

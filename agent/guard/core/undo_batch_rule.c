@@ -114,13 +114,21 @@ static bool is_refused(const struct siblings *siblings, size_t at, bool own_goes
     return false;
 }
 
+/* It is not away for a moment: ip -batch may stop between two lines, and what it shields may stand.
+ */
+static bool may_be_shield(const struct rule *rule)
+{
+    return rule->protocol == OCEANID_PROTOCOL && rule->priority >= SHIELD_PRIORITY_FROM &&
+           rule->priority <= SHIELD_PRIORITY_RESCUE;
+}
+
 static bool may_take_turns(const struct siblings *siblings, bool own_goes)
 {
     for (size_t i = siblings->from; i < siblings->count; i++) {
         const struct rule *rule = siblings->rules[i];
 
-        if (i != siblings->own &&
-            (!undo_rule_may_move(rule) || !is_sayable(rule) || is_refused(siblings, i, own_goes)))
+        if (i != siblings->own && (!undo_rule_may_move(rule) || may_be_shield(rule) ||
+                                   !is_sayable(rule) || is_refused(siblings, i, own_goes)))
             return false;
     }
     return true;
