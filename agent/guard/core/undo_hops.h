@@ -17,9 +17,6 @@ bool undo_hops_has(const struct route *route, const struct hop *hop);
 /* Where it leads to, or by which object. hop: one of was; NULL: it has none. */
 bool undo_hops_lead_so(const struct route *there, const struct route *was, const struct hop *hop);
 
-bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was,
-                        const struct hop *hop);
-
 /* All its hops, in one route or in several. */
 bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was);
 
