@@ -33,7 +33,7 @@ struct options {
 struct tally {
     bool fresh; /* seeds that nobody has seen: what only a rehearsal refuses is told, and no failure
                  */
-    unsigned good, empty, open, refused, broken;
+    unsigned good, empty, refused, broken;
 };
 
 static void tell_broken(const struct play_choice *choice, const char *said, unsigned so_far)
@@ -78,7 +78,6 @@ static void count(struct tally *tally, struct run *run, int status)
     }
     tally->good += result == PLAY_GOOD;
     tally->empty += result == PLAY_EMPTY;
-    tally->open += result == PLAY_OPEN;
     if (result == PLAY_BROKEN)
         tell_broken(&run->choice, said, ++tally->broken);
     free(said);
@@ -117,10 +116,8 @@ static int run_many(const struct options *options)
     }
     while (wait_for_one(runs, options->jobs, &tally)) {
     }
-    printf(
-        "%u plans, %u empty, %u as findings that are open, %u refused by a rehearsal, %u broken\n",
-        tally.good + tally.open + tally.refused + tally.broken, tally.empty, tally.open,
-        tally.refused, tally.broken);
+    printf("%u plans, %u empty, %u refused by a rehearsal, %u broken\n",
+           tally.good + tally.refused + tally.broken, tally.empty, tally.refused, tally.broken);
     return tally.broken > 0;
 }
 
@@ -132,7 +129,6 @@ static int replay(const struct options *options)
     printf("%s%s\n", said,
            result == PLAY_GOOD    ? "good"
            : result == PLAY_EMPTY ? "empty: the guard refuses each operation"
-           : result == PLAY_OPEN  ? "a finding that is open: README.md"
                                   : "");
     free(said);
     return result == PLAY_BROKEN;

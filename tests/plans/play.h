@@ -26,8 +26,7 @@ struct play_choice {
     uint64_t no_parts, no_operations, no_others; /* bits: left out */
 };
 
-/* PLAY_OPEN: it broke as a finding that is open does (README.md). */
-enum play_result { PLAY_GOOD, PLAY_EMPTY, PLAY_BROKEN, PLAY_OPEN };
+enum play_result { PLAY_GOOD, PLAY_EMPTY, PLAY_BROKEN };
 
 /* In this process's namespace, which is fresh. Prints what it made; of what broke one line that
  * begins with "BROKEN". */

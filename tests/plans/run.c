@@ -42,16 +42,6 @@ void run_begin(const struct play_choice *choice, struct run *ret_run)
         play(choice, ret_run->said);
 }
 
-/* Findings that are open: README.md says of each what it is. */
-static bool is_open(const char *said)
-{
-    static const char again[] = "BROKEN taken back again: stays incomplete";
-    int len;
-    const char *line = run_broken_line(said, &len);
-
-    return strncmp(line, again, strlen(again)) == 0;
-}
-
 enum play_result run_end(struct run *run, int status, char **ret_said)
 {
     char *said = calloc(1, SAID_SIZE);
@@ -65,7 +55,7 @@ enum play_result run_end(struct run *run, int status, char **ret_said)
     *ret_said = said;
     result = WIFEXITED(status) ? (enum play_result)WEXITSTATUS(status) : PLAY_BROKEN;
     if (result != PLAY_GOOD && result != PLAY_EMPTY)
-        result = is_open(said) ? PLAY_OPEN : PLAY_BROKEN;
+        result = PLAY_BROKEN;
     return result;
 }
 
