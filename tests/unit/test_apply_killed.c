@@ -278,6 +278,19 @@ static void assert_both(unsigned put)
     assert_string_equal(err.text, "");
 }
 
+/* The kernel takes the narrower one before it for it: those have to go, and to come back, with it.
+ */
+static void test_rule_taken_from_among_its_likes(void **state)
+{
+    const struct case_of one = {apply_case_operation("rule 100 lookup 7"), "", ""};
+
+    (void)state;
+    begin("ip rule add priority 100 from 10.9.0.0/16 lookup 7 protocol 153\n"
+          "ip rule add priority 100 from 10.2.0.0/16 lookup 8 protocol static\n"
+          "ip rule add priority 100 from 10.3.0.0/16 lookup 7 protocol 153\n");
+    check_killed(&one);
+}
+
 /* What is put at boot: the first is asked for once more before the second takes its place. */
 static void test_no_room_for_a_moment(void **state)
 {
@@ -303,6 +316,7 @@ int main(void)
         IN_NAMESPACE(test_others_beside_ours),
         IN_NAMESPACE(test_removed_with_its_secondaries),
         IN_NAMESPACE(test_rule_put_back_before_its_siblings),
+        IN_NAMESPACE(test_rule_taken_from_among_its_likes),
         IN_NAMESPACE(test_no_room_for_a_moment),
     };
 

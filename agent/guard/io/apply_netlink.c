@@ -371,7 +371,7 @@ static struct nl_msg *rule_from_raw(const struct rule *rule, int type, int flags
     return message;
 }
 
-static struct nl_msg *rule_message(const struct rule *rule, int type, int flags)
+struct nl_msg *apply_netlink_rule_message(const struct rule *rule, int type, int flags)
 {
     if (rule->raw != NULL && rule->raw_len >= sizeof(struct fib_rule_hdr))
         return rule_from_raw(rule, type, flags);
@@ -392,12 +392,13 @@ static bool request_rule(struct nl_sock *socket, const struct rule *rule, struct
 bool apply_netlink_put_rule(struct nl_sock *socket, const struct rule *rule, enum apply_put how,
                             struct err *err)
 {
-    return request_rule(socket, rule, rule_message(rule, RTM_NEWRULE, flags_of(how)), err);
+    return request_rule(socket, rule, apply_netlink_rule_message(rule, RTM_NEWRULE, flags_of(how)),
+                        err);
 }
 
 bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, struct err *err)
 {
-    return request_rule(socket, rule, rule_message(rule, RTM_DELRULE, 0), err);
+    return request_rule(socket, rule, apply_netlink_rule_message(rule, RTM_DELRULE, 0), err);
 }
 
 /* ---- addresses --------------------------------------------------------------------------------

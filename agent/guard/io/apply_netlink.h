@@ -58,6 +58,8 @@ bool apply_netlink_delete_rule(struct nl_sock *socket, const struct rule *rule, 
 /* The RTM_NEWROUTE that puts this route, for who sends many at once; the caller's to free. flags:
  * NLM_F_CREATE and the like. */
 struct nl_msg *apply_netlink_route_message(const struct route *route, int flags);
+/* type: RTM_NEWRULE or RTM_DELRULE. */
+struct nl_msg *apply_netlink_rule_message(const struct rule *rule, int type, int flags);
 /* Puts it, usable at once, where it is not there; or deletes it. */
 struct nl_msg *apply_netlink_address_message(const struct link_address *address, bool deletes);
 

@@ -3,29 +3,58 @@
  */
 #include "agent/guard/io/apply_rule.h"
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
 #include "agent/guard/core/undo_rule.h"
+#include "agent/guard/io/apply_batch.h"
 #include "agent/guard/io/apply_netlink.h"
 #include "common/core/mem.h"
 #include "common/net/render.h"
 
+/* Would the kernel take it once more? It says of one that it takes that it is there. */
+static bool is_taken_again(struct nl_sock *socket, const struct rule *rule, struct err *err)
+{
+    struct err refusal = ERR_INIT;
+
+    if (apply_netlink_put_rule(socket, rule, APPLY_EXCLUSIVE, &refusal))
+        return apply_netlink_delete_rule(socket, rule, err) &&
+               err_set(err, ERR_CONFLICT, "a rule beside it has gone meanwhile");
+    if (refusal.kind != ERR_CONFLICT)
+        *err = refusal;
+    return refusal.kind == ERR_CONFLICT;
+}
+
 /* Appends all siblings but this one again, then deletes the old ones from the front: each is then
- * the first that matches itself. */
+ * the first that matches itself. In one call: whoever died in between would leave copies, of which
+ * nobody would know. */
 static bool delete_among_likes(struct nl_sock *socket, const struct rule *rule,
                                const struct snapshot *now, struct err *err)
 {
-    for (size_t i = 0; i < now->rules_count; i++) {
-        const struct rule *sibling = &now->rules[i];
+    struct apply_batch batch = {.data = NULL};
 
-        if (undo_rule_is_sibling(sibling, rule) && sibling != rule &&
-            !apply_netlink_put_rule(socket, sibling, APPLY_APPEND, err))
+    for (size_t i = 0; i < now->rules_count; i++) {
+        if (undo_rule_is_sibling(&now->rules[i], rule) && &now->rules[i] != rule &&
+            !is_taken_again(socket, &now->rules[i], err))
             return false;
     }
     for (size_t i = 0; i < now->rules_count; i++) {
-        if (undo_rule_is_sibling(&now->rules[i], rule) &&
-            !apply_netlink_delete_rule(socket, &now->rules[i], err))
-            return false;
+        if (undo_rule_is_sibling(&now->rules[i], rule) && &now->rules[i] != rule)
+            apply_batch_add_take(&batch, apply_netlink_rule_message(&now->rules[i], RTM_NEWRULE,
+                                                                    NLM_F_CREATE | NLM_F_APPEND));
     }
-    return true;
+    for (size_t i = 0; i < now->rules_count; i++) {
+        struct nl_msg *message;
+
+        if (!undo_rule_is_sibling(&now->rules[i], rule))
+            continue;
+        message = apply_netlink_rule_message(&now->rules[i], RTM_DELRULE, 0);
+        if (&now->rules[i] == rule)
+            apply_batch_add_heard(&batch, message);
+        else
+            apply_batch_add_take(&batch, message);
+    }
+    return apply_batch_send(&batch, "a rule among those like it", err);
 }
 
 bool apply_rule_delete(struct nl_sock *socket, const struct rule *rule, const struct snapshot *now,
