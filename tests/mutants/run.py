@@ -32,19 +32,17 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE, BUILD = ROOT / "build/mutants/src", ROOT / "build/mutants/build"
-UNITS = ["apply", "apply_batch", "apply_hold", "apply_ipv6", "apply_joined",
-         "apply_killed", "apply_link", "apply_nexthop", "apply_others", "apply_twice",
-         "carry", "carry_work", "change", "check", "checks", "ctl_ledger_room",
-         "ctl_signing", "desk_look", "difference", "disk_read", "downlink",
-         "downlink_full", "downlink_reports", "fib", "fib_flow", "fib_metric", "fleet",
-         "gates", "gates_fleet", "gates_path", "gates_rehearsal", "holds", "journal",
-         "keep", "lead", "lead_backs", "lead_dies", "lead_left", "lead_named",
-         "lead_repeat", "lead_void", "lead_words", "lease", "ledger", "manifest",
-         "operation", "prepare", "protect", "rehearse", "rehearsing", "rescue_disk",
+UNITS = ["apply", "apply_batch", "apply_hold", "apply_hops", "apply_ipv6", "apply_joined",
+         "apply_key", "apply_killed", "apply_link", "apply_nexthop", "apply_others", "apply_twice",
+         "carry", "carry_work", "change", "check", "checks", "ctl_ledger_room", "ctl_signing",
+         "desk_look", "difference", "disk_read", "downlink", "downlink_full", "downlink_reports",
+         "fib", "fib_flow", "fib_metric", "fleet", "gates", "gates_fleet", "gates_path",
+         "gates_rehearsal", "holds", "journal", "keep", "lead", "lead_backs", "lead_dies",
+         "lead_left", "lead_named", "lead_repeat", "lead_void", "lead_words", "lease", "ledger",
+         "manifest", "operation", "prepare", "protect", "rehearse", "rehearsing", "rescue_disk",
          "revert", "rollout", "rule_unknown", "rule_words", "run_holder", "run_rescuer",
-         "store_beside", "store_disk", "target", "trial", "trust_root", "undo",
-         "undo_batch", "undo_made", "undo_profile", "undo_sysctl", "undo_words",
-         "window", "writer"]
+         "store_beside", "store_disk", "target", "trial", "trust_root", "undo", "undo_batch",
+         "undo_made", "undo_profile", "undo_sysctl", "undo_words", "window", "writer"]
 TESTS = {f"test_{name}": [f"test_{name}"] for name in UNITS}
 TESTS["sim"] = ["sim", "--unshrunk", "--seeds", "1..1200"]
 TESTS["sim-hostile"] = ["sim", "--unshrunk", "--hostile", "--seeds", "1..150"]

@@ -128,6 +128,97 @@ static void test_an_address_that_is_put_anew_keeps_its_form(void **state)
     undo_item_done(&item);
 }
 
+/* 198.51.100.1 goes, its sibling takes its place, and somebody puts one. */
+static void remove_before(const char *removed, const char *somebodys, struct undo_item *item)
+{
+    struct operation operation = apply_case_address(removed, "eth1", true);
+
+    apply_case_begin(lines);
+    netns_run("sysctl -qw net.ipv4.conf.eth1.promote_secondaries=1\n"
+              "ip address add 192.0.2.11/24 dev eth1\n"
+              "ip address add 198.51.100.1/24 dev eth1\n"
+              "ip address add 198.51.100.2/24 dev eth1\n");
+    apply_case_remember();
+    apply_case_run(&operation, item);
+    netns_run(somebodys);
+    apply_case_undo(item, REVERT_DONE);
+}
+
+static void test_siblings_move_past_another_network(void **state)
+{
+    struct undo_item item;
+
+    (void)state;
+    remove_before("198.51.100.1/24",
+                  "ip address add 172.16.2.1/24 dev eth1\n"
+                  "ip route add 10.30.0.0/16 via 172.16.2.9 proto static\n",
+                  &item);
+    expect_told(&item, "");
+    apply_case_undo(&item, REVERT_DONE);
+    netns_run("ip route show 10.30.0.0/16 | grep -q 172.16.2.9\n"
+              "ip route del 10.30.0.0/16\n"
+              "ip address del 172.16.2.1/24 dev eth1\n");
+    apply_case_check("");
+    apply_case_check_order();
+    undo_item_done(&item);
+}
+
+static const char another_order[] = "not back, and for its owner to bring back: "
+                                    "'the order of the addresses on eth1' (administrator)";
+
+/* One of theirs would become the primary of somebody's. */
+static void test_an_order_that_stays_another_is_told(void **state)
+{
+    struct undo_item item;
+
+    (void)state;
+    remove_before("198.51.100.1/24", "ip address add 198.51.100.7/24 dev eth1\n", &item);
+    expect_told(&item, another_order);
+    netns_run("ip address del 198.51.100.7/24 dev eth1\n");
+    apply_case_undo(&item, REVERT_DONE);
+    expect_told(&item, "");
+    apply_case_check("");
+    apply_case_check_order();
+    undo_item_done(&item);
+}
+
+static void test_nobody_else_becomes_the_first(void **state)
+{
+    struct undo_item item;
+
+    (void)state;
+    remove_before("192.0.2.10/24", "ip address add 172.16.2.1/24 dev eth1\n", &item);
+    expect_told(&item, another_order);
+    netns_run("! ip -4 -o address show dev eth1 | head -n 1 | grep 172.16.2.1\n");
+    undo_item_done(&item);
+}
+
+/* One that an older operation has put stands there, and goes behind it: what was removed comes to
+ * its place at once, and what stands behind that one is not moved once more. */
+static void test_siblings_move_past_an_added_one(void **state)
+{
+    struct operation added = apply_case_address("198.51.100.2/25", "eth1", false);
+    struct operation removal = apply_case_address("198.51.100.3/24", "eth1", true);
+    struct undo_item items[2];
+
+    (void)state;
+    apply_case_begin(lines);
+    netns_run("ip address add 10.1.2.2/24 dev eth1\n"
+              "ip address add 198.51.100.3/24 dev eth1\n"
+              "ip address add 10.1.2.2/16 dev eth1\n");
+    apply_case_remember();
+    apply_case_run(&added, &items[0]);
+    apply_case_derive(&removal, &items[1]);
+    undo_leave_to(&items[1], &items[0]);
+    assert_true(apply_run(&apply_case, &items[1], &(struct err)ERR_INIT));
+    apply_case_undo(&items[1], REVERT_DONE);
+    apply_case_undo(&items[0], REVERT_DONE);
+    apply_case_check("");
+    apply_case_check_order();
+    undo_item_done(&items[0]);
+    undo_item_done(&items[1]);
+}
+
 /* Returns how many were allowed before. */
 static rlim_t allow_files(rlim_t count)
 {
@@ -215,6 +306,10 @@ int main(void)
         IN_NAMESPACE(test_an_encapsulation_comes_back),
         IN_NAMESPACE(test_who_puts_it_without_has_the_last_word),
         IN_NAMESPACE(test_an_address_that_is_put_anew_keeps_its_form),
+        IN_NAMESPACE(test_siblings_move_past_another_network),
+        IN_NAMESPACE(test_an_order_that_stays_another_is_told),
+        IN_NAMESPACE(test_nobody_else_becomes_the_first),
+        IN_NAMESPACE(test_siblings_move_past_an_added_one),
     };
 
     return netns_is_allowed() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;

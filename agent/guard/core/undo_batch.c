@@ -162,6 +162,12 @@ static void tell_nexthops(const struct lines *lines, bool groups)
     }
 }
 
+/* Behind those without a gateway, which others may need. */
+static bool comes_late(const struct undo_loss *loss, size_t index)
+{
+    return undo_lost_has_gateway(&loss->had->routes[index]) || undo_lost_is_overtaken(loss, index);
+}
+
 static void tell_some_routes(const struct lines *lines, bool gatewayed, bool first)
 {
     size_t count = lines->loss.had->routes_count;
@@ -171,8 +177,8 @@ static void tell_some_routes(const struct lines *lines, bool gatewayed, bool fir
         char line[COMMENT_SIZE] = "";
         struct text text = TEXT_IN(line);
 
-        if (undo_lost_has_gateway(&lines->loss.had->routes[at]) != gatewayed ||
-            !undo_lost_route(&lines->loss, at) || undo_lost_stood_first(&lines->loss, at) != first)
+        if (comes_late(&lines->loss, at) != gatewayed || !undo_lost_route(&lines->loss, at) ||
+            undo_lost_stood_first(&lines->loss, at) != first)
             continue;
         undo_batch_route_lost(&lines->loss, lines->expected, at, &text);
         lines->line_fn(lines->context, line);

@@ -38,8 +38,8 @@ static bool is_way(const struct route *there, const struct route *was, const str
 }
 
 /* Most stand in order, and are there. */
-static bool have_way(const struct snapshot *snapshot, const struct route *was,
-                     const struct hop *hop)
+bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was,
+                        const struct hop *hop)
 {
     size_t first, count = snapshot_find_routes(snapshot, was->table, &was->destination, &first);
 
@@ -61,9 +61,9 @@ bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was
     uint32_t count = undo_hops_of(was, &hops);
 
     if (count == 0 || was->nexthop_id != 0)
-        return have_way(snapshot, was, NULL);
+        return undo_hops_have_way(snapshot, was, NULL);
     for (uint32_t i = 0; i < count; i++) {
-        if (!have_way(snapshot, was, &hops[i]))
+        if (!undo_hops_have_way(snapshot, was, &hops[i]))
             return false;
     }
     return true;
@@ -95,7 +95,7 @@ bool undo_hops_have_lost_dead(const struct route *was, const struct snapshot *af
         return false;
     for (uint32_t i = 0; was->hops_count > 1 && i < was->hops_count; i++) {
         const struct hop *hop = &was->hops[i];
-        bool there = have_way(now, was, hop);
+        bool there = undo_hops_have_way(now, was, hop);
 
         left |= there;
         lost |= !there && !hop->dead && is_left_dead(after, was, hop);

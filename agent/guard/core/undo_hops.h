@@ -17,6 +17,10 @@ bool undo_hops_has(const struct route *route, const struct hop *hop);
 /* Where it leads to, or by which object. hop: one of was; NULL: it has none. */
 bool undo_hops_lead_so(const struct route *there, const struct route *was, const struct hop *hop);
 
+/* Whether it, or that hop of it, is there. hop: likewise. */
+bool undo_hops_have_way(const struct snapshot *snapshot, const struct route *was,
+                        const struct hop *hop);
+
 /* All its hops, in one route or in several. */
 bool undo_hops_have_all(const struct snapshot *snapshot, const struct route *was);
 

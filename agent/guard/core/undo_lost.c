@@ -4,107 +4,10 @@
  */
 #include "agent/guard/core/undo_lost.h"
 
-#include <stdint.h>
-
 #include "agent/guard/core/undo_hops.h"
 #include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
-#include "common/net/consequence.h"
-#include "common/net/owner.h"
 #include "common/net/render.h"
-
-/* ---- addresses --------------------------------------------------------------------------------
- */
-
-static bool can_be(const struct link_address *own, const struct snapshot *now)
-{
-    const struct link *link = snapshot_find_link(now, own->link);
-
-    return link != NULL && (own->address.family != FAMILY_IPV6 || link->mtu >= LINK_MTU_IPV6);
-}
-
-bool undo_lost_address(const struct undo_loss *loss, size_t index)
-{
-    const struct link_address *was = &loss->had->addresses[index];
-
-    return consequence_find_address(loss->after, was) == NULL &&
-           consequence_find_address(loss->now, was) == NULL && can_be(was, loss->now);
-}
-
-static bool is_of(const struct link_address *own, uint32_t link, uint8_t family)
-{
-    return own->link == link && own->address.family == family;
-}
-
-size_t undo_lost_in_order(const struct snapshot *had, uint32_t link, uint8_t family, size_t k)
-{
-    for (size_t i = 0; i < had->addresses_count; i++) {
-        size_t at = family == FAMILY_IPV6 ? had->addresses_count - 1 - i : i;
-
-        if (is_of(&had->addresses[at], link, family) && k-- == 0)
-            return at;
-    }
-    return SIZE_MAX;
-}
-
-/* Its place among the addresses of a snapshot; SIZE_MAX: it is not there. */
-static size_t place_of(const struct snapshot *snapshot, const struct link_address *own)
-{
-    const struct link_address *there = consequence_find_address(snapshot, own);
-
-    return there != NULL ? (size_t)(there - snapshot->addresses) : SIZE_MAX;
-}
-
-/* Not where somebody has put one, or one anew in another form. The kernel's own link-local ones
- * stand apart by their scope. */
-static bool may_be_moved(const struct undo_loss *loss, uint32_t link, uint8_t family)
-{
-    for (size_t i = 0; i < loss->now->addresses_count; i++) {
-        const struct link_address *there = &loss->now->addresses[i];
-        const struct link_address *was = consequence_find_address(loss->had, there);
-
-        if (is_of(there, link, family) && owner_of_address(there, loss->now) != OWNER_KERNEL &&
-            (was == NULL || !undo_touch_is_as_put(there, was)))
-            return false;
-    }
-    return true;
-}
-
-static bool is_ordered(const struct undo_loss *loss, const struct link_address *own)
-{
-    return loss->ordered != NULL && consequence_find_address(loss->ordered, own) != NULL;
-}
-
-static bool is_swapped(const struct undo_loss *loss, const struct link_address *first,
-                       const struct link_address *second)
-{
-    size_t first_now = place_of(loss->now, first);
-    size_t second_now = place_of(loss->now, second);
-    size_t first_after = place_of(loss->after, first);
-    size_t second_after = place_of(loss->after, second);
-    bool by_us = first_after == SIZE_MAX || second_after == SIZE_MAX || first_after > second_after;
-
-    if (is_ordered(loss, first) && is_ordered(loss, second))
-        return false;
-    return first_now != SIZE_MAX && second_now != SIZE_MAX && first_now > second_now && by_us;
-}
-
-bool undo_lost_order(const struct undo_loss *loss, uint32_t link, uint8_t family)
-{
-    for (size_t i = 0; i < loss->had->addresses_count; i++) {
-        const struct link_address *first = &loss->had->addresses[i];
-
-        if (!is_of(first, link, family))
-            continue;
-        for (size_t k = i + 1; k < loss->had->addresses_count; k++) {
-            const struct link_address *second = &loss->had->addresses[k];
-
-            if (is_of(second, link, family) && is_swapped(loss, first, second))
-                return may_be_moved(loss, link, family);
-        }
-    }
-    return false;
-}
 
 /* Routes and nexthop objects of that family can be by it. */
 static bool carries(uint32_t index, uint8_t family, const struct snapshot *now)
@@ -233,18 +136,30 @@ static bool is_taken(const struct undo_loss *loss, const struct route *was)
     return false;
 }
 
+/* What the kernel takes it by: an object, or the device of each hop. IPv6 keeps the others of a
+ * route whose device is down, and takes one beside them. */
 static bool has_devices(const struct route *route, const struct snapshot *now)
 {
+    uint8_t family = route->destination.address.family;
     const struct hop *hops;
     uint32_t count = undo_hops_of(route, &hops);
 
     if (route->nexthop_id != 0)
         return snapshot_find_nexthop(now, route->nexthop_id) != NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (!carries(hops[i].link, route->destination.address.family, now))
+        if (!carries(hops[i].link, family, now) &&
+            !(family == FAMILY_IPV6 && count > 1 && undo_hops_have_way(now, route, &hops[i])))
             return false;
     }
     return true;
+}
+
+static bool is_lost(const struct undo_loss *loss, const struct route *was)
+{
+    return (loss->whosever || undo_touch_may_restore(was, loss->had)) &&
+           (!undo_hops_have_all(loss->after, was) ||
+            undo_hops_have_lost_dead(was, loss->after, loss->now)) &&
+           !undo_hops_have_all(loss->now, was) && !is_taken(loss, was);
 }
 
 bool undo_lost_route(const struct undo_loss *loss, size_t index)
@@ -253,12 +168,66 @@ bool undo_lost_route(const struct undo_loss *loss, size_t index)
 
     if (!loss->whosever && !undo_touch_may_restore(was, loss->had))
         return false;
-    if (undo_mtu_is_moved(loss, was))
-        return true;
-    return (!undo_hops_have_all(loss->after, was) ||
-            undo_hops_have_lost_dead(was, loss->after, loss->now)) &&
-           !undo_hops_have_all(loss->now, was) && !is_taken(loss, was) &&
-           has_devices(was, loss->now);
+    return undo_mtu_is_moved(loss, was) || (is_lost(loss, was) && has_devices(was, loss->now));
+}
+
+static bool lives(const struct route *route, const struct hop *hop)
+{
+    for (uint32_t i = 0; route->hops_count > 1 && i < route->hops_count; i++) {
+        const struct hop *own = &route->hops[i];
+
+        if (own->link == hop->link && address_equal(&own->gateway, &hop->gateway))
+            return !own->dead;
+    }
+    return false;
+}
+
+/* The change has left it with a hop that is dead by it, and it is gone since: by a newer step, one
+ * above, or somebody. */
+static bool has_gone_since(const struct undo_loss *loss, const struct route *was)
+{
+    bool died = false;
+
+    for (size_t i = 0; i < loss->after->routes_count; i++) {
+        const struct route *made = &loss->after->routes[i];
+
+        for (uint32_t k = 0; undo_touch_same_key(made, was) && k < made->hops_count; k++)
+            died |= made->hops_count > 1 && made->hops[k].dead && lives(was, &made->hops[k]);
+    }
+    return died && undo_touch_may_restore(was, loss->had) && undo_hops_have_all(loss->after, was) &&
+           !undo_hops_have_all(loss->now, was) && !is_taken(loss, was);
+}
+
+bool undo_lost_is_held_up(const struct undo_loss *loss, size_t index)
+{
+    const struct route *was = &loss->had->routes[index];
+    const struct hop *hops;
+    uint32_t count = undo_hops_of(was, &hops);
+    bool some = false;
+
+    if (count < 2 || was->nexthop_id != 0)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (snapshot_find_link(loss->now, hops[i].link) == NULL)
+            return false;
+        some |= carries(hops[i].link, was->destination.address.family, loss->now);
+    }
+    return some &&
+           (has_gone_since(loss, was) || (is_lost(loss, was) && !has_devices(was, loss->now)));
+}
+
+bool undo_lost_hop_stays(const struct undo_loss *loss, size_t index, uint32_t hop)
+{
+    const struct route *was = &loss->had->routes[index];
+    const struct hop *hops;
+    uint8_t family = was->destination.address.family;
+    uint32_t count = undo_hops_of(was, &hops);
+    bool whole = true;
+
+    for (uint32_t i = 0; i < count; i++)
+        whole &= carries(hops[i].link, family, loss->now);
+    return !whole && family == FAMILY_IPV6 && count > 1 &&
+           undo_hops_have_way(loss->now, was, &hops[hop]);
 }
 
 bool undo_lost_has_gateway(const struct route *route)
@@ -387,6 +356,40 @@ bool undo_lost_is_behind(const struct undo_loss *loss, size_t index)
     for (size_t i = 0; i < index; i++) {
         if (undo_touch_same_key(&loss->had->routes[i], &loss->had->routes[index]) &&
             undo_lost_route(loss, i))
+            return true;
+    }
+    return false;
+}
+
+/* The one without a gateway is put before the other, on whose side it stood of the same. */
+static bool overtakes(const struct undo_loss *loss, size_t gatewayed, size_t other)
+{
+    const struct route *routes = loss->had->routes;
+    bool first;
+
+    if (routes[other].destination.address.family != FAMILY_IPV4 ||
+        !undo_touch_same_key(&routes[gatewayed], &routes[other]) ||
+        !undo_lost_has_gateway(&routes[gatewayed]) || undo_lost_has_gateway(&routes[other]))
+        return false;
+    first = undo_lost_stood_first(loss, other);
+    return (first ? gatewayed > other : gatewayed < other) &&
+           undo_lost_stood_first(loss, gatewayed) == first && undo_lost_route(loss, gatewayed) &&
+           undo_lost_route(loss, other);
+}
+
+bool undo_lost_is_overtaken(const struct undo_loss *loss, size_t index)
+{
+    for (size_t i = 0; i < loss->had->routes_count; i++) {
+        if (overtakes(loss, i, index))
+            return true;
+    }
+    return false;
+}
+
+bool undo_lost_overtakes(const struct undo_loss *loss, size_t index)
+{
+    for (size_t i = 0; i < loss->had->routes_count; i++) {
+        if (overtakes(loss, index, i))
             return true;
     }
     return false;

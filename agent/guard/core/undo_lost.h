@@ -23,14 +23,28 @@ bool undo_lost_address(const struct undo_loss *loss, size_t index);
 bool undo_lost_nexthop(const struct undo_loss *loss, size_t index);
 bool undo_lost_route(const struct undo_loss *loss, size_t index);
 
+/* Whether this route of several hops was taken, is not there, and cannot be, because the device of
+ * one of them is down. The kernel had kept that hop as a dead one beside the others. Or the change
+ * has left it with such a hop, and it has gone since, whoever took it. */
+bool undo_lost_is_held_up(const struct undo_loss *loss, size_t index);
+
+/* Whether that hop of a lost IPv6 route is there, and the route cannot be put whole, for a device
+ * of it is down: the others are put beside it. */
+bool undo_lost_hop_stays(const struct undo_loss *loss, size_t index, uint32_t hop);
+
 /* Order is state: the k-th address of that link and family in the order in which they were added,
  * which is that of the listing for IPv4 and the reverse of it for IPv6. SIZE_MAX behind the last.
  */
 size_t undo_lost_in_order(const struct snapshot *had, uint32_t link, uint8_t family, size_t k);
 
 /* Whether the addresses of that link and family stand in another order than they had, by the
- * change. Never where somebody else's are among them: those cannot be moved. */
+ * change. Not where somebody else's are among them, which cannot be moved: only past those of other
+ * networks of IPv4, and where the first stays, so that none of them becomes the device's first. */
 bool undo_lost_order(const struct undo_loss *loss, uint32_t link, uint8_t family);
+/* They do, and somebody else's are among them. */
+bool undo_lost_order_is_held_up(const struct undo_loss *loss, uint32_t link, uint8_t family);
+/* Whether the first is the first still: it need not be moved. */
+bool undo_lost_first_stays(const struct undo_loss *loss, uint32_t link, uint8_t family);
 
 /* UNDO_NEEDED with the first that is lost or out of order; else UNDO_RESTORED. */
 enum undo_state undo_lost_judge(const struct undo_loss *loss, struct text *why);
@@ -54,5 +68,9 @@ enum undo_lost_way undo_lost_way(const struct route *route, const struct snapsho
 bool undo_lost_stood_first(const struct undo_loss *loss, size_t index);
 /* Whether one of its key stood before it and was lost, too: it is put behind that. */
 bool undo_lost_is_behind(const struct undo_loss *loss, size_t index);
+/* Whether one with a gateway, that is put behind all that have none, comes to stand on the wrong
+ * side of this one, which has none; and whether this is such a one. */
+bool undo_lost_is_overtaken(const struct undo_loss *loss, size_t index);
+bool undo_lost_overtakes(const struct undo_loss *loss, size_t index);
 
 #endif

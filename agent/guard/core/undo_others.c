@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/guard/core/undo_links.h"
+#include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_touch.h"
 #include "common/net/consequence.h"
 #include "common/net/owner.h"
@@ -232,6 +233,66 @@ static void tell_routes(struct telling *telling, const struct snapshot *others,
     }
 }
 
+bool undo_others_may_be_held_up(const struct undo_item *item)
+{
+    if (!undo_touch_has_losses(&item->change))
+        return false;
+    for (size_t i = 0; i < item->before.routes_count; i++) {
+        if (item->before.routes[i].hops_count > 1)
+            return true;
+    }
+    return item->before.addresses_count > 1;
+}
+
+static void tell_held_up_orders(struct telling *telling, const struct undo_loss *loss)
+{
+    static const uint8_t families[] = {FAMILY_IPV4, FAMILY_IPV6};
+
+    for (size_t i = 0; i < 2 * loss->had->links_count; i++) {
+        const struct link *link = &loss->had->links[i / 2];
+        size_t first = undo_lost_in_order(loss->had, link->index, families[i % 2], 0);
+        char line[SENTENCE_SIZE];
+        struct text text = TEXT_IN(line);
+
+        if (!undo_lost_order_is_held_up(loss, link->index, families[i % 2]))
+            continue;
+        text_add(&text, "the order of the addresses on %s", link->name);
+        tell(telling, line, owner_of_address(&loss->had->addresses[first], loss->had));
+    }
+}
+
+static void tell_held_up_routes(struct telling *telling, const struct undo_loss *loss)
+{
+    for (size_t i = 0; i < loss->had->routes_count; i++) {
+        const struct route *was = &loss->had->routes[i];
+        char line[SENTENCE_SIZE];
+        struct text text = TEXT_IN(line);
+
+        if (!undo_lost_is_held_up(loss, i))
+            continue;
+        render_route(was, loss->had, &text);
+        tell(telling, line, owner_of_route(was, loss->had));
+    }
+}
+
+static void tell_held_up(struct telling *telling, const struct undo_item *item,
+                         const struct snapshot *now)
+{
+    struct undo_item own;
+    struct undo_loss loss;
+    struct snapshot after;
+
+    if (!undo_others_may_be_held_up(item))
+        return;
+    undo_translate(item, now, &own);
+    undo_take_made(&own, &after);
+    loss = (struct undo_loss){&own.before, &after, now, NULL, false};
+    tell_held_up_routes(telling, &loss);
+    tell_held_up_orders(telling, &loss);
+    snapshot_done(&after);
+    undo_item_done(&own);
+}
+
 void undo_others_tell(const struct undo_item *items, uint32_t count, const struct snapshot *now,
                       struct text *out)
 {
@@ -245,6 +306,7 @@ void undo_others_tell(const struct undo_item *items, uint32_t count, const struc
         undo_links_translate(&others, now);
         tell_routes(&telling, &others, now);
         tell_addresses(&telling, &others, now);
+        tell_held_up(&telling, &items[i], now);
         snapshot_done(&others);
     }
     if (telling.list.len == 0 && telling.more == 0)

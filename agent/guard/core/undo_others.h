@@ -19,6 +19,10 @@ void undo_others_take(struct undo_item *item, const struct snapshot *now);
  * later: of prefs all of table 52 and of the tailnet's addresses stays, and nothing else. */
 void undo_others_keep_lost(struct undo_item *item, const struct snapshot *now);
 
+/* Whether it may have taken what cannot be put back, and is told, too (undo_lost.h): a route with
+ * another hop that was dead, the order of addresses among which somebody else's are. */
+bool undo_others_may_be_held_up(const struct undo_item *item);
+
 /* Appends what is not there, with its owner; nothing where all is back. */
 void undo_others_tell(const struct undo_item *items, uint32_t count, const struct snapshot *now,
                       struct text *out);

@@ -35,6 +35,15 @@ void apply_keep_lost(struct undo_item *item)
     snapshot_done(&now);
 }
 
+static bool may_tell(const struct undo_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (undo_others_may_be_held_up(&items[i]))
+            return true;
+    }
+    return remembers_others(items, count);
+}
+
 static bool are_others_back(const struct undo_item *items, uint32_t count, struct text *what)
 {
     struct err err = ERR_INIT;
@@ -59,7 +68,7 @@ void apply_tell_others(const struct undo_item *items, uint32_t count, char *ret_
     struct text what;
 
     text_init(&what, ret_what, size);
-    if (!remembers_others(items, count))
+    if (!may_tell(items, count))
         return;
     while (!are_others_back(items, count, &what) && clock_now() < until)
         poll(NULL, 0, OTHERS_PACE_MS);

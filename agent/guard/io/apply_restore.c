@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/guard/core/undo_beside.h"
+#include "agent/guard/core/undo_part.h"
 #include "agent/guard/core/undo_lost.h"
 #include "agent/guard/core/undo_mtu.h"
 #include "agent/guard/core/undo_touch.h"
@@ -227,7 +228,7 @@ static bool restore_addresses(const struct apply_restore *restore, const struct 
     if (!place.moves)
         return place.first == SIZE_MAX || put_from(restore->socket, loss, &place, loss->now, err);
     if (place.first == SIZE_MAX)
-        place.first = 0;
+        place.first = undo_lost_first_stays(loss, link, family) ? 1 : 0;
     if (!move_behind(loss, &place, err) ||
         !apply_part_read(restore->apply, restore->operation, restore->until, &found, err))
         return false;
@@ -353,15 +354,61 @@ static const enum apply_put as_placed[] = {[UNDO_BESIDE_ALONE] = APPLY_EXCLUSIVE
                                            [UNDO_BESIDE_LAST] = APPLY_APPEND,
                                            [UNDO_BESIDE_INSTEAD] = APPLY_REPLACE};
 
+static bool is_in_part(const struct undo_loss *loss, size_t index)
+{
+    for (uint32_t i = 0; i < loss->had->routes[index].hops_count; i++) {
+        if (undo_lost_hop_stays(loss, index, i))
+            return true;
+    }
+    return false;
+}
+
+/* Beside the hops that are there: the kernel would not take all of them. */
+static bool put_rest(struct nl_sock *socket, const struct undo_loss *loss, size_t index,
+                     struct err *err)
+{
+    struct snapshot copy;
+    struct route *rest;
+    bool good;
+
+    snapshot_init(&copy);
+    undo_touch_take_route(loss->had, &loss->had->routes[index], &copy);
+    rest = &copy.routes[0];
+    for (uint32_t i = rest->hops_count; i-- > 0;) {
+        if (undo_lost_hop_stays(loss, index, i))
+            undo_part_leave_out(rest, i);
+    }
+    good = apply_netlink_put_route(socket, rest, APPLY_APPEND, err);
+    snapshot_done(&copy);
+    return good;
+}
+
 static bool put_route(struct nl_sock *socket, const struct undo_loss *loss, size_t index,
                       struct err *err)
 {
     const struct route *was = &loss->had->routes[index];
+    enum apply_put how;
 
     if (undo_mtu_differs(loss->now, was))
         return put_mtu(socket, was, loss->now, err);
-    return apply_netlink_put_route(socket, was, as_placed[undo_beside_place(loss, index)], err) ||
+    if (is_in_part(loss, index))
+        return put_rest(socket, loss, index, err);
+    how = as_placed[undo_beside_place(loss, index)];
+    if (how == APPLY_EXCLUSIVE && undo_lost_overtakes(loss, index))
+        how = APPLY_APPEND;
+    return apply_netlink_put_route(socket, was, how, err) ||
            wait_for_carrier(find_silent(was, loss->now), err);
+}
+
+/* It was put before those with gateways, for they may need it. */
+static bool put_again(struct nl_sock *socket, const struct undo_loss *loss, size_t index,
+                      struct err *err)
+{
+    bool first = undo_lost_stood_first(loss, index);
+
+    return apply_netlink_delete_route(socket, &loss->had->routes[index], err) &&
+           apply_netlink_put_route(socket, &loss->had->routes[index],
+                                   first ? APPLY_PREPEND : APPLY_APPEND, err);
 }
 
 static bool restore_some_routes(struct nl_sock *socket, const struct undo_loss *loss,
@@ -372,9 +419,13 @@ static bool restore_some_routes(struct nl_sock *socket, const struct undo_loss *
     for (size_t i = 0; i < count; i++) {
         size_t at = first ? count - 1 - i : i;
 
-        if (undo_lost_has_gateway(&loss->had->routes[at]) == gatewayed &&
-            undo_lost_route(loss, at) && undo_lost_stood_first(loss, at) == first &&
-            !put_route(socket, loss, at, err))
+        bool own = undo_lost_has_gateway(&loss->had->routes[at]) == gatewayed;
+
+        if ((!own && !gatewayed) || !undo_lost_route(loss, at) ||
+            undo_lost_stood_first(loss, at) != first)
+            continue;
+        if (own ? !put_route(socket, loss, at, err)
+                : undo_lost_is_overtaken(loss, at) && !put_again(socket, loss, at, err))
             return false;
     }
     return true;
