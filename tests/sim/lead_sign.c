@@ -34,11 +34,21 @@ static void fill_lifts(struct world *world, struct approval *approval)
     }
 }
 
+/* The controller refuses another one, with the name of this, also of one that has ended everywhere
+ * and was handed over once more. */
+static bool is_led(const struct world *world)
+{
+    enum rollout_state state = world->lead.rollout->record.state;
+
+    return world->attempt > 0 && state != ROLLOUT_COMPLETE && state != ROLLOUT_REVERTED &&
+           state != ROLLOUT_ABORTED && state != ROLLOUT_INCOMPLETE;
+}
+
 bool lead_may_sign(const struct world *world, int change)
 {
     uint32_t lifts = 0;
 
-    if (world->attempt == SIM_ATTEMPTS_MAX)
+    if (world->attempt == SIM_ATTEMPTS_MAX || is_led(world))
         return false;
     for (int h = 0; h < world->nodes_count; h++) {
         if (world->changes[change].place_of[h] < 0)
