@@ -102,10 +102,10 @@ def call(argv, **kwargs):
     return subprocess.run([str(word) for word in argv], cwd=ROOT, check=False, **kwargs).returncode
 
 
-def told_failures(argv, **kwargs):
+def told_failures(argv, found=None, **kwargs):
     """Calls a program that names what went wrong (FAILED, SURVIVED, replay ...). Returns None when
     nothing did; else the first of those lines, and the one below each (why), for whoever sees only
-    the end of the log."""
+    the end of the log. found takes the lines of what is told, and is no failure."""
     print("+", " ".join(str(word) for word in argv), flush=True)
     told = []
     with subprocess.Popen([str(word) for word in argv], cwd=ROOT, stdout=subprocess.PIPE,
@@ -115,6 +115,8 @@ def told_failures(argv, **kwargs):
         for line in process.stdout:
             print(line, end="", flush=True)
             named = re.search(TELLING, line) is not None
+            if found is not None and line.startswith("found"):
+                found.append(line.strip()[:SAID_MAX])
             if len(told) < 6 and (named or below):
                 told.append(line.strip()[:SAID_MAX])
             below = named
@@ -269,8 +271,10 @@ def run_plans(tally, long):
         seeds += [["--seeds", "1..20000"], *(["--seeds", "1..2000", "--way", way]
                                              for way in ("hand", "stack", "meddle"))]
     for chosen in seeds:
-        told = told_failures([BUILD / "dev/bin/plans", *chosen, "--jobs", "2"])
+        found = []
+        told = told_failures([BUILD / "dev/bin/plans", *chosen, "--jobs", "2"], found)
         tally.add_told(f"plans {' '.join(chosen)}", told)
+        tally.reasons += [f"plans {line} (see above, and tests/plans/README.md)" for line in found]
 
 
 def run_faults(tally, tier, long):

@@ -17,7 +17,7 @@ from lab.fleet import PKI, Fleet
 from lab.topology import NODES
 from lab.wait import wait_until
 
-SHORT, LONG = 6, 300            # sessions
+SHORT, LONG = 4, 300            # sessions
 GROUNDS = 2
 TRIALS_A_GROUND = 15
 SOAK, LEASE = "2s", "12s"
