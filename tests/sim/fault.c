@@ -270,7 +270,6 @@ void faults_init(struct faults *faults, uint64_t seed, bool calm)
         if (i == FAULT_DELAY)
             faults->delay_max_ms = chance_between(&chance, 60, 8000);
     }
-    faults->permille[FAULT_EARLIER_DATABASE] = 0; /* held back: README.md, "Open" */
 }
 
 void faults_done(struct faults *faults)

@@ -337,7 +337,9 @@ void people_look(struct world *world)
     struct rollout_event ev = {.kind = EVENT_NEXT, .by = "operator", .reason = "seen"};
     unsigned look = world->lead.look;
 
-    if (rollout->record.state == ROLLOUT_INCOMPLETE) {
+    /* Of an earlier database it is no open rollout either: what was signed behind it is handed
+     * over. */
+    if (rollout->record.state == ROLLOUT_INCOMPLETE && !lead_is_behind(world)) {
         sign_what_is_listed(world);
         look_again(world);
         return;
