@@ -155,6 +155,12 @@ static void what_was_removed_comes_back(void **state)
     check_line(&route);
 }
 
+static void check_in_order(const struct operation *operation)
+{
+    check_line(operation);
+    apply_case_check_order();
+}
+
 /* ip(8) deletes the first that has all that its line gives: here the narrower one. */
 static void a_rule_goes_from_behind_a_narrower_one(void **state)
 {
@@ -166,10 +172,8 @@ static void a_rule_goes_from_behind_a_narrower_one(void **state)
                      "ip rule add pref 100 from 192.0.2.7 lookup main protocol 153\n"
                      "ip rule add pref 100 from 192.0.2.8 lookup main protocol 153\n"
                      "ip -6 rule add pref 100 from 2001:db8:9::/48 lookup main protocol 153\n");
-    check_line(&rule);
-    apply_case_check_order();
-    check_line(&rule6);
-    apply_case_check_order();
+    check_in_order(&rule);
+    check_in_order(&rule6);
 }
 
 static void a_rule_comes_back_before_those_behind_it(void **state)
@@ -184,12 +188,9 @@ static void a_rule_comes_back_before_those_behind_it(void **state)
                      "ip rule add pref 100 from 192.0.2.8 lookup main protocol static\n"
                      "ip -6 rule add pref 100 from 2001:db8:9::/48 lookup 7 protocol 153\n"
                      "ip -6 rule add pref 100 from 2001:db8:8::/48 lookup 7 protocol 153\n");
-    check_line(&first);
-    apply_case_check_order();
-    check_line(&second);
-    apply_case_check_order();
-    check_line(&first6);
-    apply_case_check_order();
+    check_in_order(&first);
+    check_in_order(&second);
+    check_in_order(&first6);
 }
 
 /* However many stand before it, and none of them is left out for want of room. */
@@ -203,10 +204,8 @@ static void a_rule_goes_from_behind_many(void **state)
                      "ip rule add pref 100 from 192.0.2.$i lookup main protocol 153\n"
                      "ip -6 rule add pref 100 from 2001:db8:9::$i lookup main protocol 153\n"
                      "done\n");
-    check_line(&added);
-    apply_case_check_order();
-    check_line(&added6);
-    apply_case_check_order();
+    check_in_order(&added);
+    check_in_order(&added6);
 }
 
 static unsigned count_in(const char *lines, const char *part)
